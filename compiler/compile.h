@@ -1,0 +1,51 @@
+// The compiler's door: policy text in, a policy that can run out. The phases are parse, check and (only when the policy is
+// to run) lower and jit; check alone never loads LLVM.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "compiler/abi/predicate.h"
+#include "compiler/diagnostics/diagnostic.h"
+#include "compiler/model/policy.h"
+
+namespace compiler {
+
+struct CompileOptions {
+  // Looks up an environment variable for env(…) and secret(…). Null: the process environment.
+  std::function<std::optional<std::string>(const std::string&)> environment;
+  // Whether the policy is about to run. When it is only checked, a variable that is not set is no error.
+  bool for_run = false;
+  bool deny_mock = false;  // a `mock` block is an error
+};
+
+// Owns the machine code behind a PredicateTable; freed with it.
+class PredicateCode {
+ public:
+  virtual ~PredicateCode() = default;
+};
+
+// One generation of a policy. Immutable; each exchange holds the one that it began with.
+struct CompiledPolicy {
+  model::Policy policy;
+  abi::PredicateTable predicates;
+  std::unique_ptr<PredicateCode> code;  // null: predicates are interpreted
+  std::string hash;                     // 16 hex digits of SHA-256 of the text
+};
+
+// Parses and checks. Findings go to `diagnostics`; nothing is returned if one of them is an error.
+std::optional<model::Policy> CheckPolicy(std::string_view text, const CompileOptions& options,
+                                         diagnostics::Diagnostics* diagnostics);
+
+// The same, then machine code for the predicates. Null on errors; a failure to load or run the JIT is one (exit code 3).
+std::shared_ptr<const CompiledPolicy> CompilePolicy(std::string_view text, const CompileOptions& options,
+                                                    diagnostics::Diagnostics* diagnostics);
+
+// The same with interpreted predicates: no LLVM. For simulation and tests.
+std::shared_ptr<const CompiledPolicy> CompileInterpreted(std::string_view text, const CompileOptions& options,
+                                                         diagnostics::Diagnostics* diagnostics);
+
+}  // namespace compiler

@@ -1,0 +1,28 @@
+// Predicates to machine code, with no LLVM type in sight. The JIT lives in a shared library of its own,
+// libbreakwater_jit.so, which stands beside the executable and is opened only when policy text is to be run: a process
+// that only checks, or runs a bundle, never maps LLVM.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "compiler/abi/predicate.h"
+#include "compiler/model/policy.h"
+
+namespace compiler {
+class PredicateCode;
+}
+
+namespace compiler::jit {
+
+struct JitResult {
+  std::unique_ptr<PredicateCode> code;  // null on failure
+  abi::PredicateTable predicates;       // one for each PredicateId of the policy
+  std::string error;                    // what failed, and what to do, when code is null
+};
+
+// Opens the library if need be (once for the process) and compiles every predicate of `policy`. Takes about 1 ms for each
+// predicate. Thread-safe.
+JitResult CompilePredicates(const model::Policy& policy);
+
+}  // namespace compiler::jit

@@ -1,0 +1,70 @@
+// A typed predicate: what `check` makes, and what the interpreter and the lowering read. No text is left to parse.
+//
+// What is absent (runtime value of a type T?) equals only `none`: a comparison with an absent operand is false for ==, <,
+// <=, > and >=, `in` and the string tests are false, and != is the negation of ==. Two absent values are not equal.
+// `<` and its kin are only made over operands that are not optional.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "compiler/abi/fact_table.h"
+#include "compiler/abi/type.h"
+
+namespace compiler::model {
+
+enum class ExprKind : uint8_t {
+  kLiteral,      // literal
+  kField,        // field
+  kSlot,         // family, slot
+  kWindow,       // slot: an index into BreakerSettings::measures
+  kNot,          // operands[0]
+  kAnd,          // operands: two or more, left to right, short-circuit
+  kOr,           // likewise
+  kCompare,      // compare; operands[0], operands[1] of comparable types
+  kIsNone,       // operands[0], whose type is optional
+  kIn,           // operands[0] in set
+  kStringTest,   // string_test; operands[0] text, operands[1] pattern
+  kCoalesce,     // operands[0] ?? operands[1]; for Json a member of another type counts as absent
+};
+
+enum class CompareOp : uint8_t { kEq, kNe, kLt, kLe, kGt, kGe };
+enum class StringTest : uint8_t { kStartsWith, kEndsWith, kContains };
+
+// A constant. integer: Bool, Int, Duration (ns), Size (bytes), Status, Method, Error; number: Number, Percent (fraction);
+// text: String, Secret, and the source text of Json.
+struct Literal {
+  abi::BaseType type = abi::BaseType::kInvalid;
+  int64_t integer = 0;
+  double number = 0;
+  std::string text;
+
+  bool operator==(const Literal&) const = default;
+};
+
+// One member of a set after `in`: a literal, or for Status the range low.integer … high (5xx is 500 … 599).
+struct SetMember {
+  Literal low;
+  int64_t high = 0;  // only for Status; equals low.integer for a single status
+
+  bool operator==(const SetMember&) const = default;
+};
+
+struct Expr {
+  ExprKind kind = ExprKind::kLiteral;
+  abi::Type type;
+
+  Literal literal;
+  abi::FieldId field{};
+  abi::FamilyId family{};
+  int32_t slot = -1;
+  CompareOp compare{};
+  StringTest string_test{};
+  std::vector<SetMember> set;
+  std::vector<Expr> operands;
+
+  bool operator==(const Expr&) const = default;
+};
+
+}  // namespace compiler::model

@@ -1,0 +1,182 @@
+// The settings of a policy with their types and defaults: what the runtime reads. Units live in types. settings.def says
+// how each is written; a member without a line there has no way to be set.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "compiler/abi/predicate.h"
+#include "compiler/base/id.h"
+#include "compiler/model/expr.h"
+
+namespace compiler::model {
+
+using abi::PredicateId;
+using Duration = std::chrono::nanoseconds;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+using UpstreamId = base::Id<struct UpstreamTag>;
+using CacheId = base::Id<struct CacheTag>;
+using ReplyId = base::Id<struct ReplyTag>;
+using MockId = base::Id<struct MockTag>;
+using RouteId = base::Id<struct RouteTag>;
+
+// "host:port" as written, IPv6 in brackets. port 0 lets the system choose (tests).
+struct ListenAddress {
+  std::string host;
+  uint16_t port = 0;
+
+  bool operator==(const ListenAddress&) const = default;
+  std::string ToString() const { return (host.find(':') != std::string::npos ? "[" + host + "]" : host) + ":" + std::to_string(port); }
+};
+
+struct Cors {
+  bool enabled = false;
+  bool any_origin = false;            // "*"
+  std::vector<std::string> origins;   // exact, as a browser sends them
+};
+
+enum class AccessLog : uint8_t { kOff, kStdout, kFile };
+
+struct GatewaySettings {
+  std::vector<ListenAddress> listen;
+  std::optional<ListenAddress> admin = ListenAddress{"127.0.0.1", 9180};  // none: off
+  bool admin_is_default = true;       // a default that can't be bound is a warning, a written one an error
+  std::string metrics_prefix = "breakwater";
+  int workers = 0;                    // 0: as many as CPUs may be used
+  AccessLog access_log = AccessLog::kStdout;
+  std::string access_log_path;        // for kFile
+  Duration drain = seconds(30);
+  Cors cors;
+};
+
+// http://host:port/path. path empty: the request's own path is kept; otherwise it is replaced.
+struct Url {
+  std::string text;   // as written
+  std::string host;   // without brackets
+  uint16_t port = 80;
+  std::string path;
+
+  // What Host says: the host as written, the port only where it is not 80 (RFC 9110 7.2).
+  std::string authority;
+};
+
+// Text with values in it: "qwen3_faq_${request.body}", or one value on its own.
+struct Template {
+  using Part = std::variant<std::string, Expr>;
+  std::vector<Part> parts;
+  bool is_secret = false;  // a part came from secret(…): never logged
+};
+
+struct HeaderSetting {
+  std::string name;   // as written
+  Template value;
+};
+
+struct Timeouts {
+  Duration connect = seconds(2);
+  std::optional<Duration> first_token;
+  Duration idle = seconds(30);
+  Duration total = minutes(5);        // attempt_timeout: from the name look-up to the last byte
+};
+
+// Wait before retry n (from 1): min(cap, from · factor^(n−1)), shortened by up to jitter of itself.
+struct BackoffSettings {
+  Duration from = milliseconds(100);
+  double factor = 2;
+  Duration cap = seconds(2);
+  double jitter = 0;                  // 0 … 1
+};
+
+struct RetrySettings {
+  int max_retries = 0;                // so at most max_retries + 1 attempts
+  PredicateId when;
+  BackoffSettings wait;
+};
+
+// failures(60s) of a breaker. A count needs no more precision than the largest number that it is compared with: above
+// `enough` it may stand still.
+struct WindowMeasure {
+  abi::WindowMeasureKind kind{};
+  Duration window{};
+  int64_t enough = 1;                 // ≥ 1, ≤ kMaxWindowCount
+
+  bool operator==(const WindowMeasure&) const = default;
+};
+inline constexpr int64_t kMaxWindowCount = 10'000;
+
+struct BreakerSettings {
+  std::vector<PredicateId> open_when;       // any of them
+  std::optional<PredicateId> failure_when;  // instead of the default classification
+  Duration open_for = seconds(15);
+  int probes = 1;                           // most requests in flight while half-open
+  std::vector<PredicateId> close_when;      // any of them
+  std::vector<WindowMeasure> measures;      // slots that the rules above read (Facts::window)
+};
+
+struct CacheSettings {
+  std::string name;
+  Template key;
+  Duration ttl{};
+  Duration stale{};                   // how long after ttl an entry may still serve while the upstreams are down
+  bool shared = false;
+  PredicateId store_when;
+  int64_t max_entry_bytes = 1 << 20;
+  int64_t max_bytes = 64 << 20;
+};
+
+enum class BodyKind : uint8_t { kNone, kJson, kText };
+
+struct Body {
+  BodyKind kind = BodyKind::kNone;
+  std::string text;                   // JSON exactly as written, or plain text
+};
+
+struct ReplySettings {
+  std::string name;
+  int status = 200;
+  Body body;
+  std::optional<std::string> content_type;  // by the kind of body where it is absent
+  std::vector<HeaderSetting> headers;       // constant values
+};
+
+struct MockSettings {
+  std::string name;
+  int status = 200;
+  Duration delay{};
+  Body body;
+};
+
+// One step of a fallback chain.
+using FallbackRef = std::variant<ReplyId, CacheId, MockId>;
+
+struct UpstreamSettings {
+  std::string name;
+  Url url;
+  Timeouts timeouts;
+  bool repeat_safe = false;           // a POST or PATCH may be sent twice
+  int64_t replay_body_bytes = 1 << 20;
+  std::vector<HeaderSetting> headers;
+  std::vector<std::string> remove_headers;   // lower case
+  std::optional<RetrySettings> retry;
+  std::optional<BreakerSettings> breaker;
+  std::vector<FallbackRef> fallback;
+};
+
+struct RouteSettings {
+  std::string name;
+  std::optional<PredicateId> when;    // none: takes everything
+  std::vector<UpstreamId> to;         // empty when reply is set
+  ReplyId reply;                      // an answer, not a fallback; none when to is set
+  std::vector<FallbackRef> fallback;  // already resolved: the route's own, else the first upstream's
+  CacheId cache;                      // asked first; may be none
+  std::optional<Duration> deadline;
+};
+
+}  // namespace compiler::model
