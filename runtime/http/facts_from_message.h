@@ -1,0 +1,39 @@
+// Fills abi::Facts from messages: only the slots that the policy mentions. Owns the storage behind the slots.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "compiler/abi/facts.h"
+#include "compiler/model/policy.h"
+#include "runtime/http/message.h"
+
+namespace runtime::http {
+
+// One for each exchange; may be reused. One thread.
+class MessageFacts {
+ public:
+  explicit MessageFacts(const compiler::model::Policy& policy);  // must outlive it
+  ~MessageFacts();
+
+  enum class BodyProblem : uint8_t {
+    kNone,
+    kDuplicateMember,  // a member that a predicate reads stands twice: gateway and upstream would disagree → 400
+    kTooDeep,          // nested beyond 64 → 400, when a predicate reads JSON
+  };
+
+  // request.*, client.*: `path` is the normalised path. `body` is the whole body, or empty. A body that is not JSON has no
+  // members. Text is borrowed from the arguments and must outlive the use of *facts.
+  BodyProblem FillRequest(const RequestHead& head, std::string_view path, std::string_view body, std::string_view client_ip,
+                          bool client_tls, compiler::abi::Facts* facts);
+
+  void FillResponse(const ResponseHead& head, compiler::abi::Facts* facts);   // response.header[…]
+  void ClearResponse(compiler::abi::Facts* facts);                            // a new attempt begins
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace runtime::http
