@@ -1,0 +1,95 @@
+// A circuit breaker (Nygard, "Release It!"): closed, open, half-open. One for each upstream that has a breaker block, shared
+// by all workers and exact: admission reads one atomic word, outcomes take the breaker's mutex, and a transition is made and
+// returned to exactly one caller. No clock, no log: `now` comes in, transitions go out.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/abi/predicate.h"
+#include "compiler/model/settings.h"
+#include "runtime/base/time.h"
+#include "runtime/engine/outcome.h"
+
+namespace runtime::engine {
+
+using base::Duration;
+using base::TimePoint;
+
+enum class BreakerState : uint8_t { kClosed, kOpen, kHalfOpen };
+std::string_view Name(BreakerState state);  // "CLOSED", "OPEN", "HALF_OPEN"
+
+struct BreakerTransition {
+  BreakerState from{};
+  BreakerState to{};
+  uint64_t generation = 0;  // of the new state; grows by one with each transition
+};
+
+// The right to make one attempt. Give it back with exactly one call of Record or Release; a probe that is never given back
+// counts as failed once its lease is over.
+struct Ticket {
+  uint64_t generation = 0;
+  uint64_t probe = 0;       // 0: not a probe
+};
+
+class Breaker {
+ public:
+  // `predicates` (and the code behind it) must outlive the breaker or be replaced with it.
+  Breaker(const compiler::model::BreakerSettings& settings, const compiler::abi::PredicateTable& predicates);
+
+  struct Admission {
+    std::optional<Ticket> ticket;                 // nothing: rejected
+    TimePoint retry_at;                           // when rejected: the earliest time at which it may be let through
+    std::optional<BreakerTransition> transition;  // open → half-open, made by this call
+  };
+  // `lease`: the longest that an attempt may take (timeouts.total).
+  Admission Admit(TimePoint now, Duration lease);
+
+  // Whether Admit would let an attempt through now; takes nothing.
+  bool WouldAdmit(TimePoint now) const;
+
+  // An attempt ended. Results of an older generation are not counted. Neutral gives a probe back and counts nowhere.
+  std::optional<BreakerTransition> Record(const Ticket& ticket, OutcomeClass outcome, TimePoint now);
+
+  // A probe has had its first content: counts as a success now; a later failure of it still counts as one, a later success
+  // doesn't count again. No-op for other tickets.
+  std::optional<BreakerTransition> RecordFirstContent(Ticket* ticket, TimePoint now);
+
+  // The last attempt of a client request at this upstream failed: failed_requests. Call it before the Record of that attempt
+  // or after, in the generation of its ticket.
+  std::optional<BreakerTransition> RecordFailedRequest(const Ticket& ticket, TimePoint now);
+
+  // As Record with kNeutral: the client is gone, the attempt was never made.
+  void Release(const Ticket& ticket, TimePoint now);
+
+  struct Snapshot {
+    BreakerState state{};                        // as it would be for a request now
+    int64_t failure_count = 0;                   // of the first open rule in its window; kept while open
+    int64_t success_count = 0;                   // successes in that window; in half-open those of the probes
+    std::optional<TimePoint> last_failure_time;
+    std::optional<TimePoint> retry_at;           // while open
+    uint64_t generation = 0;
+    int probes_in_flight = 0;
+  };
+  Snapshot Look(TimePoint now) const;
+
+ private:
+  class Windows;  // exact count windows of the measures
+  // (members: see breaker.cc's author)
+ public:
+  ~Breaker();
+  Breaker(const Breaker&) = delete;
+  Breaker& operator=(const Breaker&) = delete;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace runtime::engine

@@ -1,0 +1,66 @@
+// Answers kept by key: bounded in bytes, least recently used go first, exact counts. One for each cache block, shared by all
+// workers; a mutex around each call. No clock: `now` comes in.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "compiler/model/settings.h"
+#include "runtime/base/time.h"
+
+namespace runtime::engine {
+
+using base::Duration;
+using base::TimePoint;
+
+struct CachedResponse {
+  int status = 200;
+  std::vector<std::pair<std::string, std::string>> headers;  // end-to-end, without framing and Date
+  std::string body;
+  TimePoint stored_at;
+
+  size_t bytes() const;  // what it counts for in max_bytes, headers included
+};
+
+class Cache {
+ public:
+  explicit Cache(const compiler::model::CacheSettings& settings);
+  ~Cache();
+  Cache(const Cache&) = delete;
+  Cache& operator=(const Cache&) = delete;
+
+  // Fresh (age < ttl), or with `allow_stale` up to ttl + stale.
+  std::shared_ptr<const CachedResponse> Find(std::string_view key, bool allow_stale, TimePoint now);
+
+  // Keeps it unless it is larger than max_entry or max_bytes. Returns whether it was kept.
+  bool Store(std::string_view key, CachedResponse response, TimePoint now);
+
+  // One request in flight per key. The first to ask leads (true) and must call EndFlight once it has stored an answer or
+  // come to nothing; others follow: `wake` is called once, from EndFlight's thread, when the leader is done.
+  bool LeadOrFollow(std::string_view key, uint64_t follower, std::function<void()> wake);
+  void EndFlight(std::string_view key);
+  void Unfollow(std::string_view key, uint64_t follower);  // no wake-up comes after it returned… from this thread
+
+  struct Stats {
+    uint64_t entries = 0;
+    uint64_t bytes = 0;
+    uint64_t hits = 0;
+    uint64_t misses = 0;
+    uint64_t stored = 0;
+    uint64_t evicted = 0;
+  };
+  Stats stats() const;
+  void Purge();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace runtime::engine

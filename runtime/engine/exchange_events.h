@@ -1,0 +1,146 @@
+// What an ExchangeMachine is told and what it asks for. Events come in by one door, commands leave by another.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "compiler/abi/facts.h"
+#include "compiler/model/settings.h"
+#include "runtime/base/time.h"
+#include "runtime/engine/breaker.h"
+#include "runtime/engine/cache.h"
+#include "runtime/engine/outcome.h"
+
+namespace runtime::engine {
+
+using compiler::model::CacheId;
+using compiler::model::MockId;
+using compiler::model::ReplyId;
+using compiler::model::RouteId;
+using compiler::model::UpstreamId;
+
+// ---- Events ---------------------------------------------------------------------------------------------------------
+
+// The request is known and its route chosen; its facts (route phase) are filled. First event, once.
+struct RequestReady {
+  RouteId route;
+  // The whole body is kept and can be sent again. False: it is larger than the replay buffer and streams past.
+  bool body_is_kept = true;
+  bool wants_stream = false;  // the client reads a stream: timeouts.first_token runs
+};
+
+struct AttemptConnected {};           // the connection stands; the request is being sent
+struct AttemptRequestSent {};         // its first byte was handed to the kernel: from now on a repeat may be a second execution
+
+// The head of the answer is here (not a 1xx). response.header[…] slots are filled.
+struct AttemptHead {
+  int status = 0;
+};
+
+// The commit point: content is ready to go to the client. Until it the driver holds the answer back (a JSON object until it
+// is whole or 64 KiB; a stream until its first frame; anything else not at all).
+struct AttemptContent {};
+
+struct AttemptEnded {};               // the answer is complete, terminal mark of its dialect included
+
+// The attempt failed. After it the attempt is gone: no AbortAttempt is needed.
+struct AttemptFailed {
+  ErrorKind error = ErrorKind::kNone;
+  bool is_reuse_race = false;         // a reused connection was closed with no byte of an answer
+};
+
+struct CacheSettled {};               // the leader that this exchange followed is done
+struct ClientGone {};
+struct TimeReached {};                // now ≥ NextDeadline()
+
+using Event = std::variant<RequestReady, AttemptConnected, AttemptRequestSent, AttemptHead, AttemptContent, AttemptEnded,
+                           AttemptFailed, CacheSettled, ClientGone, TimeReached>;
+
+// ---- Commands, to be carried out in order ----------------------------------------------------------------------------
+
+struct StartAttempt {
+  UpstreamId upstream;
+  int number = 1;                     // at this upstream
+  bool fresh_connection = false;      // not a pooled one
+};
+struct AbortAttempt {};               // close the attempt's connection and drop what it sent; no event of it follows
+
+// Forward the attempt's answer: what is held now, the rest as it comes.
+struct CommitAnswer {
+  UpstreamId served_by;
+};
+struct FinishAnswer {};               // the committed answer is complete: end it well
+struct BreakOffAnswer {               // the committed answer can't be completed: the client must see that it is cut
+  ErrorKind error{};
+};
+// Keep the answer that was just finished in this cache.
+struct StoreAnswer {
+  CacheId cache;
+  std::string key;
+};
+
+struct FollowCache {                  // CacheSettled is wanted when the leader of this key ends; see Cache::LeadOrFollow
+  CacheId cache;
+  std::string key;
+};
+
+// Why a fallback (or a gateway error) answers: the x-breakwater-fallback-reason header, log and metrics.
+struct SendReply {                    // a reply as the route's answer (fallback false) or as a fallback
+  ReplyId reply;
+  bool is_fallback = false;
+  std::string_view reason;            // "breaker_open", "status_500", "refused" …; static text
+};
+struct SendCached {
+  CacheId cache;
+  std::shared_ptr<const CachedResponse> response;
+  bool is_fallback = false;           // false: asked first and fresh
+  std::string_view reason;
+};
+struct SendMock {                     // its delay is over
+  MockId mock;
+  std::string_view reason;
+};
+struct SendError {                    // nothing else is left: an error of the gateway's own
+  int status = 502;
+  std::string_view reason;            // "no_route", "connect_failure", "breaker_open", "deadline" …
+  std::optional<Duration> retry_after;
+};
+
+// For log and metrics; the attempt itself starts with StartAttempt.
+struct NoteRetry {                    // written before the wait begins: "retry attempt 1/2"
+  UpstreamId upstream;
+  int retry = 1;
+  int max_retries = 1;
+  Duration wait{};
+  Outcome cause;
+};
+struct NoteRetryDenied {
+  UpstreamId upstream;
+  std::string_view reason;            // "not_matched" is not reported; see retry_decision.h for the list
+};
+struct NoteAttemptEnded {             // each attempt once; reuse races of it included
+  UpstreamId upstream;
+  int number = 1;
+  Outcome outcome;
+  OutcomeClass outcome_class{};
+  Duration took{};
+};
+struct NoteBreaker {
+  UpstreamId upstream;
+  BreakerTransition transition;
+};
+struct NoteRejected {                 // the breaker let the request not through
+  UpstreamId upstream;
+};
+
+using Command = std::variant<StartAttempt, AbortAttempt, CommitAnswer, FinishAnswer, BreakOffAnswer, StoreAnswer, FollowCache,
+                             SendReply, SendCached, SendMock, SendError, NoteRetry, NoteRetryDenied, NoteAttemptEnded,
+                             NoteBreaker, NoteRejected>;
+using Commands = std::vector<Command>;
+
+}  // namespace runtime::engine
