@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "compiler/abi/predicate.h"
+#include "compiler/compiled_policy.h"
 #include "compiler/diagnostics/diagnostic.h"
 #include "compiler/model/policy.h"
 
@@ -20,20 +20,6 @@ struct CompileOptions {
   // Whether the policy is about to run. When it is only checked, a variable that is not set is no error.
   bool for_run = false;
   bool deny_mock = false;  // a `mock` block is an error
-};
-
-// Owns the machine code behind a PredicateTable; freed with it.
-class PredicateCode {
- public:
-  virtual ~PredicateCode() = default;
-};
-
-// One generation of a policy. Immutable; each exchange holds the one that it began with.
-struct CompiledPolicy {
-  model::Policy policy;
-  abi::PredicateTable predicates;
-  std::unique_ptr<PredicateCode> code;  // null: predicates are interpreted
-  std::string hash;                     // 16 hex digits of SHA-256 of the text
 };
 
 // Parses and checks. Findings go to `diagnostics`; nothing is returned if one of them is an error.

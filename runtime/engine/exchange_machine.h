@@ -10,7 +10,7 @@
 #include <optional>
 
 #include "compiler/abi/facts.h"
-#include "compiler/compile.h"
+#include "compiler/compiled_policy.h"
 #include "runtime/base/random.h"
 #include "runtime/base/time.h"
 #include "runtime/engine/exchange_events.h"

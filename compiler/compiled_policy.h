@@ -1,0 +1,26 @@
+// What the compiler hands to the runtime. The runtime sees this, compiler/model and compiler/abi, and no more of the compiler.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "compiler/abi/predicate.h"
+#include "compiler/model/policy.h"
+
+namespace compiler {
+
+// Owns the machine code behind a PredicateTable; freed with it.
+class PredicateCode {
+ public:
+  virtual ~PredicateCode() = default;
+};
+
+// One generation of a policy. Immutable; each exchange holds the one that it began with.
+struct CompiledPolicy {
+  model::Policy policy;
+  abi::PredicateTable predicates;
+  std::unique_ptr<PredicateCode> code;  // null: predicates are interpreted
+  std::string hash;                     // 16 hex digits of SHA-256 of the text
+};
+
+}  // namespace compiler

@@ -1,0 +1,49 @@
+#include "runtime/proxy/wall_clock.h"
+
+#include <cstdio>
+#include <ctime>
+
+namespace runtime::proxy {
+namespace {
+
+std::tm BrokenDown(base::WallTime time, int64_t* milliseconds) {
+  const int64_t ns = time.time_since_epoch().count();
+  const std::time_t seconds = static_cast<std::time_t>(ns / 1'000'000'000);
+  *milliseconds = ns / 1'000'000 % 1'000;
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  return parts;
+}
+
+}  // namespace
+
+std::string Rfc3339(base::WallTime time) {
+  int64_t milliseconds = 0;
+  const std::tm parts = BrokenDown(time, &milliseconds);
+  char text[40];
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+std::string Rfc3339Millis(base::WallTime time) {
+  int64_t milliseconds = 0;
+  const std::tm parts = BrokenDown(time, &milliseconds);
+  char text[40];
+  std::string result(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts));
+  char fraction[24];
+  std::snprintf(fraction, sizeof fraction, ".%03dZ", static_cast<int>(milliseconds));
+  return result + fraction;
+}
+
+std::string HttpDate(base::WallTime time) {
+  static constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  int64_t milliseconds = 0;
+  const std::tm parts = BrokenDown(time, &milliseconds);
+  char text[80];
+  std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", kDays[parts.tm_wday], parts.tm_mday,
+                kMonths[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
+  return text;
+}
+
+}  // namespace runtime::proxy
