@@ -1,0 +1,77 @@
+#include "compiler/diagnostics/diagnostic.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace compiler::diagnostics {
+namespace {
+
+constexpr KindInfo kKinds[] = {
+#define DIAGNOSTIC(name, code, severity, message, help) \
+  {Kind::name, #name, code, Severity::severity, message, help},
+#include "compiler/diagnostics/diagnostic_kinds.def"
+#undef DIAGNOSTIC
+};
+
+// {0} … {9} become arguments; every other brace stays as it is.
+std::string Fill(std::string_view text, std::initializer_list<std::string_view> arguments) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '{' && i + 2 < text.size() && text[i + 2] == '}' && text[i + 1] >= '0' && text[i + 1] <= '9') {
+      const size_t index = static_cast<size_t>(text[i + 1] - '0');
+      if (index < arguments.size()) out += arguments.begin()[index];
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::span<const KindInfo> Kinds() { return kKinds; }
+
+std::string_view Name(Severity severity) {
+  switch (severity) {
+    case Severity::kError: return "error";
+    case Severity::kWarning: return "warning";
+    case Severity::kNote: return "note";
+  }
+  return "";
+}
+
+Diagnostic& Diagnostic::At(SourceRange note_range, std::string text) {
+  notes.push_back({note_range, std::move(text)});
+  return *this;
+}
+
+Diagnostic& Diagnostic::Replace(std::string text) {
+  replacement = std::move(text);
+  return *this;
+}
+
+Diagnostic& Diagnostics::Emit(Kind kind, SourceRange range, std::initializer_list<std::string_view> arguments) {
+  const KindInfo& info = InfoOf(kind);
+  Diagnostic diagnostic;
+  diagnostic.kind = kind;
+  diagnostic.severity = info.severity;
+  diagnostic.code = info.code;
+  diagnostic.range = range;
+  diagnostic.message = Fill(info.message, arguments);
+  diagnostic.help = Fill(info.help, arguments);
+  if (info.severity == Severity::kError) ++errors_;
+  items_.push_back(std::move(diagnostic));
+  return items_.back();
+}
+
+std::vector<const Diagnostic*> Diagnostics::InSourceOrder() const {
+  std::vector<const Diagnostic*> sorted;
+  sorted.reserve(items_.size());
+  for (const Diagnostic& item : items_) sorted.push_back(&item);
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Diagnostic* a, const Diagnostic* b) { return a->range.begin < b->range.begin; });
+  return sorted;
+}
+
+}  // namespace compiler::diagnostics

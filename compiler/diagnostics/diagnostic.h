@@ -1,0 +1,84 @@
+// What the compiler found in a policy: the phases emit, render.h prints. Messages come from diagnostic_kinds.def.
+// Not thread-safe; one Diagnostics belongs to one compilation.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/source/source_range.h"
+
+namespace compiler::diagnostics {
+
+using source::SourceRange;
+
+enum class Severity : uint8_t {
+  kError,    // cannot be what was meant: the policy does not run
+  kWarning,  // will hurt
+  kNote,     // a fact worth knowing
+};
+
+enum class Kind : uint8_t {
+#define DIAGNOSTIC(name, code, severity, message, help) name,
+#include "compiler/diagnostics/diagnostic_kinds.def"
+#undef DIAGNOSTIC
+};
+
+struct KindInfo {
+  Kind kind;
+  std::string_view name;     // the enumerator's, with its k
+  std::string_view code;     // "PL0101"
+  Severity severity;
+  std::string_view message;  // with {0} …
+  std::string_view help;
+};
+
+// In the order of the table; a kind is its index.
+std::span<const KindInfo> Kinds();
+inline const KindInfo& InfoOf(Kind kind) { return Kinds()[static_cast<size_t>(kind)]; }
+std::string_view Name(Severity severity);
+
+struct Note {
+  SourceRange range;
+  std::string text;
+};
+
+struct Diagnostic {
+  Kind kind{};
+  Severity severity = Severity::kError;
+  std::string_view code;
+  SourceRange range;
+  std::string message;
+  std::string help;                        // "" for none
+  std::vector<Note> notes;                 // other places that matter
+  std::optional<std::string> replacement;  // what to write instead of `range`, where one word would do
+
+  // For chaining behind Emit.
+  Diagnostic& At(SourceRange note_range, std::string text);
+  Diagnostic& Replace(std::string text);
+};
+
+class Diagnostics {
+ public:
+  // Adds one finding; the reference is good until the next Emit. Arguments fill {0} … of message and help.
+  Diagnostic& Emit(Kind kind, SourceRange range, std::initializer_list<std::string_view> arguments = {});
+
+  bool has_errors() const { return errors_ > 0; }
+  bool empty() const { return items_.empty(); }
+  size_t size() const { return items_.size(); }
+  size_t errors() const { return errors_; }
+
+  // In the order of their places in the text; those of one place in the order of Emit.
+  std::vector<const Diagnostic*> InSourceOrder() const;
+  const std::vector<Diagnostic>& items() const { return items_; }
+
+ private:
+  std::vector<Diagnostic> items_;
+  size_t errors_ = 0;
+};
+
+}  // namespace compiler::diagnostics

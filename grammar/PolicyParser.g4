@@ -1,0 +1,64 @@
+// The shapes of the policy language: settings, lines with `when`, blocks and expressions. No actions and no meanings: which
+// blocks and settings exist is compiler/model/settings.def, which names an expression may use is compiler/abi.
+//
+// White space carries no meaning: a statement ends where the next one begins. That is decidable, because two expressions
+// never stand side by side and `NAME =`, `NAME when` and `NAME {` occur in no expression.
+parser grammar PolicyParser;
+options { tokenVocab = PolicyLexer; }
+
+file        : body EOF ;
+body        : statement* ;
+
+statement   : edition | let | setting | whenLine | block | importLine | promise | allow | testBlock ;
+
+edition     : EDITION NUMBER ;                                      // edition 1
+let         : LET NAME ASSIGN expression ;                          // let busy = status in {429, 503}
+setting     : NAME ( LBRACKET expression RBRACKET )? ASSIGN expression ;   // ttl = 600s   header["Retry-After"] = "30"
+whenLine    : NAME? WHEN expression ;                               // open when failures(60s) >= 5
+block       : kind=NAME name=NAME? LBRACE body RBRACE ;             // upstream qwen { … }   retry { … }
+
+// Parsed so that they can be refused in plain words; not honoured yet.
+importLine  : IMPORT STRING AS NAME ;
+promise     : PROMISE expression ;
+allow       : ALLOW NAME BECAUSE STRING ;
+testBlock   : TEST STRING LBRACE anything* RBRACE ;
+anything    : ~( LBRACE | RBRACE ) | LBRACE anything* RBRACE ;
+
+expression  : conjunction ( OR conjunction )* ;
+conjunction : negation ( AND negation )* ;
+negation    : NOT negation | comparison ;
+comparison  : coalesce ( comparator coalesce | NOT? IN members )? ;
+comparator  : EQ | NE | LT | LE | GT | GE | STARTS_WITH | ENDS_WITH | CONTAINS | MATCHES ;
+coalesce    : primary ( COALESCE primary )* ;                       // right-associative
+members     : set | primary ;                                       // in {429, 5xx}   in 5xx
+set         : LBRACE ( expression ( COMMA expression )* COMMA? )? RBRACE ;
+
+primary
+    : MINUS? NUMBER
+    | STRING
+    | path
+    | list
+    | JSON jsonObject
+    | LPAREN expression RPAREN
+    ;
+
+path        : NAME suffix* ;                                        // request.header["X"]   failures(60s)
+suffix      : DOT word
+            | LBRACKET expression RBRACKET
+            | LPAREN ( argument ( COMMA argument )* COMMA? )? RPAREN
+            ;
+argument    : ( word COLON )? expression ;                          // from: 500ms
+list        : LBRACKET ( expression ( COMMA expression )* COMMA? )? RBRACKET ;
+
+// Soft keywords: every word may be a member's name.
+word        : NAME | EDITION | LET | WHEN | IMPORT | AS | PROMISE | ALLOW | BECAUSE | TEST | JSON
+            | AND | OR | NOT | IN | STARTS_WITH | ENDS_WITH | CONTAINS | MATCHES ;
+
+// RFC 8259. NAME is true, false or null; the checker sees to that.
+jsonObject  : LBRACE ( jsonMember ( COMMA jsonMember )* )? RBRACE ;
+jsonMember  : STRING COLON jsonValue ;
+jsonArray   : LBRACKET ( jsonValue ( COMMA jsonValue )* )? RBRACKET ;
+jsonValue   : STRING | MINUS? NUMBER | NAME | jsonObject | jsonArray ;
+
+// What stands between ${ and } of a string.
+interpolation : expression EOF ;
