@@ -10,6 +10,7 @@
 
 #include "compiler/compiled_policy.h"
 #include "compiler/diagnostics/diagnostic.h"
+#include "compiler/jit/predicate_code.h"
 #include "compiler/model/policy.h"
 
 namespace compiler {

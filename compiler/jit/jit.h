@@ -7,11 +7,8 @@
 #include <string>
 
 #include "compiler/abi/predicate.h"
+#include "compiler/jit/predicate_code.h"
 #include "compiler/model/policy.h"
-
-namespace compiler {
-class PredicateCode;
-}
 
 namespace compiler::jit {
 

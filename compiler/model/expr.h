@@ -2,7 +2,14 @@
 //
 // What is absent (runtime value of a type T?) equals only `none`: a comparison with an absent operand is false for ==, <,
 // <=, > and >=, `in` and the string tests are false, and != is the negation of ==. Two absent values are not equal.
-// `<` and its kin are only made over operands that are not optional.
+// `<` and its kin are only made over operands that are not optional, and never over Json.
+//
+// JSON: null counts as absent ("error": null says that there is no error). A member compares by value with Bool, Int,
+// Number, String and with another member; numbers compare exactly, whichever of Int and Number holds them (1 == 1.0, and
+// 2^53 + 1 is not the double next to it); a value of another type is unequal. Arrays and objects compare by source text.
+//
+// Other comparable pairs: both stored as integers (Bool, Int, Duration, Size, Status, Method, Error), Int or Number or
+// Percent with one of these, text with text (ordered by bytes).
 #pragma once
 
 #include <cstdint>
@@ -26,14 +33,15 @@ enum class ExprKind : uint8_t {
   kIsNone,       // operands[0], whose type is optional
   kIn,           // operands[0] in set
   kStringTest,   // string_test; operands[0] text, operands[1] pattern
-  kCoalesce,     // operands[0] ?? operands[1]; for Json a member of another type counts as absent
+  kCoalesce,     // operands[0] ?? operands[1]; a Json member of another type than the result's counts as absent: a
+                 // Number takes every JSON number, an Int only one written without fraction and exponent
 };
 
 enum class CompareOp : uint8_t { kEq, kNe, kLt, kLe, kGt, kGe };
 enum class StringTest : uint8_t { kStartsWith, kEndsWith, kContains };
 
 // A constant. integer: Bool, Int, Duration (ns), Size (bytes), Status, Method, Error; number: Number, Percent (fraction);
-// text: String, Secret, and the source text of Json.
+// text: String, Secret, and the source text of a Json array or object (a JSON scalar is a literal of its own type).
 struct Literal {
   abi::BaseType type = abi::BaseType::kInvalid;
   int64_t integer = 0;
