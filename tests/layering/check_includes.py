@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Keeps the dependency rules of the tree: who may include whom, and one home for each third-party library.
+
+    check_includes.py [ROOT]       checks a tree; each broken rule is one line, exit code 1
+    check_includes.py --self-test  plants forbidden includes and looks whether each is found
+
+It reads #include lines only; CMake's PRIVATE links keep the same rules for the linker.
+"""
+import pathlib
+import re
+import sys
+import tempfile
+
+# folder -> folders of ours that it may include, besides itself. Everything may include compiler/base or runtime/base of
+# its own half.
+ALLOWED = {
+    'compiler/base': [],
+    'compiler/source': [],
+    'compiler/abi': [],
+    'compiler/diagnostics': ['compiler/source'],
+    'compiler/ast': ['compiler/source', 'compiler/diagnostics'],
+    'compiler/parse': ['compiler/source', 'compiler/diagnostics', 'compiler/ast'],
+    'compiler/model': ['compiler/abi'],
+    'compiler/check': ['compiler/source', 'compiler/diagnostics', 'compiler/ast', 'compiler/abi', 'compiler/model'],
+    'compiler/lower': ['compiler/abi', 'compiler/model'],
+    'compiler/jit': ['compiler/abi', 'compiler/model', 'compiler/lower'],
+    'compiler': ['compiler/*'],                                        # compile.h, the driver
+    'runtime/base': [],
+    'runtime/engine': ['compiler', 'compiler/abi', 'compiler/model'],  # data only; no sockets
+    'runtime/dialect': ['compiler/abi', 'compiler/model', 'runtime/engine', 'runtime/http'],
+    'runtime/net': [],
+    'runtime/http': ['compiler/abi', 'compiler/model'],
+    'runtime/proxy': ['runtime/*', 'compiler', 'compiler/abi', 'compiler/model', 'compiler/base'],
+    'cli': ['runtime/*', 'compiler', 'compiler/*'],
+    'examples': ['examples/*', 'runtime/base', 'runtime/net', 'runtime/http', 'compiler/abi'],
+    'bench': ['*'],
+    'tests': ['*'],
+}
+
+# third-party headers -> the folders that may include them. Tests may not: they see our headers only.
+HOMES = {
+    'ANTLR': (r'antlr4-|Policy(Lexer|Parser)', ['compiler/parse']),
+    'LLVM': (r'llvm(-c)?/', ['compiler/lower', 'compiler/jit']),
+    'llhttp': (r'llhttp\.h', ['runtime/http']),
+    'libuv': (r'uv\.h|uv/', ['runtime/net']),
+    'OpenSSL': (r'openssl/', ['compiler', 'compiler/base', 'runtime/net', 'runtime/base', 'runtime/proxy']),
+    'CLI11': (r'CLI/', ['cli', 'examples']),
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]', re.MULTILINE)
+OURS = ('compiler/', 'runtime/', 'cli/', 'examples/', 'tests/', 'bench/')
+SOURCES = ('.h', '.cc', '.c', '.def', '.inc')
+
+
+def owner(path):
+    """The folder of the table that a file belongs to: 'runtime/net' for 'runtime/net/uv_transport.cc'."""
+    parts = path.split('/')
+    if parts[0] in ('compiler', 'runtime'):
+        return '/'.join(parts[:2]) if len(parts) > 2 else parts[0]
+    return parts[0]
+
+
+def may_include(user, used):
+    if user == used:
+        return True
+    if used == user.split('/')[0] + '/base' and '/' in user:
+        return True
+    for allowed in ALLOWED[user]:
+        if allowed in ('*', used) or (allowed.endswith('/*') and used.startswith(allowed[:-1])):
+            return True
+    return False
+
+
+def check(root):
+    """Returns the broken rules of a tree, as sentences, and the number of files read."""
+    problems = []
+    files = 0
+    for top in OURS:
+        for path in sorted((root / top).rglob('*')):
+            name = path.relative_to(root).as_posix()
+            if path.suffix not in SOURCES or 'node_modules' in name:
+                continue
+            files += 1
+            user = owner(name)
+            if user not in ALLOWED:
+                problems.append(f'{name}: {user} has no line in the table of tests/layering/check_includes.py')
+                continue
+            for included in INCLUDE.findall(path.read_text(encoding='utf-8')):
+                if included.startswith(OURS):
+                    used = owner(included)
+                    if used not in ALLOWED:
+                        problems.append(f'{name}: includes {included}, but {used} is no folder of the table')
+                    elif not may_include(user, used):
+                        problems.append(f'{name}: {user} may not include {used} ({included})')
+                    continue
+                if '/' not in included and (path.parent / included).exists():
+                    problems.append(f'{name}: write "{included}" from the root of the repository')
+                for library, (pattern, homes) in HOMES.items():
+                    if re.match(pattern, included) and user not in homes:
+                        problems.append(f'{name}: {library} may be included in {", ".join(homes)} only ({included})')
+    return problems, files
+
+
+PLANTED = {  # file, its text -> a word that the finding must hold; None: it must be found lawful
+    ('compiler/check/a.cc', '#include "runtime/base/time.h"'): 'runtime/base',
+    ('compiler/lower/a.cc', '#include "compiler/parse/parse.h"'): 'compiler/parse',
+    ('compiler/compile.cc', '#include "runtime/base/result.h"'): 'runtime/base',
+    ('runtime/engine/a.h', '#include "runtime/net/transport.h"'): 'runtime/net',
+    ('runtime/net/a.cc', '  #  include   "runtime/engine/breaker.h"'): 'runtime/engine',
+    ('runtime/proxy/a.cc', '#include "compiler/jit/jit.h"'): 'compiler/jit',
+    ('runtime/proxy/b.cc', '#include <uv.h>'): 'libuv',
+    ('runtime/proxy/c.cc', '#include <llhttp.h>'): 'llhttp',
+    ('compiler/check/b.cc', '#include <antlr4-runtime.h>'): 'ANTLR',
+    ('runtime/engine/b.cc', '#include "llvm/IR/Module.h"'): 'LLVM',
+    ('tests/compiler/a.cc', '#include <llvm/IR/Module.h>'): 'LLVM',
+    ('runtime/newcomer/a.cc', '#include <vector>'): 'no line',
+    ('runtime/net/uv_transport.cc', '#include <uv.h>\n#include "runtime/base/time.h"'): None,
+    ('compiler/driver.cc', '#include "compiler/jit/jit.h"'): None,
+    ('runtime/proxy/d.cc', '#include "compiler/compile.h"\n#include "runtime/engine/breaker.h"'): None,
+}
+
+
+def self_test():
+    failures = 0
+    for (name, text), expected in PLANTED.items():
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / name
+            path.parent.mkdir(parents=True)
+            path.write_text(text + '\n', encoding='utf-8')
+            problems, files = check(pathlib.Path(folder))
+        found = len(problems) == 1 and expected is not None and expected in problems[0]
+        if files != 1 or (found if expected is None else not found) or (expected is None and problems):
+            print(f'self-test: {name} with {text!r}: expected {expected}, found {problems}')
+            failures += 1
+    print(f'self-test: {len(PLANTED) - failures} of {len(PLANTED)} planted includes judged rightly')
+    return 1 if failures else 0
+
+
+def main():
+    if sys.argv[1:] == ['--self-test']:
+        return self_test()
+    root = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parents[2]
+    problems, files = check(root)
+    for problem in problems:
+        print(problem)
+    print(f'layering: {files} files, {len(problems)} broken rules')
+    if files == 0:
+        print(f'layering: no source under {root}: is that the root of the repository?')
+    return 1 if problems or files == 0 else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
