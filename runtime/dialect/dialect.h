@@ -2,6 +2,7 @@
 // the mark by which a complete answer is known. Pure. Adding a dialect is one line in dialects.def and its functions.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -51,11 +52,13 @@ std::string ErrorFrame(const ClientDialect& client, std::string_view code, std::
                        std::string_view request_id);
 
 // Watches an answer pass for the mark that it is complete: NDJSON "done": true in a line, SSE a finish_reason or [DONE], JSON
-// nothing (its framing tells; a body that ends with the connection must parse). Bounded memory: one line ≤ 1 MiB, longer
-// lines are not inspected.
+// nothing (its framing tells; if it ends with the connection, every bracket must be closed, which no cut object is). Bounded
+// memory: one line or event ≤ kMaxFrameBytes; longer ones are not inspected, and if the last one was, the framing tells.
 class CompletionMark {
  public:
-  // `content_type`: of the answer. A dialect applies only where it is its own.
+  static constexpr size_t kMaxFrameBytes = 1 << 20;
+
+  // `content_type`: of the answer. A dialect applies only where it is its own, and only to a 2xx.
   CompletionMark(const ClientDialect& client, int status, std::string_view content_type);
   ~CompletionMark();
   CompletionMark(CompletionMark&&) noexcept;
@@ -64,6 +67,15 @@ class CompletionMark {
   // At the end of the body as HTTP framed it: whether the answer may be taken for complete. `framing_tells`: the framing
   // itself shows the end (length or chunks), not the closing of the connection.
   bool IsComplete(bool framing_tells) const;
+
+  // A whole frame of the stream was an error ({"error": …}): stream_error. Such an answer is never complete. Cheap.
+  bool saw_error() const;
+
+  // What ends a frame that the answer left unfinished, so that a frame of the gateway's own can follow; mostly "".
+  std::string_view FrameBreak() const;
+
+  // What the gateway adds to a complete answer for clients that insist on it: [DONE] after a finish_reason; mostly "".
+  std::string MissingEnd() const;
 
  private:
   struct State;

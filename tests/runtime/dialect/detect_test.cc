@@ -1,0 +1,75 @@
+// Which dialect a request speaks, and how its client will read the answer.
+#include <gtest/gtest.h>
+
+#include "runtime/dialect/dialect.h"
+
+namespace runtime::dialect {
+namespace {
+
+using compiler::abi::Method;
+
+ClientDialect DetectPost(std::string_view path, std::string_view body) { return Detect(Method::kPOST, path, "", body); }
+
+TEST(Detect, OllamaStreamsUnlessTheRequestSaysNo) {
+  const ClientDialect silent = DetectPost("/api/chat", R"({"model":"qwen3:32b","messages":[]})");
+  EXPECT_EQ(silent.api, Api::kOllamaChat);
+  EXPECT_EQ(silent.shape, Shape::kNdjson);
+  EXPECT_EQ(silent.model, "qwen3:32b");
+  EXPECT_TRUE(silent.is_stream());
+
+  const ClientDialect off = DetectPost("/api/generate", R"({"stream": false, "model":"m"})");
+  EXPECT_EQ(off.api, Api::kOllamaGenerate);
+  EXPECT_EQ(off.shape, Shape::kJson);
+  EXPECT_FALSE(off.is_stream());
+}
+
+TEST(Detect, OpenAiStreamsOnlyIfTheRequestSaysYes) {
+  EXPECT_EQ(DetectPost("/v1/chat/completions", R"({"model":"m"})").shape, Shape::kJson);
+  EXPECT_EQ(DetectPost("/v1/chat/completions", R"({"stream":true})").shape, Shape::kSse);
+  const ClientDialect old = DetectPost("/v1/completions", R"({"stream":true})");
+  EXPECT_EQ(old.api, Api::kOpenAiCompletions);
+  EXPECT_EQ(old.shape, Shape::kSse);
+}
+
+TEST(Detect, PathOfTheEndpointSpeaksForAPlainPath) {
+  EXPECT_EQ(Detect(Method::kPOST, "/", "/api/chat", "{}").api, Api::kOllamaChat);
+  // The request's own path wins.
+  EXPECT_EQ(Detect(Method::kPOST, "/v1/chat/completions", "/api/chat", "{}").api, Api::kOpenAiChat);
+}
+
+TEST(Detect, OnlyPostSpeaksADialect) {
+  const ClientDialect get = Detect(Method::kGET, "/api/chat", "/api/chat", R"({"model":"m"})");
+  EXPECT_EQ(get.api, Api::kPlain);
+  EXPECT_EQ(get.shape, Shape::kJson);
+  EXPECT_EQ(DetectPost("/api/tags", "{}").api, Api::kPlain);
+  EXPECT_EQ(DetectPost("/api/chat/more", "{}").api, Api::kPlain);
+}
+
+TEST(Detect, BodyThatIsNotJsonHasNoMembers) {
+  for (const char* body : {"", "stream=false", R"({"stream":false)", R"({"stream":false}x)", "[{\"stream\":false}]"}) {
+    const ClientDialect client = DetectPost("/api/chat", body);
+    EXPECT_EQ(client.shape, Shape::kNdjson) << body;
+    EXPECT_EQ(client.model, "") << body;
+  }
+}
+
+TEST(Detect, OnlyTheTopLevelMemberOfTheRightTypeCounts) {
+  EXPECT_EQ(DetectPost("/api/chat", R"({"options":{"stream":false,"model":"x"},"a":[{"stream":false}]})").shape, Shape::kNdjson);
+  EXPECT_EQ(DetectPost("/api/chat", R"({"options":{"model":"x"}})").model, "");
+  EXPECT_EQ(DetectPost("/api/chat", R"({"stream":"false"})").shape, Shape::kNdjson);
+  EXPECT_EQ(DetectPost("/api/chat", R"({"stream":null})").shape, Shape::kNdjson);
+  EXPECT_EQ(DetectPost("/api/chat", R"({"model":5})").model, "");
+}
+
+TEST(Detect, LastOfEqualNamesCounts) {
+  EXPECT_EQ(DetectPost("/api/chat", R"({"stream":true,"stream":false})").shape, Shape::kJson);
+  EXPECT_EQ(DetectPost("/api/chat", R"({"stream":false,"stream":null})").shape, Shape::kNdjson);
+}
+
+TEST(Detect, DeepNestingIsReadWithoutRecursion) {
+  const std::string deep = R"({"a":)" + std::string(200'000, '[') + std::string(200'000, ']') + R"(,"stream":false})";
+  EXPECT_EQ(DetectPost("/api/chat", deep).shape, Shape::kJson);
+}
+
+}  // namespace
+}  // namespace runtime::dialect
