@@ -1,0 +1,278 @@
+// Writing: uv_try_write first, because on libuv 1.44 uv_write costs two epoll_ctl; only what the socket did not take is
+// copied. At most one uv_write is in flight; what is written meanwhile collects in one string.
+//
+// A failed write is not reported at once when the peer may have answered before it closed (an early 413, RFC 9112 9.6):
+// what it sent is read first, and the error takes the place of the end.
+#include "runtime/net/uv_stream.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace runtime::net {
+
+class StreamHandle final : public Handle {
+ public:
+  using Handle::Handle;
+
+  void OpenAccepted(int socket);
+  void OpenConnecting(const Address& address);
+
+  void Write(std::span<const std::string_view> pieces);
+  size_t queued_bytes() const { return in_flight_left() + waiting_.size(); }
+  void SetReading(bool on);
+  void FinishWriting();
+  void Reset();
+
+  StreamObserver* observer = nullptr;
+  bool saw_end() const { return saw_end_; }
+
+ private:
+  ~StreamHandle() override = default;
+  uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&tcp_); }
+  size_t in_flight_left() const { return write_in_flight_ ? tcp_.write_queue_size : 0; }
+  void Init();
+  void UpdateReading();
+  void OnConnected(int status);
+  void OnRead(ssize_t count, const char* bytes);
+  void OnWritten(int status);
+  void StartQueuedWrite();
+  void ShutDownIfDone();
+  void WriteFailed(int status);
+  void Fail(NetError error);
+
+  uv_tcp_t tcp_;
+  uv_connect_t connect_;
+  uv_write_t write_;
+  uv_shutdown_t shutdown_;
+  std::string in_flight_;
+  std::string waiting_;
+  int write_error_ = 0;
+  bool connected_ = false;
+  bool wants_reading_ = true;
+  bool is_reading_ = false;
+  bool saw_end_ = false;
+  bool write_in_flight_ = false;
+  bool finishing_ = false;
+  bool shut_down_ = false;
+};
+
+void StreamHandle::Init() {
+  uv_tcp_init(loop()->uv(), &tcp_);  // makes no socket yet, so it can't fail
+  Opened(reinterpret_cast<uv_handle_t*>(&tcp_));
+  connect_.data = write_.data = shutdown_.data = this;
+}
+
+void StreamHandle::OpenAccepted(int socket) {
+  Init();
+  const int result = uv_tcp_open(&tcp_, socket);
+  if (result != 0) {
+    close(socket);
+    DeferUnlessClosed([this, result] { Fail(NetErrorOf(result)); });
+    return;
+  }
+  uv_tcp_nodelay(&tcp_, 1);
+  connected_ = true;
+  UpdateReading();
+}
+
+void StreamHandle::OpenConnecting(const Address& address) {
+  Init();
+  uv_tcp_nodelay(&tcp_, 1);  // remembered until the socket is made
+  sockaddr_storage remote;
+  int result = UV_EINVAL;
+  if (ParseAddress(address.ip, address.port, &remote)) {
+    result = uv_tcp_connect(&connect_, &tcp_, reinterpret_cast<const sockaddr*>(&remote), [](uv_connect_t* req, int status) {
+      static_cast<StreamHandle*>(req->data)->OnConnected(status);
+    });
+  }
+  if (result != 0) DeferUnlessClosed([this, result] { Fail(NetErrorOf(result)); });
+}
+
+void StreamHandle::OnConnected(int status) {
+  if (is_closing()) return;
+  if (status != 0) {
+    Fail(NetErrorOf(status));
+    return;
+  }
+  connected_ = true;
+  UpdateReading();
+  ShutDownIfDone();
+  if (observer != nullptr) observer->OnConnected();
+}
+
+void StreamHandle::SetReading(bool on) {
+  wants_reading_ = on;
+  UpdateReading();
+}
+
+void StreamHandle::UpdateReading() {
+  const bool on = wants_reading_ && connected_ && !saw_end_ && !is_closing();
+  if (on == is_reading_) return;
+  is_reading_ = on;
+  if (!on) {
+    uv_read_stop(stream());
+    return;
+  }
+  uv_read_start(
+      stream(),
+      [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
+        Loop* loop = static_cast<StreamHandle*>(handle->data)->loop();
+        *buffer = uv_buf_init(loop->read_buffer(), Loop::kReadBufferSize);
+      },
+      [](uv_stream_t* handle, ssize_t count, const uv_buf_t* buffer) {
+        static_cast<StreamHandle*>(handle->data)->OnRead(count, buffer->base);
+      });
+}
+
+void StreamHandle::OnRead(ssize_t count, const char* bytes) {
+  if (count == 0 || is_closing()) return;  // 0 is EAGAIN
+  if (count > 0) {
+    if (observer != nullptr) observer->OnData({bytes, static_cast<size_t>(count)});
+    return;
+  }
+  is_reading_ = false;
+  if (write_error_ != 0) {
+    Fail(NetErrorOf(write_error_));
+  } else if (count == UV_EOF) {
+    saw_end_ = true;
+    uv_read_stop(stream());
+    if (observer != nullptr) observer->OnEnd();
+  } else {
+    Fail(NetErrorOf(static_cast<int>(count)));
+  }
+}
+
+void StreamHandle::Write(std::span<const std::string_view> pieces) {
+  if (is_closing() || finishing_ || write_error_ != 0) return;
+  constexpr size_t kMaxPieces = 32;
+  size_t skip = 0;  // bytes of the first piece that are already sent
+  while (connected_ && queued_bytes() == 0 && !pieces.empty()) {
+    uv_buf_t buffers[kMaxPieces];
+    unsigned count = 0;
+    size_t total = 0;
+    for (std::string_view piece : pieces.first(std::min(pieces.size(), kMaxPieces))) {
+      const size_t from = count == 0 ? skip : 0;
+      buffers[count++] = uv_buf_init(const_cast<char*>(piece.data()) + from, static_cast<unsigned>(piece.size() - from));
+      total += piece.size() - from;
+    }
+    int sent = 0;
+    if (total > 0) {
+      sent = uv_try_write(stream(), buffers, count);
+      if (sent == UV_EAGAIN) sent = 0;
+      if (sent < 0) {
+        WriteFailed(sent);
+        return;
+      }
+    }
+    size_t left = static_cast<size_t>(sent);
+    while (!pieces.empty() && left >= pieces.front().size() - skip && count > 0) {
+      left -= pieces.front().size() - skip;
+      skip = 0;
+      pieces = pieces.subspan(1);
+      --count;
+    }
+    skip += left;
+    if (static_cast<size_t>(sent) < total) break;  // the socket is full
+  }
+  for (std::string_view piece : pieces) {
+    waiting_.append(piece.substr(skip));
+    skip = 0;
+  }
+  if (!waiting_.empty() && !write_in_flight_) StartQueuedWrite();
+}
+
+void StreamHandle::StartQueuedWrite() {
+  in_flight_.swap(waiting_);
+  waiting_.clear();
+  uv_buf_t buffer = uv_buf_init(in_flight_.data(), static_cast<unsigned>(in_flight_.size()));
+  const int result = uv_write(&write_, stream(), &buffer, 1, [](uv_write_t* req, int status) {
+    static_cast<StreamHandle*>(req->data)->OnWritten(status);
+  });
+  if (result != 0) {
+    WriteFailed(result);
+  } else {
+    write_in_flight_ = true;
+  }
+}
+
+void StreamHandle::OnWritten(int status) {
+  write_in_flight_ = false;
+  if (is_closing()) return;
+  if (status != 0) {
+    WriteFailed(status);
+    return;
+  }
+  if (!waiting_.empty()) {
+    StartQueuedWrite();
+    return;
+  }
+  std::string().swap(in_flight_);  // an idle connection keeps no buffers
+  std::string().swap(waiting_);
+  ShutDownIfDone();
+  if (observer != nullptr) observer->OnWriteDrained();
+}
+
+void StreamHandle::WriteFailed(int status) {
+  write_error_ = status;
+  in_flight_.clear();
+  waiting_.clear();
+  const bool peer_is_gone = status == UV_EPIPE || status == UV_ECONNRESET;
+  if (peer_is_gone && is_reading_) return;  // OnRead reports it, after what the peer had sent
+  DeferUnlessClosed([this, status] { Fail(NetErrorOf(status)); });
+}
+
+void StreamHandle::FinishWriting() {
+  finishing_ = true;
+  ShutDownIfDone();
+}
+
+void StreamHandle::ShutDownIfDone() {
+  if (!finishing_ || shut_down_ || !connected_ || is_closing() || queued_bytes() > 0 || write_error_ != 0) return;
+  shut_down_ = true;
+  uv_shutdown(&shutdown_, stream(), [](uv_shutdown_t*, int) {});  // a failure shows itself by the next read
+}
+
+void StreamHandle::Reset() {
+  if (is_closing()) return;
+  // Not uv_tcp_close_reset: it refuses once uv_shutdown was called.
+  uv_os_fd_t socket;
+  if (uv_fileno(reinterpret_cast<uv_handle_t*>(&tcp_), &socket) == 0) {
+    const linger reset = {1, 0};
+    setsockopt(socket, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+  }
+  Close();
+}
+
+void StreamHandle::Fail(NetError error) {
+  Close();
+  if (observer != nullptr) observer->OnError(error);
+}
+
+UvStream::UvStream(Loop* loop, const Address& address, StreamObserver* observer)
+    : handle_(new StreamHandle(loop)), peer_(address) {
+  handle_->observer = observer;
+  handle_->OpenConnecting(address);
+}
+
+UvStream::UvStream(Loop* loop, int accepted_socket, const Address& peer) : handle_(new StreamHandle(loop)), peer_(peer) {
+  handle_->OpenAccepted(accepted_socket);
+}
+
+UvStream::~UvStream() {
+  handle_->observer = nullptr;
+  handle_->Abandon();
+}
+
+void UvStream::SetObserver(StreamObserver* observer) { handle_->observer = observer; }
+void UvStream::Write(std::span<const std::string_view> pieces) { handle_->Write(pieces); }
+size_t UvStream::queued_bytes() const { return handle_->is_closing() ? 0 : handle_->queued_bytes(); }
+void UvStream::PauseReading() { handle_->SetReading(false); }
+void UvStream::ResumeReading() { handle_->SetReading(true); }
+void UvStream::FinishWriting() { handle_->FinishWriting(); }
+void UvStream::Reset() { handle_->Reset(); }
+bool UvStream::is_dead() const { return handle_->is_closing(); }
+bool UvStream::saw_end() const { return handle_->saw_end(); }
+
+}  // namespace runtime::net
