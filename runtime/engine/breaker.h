@@ -5,16 +5,15 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include "compiler/abi/predicate.h"
 #include "compiler/model/settings.h"
 #include "runtime/base/time.h"
+#include "runtime/engine/count_windows.h"
 #include "runtime/engine/outcome.h"
 
 namespace runtime::engine {
@@ -36,12 +35,15 @@ struct BreakerTransition {
 struct Ticket {
   uint64_t generation = 0;
   uint64_t probe = 0;       // 0: not a probe
+  bool counted = false;     // its success was counted at its first content
 };
 
 class Breaker {
  public:
-  // `predicates` (and the code behind it) must outlive the breaker or be replaced with it.
+  // Both (and the code behind `predicates`) must outlive the breaker.
   Breaker(const compiler::model::BreakerSettings& settings, const compiler::abi::PredicateTable& predicates);
+  Breaker(const Breaker&) = delete;
+  Breaker& operator=(const Breaker&) = delete;
 
   struct Admission {
     std::optional<Ticket> ticket;                 // nothing: rejected
@@ -51,8 +53,8 @@ class Breaker {
   // `lease`: the longest that an attempt may take (timeouts.total).
   Admission Admit(TimePoint now, Duration lease);
 
-  // Whether Admit would let an attempt through now; takes nothing.
-  bool WouldAdmit(TimePoint now) const;
+  // Whether Admit would let an attempt through now; takes nothing. `own`: a ticket that the caller would give back first.
+  bool WouldAdmit(TimePoint now, const Ticket* own = nullptr) const;
 
   // An attempt ended. Results of an older generation are not counted. Neutral gives a probe back and counts nowhere.
   std::optional<BreakerTransition> Record(const Ticket& ticket, OutcomeClass outcome, TimePoint now);
@@ -65,12 +67,12 @@ class Breaker {
   // or after, in the generation of its ticket.
   std::optional<BreakerTransition> RecordFailedRequest(const Ticket& ticket, TimePoint now);
 
-  // As Record with kNeutral: the client is gone, the attempt was never made.
+  // As Record with kNeutral: the client is gone, or the attempt was never made.
   void Release(const Ticket& ticket, TimePoint now);
 
   struct Snapshot {
     BreakerState state{};                        // as it would be for a request now
-    int64_t failure_count = 0;                   // of the first open rule in its window; kept while open
+    int64_t failure_count = 0;                   // the first measure that counts failures; kept while open and half-open
     int64_t success_count = 0;                   // successes in that window; in half-open those of the probes
     std::optional<TimePoint> last_failure_time;
     std::optional<TimePoint> retry_at;           // while open
@@ -79,17 +81,50 @@ class Breaker {
   };
   Snapshot Look(TimePoint now) const;
 
- private:
-  class Windows;  // exact count windows of the measures
-  // (members: see breaker.cc's author)
- public:
-  ~Breaker();
-  Breaker(const Breaker&) = delete;
-  Breaker& operator=(const Breaker&) = delete;
+  // The most successes that Look counts.
+  static constexpr int64_t kMaxShownCount = compiler::model::kMaxWindowCount;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  struct Probe {
+    uint64_t id = 0;
+    TimePoint lease_end;
+  };
+
+  // All of these need mutex_.
+  void Enter(BreakerState state);
+  BreakerTransition Open(TimePoint now);
+  BreakerTransition BeginHalfOpen();
+  BreakerTransition Close();
+  std::optional<BreakerTransition> CountOutcome(Ticket* ticket, bool success, TimePoint now);
+  bool AnyHolds(const std::vector<compiler::abi::PredicateId>& rules, CountWindows* windows, TimePoint now) const;
+  bool IsCurrent(const Ticket& ticket) const { return ticket.generation == generation_; }
+  bool AnyLeaseIsOver(TimePoint now) const;
+  void GiveBack(const Ticket& ticket);
+
+  const compiler::model::BreakerSettings& settings_;
+  const compiler::abi::PredicateTable& predicates_;
+
+  // What Admit reads without the mutex: generation << 2 | state. open_until_ is written before the word says open.
+  std::atomic<uint64_t> word_;
+  std::atomic<int64_t> open_until_;             // ns of TimePoint
+
+  mutable std::mutex mutex_;
+  BreakerState state_ = BreakerState::kClosed;  // the same as in word_
+  uint64_t generation_ = 0;
+  uint64_t last_probe_ = 0;
+  std::vector<Probe> probes_;                   // in flight, while half-open
+
+  CountWindows windows_;                        // while closed
+  CountWindows probe_windows_;                  // since half-open began
+  int64_t probe_successes_ = 0;
+
+  // For Look only.
+  std::optional<size_t> shown_measure_;         // the first that counts failures
+  Duration shown_window_{};
+  CountRing shown_failures_;                    // where no measure counts them
+  CountRing shown_successes_;
+  int64_t failures_when_opened_ = 0;
+  std::optional<TimePoint> last_failure_;
 };
 
 }  // namespace runtime::engine

@@ -25,12 +25,14 @@ struct CachedResponse {
   std::string body;
   TimePoint stored_at;
 
-  size_t bytes() const;  // what it counts for in max_bytes, headers included
+  size_t bytes() const;  // body and headers: what max_entry limits. max_bytes counts the key, too
 };
 
 class Cache {
  public:
-  explicit Cache(const compiler::model::CacheSettings& settings);
+  static constexpr size_t kMaxEntries = 65'536;  // however small they are: each has a cost beside its bytes
+
+  explicit Cache(const compiler::model::CacheSettings& settings);  // must outlive the cache
   ~Cache();
   Cache(const Cache&) = delete;
   Cache& operator=(const Cache&) = delete;
@@ -38,14 +40,19 @@ class Cache {
   // Fresh (age < ttl), or with `allow_stale` up to ttl + stale.
   std::shared_ptr<const CachedResponse> Find(std::string_view key, bool allow_stale, TimePoint now);
 
-  // Keeps it unless it is larger than max_entry or max_bytes. Returns whether it was kept.
+  // Keeps it unless it is larger than max_entry or max_bytes; an older one with this key goes. Sets stored_at. Returns
+  // whether it was kept.
   bool Store(std::string_view key, CachedResponse response, TimePoint now);
 
-  // One request in flight per key. The first to ask leads (true) and must call EndFlight once it has stored an answer or
-  // come to nothing; others follow: `wake` is called once, from EndFlight's thread, when the leader is done.
-  bool LeadOrFollow(std::string_view key, uint64_t follower, std::function<void()> wake);
+  // One request in flight per key. Lead: whether the caller is the first and so leads; it must call EndFlight once it has
+  // stored an answer or come to nothing. Follow: whether somebody leads; `wake` is then called once, from EndFlight's
+  // thread, when the leader is done. It must only hand the news over to the follower's own loop.
+  bool Lead(std::string_view key);
+  bool Follow(std::string_view key, uint64_t follower, std::function<void()> wake);
+  bool LeadOrFollow(std::string_view key, uint64_t follower, std::function<void()> wake);  // both at once; true: leads
   void EndFlight(std::string_view key);
-  void Unfollow(std::string_view key, uint64_t follower);  // no wake-up comes after it returned… from this thread
+  // No new wake-up begins after it; one that EndFlight has begun on another thread may still be under way.
+  void Unfollow(std::string_view key, uint64_t follower);
 
   struct Stats {
     uint64_t entries = 0;

@@ -70,7 +70,7 @@ struct StartAttempt {
 };
 struct AbortAttempt {};               // close the attempt's connection and drop what it sent; no event of it follows
 
-// Forward the attempt's answer: what is held now, the rest as it comes.
+// Forward the attempt's answer: what is held now, the rest as it comes. Its status may be any that the chain lets through.
 struct CommitAnswer {
   UpstreamId served_by;
 };
@@ -84,7 +84,18 @@ struct StoreAnswer {
   std::string key;
 };
 
-struct FollowCache {                  // CacheSettled is wanted when the leader of this key ends; see Cache::LeadOrFollow
+// The flight that this exchange led is over: call Cache::EndFlight. Comes after StoreAnswer, so that followers find it.
+struct EndCacheFlight {
+  CacheId cache;
+  std::string key;
+};
+
+// Call Cache::Follow; its wake-up, or that it returned false, is CacheSettled (queued, never from within the call).
+struct FollowCache {
+  CacheId cache;
+  std::string key;
+};
+struct UnfollowCache {                // call Cache::Unfollow; so does a driver that dies between these two
   CacheId cache;
   std::string key;
 };
@@ -119,11 +130,12 @@ struct NoteRetry {                    // written before the wait begins: "retry 
   Duration wait{};
   Outcome cause;
 };
-struct NoteRetryDenied {
+struct NoteRetryDenied {              // at most once for each attempt
   UpstreamId upstream;
-  std::string_view reason;            // "not_matched" is not reported; see retry_decision.h for the list
+  std::string_view reason;            // a name of retry_denials.def; "not_matched" is not reported
 };
-struct NoteAttemptEnded {             // each attempt once; reuse races of it included
+// Each attempt once; a reuse race of it once more before (kNeutral, error reset; StartAttempt with the same number follows).
+struct NoteAttemptEnded {
   UpstreamId upstream;
   int number = 1;
   Outcome outcome;
@@ -138,7 +150,8 @@ struct NoteRejected {                 // the breaker let the request not through
   UpstreamId upstream;
 };
 
-using Command = std::variant<StartAttempt, AbortAttempt, CommitAnswer, FinishAnswer, BreakOffAnswer, StoreAnswer, FollowCache,
+using Command = std::variant<StartAttempt, AbortAttempt, CommitAnswer, FinishAnswer, BreakOffAnswer, StoreAnswer, EndCacheFlight,
+                             FollowCache, UnfollowCache,
                              SendReply, SendCached, SendMock, SendError, NoteRetry, NoteRetryDenied, NoteAttemptEnded,
                              NoteBreaker, NoteRejected>;
 using Commands = std::vector<Command>;

@@ -4,6 +4,21 @@
 //
 // Time limits of an attempt (connect, first_token, idle, total) and of the request (deadline) all run here, so the driver keeps
 // one timer for each exchange.
+//
+// | state      | what it waits for                              | leads to                                              |
+// |------------|------------------------------------------------|-------------------------------------------------------|
+// | New        | RequestReady                                   | any but Held, BackingOff                              |
+// | Following  | CacheSettled; deadline                         | Attempting, Mocking, Done                             |
+// | Attempting | AttemptHead; AttemptFailed; a limit; deadline  | Held, Attempting, BackingOff, Mocking, Done           |
+// | Held       | AttemptContent, AttemptEnded; as Attempting    | Committed, Done; as Attempting                        |
+// | Committed  | AttemptEnded; AttemptFailed; a limit; deadline | Done                                                  |
+// | BackingOff | the end of the wait; deadline                  | Attempting, Mocking, Done                             |
+// | Mocking    | the end of the mock's delay                    | Done                                                  |
+// | Done       | nothing                                        |                                                       |
+//
+// ClientGone leads to Done from everywhere. Only Committed has sent anything of an attempt to the client, and nothing leads
+// from it to another attempt or a fallback: that is the rule "no retry after commit". An event that a state doesn't wait for
+// is ignored.
 #pragma once
 
 #include <memory>
@@ -13,30 +28,22 @@
 #include "compiler/compiled_policy.h"
 #include "runtime/base/random.h"
 #include "runtime/base/time.h"
+#include "runtime/engine/engine_objects.h"
 #include "runtime/engine/exchange_events.h"
 
 namespace runtime::engine {
 
-// The named objects of a policy that outlive a request and are shared by all workers. By id; null where an upstream has no
-// breaker.
-struct EngineObjects {
-  explicit EngineObjects(const compiler::CompiledPolicy& policy);
-  Breaker* breaker(UpstreamId id) const;
-  Cache* cache(CacheId id) const;
-
- private:
-  std::vector<std::unique_ptr<Breaker>> breakers_;
-  std::vector<std::unique_ptr<Cache>> caches_;
-};
-
 class ExchangeMachine {
  public:
-  // All must outlive the machine. `facts`: the driver fills the route-phase fields before RequestReady and the response
+  // All must outlive the machine, and so must everything that the facts borrow. `facts`: the driver fills the route-phase fields before RequestReady and the response
   // slots before AttemptHead; the machine sets the fields of the later phases. `arrived`: when the request's first byte came;
   // the deadline runs from there.
   ExchangeMachine(const compiler::CompiledPolicy& policy, EngineObjects& objects, base::Random& random,
                   compiler::abi::Facts* facts, TimePoint arrived);
+  // Gives back what it holds of breakers and caches. A driver that may still be following a key calls Unfollow itself.
   ~ExchangeMachine();
+  ExchangeMachine(const ExchangeMachine&) = delete;
+  ExchangeMachine& operator=(const ExchangeMachine&) = delete;
 
   // Appends to *commands. Never recursive: a driver that gets an event while it carries out commands queues it.
   void Handle(const Event& event, TimePoint now, Commands* commands);

@@ -1,0 +1,263 @@
+// The three states and what leads from one to the next. A transition happens in Open, BeginHalfOpen or Close, under the
+// mutex, and its value is handed to the one caller that made it.
+#include "runtime/engine/breaker.h"
+
+#include <algorithm>
+
+namespace runtime::engine {
+namespace {
+
+using compiler::abi::WindowMeasureKind;
+
+constexpr Duration kDefaultShownWindow = std::chrono::seconds(60);
+
+std::optional<size_t> FirstFailureMeasure(const compiler::model::BreakerSettings& settings) {
+  for (size_t i = 0; i < settings.measures.size(); ++i) {
+    const WindowMeasureKind kind = settings.measures[i].kind;
+    if (kind == WindowMeasureKind::kFailures || kind == WindowMeasureKind::kFailedRequests) return i;
+  }
+  return std::nullopt;
+}
+
+constexpr uint64_t WordOf(BreakerState state, uint64_t generation) { return generation << 2 | static_cast<uint64_t>(state); }
+constexpr BreakerState StateOf(uint64_t word) { return static_cast<BreakerState>(word & 3); }
+constexpr uint64_t GenerationOf(uint64_t word) { return word >> 2; }
+
+}  // namespace
+
+std::string_view Name(BreakerState state) {
+  switch (state) {
+    case BreakerState::kClosed: return "CLOSED";
+    case BreakerState::kOpen: return "OPEN";
+    case BreakerState::kHalfOpen: return "HALF_OPEN";
+  }
+  return "";
+}
+
+Breaker::Breaker(const compiler::model::BreakerSettings& settings, const compiler::abi::PredicateTable& predicates)
+    : settings_(settings),
+      predicates_(predicates),
+      word_(WordOf(BreakerState::kClosed, 0)),
+      open_until_(0),
+      windows_(settings.measures),
+      probe_windows_(settings.measures),
+      shown_measure_(FirstFailureMeasure(settings)),
+      shown_window_(shown_measure_ ? settings.measures[*shown_measure_].window : kDefaultShownWindow),
+      shown_failures_(kMaxShownCount),
+      shown_successes_(kMaxShownCount) {}
+
+// ---- Admission ------------------------------------------------------------------------------------------------------
+
+Breaker::Admission Breaker::Admit(TimePoint now, Duration lease) {
+  Admission admission;
+  const uint64_t word = word_.load(std::memory_order_acquire);
+  if (StateOf(word) == BreakerState::kClosed) {
+    admission.ticket = Ticket{GenerationOf(word), 0, false};
+    return admission;
+  }
+  if (StateOf(word) == BreakerState::kOpen) {
+    const TimePoint open_until{Duration(open_until_.load(std::memory_order_acquire))};
+    if (now < open_until) {
+      admission.retry_at = open_until;
+      return admission;
+    }
+  }
+
+  std::lock_guard lock(mutex_);
+  if (state_ == BreakerState::kClosed) {  // another thread closed it since
+    admission.ticket = Ticket{generation_, 0, false};
+    return admission;
+  }
+  if (state_ == BreakerState::kHalfOpen && AnyLeaseIsOver(now)) {
+    admission.transition = Open(now);
+  } else if (state_ == BreakerState::kOpen && now >= TimePoint{Duration(open_until_.load())}) {
+    admission.transition = BeginHalfOpen();
+  }
+  if (state_ == BreakerState::kOpen) {
+    admission.retry_at = TimePoint{Duration(open_until_.load())};
+  } else if (std::cmp_greater_equal(probes_.size(), settings_.probes)) {
+    admission.retry_at = now;  // any moment: a probe may be given back
+  } else {
+    probes_.push_back({++last_probe_, now + lease});
+    admission.ticket = Ticket{generation_, last_probe_, false};
+  }
+  return admission;
+}
+
+bool Breaker::WouldAdmit(TimePoint now, const Ticket* own) const {
+  switch (StateOf(word_.load(std::memory_order_acquire))) {
+    case BreakerState::kClosed: return true;
+    case BreakerState::kOpen: return now >= TimePoint{Duration(open_until_.load(std::memory_order_acquire))};
+    case BreakerState::kHalfOpen: break;
+  }
+  std::lock_guard lock(mutex_);
+  if (state_ == BreakerState::kClosed) return true;
+  if (state_ == BreakerState::kOpen) return now >= TimePoint{Duration(open_until_.load())};
+  const bool holds_probe = own != nullptr && IsCurrent(*own) && own->probe != 0;
+  int64_t others = 0;
+  for (const Probe& probe : probes_) {
+    if (holds_probe && probe.id == own->probe) continue;
+    if (now >= probe.lease_end) return false;
+    ++others;
+  }
+  return others < settings_.probes;
+}
+
+// ---- Outcomes -------------------------------------------------------------------------------------------------------
+
+std::optional<BreakerTransition> Breaker::Record(const Ticket& ticket, OutcomeClass outcome, TimePoint now) {
+  std::lock_guard lock(mutex_);
+  if (!IsCurrent(ticket)) return std::nullopt;
+  GiveBack(ticket);
+  std::optional<BreakerTransition> transition;
+  Ticket mine = ticket;
+  if (outcome != OutcomeClass::kNeutral) transition = CountOutcome(&mine, outcome == OutcomeClass::kSuccess, now);
+  if (!transition && state_ == BreakerState::kHalfOpen && AnyLeaseIsOver(now)) transition = Open(now);
+  return transition;
+}
+
+std::optional<BreakerTransition> Breaker::RecordFirstContent(Ticket* ticket, TimePoint now) {
+  if (ticket->probe == 0 || ticket->counted) return std::nullopt;
+  std::lock_guard lock(mutex_);
+  if (!IsCurrent(*ticket)) return std::nullopt;
+  std::optional<BreakerTransition> transition = CountOutcome(ticket, true, now);
+  // Its own success closed the breaker: what becomes of the rest of its answer belongs to the new generation.
+  if (transition) *ticket = Ticket{generation_, 0, true};
+  return transition;
+}
+
+std::optional<BreakerTransition> Breaker::RecordFailedRequest(const Ticket& ticket, TimePoint now) {
+  std::lock_guard lock(mutex_);
+  if (!IsCurrent(ticket)) return std::nullopt;
+  // In half-open the failure of the attempt itself reopens the breaker.
+  if (state_ == BreakerState::kHalfOpen) {
+    probe_windows_.AddFailedRequest(now);
+    return std::nullopt;
+  }
+  windows_.AddFailedRequest(now);
+  if (!AnyHolds(settings_.open_when, &windows_, now)) return std::nullopt;
+  return Open(now);
+}
+
+void Breaker::Release(const Ticket& ticket, TimePoint) {
+  std::lock_guard lock(mutex_);
+  if (IsCurrent(ticket)) GiveBack(ticket);
+}
+
+std::optional<BreakerTransition> Breaker::CountOutcome(Ticket* ticket, bool success, TimePoint now) {
+  if (success && ticket->counted) return std::nullopt;
+  if (success) {
+    ticket->counted = true;
+    shown_successes_.Add(now);
+  } else {
+    shown_failures_.Add(now);
+    last_failure_ = std::max(last_failure_.value_or(now), now);
+  }
+  if (state_ == BreakerState::kHalfOpen) {
+    if (!success) return Open(now);
+    probe_windows_.AddSuccess(now);
+    ++probe_successes_;
+    if (AnyHolds(settings_.close_when, &probe_windows_, now)) return Close();
+    return std::nullopt;
+  }
+  if (success) {
+    windows_.AddSuccess(now);
+  } else {
+    windows_.AddFailure(now);
+  }
+  if (AnyHolds(settings_.open_when, &windows_, now)) return Open(now);
+  return std::nullopt;
+}
+
+bool Breaker::AnyHolds(const std::vector<compiler::abi::PredicateId>& rules, CountWindows* windows, TimePoint now) const {
+  compiler::abi::Facts facts;
+  facts.window = windows->Values(now);
+  return std::any_of(rules.begin(), rules.end(), [&](compiler::abi::PredicateId id) { return predicates_.Test(id, facts); });
+}
+
+bool Breaker::AnyLeaseIsOver(TimePoint now) const {
+  return std::any_of(probes_.begin(), probes_.end(), [now](const Probe& probe) { return now >= probe.lease_end; });
+}
+
+void Breaker::GiveBack(const Ticket& ticket) {
+  if (ticket.probe == 0) return;
+  std::erase_if(probes_, [&](const Probe& probe) { return probe.id == ticket.probe; });
+}
+
+// ---- Transitions ----------------------------------------------------------------------------------------------------
+
+void Breaker::Enter(BreakerState state) {
+  state_ = state;
+  ++generation_;
+  probes_.clear();
+  word_.store(WordOf(state_, generation_), std::memory_order_release);
+}
+
+BreakerTransition Breaker::Open(TimePoint now) {
+  const BreakerState from = state_;
+  if (from == BreakerState::kClosed) {
+    failures_when_opened_ = shown_measure_ ? windows_.Value(*shown_measure_, now)
+                                           : shown_failures_.CountWithin(shown_window_, now);
+  } else {
+    last_failure_ = std::max(last_failure_.value_or(now), now);  // a lease that is over is a failure, too
+  }
+  open_until_.store((now + settings_.open_for).time_since_epoch().count(), std::memory_order_release);
+  Enter(BreakerState::kOpen);
+  return {from, state_, generation_};
+}
+
+BreakerTransition Breaker::BeginHalfOpen() {
+  probe_windows_.Clear();
+  probe_successes_ = 0;
+  Enter(BreakerState::kHalfOpen);
+  return {BreakerState::kOpen, state_, generation_};
+}
+
+BreakerTransition Breaker::Close() {
+  windows_.Clear();
+  shown_failures_.Clear();
+  shown_successes_.Clear();
+  failures_when_opened_ = 0;
+  Enter(BreakerState::kClosed);
+  return {BreakerState::kHalfOpen, state_, generation_};
+}
+
+// ---- What operators see ---------------------------------------------------------------------------------------------
+
+Breaker::Snapshot Breaker::Look(TimePoint now) const {
+  std::lock_guard lock(mutex_);
+  Snapshot snapshot;
+  snapshot.state = state_;
+  snapshot.generation = generation_;
+  snapshot.last_failure_time = last_failure_;
+  snapshot.failure_count = failures_when_opened_;
+  snapshot.success_count = shown_successes_.CountWithin(shown_window_, now);
+  snapshot.probes_in_flight = static_cast<int>(probes_.size());
+  switch (state_) {
+    case BreakerState::kClosed:
+      snapshot.failure_count = shown_measure_ ? windows_.Value(*shown_measure_, now)
+                                              : shown_failures_.CountWithin(shown_window_, now);
+      break;
+    case BreakerState::kOpen: {
+      const TimePoint open_until{Duration(open_until_.load())};
+      if (now < open_until) {
+        snapshot.retry_at = open_until;
+      } else {
+        snapshot.state = BreakerState::kHalfOpen;
+        snapshot.success_count = 0;
+      }
+      break;
+    }
+    case BreakerState::kHalfOpen:
+      snapshot.success_count = probe_successes_;
+      if (AnyLeaseIsOver(now)) {  // the next request will find it open
+        snapshot.state = BreakerState::kOpen;
+        snapshot.retry_at = now + settings_.open_for;
+        snapshot.probes_in_flight = 0;
+      }
+      break;
+  }
+  return snapshot;
+}
+
+}  // namespace runtime::engine

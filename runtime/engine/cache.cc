@@ -1,0 +1,149 @@
+// Entries in a list, newest use first; an index by key; flights beside them. Byte counts include the keys: a key may hold a
+// whole request body.
+#include "runtime/engine/cache.h"
+
+#include <algorithm>
+#include <list>
+#include <mutex>
+#include <unordered_map>
+
+namespace runtime::engine {
+
+size_t CachedResponse::bytes() const {
+  size_t bytes = body.size();
+  for (const auto& [name, value] : headers) bytes += name.size() + value.size();
+  return bytes;
+}
+
+struct Cache::State {
+  struct Entry {
+    std::string key;
+    std::shared_ptr<const CachedResponse> response;
+    int64_t bytes = 0;  // key and response
+  };
+  struct Follower {
+    uint64_t id = 0;
+    std::function<void()> wake;
+  };
+  using Entries = std::list<Entry>;
+
+  explicit State(const compiler::model::CacheSettings& s) : settings(s) {}
+
+  void Remove(Entries::iterator entry) {
+    bytes -= entry->bytes;
+    index.erase(entry->key);
+    entries.erase(entry);
+  }
+
+  const compiler::model::CacheSettings& settings;
+  mutable std::mutex mutex;
+  Entries entries;                                               // most recently used first
+  std::unordered_map<std::string_view, Entries::iterator> index; // by Entry::key
+  std::unordered_map<std::string, std::vector<Follower>> flights;
+  int64_t bytes = 0;
+  Stats stats;
+};
+
+Cache::Cache(const compiler::model::CacheSettings& settings) : state_(std::make_unique<State>(settings)) {}
+Cache::~Cache() = default;
+
+std::shared_ptr<const CachedResponse> Cache::Find(std::string_view key, bool allow_stale, TimePoint now) {
+  State& s = *state_;
+  std::lock_guard lock(s.mutex);
+  const auto found = s.index.find(key);
+  if (found == s.index.end()) {
+    ++s.stats.misses;
+    return nullptr;
+  }
+  const auto entry = found->second;
+  const Duration age = now - entry->response->stored_at;
+  if (age >= s.settings.ttl + s.settings.stale) {
+    s.Remove(entry);
+    ++s.stats.misses;
+    return nullptr;
+  }
+  if (age >= s.settings.ttl && !allow_stale) {
+    ++s.stats.misses;
+    return nullptr;
+  }
+  ++s.stats.hits;
+  s.entries.splice(s.entries.begin(), s.entries, entry);
+  return entry->response;
+}
+
+bool Cache::Store(std::string_view key, CachedResponse response, TimePoint now) {
+  State& s = *state_;
+  response.stored_at = now;
+  const int64_t response_bytes = static_cast<int64_t>(response.bytes());
+  const int64_t entry_bytes = response_bytes + static_cast<int64_t>(key.size());
+  if (response_bytes > s.settings.max_entry_bytes || entry_bytes > s.settings.max_bytes) return false;
+  auto kept = std::make_shared<const CachedResponse>(std::move(response));
+
+  std::lock_guard lock(s.mutex);
+  if (const auto old = s.index.find(key); old != s.index.end()) s.Remove(old->second);
+  while (s.bytes + entry_bytes > s.settings.max_bytes || s.entries.size() >= kMaxEntries) {
+    s.Remove(std::prev(s.entries.end()));
+    ++s.stats.evicted;
+  }
+  s.entries.push_front({std::string(key), std::move(kept), entry_bytes});
+  s.index.emplace(s.entries.front().key, s.entries.begin());
+  s.bytes += entry_bytes;
+  ++s.stats.stored;
+  return true;
+}
+
+bool Cache::Lead(std::string_view key) {
+  std::lock_guard lock(state_->mutex);
+  return state_->flights.try_emplace(std::string(key)).second;
+}
+
+bool Cache::Follow(std::string_view key, uint64_t follower, std::function<void()> wake) {
+  std::lock_guard lock(state_->mutex);
+  const auto flight = state_->flights.find(std::string(key));
+  if (flight == state_->flights.end()) return false;
+  flight->second.push_back({follower, std::move(wake)});
+  return true;
+}
+
+bool Cache::LeadOrFollow(std::string_view key, uint64_t follower, std::function<void()> wake) {
+  std::lock_guard lock(state_->mutex);
+  const auto [flight, leads] = state_->flights.try_emplace(std::string(key));
+  if (!leads) flight->second.push_back({follower, std::move(wake)});
+  return leads;
+}
+
+void Cache::EndFlight(std::string_view key) {
+  std::vector<State::Follower> followers;
+  {
+    std::lock_guard lock(state_->mutex);
+    const auto flight = state_->flights.find(std::string(key));
+    if (flight == state_->flights.end()) return;
+    followers = std::move(flight->second);
+    state_->flights.erase(flight);
+  }
+  for (State::Follower& follower : followers) follower.wake();  // without the lock: a wake-up may ask the cache
+}
+
+void Cache::Unfollow(std::string_view key, uint64_t follower) {
+  std::lock_guard lock(state_->mutex);
+  const auto flight = state_->flights.find(std::string(key));
+  if (flight == state_->flights.end()) return;
+  std::erase_if(flight->second, [&](const State::Follower& f) { return f.id == follower; });
+}
+
+Cache::Stats Cache::stats() const {
+  std::lock_guard lock(state_->mutex);
+  Stats stats = state_->stats;
+  stats.entries = state_->entries.size();
+  stats.bytes = static_cast<uint64_t>(state_->bytes);
+  return stats;
+}
+
+void Cache::Purge() {
+  std::lock_guard lock(state_->mutex);
+  state_->index.clear();
+  state_->entries.clear();
+  state_->bytes = 0;
+}
+
+}  // namespace runtime::engine

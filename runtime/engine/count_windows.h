@@ -1,0 +1,58 @@
+// Sliding windows that count exactly: the times of the last K events are kept, so "at least K within the window" is never
+// off by a bucket. CountRing is one of them, CountWindows the set that a breaker's rules read.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "compiler/model/settings.h"
+#include "runtime/base/time.h"
+
+namespace runtime::engine {
+
+// The times of the newest `capacity` events. Memory grows with use up to the capacity. One thread at a time.
+class CountRing {
+ public:
+  explicit CountRing(int64_t capacity);  // ≥ 1
+
+  // Times may come a little out of order (each loop has its own clock reading); they are kept in order.
+  void Add(base::TimePoint time);
+  // How many were at most `window` ago, the bound included; stands still at the capacity.
+  int64_t CountWithin(base::Duration window, base::TimePoint now) const;
+  void Clear();
+
+ private:
+  base::TimePoint& At(size_t i) { return times_[(first_ + i) % times_.size()]; }
+  const base::TimePoint& At(size_t i) const { return times_[(first_ + i) % times_.size()]; }
+  void Grow();
+
+  size_t capacity_;
+  std::vector<base::TimePoint> times_;
+  size_t first_ = 0;  // the oldest
+  size_t size_ = 0;
+};
+
+// One ring for each measure of a breaker, in the order of BreakerSettings::measures.
+class CountWindows {
+ public:
+  explicit CountWindows(const std::vector<compiler::model::WindowMeasure>& measures);
+
+  void AddSuccess(base::TimePoint now);        // successes, requests
+  void AddFailure(base::TimePoint now);        // failures, requests
+  void AddFailedRequest(base::TimePoint now);  // failed_requests
+  void Clear();
+
+  int64_t Value(size_t slot, base::TimePoint now) const;
+  // All values, for Facts::window. Valid until the next call.
+  const int64_t* Values(base::TimePoint now);
+
+ private:
+  void Add(compiler::abi::WindowMeasureKind kind, base::TimePoint now);
+
+  const std::vector<compiler::model::WindowMeasure>& measures_;
+  std::vector<CountRing> rings_;
+  std::vector<int64_t> values_;
+};
+
+}  // namespace runtime::engine

@@ -1,0 +1,17 @@
+#include "runtime/engine/engine_objects.h"
+
+namespace runtime::engine {
+
+EngineObjects::EngineObjects(const compiler::CompiledPolicy& policy) {
+  for (const compiler::model::UpstreamSettings& upstream : policy.policy.upstreams) {
+    breakers_.push_back(upstream.breaker ? std::make_unique<Breaker>(*upstream.breaker, policy.predicates) : nullptr);
+  }
+  for (const compiler::model::CacheSettings& cache : policy.policy.caches) {
+    caches_.push_back(std::make_unique<Cache>(cache));
+  }
+}
+
+Breaker* EngineObjects::breaker(compiler::model::UpstreamId id) const { return breakers_[static_cast<size_t>(id.value)].get(); }
+Cache* EngineObjects::cache(compiler::model::CacheId id) const { return caches_[static_cast<size_t>(id.value)].get(); }
+
+}  // namespace runtime::engine

@@ -1,0 +1,26 @@
+// The named objects of a policy that outlive a request and are shared by all workers: its breakers and caches.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "compiler/compiled_policy.h"
+#include "runtime/engine/breaker.h"
+#include "runtime/engine/cache.h"
+
+namespace runtime::engine {
+
+// By id. Immutable after construction, so any thread may ask; the objects lock for themselves.
+class EngineObjects {
+ public:
+  explicit EngineObjects(const compiler::CompiledPolicy& policy);  // must outlive it
+
+  Breaker* breaker(compiler::model::UpstreamId id) const;          // null where the upstream has none
+  Cache* cache(compiler::model::CacheId id) const;
+
+ private:
+  std::vector<std::unique_ptr<Breaker>> breakers_;
+  std::vector<std::unique_ptr<Cache>> caches_;
+};
+
+}  // namespace runtime::engine
