@@ -1,0 +1,115 @@
+// The tree of a policy as it was written: names unresolved, numbers as text, every node with its range. Made by parse, read
+// by check. No behaviour. What was reported as broken is marked, so that later phases add no second message for it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "compiler/source/source_range.h"
+
+namespace compiler::ast {
+
+using source::SourceRange;
+
+struct Name {
+  std::string text;
+  SourceRange range;
+};
+
+enum class ExprKind : uint8_t {
+  kError,     // reported already; everything about it is silent
+  kNumber,    // text, with its unit and sign
+  kString,    // parts
+  kName,      // text
+  kMember,    // operands[0] . text
+  kIndex,     // operands[0] [ operands[1] ]
+  kCall,      // operands[0] ( arguments )
+  kNot,       // not operands[0]
+  kAnd,       // operands: two or more
+  kOr,        // likewise
+  kCompare,   // operands[0] text operands[1]; text is the operator: == != < <= > >= starts_with ends_with contains matches
+  kIn,        // operands[0] in operands[1]; negated: not in
+  kCoalesce,  // operands[0] ?? operands[1]
+  kList,      // [ operands ]
+  kSet,       // { operands }, only behind `in`
+  kJson,      // text: the JSON value exactly as written
+};
+
+struct Expr;
+
+// A piece of a string: text with its escapes resolved, or an expression from ${ … }.
+struct StringPart {
+  std::string text;
+  std::unique_ptr<Expr> value;
+};
+
+struct Argument {
+  std::optional<Name> name;
+  std::unique_ptr<Expr> value;
+};
+
+struct Expr {
+  ExprKind kind = ExprKind::kError;
+  SourceRange range;
+  std::string text;
+  SourceRange word;  // kMember: the member's name; kCompare and kIn: the operator
+  bool negated = false;
+  std::vector<Expr> operands;
+  std::vector<StringPart> parts;
+  std::vector<Argument> arguments;
+};
+
+struct Setting {
+  Name name;
+  std::optional<Expr> key;  // header["X"]
+  Expr value;
+};
+
+struct When {
+  std::optional<Name> word;  // none: a bare `when`
+  SourceRange when;          // the word `when`
+  Expr predicate;
+};
+
+struct Statement;
+
+struct Block {
+  Name kind;
+  std::optional<Name> name;
+  std::vector<Statement> body;
+  bool broken = false;  // a statement in it could not be read: say nothing of what is missing
+};
+
+struct Let {
+  Name name;
+  Expr value;
+};
+
+struct Edition {
+  Name number;
+};
+
+// import, promise, allow, test: known, and refused by check.
+struct Unsupported {
+  std::string word;
+};
+
+// What could not be read.
+struct Broken {};
+
+struct Statement {
+  SourceRange range;
+  std::variant<Broken, Edition, Let, Setting, When, Block, Unsupported> node;
+};
+
+struct File {
+  std::vector<Statement> body;
+  bool broken = false;                    // as Block::broken
+  std::vector<std::string> broken_names;  // words in what could not be read: they may be names that others refer to
+};
+
+}  // namespace compiler::ast

@@ -1,0 +1,60 @@
+// How the parser meets a mistake: one finding in plain words for each statement, on the right token; then it goes on at the
+// next statement or the end of the block. Replaces ANTLR's strategy of inserting and deleting tokens.
+#pragma once
+
+#include <exception>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "antlr4-runtime.h"
+
+#include "compiler/diagnostics/diagnostic.h"
+#include "compiler/parse/token_text.h"
+
+namespace compiler::parse {
+
+class ErrorStrategy : public antlr4::DefaultErrorStrategy {
+ public:
+  // `tokens`: what the parser reads, all on one channel.
+  ErrorStrategy(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics, std::vector<antlr4::Token*> tokens)
+      : offsets_(offsets), diagnostics_(diagnostics), tokens_(std::move(tokens)) {}
+
+  void reportError(antlr4::Parser* parser, const antlr4::RecognitionException& error) override;
+  void recover(antlr4::Parser* parser, std::exception_ptr error) override;
+  antlr4::Token* recoverInline(antlr4::Parser* parser) override;
+  void sync(antlr4::Parser* parser) override;
+
+  // Statements that parsed, but with something unreadable right behind them.
+  bool IsBroken(const antlr4::ParserRuleContext* statement) const { return broken_.count(statement) > 0; }
+  bool any_broken() const { return any_broken_; }
+  // Words of what was skipped: they may be names that other places refer to.
+  const std::vector<std::string>& skipped_names() const { return skipped_names_; }
+
+ private:
+  const antlr4::Token& At(size_t index) const { return *tokens_[std::min(index, tokens_.size() - 1)]; }
+  size_t TypeAt(size_t index) const { return At(index).getType(); }
+  bool SameLine(size_t a, size_t b) const { return At(a).getLine() == At(b).getLine(); }
+
+  diagnostics::Diagnostic& Emit(diagnostics::Kind kind, size_t index, std::initializer_list<std::string_view> arguments);
+  // The token at `index` stands where the rule does not allow it.
+  void Explain(antlr4::Parser* parser, size_t index, size_t statement_begin);
+  bool ExplainWord(size_t index);
+  bool ExplainStatementHead(size_t begin, size_t index);
+  void ExplainJson(size_t rule, size_t index);
+  void ExplainMissing(size_t index);
+  // A statement ended before the token at `index`, and none begins there.
+  void ExplainGarbage(size_t index);
+  // Skips to the next statement or to the brace that closes the block; at least past the token at `failed`.
+  void SkipStatement(antlr4::Parser* parser, size_t begin, size_t failed);
+
+  const OffsetMap& offsets_;
+  diagnostics::Diagnostics* diagnostics_;
+  std::vector<antlr4::Token*> tokens_;
+  std::set<const antlr4::ParserRuleContext*> broken_;
+  std::vector<std::string> skipped_names_;
+  bool any_broken_ = false;
+  size_t failed_index_ = 0;
+};
+
+}  // namespace compiler::parse

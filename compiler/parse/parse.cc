@@ -1,0 +1,106 @@
+#include "compiler/parse/parse.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "PolicyLexer.h"
+#include "PolicyParser.h"
+#include "antlr4-runtime.h"
+
+#include "compiler/base/text.h"
+#include "compiler/parse/ast_builder.h"
+#include "compiler/parse/error_strategy.h"
+#include "compiler/parse/token_repair.h"
+#include "compiler/parse/token_text.h"
+
+namespace compiler::parse {
+namespace {
+
+using antlr4::Token;
+using diagnostics::Kind;
+using policy_grammar::PolicyLexer;
+using policy_grammar::PolicyParser;
+
+// Everything that one run of the parser needs to stay alive.
+class Session {
+ public:
+  Session(std::string_view text, uint32_t base, diagnostics::Diagnostics* diagnostics)
+      : offsets_(text, base), diagnostics_(diagnostics), input_(std::string(text)), lexer_(&input_) {
+    lexer_.removeErrorListeners();
+    std::vector<std::unique_ptr<Token>> tokens;
+    for (auto& token : lexer_.getAllTokens()) {
+      if (token->getChannel() == Token::DEFAULT_CHANNEL) tokens.push_back(std::move(token));
+    }
+    auto end = std::make_unique<antlr4::CommonToken>(Token::EOF, "");
+    end->setStartIndex(input_.size());
+    end->setStopIndex(input_.size());
+    end->setLine(lexer_.getLine());
+    end->setCharPositionInLine(lexer_.getCharPositionInLine());
+    tokens.push_back(std::move(end));
+    usable_ = RepairTokens(offsets_, diagnostics_, &tokens);
+    if (!usable_) return;
+    for (const auto& token : tokens) view_.push_back(token.get());
+    source_ = std::make_unique<antlr4::ListTokenSource>(std::move(tokens));
+    stream_ = std::make_unique<antlr4::CommonTokenStream>(source_.get());
+    stream_->fill();
+    strategy_ = std::make_shared<ErrorStrategy>(offsets_, diagnostics_, std::move(view_));
+    parser_ = std::make_unique<PolicyParser>(stream_.get());
+    parser_->removeErrorListeners();
+    parser_->setErrorHandler(strategy_);
+  }
+
+  bool usable() const { return usable_; }
+  PolicyParser& parser() { return *parser_; }
+  const OffsetMap& offsets() const { return offsets_; }
+  const ErrorStrategy& strategy() const { return *strategy_; }
+
+ private:
+  OffsetMap offsets_;
+  diagnostics::Diagnostics* diagnostics_;
+  antlr4::ANTLRInputStream input_;
+  PolicyLexer lexer_;
+  std::vector<Token*> view_;
+  std::unique_ptr<antlr4::ListTokenSource> source_;
+  std::unique_ptr<antlr4::CommonTokenStream> stream_;
+  std::shared_ptr<ErrorStrategy> strategy_;
+  std::unique_ptr<PolicyParser> parser_;
+  bool usable_ = false;
+};
+
+}  // namespace
+
+ast::Expr ParseInterpolation(std::string_view policy, SourceRange range, diagnostics::Diagnostics* diagnostics) {
+  ast::Expr broken;
+  broken.range = range;
+  const size_t errors = diagnostics->errors();
+  Session session(policy.substr(range.begin, range.end - range.begin), range.begin, diagnostics);
+  if (!session.usable()) return broken;
+  PolicyParser::InterpolationContext* tree = session.parser().interpolation();
+  if (diagnostics->errors() > errors || tree->exception != nullptr) return broken;
+  return AstBuilder(policy, session.offsets(), session.strategy(), diagnostics).BuildExpression(tree->expression());
+}
+
+ast::File ParseFile(const source::SourceBuffer& source, diagnostics::Diagnostics* diagnostics) {
+  ast::File broken;
+  broken.broken = true;
+  const std::string_view text = source.text();
+  if (text.size() > source::kMaxFileBytes) {
+    diagnostics->Emit(Kind::kFileTooLarge, {0, 0}, {std::to_string(text.size()), std::to_string(source::kMaxFileBytes)});
+    return broken;
+  }
+  if (const std::optional<size_t> at = base::FirstInvalidUtf8(text)) {
+    const auto offset = static_cast<uint32_t>(*at);
+    diagnostics->Emit(Kind::kNotUtf8, {offset, offset + 1});
+    return broken;
+  }
+  // A byte order mark says nothing in UTF-8; ANTLR drops it without counting it.
+  const uint32_t begin = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
+  Session session(text.substr(begin), begin, diagnostics);
+  if (!session.usable()) return broken;
+  PolicyParser::FileContext* tree = session.parser().file();
+  return AstBuilder(text, session.offsets(), session.strategy(), diagnostics).BuildFile(tree);
+}
+
+}  // namespace compiler::parse

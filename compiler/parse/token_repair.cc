@@ -1,0 +1,317 @@
+#include "compiler/parse/token_repair.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "PolicyParser.h"
+
+#include "compiler/parse/parse.h"
+
+namespace compiler::parse {
+namespace {
+
+using antlr4::CommonToken;
+using antlr4::Token;
+using diagnostics::Kind;
+using policy_grammar::PolicyParser;
+
+bool IsOpener(size_t type) {
+  return type == PolicyParser::LBRACE || type == PolicyParser::LBRACKET || type == PolicyParser::LPAREN;
+}
+
+size_t CloserOf(size_t opener) {
+  switch (opener) {
+    case PolicyParser::LBRACE: return PolicyParser::RBRACE;
+    case PolicyParser::LBRACKET: return PolicyParser::RBRACKET;
+    case PolicyParser::LPAREN: return PolicyParser::RPAREN;
+    default: return 0;
+  }
+}
+
+bool IsCloser(size_t type) {
+  return type == PolicyParser::RBRACE || type == PolicyParser::RBRACKET || type == PolicyParser::RPAREN;
+}
+
+const char* TextOf(size_t type) {
+  switch (type) {
+    case PolicyParser::LBRACE: return "{";
+    case PolicyParser::RBRACE: return "}";
+    case PolicyParser::LBRACKET: return "[";
+    case PolicyParser::RBRACKET: return "]";
+    case PolicyParser::LPAREN: return "(";
+    case PolicyParser::RPAREN: return ")";
+    default: return "";
+  }
+}
+
+// A bracket that waits for its closer.
+struct Open {
+  size_t index;        // of the token
+  size_t type;
+  size_t line;
+  size_t line_column;  // where the line begins that it stands on
+  bool is_block;       // a block's brace, not a set's or JSON's
+};
+
+class Repairer {
+ public:
+  Repairer(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics, std::vector<std::unique_ptr<Token>>* tokens)
+      : offsets_(offsets), diagnostics_(diagnostics), owned_(*tokens) {
+    view_.reserve(owned_.size());
+    for (const auto& token : owned_) view_.push_back(token.get());
+  }
+
+  bool Run() {
+    if (!CheckLimits()) return false;
+    if (!Balances()) MendBrackets();
+    MarkMissingOperands();
+    return true;
+  }
+
+ private:
+  size_t TypeAt(size_t i) const { return i < view_.size() ? view_[i]->getType() : Token::EOF; }
+  bool IsFirstOnLine(size_t i) const { return i == 0 || view_[i - 1]->getLine() < view_[i]->getLine(); }
+  size_t LineColumn(size_t i) const {
+    while (!IsFirstOnLine(i)) --i;
+    return view_[i]->getCharPositionInLine();
+  }
+  bool IsBlockBrace(size_t i) const {
+    if (TypeAt(i) != PolicyParser::LBRACE || i == 0) return false;
+    const size_t before = TypeAt(i - 1);
+    return before == PolicyParser::NAME || (before == PolicyParser::STRING && i >= 2 && TypeAt(i - 2) == PolicyParser::TEST);
+  }
+
+  bool CheckLimits() {
+    int depth = 0;
+    int nots = 0;
+    int operators = 0;
+    for (size_t i = 0; i < view_.size(); ++i) {
+      const size_t type = TypeAt(i);
+      nots = type == PolicyParser::NOT ? nots + 1 : 0;
+      if (IsOpener(type)) ++depth;
+      if (IsCloser(type) && depth > 0) --depth;
+      if (depth + nots > kMaxNesting) {
+        diagnostics_->Emit(Kind::kTooDeep, offsets_.RangeOf(*view_[i]), {std::to_string(depth + nots), std::to_string(kMaxNesting)});
+        return false;
+      }
+      if (type == PolicyParser::ASSIGN || type == PolicyParser::WHEN) operators = 0;
+      const bool is_operator = type == PolicyParser::AND || type == PolicyParser::OR || type == PolicyParser::COALESCE ||
+                               type == PolicyParser::NOT || type == PolicyParser::DOT;
+      if (is_operator && ++operators > kMaxOperatorsPerExpression) {
+        diagnostics_->Emit(Kind::kTooManyOperands, offsets_.RangeOf(*view_[i]), {std::to_string(kMaxOperatorsPerExpression)});
+        return false;
+      }
+    }
+    return true;
+  }
+
+  // Whether every bracket has its partner and no named block stands inside another one.
+  bool Balances() const {
+    std::vector<size_t> open;
+    for (size_t i = 0; i < view_.size(); ++i) {
+      const size_t type = TypeAt(i);
+      if (IsOpener(type)) {
+        open.push_back(type);
+      } else if (IsCloser(type)) {
+        if (open.empty() || CloserOf(open.back()) != type) return false;
+        open.pop_back();
+      } else if (!open.empty() && IsFirstOnLine(i) && BeginsStatement(view_, i)) {
+        const bool top_level = type == PolicyParser::EDITION || type == PolicyParser::LET || type == PolicyParser::IMPORT ||
+                               type == PolicyParser::TEST || (TypeAt(i + 1) == PolicyParser::NAME);
+        if (open.back() != PolicyParser::LBRACE || (top_level && type != PolicyParser::PROMISE && type != PolicyParser::ALLOW)) return false;
+      }
+    }
+    return open.empty();
+  }
+
+  // Walks once more and believes the indentation. Builds the mended list in `out_`.
+  void MendBrackets() {
+    for (size_t i = 0; i < view_.size(); ++i) {
+      const size_t type = TypeAt(i);
+      const bool first = IsFirstOnLine(i);
+      if (type == Token::EOF) {
+        CloseDownTo(0);
+      } else if (IsCloser(type)) {
+        if (!TakeCloser(i)) continue;  // dropped
+      } else if (first && BeginsStatement(view_, i)) {
+        CloseBefore(i);
+      }
+      if (first && IsHeadWithoutBrace(i)) {
+        MoveToken(i);
+        if (TypeAt(i + 1) == PolicyParser::NAME && !IsFirstOnLine(i + 1)) MoveToken(++i);
+        const Token& last = *out_.back();
+        diagnostics_->Emit(Kind::kMissingValue, offsets_.RangeOf(last), {"`{`", last.getText(), "a block is written `word {` … `}`"});
+        open_.push_back({i, PolicyParser::LBRACE, last.getLine(), LineColumn(i), true});
+        AddVirtual(PolicyParser::LBRACE);
+        continue;
+      }
+      if (IsOpener(type)) open_.push_back({i, type, view_[i]->getLine(), LineColumn(i), IsBlockBrace(i)});
+      MoveToken(i);
+    }
+    owned_ = std::move(out_);
+    view_.clear();
+    for (const auto& token : owned_) view_.push_back(token.get());
+  }
+
+  // `retry` or `upstream name` alone on a line, with statements further right below it.
+  bool IsHeadWithoutBrace(size_t i) const {
+    if (TypeAt(i) != PolicyParser::NAME || (i > 0 && WantsOperand(TypeAt(i - 1)))) return false;
+    if (!open_.empty() && open_.back().type != PolicyParser::LBRACE) return false;
+    size_t next = i + 1;
+    if (TypeAt(next) == PolicyParser::NAME && !IsFirstOnLine(next)) ++next;
+    return next < view_.size() && IsFirstOnLine(next) && BeginsStatement(view_, next) &&
+           view_[next]->getCharPositionInLine() > view_[i]->getCharPositionInLine();
+  }
+
+  // A statement begins at `i`. It closes lists and arguments that are still open, and blocks that began further right or
+  // in the same column.
+  void CloseBefore(size_t i) {
+    size_t keep = open_.size();
+    while (keep > 0) {
+      const Open& open = open_[keep - 1];
+      const bool inside = open.is_block && open.line_column < view_[i]->getCharPositionInLine();
+      const bool named = TypeAt(i + 1) == PolicyParser::NAME && TypeAt(i) == PolicyParser::NAME;
+      if (inside && !named) break;
+      if (open.line == view_[i]->getLine()) break;
+      --keep;
+    }
+    CloseDownTo(keep);
+  }
+
+  // Returns false if the closer was taken out.
+  bool TakeCloser(size_t i) {
+    Token& token = *view_[i];
+    const size_t type = token.getType();
+    const auto partner = std::find_if(open_.rbegin(), open_.rend(), [&](const Open& o) { return CloserOf(o.type) == type; });
+    if (partner == open_.rend()) {
+      if (!open_.empty() && open_.back().line == token.getLine()) return ReplaceCloser(i);
+      return DropCloser(i);
+    }
+    size_t keep = open_.size() - static_cast<size_t>(partner - open_.rbegin());
+    if (type == PolicyParser::RBRACE) {
+      const std::optional<size_t> indented = PartnerByIndentation(i);
+      if (!indented) return DropCloser(i);
+      keep = *indented;
+    } else if (keep < open_.size()) {
+      // A bracket in between is open. On one line the nearer one is the likelier partner.
+      const bool crosses_block = std::any_of(open_.begin() + static_cast<ptrdiff_t>(keep), open_.end(), [](const Open& o) { return o.is_block; });
+      if (crosses_block) return DropCloser(i);
+    }
+    CloseDownTo(keep);
+    open_.pop_back();
+    return true;
+  }
+
+  // How many brackets are open once the partner of the brace at `i` is the last one; nullopt if it closes nothing.
+  std::optional<size_t> PartnerByIndentation(size_t i) const {
+    size_t nearest = open_.size();
+    while (nearest > 0 && open_[nearest - 1].type != PolicyParser::LBRACE) --nearest;
+    if (nearest == 0) return std::nullopt;
+    const Token& token = *view_[i];
+    if (open_[nearest - 1].line == token.getLine()) return nearest;
+    const size_t column = LineColumn(i);
+    for (size_t n = nearest; n > 0; --n) {
+      if (open_[n - 1].type == PolicyParser::LBRACE && open_[n - 1].line_column == column) return n;
+    }
+    const bool line_begins_with_brace = TypeAt(FirstOfLine(i)) == PolicyParser::RBRACE;
+    if (line_begins_with_brace && column > open_[nearest - 1].line_column) return std::nullopt;
+    return nearest;
+  }
+
+  size_t FirstOfLine(size_t i) const {
+    while (!IsFirstOnLine(i)) --i;
+    return i;
+  }
+
+  bool ReplaceCloser(size_t i) {
+    const Open open = open_.back();
+    const char* right = TextOf(CloserOf(open.type));
+    diagnostics_->Emit(Kind::kWrongCloser, offsets_.RangeOf(*view_[i]), {view_[i]->getText(), TextOf(open.type), right}).Replace(right);
+    open_.pop_back();
+    AddVirtual(CloserOf(open.type));
+    return false;
+  }
+
+  bool DropCloser(size_t i) {
+    const size_t type = TypeAt(i);
+    const char* opener = type == PolicyParser::RBRACE ? "{" : type == PolicyParser::RBRACKET ? "[" : "(";
+    if (!AfterOpenString(i)) diagnostics_->Emit(Kind::kStrayCloser, offsets_.RangeOf(*view_[i]), {TextOf(type), opener});
+    return false;
+  }
+
+  // Closes what is open until `keep` brackets are left. An open string on the bracket's line took the closer with it and
+  // is reported itself.
+  void CloseDownTo(size_t keep) {
+    while (open_.size() > keep) {
+      const Open open = open_.back();
+      open_.pop_back();
+      const bool swallowed = std::any_of(view_.begin() + static_cast<ptrdiff_t>(open.index), view_.end(), [&](const Token* t) {
+        return t->getType() == PolicyParser::OPEN_STRING && (t->getLine() == open.line || !open.is_block) &&
+               t->getStartIndex() <= out_.back()->getStartIndex();
+      });
+      if (!swallowed) {
+        diagnostics_->Emit(Kind::kUnclosed, offsets_.RangeOf(*view_[open.index]), {TextOf(open.type), TextOf(CloserOf(open.type))});
+      }
+      AddVirtual(CloserOf(open.type));
+    }
+  }
+
+  bool AfterOpenString(size_t i) const {
+    return i > 0 && std::any_of(view_.begin(), view_.begin() + static_cast<ptrdiff_t>(i), [&](const Token* t) {
+             return t->getType() == PolicyParser::OPEN_STRING && t->getLine() + 1 >= view_[i]->getLine();
+           });
+  }
+
+  void MoveToken(size_t i) { out_.push_back(std::move(owned_[i])); }
+
+  // Behind the last token, without a width.
+  void AddVirtual(size_t type) { out_.push_back(MakeVirtual(type, out_.empty() ? nullptr : out_.back().get())); }
+
+  static std::unique_ptr<Token> MakeVirtual(size_t type, const Token* before) {
+    auto token = std::make_unique<CommonToken>(type, TextOf(type));
+    if (before != nullptr) {
+      token->setLine(before->getLine());
+      token->setCharPositionInLine(before->getCharPositionInLine() + 1);
+      token->setStartIndex(before->getStopIndex() + 1);
+      token->setStopIndex(before->getStopIndex());
+    }
+    return token;
+  }
+
+  void MarkMissingOperands() {
+    std::vector<size_t> places;
+    for (size_t i = 1; i < view_.size(); ++i) {
+      if (TypeAt(i) == PolicyParser::NAME && IsFirstOnLine(i) && WantsOperand(TypeAt(i - 1)) && BeginsStatement(view_, i)) places.push_back(i);
+    }
+    if (places.empty()) return;
+    std::vector<std::unique_ptr<Token>> marked;
+    marked.reserve(owned_.size() + places.size());
+    size_t next = 0;
+    for (size_t i = 0; i < owned_.size(); ++i) {
+      if (next < places.size() && places[next] == i) {
+        marked.push_back(MakeVirtual(PolicyParser::MISSING, marked.back().get()));
+        ++next;
+      }
+      marked.push_back(std::move(owned_[i]));
+    }
+    owned_ = std::move(marked);
+  }
+
+  const OffsetMap& offsets_;
+  diagnostics::Diagnostics* diagnostics_;
+  std::vector<std::unique_ptr<Token>>& owned_;
+  std::vector<Token*> view_;
+  std::vector<std::unique_ptr<Token>> out_;
+  std::vector<Open> open_;
+};
+
+}  // namespace
+
+bool RepairTokens(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics,
+                  std::vector<std::unique_ptr<antlr4::Token>>* tokens) {
+  return Repairer(offsets, diagnostics, tokens).Run();
+}
+
+}  // namespace compiler::parse
