@@ -215,7 +215,7 @@ bool Compare(CompareOp op, const Value& a, const Value& b) {
 bool IsIn(const Value& value, const std::vector<SetMember>& set) {
   for (const SetMember& member : set) {
     if (member.low.type == BaseType::kStatus) {
-      if (value.present && value.base == BaseType::kStatus && member.low.integer <= value.integer &&
+      if (value.present && value.base != BaseType::kJson && member.low.integer <= value.integer &&
           value.integer <= member.high) {
         return true;
       }
