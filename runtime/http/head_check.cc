@@ -1,0 +1,338 @@
+// The rule of thumb: where two readers could disagree on where a message ends or whom it is for, it is refused.
+#include "runtime/http/head_check.h"
+
+#include <arpa/inet.h>
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+
+#include "runtime/http/text.h"
+
+namespace runtime::http {
+namespace {
+
+using abi_Method = compiler::abi::Method;
+
+abi_Method MethodOf(std::string_view text) {
+#define METHOD(name, is_idempotent) \
+  if (text == #name) return abi_Method::k##name;
+#include "compiler/abi/methods.def"
+#undef METHOD
+  return abi_Method::kOther;
+}
+
+// What the lines say about framing and the connection, before it is judged.
+struct Framing {
+  int length_lines = 0;
+  std::string_view length;
+  int encoding_lines = 0;
+  bool encoding_is_list = true;    // every item is a token
+  int encodings = 0;
+  int chunked = 0;
+  bool chunked_is_last = false;
+  int host_lines = 0;
+  std::string_view host;
+  bool says_close = false;
+  bool says_keep_alive = false;
+  bool connection_names_framing = false;
+  bool has_twin = false;
+  bool expects_continue = false;
+  bool expects_other = false;
+};
+
+// Content_Length is Content-Length to servers that map headers to CGI variables.
+bool IsFramingTwin(std::string_view name) {
+  const auto twin_of = [name](std::string_view real) {
+    if (name.size() != real.size()) return false;
+    bool has_underscore = false;
+    for (size_t i = 0; i < name.size(); ++i) {
+      if (real[i] == '-' && name[i] == '_') {
+        has_underscore = true;
+      } else if (AsciiLower(name[i]) != real[i]) {
+        return false;
+      }
+    }
+    return has_underscore;
+  };
+  return twin_of("content-length") || twin_of("transfer-encoding");
+}
+
+Framing ReadFraming(const Headers& headers) {
+  Framing framing;
+  for (const Header& line : headers.lines()) {
+    const std::string_view name = line.name;
+    switch (name.size()) {
+      case 4:
+        if (!EqualsIgnoreCase(name, "host")) break;
+        ++framing.host_lines;
+        framing.host = line.value;
+        break;
+      case 6:
+        if (!EqualsIgnoreCase(name, "expect")) break;
+        if (EqualsIgnoreCase(line.value, "100-continue")) {
+          framing.expects_continue = true;
+        } else {
+          framing.expects_other = true;
+        }
+        break;
+      case 10:
+        if (!EqualsIgnoreCase(name, "connection")) break;
+        ForEachListItem(line.value, [&](std::string_view item) {
+          if (EqualsIgnoreCase(item, "close")) framing.says_close = true;
+          if (EqualsIgnoreCase(item, "keep-alive")) framing.says_keep_alive = true;
+          if (EqualsIgnoreCase(item, "content-length") || EqualsIgnoreCase(item, "transfer-encoding") ||
+              EqualsIgnoreCase(item, "host")) {
+            framing.connection_names_framing = true;
+          }
+        });
+        break;
+      case 14:
+        if (EqualsIgnoreCase(name, "content-length")) {
+          ++framing.length_lines;
+          framing.length = line.value;
+        } else if (IsFramingTwin(name)) {
+          framing.has_twin = true;
+        }
+        break;
+      case 17:
+        if (EqualsIgnoreCase(name, "transfer-encoding")) {
+          ++framing.encoding_lines;
+          ForEachListItem(line.value, [&](std::string_view item) {
+            ++framing.encodings;
+            framing.encoding_is_list = framing.encoding_is_list && IsToken(item);
+            framing.chunked_is_last = EqualsIgnoreCase(item, "chunked");
+            if (framing.chunked_is_last) ++framing.chunked;
+          });
+        } else if (IsFramingTwin(name)) {
+          framing.has_twin = true;
+        }
+        break;
+      default: break;
+    }
+  }
+  return framing;
+}
+
+std::optional<uint64_t> DecimalOf(std::string_view text) {
+  uint64_t value = 0;
+  for (char c : text) {
+    if (!IsDigit(c)) return std::nullopt;
+    const auto digit = static_cast<uint64_t>(c - '0');
+    if (value > (std::numeric_limits<uint64_t>::max() - digit) / 10) return std::nullopt;
+    value = value * 10 + digit;
+  }
+  if (text.empty()) return std::nullopt;
+  return value;
+}
+
+// RFC 9112 6.3, both directions.
+ParseError CheckFraming(const Framing& framing, int minor_version, BodyFraming* kind, uint64_t* length) {
+  if (framing.has_twin) return ParseError::k_framing_twin;
+  if (framing.encoding_lines > 0) {
+    if (framing.length_lines > 0) return ParseError::k_length_and_encoding;
+    if (minor_version == 0 || !framing.encoding_is_list || !framing.chunked_is_last || framing.chunked != 1) {
+      return ParseError::k_bad_transfer_encoding;
+    }
+    if (framing.encodings > 1) return ParseError::k_unsupported_transfer_coding;
+    *kind = BodyFraming::kChunked;
+    return ParseError::kNone;
+  }
+  if (framing.length_lines == 0) return ParseError::kNone;
+  const std::optional<uint64_t> value = DecimalOf(framing.length);
+  if (framing.length_lines > 1 || !value) return ParseError::k_bad_content_length;
+  *kind = BodyFraming::kLength;
+  *length = *value;
+  return ParseError::kNone;
+}
+
+// uri-host [ ":" port ] of RFC 9110 7.2, of which we take host names, IPv4 and bracketed IPv6. Sub-delims are refused: no
+// real host has them, and a comma would make a list.
+bool IsValidAuthority(std::string_view authority) {
+  std::string_view port;
+  std::string_view host;
+  if (!authority.empty() && authority.front() == '[') {
+    const size_t end = authority.find(']');
+    if (end == std::string_view::npos) return false;
+    const std::string_view rest = authority.substr(end + 1);
+    if (!rest.empty() && rest.front() != ':') return false;
+    port = rest.empty() ? rest : rest.substr(1);
+    char ip[INET6_ADDRSTRLEN] = "";
+    host = authority.substr(1, end - 1);
+    if (host.size() >= sizeof(ip)) return false;
+    host.copy(ip, host.size());
+    in6_addr parsed;
+    if (host.find('\0') != std::string_view::npos || inet_pton(AF_INET6, ip, &parsed) != 1) return false;
+  } else {
+    const size_t colon = authority.find(':');
+    host = authority.substr(0, colon);
+    if (colon != std::string_view::npos) port = authority.substr(colon + 1);
+    if (host.empty() || host.size() > 255) return false;
+    for (size_t i = 0; i < host.size(); ++i) {
+      if (IsUnreserved(host[i])) continue;
+      if (host[i] != '%' || i + 2 >= host.size() || HexValue(host[i + 1]) < 0 || HexValue(host[i + 2]) < 0) return false;
+      i += 2;
+    }
+  }
+  if (port.size() > 5) return false;
+  int number = 0;
+  for (char c : port) {
+    if (!IsDigit(c)) return false;
+    number = number * 10 + (c - '0');
+  }
+  return number <= 65535;
+}
+
+// Whether two valid authorities name the same place for a scheme with that default port.
+bool SameAuthority(std::string_view a, std::string_view b, std::string_view default_port) {
+  const auto split = [default_port](std::string_view authority) {
+    const size_t colon = authority.find(':', authority.front() == '[' ? authority.find(']') : 0);
+    std::string_view port = colon == std::string_view::npos ? std::string_view() : authority.substr(colon + 1);
+    if (port.empty()) port = default_port;
+    while (port.size() > 1 && port.front() == '0') port.remove_prefix(1);
+    return std::pair(authority.substr(0, colon), port);
+  };
+  const auto [host_a, port_a] = split(a);
+  const auto [host_b, port_b] = split(b);
+  return EqualsIgnoreCase(host_a, host_b) && port_a == port_b;
+}
+
+// Characters that a target may hold. Stricter than llhttp, laxer than RFC 3986 in the query, where browsers send some raw.
+bool IsTargetChar(char c, bool in_query) {
+  if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f) return false;
+  switch (c) {
+    case '#': case '<': case '>': case '"': case '\\': return false;
+    case '^': case '`': case '{': case '|': case '}': return in_query;
+    default: return true;
+  }
+}
+
+ParseError ReadTarget(std::string_view target, RequestHead* head, std::string_view* authority,
+                      std::string_view* default_port, std::string* spare) {
+  bool in_query = false;
+  for (char c : target) {
+    in_query = in_query || c == '?';
+    if (!IsTargetChar(c, in_query)) return ParseError::k_bad_target;
+  }
+  if (target == "*") {
+    if (head->method != abi_Method::kOPTIONS) return ParseError::k_bad_target;
+    head->target = head->path = target;
+    return ParseError::kNone;
+  }
+  if (!target.starts_with('/')) {  // absolute form, RFC 9112 3.2.2
+    if (target.size() > 7 && EqualsIgnoreCase(target.substr(0, 7), "http://")) {
+      *default_port = "80";
+      target.remove_prefix(7);
+    } else if (target.size() > 8 && EqualsIgnoreCase(target.substr(0, 8), "https://")) {
+      *default_port = "443";
+      target.remove_prefix(8);
+    } else {
+      return ParseError::k_bad_target;
+    }
+    *authority = target.substr(0, target.find_first_of("/?"));
+    target.remove_prefix(authority->size());
+    if (!IsValidAuthority(*authority)) return ParseError::k_bad_target;
+    if (target.empty()) target = "/";
+    if (target.front() == '?') {
+      spare->assign("/").append(target);
+      target = *spare;
+    }
+  }
+  head->target = target;
+  const size_t question = target.find('?');
+  head->path = target.substr(0, question);
+  if (question != std::string_view::npos) head->query = target.substr(question + 1);
+  return ParseError::kNone;
+}
+
+}  // namespace
+
+ParseError CheckRequestHead(std::string_view start_line, RequestHead* head, std::string* spare) {
+  // Exactly METHOD SP target SP HTTP/1.x: llhttp also takes HTTP/0.9, RTSP, ICE and runs of spaces.
+  const size_t first_space = start_line.find(' ');
+  head->method_text = start_line.substr(0, first_space);
+  head->method = MethodOf(head->method_text);
+  if (head->method_text == "CONNECT") return ParseError::k_connect_method;
+  const std::string_view rest = first_space == std::string_view::npos ? "" : start_line.substr(first_space + 1);
+  const size_t second_space = rest.find(' ');
+  const std::string_view target = rest.substr(0, second_space);
+  if (target.empty()) return ParseError::k_bad_request_line;
+  if (second_space == std::string_view::npos) return ParseError::k_unsupported_version;  // HTTP/0.9
+  const std::string_view version = rest.substr(second_space + 1);
+  if (version.starts_with(' ')) return ParseError::k_bad_request_line;
+  if (version != "HTTP/1.1" && version != "HTTP/1.0") return ParseError::k_unsupported_version;
+  head->minor_version = version.back() - '0';
+
+  std::string_view authority;
+  std::string_view default_port;
+  if (const ParseError error = ReadTarget(target, head, &authority, &default_port, spare); error != ParseError::kNone) {
+    return error;
+  }
+
+  const Framing framing = ReadFraming(head->headers);
+  if (const ParseError error = CheckFraming(framing, head->minor_version, &head->framing, &head->content_length);
+      error != ParseError::kNone) {
+    return error;
+  }
+  if (framing.host_lines > 1) return ParseError::k_duplicate_host;
+  if (framing.host_lines == 0 && head->minor_version == 1) return ParseError::k_missing_host;
+  if (framing.host_lines == 1 && !IsValidAuthority(framing.host)) return ParseError::k_bad_host;
+  head->host = framing.host;
+  if (!authority.empty()) {
+    if (framing.host_lines == 1 && !SameAuthority(framing.host, authority, default_port)) return ParseError::k_host_differs;
+    head->host = authority;
+  }
+  if (framing.connection_names_framing) return ParseError::k_connection_names_framing;
+  head->keep_alive = !framing.says_close && (head->minor_version == 1 || framing.says_keep_alive);
+  if (head->minor_version == 1) {  // HTTP/1.0 expectations are ignored, RFC 9110 10.1.1
+    if (framing.expects_other) return ParseError::k_unknown_expectation;
+    head->expects_continue = framing.expects_continue && head->framing != BodyFraming::kNone;
+  }
+  return ParseError::kNone;
+}
+
+ParseError CheckResponseHead(std::string_view start_line, bool no_body, ResponseHead* head) {
+  // HTTP/1.x SP 3DIGIT [SP reason]
+  const std::string_view version = start_line.substr(0, 8);
+  if (version != "HTTP/1.1" && version != "HTTP/1.0") {
+    return version.starts_with("HTTP/") ? ParseError::k_unsupported_version : ParseError::k_bad_status_line;
+  }
+  if (start_line.size() < 12 || start_line[8] != ' ') return ParseError::k_bad_status_line;
+  const std::string_view code = start_line.substr(9, 3);
+  for (char c : code) {
+    if (!IsDigit(c)) return ParseError::k_bad_status_line;
+  }
+  head->status = (code[0] - '0') * 100 + (code[1] - '0') * 10 + (code[2] - '0');
+  if (head->status < 100 || head->status > 599) return ParseError::k_bad_status_line;
+  if (start_line.size() > 12) {
+    if (start_line[12] != ' ') return ParseError::k_bad_status_line;
+    head->reason = start_line.substr(13);
+    for (char c : head->reason) {
+      if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) return ParseError::k_bad_status_line;
+    }
+  }
+  head->minor_version = version.back() - '0';
+  if (head->status == 101) return ParseError::k_unexpected_upgrade;  // we never pass Upgrade on
+
+  const Framing framing = ReadFraming(head->headers);
+  if (const ParseError error = CheckFraming(framing, head->minor_version, &head->framing, &head->content_length);
+      error != ParseError::kNone) {
+    return error;
+  }
+  head->keep_alive = !framing.says_close && (head->minor_version == 1 || framing.says_keep_alive);
+  const bool is_interim = head->status < 200;
+  if (no_body || is_interim || head->status == 204 || head->status == 304) {
+    // A 1xx or 204 that announces a body may send one (RFC 9112 6.1 and 6.2 forbid it): not trusted with another request.
+    if ((is_interim || head->status == 204) &&
+        (head->framing == BodyFraming::kChunked || (head->framing == BodyFraming::kLength && head->content_length > 0))) {
+      head->keep_alive = false;
+    }
+    head->framing = BodyFraming::kNone;
+  } else if (framing.length_lines == 0 && framing.encoding_lines == 0) {
+    head->framing = BodyFraming::kUntilClose;
+    head->keep_alive = false;
+  }
+  return ParseError::kNone;
+}
+
+}  // namespace runtime::http

@@ -1,0 +1,477 @@
+// How bytes become a message. llhttp tokenises; this file slices its input so that limits bite at an exact byte, however
+// the bytes are cut, and pauses it at four places: after the head (to check it before its body is read), after each
+// chunk, after the last chunk's line (trailers follow) and at the end of the message.
+//
+// The raw head is kept in `raw_`, and headers are remembered as offsets into it, so it may grow while it is read. Views are
+// made when it is complete; from then on it stays as it is until Reset.
+#include "runtime/http/message_parser.h"
+
+#include <llhttp.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+
+#include "runtime/http/head_check.h"
+#include "runtime/http/text.h"
+
+namespace runtime::http {
+namespace {
+
+struct ErrorInfo {
+  std::string_view name;
+  int status;
+  std::string_view doc;
+};
+
+constexpr ErrorInfo kErrors[] = {
+    {"", 0, ""},
+#define PARSE_ERROR(name, status, doc) {#name, status, doc},
+#include "runtime/http/parse_errors.def"
+#undef PARSE_ERROR
+};
+
+constexpr int kEmptyLinesBeforeRequest = 4;  // RFC 9112 2.2 asks for one
+constexpr size_t kPlainChunkLine = 18;       // 16 hex digits, CR LF: what is longer counts as extension
+
+constexpr size_t kKeptHeadBytes = 4 << 10;   // of an idle connection's parser
+
+enum class State : uint8_t { kEmptyLines, kHead, kBody, kChunkLine, kTrailers, kDone, kFailed };
+
+struct Line {  // offsets into the raw head
+  size_t name_begin, name_size, value_begin, value_size;
+};
+
+}  // namespace
+
+std::string_view Name(ParseError error) { return kErrors[static_cast<size_t>(error)].name; }
+int StatusOf(ParseError error) { return kErrors[static_cast<size_t>(error)].status; }
+std::string_view Explain(ParseError error) { return kErrors[static_cast<size_t>(error)].doc; }
+
+class MessageParser::Impl {
+ public:
+  Impl(Role role, const ParserLimits& limits);
+
+  FeedResult Feed(std::string_view bytes, std::vector<std::string_view>* body);
+  bool FinishAtEnd();
+  void Reset();
+
+  bool started() const { return started_; }
+  bool head_complete() const { return head_complete_; }
+  bool message_complete() const { return state_ == State::kDone; }
+
+  RequestHead request;
+  ResponseHead response;
+  bool expect_no_body = false;
+
+ private:
+  static const llhttp_settings_t& Settings();
+  static Impl& Of(llhttp_t* parser) { return *static_cast<Impl*>(parser->data); }
+
+  size_t SkipEmptyLines(std::string_view bytes);
+  size_t HeadAllowance(std::string_view bytes, ParseError* over);
+  size_t LineAllowance(std::string_view bytes, ParseError* over);
+  size_t ChunkLineAllowance(std::string_view bytes, ParseError* over);
+  size_t Execute(std::string_view slice);
+  void Advance(std::string_view read);
+  void CompleteHead();
+  void Fail(ParseError error);
+  ParseError ErrorOf(llhttp_errno_t error) const;
+  bool HasLine(std::string_view name) const;
+  void OnName(const char* at, size_t size);
+  void OnValue(const char* at, size_t size);
+  size_t OffsetOf(const char* at) const { return raw_.size() + static_cast<size_t>(at - slice_begin_); }
+
+  const Role role_;
+  const ParserLimits limits_;
+  llhttp_t parser_;
+  State state_ = State::kEmptyLines;
+  ParseError error_ = ParseError::kNone;
+  bool started_ = false;
+  bool head_complete_ = false;
+
+  // Empty lines before a request.
+  int empty_lines_ = 0;
+  bool after_cr_ = false;
+  char first_byte_ = 0;
+
+  // The head; the trailers count with the same variables.
+  std::string raw_;
+  std::string spare_target_;
+  std::vector<Line> lines_;
+  bool in_value_ = false;
+  size_t section_bytes_ = 0;  // of head or trailers
+  size_t line_bytes_ = 0;     // of the line that is being read, without CR LF
+  size_t line_number_ = 0;
+  int target_part_ = 0;       // of the request line: 0 method, 1 target, 2 what follows
+  size_t target_bytes_ = 0;
+
+  // The body.
+  std::vector<std::string_view>* body_out_ = nullptr;
+  const char* slice_begin_ = nullptr;
+  uint64_t body_bytes_ = 0;
+  size_t chunk_line_bytes_ = 0;
+  size_t extension_bytes_ = 0;
+  enum class Pause : uint8_t { kNone, kHead, kChunkEnd, kLastChunk, kMessageEnd, kBodyTooLarge };
+  Pause pause_ = Pause::kNone;
+};
+
+const llhttp_settings_t& MessageParser::Impl::Settings() {
+  static const llhttp_settings_t settings = [] {
+    llhttp_settings_t s;
+    llhttp_settings_init(&s);
+    s.on_header_field = [](llhttp_t* p, const char* at, size_t size) {
+      Of(p).OnName(at, size);
+      return 0;
+    };
+    s.on_header_value = [](llhttp_t* p, const char* at, size_t size) {
+      Of(p).OnValue(at, size);
+      return 0;
+    };
+    s.on_headers_complete = [](llhttp_t* p) {
+      Of(p).pause_ = Pause::kHead;
+      return static_cast<int>(HPE_PAUSED);
+    };
+    s.on_body = [](llhttp_t* p, const char* at, size_t size) {
+      Impl& self = Of(p);
+      self.body_bytes_ += size;
+      self.body_out_->emplace_back(at, size);
+      return 0;
+    };
+    s.on_chunk_header = [](llhttp_t* p) {
+      Impl& self = Of(p);
+      if (p->content_length == 0) {
+        self.pause_ = Pause::kLastChunk;
+        return static_cast<int>(HPE_PAUSED);
+      }
+      const uint64_t limit = self.limits_.body;
+      if (limit != 0 && p->content_length > limit - std::min(limit, self.body_bytes_)) {
+        self.pause_ = Pause::kBodyTooLarge;
+        return static_cast<int>(HPE_PAUSED);
+      }
+      return 0;
+    };
+    s.on_chunk_complete = [](llhttp_t* p) {
+      if (Of(p).state_ == State::kTrailers) return 0;  // the end of the message is next
+      Of(p).pause_ = Pause::kChunkEnd;
+      return static_cast<int>(HPE_PAUSED);
+    };
+    s.on_message_complete = [](llhttp_t* p) {
+      Of(p).pause_ = Pause::kMessageEnd;
+      return static_cast<int>(HPE_PAUSED);
+    };
+    return s;
+  }();
+  return settings;
+}
+
+MessageParser::Impl::Impl(Role role, const ParserLimits& limits) : role_(role), limits_(limits) { Reset(); }
+
+void MessageParser::Impl::Reset() {
+  llhttp_init(&parser_, role_ == Role::kRequest ? HTTP_REQUEST : HTTP_RESPONSE, &Settings());
+  parser_.data = this;
+  // Vectors keep their memory.
+  auto request_lines = std::move(request.headers.lines());
+  auto response_lines = std::move(response.headers.lines());
+  request = RequestHead();
+  response = ResponseHead();
+  request_lines.clear();
+  response_lines.clear();
+  request.headers.lines() = std::move(request_lines);
+  response.headers.lines() = std::move(response_lines);
+  expect_no_body = false;
+  state_ = State::kEmptyLines;
+  error_ = ParseError::kNone;
+  started_ = head_complete_ = after_cr_ = in_value_ = false;
+  empty_lines_ = 0;
+  if (raw_.capacity() > kKeptHeadBytes) std::string().swap(raw_);
+  raw_.clear();
+  spare_target_.clear();
+  lines_.clear();
+  section_bytes_ = line_bytes_ = line_number_ = target_bytes_ = 0;
+  target_part_ = 0;
+  body_bytes_ = 0;
+  chunk_line_bytes_ = extension_bytes_ = 0;
+  pause_ = Pause::kNone;
+}
+
+void MessageParser::Impl::OnName(const char* at, size_t size) {
+  if (head_complete_) return;  // a trailer: dropped
+  if (in_value_ || lines_.empty()) {
+    lines_.push_back({OffsetOf(at), 0, 0, 0});
+    in_value_ = false;
+  }
+  lines_.back().name_size += size;
+}
+
+void MessageParser::Impl::OnValue(const char* at, size_t size) {
+  if (head_complete_) return;
+  Line& line = lines_.back();
+  if (!in_value_) {
+    in_value_ = true;
+    line.value_begin = OffsetOf(at);
+  }
+  line.value_size += size;
+}
+
+void MessageParser::Impl::Fail(ParseError error) {
+  error_ = error;
+  state_ = State::kFailed;
+}
+
+// Returns how many bytes to drop; fails on a lone CR or LF, and on too many.
+size_t MessageParser::Impl::SkipEmptyLines(std::string_view bytes) {
+  size_t n = 0;
+  for (; n < bytes.size(); ++n) {
+    const char c = bytes[n];
+    if (after_cr_) {
+      after_cr_ = false;
+      if (c != '\n' || ++empty_lines_ > kEmptyLinesBeforeRequest) {
+        Fail(ParseError::k_bad_start);
+        return n;
+      }
+    } else if (c == '\r' && role_ == Role::kRequest) {
+      after_cr_ = true;
+    } else if (c == '\r' || c == '\n') {
+      Fail(ParseError::k_bad_start);
+      return n;
+    } else {
+      state_ = State::kHead;
+      started_ = true;
+      first_byte_ = c;
+      return n;
+    }
+  }
+  return n;
+}
+
+// How many bytes of the current line may be read, its LF included if it is there. The error is set if that is not all.
+size_t MessageParser::Impl::LineAllowance(std::string_view bytes, ParseError* over) {
+  const size_t lf = bytes.find('\n');
+  const std::string_view line = bytes.substr(0, lf == std::string_view::npos ? bytes.size() : lf + 1);
+  const bool is_head = state_ == State::kHead;
+  if (is_head && role_ == Role::kRequest && line_number_ == 0) {
+    for (size_t i = 0; i < line.size(); ++i) {
+      if (line[i] == ' ' && target_part_ == 0) {
+        target_part_ = 1;
+      } else if (target_part_ == 1 && (line[i] == ' ' || line[i] == '\r')) {
+        if (target_bytes_ > 0) target_part_ = 2;
+      } else if (target_part_ == 1 && ++target_bytes_ > limits_.uri) {
+        *over = ParseError::k_uri_too_long;
+        return i;
+      }
+    }
+    return line.size();
+  }
+  if (line_bytes_ > limits_.header_line) return 1;  // its CR was read: llhttp takes LF and nothing else
+  const size_t headers_before = is_head ? line_number_ - 1 : line_number_;
+  if (line_bytes_ == 0 && !(is_head && line_number_ == 0) && headers_before >= limits_.header_count && line[0] != '\r') {
+    *over = is_head ? ParseError::k_too_many_headers : ParseError::k_trailers_too_large;
+    return 0;
+  }
+  const size_t content = line.size() - (line.ends_with('\n') ? 1 : 0);
+  const size_t left = limits_.header_line - line_bytes_;
+  if (content <= left) return line.size();
+  if (line[left] == '\r') return left + 1;
+  *over = is_head ? ParseError::k_header_too_long : ParseError::k_trailers_too_large;
+  return left;
+}
+
+size_t MessageParser::Impl::HeadAllowance(std::string_view bytes, ParseError* over) {
+  const size_t left = limits_.header_bytes - std::min(limits_.header_bytes, section_bytes_);
+  if (left == 0) {
+    *over = state_ == State::kHead ? ParseError::k_head_too_large : ParseError::k_trailers_too_large;
+    return 0;
+  }
+  return LineAllowance(bytes.substr(0, left), over);
+}
+
+size_t MessageParser::Impl::ChunkLineAllowance(std::string_view bytes, ParseError* over) {
+  const size_t lf = bytes.find('\n');
+  const size_t wanted = lf == std::string_view::npos ? bytes.size() : lf + 1;
+  const size_t plain_left = kPlainChunkLine - std::min(kPlainChunkLine, chunk_line_bytes_);
+  const size_t allowed = plain_left + (limits_.chunk_extensions - extension_bytes_);
+  if (wanted > allowed) *over = ParseError::k_chunk_extensions_too_long;
+  return std::min(wanted, allowed);
+}
+
+// Keeps the counters of the current section true after `read` was accepted.
+void MessageParser::Impl::Advance(std::string_view read) {
+  if (read.empty()) return;
+  switch (state_) {
+    case State::kHead:
+    case State::kTrailers:
+      if (state_ == State::kHead) raw_.append(read);
+      section_bytes_ += read.size();
+      line_bytes_ += read.size();
+      if (read.back() == '\n') {
+        line_bytes_ = 0;
+        ++line_number_;
+      }
+      break;
+    case State::kChunkLine: {
+      const size_t plain_left = kPlainChunkLine - std::min(kPlainChunkLine, chunk_line_bytes_);
+      extension_bytes_ += read.size() - std::min(read.size(), plain_left);
+      chunk_line_bytes_ += read.size();
+      if (read.back() == '\n') {
+        chunk_line_bytes_ = 0;
+        state_ = State::kBody;
+      }
+      break;
+    }
+    default: break;
+  }
+}
+
+// Feeds llhttp and returns what it took. On an error the state is kFailed.
+size_t MessageParser::Impl::Execute(std::string_view slice) {
+  slice_begin_ = slice.data();
+  pause_ = Pause::kNone;
+  const llhttp_errno_t result = llhttp_execute(&parser_, slice.data(), slice.size());
+  if (result == HPE_OK) return slice.size();
+  const char* position = llhttp_get_error_pos(&parser_);
+  const size_t read = position == nullptr ? slice.size() : static_cast<size_t>(position - slice.data());
+  if (result == HPE_PAUSED && pause_ != Pause::kNone) {
+    llhttp_resume(&parser_);
+    return read;
+  }
+  Fail(ErrorOf(result));
+  return read;
+}
+
+bool MessageParser::Impl::HasLine(std::string_view name) const {
+  const std::string_view raw = raw_;
+  return std::any_of(lines_.begin(), lines_.end(), [&](const Line& line) {
+    return line.name_begin <= raw.size() && EqualsIgnoreCase(raw.substr(line.name_begin, line.name_size), name);
+  });
+}
+
+// Depends only on bytes up to the error's line, so that it is the same however the input was cut.
+ParseError MessageParser::Impl::ErrorOf(llhttp_errno_t error) const {
+  if (state_ == State::kTrailers) return ParseError::k_bad_trailer;
+  if (state_ != State::kHead) return ParseError::k_bad_chunk;
+  const bool in_start_line = line_number_ == 0;
+  switch (error) {
+    case HPE_INVALID_METHOD: return IsTokenChar(first_byte_) ? ParseError::k_unknown_method : ParseError::k_bad_start;
+    case HPE_PAUSED_H2_UPGRADE: return ParseError::k_http2_preface;
+    case HPE_INVALID_URL: return ParseError::k_bad_target;
+    case HPE_INVALID_VERSION: return ParseError::k_unsupported_version;
+    case HPE_INVALID_CONSTANT:
+      return role_ == Role::kResponse ? ParseError::k_bad_status_line : ParseError::k_bad_request_line;
+    case HPE_INVALID_STATUS: return ParseError::k_bad_status_line;
+    case HPE_CR_EXPECTED:
+    case HPE_LF_EXPECTED:
+    case HPE_STRICT: return ParseError::k_bad_line_ending;
+    case HPE_INVALID_HEADER_TOKEN:
+    case HPE_UNEXPECTED_SPACE: return in_start_line ? ParseError::k_bad_line_ending : ParseError::k_bad_header;
+    case HPE_INVALID_CONTENT_LENGTH:
+    case HPE_UNEXPECTED_CONTENT_LENGTH:
+      return HasLine("transfer-encoding") ? ParseError::k_length_and_encoding : ParseError::k_bad_content_length;
+    case HPE_INVALID_TRANSFER_ENCODING:
+      return HasLine("content-length") ? ParseError::k_length_and_encoding : ParseError::k_bad_transfer_encoding;
+    default: return ParseError::k_malformed;
+  }
+}
+
+void MessageParser::Impl::CompleteHead() {
+  head_complete_ = true;
+  const std::string_view raw = raw_;
+  const std::string_view start_line = raw.substr(0, raw.find("\r\n"));
+  std::vector<Header>& headers = (role_ == Role::kRequest ? request.headers : response.headers).lines();
+  for (const Line& line : lines_) {
+    headers.push_back({raw.substr(line.name_begin, line.name_size), Trim(raw.substr(line.value_begin, line.value_size))});
+  }
+  const ParseError error = role_ == Role::kRequest ? CheckRequestHead(start_line, &request, &spare_target_)
+                                                   : CheckResponseHead(start_line, expect_no_body, &response);
+  if (error != ParseError::kNone) {
+    Fail(error);
+    return;
+  }
+  const BodyFraming framing = role_ == Role::kRequest ? request.framing : response.framing;
+  if (framing == BodyFraming::kLength && limits_.body != 0 &&
+      (role_ == Role::kRequest ? request.content_length : response.content_length) > limits_.body) {
+    Fail(ParseError::k_body_too_large);
+    return;
+  }
+  // From here on llhttp frames by what the checks found: it must not read a body where the head announces none, nor take
+  // "chunked<TAB>" for another coding, nor leave HTTP for an Upgrade.
+  parser_.upgrade = 0;
+  if (framing == BodyFraming::kNone) parser_.flags |= F_SKIPBODY;
+  if (framing == BodyFraming::kChunked) parser_.flags |= F_CHUNKED;
+  state_ = framing == BodyFraming::kChunked ? State::kChunkLine : State::kBody;
+  section_bytes_ = line_bytes_ = line_number_ = 0;
+}
+
+MessageParser::FeedResult MessageParser::Impl::Feed(std::string_view bytes, std::vector<std::string_view>* body) {
+  body_out_ = body;
+  size_t consumed = 0;
+  if (state_ == State::kEmptyLines) consumed = SkipEmptyLines(bytes);
+  while (state_ != State::kDone && state_ != State::kFailed && state_ != State::kEmptyLines && consumed < bytes.size()) {
+    const std::string_view rest = bytes.substr(consumed);
+    ParseError over = ParseError::kNone;
+    size_t allowed = rest.size();
+    if (state_ == State::kHead || state_ == State::kTrailers) allowed = HeadAllowance(rest, &over);
+    if (state_ == State::kChunkLine) allowed = ChunkLineAllowance(rest, &over);
+    if (over != ParseError::kNone && allowed == 0) {
+      Fail(over);
+      break;
+    }
+    size_t read = Execute(rest.substr(0, allowed));
+    if (state_ == State::kFailed) {
+      consumed += read;
+      break;
+    }
+    Advance(rest.substr(0, read));
+    consumed += read;
+    // Each pause is followed by one that needs no more bytes (a head without a body is a whole message), so go on until
+    // llhttp waits for input.
+    while (pause_ != Pause::kNone && state_ != State::kFailed) {
+      bool go_on = true;
+      switch (pause_) {
+        case Pause::kHead: CompleteHead(); break;
+        case Pause::kChunkEnd: state_ = State::kChunkLine; break;
+        case Pause::kLastChunk:
+          state_ = State::kTrailers;
+          section_bytes_ = line_bytes_ = line_number_ = 0;
+          break;
+        case Pause::kBodyTooLarge: Fail(ParseError::k_body_too_large); break;
+        case Pause::kMessageEnd:
+          state_ = State::kDone;
+          go_on = false;
+          break;
+        case Pause::kNone: break;
+      }
+      if (!go_on || state_ == State::kFailed) break;
+      Execute(bytes.substr(consumed, 0));
+    }
+  }
+  return {consumed, error_};
+}
+
+bool MessageParser::Impl::FinishAtEnd() {
+  if (state_ == State::kDone) return true;
+  if (!head_complete_ || state_ != State::kBody || role_ != Role::kResponse ||
+      response.framing != BodyFraming::kUntilClose) {
+    return false;
+  }
+  state_ = State::kDone;
+  return true;
+}
+
+MessageParser::MessageParser(Role role, const ParserLimits& limits) : impl_(std::make_unique<Impl>(role, limits)) {}
+MessageParser::~MessageParser() = default;
+
+MessageParser::FeedResult MessageParser::Feed(std::string_view bytes, std::vector<std::string_view>* body) {
+  return impl_->Feed(bytes, body);
+}
+bool MessageParser::FinishAtEnd() { return impl_->FinishAtEnd(); }
+bool MessageParser::started() const { return impl_->started(); }
+bool MessageParser::head_complete() const { return impl_->head_complete(); }
+bool MessageParser::message_complete() const { return impl_->message_complete(); }
+const RequestHead& MessageParser::request() const { return impl_->request; }
+const ResponseHead& MessageParser::response() const { return impl_->response; }
+void MessageParser::ExpectNoBody() { impl_->expect_no_body = true; }
+void MessageParser::Reset() { impl_->Reset(); }
+
+}  // namespace runtime::http
