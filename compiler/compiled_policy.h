@@ -5,15 +5,10 @@
 #include <string>
 
 #include "compiler/abi/predicate.h"
+#include "compiler/jit/predicate_code.h"
 #include "compiler/model/policy.h"
 
 namespace compiler {
-
-// Owns the machine code behind a PredicateTable; freed with it.
-class PredicateCode {
- public:
-  virtual ~PredicateCode() = default;
-};
 
 // One generation of a policy. Immutable; each exchange holds the one that it began with.
 struct CompiledPolicy {

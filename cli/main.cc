@@ -1,0 +1,47 @@
+// breakwater: the table of commands. Each lives in a file of its own and returns the exit code:
+// 0 clean, 1 findings, 2 cannot read or parse, 3 internal.
+#include <exception>
+#include <iostream>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/check.h"
+#include "cli/run.h"
+
+int main(int argc, char** argv) {
+  CLI::App app{"Breakwater: a resilience gateway for model servers, driven by .policy files"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("breakwater ") + BREAKWATER_VERSION);
+
+  cli::CheckOptions check_options;
+  CLI::App* check = app.add_subcommand("check", "Check policies: syntax, names, types and what they will do");
+  check->alias("lint");
+  check->add_option("files", check_options.files, "Files or folders; - is standard input")->required();
+  check->add_flag("--deny-mock", check_options.deny_mock, "A mock block is an error (for production)");
+  std::string deny;
+  check->add_option("--deny", deny, "\"warnings\": exit with 1 on warnings, too")->check(CLI::IsMember({"warnings"}));
+
+  cli::RunOptions run_options;
+  CLI::App* run = app.add_subcommand("run", "Run the gateway on a policy");
+  run->add_option("file", run_options.file, "The policy")->required();
+  run->add_option("--workers", run_options.workers, "Event loops; default: the policy's setting, else the usable CPUs")
+      ->check(CLI::Range(1, 1024));
+  run->add_flag("--deny-mock", run_options.deny_mock, "Refuse a policy with a mock block (for production)");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+
+  try {
+    check_options.deny_warnings = deny == "warnings";
+    if (*check) return cli::RunCheck(check_options);
+    if (*run) return cli::RunGateway(run_options);
+  } catch (const std::exception& error) {
+    std::cerr << "breakwater: internal error: " << error.what() << "\n";
+    return 3;
+  }
+  return 3;
+}

@@ -1,0 +1,103 @@
+#include "cli/run.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <random>
+
+#include "compiler/compile.h"
+#include "compiler/diagnostics/render.h"
+#include "compiler/source/source_buffer.h"
+#include "runtime/proxy/gateway.h"
+#include "runtime/proxy/line_log.h"
+
+namespace cli {
+namespace {
+
+std::optional<std::string> ReadFile(const std::string& path) {
+  if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return std::nullopt;
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  if (file.bad()) return std::nullopt;
+  return text;
+}
+
+// Signals are taken by one thread that waits for them; every other thread, the JIT's included, has them blocked.
+sigset_t BlockSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+}  // namespace
+
+int RunGateway(const RunOptions& options) {
+  const auto text = ReadFile(options.file);
+  if (!text) {
+    std::cerr << "breakwater: can't read " << options.file << ": " << std::strerror(errno) << "\n";
+    return 2;
+  }
+  const sigset_t signals = BlockSignals();
+
+  compiler::diagnostics::Diagnostics diagnostics;
+  compiler::CompileOptions compile_options;
+  compile_options.for_run = true;
+  compile_options.deny_mock = options.deny_mock;
+  auto compiled = compiler::CompilePolicy(*text, compile_options, &diagnostics);
+  if (!diagnostics.empty()) {
+    const compiler::source::SourceBuffer source(options.file == "-" ? "<stdin>" : options.file, *text);
+    compiler::diagnostics::RenderOptions render;
+    render.color = isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
+    std::cerr << compiler::diagnostics::RenderAll(source, diagnostics, render);
+  }
+  if (compiled == nullptr) return 1;
+
+  runtime::proxy::LineLog events(STDERR_FILENO);
+  int access_fd = -1;
+  const auto& settings = compiled->policy.gateway;
+  if (settings.access_log == compiler::model::AccessLog::kStdout) access_fd = STDOUT_FILENO;
+  if (settings.access_log == compiler::model::AccessLog::kFile) {
+    access_fd = open(settings.access_log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (access_fd < 0) {
+      std::cerr << "breakwater: can't open the access log " << settings.access_log_path << ": " << std::strerror(errno)
+                << "\n";
+      return 1;
+    }
+  }
+  std::unique_ptr<runtime::proxy::LineLog> access;
+  if (access_fd >= 0) access = std::make_unique<runtime::proxy::LineLog>(access_fd);
+
+  std::random_device entropy;
+  runtime::proxy::GatewayOptions gateway_options;
+  gateway_options.workers = options.workers;
+  gateway_options.seed = (static_cast<uint64_t>(entropy()) << 32) | entropy();
+  auto gateway = runtime::proxy::Gateway::Start(std::move(compiled), gateway_options, events, access.get());
+  if (!gateway) {
+    std::cerr << "breakwater: " << gateway.error() << "\n";
+    return 1;
+  }
+
+  int signal_number = 0;
+  sigwait(&signals, &signal_number);
+  (*gateway)->Drain();
+  (*gateway)->Join();
+  runtime::proxy::JsonLine line;
+  line.Add("level", "info").Add("message", "stopped");
+  events.Write(line.Finish());
+  return 0;
+}
+
+}  // namespace cli

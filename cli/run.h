@@ -1,0 +1,17 @@
+// `breakwater run`: compile a policy and serve it until SIGTERM or SIGINT.
+#pragma once
+
+#include <string>
+
+namespace cli {
+
+struct RunOptions {
+  std::string file;
+  int workers = 0;         // 0: the policy's setting, else the usable CPUs
+  bool deny_mock = false;
+};
+
+// Returns 0 after a drain, 1 when the policy has errors or an address can't be bound, 2 when the file can't be read.
+int RunGateway(const RunOptions& options);
+
+}  // namespace cli

@@ -1,0 +1,51 @@
+// One JSON line for each request: enough to say afterwards what was tried, what answered and why. Never bodies or secrets.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/model/settings.h"
+#include "runtime/base/time.h"
+#include "runtime/engine/outcome.h"
+#include "runtime/http/message.h"
+
+namespace runtime::proxy {
+
+struct AttemptRecord {
+  compiler::model::UpstreamId upstream;
+  int number = 1;
+  engine::Outcome outcome;
+  base::Duration took{};
+};
+
+enum class EndedHow : uint8_t { kComplete, kCut, kClientGone };
+std::string_view Name(EndedHow how);
+
+struct ExchangeRecord {
+  std::string_view route = "none";
+  std::string served_by = "gateway";
+  std::string fallback;                 // its name; empty: none
+  std::string fallback_reason;
+  std::vector<AttemptRecord> attempts;
+  std::string_view retry_denied;        // the last reason; empty: none
+  int status = 0;                       // sent to the client; 0: none
+  uint64_t bytes_in = 0;                // of the request's body
+  uint64_t bytes_out = 0;               // to the client, heads included
+  EndedHow how = EndedHow::kComplete;
+};
+
+struct WorkerContext;
+
+struct AccessLogContext {
+  const WorkerContext& worker;
+  const http::RequestHead& head;
+  std::string_view path;
+  std::string_view request_id;
+  std::string_view client_ip;
+};
+std::string AccessLogLine(const AccessLogContext& context, const ExchangeRecord& record, int status,
+                          base::Duration duration);
+
+}  // namespace runtime::proxy

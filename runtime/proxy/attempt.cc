@@ -1,0 +1,213 @@
+#include "runtime/proxy/attempt.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/proxy/limits.h"
+
+namespace runtime::proxy {
+namespace {
+
+ErrorKind ConnectErrorOf(net::NetError error) {
+  switch (error) {
+    case net::NetError::kRefused: return ErrorKind::k_refused;
+    case net::NetError::kNameNotFound:
+    case net::NetError::kNameFailure: return ErrorKind::k_dns_failure;
+    case net::NetError::kReset:
+    case net::NetError::kUnreachable:
+    case net::NetError::kTimedOut:
+    case net::NetError::kExhausted:
+    case net::NetError::kOther: return ErrorKind::k_connect_failure;
+  }
+  return ErrorKind::k_connect_failure;
+}
+
+}  // namespace
+
+Attempt::Attempt(WorkerContext& worker, UpstreamId upstream, AttemptObserver& observer)
+    : worker_(worker), upstream_(upstream), observer_(observer) {}
+
+Attempt::~Attempt() = default;
+
+const compiler::model::UpstreamSettings& Attempt::settings() const { return worker_.policy().upstreams[upstream_]; }
+
+void Attempt::Start(Request request) {
+  request_ = std::move(request);
+  if (!request_.fresh_connection) {
+    connection_ = worker_.pools[upstream_]->Take();
+    if (connection_ != nullptr) {
+      connection_->stream->SetObserver(this);
+      OnConnected();
+      return;
+    }
+  }
+  phase_ = Phase::kResolving;
+  const auto& url = settings().url;
+  if (const auto* known = worker_.names.Find(url.host, url.port)) {
+    addresses_.assign(known->rbegin(), known->rend());
+    ConnectNext();
+    return;
+  }
+  name_wait_ = worker_.names.WaitFor(url.host, url.port, [this](net::ResolveResult result) {
+    name_wait_.reset();
+    if (phase_ != Phase::kResolving) return;
+    if (result.addresses.empty()) {
+      Fail(ErrorKind::k_dns_failure);
+      return;
+    }
+    addresses_.assign(result.addresses.rbegin(), result.addresses.rend());
+    ConnectNext();
+  });
+}
+
+void Attempt::ConnectNext() {
+  phase_ = Phase::kConnecting;
+  const net::Address address = std::move(addresses_.back());
+  addresses_.pop_back();
+  connection_ = std::make_unique<UpstreamConnection>(worker_.transport.Connect(address, this));
+}
+
+void Attempt::FailConnect(ErrorKind error) {
+  const auto& url = settings().url;
+  worker_.names.Suspect(url.host, url.port);
+  if (!addresses_.empty()) {
+    ConnectNext();  // the next address of the name, inside this attempt
+    return;
+  }
+  Fail(error);
+}
+
+void Attempt::OnConnected() {
+  phase_ = Phase::kExchanging;
+  if (request_.is_head_method) connection_->parser.ExpectNoBody();
+  observer_.OnAttemptConnected();
+  if (phase_ != Phase::kExchanging) return;
+  SendRequest();
+}
+
+void Attempt::SendRequest() {
+  connection_->stream->Write(request_.bytes);
+  request_.bytes = std::string();
+  observer_.OnAttemptRequestSent();
+}
+
+void Attempt::SendMore(std::string_view bytes, bool last) {
+  if (phase_ != Phase::kExchanging) return;
+  if (last) request_.is_whole = true;
+  if (!bytes.empty()) connection_->stream->Write(bytes);
+}
+
+size_t Attempt::queued_bytes() const {
+  return phase_ == Phase::kExchanging ? connection_->stream->queued_bytes() : request_.bytes.size();
+}
+
+void Attempt::PauseReading() {
+  if (phase_ == Phase::kExchanging) connection_->stream->PauseReading();
+}
+
+void Attempt::ResumeReading() {
+  if (phase_ == Phase::kExchanging) connection_->stream->ResumeReading();
+}
+
+void Attempt::Abort() {
+  if (phase_ == Phase::kOver) return;
+  phase_ = Phase::kOver;
+  name_wait_.reset();
+  // The socket goes at once, the parser stays: the head that the exchange looks at lives in it.
+  if (connection_ != nullptr) connection_->stream.reset();
+}
+
+void Attempt::OnData(std::string_view bytes) {
+  if (phase_ != Phase::kExchanging) return;
+  http::MessageParser& parser = connection_->parser;
+  while (!bytes.empty()) {
+    pieces_.clear();
+    const auto fed = parser.Feed(bytes, &pieces_);
+    if (fed.error != http::ParseError::kNone) {
+      Fail(ErrorKind::k_bad_response);
+      return;
+    }
+    bytes.remove_prefix(fed.consumed);
+    if (!head_seen_ && parser.head_complete()) {
+      const int status = parser.response().status;
+      if (status < 200) {  // RFC 9110 15.2: any number of them may come before the answer
+        if (status == 101 || ++interim_responses_ > kMaxInterimResponses) {
+          Fail(ErrorKind::k_bad_response);
+          return;
+        }
+        parser.Reset();
+        if (request_.is_head_method) parser.ExpectNoBody();
+        continue;
+      }
+      head_seen_ = true;
+      observer_.OnAttemptHead(parser.response());
+      if (phase_ != Phase::kExchanging) return;
+    }
+    if (!pieces_.empty()) {
+      observer_.OnAttemptBody(pieces_);
+      if (phase_ != Phase::kExchanging) return;
+    }
+    if (parser.message_complete()) {
+      Finish(/*framing_tells=*/true, /*has_surplus=*/!bytes.empty());
+      return;
+    }
+    if (fed.consumed == 0) return;
+  }
+}
+
+void Attempt::OnEnd() {
+  if (phase_ == Phase::kConnecting) {
+    FailConnect(ErrorKind::k_connect_failure);
+    return;
+  }
+  if (phase_ != Phase::kExchanging) return;
+  if (connection_->parser.FinishAtEnd()) {
+    Finish(/*framing_tells=*/false, /*has_surplus=*/true);
+    return;
+  }
+  FailAtEnd();
+}
+
+void Attempt::OnError(net::NetError error) {
+  if (phase_ == Phase::kConnecting) {
+    FailConnect(ConnectErrorOf(error));
+    return;
+  }
+  if (phase_ != Phase::kExchanging) return;
+  FailAtEnd();
+}
+
+// The connection ended and the answer was not complete.
+void Attempt::FailAtEnd() {
+  if (head_seen_) {
+    Fail(ErrorKind::k_truncated);
+    return;
+  }
+  const bool nothing_came = !connection_->parser.started() && interim_responses_ == 0;
+  if (connection_->is_reused) worker_.pools[upstream_]->Clear();  // its neighbours are gone, too, most likely
+  Fail(ErrorKind::k_reset, connection_->is_reused && nothing_came);
+}
+
+void Attempt::Fail(ErrorKind error, bool is_reuse_race) {
+  Abort();
+  observer_.OnAttemptFailed(error, is_reuse_race);
+}
+
+void Attempt::Finish(bool framing_tells, bool has_surplus) {
+  const bool is_reusable = framing_tells && !has_surplus && request_.is_whole && connection_->parser.response().keep_alive &&
+                           connection_->stream->queued_bytes() == 0;
+  phase_ = Phase::kOver;
+  connection_->stream->ResumeReading();
+  observer_.OnAttemptEnd(framing_tells);  // reads the head: the connection is given back only afterwards
+  if (is_reusable) {
+    worker_.pools[upstream_]->Put(std::move(connection_));
+  } else {
+    connection_->stream.reset();
+  }
+}
+
+void Attempt::OnWriteDrained() {
+  if (phase_ == Phase::kExchanging) observer_.OnAttemptDrained();
+}
+
+}  // namespace runtime::proxy

@@ -1,0 +1,90 @@
+// One try of a request at one upstream: finds a connection, sends, reads the answer. Knows nothing of the client, of other
+// attempts, or of whether there will be one; no timer runs here (the exchange's machine has them all).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/abi/facts.h"
+#include "runtime/http/message.h"
+#include "runtime/proxy/worker_context.h"
+
+namespace runtime::proxy {
+
+using compiler::abi::ErrorKind;
+using compiler::model::UpstreamId;
+
+// Calls may come from inside Start. After OnAttemptEnd or OnAttemptFailed nothing follows.
+class AttemptObserver {
+ public:
+  virtual ~AttemptObserver() = default;
+  virtual void OnAttemptConnected() = 0;
+  virtual void OnAttemptRequestSent() = 0;  // its first bytes were handed to the kernel; more of the body may be sent now
+  virtual void OnAttemptHead(const http::ResponseHead& head) = 0;  // final, valid until the attempt is destroyed
+  virtual void OnAttemptBody(std::span<const std::string_view> pieces) = 0;
+  virtual void OnAttemptEnd(bool framing_tells) = 0;  // false: the body ended with the connection
+  virtual void OnAttemptFailed(ErrorKind error, bool is_reuse_race) = 0;
+  virtual void OnAttemptDrained() = 0;      // what was queued of the request is written
+};
+
+class Attempt final : public net::StreamObserver, public net::Deletable {
+ public:
+  Attempt(WorkerContext& worker, UpstreamId upstream, AttemptObserver& observer);
+  ~Attempt() override;
+
+  struct Request {
+    std::string bytes;             // head, and the body as far as it is known
+    bool is_whole = true;          // false: the rest comes by SendMore
+    bool is_head_method = false;   // HEAD: the answer has no body
+    bool fresh_connection = false;
+  };
+  void Start(Request request);
+
+  // More of the request, framed. `last`: it is whole now.
+  void SendMore(std::string_view bytes, bool last);
+  size_t queued_bytes() const;
+
+  void PauseReading();
+  void ResumeReading();
+
+  // Closes the connection; no call of the observer follows.
+  void Abort();
+
+  bool is_reused_connection() const { return connection_ != nullptr && connection_->is_reused; }
+
+  // net::StreamObserver
+  void OnConnected() override;
+  void OnData(std::string_view bytes) override;
+  void OnEnd() override;
+  void OnError(net::NetError error) override;
+  void OnWriteDrained() override;
+
+ private:
+  enum class Phase : uint8_t { kNew, kResolving, kConnecting, kExchanging, kOver };
+
+  const compiler::model::UpstreamSettings& settings() const;
+  void ConnectNext();
+  void FailConnect(ErrorKind error);
+  void SendRequest();
+  void Fail(ErrorKind error, bool is_reuse_race = false);
+  void FailAtEnd();
+  void Finish(bool framing_tells, bool has_surplus);
+
+  WorkerContext& worker_;
+  const UpstreamId upstream_;
+  AttemptObserver& observer_;
+  Phase phase_ = Phase::kNew;
+  Request request_;
+  std::unique_ptr<NameCache::Wait> name_wait_;
+  std::vector<net::Address> addresses_;  // still to be tried, last first
+  std::unique_ptr<UpstreamConnection> connection_;
+  std::vector<std::string_view> pieces_;
+  bool head_seen_ = false;
+  int interim_responses_ = 0;
+};
+
+}  // namespace runtime::proxy

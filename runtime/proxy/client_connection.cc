@@ -1,0 +1,364 @@
+#include "runtime/proxy/client_connection.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "runtime/http/forwarding.h"
+#include "runtime/proxy/cors.h"
+#include "runtime/proxy/health.h"
+#include "runtime/proxy/limits.h"
+
+namespace runtime::proxy {
+namespace {
+
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+// An id from a client is kept if it can stand in a header, a log line and a URL as it is.
+bool IsSaneRequestId(std::string_view id) {
+  return !id.empty() && id.size() <= kMaxRequestIdLength && std::all_of(id.begin(), id.end(), [](unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+  });
+}
+
+LocalAnswer PlainError(int status, std::string_view code, std::string_view message, std::string_view request_id) {
+  LocalAnswer answer;
+  answer.status = status;
+  const auto shaped = dialect::ShapeError(dialect::ClientDialect{}, status, code, message, request_id);
+  answer.content_type = shaped.content_type;
+  answer.body = shaped.body;
+  answer.headers.emplace_back("Cache-Control", "no-store");
+  return answer;
+}
+
+}  // namespace
+
+ClientConnection::ClientConnection(WorkerContext& worker, ConnectionOwner& owner, ListenerRole role,
+                                   std::unique_ptr<net::Stream> stream)
+    : worker_(worker),
+      owner_(owner),
+      role_(role),
+      stream_(std::move(stream)),
+      client_ip_(stream_->peer().ip),
+      timer_(worker.transport.NewTimer([this] { OnTimer(); })),
+      parser_(http::Role::kRequest, http::ParserLimits()) {
+  stream_->SetObserver(this);
+  worker_.metrics.AddConnections(1);
+  SetOwnDeadline(kIdleTime);
+}
+
+ClientConnection::~ClientConnection() { worker_.metrics.AddConnections(-1); }
+
+// ---- Reading ---------------------------------------------------------------------------------------------------------
+
+void ClientConnection::OnData(std::string_view bytes) {
+  if (consuming_ || (IsBusy() && request_ended_) || !pending_.empty() || body_paused_) {
+    pending_.append(bytes);
+    UpdateReading();
+    return;
+  }
+  Consume(bytes);
+}
+
+void ClientConnection::Consume(std::string_view bytes) {
+  consuming_ = true;
+  while (!bytes.empty() && stream_ != nullptr && !close_after_) {
+    if ((IsBusy() && request_ended_) || body_paused_) {
+      pending_.append(bytes);
+      break;
+    }
+    pieces_.clear();
+    const bool was_started = parser_.started();
+    const auto fed = parser_.Feed(bytes, &pieces_);
+    if (!was_started && parser_.started()) {
+      request_arrived_ = worker_.transport.Now();
+      SetOwnDeadline(kHeaderTime);
+    }
+    if (fed.error != http::ParseError::kNone) {
+      RefuseRequest(fed.error);
+      break;
+    }
+    bytes.remove_prefix(fed.consumed);
+    if (!head_seen_ && parser_.head_complete()) {
+      head_seen_ = true;
+      BeginRequest();
+      if (stream_ == nullptr || close_after_) break;
+    }
+    if (!pieces_.empty() && exchange_ != nullptr) exchange_->OnRequestBody(pieces_);
+    if (stream_ == nullptr || close_after_) break;
+    if (parser_.message_complete()) {
+      request_ended_ = true;
+      SetOwnDeadline(std::nullopt);
+      if (exchange_ != nullptr) {
+        exchange_->OnRequestEnd();
+      } else if (answered_early_) {
+        EndRequest(AfterExchange::kKeepAlive);
+      }
+    } else if (head_seen_ && !pieces_.empty()) {
+      SetOwnDeadline(kBodyStall);
+    }
+    if (fed.consumed == 0 && pieces_.empty()) break;
+  }
+  consuming_ = false;
+  UpdateReading();
+}
+
+void ClientConnection::BeginRequest() {
+  const http::RequestHead& head = parser_.request();
+  SetOwnDeadline(kBodyStall);
+  const auto path = http::NormalisePath(head.path);
+  if (!path) {
+    worker_.metrics.CountBy(CounterById::kBadRequest, "path");
+    AnswerByItself(PlainError(400, "path", "The path leaves the root or holds an encoded NUL.", NewRequestId()));
+    CloseGracefully();
+    return;
+  }
+  if (role_ != ListenerRole::kTraffic) {
+    auto answer = AnswerHealth(worker_, head.method, *path);
+    if (!answer && role_ == ListenerRole::kAdmin) {
+      answer = PlainError(404, "not_found", "This address serves /health/… and /metrics only.", NewRequestId());
+    }
+    if (answer) {
+      for (auto& header : CorsHeaders(worker_.policy().gateway.cors, head)) answer->headers.push_back(std::move(header));
+      AnswerByItself(*answer);
+      return;
+    }
+  }
+  if (auto preflight = PreflightHeaders(worker_.policy().gateway.cors, head)) {
+    LocalAnswer answer;
+    answer.status = 204;
+    answer.headers = std::move(*preflight);
+    AnswerByItself(answer);
+    return;
+  }
+  if (head.expects_continue && head.framing != http::BodyFraming::kNone) stream_->Write(kContinue);  // RFC 9110 10.1.1
+  exchange_ = std::make_unique<Exchange>(
+      worker_, *this, ExchangeRequest{head, std::move(*path), NewRequestId(), client_ip_, request_arrived_});
+  exchange_->Start();
+}
+
+std::string ClientConnection::NewRequestId() {
+  if (const auto given = parser_.request().headers.Find("x-request-id"); given && IsSaneRequestId(*given)) {
+    return std::string(*given);
+  }
+  char text[33];
+  std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(worker_.random.Next()),
+                static_cast<unsigned long long>(worker_.random.Next()));
+  return text;
+}
+
+// What the gateway answers without an exchange. A body that still comes is read and dropped.
+void ClientConnection::AnswerByItself(const LocalAnswer& answer) {
+  const http::RequestHead& head = parser_.request();
+  const bool keep_alive = head.keep_alive && !worker_.gateway.is_draining.load();
+  const std::string request_id = NewRequestId();
+  std::string bytes;
+  AppendLocalAnswer(answer, {request_id, worker_.Date(), keep_alive, head.method == compiler::abi::Method::kHEAD}, &bytes);
+  const std::string_view piece = bytes;
+  SendToClient(std::span<const std::string_view>(&piece, 1));
+  if (!keep_alive) {
+    CloseGracefully();
+    return;
+  }
+  answered_early_ = true;
+}
+
+void ClientConnection::RefuseRequest(http::ParseError error) {
+  worker_.metrics.CountBy(CounterById::kBadRequest, http::Name(error));
+  close_after_ = true;
+  if (exchange_ != nullptr) {  // its body turned out to be wrong
+    const bool answer_begun = exchange_->answer_begun();
+    exchange_->OnClientGone();
+    worker_.transport.DeleteLater(std::move(exchange_));
+    if (answer_begun) {
+      Close(/*reset=*/true);
+      return;
+    }
+  }
+  char id[33];
+  std::snprintf(id, sizeof id, "%016llx%016llx", static_cast<unsigned long long>(worker_.random.Next()),
+                static_cast<unsigned long long>(worker_.random.Next()));
+  const LocalAnswer answer = PlainError(http::StatusOf(error), http::Name(error), http::Explain(error), id);
+  std::string bytes;
+  AppendLocalAnswer(answer, {id, worker_.Date(), /*keep_alive=*/false, /*is_head_method=*/false}, &bytes);
+  JsonLine line = worker_.Event("warn", "request refused");
+  line.Add("request_id", std::string_view(id))
+      .Add("client", client_ip_)
+      .Add("status", static_cast<int64_t>(answer.status))
+      .Add("reason", http::Name(error));
+  worker_.Log(line);
+  stream_->Write(bytes);
+  CloseGracefully();
+}
+
+// ---- The exchange ----------------------------------------------------------------------------------------------------
+
+void ClientConnection::OnExchangeOver(AfterExchange next) {
+  worker_.transport.DeleteLater(std::move(exchange_));
+  EndRequest(next);
+}
+
+void ClientConnection::EndRequest(AfterExchange next) {
+  answered_early_ = false;
+  body_paused_ = false;
+  if (next == AfterExchange::kReset) {
+    Close(/*reset=*/true);
+    return;
+  }
+  if (next == AfterExchange::kClose || worker_.gateway.is_draining.load(std::memory_order_relaxed)) {
+    CloseGracefully();
+    return;
+  }
+  parser_.Reset();
+  head_seen_ = false;
+  request_ended_ = false;
+  SetOwnDeadline(kIdleTime);
+  if (!consuming_) ContinueWithPending();
+}
+
+void ClientConnection::ContinueWithPending() {
+  if (stream_ == nullptr) return;
+  if (!pending_.empty()) {
+    const std::string bytes = std::move(pending_);
+    pending_.clear();
+    Consume(bytes);
+  } else {
+    UpdateReading();
+  }
+}
+
+void ClientConnection::SendToClient(std::span<const std::string_view> pieces) {
+  if (stream_ == nullptr) return;
+  stream_->Write(pieces);
+  if (!stall_deadline_ && stream_->queued_bytes() > 0) {
+    queued_at_stall_check_ = stream_->queued_bytes();
+    stall_deadline_ = worker_.transport.Now() + kWriteStall;
+    OnDeadlineChanged();
+  }
+}
+
+size_t ClientConnection::client_queued_bytes() const { return stream_ == nullptr ? 0 : stream_->queued_bytes(); }
+
+void ClientConnection::PauseRequestBody() {
+  body_paused_ = true;
+  SetOwnDeadline(std::nullopt);
+  UpdateReading();
+}
+
+void ClientConnection::ResumeRequestBody() {
+  body_paused_ = false;
+  SetOwnDeadline(kBodyStall);
+  if (!consuming_) ContinueWithPending();
+}
+
+void ClientConnection::UpdateReading() {
+  if (stream_ == nullptr) return;
+  const bool pause = body_paused_ || pending_.size() > kMaxPipelinedBytes;
+  if (pause == reading_paused_) return;
+  reading_paused_ = pause;
+  if (pause) {
+    stream_->PauseReading();
+  } else {
+    stream_->ResumeReading();
+  }
+}
+
+void ClientConnection::OnWriteDrained() {
+  stall_deadline_.reset();
+  if (exchange_ != nullptr) exchange_->OnClientDrained();
+}
+
+// ---- Ends ------------------------------------------------------------------------------------------------------------
+
+void ClientConnection::OnEnd() {
+  if (exchange_ == nullptr && stream_->queued_bytes() > 0) {
+    CloseGracefully();  // its answer is still on the way
+    return;
+  }
+  Close(/*reset=*/false);
+}
+void ClientConnection::OnError(net::NetError) { Close(/*reset=*/false); }
+
+void ClientConnection::Close(bool reset) {
+  if (stream_ == nullptr) return;
+  if (exchange_ != nullptr) {
+    exchange_->OnClientGone();
+    worker_.transport.DeleteLater(std::move(exchange_));
+  }
+  if (reset) stream_->Reset();
+  stream_.reset();
+  timer_->Cancel();
+  owner_.OnConnectionOver(this);
+}
+
+void ClientConnection::CloseGracefully() {
+  if (stream_ == nullptr) return;
+  close_after_ = true;
+  worker_.transport.CloseGracefully(std::move(stream_), kLinger);
+  timer_->Cancel();
+  owner_.OnConnectionOver(this);
+}
+
+void ClientConnection::Drain() {
+  if (!IsBusy() && !parser_.started()) CloseGracefully();
+}
+
+void ClientConnection::BreakOff() {
+  if (exchange_ != nullptr) {
+    exchange_->BreakOff();
+    worker_.transport.DeleteLater(std::move(exchange_));
+  }
+  Close(/*reset=*/true);
+}
+
+// ---- Time ------------------------------------------------------------------------------------------------------------
+
+void ClientConnection::SetOwnDeadline(std::optional<base::Duration> after) {
+  own_deadline_.reset();
+  if (after) own_deadline_ = worker_.transport.Now() + *after;
+  OnDeadlineChanged();
+}
+
+// One timer for everything of this connection. Moving a deadline away is free: the timer fires early and is set anew.
+void ClientConnection::OnDeadlineChanged() {
+  if (stream_ == nullptr) return;
+  base::TimePoint next = base::TimePoint::max();
+  if (own_deadline_) next = std::min(next, *own_deadline_);
+  if (stall_deadline_) next = std::min(next, *stall_deadline_);
+  if (exchange_ != nullptr) {
+    if (const auto deadline = exchange_->NextDeadline()) next = std::min(next, *deadline);
+  }
+  if (next >= timer_set_for_) return;
+  timer_set_for_ = next;
+  timer_->Set(next);
+}
+
+void ClientConnection::OnTimer() {
+  timer_set_for_ = base::TimePoint::max();
+  const base::TimePoint now = worker_.transport.Now();
+  if (stall_deadline_ && now >= *stall_deadline_) {
+    if (stream_->queued_bytes() >= queued_at_stall_check_) {
+      Close(/*reset=*/true);  // the client does not read
+      return;
+    }
+    queued_at_stall_check_ = stream_->queued_bytes();
+    stall_deadline_ = now + kWriteStall;
+  }
+  if (own_deadline_ && now >= *own_deadline_) {
+    own_deadline_.reset();
+    if (!parser_.started() && !IsBusy()) {
+      CloseGracefully();  // idle
+      return;
+    }
+    if (!request_ended_ && !answered_early_) {
+      RefuseRequest(http::ParseError::k_request_timeout);
+      return;
+    }
+    Close(/*reset=*/false);
+    return;
+  }
+  if (exchange_ != nullptr) exchange_->OnTimer();
+  OnDeadlineChanged();
+}
+
+}  // namespace runtime::proxy

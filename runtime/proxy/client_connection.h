@@ -1,0 +1,101 @@
+// One accepted socket: reads requests, one at a time, and writes their answers in order. Knows nothing of upstreams or retries.
+//
+// Reading goes on while an answer is under way, so that a client that leaves is noticed at once; what it sends ahead
+// (pipelining) waits, bounded. A client that ends its sending side counts as gone, as with nginx and Envoy.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/http/message_parser.h"
+#include "runtime/net/transport.h"
+#include "runtime/proxy/exchange.h"
+#include "runtime/proxy/worker_context.h"
+
+namespace runtime::proxy {
+
+class ClientConnection;
+
+// Who owns the connections: the worker.
+class ConnectionOwner {
+ public:
+  virtual ~ConnectionOwner() = default;
+  virtual void OnConnectionOver(ClientConnection* connection) = 0;  // destroy it, not before the loop's turn ends
+};
+
+// What an address serves.
+enum class ListenerRole : uint8_t {
+  kTraffic,
+  kAdmin,   // only the operators' pages
+  kShared,  // both: the operators' pages win
+};
+
+class ClientConnection final : public net::StreamObserver, public net::Deletable, public ExchangeHost {
+ public:
+  ClientConnection(WorkerContext& worker, ConnectionOwner& owner, ListenerRole role, std::unique_ptr<net::Stream> stream);
+  ~ClientConnection() override;
+
+  // Drain: an idle connection closes now, a busy one after its answer.
+  void Drain();
+  // The drain limit is over: what is under way is broken off.
+  void BreakOff();
+
+  // net::StreamObserver
+  void OnData(std::string_view bytes) override;
+  void OnEnd() override;
+  void OnError(net::NetError error) override;
+  void OnWriteDrained() override;
+
+ private:
+  // ExchangeHost
+  void SendToClient(std::span<const std::string_view> pieces) override;
+  size_t client_queued_bytes() const override;
+  void PauseRequestBody() override;
+  void ResumeRequestBody() override;
+  void OnDeadlineChanged() override;
+  void OnExchangeOver(AfterExchange next) override;
+
+  void Consume(std::string_view bytes);
+  void BeginRequest();
+  void EndRequest(AfterExchange next);
+  void ContinueWithPending();
+  void AnswerByItself(const LocalAnswer& answer);
+  void RefuseRequest(http::ParseError error);
+  void UpdateReading();
+  void OnTimer();
+  void SetOwnDeadline(std::optional<base::Duration> after);
+  std::string NewRequestId();
+  bool IsBusy() const { return exchange_ != nullptr || answered_early_; }
+  void Close(bool reset);
+  void CloseGracefully();
+
+  WorkerContext& worker_;
+  ConnectionOwner& owner_;
+  const ListenerRole role_;
+  std::unique_ptr<net::Stream> stream_;     // null: over
+  const std::string client_ip_;
+  std::unique_ptr<net::Timer> timer_;
+  base::TimePoint timer_set_for_ = base::TimePoint::max();
+  std::optional<base::TimePoint> own_deadline_;    // idle, header or body time
+  std::optional<base::TimePoint> stall_deadline_;  // the client does not read
+  size_t queued_at_stall_check_ = 0;
+
+  http::MessageParser parser_;
+  std::vector<std::string_view> pieces_;
+  std::string pending_;                     // came ahead of its turn
+  base::TimePoint request_arrived_;
+  bool head_seen_ = false;
+  bool request_ended_ = false;
+  bool answered_early_ = false;             // answered by itself; the rest of the body is read and dropped
+  bool consuming_ = false;
+  bool body_paused_ = false;
+  bool reading_paused_ = false;
+  bool close_after_ = false;
+  std::unique_ptr<Exchange> exchange_;
+};
+
+}  // namespace runtime::proxy

@@ -1,0 +1,31 @@
+#include "runtime/proxy/error_messages.h"
+
+#include <utility>
+
+namespace runtime::proxy {
+
+std::string_view MessageFor(std::string_view reason) {
+  static constexpr std::pair<std::string_view, std::string_view> kMessages[] = {
+      {"no_route", "No route of the policy takes this request."},
+      {"breaker_open", "The model server is failing; requests to it are paused for a moment. Try again later."},
+      {"deadline", "The request could not be answered within its deadline."},
+      {"connect_failure", "The model server can't be reached."},
+      {"refused", "The model server refuses connections."},
+      {"dns_failure", "The name of the model server has no address."},
+      {"connect_timeout", "The model server did not accept the connection in time."},
+      {"tls_failure", "The TLS handshake with the model server failed."},
+      {"reset", "The model server closed the connection before it answered."},
+      {"first_token_timeout", "The model server did not begin its answer in time."},
+      {"idle_timeout", "The answer of the model server stood still for too long."},
+      {"attempt_timeout", "The model server did not finish its answer in time."},
+      {"truncated", "The model server cut its answer off."},
+      {"bad_response", "The model server answered with something that is not valid HTTP."},
+      {"stream_error", "The model server reported an error in the middle of its answer."},
+  };
+  for (const auto& [code, message] : kMessages) {
+    if (code == reason) return message;
+  }
+  return "The request could not be answered.";
+}
+
+}  // namespace runtime::proxy

@@ -1,0 +1,187 @@
+// One request and its answer. Chooses the route, feeds the ExchangeMachine, carries out its commands and pumps bodies in both
+// directions with back-pressure. Owns the machine, the attempt and the kept body; knows no socket of the client.
+//
+// Ended exchanges are handed to Transport::DeleteLater: they end inside their own callbacks.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/abi/facts.h"
+#include "runtime/dialect/dialect.h"
+#include "runtime/engine/exchange_machine.h"
+#include "runtime/http/facts_from_message.h"
+#include "runtime/http/message.h"
+#include "runtime/proxy/access_log.h"
+#include "runtime/proxy/attempt.h"
+#include "runtime/proxy/local_answer.h"
+#include "runtime/proxy/worker_context.h"
+
+namespace runtime::proxy {
+
+// What becomes of the client's connection after an exchange.
+enum class AfterExchange : uint8_t {
+  kKeepAlive,
+  kClose,   // the answer says so, or it was broken off in a framing that shows it
+  kReset,   // broken off where a plain close would look like the end
+};
+
+// The client's connection, as an exchange sees it. Outlives the exchange's work (not its memory).
+class ExchangeHost {
+ public:
+  virtual ~ExchangeHost() = default;
+  virtual void SendToClient(std::span<const std::string_view> pieces) = 0;
+  virtual size_t client_queued_bytes() const = 0;
+  virtual void PauseRequestBody() = 0;
+  virtual void ResumeRequestBody() = 0;
+  virtual void OnDeadlineChanged() = 0;
+  virtual void OnExchangeOver(AfterExchange next) = 0;  // last call
+};
+
+struct ExchangeRequest {
+  const http::RequestHead& head;  // valid until OnExchangeOver
+  std::string path;               // normalised
+  std::string request_id;
+  std::string client_ip;
+  base::TimePoint arrived;
+};
+
+class Exchange final : public AttemptObserver, public net::Deletable {
+ public:
+  Exchange(WorkerContext& worker, ExchangeHost& host, ExchangeRequest request);
+  ~Exchange() override;
+
+  // The body, as it comes. Start comes first, once.
+  void Start();
+  void OnRequestBody(std::span<const std::string_view> pieces);
+  void OnRequestEnd();
+
+  void OnClientGone();      // no call of the host follows
+  void OnClientDrained();   // what was queued towards the client is written
+  void OnTimer();
+  std::optional<base::TimePoint> NextDeadline() const;
+
+  // The gateway gives up on it (drain limit, a client that does not read).
+  void BreakOff();
+
+  const std::string& request_id() const { return request_.request_id; }
+  bool answer_begun() const { return answer_begun_; }
+
+ private:
+  enum class Phase : uint8_t { kReadingBody, kRunning, kOver };
+  // How much of an answer is held back before its commit point (runtime/README.md).
+  enum class Hold : uint8_t { kNothing, kFirstBytes, kWhole };
+
+  // AttemptObserver
+  void OnAttemptConnected() override;
+  void OnAttemptRequestSent() override;
+  void OnAttemptHead(const http::ResponseHead& head) override;
+  void OnAttemptBody(std::span<const std::string_view> pieces) override;
+  void OnAttemptEnd(bool framing_tells) override;
+  void OnAttemptFailed(ErrorKind error, bool is_reuse_race) override;
+  void OnAttemptDrained() override;
+
+  void Begin();
+  std::optional<compiler::model::RouteId> ChooseRoute() const;
+  const dialect::ClientDialect& ClientReads();
+  std::string_view EndpointPath() const;
+
+  void Dispatch(const engine::Event& event);
+  void CarryOut(const engine::Command& command);
+  void On(const engine::StartAttempt& command);
+  void On(const engine::AbortAttempt& command);
+  void On(const engine::CommitAnswer& command);
+  void On(const engine::FinishAnswer& command);
+  void On(const engine::BreakOffAnswer& command);
+  void On(const engine::StoreAnswer& command);
+  void On(const engine::EndCacheFlight& command);
+  void On(const engine::FollowCache& command);
+  void On(const engine::UnfollowCache& command);
+  void On(const engine::SendReply& command);
+  void On(const engine::SendCached& command);
+  void On(const engine::SendMock& command);
+  void On(const engine::SendError& command);
+  void On(const engine::NoteRetry& command);
+  void On(const engine::NoteRetryDenied& command);
+  void On(const engine::NoteAttemptEnded& command);
+  void On(const engine::NoteBreaker& command);
+  void On(const engine::NoteRejected& command);
+
+  Attempt::Request MakeUpstreamRequest(UpstreamId id, bool fresh_connection);
+  void QueueUpload(std::span<const std::string_view> pieces);
+  void FlushUpload();
+  void DropAttempt();
+  void ForwardBody(std::span<const std::string_view> pieces);
+  void Send(std::span<const std::string_view> pieces);
+  void Send(std::string_view bytes) { Send(std::span<const std::string_view>(&bytes, 1)); }
+  void SendLocal(LocalAnswer answer);
+  void SendGatewayError(int status, std::string_view reason, std::string_view message,
+                        std::optional<base::Duration> retry_after);
+  void MarkFallback(std::string name, std::string_view reason, size_t metric_index, LocalAnswer* answer);
+  bool MayKeepAlive() const;
+  void Over(AfterExchange next);
+  void WriteRecords();
+  void StopFollowing();
+
+  WorkerContext& worker_;
+  ExchangeHost& host_;
+  ExchangeRequest request_;
+  Phase phase_ = Phase::kReadingBody;
+  bool request_ended_ = false;
+
+  // Request body: kept whole for replay, or (streams_) passed on as it comes.
+  std::string body_;
+  bool streams_ = false;
+  std::string upload_;             // framed, not yet handed to the attempt
+  bool upload_open_ = false;       // the attempt takes more
+  bool upload_paused_ = false;
+
+  compiler::abi::Facts facts_;
+  http::MessageFacts message_facts_;
+  compiler::model::RouteId route_;
+  std::optional<dialect::ClientDialect> client_reads_;
+  std::unique_ptr<engine::ExchangeMachine> machine_;
+  std::deque<engine::Event> events_;
+  bool dispatching_ = false;
+
+  std::unique_ptr<Attempt> attempt_;
+  UpstreamId attempt_upstream_;
+  int attempt_number_ = 0;
+  base::TimePoint attempt_started_;
+  const http::ResponseHead* response_ = nullptr;
+  Hold hold_ = Hold::kNothing;
+  std::string held_;
+  bool content_told_ = false;
+  bool answer_is_whole_ = false;   // held_ is all of it
+  std::unique_ptr<dialect::CompletionMark> mark_;
+
+  // The answer as the client gets it.
+  bool answer_begun_ = false;
+  bool sends_body_ = true;
+  http::BodyFraming client_framing_ = http::BodyFraming::kNone;
+  bool keep_alive_ = true;
+  bool reading_paused_ = false;
+  char last_byte_ = '\n';
+
+  // A copy for the caches of the route, while it may still be stored.
+  std::optional<engine::CachedResponse> copy_;
+  size_t copy_limit_ = 0;
+
+  struct Followed {
+    compiler::model::CacheId cache;
+    std::string key;
+    uint64_t follower = 0;
+  };
+  std::optional<Followed> followed_;
+  bool finish_pending_ = false;    // the answer is complete; ends once the other commands are carried out
+
+  ExchangeRecord record_;
+};
+
+}  // namespace runtime::proxy

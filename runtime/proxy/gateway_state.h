@@ -1,0 +1,36 @@
+// What all workers of a gateway share: one generation of the policy, its breakers and caches, metrics and logs. Everything
+// here is immutable or thread-safe.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "compiler/compiled_policy.h"
+#include "runtime/engine/exchange_machine.h"
+#include "runtime/proxy/line_log.h"
+#include "runtime/proxy/metrics.h"
+
+namespace runtime::proxy {
+
+struct GatewayState {
+  // `access` may be null: no access log. The logs must outlive this.
+  GatewayState(std::shared_ptr<const compiler::CompiledPolicy> compiled_policy, size_t workers, LineLog& event_log,
+               LineLog* access_log)
+      : compiled(std::move(compiled_policy)),
+        objects(*compiled),
+        metrics(compiled->policy, objects, workers),
+        events(event_log),
+        access(access_log) {}
+
+  const compiler::model::Policy& policy() const { return compiled->policy; }
+
+  const std::shared_ptr<const compiler::CompiledPolicy> compiled;
+  engine::EngineObjects objects;
+  Metrics metrics;
+  LineLog& events;
+  LineLog* const access;
+  std::atomic<bool> is_ready{false};     // what /health/ready says
+  std::atomic<bool> is_draining{false};  // answers say Connection: close
+};
+
+}  // namespace runtime::proxy

@@ -1,0 +1,87 @@
+#include "runtime/proxy/health.h"
+
+#include <cctype>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+namespace runtime::proxy {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::string_view kBreakerPath = "/health/circuit-breaker/";
+
+LocalAnswer Json(int status, const ordered_json& body) {
+  LocalAnswer answer;
+  answer.status = status;
+  answer.content_type = "application/json";
+  answer.body = body.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+  answer.headers.emplace_back("Cache-Control", "no-store");
+  return answer;
+}
+
+std::string WallText(const WorkerContext& worker, base::TimePoint time) {
+  return Rfc3339(worker.transport.WallNow() - (worker.transport.Now() - time));
+}
+
+LocalAnswer AnswerBreaker(const WorkerContext& worker, std::string_view name) {
+  const auto& upstreams = worker.policy().upstreams;
+  for (size_t i = 0; i < upstreams.size(); ++i) {
+    const compiler::model::UpstreamId id(static_cast<int32_t>(i));
+    const engine::Breaker* breaker = worker.gateway.objects.breaker(id);
+    if (upstreams[id].name != name || breaker == nullptr) continue;
+    const auto snapshot = breaker->Look(worker.transport.Now());
+    ordered_json body;
+    body["name"] = name;
+    body["state"] = engine::Name(snapshot.state);
+    body["failure_count"] = snapshot.failure_count;
+    body["success_count"] = snapshot.success_count;
+    body["last_failure_time"] = nullptr;
+    if (snapshot.last_failure_time) body["last_failure_time"] = WallText(worker, *snapshot.last_failure_time);
+    body["retry_at"] = nullptr;
+    if (snapshot.retry_at) body["retry_at"] = WallText(worker, *snapshot.retry_at);
+    body["generation"] = snapshot.generation;
+    body["probes_in_flight"] = snapshot.probes_in_flight;
+    return Json(200, body);
+  }
+  std::string known;
+  for (size_t i = 0; i < upstreams.size(); ++i) {
+    const compiler::model::UpstreamId id(static_cast<int32_t>(i));
+    if (worker.gateway.objects.breaker(id) != nullptr) known += (known.empty() ? "" : ", ") + upstreams[id].name;
+  }
+  ordered_json body;
+  body["error"] = "no upstream of that name has a breaker; there " +
+                  (known.empty() ? std::string("is none in this policy") : "are: " + known);
+  return Json(404, body);
+}
+
+}  // namespace
+
+std::optional<LocalAnswer> AnswerHealth(WorkerContext& worker, compiler::abi::Method method, std::string_view path) {
+  const bool is_health = path == "/health" || path.starts_with("/health/");
+  if (!is_health && path != "/metrics") return std::nullopt;
+  if (method != compiler::abi::Method::kGET && method != compiler::abi::Method::kHEAD) {
+    LocalAnswer answer = Json(405, {{"error", "this address is read only: use GET"}});
+    answer.headers.emplace_back("Allow", "GET, HEAD");
+    return answer;
+  }
+  if (path == "/metrics") {
+    LocalAnswer answer;
+    answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    const uint64_t dropped =
+        worker.gateway.events.dropped() + (worker.gateway.access != nullptr ? worker.gateway.access->dropped() : 0);
+    answer.body = worker.gateway.metrics.Expose(worker.transport.Now(), dropped);
+    return answer;
+  }
+  if (path == "/health/live") return Json(200, {{"status", "live"}});
+  if (path == "/health/ready") {
+    if (worker.gateway.is_draining.load()) return Json(503, {{"status", "draining"}});
+    if (!worker.gateway.is_ready.load()) return Json(503, {{"status", "starting"}});
+    return Json(200, {{"status", "ready"}});
+  }
+  if (path.starts_with(kBreakerPath)) return AnswerBreaker(worker, path.substr(kBreakerPath.size()));
+  return Json(404, {{"error", "no such page; there are /health/live, /health/ready, /health/circuit-breaker/NAME and /metrics"}});
+}
+
+}  // namespace runtime::proxy

@@ -1,0 +1,30 @@
+// Every limit of the proxy that is not a setting of the policy, in one place. Each is tested.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+#include "runtime/base/time.h"
+
+namespace runtime::proxy {
+
+inline constexpr size_t kMaxConnections = 20'000;             // of clients, in all
+inline constexpr size_t kMaxHeldBytes = 64 << 10;             // of an answer that may still be replaced by another
+inline constexpr size_t kHighWater = 256 << 10;               // queued towards a peer: its source is paused above
+inline constexpr size_t kMaxPipelinedBytes = 64 << 10;        // read ahead of the answer that is under way
+inline constexpr int kMaxInterimResponses = 20;               // 1xx before one final answer
+inline constexpr size_t kMaxIdleUpstreamConnections = 256;    // for each upstream and worker
+inline constexpr size_t kMaxRequestIdLength = 128;
+
+inline constexpr base::Duration kHeaderTime = std::chrono::seconds(10);    // first byte of a request to the end of its head
+inline constexpr base::Duration kIdleTime = std::chrono::seconds(60);      // between requests of a client
+inline constexpr base::Duration kBodyStall = std::chrono::seconds(30);     // a request body that stands still
+inline constexpr base::Duration kWriteStall = std::chrono::seconds(30);    // a client that does not read
+inline constexpr base::Duration kLinger = std::chrono::seconds(2);         // RFC 9112 9.6, after the last answer
+inline constexpr base::Duration kIdleUpstream = std::chrono::seconds(60);  // a pooled connection to an upstream
+
+inline constexpr base::Duration kNameFresh = std::chrono::seconds(10);     // an address is used without asking again
+inline constexpr base::Duration kNameStale = std::chrono::hours(1);        // … while the name service is away
+inline constexpr base::Duration kNameRetry = std::chrono::seconds(1);      // after a failed look-up of a known name
+
+}  // namespace runtime::proxy

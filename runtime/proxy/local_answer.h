@@ -1,0 +1,30 @@
+// An answer that the gateway makes itself: replies, errors, health, metrics, preflights.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "runtime/proxy/cors.h"
+
+namespace runtime::proxy {
+
+struct LocalAnswer {
+  int status = 200;
+  std::string content_type;  // empty: none
+  std::string body;
+  HeaderList headers;
+};
+
+struct LocalAnswerContext {
+  std::string_view request_id;
+  std::string_view date;
+  bool keep_alive = true;
+  bool is_head_method = false;  // the body is announced, not sent (RFC 9110 9.3.2)
+};
+
+// Appends head and body. A header of the answer wins over the ones that this adds by itself.
+void AppendLocalAnswer(const LocalAnswer& answer, const LocalAnswerContext& context, std::string* out);
+
+}  // namespace runtime::proxy

@@ -1,0 +1,74 @@
+#include "runtime/proxy/worker.h"
+
+#include <utility>
+
+#include "runtime/proxy/limits.h"
+
+namespace runtime::proxy {
+
+Worker::Worker(GatewayState& gateway, net::Transport& transport, int index, uint64_t seed)
+    : context_(gateway, transport, index, seed) {}
+
+Worker::~Worker() = default;
+
+base::Result<uint16_t> Worker::Listen(const compiler::model::ListenAddress& address, ListenerRole role,
+                                      bool shared_port) {
+  auto listener = context_.transport.Listen(
+      address.host, address.port, shared_port,
+      [this, role](std::unique_ptr<net::Stream> stream) { OnAccept(role, std::move(stream)); });
+  if (!listener) return base::Error{listener.error()};
+  const uint16_t port = (*listener)->port();
+  (role == ListenerRole::kAdmin ? admin_listeners_ : listeners_).push_back(std::move(*listener));
+  return port;
+}
+
+void Worker::OnAccept(ListenerRole role, std::unique_ptr<net::Stream> stream) {
+  if (role != ListenerRole::kAdmin &&
+      context_.gateway.metrics.connections() >= static_cast<int64_t>(kMaxConnections)) {
+    JsonLine line = context_.Event("warn", "connection refused: too many are open");
+    line.Add("limit", static_cast<int64_t>(kMaxConnections)).Add("client", stream->peer().ip);
+    context_.Log(line);
+    return;  // closed
+  }
+  auto connection = std::make_unique<ClientConnection>(context_, *this, role, std::move(stream));
+  ClientConnection* const key = connection.get();
+  connections_.emplace(key, std::move(connection));
+}
+
+void Worker::OnConnectionOver(ClientConnection* connection) {
+  const auto found = connections_.find(connection);
+  if (found == connections_.end()) return;
+  context_.transport.DeleteLater(std::move(found->second));
+  connections_.erase(found);
+  CheckDrained();
+}
+
+void Worker::Drain(base::Duration limit, std::function<void()> done) {
+  drained_ = std::move(done);
+  listeners_.clear();
+  std::vector<ClientConnection*> connections;
+  connections.reserve(connections_.size());
+  for (const auto& item : connections_) connections.push_back(item.first);
+  for (ClientConnection* connection : connections) connection->Drain();
+  for (auto& pool : context_.pools) pool->Clear();
+  if (drained_ == nullptr) return;
+  drain_timer_ = context_.transport.NewTimer([this] {
+    JsonLine line = context_.Event("warn", "drain limit reached");
+    line.Add("broken_off", static_cast<int64_t>(connections_.size()));
+    context_.Log(line);
+    while (!connections_.empty()) connections_.begin()->first->BreakOff();
+    CheckDrained();
+  });
+  drain_timer_->Set(context_.transport.Now() + limit);
+  CheckDrained();
+}
+
+void Worker::CheckDrained() {
+  if (drained_ == nullptr || !connections_.empty()) return;
+  admin_listeners_.clear();
+  if (drain_timer_ != nullptr) drain_timer_->Cancel();
+  const auto done = std::exchange(drained_, nullptr);
+  done();
+}
+
+}  // namespace runtime::proxy
