@@ -1,0 +1,29 @@
+// Machine code and interpreter give the same answer: for at least 100,000 pairs of a random predicate and random facts, in
+// which everything that a predicate can contain was true and was false.
+#include <gtest/gtest.h>
+
+#include "tests/oracle/oracle.h"
+
+namespace tests::oracle {
+namespace {
+
+constexpr uint64_t kSeed = 20'260'128;
+
+TEST(InterpretVsJit, AgreeOnRandomPredicatesAndFacts) {
+  OracleReport report;
+  // Small policies get good code, large ones plain code: both generators of LLVM are asked.
+  for (uint64_t round = 0; round < 8; ++round) RunOracle(kSeed + round, {200, 24, 2}, &report);
+  for (uint64_t round = 8; round < 10; ++round) RunOracle(kSeed + round, {2000, 24, 2}, &report);
+  EXPECT_EQ(report.error, "");
+  EXPECT_EQ(report.differences, 0) << report.smallest_difference;
+  EXPECT_GE(report.predicates, 5'000);
+  EXPECT_GE(report.pairs, 100'000);
+  for (const std::string& name : EverythingToSee()) {
+    EXPECT_GE(report.coverage[name].when_true, 20) << name << " was hardly ever true";
+    EXPECT_GE(report.coverage[name].when_false, 20) << name << " was hardly ever false";
+  }
+  RecordProperty("pairs", std::to_string(report.pairs));
+}
+
+}  // namespace
+}  // namespace tests::oracle
