@@ -6,6 +6,7 @@
 
 #include "compiler/jit/jit.h"
 #include "compiler/model/interpret.h"
+#include "compiler/model/print.h"
 #include "tests/oracle/random_world.h"
 
 namespace tests::oracle {
@@ -114,7 +115,7 @@ void RunOracle(uint64_t seed, const OracleSize& size, OracleReport* report) {
         if (CountNodes(expr) < smallest) {
           smallest = CountNodes(expr);
           report->smallest_difference = "seed " + std::to_string(seed) + ", predicate " + std::to_string(i) + " is " +
-                                        (machine ? "true" : "false") + " as machine code: " + Describe(expr);
+                                        (machine ? "true" : "false") + " as machine code: " + compiler::model::Print(expr);
         }
       }
       if (k < 4) Cover(expr, facts, &report->coverage);

@@ -44,7 +44,13 @@ size_t ErrorCount() {
   return count;
 }
 
-int64_t RandomInteger(Chance& chance) { return chance.Pick(kIntegers); }
+// Half of them from a handful, so that two of them are often equal, or apart by half.
+int64_t RandomInteger(Chance& chance) {
+  return chance.OneIn(2) ? static_cast<int64_t>(chance.Below(3)) : chance.Pick(kIntegers);
+}
+double RandomNumber(Chance& chance) {
+  return chance.OneIn(2) ? static_cast<double>(chance.Below(5)) / 2 : chance.Pick(kNumbers);
+}
 
 JsonValue RandomJson(Chance& chance, const GuardedTexts& texts) {
   JsonValue json;
@@ -52,7 +58,7 @@ JsonValue RandomJson(Chance& chance, const GuardedTexts& texts) {
   // Members that the kind does not use hold rubbish now and then: nobody may look at them.
   if (chance.OneIn(3)) {
     json.integer = RandomInteger(chance);
-    json.number = chance.Pick(kNumbers);
+    json.number = RandomNumber(chance);
     json.text = texts.Pick(chance);
   }
   switch (json.kind) {
@@ -60,7 +66,7 @@ JsonValue RandomJson(Chance& chance, const GuardedTexts& texts) {
     case JsonKind::kNull: break;
     case JsonKind::kBool: json.integer = static_cast<int64_t>(chance.Below(2)); break;
     case JsonKind::kInteger: json.integer = RandomInteger(chance); break;
-    case JsonKind::kNumber: json.number = chance.Pick(kNumbers); break;
+    case JsonKind::kNumber: json.number = RandomNumber(chance); break;
     case JsonKind::kString: json.text = texts.Pick(chance); break;
     case JsonKind::kArray:
     case JsonKind::kObject: json.text = Str::Of(chance.Pick(kJsonTexts)); break;
@@ -164,7 +170,7 @@ Literal RandomLiteral(Chance& chance, BaseType type) {
     case BaseType::kMethod: return Integer(type, static_cast<int64_t>(1 + chance.Below(MethodCount() - 1)));
     case BaseType::kError: return Integer(type, static_cast<int64_t>(1 + chance.Below(ErrorCount() - 1)));
     case BaseType::kNumber:
-    case BaseType::kPercent: return Number(type, chance.Pick(kNumbers));
+    case BaseType::kPercent: return Number(type, RandomNumber(chance));
     case BaseType::kString:
     case BaseType::kSecret: {
       Literal literal = Text(chance.Pick(GuardedTexts::Pool()));
@@ -285,7 +291,7 @@ Expr RandomCompare(Chance& chance) {
 }
 
 Expr RandomIn(Chance& chance) {
-  Expr value = RandomValue(chance);
+  Expr value = chance.OneIn(4) ? Field(FieldId::k_status) : RandomValue(chance);
   std::vector<SetMember> set;
   const size_t members = 1 + chance.Below(5);
   for (size_t i = 0; i < members; ++i) {
@@ -360,60 +366,6 @@ size_t CountNodes(const Expr& expr) {
   size_t nodes = 1;
   for (const Expr& operand : expr.operands) nodes += CountNodes(operand);
   return nodes;
-}
-
-namespace {
-
-std::string Describe(const Literal& literal) {
-  std::string text = std::string(compiler::abi::Name(literal.type)) + ":";
-  switch (literal.type) {
-    case BaseType::kNumber:
-    case BaseType::kPercent: return text + std::to_string(literal.number);
-    case BaseType::kString:
-    case BaseType::kSecret:
-    case BaseType::kJson: return text + "\"" + literal.text + "\"";
-    default: return text + std::to_string(literal.integer);
-  }
-}
-
-std::string DescribeOperands(const Expr& expr, const char* between) {
-  std::string text = "(";
-  for (size_t i = 0; i < expr.operands.size(); ++i) {
-    if (i > 0) text += between;
-    text += tests::oracle::Describe(expr.operands[i]);
-  }
-  return text + ")";
-}
-
-}  // namespace
-
-std::string Describe(const Expr& expr) {
-  static constexpr const char* kCompare[] = {" == ", " != ", " < ", " <= ", " > ", " >= "};
-  static constexpr const char* kTest[] = {" starts_with ", " ends_with ", " contains "};
-  switch (expr.kind) {
-    case ExprKind::kLiteral: return Describe(expr.literal);
-    case ExprKind::kField: return std::string(compiler::abi::Fields()[static_cast<size_t>(expr.field)].name);
-    case ExprKind::kSlot:
-      return std::string(compiler::abi::Families()[static_cast<size_t>(expr.family)].name) + "[" +
-             std::to_string(expr.slot) + "]";
-    case ExprKind::kWindow: return "window[" + std::to_string(expr.slot) + "]";
-    case ExprKind::kNot: return "not " + DescribeOperands(expr, "");
-    case ExprKind::kAnd: return DescribeOperands(expr, " and ");
-    case ExprKind::kOr: return DescribeOperands(expr, " or ");
-    case ExprKind::kCompare: return DescribeOperands(expr, kCompare[static_cast<size_t>(expr.compare)]);
-    case ExprKind::kIsNone: return DescribeOperands(expr, "") + " == none";
-    case ExprKind::kIn: {
-      std::string text = DescribeOperands(expr, "") + " in {";
-      for (const SetMember& member : expr.set) {
-        text += " " + Describe(member.low) + (member.low.type == BaseType::kStatus ? "…" + std::to_string(member.high) : "");
-      }
-      return text + " }";
-    }
-    case ExprKind::kStringTest: return DescribeOperands(expr, kTest[static_cast<size_t>(expr.string_test)]);
-    case ExprKind::kCoalesce:
-      return std::string(compiler::abi::Name(expr.type.base)) + DescribeOperands(expr, " ?? ");
-  }
-  return "?";
 }
 
 }  // namespace tests::oracle

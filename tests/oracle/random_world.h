@@ -77,6 +77,5 @@ class RandomFacts {
 Expr RandomCondition(Chance& chance, int depth);
 
 size_t CountNodes(const Expr& expr);
-std::string Describe(const Expr& expr);
 
 }  // namespace tests::oracle
