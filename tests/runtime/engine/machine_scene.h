@@ -1,0 +1,116 @@
+// A stage for tests of ExchangeMachine: one policy, its breakers and caches, any number of exchanges, times written down in ms
+// since the start. What an event led to comes back as lines (tests/support/describe_command.h).
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/engine/exchange_machine.h"
+#include "tests/support/describe_command.h"
+#include "tests/support/policy_builder.h"
+
+namespace tests {
+
+using namespace std::chrono_literals;  // NOLINT: times in tests
+using runtime::base::TimePoint;
+using runtime::engine::AttemptConnected;
+using runtime::engine::AttemptContent;
+using runtime::engine::AttemptEnded;
+using runtime::engine::AttemptFailed;
+using runtime::engine::AttemptHead;
+using runtime::engine::AttemptRequestSent;
+using runtime::engine::BreakerState;
+using runtime::engine::CacheSettled;
+using runtime::engine::ClientGone;
+using runtime::engine::ErrorKind;
+using runtime::engine::RequestReady;
+using runtime::engine::TimeReached;
+using Lines = std::vector<std::string>;
+
+inline TimePoint At(std::chrono::nanoseconds since_start) { return TimePoint(std::chrono::hours(1)) + since_start; }
+
+class Scene {
+ public:
+  explicit Scene(std::unique_ptr<compiler::CompiledPolicy> p) : policy(std::move(p)), objects(*policy) {}
+
+  std::unique_ptr<compiler::CompiledPolicy> policy;
+  runtime::engine::EngineObjects objects;
+  runtime::base::Random random{1};
+
+  runtime::engine::Breaker& breaker(int32_t upstream = 0) { return *objects.breaker(model::UpstreamId(upstream)); }
+  BreakerState StateAt(std::chrono::nanoseconds t, int32_t upstream = 0) { return breaker(upstream).Look(At(t)).state; }
+};
+
+class TestExchange {
+ public:
+  TestExchange(Scene& scene, std::chrono::nanoseconds arrived, abi::Method method = abi::Method::kPOST)
+      : scene_(scene) {
+    facts.request_method = static_cast<int32_t>(method);
+    facts.request_body = abi::Str::Of("question");
+    machine_ = std::make_unique<runtime::engine::ExchangeMachine>(*scene.policy, scene.objects, scene.random, &facts, At(arrived));
+  }
+
+  // Handles one event at t. StoreAnswer and the flights of caches are carried out, the rest is only written down.
+  Lines On(std::chrono::nanoseconds t, const runtime::engine::Event& event) {
+    runtime::engine::Commands commands;
+    machine_->Handle(event, At(t), &commands);
+    Lines lines;
+    for (const runtime::engine::Command& command : commands) {
+      lines.push_back(Describe(command, scene_.policy->policy));
+      if (const auto* c = std::get_if<runtime::engine::StoreAnswer>(&command)) {
+        scene_.objects.cache(c->cache)->Store(c->key, {200, {}, "stored answer", {}}, At(t));
+      } else if (const auto* e = std::get_if<runtime::engine::EndCacheFlight>(&command)) {
+        scene_.objects.cache(e->cache)->EndFlight(e->key);
+      } else if (const auto* f = std::get_if<runtime::engine::FollowCache>(&command)) {
+        EXPECT_TRUE(scene_.objects.cache(f->cache)->Follow(f->key, 1, [this] { ++wake_ups; }));
+      } else if (const auto* u = std::get_if<runtime::engine::UnfollowCache>(&command)) {
+        scene_.objects.cache(u->cache)->Unfollow(u->key, 1);
+      }
+    }
+    return lines;
+  }
+  Lines Ready(std::chrono::nanoseconds t, int32_t route = 0) { return On(t, RequestReady{model::RouteId(route), true, false}); }
+
+  // A whole successful answer at once.
+  void Succeed(std::chrono::nanoseconds t) {
+    On(t, AttemptConnected{});
+    On(t, AttemptRequestSent{});
+    On(t, AttemptHead{200});
+    On(t, AttemptContent{});
+    On(t, AttemptEnded{});
+  }
+
+  std::optional<std::chrono::nanoseconds> next_deadline() const {
+    const auto deadline = machine_->NextDeadline();
+    return deadline ? std::optional(*deadline - At(0ns)) : std::nullopt;
+  }
+  bool done() const { return machine_->done(); }
+  void NoteProgress(std::chrono::nanoseconds t) { machine_->NoteProgress(At(t)); }
+  void Destroy() { machine_.reset(); }
+
+  abi::Facts facts;
+  int wake_ups = 0;
+
+ private:
+  Scene& scene_;
+  std::unique_ptr<runtime::engine::ExchangeMachine> machine_;
+};
+
+// Runs a request that fails at every attempt with `error`, from t on; ends at its final answer. Only for founding-like waits.
+inline void FailRequest(Scene& scene, std::chrono::nanoseconds t, ErrorKind error = ErrorKind::k_refused) {
+  TestExchange exchange(scene, t);
+  exchange.Ready(t);
+  while (!exchange.done()) {
+    exchange.On(t, AttemptFailed{error, false});
+    if (!exchange.done()) {
+      t = *exchange.next_deadline();
+      exchange.On(t, TimeReached{});
+    }
+  }
+}
+
+}  // namespace tests
