@@ -252,6 +252,7 @@ void ExchangeMachine::State::Begin(const RequestReady& ready) {
 }
 
 void ExchangeMachine::State::StartChain() {
+  if (DeadlineIsDue()) return MeetDeadline();  // the request itself, or a leader, took too long
   for (position = 0; position < route->to.size(); ++position) {
     if (StartAttemptAt(route->to[position], 1)) return;
   }
@@ -386,7 +387,7 @@ void ExchangeMachine::State::MeetDeadline() {
   const Outcome outcome{attempt.status, ErrorKind::k_attempt_timeout};
   switch (phase) {
     case Phase::kFollowing:
-      Emit(UnfollowCache{followed->cache, followed->key});
+      if (followed) Emit(UnfollowCache{followed->cache, followed->key});
       followed.reset();
       break;
     case Phase::kAttempting:
@@ -398,7 +399,7 @@ void ExchangeMachine::State::MeetDeadline() {
       break;
     case Phase::kBackingOff: LeaveUpstream(); break;
     case Phase::kCommitted: return BreakOff(outcome, true);
-    case Phase::kNew:
+    case Phase::kNew: break;
     case Phase::kMocking:
     case Phase::kDone: return;
   }
@@ -408,7 +409,7 @@ void ExchangeMachine::State::MeetDeadline() {
 // ---- Along the chain ------------------------------------------------------------------------------------------------
 
 bool ExchangeMachine::State::CanGoOn() {
-  if (ReplayOfAttempt() == Replay::kPossible) {
+  if (ReplayOfAttempt() == Replay::kPossible && !DeadlineIsDue()) {
     for (size_t next = position + 1; next < route->to.size(); ++next) {
       const Breaker* breaker = objects.breaker(route->to[next]);
       if (breaker == nullptr || breaker->WouldAdmit(now)) return true;
@@ -419,7 +420,9 @@ bool ExchangeMachine::State::CanGoOn() {
 }
 
 void ExchangeMachine::State::GoOn() {
-  if (ReplayOfAttempt() == Replay::kPossible) {
+  if (DeadlineIsDue()) {
+    trouble.deadline = true;
+  } else if (ReplayOfAttempt() == Replay::kPossible) {
     while (++position < route->to.size()) {
       if (StartAttemptAt(route->to[position], 1)) return;
     }

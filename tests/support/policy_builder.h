@@ -2,7 +2,6 @@
 // means use compiler::CompileInterpreted instead; these tests are about what the engine does with the result.
 #pragma once
 
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <utility>
@@ -58,7 +57,7 @@ inline model::Expr True() { return Literal(abi::BaseType::kBool, 1); }
 inline model::Expr False() { return Literal(abi::BaseType::kBool, 0); }
 
 // status in {low … high, …}
-inline model::Expr StatusIn(std::initializer_list<std::pair<int, int>> ranges) {
+inline model::Expr StatusIn(const std::vector<std::pair<int, int>>& ranges) {
   model::Expr e = Node(model::ExprKind::kIn, {Field(abi::FieldId::k_status)});
   for (const auto& [low, high] : ranges) {
     model::SetMember member;
@@ -69,11 +68,11 @@ inline model::Expr StatusIn(std::initializer_list<std::pair<int, int>> ranges) {
   }
   return e;
 }
-inline model::Expr StatusIs(int status) { return StatusIn({{status, status}}); }
-inline model::Expr Status5xx() { return StatusIn({{500, 599}}); }
+inline model::Expr StatusIs(int status) { return StatusIn({std::pair(status, status)}); }
+inline model::Expr Status5xx() { return StatusIn({std::pair(500, 599)}); }
 
 // error in {…}
-inline model::Expr ErrorIn(std::initializer_list<abi::ErrorKind> errors) {
+inline model::Expr ErrorIn(const std::vector<abi::ErrorKind>& errors) {
   model::Expr e = Node(model::ExprKind::kIn, {Field(abi::FieldId::k_error)});
   for (const abi::ErrorKind error : errors) {
     model::SetMember member;

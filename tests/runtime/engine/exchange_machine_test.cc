@@ -444,6 +444,23 @@ TEST_F(OneUpstream, TheDeadlineDuringAWaitEndsIt) {
   EXPECT_THAT(x.On(11s, TimeReached{}), ElementsAre("send_error 504 deadline")) << "a driver that was held up";
 }
 
+TEST_F(OneUpstream, ARequestThatCameTooSlowlyReachesNoUpstream) {
+  b[route].deadline = 10s;
+  TestExchange x(scene(), 0s);
+  EXPECT_THAT(x.Ready(10s), ElementsAre("send_error 504 deadline"));
+}
+
+TEST_F(OneUpstream, AFailureAfterTheDeadlineIsNotFollowedByAnotherUpstream) {
+  b[route].deadline = 10s;
+  const model::UpstreamId second = b.Upstream("second");
+  b[route].to.push_back(second);
+  TestExchange x(scene(), 0s);
+  x.Ready(9s);
+  EXPECT_THAT(x.On(10s, AttemptFailed{ErrorKind::k_dns_failure, false}),
+              ElementsAre("note_ended a 1 dns_failure failure 1000ms", "send_error 504 deadline"))
+      << "the timer would have come a moment later";
+}
+
 TEST_F(OneUpstream, TheDeadlineBreaksACommittedAnswerOff) {
   b[route].deadline = 10s;
   TestExchange x(scene(), 0s);
