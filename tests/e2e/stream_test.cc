@@ -1,0 +1,187 @@
+// Bodies in both directions: streams without delay, bodies too large to keep, slow readers, clients that leave.
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "tests/e2e/story.h"
+
+namespace tests::e2e {
+namespace {
+
+constexpr size_t kMiB = 1 << 20;
+
+TEST(Stream, PassesEachFrameOnBeforeTheNextIsMade) {
+  constexpr int kFrames = 20;
+  std::atomic<int> acknowledged{0};
+  ScriptedUpstream upstream([&](UpstreamExchange& exchange) {
+    exchange.SendHead(200, {{"Content-Type", "application/x-ndjson"}, {"Transfer-Encoding", "chunked"}});
+    for (int i = 0; i < kFrames; ++i) {
+      exchange.SendChunk(Frame("<" + std::to_string(i) + ">"));
+      if (!exchange.WaitUntil([&] { return acknowledged > i; })) return;
+    }
+    exchange.SendChunk(Frame("", true));
+    exchange.SendLastChunk();
+  });
+  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()));
+  RawClient client(gateway.port());
+  client.Send(ToText({.body = Chat("x", true)}));
+  Answer answer = client.ReadHead();
+  EXPECT_EQ(answer.header("content-type"), "application/x-ndjson");
+  for (int i = 0; i < kFrames; ++i) {
+    ASSERT_TRUE(client.ReadUntil("<" + std::to_string(i) + ">", &answer)) << i;
+    acknowledged = i + 1;
+  }
+  client.ReadToEnd(&answer);
+  EXPECT_TRUE(answer.looks_complete());
+  EXPECT_NE(answer.body.find("\"done\":true"), std::string::npos);
+  EXPECT_EQ(client.Request({.method = "GET", .target = "/health/live"}).status, 200) << "the connection is kept";
+}
+
+TEST(Stream, ErrorAsTheFirstFrameIsAFailureLikeAny5xx) {
+  ScriptedUpstream upstream([](UpstreamExchange& exchange) {
+    exchange.SendHead(200, {{"Content-Type", "application/x-ndjson"}, {"Transfer-Encoding", "chunked"}});
+    exchange.SendChunk("{\"error\":\"CUDA out of memory\"}\n");
+    exchange.SendLastChunk();
+  });
+  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), "fallback = [sorry]") +
+                         "reply sorry { status = 200  body = json { \"is_fallback\": true } }\n");
+  const Answer answer = Post(gateway.port(), "/api/chat", Chat("x", true), {{"X-Request-Id", "in-band"}});
+  EXPECT_TRUE(answer.is_fallback()) << testing::PrintToString(answer);
+  EXPECT_EQ(answer.header("x-breakwater-fallback-reason"), "stream_error");
+  EXPECT_EQ(gateway.WaitForAccess("in-band")["attempts"][0]["error"], "stream_error");
+}
+
+TEST(Stream, MissingDoneEventIsAddedAfterAFinishReason) {
+  ScriptedUpstream upstream([](UpstreamExchange& exchange) {
+    exchange.SendHead(200, {{"Content-Type", "text/event-stream"}, {"Transfer-Encoding", "chunked"}});
+    exchange.SendChunk("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"},\"finish_reason\":null}]}\n\n");
+    exchange.SendChunk("data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n");
+    exchange.SendLastChunk();
+  });
+  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()));
+  const Answer answer = Post(gateway.port(), "/v1/chat/completions", R"({"model":"m","messages":[],"stream":true})");
+  EXPECT_TRUE(answer.looks_complete());
+  EXPECT_TRUE(answer.body.ends_with("data: [DONE]\n\n")) << answer.body;
+}
+
+TEST(RequestBody, LargerThanReplayBodyStreamsAndSaysSo) {
+  Signal got_beginning;
+  std::atomic<size_t> received{0};
+  ScriptedUpstream upstream(
+      [&](UpstreamExchange& exchange) {
+        while (exchange.ReadMoreBody()) {
+          received = exchange.request().body.size();
+          got_beginning.Set();
+        }
+        received = exchange.request().body.size();
+        AnswerFailure(exchange);
+      },
+      ScriptedUpstream::Options{.reads_bodies = false});
+  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), R"(
+  repeat_safe = true
+  replay_body = 64KiB
+  retry { max_retries = 2  when status in 5xx  wait = exponential(from: 1ms) })"));
+  const std::string half(kMiB, 'x');
+  RawClient client(gateway.port());
+  client.Send("POST /upload HTTP/1.1\r\nHost: a\r\nX-Request-Id: large\r\nContent-Length: " + std::to_string(2 * kMiB) + "\r\n\r\n" + half);
+  ASSERT_TRUE(got_beginning.Wait()) << "the body streams before it is whole";
+  client.Send(half);
+  Answer answer = client.ReadHead();
+  client.ReadToEnd(&answer);
+  EXPECT_EQ(answer.status, 500);
+  EXPECT_EQ(received, 2 * kMiB);
+  EXPECT_EQ(upstream.request_count(), 1);
+  const Json access = gateway.WaitForAccess("large");
+  EXPECT_EQ(access["retry_denied"], "body_too_large");
+  EXPECT_EQ(access["bytes_in"], 2 * kMiB);
+  EXPECT_EQ(gateway.Metric("breakwater_retry_denied_total{upstream=\"main\",reason=\"body_too_large\"}"), 1);
+
+  // A chunked body of unknown length does likewise.
+  client = RawClient(gateway.port());
+  client.Send("POST /upload HTTP/1.1\r\nHost: a\r\nX-Request-Id: chunked\r\nTransfer-Encoding: chunked\r\n\r\n" + support::Chunk(half) +
+              support::Chunk(half) + "0\r\n\r\n");
+  answer = client.ReadHead();
+  client.ReadToEnd(&answer);
+  EXPECT_EQ(answer.status, 500);
+  EXPECT_EQ(received, 2 * kMiB);
+  EXPECT_EQ(gateway.WaitForAccess("chunked")["retry_denied"], "body_too_large");
+}
+
+TEST(RequestBody, ThatFitsIsKeptAndSentAgainWhole) {
+  ScriptedUpstream upstream([](UpstreamExchange& exchange) {
+    if (exchange.request().number == 1) return AnswerFailure(exchange);
+    AnswerWell(exchange);
+  });
+  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), R"(
+  repeat_safe = true
+  retry { max_retries = 2  when status in 5xx  wait = exponential(from: 1ms) })"));
+  const std::string body = Chat(std::string(900'000, 'x'));
+  EXPECT_EQ(Post(gateway.port(), "/api/chat", body).status, 200);
+  ASSERT_EQ(upstream.request_count(), 2);
+  EXPECT_EQ(upstream.requests()[0].body, body);
+  EXPECT_EQ(upstream.requests()[1].body, body);
+}
+
+TEST(ClientGone, ClosesTheUpstreamConnectionInEveryState) {
+  for (const bool in_stream : {false, true}) {
+    Signal begun;
+    ScriptedUpstream upstream([&](UpstreamExchange& exchange) {
+      if (in_stream) {
+        exchange.SendHead(200, {{"Content-Type", "application/x-ndjson"}, {"Transfer-Encoding", "chunked"}});
+        exchange.SendChunk(Frame("beginning"));
+      }
+      begun.Set();
+      exchange.Hang();
+    });
+    GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()));
+    RawClient client(gateway.port());
+    client.Send(ToText({.headers = {{"X-Request-Id", "gone"}}, .body = Chat("x", true)}));
+    ASSERT_TRUE(begun.Wait());
+    if (in_stream) {
+      Answer answer = client.ReadHead();
+      ASSERT_TRUE(client.ReadUntil("beginning", &answer));
+    }
+    const Clock::time_point left = Clock::now();
+    client.Close();
+    ASSERT_TRUE(WaitUntil([&] { return upstream.in_flight() == 0; }));
+    EXPECT_LT(Clock::now() - left, seconds(2));
+    EXPECT_EQ(gateway.WaitForAccess("gone")["how"], "client_gone");
+  }
+}
+
+TEST(BackPressure, KeepsMemoryBoundedWhileTheClientDoesNotRead) {
+  constexpr size_t kAnswer = 100 * kMiB;
+  std::atomic<size_t> sent{0};
+  ScriptedUpstream upstream([&](UpstreamExchange& exchange) {
+    exchange.SendHead(200, {{"Content-Type", "application/octet-stream"}, {"Content-Length", std::to_string(kAnswer)}});
+    const std::string piece(kMiB, 'x');
+    while (sent < kAnswer && exchange.Send(piece)) sent += kMiB;
+  });
+  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()));
+  RawClient client(gateway.port(), 64 << 10);
+  ASSERT_EQ(client.Request({.method = "GET", .target = "/health/live"}).status, 200);
+  const size_t before = gateway.process().resident_bytes();
+  client.Send(ToText({.method = "GET", .target = "/large"}));
+  Answer answer = client.ReadHead();
+  ASSERT_TRUE(client.ReadUntil("x", &answer));
+
+  // The upstream stands still once the buffers between are full: that is seen when it sends nothing more over many looks.
+  size_t last = 0;
+  int unchanged = 0;
+  ASSERT_TRUE(WaitUntil([&] {
+    unchanged = sent == last ? unchanged + 1 : 0;
+    last = sent;
+    return unchanged > 200;
+  }));
+  EXPECT_LT(sent, kAnswer / 2);
+  const size_t grown = gateway.process().resident_bytes() - before;
+  RecordProperty("grown_kib", static_cast<int>(grown >> 10));
+  EXPECT_LT(grown, 8 * kMiB);
+
+  client.ReadToEnd(&answer);
+  EXPECT_TRUE(answer.looks_complete());
+  EXPECT_EQ(answer.body.size(), kAnswer);
+}
+
+}  // namespace
+}  // namespace tests::e2e
