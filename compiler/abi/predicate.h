@@ -30,6 +30,7 @@ class PredicateTable {
     const Predicate& predicate = predicates_[static_cast<size_t>(id.value)];
     return predicate.function(predicate.self, &facts) != 0;
   }
+  const Predicate& At(PredicateId id) const { return predicates_[static_cast<size_t>(id.value)]; }
   size_t size() const { return predicates_.size(); }
 
  private:

@@ -88,7 +88,8 @@ JitResult CompilePredicates(const model::Policy& policy) {
   if (entry == nullptr) return result;
   const LibraryContract contract;
   if (!entry(&contract, &policy, &result)) {
-    result.error = std::string(kLibraryName) + " is of another build than this executable; install both from one build.";
+    result.error =
+        std::string(kLibraryName) + " is of another build than this executable; install both from one build.";
   }
   return result;
 }

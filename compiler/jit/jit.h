@@ -18,8 +18,8 @@ struct JitResult {
   std::string error;                    // what failed, and what to do, when code is null
 };
 
-// Opens the library if need be (once for the process) and compiles every predicate of `policy`. Takes about 1 ms for each
-// predicate. Thread-safe.
+// Opens the library if need be (once for the process) and compiles every predicate of `policy`. Takes about 1 ms for
+// each predicate. Thread-safe.
 JitResult CompilePredicates(const model::Policy& policy);
 
 }  // namespace compiler::jit

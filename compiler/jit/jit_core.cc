@@ -1,17 +1,17 @@
 // LLVM ORC: modules in, function pointers out. One LLJIT for each policy, with the helpers as its only outside symbols.
 #include "compiler/jit/jit_core.h"
 
-#include <algorithm>
-#include <memory>
-#include <mutex>
-#include <utility>
-#include <vector>
-
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
 #include <llvm/ExecutionEngine/Orc/ThreadSafeModule.h>
 #include <llvm/IR/LLVMContext.h>
 #include <llvm/IR/Module.h>
 #include <llvm/Support/TargetSelect.h>
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
 
 #include "compiler/abi/helpers.h"
 #include "compiler/lower/lower.h"
@@ -19,11 +19,12 @@
 namespace compiler::jit {
 namespace {
 
-// Small modules keep code generation linear and its memory low; one module for each predicate would cost eight times more.
+// Small modules keep code generation linear and its memory low; one module for each predicate would cost eight times
+// more.
 constexpr int32_t kPredicatesPerModule = 64;
 
-// Up to this many predicates are worth good code (1 ms each); beyond, plain code (0.1 ms each), which is 1 ns slower. Good
-// code for one huge predicate takes more than linear time, so the size of the expressions counts, too.
+// Up to this many predicates are worth good code (1 ms each); beyond, plain code (0.1 ms each), which is 1 ns slower.
+// Good code for one huge predicate takes more than linear time, so the size of the expressions counts, too.
 constexpr size_t kMostPredicatesForGoodCode = 256;
 constexpr size_t kMostNodesForGoodCode = 8192;
 
@@ -33,7 +34,9 @@ std::mutex& CompileMutex() {
   return mutex;
 }
 
-std::string Describe(llvm::Error error) { return llvm::toString(std::move(error)); }
+std::string Describe(llvm::Error error) {
+  return llvm::toString(std::move(error));
+}
 
 void InitializeLlvmOnce() {
   static std::once_flag once;
@@ -56,7 +59,8 @@ llvm::CodeGenOptLevel LevelFor(const model::Policy& policy) {
   return is_small ? llvm::CodeGenOptLevel::Default : llvm::CodeGenOptLevel::None;
 }
 
-// Adds what machine code may call. Nothing else of the process is visible to it: no search of process symbols is linked.
+// Adds what machine code may call. Nothing else of the process is visible to it: no search of process symbols is
+// linked.
 llvm::Error DefineHelpers(llvm::orc::LLJIT& jit) {
   llvm::orc::SymbolMap symbols;
   for (const abi::HelperInfo& helper : abi::Helpers()) {

@@ -1,5 +1,5 @@
-// The part of the JIT that links LLVM: what stands behind the entry of libbreakwater_jit.so. The gateway never links it;
-// it asks jit.h, which opens the library.
+// The part of the JIT that links LLVM: what stands behind the entry of libbreakwater_jit.so. The gateway never links
+// it; it asks jit.h, which opens the library.
 #pragma once
 
 #include <string>

@@ -7,8 +7,8 @@
 
 namespace compiler::jit {
 
-// Library and executable pass C++ objects to each other, so they must come from one build. These numbers differ wherever
-// a careless mix of two builds would go wrong soonest.
+// Library and executable pass C++ objects to each other, so they must come from one build. These numbers differ
+// wherever a careless mix of two builds would go wrong soonest.
 struct LibraryContract {
   int64_t abi_version = abi::kAbiVersion;
   int64_t facts_bytes = sizeof(abi::Facts);

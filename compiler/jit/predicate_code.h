@@ -3,8 +3,8 @@
 
 namespace compiler {
 
-// Owns the machine code behind a PredicateTable; the code is unmapped by the destructor, so nobody may be inside it then.
-// May be destroyed by any thread.
+// Owns the machine code behind a PredicateTable; the code is unmapped by the destructor, so nobody may be inside it
+// then. May be destroyed by any thread.
 class PredicateCode {
  public:
   virtual ~PredicateCode() = default;

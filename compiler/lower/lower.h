@@ -1,5 +1,5 @@
-// Predicates to LLVM IR: one module for a run of predicates, one function for each. Reads the model, writes IR, and leaves
-// the making of machine code to compiler/jit, which is this header's only user.
+// Predicates to LLVM IR: one module for a run of predicates, one function for each. Reads the model, writes IR, and
+// leaves the making of machine code to compiler/jit, which is this header's only user.
 #pragma once
 
 #include <cstdint>

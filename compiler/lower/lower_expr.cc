@@ -1,15 +1,15 @@
-// One case for each kind of expression. The meaning of each is in model/expr.h; model/interpret.cc says it a second time,
-// slowly, and tests/oracle compares the two.
+// One case for each kind of expression. The meaning of each is in model/expr.h; model/interpret.cc says it a second
+// time, slowly, and tests/oracle compares the two.
 //
-// What cannot be absent is not asked whether it is: `present` is then the constant true, and LLVM folds what hangs on it.
-// Text is only looked into where it is present and long enough, so every load stands behind a branch (Guarded).
+// What cannot be absent is not asked whether it is: `present` is then the constant true, and LLVM folds what hangs on
+// it. Text is only looked into where it is present and long enough, so every load stands behind a branch (Guarded).
 #include "compiler/lower/lower_expr.h"
+
+#include <llvm/IR/Module.h>
 
 #include <cstring>
 #include <utility>
 #include <vector>
-
-#include <llvm/IR/Module.h>
 
 #include "compiler/abi/fact_table.h"
 #include "compiler/abi/helpers.h"
@@ -39,41 +39,60 @@ Shape ShapeOf(BaseType base) {
     case BaseType::kSize:
     case BaseType::kStatus:
     case BaseType::kMethod:
-    case BaseType::kError: return Shape::kInteger;
+    case BaseType::kError:
+      return Shape::kInteger;
     case BaseType::kNumber:
-    case BaseType::kPercent: return Shape::kNumber;
+    case BaseType::kPercent:
+      return Shape::kNumber;
     case BaseType::kString:
-    case BaseType::kSecret: return Shape::kText;
-    case BaseType::kJson: return Shape::kJson;
+    case BaseType::kSecret:
+      return Shape::kText;
+    case BaseType::kJson:
+      return Shape::kJson;
     case BaseType::kNone:
-    case BaseType::kInvalid: return Shape::kNothing;
+    case BaseType::kInvalid:
+      return Shape::kNothing;
   }
   return Shape::kNothing;
 }
 
-std::string Describe(BaseType a, BaseType b) { return std::string(abi::Name(a)) + " with " + std::string(abi::Name(b)); }
+std::string Describe(BaseType a, BaseType b) {
+  return std::string(abi::Name(a)) + " with " + std::string(abi::Name(b));
+}
 
 // op as an LLVM predicate over signed integers, and over doubles of which none is NaN.
 llvm::CmpInst::Predicate SignedPredicate(CompareOp op) {
   switch (op) {
-    case CompareOp::kEq: return llvm::CmpInst::ICMP_EQ;
-    case CompareOp::kNe: return llvm::CmpInst::ICMP_NE;
-    case CompareOp::kLt: return llvm::CmpInst::ICMP_SLT;
-    case CompareOp::kLe: return llvm::CmpInst::ICMP_SLE;
-    case CompareOp::kGt: return llvm::CmpInst::ICMP_SGT;
-    case CompareOp::kGe: return llvm::CmpInst::ICMP_SGE;
+    case CompareOp::kEq:
+      return llvm::CmpInst::ICMP_EQ;
+    case CompareOp::kNe:
+      return llvm::CmpInst::ICMP_NE;
+    case CompareOp::kLt:
+      return llvm::CmpInst::ICMP_SLT;
+    case CompareOp::kLe:
+      return llvm::CmpInst::ICMP_SLE;
+    case CompareOp::kGt:
+      return llvm::CmpInst::ICMP_SGT;
+    case CompareOp::kGe:
+      return llvm::CmpInst::ICMP_SGE;
   }
   return llvm::CmpInst::ICMP_EQ;
 }
 
 llvm::CmpInst::Predicate NumberPredicate(CompareOp op) {
   switch (op) {
-    case CompareOp::kEq: return llvm::CmpInst::FCMP_OEQ;
-    case CompareOp::kNe: return llvm::CmpInst::FCMP_UNE;
-    case CompareOp::kLt: return llvm::CmpInst::FCMP_OLT;
-    case CompareOp::kLe: return llvm::CmpInst::FCMP_OLE;
-    case CompareOp::kGt: return llvm::CmpInst::FCMP_OGT;
-    case CompareOp::kGe: return llvm::CmpInst::FCMP_OGE;
+    case CompareOp::kEq:
+      return llvm::CmpInst::FCMP_OEQ;
+    case CompareOp::kNe:
+      return llvm::CmpInst::FCMP_UNE;
+    case CompareOp::kLt:
+      return llvm::CmpInst::FCMP_OLT;
+    case CompareOp::kLe:
+      return llvm::CmpInst::FCMP_OLE;
+    case CompareOp::kGt:
+      return llvm::CmpInst::FCMP_OGT;
+    case CompareOp::kGe:
+      return llvm::CmpInst::FCMP_OGE;
   }
   return llvm::CmpInst::FCMP_OEQ;
 }
@@ -224,11 +243,13 @@ LoweredValue ExprLowering::LoadStored(abi::Type type, llvm::Value* address) {
       PLANT_FAULT(absent_text_is_empty, value.present = b_.getTrue());
       return value;
     }
-    case BaseType::kJson: return LoadJson(address);
+    case BaseType::kJson:
+      return LoadJson(address);
     case BaseType::kNumber:
     case BaseType::kPercent:
     case BaseType::kNone:
-    case BaseType::kInvalid: break;
+    case BaseType::kInvalid:
+      break;
   }
   Fail("no fact is stored as " + std::string(abi::Name(type.base)));
   return Absent(type.base);
@@ -253,8 +274,12 @@ LoweredValue ExprLowering::LowerLiteral(const model::Literal& literal) {
   value.base = literal.type;
   value.present = b_.getTrue();
   switch (ShapeOf(literal.type)) {
-    case Shape::kInteger: value.integer = Int(literal.integer); return value;
-    case Shape::kNumber: value.number = llvm::ConstantFP::get(b_.getDoubleTy(), literal.number); return value;
+    case Shape::kInteger:
+      value.integer = Int(literal.integer);
+      return value;
+    case Shape::kNumber:
+      value.number = llvm::ConstantFP::get(b_.getDoubleTy(), literal.number);
+      return value;
     case Shape::kText:
       value.data = b_.CreateGlobalString(llvm::StringRef(literal.text), "", 0, b_.GetInsertBlock()->getModule());
       value.size = Int(static_cast<int64_t>(literal.text.size()));
@@ -278,7 +303,8 @@ LoweredValue ExprLowering::LowerLiteral(const model::Literal& literal) {
       value.json = json;
       return value;
     }
-    case Shape::kNothing: break;
+    case Shape::kNothing:
+      break;
   }
   return Absent(literal.type);
 }
@@ -328,7 +354,8 @@ LoweredValue ExprLowering::Convert(const LoweredValue& value, BaseType base) {
     case BaseType::kError:
     case BaseType::kJson:
     case BaseType::kNone:
-    case BaseType::kInvalid: return result;  // JSON has no such values
+    case BaseType::kInvalid:
+      return result;  // JSON has no such values
   }
   PLANT_FAULT(coalesce_takes_any_type, result.present = value.present);
   return result;
@@ -347,29 +374,40 @@ LoweredValue ExprLowering::LowerCoalesce(const model::Expr& expr) {
   result.present = b_.CreateOr(first.present, second.present);
   const auto choose = [&](llvm::Value* a, llvm::Value* b) { return b_.CreateSelect(first.present, a, b); };
   switch (ShapeOf(base)) {
-    case Shape::kInteger: result.integer = choose(first.integer, second.integer); break;
-    case Shape::kNumber: result.number = choose(first.number, second.number); break;
+    case Shape::kInteger:
+      result.integer = choose(first.integer, second.integer);
+      break;
+    case Shape::kNumber:
+      result.number = choose(first.number, second.number);
+      break;
     case Shape::kText:
       result.data = choose(first.data, second.data);
       result.size = choose(first.size, second.size);
       break;
-    case Shape::kJson: result.json = choose(first.json, second.json); break;
-    case Shape::kNothing: break;
+    case Shape::kJson:
+      result.json = choose(first.json, second.json);
+      break;
+    case Shape::kNothing:
+      break;
   }
   return result;
 }
 
 LoweredValue ExprLowering::LowerValue(const model::Expr& expr) {
   switch (expr.kind) {
-    case ExprKind::kLiteral: return LowerLiteral(expr.literal);
-    case ExprKind::kField: return LowerField(expr.field);
-    case ExprKind::kSlot: return LowerSlot(expr.family, expr.slot);
+    case ExprKind::kLiteral:
+      return LowerLiteral(expr.literal);
+    case ExprKind::kField:
+      return LowerField(expr.field);
+    case ExprKind::kSlot:
+      return LowerSlot(expr.family, expr.slot);
     case ExprKind::kWindow: {
       llvm::Value* window = Load(b_.getPtrTy(), facts_, offsetof(abi::Facts, window));
       const size_t offset = static_cast<size_t>(expr.slot) * sizeof(int64_t);
       return OfInteger(BaseType::kInt, Load(b_.getInt64Ty(), window, offset));
     }
-    case ExprKind::kCoalesce: return LowerCoalesce(expr);
+    case ExprKind::kCoalesce:
+      return LowerCoalesce(expr);
     case ExprKind::kNot:
     case ExprKind::kAnd:
     case ExprKind::kOr:
@@ -384,7 +422,8 @@ LoweredValue ExprLowering::LowerValue(const model::Expr& expr) {
 
 llvm::Value* ExprLowering::LowerCondition(const model::Expr& expr) {
   switch (expr.kind) {
-    case ExprKind::kNot: return b_.CreateNot(LowerCondition(expr.operands[0]));
+    case ExprKind::kNot:
+      return b_.CreateNot(LowerCondition(expr.operands[0]));
     case ExprKind::kAnd: {
       bool until = false;
       PLANT_FAULT(and_is_or, until = true);
@@ -392,10 +431,14 @@ llvm::Value* ExprLowering::LowerCondition(const model::Expr& expr) {
     }
     case ExprKind::kOr:
       return Chain(expr.operands.size(), true, [&](size_t i) { return LowerCondition(expr.operands[i]); });
-    case ExprKind::kCompare: return LowerCompare(expr);
-    case ExprKind::kIsNone: return b_.CreateNot(LowerValue(expr.operands[0]).present);
-    case ExprKind::kIn: return LowerIn(expr);
-    case ExprKind::kStringTest: return LowerStringTest(expr);
+    case ExprKind::kCompare:
+      return LowerCompare(expr);
+    case ExprKind::kIsNone:
+      return b_.CreateNot(LowerValue(expr.operands[0]).present);
+    case ExprKind::kIn:
+      return LowerIn(expr);
+    case ExprKind::kStringTest:
+      return LowerStringTest(expr);
     case ExprKind::kLiteral:
     case ExprKind::kField:
     case ExprKind::kSlot:
@@ -440,15 +483,19 @@ llvm::Value* ExprLowering::EqualPresent(const LoweredValue& a, const LoweredValu
         if (other.base == BaseType::kBool) return Equal(Convert(json, BaseType::kBool), other);
         if (other.base == BaseType::kInt) {
           llvm::Value* equal = b_.CreateIsNotNull(CALL_HELPER(bw_json_equals_integer, json.json, other.integer));
-          PLANT_FAULT(json_fraction_lost, equal = b_.CreateICmpEQ(
-              b_.CreateFPToSI(Convert(json, BaseType::kNumber).number, b_.getInt64Ty()), other.integer));
+          PLANT_FAULT(json_fraction_lost,
+                      equal = b_.CreateICmpEQ(b_.CreateFPToSI(Convert(json, BaseType::kNumber).number, b_.getInt64Ty()),
+                                              other.integer));
           return equal;
         }
         break;
-      case Shape::kNumber: return b_.CreateIsNotNull(CALL_HELPER(bw_json_equals_number, json.json, other.number));
-      case Shape::kText: return Equal(Convert(json, BaseType::kString), other);
+      case Shape::kNumber:
+        return b_.CreateIsNotNull(CALL_HELPER(bw_json_equals_number, json.json, other.number));
+      case Shape::kText:
+        return Equal(Convert(json, BaseType::kString), other);
       case Shape::kJson:
-      case Shape::kNothing: break;
+      case Shape::kNothing:
+        break;
     }
     return Fail("equality of " + Describe(a.base, b.base));
   }
@@ -465,7 +512,8 @@ llvm::Value* ExprLowering::Order(CompareOp op, const LoweredValue& a, const Lowe
   const Shape b_shape = ShapeOf(b.base);
   llvm::CmpInst::Predicate predicate = SignedPredicate(op);
   PLANT_FAULT(less_is_less_or_equal, if (op == CompareOp::kLt) predicate = llvm::CmpInst::ICMP_SLE);
-  PLANT_FAULT(unsigned_order, if (llvm::CmpInst::isSigned(predicate)) predicate = llvm::ICmpInst::getUnsignedPredicate(predicate));
+  PLANT_FAULT(unsigned_order,
+              if (llvm::CmpInst::isSigned(predicate)) predicate = llvm::ICmpInst::getUnsignedPredicate(predicate));
   if (a_shape == Shape::kInteger && b_shape == Shape::kInteger) return b_.CreateICmp(predicate, a.integer, b.integer);
   if (a_shape == Shape::kNumber && b_shape == Shape::kNumber) {
     return b_.CreateFCmp(NumberPredicate(op), a.number, b.number);
@@ -518,7 +566,8 @@ llvm::Value* ExprLowering::LowerIn(const model::Expr& expr) {
     return Chain(expr.set.size(), true, [&](size_t i) -> llvm::Value* {
       const model::SetMember& member = expr.set[i];
       if (member.low.type != BaseType::kStatus) return Equal(value, LowerLiteral(member.low));
-      if (ShapeOf(value.base) != Shape::kInteger) return Fail("a status in a set for " + std::string(abi::Name(value.base)));
+      if (ShapeOf(value.base) != Shape::kInteger)
+        return Fail("a status in a set for " + std::string(abi::Name(value.base)));
       if (member.low.integer == member.high) return b_.CreateICmpEQ(value.integer, Int(member.high));
       llvm::Value* in_range = b_.CreateICmpSLE(value.integer, Int(member.high));
       PLANT_FAULT(range_without_its_end, in_range = b_.CreateICmpSLT(value.integer, Int(member.high)));
@@ -537,18 +586,21 @@ llvm::Value* ExprLowering::LowerStringTest(const model::Expr& expr) {
   return Guarded(b_.CreateAnd(text.present, pattern.present), [&]() -> llvm::Value* {
     switch (expr.string_test) {
       case StringTest::kStartsWith:
-        if (!is_short) return b_.CreateIsNotNull(CALL_HELPER(bw_starts_with, text.data, text.size, pattern.data, pattern.size));
+        if (!is_short)
+          return b_.CreateIsNotNull(CALL_HELPER(bw_starts_with, text.data, text.size, pattern.data, pattern.size));
         return Guarded(b_.CreateICmpSGE(text.size, pattern.size),
                        [&] { return EqualBytes(text.data, pattern.constant_text); });
       case StringTest::kEndsWith:
-        if (!is_short) return b_.CreateIsNotNull(CALL_HELPER(bw_ends_with, text.data, text.size, pattern.data, pattern.size));
+        if (!is_short)
+          return b_.CreateIsNotNull(CALL_HELPER(bw_ends_with, text.data, text.size, pattern.data, pattern.size));
         return Guarded(b_.CreateICmpSGE(text.size, pattern.size), [&] {
           llvm::Value* start = b_.CreateGEP(b_.getInt8Ty(), text.data, b_.CreateSub(text.size, pattern.size));
           PLANT_FAULT(ends_with_looks_at_start, start = text.data);
           return EqualBytes(start, pattern.constant_text);
         });
       case StringTest::kContains: {
-        llvm::Value* found = b_.CreateIsNotNull(CALL_HELPER(bw_contains, text.data, text.size, pattern.data, pattern.size));
+        llvm::Value* found =
+            b_.CreateIsNotNull(CALL_HELPER(bw_contains, text.data, text.size, pattern.data, pattern.size));
         PLANT_FAULT(empty_part_is_not_contained, found = b_.CreateAnd(found, b_.CreateICmpNE(pattern.size, Int(0))));
         return found;
       }

@@ -1,11 +1,11 @@
 // Inside compiler/lower: the expression half of the lowering. Holds LLVM types, so nobody else includes it.
 #pragma once
 
+#include <llvm/IR/IRBuilder.h>
+
 #include <functional>
 #include <string>
 #include <string_view>
-
-#include <llvm/IR/IRBuilder.h>
 
 #include "compiler/abi/facts.h"
 #include "compiler/model/expr.h"

@@ -1,5 +1,6 @@
-// PLANT_FAULT(name, statement) marks where a fault of planted_faults.def would sit. In the shipped library it expands to
-// nothing. In the test library the statement runs if the environment variable BREAKWATER_PLANTED_FAULT is the name.
+// PLANT_FAULT(name, statement) marks where a fault of planted_faults.def would sit. In the shipped library it expands
+// to nothing. In the test library the statement runs if the environment variable BREAKWATER_PLANTED_FAULT is the
+// name.
 #pragma once
 
 #ifdef BREAKWATER_PLANTED_FAULTS
@@ -25,11 +26,11 @@ inline bool PlantedFaultIsKnown() {
 
 }  // namespace compiler::lower
 
-#define PLANT_FAULT(name, statement)                        \
-  do {                                                      \
-    if (::compiler::lower::PlantedFault() == #name) {       \
-      statement;                                            \
-    }                                                       \
+#define PLANT_FAULT(name, statement)                  \
+  do {                                                \
+    if (::compiler::lower::PlantedFault() == #name) { \
+      statement;                                      \
+    }                                                 \
   } while (false)
 
 #else

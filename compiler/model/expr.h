@@ -1,12 +1,13 @@
 // A typed predicate: what `check` makes, and what the interpreter and the lowering read. No text is left to parse.
 //
-// What is absent (runtime value of a type T?) equals only `none`: a comparison with an absent operand is false for ==, <,
-// <=, > and >=, `in` and the string tests are false, and != is the negation of ==. Two absent values are not equal.
-// `<` and its kin are only made over operands that are not optional, and never over Json.
+// What is absent (runtime value of a type T?) equals only `none`: a comparison with an absent operand is false for
+// ==, <, <=, > and >=, `in` and the string tests are false, and != is the negation of ==. Two absent values are not
+// equal. `<` and its kin are only made over operands that are not optional, and never over Json.
 //
 // JSON: null counts as absent ("error": null says that there is no error). A member compares by value with Bool, Int,
-// Number, String and with another member; numbers compare exactly, whichever of Int and Number holds them (1 == 1.0, and
-// 2^53 + 1 is not the double next to it); a value of another type is unequal. Arrays and objects compare by source text.
+// Number, String and with another member; numbers compare exactly, whichever of Int and Number holds them (1 == 1.0,
+// and 2^53 + 1 is not the double next to it); a value of another type is unequal. Arrays and objects compare by
+// source text.
 //
 // Other comparable pairs: both stored as integers (Bool, Int, Duration, Size, Status, Method, Error), Int or Number or
 // Percent with one of these, text with text (ordered by bytes).
@@ -40,8 +41,9 @@ enum class ExprKind : uint8_t {
 enum class CompareOp : uint8_t { kEq, kNe, kLt, kLe, kGt, kGe };
 enum class StringTest : uint8_t { kStartsWith, kEndsWith, kContains };
 
-// A constant. integer: Bool, Int, Duration (ns), Size (bytes), Status, Method, Error; number: Number, Percent (fraction);
-// text: String, Secret, and the source text of a Json array or object (a JSON scalar is a literal of its own type).
+// A constant. integer: Bool, Int, Duration (ns), Size (bytes), Status, Method, Error; number: Number, Percent
+// (fraction); text: String, Secret, and the source text of a Json array or object (a JSON scalar is a literal of its
+// own type).
 struct Literal {
   abi::BaseType type = abi::BaseType::kInvalid;
   int64_t integer = 0;

@@ -9,8 +9,8 @@
 
 namespace compiler::model {
 
-// integer, number, text and json are set as the base type asks (see Literal). Text is borrowed from the expression or the
-// facts. Absent: nothing but present == false means anything.
+// integer, number, text and json are set as the base type asks (see Literal). Text is borrowed from the expression or
+// the facts. Absent: nothing but present == false means anything.
 struct Value {
   abi::BaseType base = abi::BaseType::kNone;
   bool present = false;

@@ -1,9 +1,9 @@
-// The oracle finds each planted fault of the lowering, and nothing where there is none. Were a fault not found, the oracle
-// would be looking away.
+// The oracle finds each planted fault of the lowering, and nothing where there is none. Were a fault not found, the
+// oracle would be looking away.
+#include <gtest/gtest.h>
+
 #include <cstdlib>
 #include <string>
-
-#include <gtest/gtest.h>
 
 #include "compiler/jit/jit.h"
 #include "tests/oracle/oracle.h"

@@ -25,9 +25,15 @@ inline Expr OfLiteral(Literal literal) {
   expr.literal = std::move(literal);
   return expr;
 }
-inline Literal Integer(BaseType type, int64_t value) { return {type, value, 0, {}}; }
-inline Literal Number(BaseType type, double value) { return {type, 0, value, {}}; }
-inline Literal Text(std::string value) { return {BaseType::kString, 0, 0, std::move(value)}; }
+inline Literal Integer(BaseType type, int64_t value) {
+  return {type, value, 0, {}};
+}
+inline Literal Number(BaseType type, double value) {
+  return {type, 0, value, {}};
+}
+inline Literal Text(std::string value) {
+  return {BaseType::kString, 0, 0, std::move(value)};
+}
 
 inline Expr Field(compiler::abi::FieldId field) {
   Expr expr;
@@ -74,7 +80,7 @@ inline Expr In(Expr value, std::vector<SetMember> set) {
   return expr;
 }
 
-inline Expr Test(Expr text, StringTest test, Expr pattern) {
+inline Expr TestText(Expr text, StringTest test, Expr pattern) {
   Expr expr = Condition(ExprKind::kStringTest, {std::move(text), std::move(pattern)});
   expr.string_test = test;
   return expr;

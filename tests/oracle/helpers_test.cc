@@ -1,11 +1,11 @@
 // The closed list: what machine code may call, what it may not, and what each helper says at the edges.
 #include "compiler/abi/helpers.h"
 
+#include <gtest/gtest.h>
+
 #include <limits>
 #include <set>
 #include <string_view>
-
-#include <gtest/gtest.h>
 
 #include "compiler/jit/jit_core.h"
 
@@ -31,7 +31,8 @@ TEST(ClosedList, EveryHelperCanBeCalled) {
 }
 
 TEST(ClosedList, NothingElseOfTheProcessCanBeCalled) {
-  for (const char* name : {"system", "execve", "dlopen", "malloc", "memcmp", "puts", "_exit", "breakwater_jit_compile"}) {
+  for (const char* name :
+       {"system", "execve", "dlopen", "malloc", "memcmp", "puts", "_exit", "breakwater_jit_compile"}) {
     EXPECT_NE(WhyUnresolved(name).find(name), std::string::npos) << name << " is within reach of a predicate";
   }
 }

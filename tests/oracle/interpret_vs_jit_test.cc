@@ -1,5 +1,5 @@
-// Machine code and interpreter give the same answer: for at least 100,000 pairs of a random predicate and random facts, in
-// which everything that a predicate can contain was true and was false.
+// Machine code and interpreter give the same answer: for at least 100,000 pairs of a random predicate and random
+// facts, in which everything that a predicate can contain was true and was false.
 #include <gtest/gtest.h>
 
 #include "tests/oracle/oracle.h"

@@ -1,13 +1,13 @@
 // The JIT as its users know it: what it returns, what its code may reach, and that code goes when its owner goes.
 #include "compiler/jit/jit.h"
 
+#include <gtest/gtest.h>
+
 #include <cstdio>
 #include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 #include "compiler/abi/helpers.h"
 #include "tests/oracle/expr_builder.h"
@@ -27,7 +27,7 @@ Expr StatusIs(int64_t status) {
 }
 
 Expr PathStartsWith(std::string start) {
-  return Test(Field(FieldId::k_request_path), StringTest::kStartsWith, OfLiteral(Text(std::move(start))));
+  return TestText(Field(FieldId::k_request_path), StringTest::kStartsWith, OfLiteral(Text(std::move(start))));
 }
 
 // Bytes of executable memory that belong to no file: where machine code of predicates is.

@@ -15,22 +15,36 @@ namespace {
 constexpr const char* kCompareNames[] = {"==", "!=", "<", "<=", ">", ">="};
 constexpr const char* kTestNames[] = {"starts_with", "ends_with", "contains"};
 
-bool IsJunction(ExprKind kind) { return kind == ExprKind::kAnd || kind == ExprKind::kOr || kind == ExprKind::kNot; }
+bool IsJunction(ExprKind kind) {
+  return kind == ExprKind::kAnd || kind == ExprKind::kOr || kind == ExprKind::kNot;
+}
 
 std::string OperatorName(const Expr& expr) {
   switch (expr.kind) {
-    case ExprKind::kLiteral: return "operator literal";
-    case ExprKind::kField: return "operator field";
-    case ExprKind::kSlot: return "operator slot";
-    case ExprKind::kWindow: return "operator window";
-    case ExprKind::kNot: return "operator not";
-    case ExprKind::kAnd: return "operator and";
-    case ExprKind::kOr: return "operator or";
-    case ExprKind::kCompare: return std::string("operator ") + kCompareNames[static_cast<size_t>(expr.compare)];
-    case ExprKind::kIsNone: return "operator == none";
-    case ExprKind::kIn: return "operator in";
-    case ExprKind::kStringTest: return std::string("operator ") + kTestNames[static_cast<size_t>(expr.string_test)];
-    case ExprKind::kCoalesce: return "operator ??";
+    case ExprKind::kLiteral:
+      return "operator literal";
+    case ExprKind::kField:
+      return "operator field";
+    case ExprKind::kSlot:
+      return "operator slot";
+    case ExprKind::kWindow:
+      return "operator window";
+    case ExprKind::kNot:
+      return "operator not";
+    case ExprKind::kAnd:
+      return "operator and";
+    case ExprKind::kOr:
+      return "operator or";
+    case ExprKind::kCompare:
+      return std::string("operator ") + kCompareNames[static_cast<size_t>(expr.compare)];
+    case ExprKind::kIsNone:
+      return "operator == none";
+    case ExprKind::kIn:
+      return "operator in";
+    case ExprKind::kStringTest:
+      return std::string("operator ") + kTestNames[static_cast<size_t>(expr.string_test)];
+    case ExprKind::kCoalesce:
+      return "operator ??";
   }
   return "?";
 }
@@ -49,7 +63,8 @@ void CollectNames(const Expr& expr, std::set<std::string>* names) {
     case ExprKind::kWindow:  // the random world has one slot for each measure
       names->insert("window " + std::string(compiler::abi::WindowMeasures()[static_cast<size_t>(expr.slot)].name));
       break;
-    default: break;
+    default:
+      break;
   }
   if (IsJunction(expr.kind)) return;
   for (const Expr& operand : expr.operands) CollectNames(operand, names);
@@ -70,8 +85,8 @@ void Cover(const Expr& expr, const compiler::abi::Facts& facts, std::map<std::st
 }  // namespace
 
 std::vector<std::string> EverythingToSee() {
-  std::vector<std::string> names = {"operator literal", "operator field",   "operator slot", "operator window",
-                                    "operator not",     "operator and",     "operator or",   "operator == none",
+  std::vector<std::string> names = {"operator literal", "operator field", "operator slot", "operator window",
+                                    "operator not",     "operator and",   "operator or",   "operator == none",
                                     "operator in",      "operator ??"};
   for (const char* name : kCompareNames) names.push_back(std::string("operator ") + name);
   for (const char* name : kTestNames) names.push_back(std::string("operator ") + name);
@@ -115,7 +130,8 @@ void RunOracle(uint64_t seed, const OracleSize& size, OracleReport* report) {
         if (CountNodes(expr) < smallest) {
           smallest = CountNodes(expr);
           report->smallest_difference = "seed " + std::to_string(seed) + ", predicate " + std::to_string(i) + " is " +
-                                        (machine ? "true" : "false") + " as machine code: " + compiler::model::Print(expr);
+                                        (machine ? "true" : "false") +
+                                        " as machine code: " + compiler::model::Print(expr);
         }
       }
       if (k < 4) Cover(expr, facts, &report->coverage);

@@ -11,9 +11,9 @@
 namespace tests::oracle {
 
 struct OracleSize {
-  int predicates = 0;           // in one policy
+  int predicates = 0;  // in one policy
   int facts_per_predicate = 0;
-  int depth = 0;                // of and, or and not
+  int depth = 0;  // of and, or and not
 };
 
 // How often something was true and false.
@@ -24,10 +24,10 @@ struct Seen {
 
 struct OracleReport {
   int64_t predicates = 0;
-  int64_t pairs = 0;             // of (predicate, facts)
+  int64_t pairs = 0;  // of (predicate, facts)
   int64_t differences = 0;
-  std::string smallest_difference;  // the shortest predicate on which the two differ
-  std::string error;             // of the JIT
+  std::string smallest_difference;       // the shortest predicate on which the two differ
+  std::string error;                     // of the JIT
   std::map<std::string, Seen> coverage;  // for each name of EverythingToSee that an atom contained
 };
 

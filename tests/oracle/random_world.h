@@ -1,5 +1,5 @@
-// Random typed expressions and random facts, both from small pools of awkward values so that equality, prefixes and ends
-// of ranges are hit often. The same seed gives the same world on every machine.
+// Random typed expressions and random facts, both from small pools of awkward values so that equality, prefixes and
+// ends of ranges are hit often. The same seed gives the same world on every machine.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,9 @@ class Chance {
   size_t Below(size_t bound) { return static_cast<size_t>(engine_() % bound); }
   bool OneIn(size_t n) { return Below(n) == 0; }
   template <typename Container>
-  const auto& Pick(const Container& items) { return items[Below(std::size(items))]; }
+  const auto& Pick(const Container& items) {
+    return items[Below(std::size(items))];
+  }
 
  private:
   std::mt19937_64 engine_;
