@@ -23,8 +23,9 @@ constexpr int64_t kModelBytes = 20'201'253'588;
 // Long enough not to repeat itself at once, plain enough to be read in a terminal, and with text beyond ASCII, as
 // answers have it.
 constexpr std::array<std::string_view, 24> kWords = {
-    " a",     " breaker", " opens",  " so",    " that",   " what", " is",   " down", " may",      " recover", " while", " people",
-    " still", " get",     " an",     " answer", " 您好",  " –",    " and",  " its",  " patience", " lasts",   " longer", ".",
+    " a",    " breaker", " opens", " so",     " that",     " what",  " is",     " down",
+    " may",  " recover", " while", " people", " still",    " get",   " an",     " answer",
+    " 您好", " –",       " and",   " its",    " patience", " lasts", " longer", ".",
 };
 
 // A rough count, as good as any without the model's tokenizer.
@@ -128,7 +129,8 @@ Answer::Answer(const ApiCall& call, int64_t seed, uint64_t number, int64_t token
 }
 
 std::string_view Answer::content_type() const {
-  if (!call_.stream) return call_.endpoint == Endpoint::kOpenAiChat ? "application/json" : "application/json; charset=utf-8";
+  if (!call_.stream)
+    return call_.endpoint == Endpoint::kOpenAiChat ? "application/json" : "application/json; charset=utf-8";
   return call_.endpoint == Endpoint::kOpenAiChat ? "text/event-stream" : "application/x-ndjson";
 }
 
@@ -263,12 +265,9 @@ std::string Answer::Whole(const AnswerTimes& times) const {
 namespace {
 
 ordered_json Details() {
-  return {{"parent_model", ""},
-          {"format", "gguf"},
-          {"family", "qwen3"},
-          {"families", ordered_json::array({"qwen3"})},
-          {"parameter_size", "32.8B"},
-          {"quantization_level", "Q4_K_M"}};
+  return {{"parent_model", ""},        {"format", "gguf"},
+          {"family", "qwen3"},         {"families", ordered_json::array({"qwen3"})},
+          {"parameter_size", "32.8B"}, {"quantization_level", "Q4_K_M"}};
 }
 
 ordered_json ModelEntry(std::string_view model) {

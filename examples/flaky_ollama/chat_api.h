@@ -3,10 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <variant>
+
+#include <nlohmann/json.hpp>
 
 #include "runtime/base/time.h"
 
@@ -18,11 +19,11 @@ struct ApiCall {
   Endpoint endpoint = Endpoint::kChat;
   std::string model;
   bool stream = true;
-  int64_t most_tokens = 0;        // num_predict or max_tokens; 0: not said
-  int64_t prompt_tokens = 0;      // a guess from its length
-  bool only_load = false;         // no prompt: Ollama loads the model and says so
-  bool only_unload = false;       // the same with "keep_alive": 0
-  bool include_usage = false;     // OpenAI: stream_options.include_usage
+  int64_t most_tokens = 0;     // num_predict or max_tokens; 0: not said
+  int64_t prompt_tokens = 0;   // a guess from its length
+  bool only_load = false;      // no prompt: Ollama loads the model and says so
+  bool only_unload = false;    // the same with "keep_alive": 0
+  bool include_usage = false;  // OpenAI: stream_options.include_usage
 };
 
 struct ApiError {
@@ -79,9 +80,9 @@ class Answer {
 };
 
 // The other endpoints.
-std::string TagsBody(std::string_view model);                                  // GET /api/tags
-std::string PsBody(std::string_view model, runtime::base::WallTime expires);   // GET /api/ps
-std::string OpenAiModelsBody(std::string_view model);                          // GET /v1/models
-inline constexpr std::string_view kVersionBody = R"({"version":"0.5.13"})";    // GET /api/version
+std::string TagsBody(std::string_view model);                                 // GET /api/tags
+std::string PsBody(std::string_view model, runtime::base::WallTime expires);  // GET /api/ps
+std::string OpenAiModelsBody(std::string_view model);                         // GET /v1/models
+inline constexpr std::string_view kVersionBody = R"({"version":"0.5.13"})";   // GET /api/version
 
 }  // namespace examples::flaky_ollama

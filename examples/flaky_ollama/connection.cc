@@ -15,10 +15,10 @@ using runtime::base::Duration;
 using runtime::base::TimePoint;
 using namespace std::chrono_literals;
 
-constexpr size_t kMostPipelined = 1 << 20;      // bytes of requests behind the one that is answered
-constexpr size_t kMostQueued = 256 << 10;       // bytes that a slow client may leave with us before tokens wait
-constexpr int kTokensPerTurn = 512;             // then other connections get their turn
-constexpr Duration kUntilCut = 20ms;            // the client gets what was sent before the reset
+constexpr size_t kMostPipelined = 1 << 20;  // bytes of requests behind the one that is answered
+constexpr size_t kMostQueued = 256 << 10;   // bytes that a slow client may leave with us before tokens wait
+constexpr int kTokensPerTurn = 512;         // then other connections get their turn
+constexpr Duration kUntilCut = 20ms;        // the client gets what was sent before the reset
 constexpr Duration kCloseLimit = 2s;
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 
@@ -31,15 +31,16 @@ bool StartsWith(std::string_view text, std::string_view begin) { return text.sub
 // Loopback, private or unspecified, as Go's netip has it; link-local is none of them.
 bool IsPrivateIpv4(std::string_view host) {
   if (host.empty() || host.find_first_not_of("0123456789.") != std::string_view::npos) return false;
-  if (StartsWith(host, "127.") || StartsWith(host, "10.") || StartsWith(host, "192.168.") || host == "0.0.0.0") return true;
+  if (StartsWith(host, "127.") || StartsWith(host, "10.") || StartsWith(host, "192.168.") || host == "0.0.0.0")
+    return true;
   if (!StartsWith(host, "172.")) return false;
   const std::string_view second = host.substr(4, host.find('.', 4) - 4);
   return second.size() == 2 && second >= "16" && second <= "31";
 }
 
 bool IsChangingPath(std::string_view path) {
-  return path == "/api/pull" || path == "/api/push" || path == "/api/create" || path == "/api/copy" || path == "/api/delete" ||
-         StartsWith(path, "/api/blobs/");
+  return path == "/api/pull" || path == "/api/push" || path == "/api/create" || path == "/api/copy" ||
+         path == "/api/delete" || StartsWith(path, "/api/blobs/");
 }
 
 }  // namespace
@@ -51,7 +52,8 @@ bool IsAllowedHost(std::string_view host) {
     return address == "::1" || address == "::" || StartsWith(address, "fc") || StartsWith(address, "fd");
   }
   std::string name(host.substr(0, host.find(':')));
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
   if (name.empty() || name == "localhost" || IsPrivateIpv4(name)) return true;
   return EndsWith(name, ".localhost") || EndsWith(name, ".local") || EndsWith(name, ".internal");
 }
@@ -90,7 +92,10 @@ bool Connection::ReadOne() {
   for (const std::string_view piece : pieces) body_ += piece;
   if (result.error != runtime::http::ParseError::kNone) {
     keep_alive_ = false;
-    Write({runtime::http::StatusOf(result.error), std::string(kText), std::string(runtime::http::Explain(result.error)), {}});
+    Write({runtime::http::StatusOf(result.error),
+           std::string(kText),
+           std::string(runtime::http::Explain(result.error)),
+           {}});
     return false;
   }
   inbox_.erase(0, result.consumed);
@@ -165,7 +170,8 @@ Reply Connection::Route(std::string_view method, std::string_view path) {
   if (path == "/v1/models" && reads) return {200, "application/json", OpenAiModelsBody(model), {}};
   // Says yes and changes nothing: a gateway must not let these through, and the counters show whether it did.
   if (IsChangingPath(path)) return {200, "application/json; charset=utf-8", R"({"status":"success"})", {}};
-  for (const std::string_view known : {"/", "/api/version", "/api/tags", "/api/ps", "/v1/models", "/api/chat", "/api/generate", "/v1/chat/completions"}) {
+  for (const std::string_view known : {"/", "/api/version", "/api/tags", "/api/ps", "/v1/models", "/api/chat",
+                                       "/api/generate", "/v1/chat/completions"}) {
     if (path == known) return {405, std::string(kText), "405 method not allowed", {}};
   }
   return {404, std::string(kText), "404 page not found", {}};
@@ -195,8 +201,8 @@ void Connection::StartAnswer(Endpoint endpoint) {
   call = std::get<ApiCall>(parsed);
   const TimePoint now = server_->transport().Now();
   const double speed = SpeedFactor(settings, number);
-  generation_.emplace(Generation{call, Answer(call, settings.seed, number, settings.tokens, settings.thinking_tokens), fault, number,
-                                 speed, now, now + PromptTime(settings, state.in_flight, speed)});
+  generation_.emplace(Generation{call, Answer(call, settings.seed, number, settings.tokens, settings.thinking_tokens),
+                                 fault, number, speed, now, now + PromptTime(settings, state.in_flight, speed)});
 
   switch (fault.kind) {
     case FaultKind::k_busy:
@@ -204,14 +210,14 @@ void Connection::StartAnswer(Endpoint endpoint) {
     case FaultKind::k_rate_limited:
     case FaultKind::k_status: {
       // Refused before the model sees it: no time passes.
-      Reply reply{fault.status, "application/json; charset=utf-8", ErrorBody(endpoint, fault.status, Message(fault.kind)), {}};
+      Reply reply{
+          fault.status, "application/json; charset=utf-8", ErrorBody(endpoint, fault.status, Message(fault.kind)), {}};
       if (fault.kind == FaultKind::k_rate_limited) reply.headers.emplace_back("Retry-After", "1");
       SetOutcome(fault.kind);
       Write(reply);
       return;
     }
-    case FaultKind::k_hang:
-      return;  // ends when the client leaves
+    case FaultKind::k_hang: return;  // ends when the client leaves
     case FaultKind::k_ok:
     case FaultKind::k_oom:
     case FaultKind::k_reset:
@@ -247,7 +253,8 @@ void Connection::Tick() {
       FinishAnswer(&out);
       return;
     }
-    if (generation.call.stream) AppendFrame(generation.answer.Token(generation.next_token, server_->transport().WallNow()), &out);
+    if (generation.call.stream)
+      AppendFrame(generation.answer.Token(generation.next_token, server_->transport().WallNow()), &out);
     ++generation.next_token;
     ++server_->state().tokens;
     generation.due += TokenTime(settings, server_->state().in_flight, generation.speed, generation.answer.tokens());
@@ -271,7 +278,8 @@ bool Connection::EndPrompt(std::string* out) {
   }
   if (kind == FaultKind::k_oom || (kind == FaultKind::k_stream_error && !generation.call.stream)) {
     const int status = generation.fault.status;
-    const Reply reply{status, "application/json; charset=utf-8", ErrorBody(generation.call.endpoint, status, Message(kind)), {}};
+    const Reply reply{
+        status, "application/json; charset=utf-8", ErrorBody(generation.call.endpoint, status, Message(kind)), {}};
     SetOutcome(kind);
     Write(reply);
     return false;
@@ -283,14 +291,16 @@ bool Connection::EndPrompt(std::string* out) {
 int64_t Connection::StopAfter() const {
   const int64_t all = generation_->answer.tokens();
   const FaultKind kind = generation_->fault.kind;
-  const bool in_mid_stream = generation_->call.stream && (kind == FaultKind::k_cut || kind == FaultKind::k_stream_error);
+  const bool in_mid_stream =
+      generation_->call.stream && (kind == FaultKind::k_cut || kind == FaultKind::k_stream_error);
   return in_mid_stream ? (all + 1) / 2 : all;
 }
 
 void Connection::FinishAnswer(std::string* out) {
   Generation& generation = *generation_;
   const FaultKind kind = generation.fault.kind;
-  const AnswerTimes times{server_->transport().WallNow(), server_->transport().Now() - generation.started, generation.prompt};
+  const AnswerTimes times{server_->transport().WallNow(), server_->transport().Now() - generation.started,
+                          generation.prompt};
   if (!generation.call.stream) {
     const Reply reply{200, std::string(generation.answer.content_type()), generation.answer.Whole(times), {}};
     if (kind != FaultKind::k_cut && kind != FaultKind::k_truncate) {

@@ -43,11 +43,11 @@ class Connection final : public runtime::net::StreamObserver, public runtime::ne
     uint64_t number;
     double speed;
     runtime::base::TimePoint started;
-    runtime::base::TimePoint due;         // of the next token
+    runtime::base::TimePoint due;  // of the next token
     runtime::base::Duration prompt{};
     int64_t next_token = 0;
     bool prompt_done = false;
-    bool cut_pending = false;             // what is to be sent was sent; the reset follows
+    bool cut_pending = false;  // what is to be sent was sent; the reset follows
   };
 
   void ReadRequests();
@@ -63,13 +63,13 @@ class Connection final : public runtime::net::StreamObserver, public runtime::ne
   void AppendFrame(std::string_view frame, std::string* out) const;
   void CutSoon(std::string_view last_bytes);
   void SetOutcome(FaultKind kind);  // counts the answer and ends generation_: nothing of it may be used afterwards
-  int64_t StopAfter() const;  // tokens after which a fault in mid-answer strikes
+  int64_t StopAfter() const;        // tokens after which a fault in mid-answer strikes
 
   void Write(const Reply& reply);
   void WriteHead(const Reply& reply, uint64_t length, std::string* out) const;
   void EndMessage();
-  void Close();      // lets the client read what was sent
-  void ResetNow();   // RST
+  void Close();     // lets the client read what was sent
+  void ResetNow();  // RST
   void ClientGone();
 
   Server* const server_;

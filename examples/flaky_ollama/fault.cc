@@ -46,7 +46,8 @@ std::string ParseFault(const nlohmann::json& element, Fault* fault) {
     *fault = {FaultKind::k_status, static_cast<int>(status)};
     return "";
   }
-  return "a fault is a name (" + AllNames() + "), {\"status\": N} or {\"fault\": NAME, \"times\": N}, not " + element.dump();
+  return "a fault is a name (" + AllNames() + "), {\"status\": N} or {\"fault\": NAME, \"times\": N}, not " +
+         element.dump();
 }
 
 }  // namespace
@@ -70,12 +71,9 @@ runtime::base::Random RandomFor(int64_t seed, uint64_t number, uint64_t salt) {
 
 Fault FaultByChance(const Settings& settings, uint64_t number) {
   const std::pair<double, FaultKind> rates[] = {
-      {settings.oom_rate, FaultKind::k_oom},
-      {settings.busy_rate, FaultKind::k_busy},
-      {settings.reset_rate, FaultKind::k_reset},
-      {settings.cut_rate, FaultKind::k_cut},
-      {settings.hang_rate, FaultKind::k_hang},
-      {settings.stream_error_rate, FaultKind::k_stream_error},
+      {settings.oom_rate, FaultKind::k_oom},           {settings.busy_rate, FaultKind::k_busy},
+      {settings.reset_rate, FaultKind::k_reset},       {settings.cut_rate, FaultKind::k_cut},
+      {settings.hang_rate, FaultKind::k_hang},         {settings.stream_error_rate, FaultKind::k_stream_error},
       {settings.truncate_rate, FaultKind::k_truncate},
   };
   // One draw over stacked rates: at most one fault a request, and each exactly as often as its rate says.

@@ -4,11 +4,12 @@
 
 #include <cstdint>
 #include <deque>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "examples/flaky_ollama/settings.h"
 #include "runtime/base/random.h"

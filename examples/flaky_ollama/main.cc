@@ -1,8 +1,9 @@
 // flaky_ollama: flags in, a running server out.
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <deque>
 #include <string>
+
+#include <CLI/CLI.hpp>
 
 #include "examples/flaky_ollama/server.h"
 #include "runtime/net/uv_transport.h"
@@ -54,7 +55,8 @@ int main(int argc, char** argv) {
   Server server(&transport, options);
   const auto port = server.Start();
   if (!port.ok()) {
-    std::fprintf(stderr, "flaky_ollama: can't listen on %s:%d: %s\n", options.host.c_str(), options.port, port.error().c_str());
+    std::fprintf(stderr, "flaky_ollama: can't listen on %s:%d: %s\n", options.host.c_str(), options.port,
+                 port.error().c_str());
     return 1;
   }
   std::printf("listening on %s:%d\n", options.host.c_str(), port.value());

@@ -20,7 +20,11 @@ constexpr Duration kLookAgain = 1s;
 }  // namespace
 
 Server::Server(runtime::net::Transport* transport, const ServerOptions& options)
-    : transport_(transport), options_(options), started_(transport->Now()), state_(options.settings), last_down_(started_) {
+    : transport_(transport),
+      options_(options),
+      started_(transport->Now()),
+      state_(options.settings),
+      last_down_(started_) {
   up_timer_ = transport_->NewTimer([this] { ComeUp(); });
   down_timer_ = transport_->NewTimer([this] { PlanNextDown(); });
 }
@@ -37,11 +41,12 @@ Result<uint16_t> Server::Start() {
 }
 
 Result<uint16_t> Server::Listen(uint16_t port) {
-  auto listener = transport_->Listen(options_.host, port, /*shared_port=*/false, [this](std::unique_ptr<runtime::net::Stream> stream) {
-    ++state_.connections;
-    const uint64_t id = ++last_connection_;
-    connections_[id] = std::make_unique<Connection>(this, id, std::move(stream));
-  });
+  auto listener = transport_->Listen(options_.host, port, /*shared_port=*/false,
+                                     [this](std::unique_ptr<runtime::net::Stream> stream) {
+                                       ++state_.connections;
+                                       const uint64_t id = ++last_connection_;
+                                       connections_[id] = std::make_unique<Connection>(this, id, std::move(stream));
+                                     });
   if (!listener.ok()) return runtime::base::Error{listener.error()};
   listener_ = std::move(listener.value());
   port_ = listener_->port();

@@ -59,7 +59,7 @@ class Server {
   std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
   std::unique_ptr<runtime::net::Listener> listener_;  // none while down
   std::unique_ptr<runtime::net::Timer> up_timer_;
-  std::unique_ptr<runtime::net::Timer> down_timer_;   // down_every_ms; looks once a second whether it is asked for
+  std::unique_ptr<runtime::net::Timer> down_timer_;  // down_every_ms; looks once a second whether it is asked for
   runtime::base::TimePoint last_down_;
 };
 

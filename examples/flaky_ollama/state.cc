@@ -15,7 +15,9 @@ constexpr size_t kMostPaths = 100;
 // Text of requests is shown as far as it is UTF-8.
 std::string Dump(const ordered_json& value) { return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
 
-Reply Wrong(int status, const std::string& message) { return {status, "application/json; charset=utf-8", Dump({{"error", message}}), {}}; }
+Reply Wrong(int status, const std::string& message) {
+  return {status, "application/json; charset=utf-8", Dump({{"error", message}}), {}};
+}
 
 Reply Shown(const ordered_json& value) { return {200, "application/json; charset=utf-8", Dump(value), {}}; }
 
@@ -36,7 +38,8 @@ void State::Record(RequestRecord record) {
 }
 
 void State::SetOutcome(uint64_t number, std::string_view outcome) {
-  const auto found = std::find_if(records_.rbegin(), records_.rend(), [number](const RequestRecord& record) { return record.number == number; });
+  const auto found = std::find_if(records_.rbegin(), records_.rend(),
+                                  [number](const RequestRecord& record) { return record.number == number; });
   if (found != records_.rend()) found->outcome = outcome;
 }
 
@@ -90,7 +93,8 @@ ControlReply Control(std::string_view method, std::string_view path, std::string
   if (method != "POST") return {Wrong(405, "GET shows, POST changes"), {}};
 
   if (path == "/control/reset") {
-    if (!state->Reset()) return {Wrong(409, std::to_string(state->in_flight) + " requests are under way; reset when they are done"), {}};
+    if (!state->Reset())
+      return {Wrong(409, std::to_string(state->in_flight) + " requests are under way; reset when they are done"), {}};
     return {Shown(state->ToJson()), {}};
   }
   const json request = json::parse(body, nullptr, /*allow_exceptions=*/false);
@@ -106,13 +110,15 @@ ControlReply Control(std::string_view method, std::string_view path, std::string
   }
   if (path == "/control/down") {
     const auto for_ms = request.is_object() ? request.find("for_ms") : request.end();
-    if (!request.is_object() || for_ms == request.end() || !for_ms->is_number_integer() || *for_ms < 1 || *for_ms > kLongestDownMs) {
+    if (!request.is_object() || for_ms == request.end() || !for_ms->is_number_integer() || *for_ms < 1 ||
+        *for_ms > kLongestDownMs) {
       return {Wrong(400, "say for how long: {\"for_ms\": 5000}, 1 to " + std::to_string(kLongestDownMs)), {}};
     }
     const std::chrono::milliseconds time(for_ms->get<int64_t>());
     return {Shown({{"down_for_ms", time.count()}}), time};
   }
-  return {Wrong(404, "there are /control, /control/fail-next, /control/down, /control/reset and /control/requests"), {}};
+  return {Wrong(404, "there are /control, /control/fail-next, /control/down, /control/reset and /control/requests"),
+          {}};
 }
 
 }  // namespace examples::flaky_ollama

@@ -6,12 +6,13 @@
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "examples/flaky_ollama/fault.h"
 #include "examples/flaky_ollama/settings.h"
@@ -49,13 +50,13 @@ class State {
 
   // Counters. At every moment: requests = in_flight + all outcomes + aborted + cut_by_down.
   uint64_t connections = 0;
-  uint64_t requests = 0;         // for an answer: chat, generate, OpenAI's chat; also the number of the latest one
+  uint64_t requests = 0;  // for an answer: chat, generate, OpenAI's chat; also the number of the latest one
   int64_t in_flight = 0;
   int64_t most_in_flight = 0;
-  uint64_t aborted = 0;          // the client left before its answer was complete
+  uint64_t aborted = 0;  // the client left before its answer was complete
   uint64_t cut_by_down = 0;
   uint64_t downs = 0;
-  uint64_t tokens = 0;           // generated
+  uint64_t tokens = 0;  // generated
   std::array<uint64_t, kFaultKinds> outcomes{};
   std::map<std::string, uint64_t, std::less<>> by_path;
 

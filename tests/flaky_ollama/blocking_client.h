@@ -83,8 +83,10 @@ struct Got {
   int status() const { return head.size() < 12 ? 0 : std::stoi(head.substr(9, 3)); }
 };
 
-inline std::string RequestText(std::string_view method, std::string_view path, std::string_view body, std::string_view more = "") {
-  std::string text = std::string(method) + " " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\n" + std::string(more);
+inline std::string RequestText(std::string_view method, std::string_view path, std::string_view body,
+                               std::string_view more = "") {
+  std::string text =
+      std::string(method) + " " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\n" + std::string(more);
   if (!body.empty()) text += "Content-Length: " + std::to_string(body.size()) + "\r\n";
   return text + "\r\n" + std::string(body);
 }

@@ -64,13 +64,15 @@ TEST(ChatApi, WithoutAPromptTheModelIsOnlyLoaded) {
   EXPECT_EQ(loaded["done_reason"], "load");
   EXPECT_EQ(loaded["response"], "");
   EXPECT_EQ(loaded["done"], true);
-  const json unloaded = json::parse(Answer(Call(Endpoint::kChat, R"({"model":"m","messages":[],"keep_alive":0})"), 1, 1, 24, 0).Whole(kTimes));
+  const json unloaded = json::parse(
+      Answer(Call(Endpoint::kChat, R"({"model":"m","messages":[],"keep_alive":0})"), 1, 1, 24, 0).Whole(kTimes));
   EXPECT_EQ(unloaded["done_reason"], "unload");
   EXPECT_EQ(unloaded["message"]["content"], "");
 }
 
 TEST(ChatApi, AChatStreamIsLinesWithOneClosingMark) {
-  const Answer answer(Call(Endpoint::kChat, R"({"model":"qwen3:32b","messages":[{"role":"user","content":"hi"}]})"), 1, 7, 5, 0);
+  const Answer answer(Call(Endpoint::kChat, R"({"model":"qwen3:32b","messages":[{"role":"user","content":"hi"}]})"), 1,
+                      7, 5, 0);
   EXPECT_EQ(answer.content_type(), "application/x-ndjson");
   ASSERT_EQ(answer.tokens(), 5);
   std::string stream;
@@ -104,7 +106,9 @@ TEST(ChatApi, AChatStreamIsLinesWithOneClosingMark) {
   }
 
   // The same call without a stream says the same.
-  const Answer whole(Call(Endpoint::kChat, R"({"model":"qwen3:32b","stream":false,"messages":[{"role":"user","content":"hi"}]})"), 1, 7, 5, 0);
+  const Answer whole(
+      Call(Endpoint::kChat, R"({"model":"qwen3:32b","stream":false,"messages":[{"role":"user","content":"hi"}]})"), 1,
+      7, 5, 0);
   const json body = json::parse(whole.Whole(kTimes));
   EXPECT_EQ(body["message"]["content"], text);
   EXPECT_EQ(body["done"], true);
@@ -120,8 +124,9 @@ TEST(ChatApi, GenerateSpeaksOfResponses) {
 
 TEST(ChatApi, OpenAiEventsEndWithDone) {
   const Answer answer(
-      Call(Endpoint::kOpenAiChat,
-           R"({"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]})"),
+      Call(
+          Endpoint::kOpenAiChat,
+          R"({"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]})"),
       1, 9, 3, 0);
   EXPECT_EQ(answer.content_type(), "text/event-stream");
   const json first = json::parse(Events(answer.Token(0, kNow)).at(0));
@@ -138,7 +143,9 @@ TEST(ChatApi, OpenAiEventsEndWithDone) {
 }
 
 TEST(ChatApi, OpenAiWholeAnswersCarryUsage) {
-  const Answer answer(Call(Endpoint::kOpenAiChat, R"({"model":"m","max_tokens":2,"messages":[{"role":"user","content":"hi"}]})"), 1, 9, 3, 0);
+  const Answer answer(
+      Call(Endpoint::kOpenAiChat, R"({"model":"m","max_tokens":2,"messages":[{"role":"user","content":"hi"}]})"), 1, 9,
+      3, 0);
   const json body = json::parse(answer.Whole(kTimes));
   EXPECT_EQ(body["object"], "chat.completion");
   EXPECT_EQ(body["choices"][0]["message"]["content"], "Answer 9:");
@@ -147,9 +154,16 @@ TEST(ChatApi, OpenAiWholeAnswersCarryUsage) {
 }
 
 TEST(ChatApi, GivesAsManyTokensAsAsked) {
-  EXPECT_EQ(Answer(Call(Endpoint::kGenerate, R"({"model":"m","prompt":"x","options":{"num_predict":3}})"), 1, 1, 24, 0).tokens(), 3);
-  EXPECT_EQ(Answer(Call(Endpoint::kGenerate, R"({"model":"m","prompt":"x","options":{"num_predict":500}})"), 1, 1, 24, 0).tokens(), 500);
-  EXPECT_EQ(Answer(Call(Endpoint::kGenerate, R"({"model":"m","prompt":"x","options":{"num_predict":-1}})"), 1, 1, 24, 0).tokens(), 24);
+  EXPECT_EQ(Answer(Call(Endpoint::kGenerate, R"({"model":"m","prompt":"x","options":{"num_predict":3}})"), 1, 1, 24, 0)
+                .tokens(),
+            3);
+  EXPECT_EQ(
+      Answer(Call(Endpoint::kGenerate, R"({"model":"m","prompt":"x","options":{"num_predict":500}})"), 1, 1, 24, 0)
+          .tokens(),
+      500);
+  EXPECT_EQ(Answer(Call(Endpoint::kGenerate, R"({"model":"m","prompt":"x","options":{"num_predict":-1}})"), 1, 1, 24, 0)
+                .tokens(),
+            24);
 }
 
 TEST(ChatApi, ThinkingComesFirstAndApart) {

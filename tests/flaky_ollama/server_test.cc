@@ -3,9 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 #include <thread>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "examples/flaky_ollama/connection.h"
 #include "runtime/net/uv_transport.h"
@@ -45,7 +46,9 @@ class Running {
   uint16_t port() const { return port_; }
   json Control() const { return json::parse(Ask(port_, "GET", "/control").body); }
   json Counters() const { return Control()["counters"]; }
-  void Plan(const std::string& list) const { EXPECT_EQ(Ask(port_, "POST", "/control/fail-next", list).status(), 200) << list; }
+  void Plan(const std::string& list) const {
+    EXPECT_EQ(Ask(port_, "POST", "/control/fail-next", list).status(), 200) << list;
+  }
 
   // Waits until a counter has a value; the limit only ends a broken test.
   bool Reaches(const std::string& counter, int64_t value) const {
@@ -66,7 +69,8 @@ class Running {
 
 // Every request is somewhere, always.
 void ExpectSumsUp(const json& counters) {
-  int64_t sum = counters["in_flight"].get<int64_t>() + counters["aborted"].get<int64_t>() + counters["cut_by_down"].get<int64_t>();
+  int64_t sum = counters["in_flight"].get<int64_t>() + counters["aborted"].get<int64_t>() +
+                counters["cut_by_down"].get<int64_t>();
   for (const auto& [name, count] : counters["outcomes"].items()) sum += count.get<int64_t>();
   EXPECT_EQ(counters["requests"].get<int64_t>(), sum) << counters;
 }
@@ -105,10 +109,12 @@ TEST(FlakyOllama, AnswersWhatOllamaAnswersBesides) {
 }
 
 TEST(FlakyOllama, RefusesForeignHostsAsOllamaDoes) {
-  for (const char* good : {"localhost", "localhost:11434", "127.0.0.1:5", "10.1.2.3", "172.31.0.1", "192.168.1.1", "[::1]:80", "gpu.local", "A.LOCALHOST", "host.docker.internal"}) {
+  for (const char* good : {"localhost", "localhost:11434", "127.0.0.1:5", "10.1.2.3", "172.31.0.1", "192.168.1.1",
+                           "[::1]:80", "gpu.local", "A.LOCALHOST", "host.docker.internal"}) {
     EXPECT_TRUE(IsAllowedHost(good)) << good;
   }
-  for (const char* bad : {"ollama-service:11434", "example.com", "8.8.8.8", "172.32.0.1", "172.15.0.1", "localhost.example.com", "[2001:db8::1]", "127.example.com"}) {
+  for (const char* bad : {"ollama-service:11434", "example.com", "8.8.8.8", "172.32.0.1", "172.15.0.1",
+                          "localhost.example.com", "[2001:db8::1]", "127.example.com"}) {
     EXPECT_FALSE(IsAllowedHost(bad)) << bad;
   }
   const std::string foreign = "GET /api/tags HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n";
@@ -128,7 +134,8 @@ TEST(FlakyOllama, RefusesForeignHostsAsOllamaDoes) {
 
 TEST(FlakyOllama, FailsTheNextRequestsAsPlanned) {
   const Running server;
-  server.Plan(R"(["oom", "busy", "bad_request", "rate_limited", {"status": 502}, "reset", "cut", "cut", "stream_error", "stream_error", "truncate", "truncate", "ok"])");
+  server.Plan(
+      R"(["oom", "busy", "bad_request", "rate_limited", {"status": 502}, "reset", "cut", "cut", "stream_error", "stream_error", "truncate", "truncate", "ok"])");
   const auto ask = [&](std::string_view body) { return Ask(server.port(), "POST", "/api/chat", body); };
 
   const Got oom = ask(kStream);
@@ -190,7 +197,8 @@ TEST(FlakyOllama, StopsGeneratingWhenTheClientLeaves) {
   // In mid-stream as well: an answer of a million tokens of which the client reads the first.
   {
     BlockingClient client(server.port());
-    client.Send(RequestText("POST", "/api/generate", R"({"model":"m","prompt":"x","options":{"num_predict":1000000}})"));
+    client.Send(
+        RequestText("POST", "/api/generate", R"({"model":"m","prompt":"x","options":{"num_predict":1000000}})"));
     client.ReadUntil("Answer");
   }
   EXPECT_TRUE(server.Reaches("aborted", 2));
@@ -312,7 +320,10 @@ TEST(FlakyOllama, ResetBeginsAnew) {
   const json control = server.Control();
   EXPECT_EQ(control["counters"]["requests"], 0);
   EXPECT_EQ(control["planned_faults"], 0);
-  EXPECT_EQ(json::parse(Ask(server.port(), "POST", "/api/chat", kWhole).body)["message"]["content"].get<std::string>().substr(0, 9), "Answer 1:");
+  EXPECT_EQ(
+      json::parse(Ask(server.port(), "POST", "/api/chat", kWhole).body)["message"]["content"].get<std::string>().substr(
+          0, 9),
+      "Answer 1:");
 }
 
 TEST(FlakyOllama, ShowsRequestsAsTheyCameIn) {
@@ -356,7 +367,8 @@ TEST(FlakyOllama, AsksForBodiesThatWaitForIt) {
 TEST(FlakyOllama, AnOldClientGetsAStreamThatEndsWithItsConnection) {
   const Running server;
   BlockingClient client(server.port());
-  client.Send("POST /api/chat HTTP/1.0\r\nHost: localhost\r\nContent-Length: " + std::to_string(kStream.size()) + "\r\n\r\n" + std::string(kStream));
+  client.Send("POST /api/chat HTTP/1.0\r\nHost: localhost\r\nContent-Length: " + std::to_string(kStream.size()) +
+              "\r\n\r\n" + std::string(kStream));
   const std::string& all = client.ReadToEnd();
   EXPECT_EQ(all.find("chunked"), std::string::npos);
   EXPECT_NE(all.find("\"done\":true"), std::string::npos);
