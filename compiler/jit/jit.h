@@ -19,7 +19,7 @@ struct JitResult {
 };
 
 // Opens the library if need be (once for the process) and compiles every predicate of `policy`. Takes about 1 ms for
-// each predicate. Thread-safe.
+// each predicate. Thread-safe. The code needs `policy` no longer.
 JitResult CompilePredicates(const model::Policy& policy);
 
 }  // namespace compiler::jit

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -114,6 +115,25 @@ TEST(Jit, UnmapsCodeWithItsOwner) {
     ASSERT_GT(AnonymousExecutableBytes(), before) << "the code of a living policy is not where this test looks";
   }
   EXPECT_EQ(AnonymousExecutableBytes(), before);
+}
+
+TEST(Jit, NeverHasMemoryThatIsBothWritableAndExecutable) {
+  const JitResult result = CompilePredicates(PolicyOf({StatusIs(200)}));
+  ASSERT_NE(result.code, nullptr) << result.error;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) EXPECT_EQ(line.find(" rwx"), std::string::npos) << line;
+}
+
+TEST(Jit, CodeNeedsThePolicyNoLonger) {
+  auto policy = std::make_unique<compiler::model::Policy>(
+      PolicyOf({Compare(Field(FieldId::k_request_path), CompareOp::kEq, OfLiteral(Text(std::string(100, 'x'))))}));
+  const JitResult result = CompilePredicates(*policy);
+  ASSERT_NE(result.code, nullptr) << result.error;
+  policy.reset();
+  Facts facts;
+  const std::string path(100, 'x');
+  facts.request_path = Str::Of(path);
+  EXPECT_TRUE(result.predicates.Test(PredicateId(0), facts));
 }
 
 TEST(Jit, KeepsOldCodeWhileItsOwnerLives) {
