@@ -1,0 +1,293 @@
+#include "compiler/check/block_reader.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "compiler/base/text.h"
+
+namespace compiler::check {
+
+using diagnostics::Kind;
+
+namespace {
+
+constexpr BlockKind k_file = BlockKind::kFile;
+using enum BlockKind;
+
+struct BlockInfo {
+  BlockKind kind;
+  std::string_view name;
+  BlockKind parent;
+  bool named;
+  bool honoured;
+};
+constexpr BlockInfo kBlocks[] = {
+#define BLOCK(kind, parent, named, honoured, doc) {k_##kind, #kind, k_##parent, named, honoured},
+#include "compiler/model/settings.def"
+};
+
+// The struct that a block's settings are members of.
+template <BlockKind kKind>
+struct TargetOf;
+template <> struct TargetOf<k_gateway> { using Struct = model::GatewaySettings; };
+template <> struct TargetOf<k_upstream> { using Struct = model::UpstreamSettings; };
+template <> struct TargetOf<k_timeouts> { using Struct = model::Timeouts; };
+template <> struct TargetOf<k_retry> { using Struct = model::RetrySettings; };
+template <> struct TargetOf<k_breaker> { using Struct = model::BreakerSettings; };
+template <> struct TargetOf<k_cache> { using Struct = model::CacheSettings; };
+template <> struct TargetOf<k_reply> { using Struct = model::ReplySettings; };
+template <> struct TargetOf<k_mock> { using Struct = model::MockSettings; };
+template <> struct TargetOf<k_route> { using Struct = model::RouteSettings; };
+
+struct SettingInfo {
+  BlockKind block;
+  std::string_view name;
+  std::string_view type;
+  std::string_view default_text;
+  std::string_view range;
+  void (*read)(SettingReader& reader, void* target);  // null: not honoured yet
+
+  bool required() const { return default_text == "required"; }
+  bool keyed() const { return type == "Header" || type == "ConstantHeader"; }
+};
+const SettingInfo kSettings[] = {
+#define SETTING(block, name, Type, default_text, other_text, range, member, doc) \
+  {k_##block, #name, #Type, default_text, range,                                 \
+   [](SettingReader& reader, void* target) { reader.Read##Type(static_cast<TargetOf<k_##block>::Struct*>(target)->member); }},
+#include "compiler/model/settings.def"
+#define NOT_HONOURED(block, name, doc) {k_##block, #name, "", "", "", nullptr},
+#include "compiler/model/settings.def"
+};
+
+struct WhenInfo {
+  BlockKind block;
+  std::string_view word;
+  bool required;
+  bool honoured;
+};
+constexpr WhenInfo kWhens[] = {
+#define WHEN_LINE(block, word, Phase, required, honoured, doc) {k_##block, word, required, honoured},
+#include "compiler/model/settings.def"
+};
+
+std::string_view NameOf(BlockKind kind) {
+  for (const BlockInfo& info : kBlocks) {
+    if (info.kind == kind) return info.name;
+  }
+  return "the file";
+}
+
+const BlockInfo* FindBlock(std::string_view name) {
+  const auto* found = std::find_if(std::begin(kBlocks), std::end(kBlocks), [&](const BlockInfo& b) { return b.name == name; });
+  return found == std::end(kBlocks) ? nullptr : found;
+}
+
+const SettingInfo* FindSetting(BlockKind block, std::string_view name) {
+  const auto* found = std::find_if(std::begin(kSettings), std::end(kSettings), [&](const SettingInfo& s) { return s.block == block && s.name == name; });
+  return found == std::end(kSettings) ? nullptr : found;
+}
+
+std::string SpellWhen(std::string_view word) { return word.empty() ? "when" : std::string(word) + " when"; }
+
+std::string Place(BlockKind parent) { return parent == k_file ? "it stands at the top of the file" : "it belongs into `" + std::string(NameOf(parent)) + "`"; }
+
+void Suggest(diagnostics::Diagnostic* diagnostic, std::optional<std::string_view> nearest) {
+  if (nearest) diagnostic->Replace(std::string(*nearest));
+}
+
+std::string Lower(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
+}
+
+std::string KeyOf(const ast::Setting& setting) {
+  if (!setting.key || setting.key->parts.size() != 1) return setting.name.text;
+  return setting.name.text + "[" + Lower(setting.key->parts[0].text) + "]";
+}
+
+}  // namespace
+
+std::optional<BlockKind> TopLevelBlock(const ast::Block& block, diagnostics::Diagnostics* diagnostics) {
+  const BlockInfo* info = FindBlock(block.kind.text);
+  if (info == nullptr) {
+    std::vector<std::string_view> names;
+    for (const BlockInfo& candidate : kBlocks) {
+      if (candidate.parent == k_file) names.push_back(candidate.name);
+    }
+    const auto nearest = base::Nearest(block.kind.text, names);
+    auto& diagnostic = diagnostics->Emit(Kind::kUnknownBlock, block.kind.range,
+                                         {block.kind.text, "", nearest ? "did you mean `" + std::string(*nearest) + "`?" : "there are gateway, upstream, cache, reply, mock and route"});
+    Suggest(&diagnostic, nearest);
+    return std::nullopt;
+  }
+  if (info->parent != k_file) {
+    diagnostics->Emit(Kind::kMisplaced, block.kind.range, {"`" + block.kind.text + "`", Place(info->parent)});
+    return std::nullopt;
+  }
+  if (info->named && !block.name) {
+    diagnostics->Emit(Kind::kNeedsName, block.kind.range, {block.kind.text});
+    return std::nullopt;
+  }
+  if (!info->named && block.name) {
+    diagnostics->Emit(Kind::kTakesNoName, block.name->range, {block.kind.text});
+  }
+  return info->kind;
+}
+
+BlockContents BlockReader::Read(BlockKind kind, const ast::Block& block, void* target) {
+  BlockContents contents;
+  contents.broken = block.broken;
+  std::map<std::string, const ast::Setting*> seen;
+  for (const ast::Statement& statement : block.body) {
+    if (const auto* setting = std::get_if<ast::Setting>(&statement.node)) {
+      const auto [before, is_new] = seen.emplace(KeyOf(*setting), setting);
+      if (!is_new && FindSetting(kind, setting->name.text) != nullptr) {
+        diagnostics_->Emit(Kind::kSetTwice, setting->name.range, {before->first}).At(before->second->name.range, "it is set here");
+        continue;
+      }
+      ReadSetting(kind, block, *setting, target, &contents);
+    } else if (const auto* when = std::get_if<ast::When>(&statement.node)) {
+      ReadWhen(kind, block, *when, &contents);
+    } else if (const auto* inner = std::get_if<ast::Block>(&statement.node)) {
+      ReadInnerBlock(kind, block, *inner, &contents);
+    } else if (const auto* let = std::get_if<ast::Let>(&statement.node)) {
+      diagnostics_->Emit(Kind::kMisplaced, let->name.range, {"`let`", "it stands at the top of the file"});
+    } else if (std::holds_alternative<ast::Edition>(statement.node)) {
+      diagnostics_->Emit(Kind::kEditionPlace, statement.range);
+    } else if (const auto* unsupported = std::get_if<ast::Unsupported>(&statement.node)) {
+      diagnostics_->Emit(Kind::kNotHonoured, statement.range, {unsupported->word, ""});
+    }
+  }
+  CheckRequired(kind, block, contents);
+  return contents;
+}
+
+void BlockReader::ReadSetting(BlockKind kind, const ast::Block& block, const ast::Setting& setting, void* target, BlockContents* contents) {
+  const std::string& name = setting.name.text;
+  const SettingInfo* info = FindSetting(kind, name);
+  if (info == nullptr) {
+    std::vector<std::string_view> names;
+    for (const SettingInfo& candidate : kSettings) {
+      if (candidate.block == kind) names.push_back(candidate.name);
+    }
+    for (const BlockInfo& candidate : kBlocks) {
+      if (candidate.parent != kind || candidate.name != name) continue;
+      diagnostics_->Emit(candidate.honoured ? Kind::kMisplaced : Kind::kNotHonoured, setting.name.range,
+                         {candidate.honoured ? "`" + name + " =`" : name, candidate.honoured ? "`" + name + "` is a block: write `" + name + " { … }`" : std::string()});
+      return;
+    }
+    for (const WhenInfo& candidate : kWhens) {
+      if (candidate.block != kind || candidate.word != name) continue;
+      diagnostics_->Emit(Kind::kMisplaced, setting.name.range, {"`" + name + " =`", "write `" + name + " when …`"});
+      return;
+    }
+    std::string help = "it has";
+    for (size_t i = 0; i < names.size(); ++i) help += (i > 0 ? ", " : " ") + std::string(names[i]);
+    const auto nearest = base::Nearest(name, names);
+    if (nearest) {
+      help = "did you mean `" + std::string(*nearest) + "`?";
+    } else {
+      for (const SettingInfo& elsewhere : kSettings) {
+        if (elsewhere.name == name) help = "it is a setting of `" + std::string(NameOf(elsewhere.block)) + "`";
+      }
+    }
+    auto& diagnostic = diagnostics_->Emit(Kind::kUnknownSetting, setting.name.range, {block.kind.text, name, help});
+    Suggest(&diagnostic, nearest);
+    // What was meant is there, though misspelt: it is not missing as well.
+    if (nearest) contents->settings.emplace(*nearest, &setting);
+    return;
+  }
+  contents->settings.emplace(info->name, &setting);
+  if (info->read == nullptr) {
+    diagnostics_->Emit(Kind::kNotHonoured, setting.name.range, {name, ""});
+  } else if (info->keyed() && !setting.key) {
+    diagnostics_->Emit(Kind::kNeedsKey, setting.name.range, {name});
+  } else if (!info->keyed() && setting.key) {
+    diagnostics_->Emit(Kind::kTakesNoKey, setting.key->range, {name});
+  } else if (setting.value.kind != ast::ExprKind::kError) {
+    settings_->Begin(setting, info->range);
+    info->read(*settings_, target);
+  }
+}
+
+void BlockReader::ReadWhen(BlockKind kind, const ast::Block& block, const ast::When& when, BlockContents* contents) {
+  const std::string_view word = when.word ? std::string_view(when.word->text) : "";
+  const source::SourceRange range = when.word ? when.word->range : when.when;
+  std::vector<std::string_view> words;
+  std::string all;
+  for (const WhenInfo& candidate : kWhens) {
+    if (candidate.block != kind) continue;
+    if (candidate.word == word) {
+      if (!candidate.honoured) {
+        diagnostics_->Emit(Kind::kNotHonoured, range, {SpellWhen(word), ""});
+        return;
+      }
+      contents->whens[candidate.word].push_back(&when);
+      return;
+    }
+    if (!candidate.word.empty()) words.push_back(candidate.word);
+    if (candidate.honoured) all += (all.empty() ? "`" : ", `") + SpellWhen(candidate.word) + "`";
+  }
+  if (all.empty()) {
+    diagnostics_->Emit(Kind::kMisplaced, range, {"`" + SpellWhen(word) + "`", "`" + block.kind.text + "` has no lines with `when`"});
+    return;
+  }
+  if (word.empty()) {
+    diagnostics_->Emit(Kind::kWordNeeded, range, {block.kind.text, all});
+    for (const WhenInfo& candidate : kWhens) {
+      if (candidate.block == kind && candidate.required) contents->whens[candidate.word];  // likely meant
+    }
+    return;
+  }
+  const auto nearest = base::Nearest(word, words);
+  auto& diagnostic = diagnostics_->Emit(Kind::kUnknownWhen, range, {block.kind.text, word, nearest ? "did you mean `" + SpellWhen(*nearest) + "`?" : "it has " + all});
+  Suggest(&diagnostic, nearest);
+  for (const WhenInfo& candidate : kWhens) {
+    if (candidate.block == kind && (nearest ? candidate.word == *nearest : candidate.required)) contents->whens[candidate.word];
+  }
+}
+
+void BlockReader::ReadInnerBlock(BlockKind kind, const ast::Block& block, const ast::Block& inner, BlockContents* contents) {
+  const BlockInfo* info = FindBlock(inner.kind.text);
+  if (info == nullptr) {
+    std::vector<std::string_view> names;
+    std::string all;
+    for (const BlockInfo& candidate : kBlocks) {
+      if (candidate.parent != kind) continue;
+      names.push_back(candidate.name);
+      if (candidate.honoured) all += (all.empty() ? "it has " : ", ") + std::string(candidate.name);
+    }
+    const auto nearest = base::Nearest(inner.kind.text, names);
+    auto& diagnostic = diagnostics_->Emit(Kind::kUnknownBlock, inner.kind.range,
+                                          {inner.kind.text, " in `" + block.kind.text + "`", nearest ? "did you mean `" + std::string(*nearest) + "`?" : all.empty() ? "it holds no blocks" : all});
+    Suggest(&diagnostic, nearest);
+    return;
+  }
+  if (info->parent != kind) {
+    diagnostics_->Emit(Kind::kMisplaced, inner.kind.range, {"`" + inner.kind.text + "`", Place(info->parent)});
+    return;
+  }
+  if (!info->honoured) {
+    diagnostics_->Emit(Kind::kNotHonoured, inner.kind.range, {inner.kind.text, ""});
+    return;
+  }
+  if (inner.name) diagnostics_->Emit(Kind::kTakesNoName, inner.name->range, {inner.kind.text});
+  const auto [before, is_new] = contents->blocks.emplace(info->name, &inner);
+  if (!is_new) diagnostics_->Emit(Kind::kDuplicateBlock, inner.kind.range, {inner.kind.text}).At(before->second->kind.range, "the first one is here");
+}
+
+void BlockReader::CheckRequired(BlockKind kind, const ast::Block& block, const BlockContents& contents) {
+  if (contents.broken) return;
+  const std::string name = block.kind.text + (block.name ? " " + block.name->text : "");
+  for (const SettingInfo& info : kSettings) {
+    if (info.block != kind || !info.required() || info.read == nullptr || contents.Has(info.name)) continue;
+    diagnostics_->Emit(Kind::kRequired, block.kind.range, {name, info.name, "add `" + std::string(info.name) + " = …`"});
+  }
+  for (const WhenInfo& info : kWhens) {
+    if (info.block != kind || !info.required || contents.whens.count(info.word) > 0) continue;
+    diagnostics_->Emit(Kind::kRequired, block.kind.range, {name, SpellWhen(info.word), "add `" + SpellWhen(info.word) + " …`"});
+  }
+}
+
+}  // namespace compiler::check

@@ -1,0 +1,462 @@
+#include "compiler/check/check.h"
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "compiler/check/block_reader.h"
+#include "compiler/check/expr_checker.h"
+#include "compiler/check/scope.h"
+#include "compiler/check/setting_reader.h"
+#include "compiler/model/print.h"
+
+namespace compiler::check {
+
+using abi::BaseType;
+using abi::Phase;
+using diagnostics::Kind;
+
+namespace {
+
+// The paths of an Ollama that change the server; refused when a file leaves the routing to us.
+constexpr std::string_view kOllamaServerPaths[] = {"/api/pull", "/api/create", "/api/delete", "/api/copy", "/api/push"};
+constexpr std::string_view kOllamaBlobs = "/api/blobs";
+
+model::Expr Literal(BaseType type, int64_t integer, std::string text = "") {
+  model::Expr expr;
+  expr.type = {type, false};
+  expr.literal = {type, integer, 0, std::move(text)};
+  return expr;
+}
+
+model::Expr Field(abi::FieldId id) {
+  model::Expr expr;
+  expr.kind = model::ExprKind::kField;
+  expr.field = id;
+  expr.type = abi::Fields()[static_cast<size_t>(id)].type;
+  return expr;
+}
+
+model::Expr Operation(model::ExprKind kind, std::initializer_list<model::Expr> operands) {
+  model::Expr expr;
+  expr.kind = kind;
+  expr.type = {BaseType::kBool, false};
+  expr.operands = operands;
+  return expr;
+}
+
+// Whether the expression reads what tells one caller from another.
+bool ReadsCaller(const model::Expr& expr) {
+  if (expr.kind == model::ExprKind::kField && expr.field == abi::FieldId::k_client_ip) return true;
+  if (expr.kind == model::ExprKind::kSlot && expr.family == abi::FamilyId::k_request_header) return true;
+  return std::any_of(expr.operands.begin(), expr.operands.end(), ReadsCaller);
+}
+
+class Checker {
+ public:
+  Checker(const ast::File& file, const CheckOptions& options, diagnostics::Diagnostics* diagnostics)
+      : file_(file),
+        options_(options),
+        diagnostics_(diagnostics),
+        expressions_(&scope_, options_, diagnostics_),
+        settings_(&scope_, &expressions_, &policy_, diagnostics_),
+        blocks_(&settings_, diagnostics_) {}
+
+  std::optional<model::Policy> Run() {
+    const size_t errors_before = diagnostics_->errors();
+    scope_.SetBrokenNames(file_.broken_names);
+    CheckEdition();
+    Declare();
+    expressions_.CheckLets();
+    CheckGateway();
+    for (const Named& cache : caches_) CheckCache(*cache.block, model::CacheId(cache.index));
+    for (const Named& reply : replies_) CheckReply(*reply.block, model::ReplyId(reply.index));
+    for (const Named& mock : mocks_) CheckMock(*mock.block, model::MockId(mock.index));
+    for (const Named& upstream : upstreams_) CheckUpstream(*upstream.block, model::UpstreamId(upstream.index));
+    CheckRoutes();
+    WarnOfUnused();
+    if (file_.broken || diagnostics_->errors() > errors_before) return std::nullopt;
+    return std::move(policy_);
+  }
+
+ private:
+  struct Named {
+    const ast::Block* block;
+    int32_t index;
+  };
+
+  void CheckEdition();
+  void Declare();
+  void DeclareBlock(const ast::Block& block);
+  void CheckGateway();
+  void CheckCache(const ast::Block& block, model::CacheId id);
+  void CheckReply(const ast::Block& block, model::ReplyId id);
+  void CheckMock(const ast::Block& block, model::MockId id);
+  void CheckUpstream(const ast::Block& block, model::UpstreamId id);
+  void CheckRetry(const ast::Block& block, model::UpstreamSettings* upstream);
+  void CheckBreaker(const ast::Block& block, model::UpstreamSettings* upstream);
+  void CheckRoutes();
+  void CheckRoute(const ast::Block& block, model::RouteId id);
+  void CheckReachable();
+  void AddDefaultRoutes();
+  void WarnOfUnused();
+  void CheckBody(const ast::Block& block, const BlockContents& contents);
+
+  ExprPlace Place(Phase phase, std::string_view what) {
+    ExprPlace place;
+    place.phase = phase;
+    place.what = what;
+    place.policy = &policy_;
+    return place;
+  }
+  // Each line's predicate; those with findings are left out.
+  std::vector<model::Expr> Predicates(const BlockContents& contents, std::string_view word, const ExprPlace& place);
+  // One predicate for lines of which any may hold; nullopt for none.
+  std::optional<model::PredicateId> AnyOf(const BlockContents& contents, std::string_view word, const ExprPlace& place);
+  model::PredicateId Intern(model::Expr expr, Phase phase);
+
+  const ast::File& file_;
+  CheckOptions options_;
+  diagnostics::Diagnostics* diagnostics_;
+  model::Policy policy_;
+  Scope scope_;
+  ExprChecker expressions_;
+  SettingReader settings_;
+  BlockReader blocks_;
+
+  const ast::Block* gateway_ = nullptr;
+  std::vector<Named> upstreams_;
+  std::vector<Named> caches_;
+  std::vector<Named> replies_;
+  std::vector<Named> mocks_;
+  std::vector<Named> routes_;
+  std::unordered_map<std::string, model::PredicateId> predicates_;
+};
+
+void Checker::CheckEdition() {
+  bool seen = false;
+  for (size_t i = 0; i < file_.body.size(); ++i) {
+    const auto* edition = std::get_if<ast::Edition>(&file_.body[i].node);
+    if (edition == nullptr) continue;
+    if (seen || i > 0) {
+      if (seen || !file_.broken) diagnostics_->Emit(Kind::kEditionPlace, file_.body[i].range);
+    } else if (edition->number.text != "1") {
+      diagnostics_->Emit(Kind::kBadEdition, edition->number.range, {edition->number.text}).Replace("1");
+    }
+    seen = true;
+  }
+  if (!seen && !file_.broken) {
+    diagnostics_->Emit(Kind::kNoEdition, file_.body.empty() ? source::SourceRange{0, 0} : source::SourceRange{file_.body[0].range.begin, file_.body[0].range.begin + 1});
+  }
+}
+
+void Checker::Declare() {
+  int32_t lets = 0;
+  for (const ast::Statement& statement : file_.body) {
+    if (const auto* block = std::get_if<ast::Block>(&statement.node)) {
+      DeclareBlock(*block);
+    } else if (const auto* let = std::get_if<ast::Let>(&statement.node)) {
+      bool is_fact = let->name.text == "true" || let->name.text == "false" || let->name.text == "none" || let->name.text == "request" ||
+                     let->name.text == "response" || let->name.text == "client" || let->name.text == "timeout";
+      for (const abi::FieldInfo& field : abi::Fields()) is_fact = is_fact || field.name == let->name.text;
+      is_fact = is_fact || abi::ErrorKindOf(let->name.text) != abi::ErrorKind::kNone || abi::MethodOf(let->name.text) != abi::Method::kOther;
+      Entity entity;
+      entity.kind = EntityKind::kLet;
+      entity.name = let->name.text;
+      entity.range = let->name.range;
+      entity.index = lets++;
+      entity.let = let;
+      Entity* before = scope_.Find(let->name.text);
+      if (is_fact) {
+        diagnostics_->Emit(Kind::kDuplicateName, let->name.range, {let->name.text}).help = "the language uses it itself; choose another";
+      } else if (scope_.Declare(std::move(entity)) == nullptr) {
+        diagnostics_->Emit(Kind::kDuplicateName, let->name.range, {let->name.text}).At(before->range, "it was given here");
+      }
+    } else if (const auto* setting = std::get_if<ast::Setting>(&statement.node)) {
+      diagnostics_->Emit(Kind::kMisplaced, setting->name.range, {"the setting `" + setting->name.text + "`", "settings stand in a block"});
+    } else if (const auto* when = std::get_if<ast::When>(&statement.node)) {
+      diagnostics_->Emit(Kind::kMisplaced, when->word ? when->word->range : when->when, {"a line with `when`", "it stands in a block"});
+    } else if (const auto* unsupported = std::get_if<ast::Unsupported>(&statement.node)) {
+      diagnostics_->Emit(Kind::kNotHonoured, statement.range, {unsupported->word, ""});
+    }
+  }
+}
+
+void Checker::DeclareBlock(const ast::Block& block) {
+  const std::optional<BlockKind> kind = TopLevelBlock(block, diagnostics_);
+  if (!kind) return;
+  if (*kind == BlockKind::k_gateway) {
+    if (gateway_ != nullptr) diagnostics_->Emit(Kind::kDuplicateBlock, block.kind.range, {block.kind.text}).At(gateway_->kind.range, "the first one is here");
+    else gateway_ = &block;
+    return;
+  }
+  const ast::Name& name = *block.name;
+  const bool good_name = std::all_of(name.text.begin(), name.text.end(), [](char c) { return !(c >= 'A' && c <= 'Z'); });
+  if (!good_name) diagnostics_->Emit(Kind::kBadName, name.range, {name.text});
+  Entity entity;
+  entity.name = name.text;
+  entity.range = name.range;
+  std::vector<Named>* list = nullptr;
+  switch (*kind) {
+    case BlockKind::k_upstream: entity.kind = EntityKind::kUpstream; list = &upstreams_; break;
+    case BlockKind::k_cache: entity.kind = EntityKind::kCache; list = &caches_; break;
+    case BlockKind::k_reply: entity.kind = EntityKind::kReply; list = &replies_; break;
+    case BlockKind::k_mock: entity.kind = EntityKind::kMock; list = &mocks_; break;
+    case BlockKind::k_route: {
+      const auto before = std::find_if(routes_.begin(), routes_.end(), [&](const Named& r) { return r.block->name->text == name.text; });
+      if (before != routes_.end()) diagnostics_->Emit(Kind::kDuplicateName, name.range, {name.text}).At(before->block->name->range, "it was given here");
+      policy_.routes.Add({}).value;
+      routes_.push_back({&block, static_cast<int32_t>(routes_.size())});
+      return;
+    }
+    default: return;
+  }
+  const auto index = static_cast<int32_t>(list->size());
+  entity.index = index;
+  list->push_back({&block, index});
+  switch (*kind) {
+    case BlockKind::k_upstream: policy_.upstreams.resize(list->size()); break;
+    case BlockKind::k_cache: policy_.caches.resize(list->size()); break;
+    case BlockKind::k_reply: policy_.replies.resize(list->size()); break;
+    case BlockKind::k_mock: policy_.mocks.resize(list->size()); break;
+    default: break;
+  }
+  const Entity* before = scope_.Find(name.text);
+  if (scope_.Declare(std::move(entity)) == nullptr) {
+    diagnostics_->Emit(Kind::kDuplicateName, name.range, {name.text}).At(before->range, "it was given here");
+  }
+}
+
+std::vector<model::Expr> Checker::Predicates(const BlockContents& contents, std::string_view word, const ExprPlace& place) {
+  std::vector<model::Expr> predicates;
+  const auto lines = contents.whens.find(word);
+  if (lines == contents.whens.end()) return predicates;
+  for (const ast::When* line : lines->second) {
+    if (auto expr = expressions_.CheckPredicate(line->predicate, place)) predicates.push_back(std::move(*expr));
+  }
+  return predicates;
+}
+
+std::optional<model::PredicateId> Checker::AnyOf(const BlockContents& contents, std::string_view word, const ExprPlace& place) {
+  std::vector<model::Expr> lines = Predicates(contents, word, place);
+  if (lines.empty()) return std::nullopt;
+  if (lines.size() == 1) return Intern(std::move(lines[0]), *place.phase);
+  model::Expr any = Operation(model::ExprKind::kOr, {});
+  any.operands = std::move(lines);
+  return Intern(std::move(any), *place.phase);
+}
+
+model::PredicateId Checker::Intern(model::Expr expr, Phase phase) {
+  const std::string key = std::string(abi::Name(phase)) + " " + model::Print(expr);
+  const auto found = predicates_.find(key);
+  if (found != predicates_.end()) return found->second;
+  const model::PredicateId id = policy_.predicates.Add({std::move(expr), phase});
+  predicates_.emplace(key, id);
+  return id;
+}
+
+void Checker::CheckGateway() {
+  if (gateway_ == nullptr) {
+    if (!file_.broken) {
+      diagnostics_->Emit(Kind::kRequired, {0, 0}, {"a policy", "gateway", "add `gateway { listen = \"127.0.0.1:8080\" }`"});
+    }
+    return;
+  }
+  blocks_.Read(BlockKind::k_gateway, *gateway_, &policy_.gateway);
+}
+
+void Checker::CheckCache(const ast::Block& block, model::CacheId id) {
+  model::CacheSettings& cache = policy_.caches[id];
+  cache.name = block.name->text;
+  const size_t errors = diagnostics_->errors();
+  const BlockContents contents = blocks_.Read(BlockKind::k_cache, block, &cache);
+  const ExprPlace place = Place(Phase::kAnswer, "`store when`");
+  if (const auto when = AnyOf(contents, "store", place)) {
+    cache.store_when = *when;
+  } else {
+    model::Expr is_ok = Operation(model::ExprKind::kCompare, {Field(abi::FieldId::k_status), Literal(BaseType::kStatus, 200)});
+    model::Expr is_no_fallback = Operation(model::ExprKind::kNot, {Field(abi::FieldId::k_is_fallback)});
+    cache.store_when = Intern(Operation(model::ExprKind::kAnd, {std::move(is_ok), std::move(is_no_fallback)}), Phase::kAnswer);
+  }
+  if (!contents.Has("key") || contents.broken || diagnostics_->errors() > errors) return;
+  bool reads_anything = false;
+  bool reads_caller = false;
+  for (const model::Template::Part& part : cache.key.parts) {
+    const auto* value = std::get_if<model::Expr>(&part);
+    reads_anything = reads_anything || value != nullptr;
+    reads_caller = reads_caller || (value != nullptr && ReadsCaller(*value));
+  }
+  const source::SourceRange range = contents.settings.at("key")->value.range;
+  if (!reads_anything) diagnostics_->Emit(Kind::kConstantKey, range, {cache.name});
+  else if (!reads_caller && !cache.shared) diagnostics_->Emit(Kind::kSharedKey, range, {cache.name});
+}
+
+void Checker::CheckBody(const ast::Block& block, const BlockContents& contents) {
+  if (contents.Has("body") && contents.Has("text")) {
+    const ast::Setting* text = contents.settings.at("text");
+    diagnostics_->Emit(Kind::kExclusive, text->name.range, {"text", "body", "an answer has one of the two"});
+  } else if (!contents.Has("body") && !contents.Has("text") && !contents.broken && block.kind.text == "mock") {
+    diagnostics_->Emit(Kind::kRequired, block.kind.range, {"mock " + block.name->text, "body", "add `body = json { … }` or `text = \"…\"`"});
+  }
+}
+
+void Checker::CheckReply(const ast::Block& block, model::ReplyId id) {
+  model::ReplySettings& reply = policy_.replies[id];
+  reply.name = block.name->text;
+  CheckBody(block, blocks_.Read(BlockKind::k_reply, block, &reply));
+}
+
+void Checker::CheckMock(const ast::Block& block, model::MockId id) {
+  model::MockSettings& mock = policy_.mocks[id];
+  mock.name = block.name->text;
+  if (options_.deny_mock) diagnostics_->Emit(Kind::kMockDenied, block.kind.range, {mock.name});
+  CheckBody(block, blocks_.Read(BlockKind::k_mock, block, &mock));
+}
+
+void Checker::CheckUpstream(const ast::Block& block, model::UpstreamId id) {
+  model::UpstreamSettings upstream;
+  upstream.name = block.name->text;
+  const BlockContents contents = blocks_.Read(BlockKind::k_upstream, block, &upstream);
+  if (const auto timeouts = contents.blocks.find("timeouts"); timeouts != contents.blocks.end()) {
+    const BlockContents inner = blocks_.Read(BlockKind::k_timeouts, *timeouts->second, &upstream.timeouts);
+    if (inner.Has("total") && contents.Has("attempt_timeout")) {
+      diagnostics_->Emit(Kind::kSameSetting, inner.settings.at("total")->name.range, {"timeouts.total", "attempt_timeout"})
+          .At(contents.settings.at("attempt_timeout")->name.range, "it is set here");
+    }
+  }
+  if (const auto retry = contents.blocks.find("retry"); retry != contents.blocks.end()) CheckRetry(*retry->second, &upstream);
+  if (const auto breaker = contents.blocks.find("breaker"); breaker != contents.blocks.end()) CheckBreaker(*breaker->second, &upstream);
+  policy_.upstreams[id] = std::move(upstream);
+}
+
+void Checker::CheckRetry(const ast::Block& block, model::UpstreamSettings* upstream) {
+  model::RetrySettings retry;
+  const BlockContents contents = blocks_.Read(BlockKind::k_retry, block, &retry);
+  if (const auto when = AnyOf(contents, "", Place(Phase::kAttempt, "`retry { when … }`"))) retry.when = *when;
+  upstream->retry = retry;
+}
+
+void Checker::CheckBreaker(const ast::Block& block, model::UpstreamSettings* upstream) {
+  model::BreakerSettings breaker;
+  const BlockContents contents = blocks_.Read(BlockKind::k_breaker, block, &breaker);
+  ExprPlace open = Place(Phase::kWindow, "`open when`");
+  open.measures = &breaker.measures;
+  for (model::Expr& expr : Predicates(contents, "open", open)) breaker.open_when.push_back(Intern(std::move(expr), Phase::kWindow));
+  breaker.failure_when = AnyOf(contents, "failure", Place(Phase::kAttempt, "`failure when`"));
+  ExprPlace close = Place(Phase::kWindow, "`close when`");
+  close.measures = &breaker.measures;
+  for (model::Expr& expr : Predicates(contents, "close", close)) breaker.close_when.push_back(Intern(std::move(expr), Phase::kWindow));
+  if (contents.whens.count("close") == 0) {
+    // successes(30s) >= probes
+    const model::WindowMeasure measure{abi::WindowMeasureKind::kSuccesses, model::seconds(30), breaker.probes};
+    auto found = std::find_if(breaker.measures.begin(), breaker.measures.end(), [&](const model::WindowMeasure& m) { return m.kind == measure.kind && m.window == measure.window; });
+    if (found == breaker.measures.end()) found = breaker.measures.insert(found, measure);
+    found->enough = std::max(found->enough, measure.enough);
+    model::Expr count;
+    count.kind = model::ExprKind::kWindow;
+    count.type = {BaseType::kInt, false};
+    count.slot = static_cast<int32_t>(found - breaker.measures.begin());
+    model::Expr rule = Operation(model::ExprKind::kCompare, {std::move(count), Literal(BaseType::kInt, breaker.probes)});
+    rule.compare = model::CompareOp::kGe;
+    breaker.close_when.push_back(Intern(std::move(rule), Phase::kWindow));
+  }
+  upstream->breaker = std::move(breaker);
+}
+
+void Checker::CheckRoutes() {
+  for (const Named& route : routes_) CheckRoute(*route.block, model::RouteId(route.index));
+  CheckReachable();
+  if (!routes_.empty() || file_.broken) return;
+  if (upstreams_.size() > 1) {
+    std::string names;
+    for (const Named& upstream : upstreams_) names += (names.empty() ? "" : ", ") + upstream.block->name->text;
+    diagnostics_->Emit(Kind::kNoRoute, upstreams_[1].block->kind.range, {std::to_string(upstreams_.size()), names});
+  } else if (upstreams_.empty()) {
+    // A word that was meant to open a block was reported already.
+    if (diagnostics_->errors() == 0 && gateway_ != nullptr) diagnostics_->Emit(Kind::kNothingToDo, gateway_->kind.range);
+  } else {
+    AddDefaultRoutes();
+  }
+}
+
+void Checker::CheckRoute(const ast::Block& block, model::RouteId id) {
+  model::RouteSettings route;
+  route.name = block.name->text;
+  const BlockContents contents = blocks_.Read(BlockKind::k_route, block, &route);
+  route.when = AnyOf(contents, "", Place(Phase::kRoute, "`route { when … }`"));
+  const bool has_to = contents.Has("to");
+  const bool has_reply = contents.Has("reply");
+  if (has_to && has_reply) {
+    diagnostics_->Emit(Kind::kExclusive, contents.settings.at("reply")->name.range, {"reply", "to", "a route goes to an upstream or answers itself; what answers when the upstream cannot is a `fallback`"});
+  } else if (!has_to && !has_reply && !contents.broken) {
+    diagnostics_->Emit(Kind::kRequired, block.kind.range, {"route " + route.name, "to", "add `to = …` or `reply = …`"});
+  } else if (has_reply) {
+    for (const char* unused : {"fallback", "cache", "deadline"}) {
+      if (contents.Has(unused)) diagnostics_->Emit(Kind::kFallbackWithoutUpstream, contents.settings.at(unused)->name.range, {unused});
+    }
+  }
+  if (!contents.Has("fallback") && !route.to.empty()) route.fallback = policy_.upstreams[route.to[0]].fallback;
+  policy_.routes[id] = std::move(route);
+}
+
+void Checker::CheckReachable() {
+  const ast::Block* everything = nullptr;
+  for (const Named& route : routes_) {
+    if (everything != nullptr) {
+      diagnostics_->Emit(Kind::kRouteNeverReached, route.block->name->range, {route.block->name->text, everything->name->text}).At(everything->name->range, "it has no `when`");
+      continue;
+    }
+    const bool has_when = std::any_of(route.block->body.begin(), route.block->body.end(), [](const ast::Statement& s) { return std::holds_alternative<ast::When>(s.node); });
+    if (!has_when && !route.block->broken) everything = route.block;
+  }
+}
+
+// One upstream and no route: everything goes to it, but for what changes an Ollama.
+void Checker::AddDefaultRoutes() {
+  model::Expr is_command = Operation(model::ExprKind::kIn, {Field(abi::FieldId::k_request_path)});
+  for (std::string_view path : kOllamaServerPaths) is_command.set.push_back({Literal(BaseType::kString, 0, std::string(path)).literal, 0});
+  model::Expr is_blob = Operation(model::ExprKind::kStringTest, {Field(abi::FieldId::k_request_path), Literal(BaseType::kString, 0, std::string(kOllamaBlobs))});
+  is_blob.string_test = model::StringTest::kStartsWith;
+
+  model::ReplySettings refusal;
+  refusal.name = "ollama_server_changes";
+  refusal.status = 403;
+  refusal.body = {model::BodyKind::kText, "This path changes the model server. It is refused unless the policy has a route for it."};
+  model::RouteSettings refused;
+  refused.name = refusal.name;
+  refused.when = Intern(Operation(model::ExprKind::kOr, {std::move(is_command), std::move(is_blob)}), Phase::kRoute);
+  refused.reply = policy_.replies.Add(std::move(refusal));
+  policy_.routes.Add(std::move(refused));
+
+  model::RouteSettings everything;
+  everything.name = "default";
+  everything.to.push_back(model::UpstreamId(0));
+  everything.fallback = policy_.upstreams[model::UpstreamId(0)].fallback;
+  policy_.routes.Add(std::move(everything));
+}
+
+void Checker::WarnOfUnused() {
+  // What could not be read may have used them.
+  if (file_.broken || diagnostics_->has_errors()) return;
+  for (auto& [name, entity] : scope_.entities()) {
+    if (entity.used) continue;
+    const bool is_only_upstream = entity.kind == EntityKind::kUpstream && routes_.empty();
+    if (is_only_upstream) continue;
+    if (entity.kind == EntityKind::kLet) {
+      diagnostics_->Emit(Kind::kUnusedLet, entity.range, {name});
+    } else {
+      const std::string help = entity.kind == EntityKind::kUpstream ? "name it in the `to` of a route, or remove it" : "name it in a `fallback` or a route, or remove it";
+      diagnostics_->Emit(Kind::kUnused, entity.range, {Word(entity.kind), name, help});
+    }
+  }
+}
+
+}  // namespace
+
+std::optional<model::Policy> Check(const ast::File& file, const CheckOptions& options, diagnostics::Diagnostics* diagnostics) {
+  return Checker(file, options, diagnostics).Run();
+}
+
+}  // namespace compiler::check

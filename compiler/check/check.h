@@ -1,0 +1,30 @@
+// Tree to policy: names, types, phases, units, ranges and the checks between blocks. Reports everything that it finds.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "compiler/ast/ast.h"
+#include "compiler/diagnostics/diagnostic.h"
+#include "compiler/model/policy.h"
+
+namespace compiler::check {
+
+// Expressions with their `let` names written out may have so many nodes.
+inline constexpr int kMaxPredicateNodes = 4096;
+// `let` names that stand in `let` names.
+inline constexpr int kMaxLetDepth = 64;
+
+struct CheckOptions {
+  std::function<std::optional<std::string>(const std::string&)> environment;  // never null
+  // The text of a file that a variable NAME_FILE names, without the line end; nullopt if it cannot be read. Never null.
+  std::function<std::optional<std::string>(const std::string&)> secret_file;
+  bool for_run = false;    // a variable that is not set is an error
+  bool deny_mock = false;  // a `mock` block is an error
+};
+
+// The policy; nullopt if `file` is broken or something was found that is an error.
+std::optional<model::Policy> Check(const ast::File& file, const CheckOptions& options, diagnostics::Diagnostics* diagnostics);
+
+}  // namespace compiler::check

@@ -1,0 +1,100 @@
+// Types of expressions: what a name means, whether it exists in this phase, what may be compared with what. Makes model::Expr
+// with `let` names written out and groups such as 5xx and `timeout` expanded.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/ast/ast.h"
+#include "compiler/check/check.h"
+#include "compiler/check/scope.h"
+#include "compiler/diagnostics/diagnostic.h"
+#include "compiler/model/policy.h"
+
+namespace compiler::check {
+
+// Where an expression stands.
+struct ExprPlace {
+  std::optional<abi::Phase> phase;                      // none: a let, which may read anything
+  std::string_view what;                                // "`open when`", for messages
+  model::Policy* policy = nullptr;                      // whose slots are filled; null: a let on its own
+  std::vector<model::WindowMeasure>* measures = nullptr;  // of the breaker; null outside of one
+};
+
+class ExprChecker {
+ public:
+  ExprChecker(Scope* scope, const CheckOptions& options, diagnostics::Diagnostics* diagnostics)
+      : scope_(scope), options_(options), diagnostics_(diagnostics) {}
+
+  // A Bool that is never absent. nullopt, with a finding, if it is none.
+  std::optional<model::Expr> CheckPredicate(const ast::Expr& expr, const ExprPlace& place);
+
+  // Any value. nullopt, with a finding, if it has no type. Groups and sets are no values.
+  std::optional<model::Expr> CheckValue(const ast::Expr& expr, const ExprPlace& place);
+
+  // Checks every let once, for its own sake.
+  void CheckLets();
+
+  // Whether the last value came from a variable that is not set: it holds a stand-in.
+  bool used_stand_in() const { return used_stand_in_; }
+
+ private:
+  // A value, or what may only stand behind `in`.
+  struct Value {
+    model::Expr expr;
+    std::vector<model::SetMember> group;  // 5xx, timeout
+    std::string group_name;
+    bool ok() const { return expr.type.base != abi::BaseType::kInvalid; }
+    bool is_group() const { return !group.empty(); }
+  };
+
+  Value Invalid() const { return {}; }
+  Value Check(const ast::Expr& expr);
+  Value CheckNumber(const ast::Expr& expr);
+  Value CheckString(const ast::Expr& expr);
+  Value CheckName(const ast::Expr& expr);
+  Value CheckLet(const ast::Expr& expr, Entity* entity);
+  Value CheckPath(const ast::Expr& expr);
+  Value CheckCall(const ast::Expr& expr);
+  Value CheckWindow(const ast::Expr& call, const abi::WindowMeasureInfo& info);
+  Value CheckEnv(const ast::Expr& call);
+  Value CheckSecret(const ast::Expr& call);
+  Value CheckLogic(const ast::Expr& expr);
+  Value CheckCompare(const ast::Expr& expr);
+  Value CheckNone(const ast::Expr& expr, Value value, model::CompareOp op);
+  Value CheckWindowCompare(const ast::Expr& expr, Value left, Value right, model::CompareOp op);
+  Value CheckStringTest(const ast::Expr& expr, Value left, Value right, model::StringTest test);
+  Value CheckIn(const ast::Expr& expr);
+  Value CheckCoalesce(const ast::Expr& expr);
+
+  bool IsBool(const ast::Expr& expr, const Value& value);
+  // Turns a literal into the other side's kind where the language writes both alike (200 as a Status). False, with a
+  // finding, if the two can never be equal.
+  bool MakeComparable(const ast::Expr& left_at, model::Expr* left, const ast::Expr& right_at, model::Expr* right, source::SourceRange at);
+  bool AdaptLiteral(const ast::Expr& at, model::Expr* literal, abi::BaseType to);
+  bool AddSetMember(const ast::Expr& at, const model::Expr& left, const Value& member, std::vector<model::SetMember>* set);
+  bool Read(abi::Phase phase, std::string_view name, source::SourceRange range);
+  bool ReportPhase(abi::Phase phase, std::string_view name, source::SourceRange range);
+  Value Field(const abi::FieldInfo& field, source::SourceRange range);
+  bool Spend(source::SourceRange range);
+
+  Scope* scope_;
+  const CheckOptions& options_;
+  diagnostics::Diagnostics* diagnostics_;
+
+  ExprPlace place_;
+  Entity* current_let_ = nullptr;
+  std::vector<std::string> let_path_;  // for the message of a cycle
+  bool names_are_text_ = false;        // behind served_by, upstream names are text
+  bool used_stand_in_ = false;
+  int nodes_ = 0;
+  bool too_large_ = false;
+};
+
+// "a Duration", "a String that may be absent".
+std::string DescribeType(abi::Type type);
+std::string DescribeValue(const model::Expr& expr);
+
+}  // namespace compiler::check

@@ -1,0 +1,130 @@
+#include "compiler/check/number.h"
+
+#include <array>
+#include <cstdlib>
+#include <limits>
+#include <optional>
+
+#include "compiler/base/text.h"
+
+namespace compiler::check {
+namespace {
+
+struct Unit {
+  std::string_view name;
+  NumberKind kind;
+  int64_t size;
+};
+constexpr Unit kUnits[] = {
+    {"ns", NumberKind::kDuration, 1},
+    {"us", NumberKind::kDuration, 1'000},
+    {"ms", NumberKind::kDuration, 1'000'000},
+    {"s", NumberKind::kDuration, 1'000'000'000},
+    {"min", NumberKind::kDuration, 60'000'000'000},
+    {"h", NumberKind::kDuration, 3'600'000'000'000},
+    {"B", NumberKind::kSize, 1},
+    {"KiB", NumberKind::kSize, int64_t{1} << 10},
+    {"MiB", NumberKind::kSize, int64_t{1} << 20},
+    {"GiB", NumberKind::kSize, int64_t{1} << 30},
+};
+
+struct Habit {
+  std::string_view written;
+  std::string_view meant;
+};
+// How others write units.
+constexpr Habit kHabits[] = {
+    {"sec", "s"},     {"secs", "s"},    {"second", "s"},  {"seconds", "s"}, {"S", "s"},        {"m", "min"},       {"mins", "min"}, {"M", "MiB"},
+    {"minute", "min"}, {"minutes", "min"}, {"hr", "h"},   {"hrs", "h"},     {"hour", "h"},     {"hours", "h"},     {"H", "h"},      {"d", "h"},
+    {"msec", "ms"},   {"millis", "ms"}, {"MS", "ms"},     {"Ms", "ms"},     {"k", "KiB"},      {"K", "KiB"},       {"KB", "KiB"},   {"kB", "KiB"},
+    {"kb", "KiB"},    {"kib", "KiB"},   {"KIB", "KiB"},   {"MB", "MiB"},    {"mb", "MiB"},     {"mib", "MiB"},     {"MIB", "MiB"},  {"G", "GiB"},
+    {"GB", "GiB"},    {"gb", "GiB"},    {"gib", "GiB"},   {"b", "B"},       {"bytes", "B"},    {"byte", "B"},      {"pct", "%"},    {"percent", "%"},
+};
+
+// Wide enough for 64 bits times a unit.
+__extension__ typedef __int128 Wide;
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// digits[.digits] × size, exactly; nullopt on overflow or if a fraction is left.
+std::optional<int64_t> Scale(std::string_view whole, std::string_view fraction, int64_t size) {
+  Wide value = 0;
+  for (char c : whole) {
+    value = value * 10 + (c - '0');
+    if (value > std::numeric_limits<int64_t>::max()) return std::nullopt;
+  }
+  value *= size;
+  Wide part = size;
+  for (char c : fraction) {
+    if (c != '0' && part % 10 != 0) return std::nullopt;
+    part /= 10;
+    value += part * (c - '0');
+  }
+  if (value > std::numeric_limits<int64_t>::max()) return std::nullopt;
+  return static_cast<int64_t>(value);
+}
+
+}  // namespace
+
+Number ParseNumber(std::string_view text) {
+  Number number;
+  const bool negative = text.starts_with('-');
+  if (negative) text.remove_prefix(1);
+  size_t i = 0;
+  while (i < text.size() && IsDigit(text[i])) ++i;
+  const std::string_view whole = text.substr(0, i);
+  std::string_view fraction;
+  if (i + 1 < text.size() && text[i] == '.' && IsDigit(text[i + 1])) {
+    const size_t begin = ++i;
+    while (i < text.size() && IsDigit(text[i])) ++i;
+    fraction = text.substr(begin, i - begin);
+  }
+  const std::string_view unit = text.substr(i);
+  if (whole.empty()) return number;
+  const std::string digits(text.substr(0, i));
+
+  if (unit == "xx" && whole.size() == 1 && fraction.empty() && whole[0] >= '1' && whole[0] <= '5' && !negative) {
+    number.kind = NumberKind::kStatusClass;
+    number.integer = whole[0] - '0';
+    return number;
+  }
+  if (unit.empty() || unit == "%") {
+    const std::optional<int64_t> exact = Scale(whole, "", 1);
+    if (!exact) return number;
+    number.value = std::strtod(digits.c_str(), nullptr) * (negative ? -1 : 1);
+    number.integer = negative ? -*exact : *exact;
+    if (unit == "%") {
+      number.kind = NumberKind::kPercent;
+      number.value /= 100;
+    } else {
+      number.kind = fraction.empty() ? NumberKind::kInt : NumberKind::kDecimal;
+    }
+    return number;
+  }
+  for (const Unit& known : kUnits) {
+    if (known.name != unit) continue;
+    const std::optional<int64_t> exact = Scale(whole, fraction, known.size);
+    if (!exact) return number;
+    number.kind = known.kind;
+    number.integer = negative ? -*exact : *exact;
+    return number;
+  }
+  if (unit == "/s" || unit == "/min" || unit == "/h") {
+    number.kind = NumberKind::kRate;
+    return number;
+  }
+  number.kind = NumberKind::kUnknownUnit;
+  for (const Habit& habit : kHabits) {
+    if (habit.written == unit) {
+      number.suggestion = digits + std::string(habit.meant);
+      if (unit == "d") number.suggestion = Scale(whole, "", 24) ? std::to_string(*Scale(whole, "", 24)) + "h" : "";
+      return number;
+    }
+  }
+  std::array<std::string_view, std::size(kUnits)> names;
+  for (size_t n = 0; n < std::size(kUnits); ++n) names[n] = kUnits[n].name;
+  if (const auto nearest = base::Nearest(unit, names)) number.suggestion = digits + std::string(*nearest);
+  return number;
+}
+
+}  // namespace compiler::check

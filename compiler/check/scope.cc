@@ -1,0 +1,43 @@
+#include "compiler/check/scope.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace compiler::check {
+
+std::string_view ArticleAndWord(EntityKind kind) {
+  switch (kind) {
+    case EntityKind::kUpstream: return "an upstream";
+    case EntityKind::kCache: return "a cache";
+    case EntityKind::kReply: return "a reply";
+    case EntityKind::kMock: return "a mock";
+    case EntityKind::kLet: return "a let name";
+  }
+  return "";
+}
+
+std::string_view Word(EntityKind kind) {
+  const std::string_view text = ArticleAndWord(kind);
+  return text.substr(text.find(' ') + 1);
+}
+
+Entity* Scope::Declare(Entity entity) {
+  const std::string name = entity.name;
+  const auto [at, inserted] = entities_.emplace(name, std::move(entity));
+  return inserted ? &at->second : nullptr;
+}
+
+Entity* Scope::Find(std::string_view name) {
+  const auto found = entities_.find(name);
+  return found == entities_.end() ? nullptr : &found->second;
+}
+
+std::vector<std::string_view> Scope::NamesOf(std::initializer_list<EntityKind> kinds) const {
+  std::vector<std::string_view> names;
+  for (const auto& [name, entity] : entities_) {
+    if (std::find(kinds.begin(), kinds.end(), entity.kind) != kinds.end()) names.push_back(name);
+  }
+  return names;
+}
+
+}  // namespace compiler::check

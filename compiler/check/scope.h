@@ -1,0 +1,59 @@
+// The names of a file: upstreams, caches, replies, mocks and lets share one space. Every name remembers whether it is used.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/abi/type.h"
+#include "compiler/ast/ast.h"
+
+namespace compiler::check {
+
+enum class EntityKind : uint8_t { kUpstream, kCache, kReply, kMock, kLet };
+std::string_view ArticleAndWord(EntityKind kind);  // "an upstream"
+std::string_view Word(EntityKind kind);            // "upstream"
+
+// What a let reads: at its use each must be readable.
+struct LetRead {
+  abi::Phase phase;
+  std::string name;
+};
+
+enum class LetState : uint8_t { kUnchecked, kChecking, kGood, kBad };
+
+struct Entity {
+  EntityKind kind{};
+  std::string name;
+  source::SourceRange range;
+  int32_t index = -1;  // the id's value; for kLet the index in lets
+  bool used = false;
+
+  const ast::Let* let = nullptr;
+  LetState state = LetState::kUnchecked;
+  std::vector<LetRead> reads;
+};
+
+class Scope {
+ public:
+  // Words of what could not be parsed: an unknown name among them is no finding.
+  void SetBrokenNames(const std::vector<std::string>& names) { broken_.insert(names.begin(), names.end()); }
+  bool IsBroken(std::string_view name) const { return broken_.count(std::string(name)) > 0; }
+
+  // Null if the name is taken.
+  Entity* Declare(Entity entity);
+  Entity* Find(std::string_view name);
+
+  std::map<std::string, Entity, std::less<>>& entities() { return entities_; }
+  std::vector<std::string_view> NamesOf(std::initializer_list<EntityKind> kinds) const;
+
+ private:
+  std::map<std::string, Entity, std::less<>> entities_;
+  std::set<std::string> broken_;
+};
+
+}  // namespace compiler::check

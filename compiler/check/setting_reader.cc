@@ -1,0 +1,577 @@
+#include "compiler/check/setting_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "compiler/base/text.h"
+#include "compiler/check/address.h"
+#include "compiler/check/number.h"
+#include "compiler/model/print.h"
+
+namespace compiler::check {
+
+using abi::BaseType;
+using ast::ExprKind;
+using diagnostics::Kind;
+
+namespace {
+
+bool IsLiteral(const model::Expr& expr) { return expr.kind == model::ExprKind::kLiteral; }
+
+// RFC 9110 5.6.2.
+bool IsToken(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+}
+
+// RFC 9110 5.5: what a field value may hold. Line ends would begin another header.
+bool IsHeaderText(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F); });
+}
+
+std::string Lower(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
+}
+
+// Headers that the gateway writes itself: framing and the connection (RFC 9110 7.6.1, RFC 9112 6).
+bool IsFramingHeader(std::string_view lower) {
+  constexpr std::string_view kNames[] = {"connection", "content-length", "transfer-encoding", "keep-alive", "te", "trailer", "upgrade"};
+  return std::find(std::begin(kNames), std::end(kNames), lower) != std::end(kNames);
+}
+
+std::string Show(BaseType type, int64_t number) {
+  if (type == BaseType::kDuration) return model::PrintDuration(number);
+  if (type == BaseType::kSize) return model::PrintSize(number);
+  return std::to_string(number);
+}
+
+}  // namespace
+
+ExprPlace SettingReader::Place() const {
+  ExprPlace place;
+  place.phase = abi::Phase::kRoute;
+  place.what = name();
+  place.policy = policy_;
+  return place;
+}
+
+void SettingReader::Mismatch(const ast::Expr& at, std::string_view takes, const std::string& is, std::string_view help) {
+  diagnostics_->Emit(Kind::kTypeMismatch, at.range, {name(), takes, is, help});
+}
+
+bool SettingReader::IsWord(std::string_view word) const { return value().kind == ExprKind::kName && value().text == word; }
+
+std::vector<const ast::Expr*> SettingReader::Items() const {
+  if (value().kind != ExprKind::kList) return {&value()};
+  std::vector<const ast::Expr*> items;
+  for (const ast::Expr& item : value().operands) items.push_back(&item);
+  return items;
+}
+
+std::optional<model::Expr> SettingReader::Constant(const ast::Expr& at, BaseType type, std::string_view example) {
+  const std::string takes = DescribeType({type, false});
+  const std::string help = "write for example `" + std::string(example) + "`";
+  if (at.kind == ExprKind::kList || at.kind == ExprKind::kJson) {
+    Mismatch(at, takes, at.kind == ExprKind::kList ? "a list" : "JSON", help);
+    return std::nullopt;
+  }
+  std::optional<model::Expr> found = expressions_->CheckValue(at, Place());
+  if (!found) return std::nullopt;
+  if (!IsLiteral(*found)) {
+    diagnostics_->Emit(Kind::kNotConstant, at.range, {name(), help});
+    return std::nullopt;
+  }
+  if (found->type.base == type) return found;
+  const std::string written = at.kind == ExprKind::kNumber ? at.text : model::Print(*found);
+  const bool has_unit = found->type.base == BaseType::kDuration || found->type.base == BaseType::kSize || found->type.base == BaseType::kPercent;
+  if (found->type.base == BaseType::kInt && (type == BaseType::kDuration || type == BaseType::kSize)) {
+    const std::string fix = type == BaseType::kDuration ? "write `" + written + "s` or `" + written + "ms`" : "write `" + written + "KiB` or `" + written + "MiB`";
+    diagnostics_->Emit(Kind::kMissingUnit, at.range, {written, fix});
+  } else if (has_unit && (type == BaseType::kDuration || type == BaseType::kSize || type == BaseType::kInt || type == BaseType::kPercent)) {
+    diagnostics_->Emit(Kind::kWrongUnit, at.range, {written, DescribeType(found->type), name(), takes, help});
+  } else if (found->type.base == BaseType::kSecret) {
+    diagnostics_->Emit(Kind::kSecretLeak, at.range, {"`" + name() + "`"});
+  } else {
+    auto& diagnostic = diagnostics_->Emit(Kind::kTypeMismatch, at.range, {name(), takes, DescribeValue(*found), help});
+    if (found->type.base == BaseType::kString) {
+      const Number number = ParseNumber(found->literal.text);
+      const bool fits = (type == BaseType::kDuration && number.kind == NumberKind::kDuration) || (type == BaseType::kSize && number.kind == NumberKind::kSize) ||
+                        (type == BaseType::kInt && number.kind == NumberKind::kInt) ||
+                        (type == BaseType::kBool && (found->literal.text == "true" || found->literal.text == "false"));
+      if (fits) diagnostic.Replace(found->literal.text);
+    }
+  }
+  return std::nullopt;
+}
+
+bool SettingReader::InRange(const ast::Expr& at, std::string_view what, int64_t number, std::string_view range) {
+  const size_t dots = range.find("..");
+  if (dots == std::string_view::npos) return true;
+  const Number low = ParseNumber(range.substr(0, dots));
+  const Number high = ParseNumber(range.substr(dots + 2));
+  if (number >= low.integer && number <= high.integer) return true;
+  const BaseType type = low.kind == NumberKind::kDuration ? BaseType::kDuration : low.kind == NumberKind::kSize ? BaseType::kSize : BaseType::kInt;
+  const std::string written = at.kind == ExprKind::kNumber ? at.text : Show(type, number);
+  const std::string exact = Show(type, number);
+  const bool above = number > high.integer;
+  std::string help = above ? Show(type, number - high.integer) + " too much" : Show(type, low.integer - number) + " too little";
+  diagnostics_->Emit(Kind::kOutOfRange, at.range, {what, written == exact ? written : written + " = " + exact, Show(type, low.integer), Show(type, high.integer), help});
+  return false;
+}
+
+std::optional<int64_t> SettingReader::DurationAt(const ast::Expr& at, std::string_view what, std::string_view range) {
+  const std::optional<model::Expr> constant = Constant(at, BaseType::kDuration, "15s");
+  if (!constant || !InRange(at, what, constant->literal.integer, range)) return std::nullopt;
+  return constant->literal.integer;
+}
+
+void SettingReader::ReadDuration(model::Duration& out) {
+  if (const auto ns = DurationAt(value(), name(), range_)) out = model::Duration(*ns);
+}
+
+void SettingReader::ReadOptionalDuration(std::optional<model::Duration>& out) {
+  if (const auto ns = DurationAt(value(), name(), range_)) out = model::Duration(*ns);
+}
+
+void SettingReader::ReadConstantDuration(model::Duration& out) {
+  if (value().kind == ExprKind::kCall && value().operands[0].kind == ExprKind::kName && value().operands[0].text == "exponential") {
+    diagnostics_->Emit(Kind::kNotHonoured, value().operands[0].range, {name() + " = exponential(…)", "; write a constant such as 15s"});
+    return;
+  }
+  ReadDuration(out);
+}
+
+void SettingReader::ReadSize(int64_t& out) {
+  const auto constant = Constant(value(), BaseType::kSize, "1MiB");
+  if (constant && InRange(value(), name(), constant->literal.integer, range_)) out = constant->literal.integer;
+}
+
+void SettingReader::ReadInt(int& out) {
+  const auto constant = Constant(value(), BaseType::kInt, "2");
+  if (constant && InRange(value(), name(), constant->literal.integer, range_)) out = static_cast<int>(constant->literal.integer);
+}
+
+void SettingReader::ReadStatus(int& out) {
+  if (value().kind == ExprKind::kNumber && ParseNumber(value().text).kind == NumberKind::kStatusClass) {
+    Mismatch(value(), "one status", "a class of them", "write for example `503`");
+    return;
+  }
+  const auto constant = Constant(value(), BaseType::kInt, "503");
+  if (constant && InRange(value(), name(), constant->literal.integer, range_)) out = static_cast<int>(constant->literal.integer);
+}
+
+void SettingReader::ReadBool(bool& out) {
+  const auto constant = Constant(value(), BaseType::kBool, "true");
+  if (constant) out = constant->literal.integer != 0;
+}
+
+std::optional<std::string> SettingReader::TextAt(const ast::Expr& at, std::string_view example) {
+  const auto constant = Constant(at, BaseType::kString, example);
+  if (!constant) return std::nullopt;
+  return constant->literal.text;
+}
+
+std::optional<model::ListenAddress> SettingReader::AddressAt(const ast::Expr& at) {
+  const auto text = TextAt(at, "\"0.0.0.0:8080\"");
+  if (!text) return std::nullopt;
+  if (expressions_->used_stand_in()) return model::ListenAddress{"127.0.0.1", 0};
+  AddressError error;
+  auto address = ParseListenAddress(*text, &error);
+  if (!address) diagnostics_->Emit(Kind::kBadText, at.range, {*text, error.reason, error.help});
+  return address;
+}
+
+void SettingReader::ReadListenAddresses(std::vector<model::ListenAddress>& out) {
+  std::vector<model::ListenAddress> addresses;
+  if (Items().empty()) {
+    Mismatch(value(), "an address or a list of them", "an empty list", "write for example `\"0.0.0.0:8080\"`");
+    return;
+  }
+  for (const ast::Expr* item : Items()) {
+    auto address = AddressAt(*item);
+    if (!address) return;
+    if (address->port != 0 && std::find(addresses.begin(), addresses.end(), *address) != addresses.end()) {
+      diagnostics_->Emit(Kind::kBadText, item->range, {address->ToString(), "this address stands in the list twice", "remove one"});
+      return;
+    }
+    addresses.push_back(std::move(*address));
+  }
+  out = std::move(addresses);
+}
+
+void SettingReader::ReadAdminAddress(std::optional<model::ListenAddress>& out) {
+  policy_->gateway.admin_is_default = false;
+  if (IsWord("off")) {
+    out.reset();
+  } else if (auto address = AddressAt(value())) {
+    out = std::move(address);
+  }
+}
+
+void SettingReader::ReadMetricsPrefix(std::string& out) {
+  const auto text = TextAt(value(), "\"breakwater\"");
+  if (!text) return;
+  // The names of Prometheus: [a-zA-Z_:][a-zA-Z0-9_:]*.
+  const auto is_good = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':' || (c >= '0' && c <= '9'); };
+  if (text->empty() || !std::all_of(text->begin(), text->end(), is_good) || (*text)[0] <= '9') {
+    diagnostics_->Emit(Kind::kBadText, value().range, {*text, "the name of a metric cannot begin with this", "letters, digits, `_` and `:`, and no digit at the beginning"});
+    return;
+  }
+  out = *text;
+}
+
+void SettingReader::ReadAccessLogTarget(model::AccessLog& out) {
+  if (IsWord("off")) {
+    out = model::AccessLog::kOff;
+  } else if (IsWord("stdout")) {
+    out = model::AccessLog::kStdout;
+  } else if (const auto path = TextAt(value(), "stdout")) {
+    if (path->empty() || path->find('\0') != std::string::npos) {
+      diagnostics_->Emit(Kind::kBadText, value().range, {*path, "this is no path", "write stdout, off or a path"});
+      return;
+    }
+    out = model::AccessLog::kFile;
+    policy_->gateway.access_log_path = *path;
+  }
+}
+
+void SettingReader::ReadCorsOrigins(model::Cors& out) {
+  if (IsWord("off")) {
+    out = {};
+    return;
+  }
+  model::Cors cors;
+  cors.enabled = true;
+  const auto items = Items();
+  if (items.empty()) {
+    Mismatch(value(), "origins", "an empty list", "write off to allow none");
+    return;
+  }
+  for (const ast::Expr* item : items) {
+    const auto text = TextAt(*item, "\"https://chat.example\"");
+    if (!text) return;
+    if (*text == "*" && items.size() == 1) {
+      cors.any_origin = true;
+    } else if (IsOrigin(*text)) {
+      cors.origins.push_back(*text);
+    } else {
+      diagnostics_->Emit(Kind::kBadText, item->range,
+                         {*text, *text == "*" ? "\"*\" stands alone: it already allows every origin" : "this is no origin", "an origin is written \"https://chat.example\", without a path"});
+      return;
+    }
+  }
+  out = std::move(cors);
+}
+
+void SettingReader::ReadUpstreamUrl(model::Url& out) {
+  if (value().kind == ExprKind::kList) {
+    diagnostics_->Emit(Kind::kNotHonoured, value().range, {"a list of urls", ""});
+    return;
+  }
+  auto text = TextAt(value(), "\"http://localhost:11434\"");
+  if (!text) return;
+  if (expressions_->used_stand_in()) *text = "http://stand-in.invalid";
+  if (text->starts_with("https://")) {
+    diagnostics_->Emit(Kind::kNotHonoured, value().range, {"https", "; write an http:// address"});
+    return;
+  }
+  AddressError error;
+  auto url = ParseUrl(*text, &error);
+  if (url) out = std::move(*url);
+  else diagnostics_->Emit(Kind::kBadUrl, value().range, {error.reason, error.help});
+}
+
+std::optional<std::string> SettingReader::HeaderNameAt(const ast::Expr& at) {
+  const auto name_text = TextAt(at, "\"X-Name\"");
+  if (!name_text) return std::nullopt;
+  if (!IsToken(*name_text)) {
+    diagnostics_->Emit(Kind::kBadText, at.range, {*name_text, "this cannot be the name of a header", "names hold letters, digits and `-`"});
+    return std::nullopt;
+  }
+  if (IsFramingHeader(Lower(*name_text))) {
+    diagnostics_->Emit(Kind::kBadText, at.range, {*name_text, "the gateway writes this header itself", "remove it"});
+    return std::nullopt;
+  }
+  return name_text;
+}
+
+std::optional<model::Template> SettingReader::TemplateAt(const ast::Expr& at, bool secret_allowed, std::string_view leak) {
+  model::Template result;
+  std::string text;
+  const auto add = [&](const ast::Expr& part) {
+    auto found = expressions_->CheckValue(part, Place());
+    if (!found) return false;
+    const BaseType type = found->type.base;
+    if (type == BaseType::kSecret && !secret_allowed) {
+      diagnostics_->Emit(Kind::kSecretLeak, part.range, {leak});
+      return false;
+    }
+    if (type == BaseType::kNone) {
+      Mismatch(part, "text", "none", "remove it");
+      return false;
+    }
+    if (type == BaseType::kSecret) result.is_secret = true;
+    if (IsLiteral(*found)) {
+      text += type == BaseType::kString || type == BaseType::kSecret ? found->literal.text : model::Print(*found);
+      return true;
+    }
+    if (!text.empty()) result.parts.emplace_back(std::move(text));
+    text.clear();
+    result.parts.emplace_back(std::move(*found));
+    return true;
+  };
+  if (at.kind == ExprKind::kString) {
+    for (const ast::StringPart& part : at.parts) {
+      if (!part.value) text += part.text;
+      else if (!add(*part.value)) return std::nullopt;
+    }
+  } else if (at.kind == ExprKind::kList || at.kind == ExprKind::kJson) {
+    Mismatch(at, "a String", at.kind == ExprKind::kList ? "a list" : "JSON", "write it in double quotes");
+    return std::nullopt;
+  } else if (at.kind == ExprKind::kNumber) {
+    Mismatch(at, "a String", "a number", "write it in double quotes: \"" + at.text + "\"");
+    return std::nullopt;
+  } else if (!add(at)) {
+    return std::nullopt;
+  }
+  if (!text.empty()) result.parts.emplace_back(std::move(text));
+  return result;
+}
+
+void SettingReader::AddHeader(std::vector<model::HeaderSetting>& out, bool constant) {
+  const auto header_name = HeaderNameAt(*setting_->key);
+  auto text = TemplateAt(value(), !constant, "a client");
+  if (!header_name || !text) return;
+  for (const model::Template::Part& part : text->parts) {
+    const auto* literal = std::get_if<std::string>(&part);
+    if (constant && literal == nullptr) {
+      diagnostics_->Emit(Kind::kNotConstant, value().range, {name(), "the headers of a reply are the same for every request"});
+      return;
+    }
+    if (literal != nullptr && !IsHeaderText(*literal)) {
+      diagnostics_->Emit(Kind::kBadText, value().range, {*header_name, "a header holds no line end and no control character", "remove it"});
+      return;
+    }
+  }
+  out.push_back({*header_name, std::move(*text)});
+}
+
+void SettingReader::ReadHeader(std::vector<model::HeaderSetting>& out) { AddHeader(out, false); }
+void SettingReader::ReadConstantHeader(std::vector<model::HeaderSetting>& out) { AddHeader(out, true); }
+
+void SettingReader::ReadHeaderNames(std::vector<std::string>& out) {
+  std::vector<std::string> names;
+  for (const ast::Expr* item : Items()) {
+    const auto header_name = HeaderNameAt(*item);
+    if (!header_name) return;
+    names.push_back(Lower(*header_name));
+  }
+  out = std::move(names);
+}
+
+void SettingReader::ReadHeaderText(std::optional<std::string>& out) {
+  const auto text = TextAt(value(), "\"application/json\"");
+  if (!text) return;
+  if (text->empty() || !IsHeaderText(*text)) {
+    diagnostics_->Emit(Kind::kBadText, value().range, {name(), "this cannot stand in a header", "write for example \"application/json\""});
+    return;
+  }
+  out = *text;
+}
+
+void SettingReader::ReadBackoff(model::BackoffSettings& out) {
+  const ast::Expr& call = value();
+  constexpr std::string_view kExample = "write for example `exponential(from: 500ms, factor: 2, cap: 2s)`";
+  if (call.kind != ExprKind::kCall || call.operands[0].kind != ExprKind::kName) {
+    if (call.kind == ExprKind::kError) return;
+    Mismatch(call, "exponential(…)", call.kind == ExprKind::kNumber ? "`" + call.text + "`" : "this", kExample);
+    return;
+  }
+  if (call.operands[0].text != "exponential") {
+    auto& diagnostic = diagnostics_->Emit(Kind::kUnknownFunction, call.operands[0].range, {call.operands[0].text, kExample});
+    if (base::EditDistance(call.operands[0].text, "exponential") <= 4) diagnostic.Replace("exponential");
+    return;
+  }
+  model::BackoffSettings wait;
+  std::vector<std::string> seen;
+  bool good = true;
+  const ast::Expr* from_at = &call;
+  for (const ast::Argument& argument : call.arguments) {
+    const ast::Expr& at = *argument.value;
+    if (!argument.name) {
+      diagnostics_->Emit(Kind::kBadArguments, at.range, {"the arguments of `exponential` have names", std::string(kExample)});
+      return;
+    }
+    const std::string& word = argument.name->text;
+    if (std::find(seen.begin(), seen.end(), word) != seen.end()) {
+      diagnostics_->Emit(Kind::kSetTwice, argument.name->range, {word});
+      good = false;
+      continue;
+    }
+    seen.push_back(word);
+    if (word == "from" || word == "cap") {
+      const auto ns = DurationAt(at, word, "1ms..1h");
+      if (ns) (word == "from" ? wait.from : wait.cap) = model::Duration(*ns);
+      if (word == "from") from_at = &at;
+      good = good && ns.has_value();
+    } else if (word == "factor" || word == "jitter") {
+      const bool is_factor = word == "factor";
+      const auto found = expressions_->CheckValue(at, Place());
+      if (!found) return;
+      const bool is_number = found->type.base == BaseType::kInt || found->type.base == BaseType::kNumber;
+      if (!IsLiteral(*found) || (is_factor ? !is_number : found->type.base != BaseType::kPercent)) {
+        if (!is_factor && is_number) diagnostics_->Emit(Kind::kMissingUnit, at.range, {at.text, "write `" + at.text + "%`"});
+        else diagnostics_->Emit(Kind::kBadArguments, at.range, {is_factor ? "`factor` is a number" : "`jitter` is a Percent", is_factor ? "write for example `2`" : "write for example `25%`"});
+        return;
+      }
+      const double number = found->type.base == BaseType::kInt ? static_cast<double>(found->literal.integer) : found->literal.number;
+      if (is_factor ? number < 1 || number > 100 : number < 0 || number > 1) {
+        diagnostics_->Emit(Kind::kOutOfRange, at.range, {word, at.text, is_factor ? "1" : "0%", is_factor ? "100" : "100%", is_factor ? "2 doubles the wait each time" : "25% shortens a wait by up to a quarter"});
+        return;
+      }
+      (is_factor ? wait.factor : wait.jitter) = number;
+    } else {
+      const std::vector<std::string_view> known = {"from", "factor", "cap", "jitter"};
+      auto& diagnostic = diagnostics_->Emit(Kind::kUnknownArgument, argument.name->range, {"exponential", word, "it has from, factor, cap and jitter"});
+      if (const auto nearest = base::Nearest(word, known)) diagnostic.Replace(std::string(*nearest));
+      return;
+    }
+  }
+  if (!good) return;
+  if (wait.cap < wait.from) {
+    diagnostics_->Emit(Kind::kCapBelowFrom, from_at->range, {model::PrintDuration(wait.from.count()), model::PrintDuration(wait.cap.count())});
+    return;
+  }
+  out = wait;
+}
+
+void SettingReader::ReadKey(model::Template& out) {
+  if (value().kind == ExprKind::kCall && value().operands[0].kind == ExprKind::kName && value().operands[0].text == "hash") {
+    diagnostics_->Emit(Kind::kNotHonoured, value().operands[0].range, {"hash(…)", "; write the key as text with ${…}"});
+    return;
+  }
+  auto key = TemplateAt(value(), false, "the key of a cache");
+  if (key) out = std::move(*key);
+}
+
+void SettingReader::ReadJsonBody(model::Body& out) {
+  if (value().kind == ExprKind::kError) return;
+  if (value().kind != ExprKind::kJson) {
+    Mismatch(value(), "a JSON object", value().kind == ExprKind::kString ? "a String" : "this", "write `json { … }`, or use `text = \"…\"` for plain text");
+    return;
+  }
+  out = {model::BodyKind::kJson, value().text};
+}
+
+void SettingReader::ReadTextBody(model::Body& out) {
+  const auto text = TextAt(value(), "\"Try again in half a minute.\"");
+  if (text) out = {model::BodyKind::kText, *text};
+}
+
+Entity* SettingReader::EntityAt(const ast::Expr& at, std::initializer_list<EntityKind> kinds, Kind unknown, std::string_view wanted) {
+  if (at.kind == ExprKind::kError) return nullptr;
+  if (at.kind == ExprKind::kString && at.parts.size() == 1 && !at.parts[0].value) {
+    diagnostics_->Emit(Kind::kQuotedName, at.range).Replace(at.parts[0].text);
+    return nullptr;
+  }
+  if (at.kind != ExprKind::kName) {
+    Mismatch(at, wanted, "this", "write its name");
+    return nullptr;
+  }
+  Entity* entity = scope_->Find(at.text);
+  if (entity == nullptr) {
+    if (scope_->IsBroken(at.text)) return nullptr;
+    const auto candidates = scope_->NamesOf(kinds);
+    const auto nearest = base::Nearest(at.text, candidates);
+    std::string help = nearest ? "did you mean `" + std::string(*nearest) + "`?" : "define it, or name another";
+    if (!nearest && !candidates.empty()) {
+      help = "there are";
+      for (size_t i = 0; i < candidates.size() && i < 8; ++i) help += (i > 0 ? ", " : " ") + std::string(candidates[i]);
+    }
+    auto& diagnostic = diagnostics_->Emit(unknown, at.range, {at.text, help});
+    if (nearest) diagnostic.Replace(std::string(*nearest));
+    return nullptr;
+  }
+  entity->used = true;
+  if (std::find(kinds.begin(), kinds.end(), entity->kind) != kinds.end()) return entity;
+  if (entity->kind == EntityKind::kUpstream && unknown == Kind::kUnknownFallback) {
+    diagnostics_->Emit(Kind::kUpstreamAsFallback, at.range, {at.text});
+  } else {
+    diagnostics_->Emit(Kind::kWrongKind, at.range, {at.text, ArticleAndWord(entity->kind), wanted, ""}).At(entity->range, "it is defined here");
+  }
+  return nullptr;
+}
+
+void SettingReader::ReadTargets(std::vector<model::UpstreamId>& out) {
+  const auto items = Items();
+  if (items.empty()) {
+    Mismatch(value(), "an upstream or a list of them", "an empty list", "name at least one");
+    return;
+  }
+  std::vector<model::UpstreamId> targets;
+  bool good = true;
+  for (const ast::Expr* item : items) {
+    const Entity* entity = EntityAt(*item, {EntityKind::kUpstream}, Kind::kUnknownUpstream, "an upstream");
+    if (entity == nullptr) {
+      good = false;
+      continue;
+    }
+    const model::UpstreamId id(entity->index);
+    if (std::find(targets.begin(), targets.end(), id) != targets.end()) {
+      diagnostics_->Emit(Kind::kFallbackTwice, item->range, {item->text});
+      good = false;
+    }
+    targets.push_back(id);
+  }
+  if (good) out = std::move(targets);
+}
+
+void SettingReader::ReadReplyName(model::ReplyId& out) {
+  const Entity* entity = EntityAt(value(), {EntityKind::kReply}, Kind::kUnknownReply, "a reply");
+  if (entity != nullptr) out = model::ReplyId(entity->index);
+}
+
+void SettingReader::ReadCacheName(model::CacheId& out) {
+  const Entity* entity = EntityAt(value(), {EntityKind::kCache}, Kind::kUnknownCache, "a cache");
+  if (entity != nullptr) out = model::CacheId(entity->index);
+}
+
+void SettingReader::ReadFallbackChain(std::vector<model::FallbackRef>& out) {
+  std::vector<model::FallbackRef> chain;
+  const ast::Expr* always = nullptr;
+  std::string_view always_kind;
+  bool good = true;
+  for (const ast::Expr* item : Items()) {
+    const Entity* entity = EntityAt(*item, {EntityKind::kReply, EntityKind::kCache, EntityKind::kMock}, Kind::kUnknownFallback, "a reply, a cache or a mock");
+    if (entity == nullptr) {
+      good = false;
+      continue;
+    }
+    model::FallbackRef step;
+    bool answers = false;
+#define FALLBACK_KIND(word, IdType, always_answers, doc)            \
+  if (Word(entity->kind) == #word) {                                \
+    step = model::IdType(entity->index);                            \
+    answers = always_answers;                                       \
+  }
+#include "compiler/model/fallback_kinds.def"
+#undef FALLBACK_KIND
+    if (std::find(chain.begin(), chain.end(), step) != chain.end()) {
+      diagnostics_->Emit(Kind::kFallbackTwice, item->range, {item->text});
+      good = false;
+    } else if (always != nullptr) {
+      diagnostics_->Emit(Kind::kFallbackUnreached, item->range, {item->text, always_kind, always->text});
+      good = false;
+    }
+    if (answers && always == nullptr) {
+      always = item;
+      always_kind = Word(entity->kind);
+    }
+    chain.push_back(step);
+  }
+  if (good) out = std::move(chain);
+}
+
+}  // namespace compiler::check

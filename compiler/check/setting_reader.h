@@ -1,0 +1,84 @@
+// Values of settings: one Read<Type> for each Type of settings.def. Each writes its member only if the value is good.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/ast/ast.h"
+#include "compiler/check/expr_checker.h"
+#include "compiler/check/scope.h"
+#include "compiler/diagnostics/diagnostic.h"
+#include "compiler/model/policy.h"
+
+namespace compiler::check {
+
+class SettingReader {
+ public:
+  SettingReader(Scope* scope, ExprChecker* expressions, model::Policy* policy, diagnostics::Diagnostics* diagnostics)
+      : scope_(scope), expressions_(expressions), policy_(policy), diagnostics_(diagnostics) {}
+
+  // What the next Read works on. `range` as in settings.def.
+  void Begin(const ast::Setting& setting, std::string_view range) {
+    setting_ = &setting;
+    range_ = range;
+  }
+
+  void ReadDuration(model::Duration& out);
+  void ReadOptionalDuration(std::optional<model::Duration>& out);
+  void ReadConstantDuration(model::Duration& out);  // where exponential(…) is not honoured yet
+  void ReadSize(int64_t& out);
+  void ReadInt(int& out);
+  void ReadStatus(int& out);
+  void ReadBool(bool& out);
+
+  void ReadListenAddresses(std::vector<model::ListenAddress>& out);
+  void ReadAdminAddress(std::optional<model::ListenAddress>& out);
+  void ReadMetricsPrefix(std::string& out);
+  void ReadAccessLogTarget(model::AccessLog& out);
+  void ReadCorsOrigins(model::Cors& out);
+  void ReadUpstreamUrl(model::Url& out);
+  void ReadHeader(std::vector<model::HeaderSetting>& out);
+  void ReadConstantHeader(std::vector<model::HeaderSetting>& out);
+  void ReadHeaderNames(std::vector<std::string>& out);
+  void ReadHeaderText(std::optional<std::string>& out);
+  void ReadBackoff(model::BackoffSettings& out);
+  void ReadKey(model::Template& out);
+  void ReadJsonBody(model::Body& out);
+  void ReadTextBody(model::Body& out);
+  void ReadTargets(std::vector<model::UpstreamId>& out);
+  void ReadReplyName(model::ReplyId& out);
+  void ReadCacheName(model::CacheId& out);
+  void ReadFallbackChain(std::vector<model::FallbackRef>& out);
+
+ private:
+  const ast::Expr& value() const { return setting_->value; }
+  const std::string& name() const { return setting_->name.text; }
+  ExprPlace Place() const;
+
+  // A literal of the type that the setting takes; `example` is shown if it is another.
+  std::optional<model::Expr> Constant(const ast::Expr& at, abi::BaseType type, std::string_view example);
+  std::optional<int64_t> DurationAt(const ast::Expr& at, std::string_view what, std::string_view range);
+  bool InRange(const ast::Expr& at, std::string_view what, int64_t number, std::string_view range);
+  std::optional<std::string> TextAt(const ast::Expr& at, std::string_view example);
+  std::optional<model::ListenAddress> AddressAt(const ast::Expr& at);
+  std::optional<std::string> HeaderNameAt(const ast::Expr& at);
+  std::optional<model::Template> TemplateAt(const ast::Expr& at, bool secret_allowed, std::string_view leak);
+  void AddHeader(std::vector<model::HeaderSetting>& out, bool constant);
+  bool IsWord(std::string_view word) const;
+  // The items of a list, or the value itself.
+  std::vector<const ast::Expr*> Items() const;
+  // The entity that `at` names, of one of `kinds`; null with a finding otherwise.
+  Entity* EntityAt(const ast::Expr& at, std::initializer_list<EntityKind> kinds, diagnostics::Kind unknown, std::string_view wanted);
+  void Mismatch(const ast::Expr& at, std::string_view takes, const std::string& is, std::string_view help);
+
+  Scope* scope_;
+  ExprChecker* expressions_;
+  model::Policy* policy_;
+  diagnostics::Diagnostics* diagnostics_;
+  const ast::Setting* setting_ = nullptr;
+  std::string_view range_;
+};
+
+}  // namespace compiler::check

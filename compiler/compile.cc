@@ -1,0 +1,89 @@
+#include "compiler/compile.h"
+
+#include <openssl/sha.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "compiler/check/check.h"
+#include "compiler/jit/jit.h"
+#include "compiler/model/interpret.h"
+#include "compiler/parse/parse.h"
+#include "compiler/source/source_buffer.h"
+
+namespace compiler {
+namespace {
+
+std::optional<std::string> ProcessEnvironment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  if (value == nullptr) return std::nullopt;
+  return std::string(value);
+}
+
+// The text of a secret's file without the line end that editors add.
+std::optional<std::string> ReadSecretFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return std::nullopt;
+  std::ostringstream text;
+  text << file.rdbuf();
+  std::string secret = text.str();
+  while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
+  return secret;
+}
+
+std::string HashOf(std::string_view text) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string hex;
+  for (size_t i = 0; i < 8; ++i) {
+    hex += kDigits[digest[i] >> 4];
+    hex += kDigits[digest[i] & 15];
+  }
+  return hex;
+}
+
+std::shared_ptr<CompiledPolicy> Checked(std::string_view text, const CompileOptions& options, diagnostics::Diagnostics* diagnostics) {
+  std::optional<model::Policy> policy = CheckPolicy(text, options, diagnostics);
+  if (!policy) return nullptr;
+  auto compiled = std::make_shared<CompiledPolicy>();
+  compiled->policy = std::move(*policy);
+  compiled->hash = HashOf(text);
+  return compiled;
+}
+
+}  // namespace
+
+std::optional<model::Policy> CheckPolicy(std::string_view text, const CompileOptions& options, diagnostics::Diagnostics* diagnostics) {
+  const source::SourceBuffer source("policy", text);
+  const ast::File file = parse::ParseFile(source, diagnostics);
+  check::CheckOptions check_options;
+  check_options.environment = options.environment ? options.environment : ProcessEnvironment;
+  check_options.secret_file = ReadSecretFile;
+  check_options.for_run = options.for_run;
+  check_options.deny_mock = options.deny_mock;
+  return check::Check(file, check_options, diagnostics);
+}
+
+std::shared_ptr<const CompiledPolicy> CompileInterpreted(std::string_view text, const CompileOptions& options, diagnostics::Diagnostics* diagnostics) {
+  std::shared_ptr<CompiledPolicy> compiled = Checked(text, options, diagnostics);
+  if (compiled != nullptr) compiled->predicates = model::InterpretedPredicates(compiled->policy);
+  return compiled;
+}
+
+std::shared_ptr<const CompiledPolicy> CompilePolicy(std::string_view text, const CompileOptions& options, diagnostics::Diagnostics* diagnostics) {
+  std::shared_ptr<CompiledPolicy> compiled = Checked(text, options, diagnostics);
+  if (compiled == nullptr) return nullptr;
+  jit::JitResult result = jit::CompilePredicates(compiled->policy);
+  if (result.code == nullptr) {
+    diagnostics->Emit(diagnostics::Kind::kJitFailed, {0, 0}, {result.error});
+    return nullptr;
+  }
+  compiled->predicates = std::move(result.predicates);
+  compiled->code = std::move(result.code);
+  return compiled;
+}
+
+}  // namespace compiler

@@ -1,0 +1,317 @@
+#include "compiler/model/print.h"
+
+#include <cstdio>
+#include <type_traits>
+
+namespace compiler::model {
+namespace {
+
+std::string Quote(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '\n') out += "\\n";
+    else if (c == '"' || c == '\\') (out += '\\') += c;
+    else out += c;
+  }
+  return out + "\"";
+}
+
+std::string PrintNumber(double value) {
+  char buffer[32];
+  std::snprintf(buffer, sizeof buffer, "%.17g", value);
+  return buffer;
+}
+
+std::string PrintLiteral(const Literal& literal) {
+  switch (literal.type) {
+    case abi::BaseType::kBool: return literal.integer != 0 ? "true" : "false";
+    case abi::BaseType::kInt: return std::to_string(literal.integer);
+    case abi::BaseType::kStatus: return "status " + std::to_string(literal.integer);
+    case abi::BaseType::kNumber: return "number " + PrintNumber(literal.number);
+    case abi::BaseType::kPercent: return PrintNumber(literal.number * 100) + "%";
+    case abi::BaseType::kDuration: return PrintDuration(literal.integer);
+    case abi::BaseType::kSize: return PrintSize(literal.integer);
+    case abi::BaseType::kString: return Quote(literal.text);
+    case abi::BaseType::kJson: return "json " + literal.text;
+    case abi::BaseType::kMethod: return std::string(abi::Name(static_cast<abi::Method>(literal.integer)));
+    case abi::BaseType::kError: return std::string(abi::Name(static_cast<abi::ErrorKind>(literal.integer)));
+    case abi::BaseType::kSecret: return "<secret>";
+    case abi::BaseType::kNone: return "none";
+    case abi::BaseType::kInvalid: return "?";
+  }
+  return "";
+}
+
+const char* OperatorOf(CompareOp op) {
+  switch (op) {
+    case CompareOp::kEq: return "==";
+    case CompareOp::kNe: return "!=";
+    case CompareOp::kLt: return "<";
+    case CompareOp::kLe: return "<=";
+    case CompareOp::kGt: return ">";
+    case CompareOp::kGe: return ">=";
+  }
+  return "";
+}
+
+const char* OperatorOf(StringTest test) {
+  switch (test) {
+    case StringTest::kStartsWith: return "starts_with";
+    case StringTest::kEndsWith: return "ends_with";
+    case StringTest::kContains: return "contains";
+  }
+  return "";
+}
+
+std::string JoinOperands(const Expr& expr, std::string_view separator) {
+  std::string out = "(";
+  for (size_t i = 0; i < expr.operands.size(); ++i) {
+    if (i > 0) out += separator;
+    out += Print(expr.operands[i]);
+  }
+  return out + ")";
+}
+
+std::string PrintTemplate(const Template& text) {
+  std::string out;
+  for (const Template::Part& part : text.parts) {
+    if (!out.empty()) out += " + ";
+    if (const auto* literal = std::get_if<std::string>(&part)) out += text.is_secret ? "<secret>" : Quote(*literal);
+    else out += Print(std::get<Expr>(part));
+  }
+  return out.empty() ? "\"\"" : out;
+}
+
+// "name value" lines with two spaces for each level.
+class Printer {
+ public:
+  explicit Printer(const Policy& policy) : policy_(policy) {}
+
+  std::string Run() {
+    PrintGateway();
+    for (const UpstreamSettings& upstream : policy_.upstreams) PrintUpstream(upstream);
+    for (const CacheSettings& cache : policy_.caches) PrintCache(cache);
+    for (const ReplySettings& reply : policy_.replies) PrintReply(reply);
+    for (const MockSettings& mock : policy_.mocks) PrintMock(mock);
+    for (const RouteSettings& route : policy_.routes) PrintRoute(route);
+    PrintPredicates();
+    return std::move(out_);
+  }
+
+ private:
+  void Open(const std::string& head) {
+    Line(head + " {");
+    depth_ += 2;
+  }
+  void Close() {
+    depth_ -= 2;
+    Line("}");
+  }
+  void Line(const std::string& text) { out_ += std::string(depth_, ' ') + text + "\n"; }
+  void Set(const char* name, const std::string& value) { Line(std::string(name) + " = " + value); }
+  void Set(const char* name, Duration value) { Set(name, PrintDuration(value.count())); }
+  void Set(const char* name, bool value) { Set(name, std::string(value ? "true" : "false")); }
+  void Set(const char* name, int value) { Set(name, std::to_string(value)); }
+  void Set(const char* name, const std::optional<Duration>& value) {
+    if (value) Set(name, *value);
+    else Set(name, std::string("none"));
+  }
+
+  static std::string PredicateName(PredicateId id) { return "#" + std::to_string(id.value); }
+  void When(const char* word, PredicateId id) { Line(std::string(word) + "when " + PredicateName(id)); }
+
+  std::string Chain(const std::vector<FallbackRef>& chain) const {
+    std::string out = "[";
+    for (const FallbackRef& step : chain) {
+      if (out.size() > 1) out += ", ";
+      if (const auto* reply = std::get_if<ReplyId>(&step)) out += "reply " + policy_.replies[*reply].name;
+      if (const auto* cache = std::get_if<CacheId>(&step)) out += "cache " + policy_.caches[*cache].name;
+      if (const auto* mock = std::get_if<MockId>(&step)) out += "mock " + policy_.mocks[*mock].name;
+    }
+    return out + "]";
+  }
+
+  void Headers(const std::vector<HeaderSetting>& headers) {
+    for (const HeaderSetting& header : headers) Set(("header[" + Quote(header.name) + "]").c_str(), PrintTemplate(header.value));
+  }
+
+  void PrintGateway() {
+    const GatewaySettings& g = policy_.gateway;
+    Open("gateway");
+    for (const ListenAddress& address : g.listen) Set("listen", address.ToString());
+    Set("admin", g.admin ? g.admin->ToString() : std::string("off"));
+    Set("metrics_prefix", g.metrics_prefix);
+    Set("workers", g.workers);
+    Set("access_log", g.access_log == AccessLog::kOff ? "off" : g.access_log == AccessLog::kStdout ? "stdout" : Quote(g.access_log_path));
+    Set("drain", g.drain);
+    std::string origins = !g.cors.enabled ? "off" : g.cors.any_origin ? "*" : "";
+    for (const std::string& origin : g.cors.origins) origins += (origins.empty() ? "" : " ") + origin;
+    Set("cors", origins);
+    Close();
+  }
+
+  void PrintUpstream(const UpstreamSettings& u) {
+    Open("upstream " + u.name);
+    Set("url", u.url.text + " host " + u.url.host + " port " + std::to_string(u.url.port) + " path " + Quote(u.url.path) + " authority " + u.url.authority);
+    Set("timeouts.connect", u.timeouts.connect);
+    Set("timeouts.first_token", u.timeouts.first_token);
+    Set("timeouts.idle", u.timeouts.idle);
+    Set("timeouts.total", u.timeouts.total);
+    Set("repeat_safe", u.repeat_safe);
+    Set("replay_body", PrintSize(u.replay_body_bytes));
+    Headers(u.headers);
+    for (const std::string& name : u.remove_headers) Set("remove_header", Quote(name));
+    if (u.retry) {
+      Open("retry");
+      Set("max_retries", u.retry->max_retries);
+      When("", u.retry->when);
+      const BackoffSettings& wait = u.retry->wait;
+      Set("wait", "exponential(from: " + PrintDuration(wait.from.count()) + ", factor: " + PrintNumber(wait.factor) + ", cap: " +
+                      PrintDuration(wait.cap.count()) + ", jitter: " + PrintNumber(wait.jitter * 100) + "%)");
+      Close();
+    }
+    if (u.breaker) PrintBreaker(*u.breaker);
+    Set("fallback", Chain(u.fallback));
+    Close();
+  }
+
+  void PrintBreaker(const BreakerSettings& b) {
+    Open("breaker");
+    for (PredicateId id : b.open_when) When("open ", id);
+    if (b.failure_when) When("failure ", *b.failure_when);
+    Set("open_for", b.open_for);
+    Set("probes", b.probes);
+    for (PredicateId id : b.close_when) When("close ", id);
+    for (size_t i = 0; i < b.measures.size(); ++i) {
+      const WindowMeasure& measure = b.measures[i];
+      Line("window[" + std::to_string(i) + "] = " + std::string(abi::WindowMeasures()[static_cast<size_t>(measure.kind)].name) + "(" +
+           PrintDuration(measure.window.count()) + ") up to " + std::to_string(measure.enough));
+    }
+    Close();
+  }
+
+  void PrintCache(const CacheSettings& c) {
+    Open("cache " + c.name);
+    Set("key", PrintTemplate(c.key));
+    Set("ttl", c.ttl);
+    Set("stale", c.stale);
+    Set("shared", c.shared);
+    When("store ", c.store_when);
+    Set("max_entry", PrintSize(c.max_entry_bytes));
+    Set("max_bytes", PrintSize(c.max_bytes));
+    Close();
+  }
+
+  void PrintBody(const Body& body) {
+    if (body.kind == BodyKind::kJson) Set("body", "json " + body.text);
+    if (body.kind == BodyKind::kText) Set("text", Quote(body.text));
+  }
+
+  void PrintReply(const ReplySettings& r) {
+    Open("reply " + r.name);
+    Set("status", r.status);
+    PrintBody(r.body);
+    if (r.content_type) Set("content_type", Quote(*r.content_type));
+    Headers(r.headers);
+    Close();
+  }
+
+  void PrintMock(const MockSettings& m) {
+    Open("mock " + m.name);
+    Set("status", m.status);
+    Set("delay", m.delay);
+    PrintBody(m.body);
+    Close();
+  }
+
+  void PrintRoute(const RouteSettings& r) {
+    Open("route " + r.name);
+    if (r.when) When("", *r.when);
+    for (UpstreamId id : r.to) Set("to", policy_.upstreams[id].name);
+    if (r.reply.has_value()) Set("reply", policy_.replies[r.reply].name);
+    Set("fallback", Chain(r.fallback));
+    if (r.cache.has_value()) Set("cache", policy_.caches[r.cache].name);
+    if (r.deadline) Set("deadline", *r.deadline);
+    Close();
+  }
+
+  void PrintPredicates() {
+    int number = 0;
+    for (const PredicateDef& predicate : policy_.predicates) {
+      Line("#" + std::to_string(number++) + " " + std::string(abi::Name(predicate.phase)) + ": " + Print(predicate.expr));
+    }
+    const auto slots = [this](const char* family, const auto& keys, const auto& text) {
+      for (size_t i = 0; i < keys.size(); ++i) Line(std::string(family) + "[" + std::to_string(i) + "] = " + text(keys[i]));
+    };
+    const auto plain = [](const std::string& key) { return key; };
+    slots("request.header", policy_.slots.request_headers, plain);
+    slots("request.query", policy_.slots.request_queries, plain);
+    slots("request.json", policy_.slots.request_json, [](const std::vector<std::string>& path) {
+      std::string out;
+      for (const std::string& member : path) out += (out.empty() ? "" : ".") + member;
+      return out;
+    });
+    slots("response.header", policy_.slots.response_headers, plain);
+    if (policy_.reads_request_body) Line("reads the request body");
+  }
+
+  const Policy& policy_;
+  std::string out_;
+  size_t depth_ = 0;
+};
+
+}  // namespace
+
+std::string Print(const Policy& policy) { return Printer(policy).Run(); }
+
+std::string Print(const Expr& e) {
+  switch (e.kind) {
+    case ExprKind::kLiteral: return PrintLiteral(e.literal);
+    case ExprKind::kField: return std::string(abi::Fields()[static_cast<size_t>(e.field)].name);
+    case ExprKind::kSlot: return std::string(abi::Families()[static_cast<size_t>(e.family)].name) + "[" + std::to_string(e.slot) + "]";
+    case ExprKind::kWindow: return "window[" + std::to_string(e.slot) + "]";
+    case ExprKind::kNot: return "(not " + Print(e.operands[0]) + ")";
+    case ExprKind::kAnd: return JoinOperands(e, " and ");
+    case ExprKind::kOr: return JoinOperands(e, " or ");
+    case ExprKind::kCompare: return "(" + Print(e.operands[0]) + " " + OperatorOf(e.compare) + " " + Print(e.operands[1]) + ")";
+    case ExprKind::kIsNone: return "(" + Print(e.operands[0]) + " == none)";
+    case ExprKind::kIn: {
+      std::string out = "(" + Print(e.operands[0]) + " in {";
+      for (size_t i = 0; i < e.set.size(); ++i) {
+        if (i > 0) out += ", ";
+        out += PrintLiteral(e.set[i].low);
+        if (e.set[i].low.type == abi::BaseType::kStatus && e.set[i].high != e.set[i].low.integer) out += ".." + std::to_string(e.set[i].high);
+      }
+      return out + "})";
+    }
+    case ExprKind::kStringTest: return "(" + Print(e.operands[0]) + " " + OperatorOf(e.string_test) + " " + Print(e.operands[1]) + ")";
+    case ExprKind::kCoalesce: return "(" + Print(e.operands[0]) + " ?? " + Print(e.operands[1]) + ")";
+  }
+  return "";
+}
+
+std::string PrintDuration(int64_t ns) {
+  if (ns == 0) return "0s";
+  struct Unit {
+    const char* name;
+    int64_t size;
+  };
+  constexpr Unit kUnits[] = {{"h", 3'600'000'000'000}, {"min", 60'000'000'000}, {"s", 1'000'000'000}, {"ms", 1'000'000}, {"us", 1'000}, {"ns", 1}};
+  std::string out = ns < 0 ? "-" : "";
+  uint64_t rest = ns < 0 ? ~static_cast<uint64_t>(ns) + 1 : static_cast<uint64_t>(ns);
+  for (const Unit& unit : kUnits) {
+    const uint64_t count = rest / static_cast<uint64_t>(unit.size);
+    rest %= static_cast<uint64_t>(unit.size);
+    if (count > 0) out += std::to_string(count) + unit.name;
+  }
+  return out;
+}
+
+std::string PrintSize(int64_t bytes) {
+  if (bytes != 0 && bytes % (int64_t{1} << 30) == 0) return std::to_string(bytes >> 30) + "GiB";
+  if (bytes != 0 && bytes % (1 << 20) == 0) return std::to_string(bytes >> 20) + "MiB";
+  if (bytes != 0 && bytes % (1 << 10) == 0) return std::to_string(bytes >> 10) + "KiB";
+  return std::to_string(bytes) + "B";
+}
+
+}  // namespace compiler::model
