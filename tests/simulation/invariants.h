@@ -1,0 +1,112 @@
+// What must hold after every event of every exchange, kept by a model of its own: attempts within their limits, no attempt
+// through an open breaker, probes within their number, transitions exactly when the counts say so, one final answer, nothing
+// after commit, waits as set, nobody stuck, everything given back.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/engine/exchange_machine.h"
+#include "tests/simulation/sim_policy.h"
+#include "tests/simulation/simulation.h"
+
+namespace tests::simulation {
+
+// The most that the driver is late with a TimeReached.
+inline constexpr Duration kMaxLateness = std::chrono::milliseconds(20);
+
+struct ExchangeView {
+  int id = 0;
+  int route = 0;
+  TimePoint arrived;
+  bool body_is_kept = true;
+  bool is_idempotent = false;
+};
+
+class Invariants {
+ public:
+  Invariants(std::vector<UpstreamRules> upstreams, std::vector<RouteRules> routes, const compiler::model::Policy& policy,
+             Report* report);
+
+  // The machine handled `event` at `now` and asked for `commands`. due: the deadline that it had named before.
+  void Handled(const ExchangeView& exchange, const runtime::engine::Event& event, const runtime::engine::Commands& commands,
+               bool done, std::optional<TimePoint> next_deadline, TimePoint now);
+  // A machine was destroyed before it was done.
+  void Destroyed(int exchange);
+  // After each event, for each upstream that has a breaker.
+  void CheckBreaker(int upstream, const runtime::engine::Breaker::Snapshot& look, TimePoint now);
+
+  void Violation(int exchange, TimePoint now, const std::string& what);
+
+ private:
+  using AttemptKey = std::pair<int, int>;  // exchange, serial of the attempt in it
+
+  struct ShadowAttempt {
+    int upstream = -1;
+    int number = 0;
+    int serial = 0;
+    bool alive = false;
+    bool is_noted = true;
+    bool raced = false;
+    bool fresh = false;
+    bool sent = false;
+    int status = 0;
+    std::optional<OutcomeClass> counted;
+    TimePoint started;
+    uint64_t generation = 0;
+    bool is_probe = false;
+    bool success_counted = false;
+  };
+  struct ShadowExchange {
+    ShadowAttempt attempt;
+    int serials = 0;
+    bool committed = false;
+    bool gone = false;
+    int finals = 0;
+    bool following = false;
+    bool any_start = false;
+    std::optional<bool> sent_unsafely;   // a request was sent that must not be repeated
+    int retries = 0;                     // at this upstream
+    std::set<int> visited;
+    std::optional<std::pair<TimePoint, Duration>> wait;   // retry noted at, wait
+    std::optional<std::pair<int, uint64_t>> failed_visit; // upstream, generation: its last attempt failed
+  };
+  struct ShadowBreaker {
+    runtime::engine::BreakerState state{};
+    uint64_t generation = 0;
+    TimePoint opened_at;
+    std::map<uint64_t, std::vector<TimePoint>> failures;         // by generation
+    std::map<uint64_t, std::vector<TimePoint>> failed_requests;
+    std::map<uint64_t, std::vector<TimePoint>> successes;        // of half-open generations
+    std::map<AttemptKey, TimePoint> probes;                      // in flight, with the end of their lease
+    std::vector<runtime::engine::BreakerTransition> in_batch;
+    std::vector<bool> lapsed_in_batch;                           // beside in_batch: a lease was over
+    bool success_in_batch = false;
+  };
+
+  struct Batch;
+  void OnEvent(const Batch& batch);
+  void OnStart(const Batch& batch, const runtime::engine::StartAttempt& command);
+  void OnAttemptEnded(const Batch& batch, const runtime::engine::NoteAttemptEnded& command, bool is_race);
+  void OnRetry(const Batch& batch, const runtime::engine::NoteRetry& command);
+  void OnTransition(const Batch& batch, const runtime::engine::NoteBreaker& command);
+  void OnFinal(const Batch& batch, const char* kind);
+  void CountFailure(ShadowAttempt* attempt, TimePoint now);
+  void CountSuccess(ShadowAttempt* attempt, TimePoint now);
+  void CloseVisit(const Batch& batch);
+  void CheckTransitions(const Batch& batch);
+  void Expect(bool holds, const Batch& batch, const std::string& what);
+
+  std::vector<UpstreamRules> upstreams_;
+  std::vector<RouteRules> routes_;
+  const compiler::model::Policy& policy_;
+  Report* report_;
+  std::map<int, ShadowExchange> exchanges_;
+  std::vector<ShadowBreaker> breakers_;
+};
+
+}  // namespace tests::simulation

@@ -1,0 +1,74 @@
+// A random policy, twice: as the engine gets it, and as plain rules that the invariants are checked against. The rules are
+// evaluated by code of their own, so that a mistake in the engine can't excuse itself.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "compiler/compiled_policy.h"
+#include "runtime/base/random.h"
+#include "runtime/base/time.h"
+#include "runtime/engine/outcome.h"
+
+namespace tests::simulation {
+
+using runtime::base::Duration;
+using runtime::base::TimePoint;
+using runtime::engine::ErrorKind;
+using runtime::engine::Outcome;
+using runtime::engine::OutcomeClass;
+
+// status in {…} or error in {…}
+struct OutcomeSet {
+  std::vector<std::pair<int, int>> statuses;
+  std::vector<ErrorKind> errors;
+
+  bool Has(const Outcome& outcome) const;
+};
+
+struct RetryRules {
+  int max_retries = 0;
+  OutcomeSet when;
+  Duration from{};
+  double factor = 1;
+  Duration cap{};
+  double jitter = 0;
+};
+
+struct BreakerRules {
+  bool counts_requests = false;       // failed_requests instead of failures
+  Duration open_window{};
+  int64_t open_at = 1;
+  Duration open_for{};
+  int probes = 1;
+  Duration close_window{};
+  int64_t close_at = 1;
+  std::optional<OutcomeSet> failure_when;
+};
+
+struct UpstreamRules {
+  Duration connect{};
+  Duration total{};
+  bool repeat_safe = false;
+  std::optional<RetryRules> retry;
+  std::optional<BreakerRules> breaker;
+
+  OutcomeClass ClassOf(const Outcome& outcome) const;
+};
+
+struct RouteRules {
+  std::vector<int> to;
+  std::optional<Duration> deadline;
+};
+
+struct SimPolicy {
+  std::unique_ptr<compiler::CompiledPolicy> compiled;
+  std::vector<UpstreamRules> upstreams;  // by UpstreamId
+  std::vector<RouteRules> routes;        // by RouteId
+};
+
+SimPolicy DrawPolicy(runtime::base::Random& random);
+
+}  // namespace tests::simulation
