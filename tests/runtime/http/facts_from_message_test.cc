@@ -1,0 +1,116 @@
+#include "runtime/http/facts_from_message.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "runtime/http/message_parser.h"
+
+namespace runtime::http {
+namespace {
+
+using compiler::abi::Facts;
+using compiler::abi::JsonKind;
+using compiler::abi::Str;
+using Problem = MessageFacts::BodyProblem;
+
+std::optional<std::string> Text(const Str& text) {
+  if (!text.has_value()) return std::nullopt;
+  return std::string(text.view());
+}
+
+class FactsFromMessageTest : public testing::Test {
+ protected:
+  FactsFromMessageTest() {
+    policy_.slots.request_headers = {"x-model", "accept"};
+    policy_.slots.request_queries = {"a", "b c"};
+    policy_.slots.request_json = {{"model"}, {"options", "num_ctx"}};
+    policy_.slots.response_headers = {"retry-after"};
+    filler_.emplace(policy_);
+  }
+
+  Problem Fill(const std::string& lines, const std::string& target, const std::string& body) {
+    request_.Reset();
+    std::vector<std::string_view> none;
+    const auto result = request_.Feed("POST " + target + " HTTP/1.1\r\nHost: Example.COM:8080\r\n" + lines + "\r\n", &none);
+    EXPECT_EQ("", Name(result.error));
+    body_ = body;
+    return filler_->FillRequest(request_.request(), "/normal", body_, "192.0.2.1", true, &facts_);
+  }
+
+  compiler::model::Policy policy_;
+  std::optional<MessageFacts> filler_;
+  MessageParser request_{Role::kRequest, {}};
+  std::string body_;
+  Facts facts_;
+};
+
+TEST_F(FactsFromMessageTest, FillsTheFieldsOfTheRequest) {
+  EXPECT_EQ(Problem::kNone, Fill("", "/x", "body"));
+  EXPECT_EQ(static_cast<int32_t>(compiler::abi::Method::kPOST), facts_.request_method);
+  EXPECT_EQ("/normal", facts_.request_path.view());
+  EXPECT_EQ("example.com", facts_.request_host.view());
+  EXPECT_EQ("body", facts_.request_body.view());
+  EXPECT_EQ("192.0.2.1", facts_.client_ip.view());
+  EXPECT_EQ(1, facts_.client_tls);
+}
+
+TEST_F(FactsFromMessageTest, JoinsSeveralLinesOfAHeader) {
+  Fill("ACCEPT: a\r\nX-Other: z\r\nAccept: b\r\naccept: c\r\n", "/", "");
+  EXPECT_EQ(std::nullopt, Text(facts_.request_header[0]));
+  EXPECT_EQ("a, b, c", Text(facts_.request_header[1]));
+  Fill("X-Model:\r\nAccept: d\r\n", "/", "");  // nothing is left of the request before
+  EXPECT_EQ("", Text(facts_.request_header[0]));
+  EXPECT_EQ("d", Text(facts_.request_header[1]));
+}
+
+TEST_F(FactsFromMessageTest, DecodesTheFirstQueryParameterOfAName) {
+  Fill("", "/?x=1&a=%41+b%2&a=second&b%20c", "");
+  EXPECT_EQ("A b%2", Text(facts_.request_query[0]));
+  EXPECT_EQ("", Text(facts_.request_query[1]));
+  Fill("", "/?aa=1&=2&&", "");
+  EXPECT_EQ(std::nullopt, Text(facts_.request_query[0]));
+  EXPECT_EQ(std::nullopt, Text(facts_.request_query[1]));
+}
+
+TEST_F(FactsFromMessageTest, ReadsJsonMembersAndForgetsThem) {
+  Fill("", "/", R"({"model": "qw\u0065n3", "options": {"num_ctx": 8192}})");
+  EXPECT_EQ("qwen3", Text(facts_.request_json[0].text));
+  EXPECT_EQ(8192, facts_.request_json[1].integer);
+  EXPECT_EQ(Problem::kNone, Fill("", "/", "no json"));
+  EXPECT_EQ(JsonKind::kAbsent, facts_.request_json[0].kind);
+  Fill("", "/", R"({"model": "x"})");
+  EXPECT_EQ(Problem::kNone, Fill("", "/", ""));
+  EXPECT_EQ(JsonKind::kAbsent, facts_.request_json[0].kind);
+  EXPECT_EQ(Problem::kDuplicateMember, Fill("", "/", R"({"model": "x", "model": "y"})"));
+  EXPECT_EQ(Problem::kTooDeep, Fill("", "/", std::string(100, '[')));
+}
+
+TEST_F(FactsFromMessageTest, LeavesJsonAloneWhenNoPredicateReadsIt) {
+  policy_.slots.request_json.clear();
+  filler_.emplace(policy_);
+  EXPECT_EQ(Problem::kNone, Fill("", "/", std::string(100, '[')));
+}
+
+TEST_F(FactsFromMessageTest, FillsAndClearsTheResponse) {
+  MessageParser response(Role::kResponse, {});
+  std::vector<std::string_view> none;
+  response.Feed("HTTP/1.1 503 X\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n", &none);
+  Fill("", "/", "");
+  EXPECT_EQ(std::nullopt, Text(facts_.response_header[0]));
+  filler_->FillResponse(response.response(), &facts_);
+  EXPECT_EQ("2", Text(facts_.response_header[0]));
+  filler_->ClearResponse(&facts_);
+  EXPECT_EQ(std::nullopt, Text(facts_.response_header[0]));
+}
+
+TEST_F(FactsFromMessageTest, AnIpv6HostKeepsItsBrackets) {
+  request_.Reset();
+  std::vector<std::string_view> none;
+  request_.Feed("GET / HTTP/1.1\r\nHost: [2001:DB8::1]:80\r\n\r\n", &none);
+  filler_->FillRequest(request_.request(), "/", "", "", false, &facts_);
+  EXPECT_EQ("[2001:db8::1]", facts_.request_host.view());
+}
+
+}  // namespace
+}  // namespace runtime::http
