@@ -1,0 +1,574 @@
+// A connection is two endpoints and, for each direction, the segments on their way. The owner's objects (SimStream …) are
+// thin: the connection lives as long as an event or an owner holds it.
+#include "tests/support/sim_transport.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+namespace tests::support {
+
+using runtime::net::Deletable;
+using runtime::net::Listener;
+using runtime::net::Resolution;
+using runtime::net::ResolveResult;
+using runtime::net::Stream;
+using runtime::net::StreamObserver;
+using runtime::net::Timer;
+using runtime::net::Transport;
+using runtime::net::WallTime;
+
+namespace sim_internal {
+
+struct ListenerState {
+  std::string ip;  // "" for all
+  uint16_t port = 0;
+  bool shared = false;
+  bool open = true;
+  Transport::AcceptCallback on_accept;
+};
+
+struct Segment {
+  TimePoint arrival;
+  enum class Kind { kData, kFin, kRst } kind = Kind::kData;
+  std::string data;
+};
+
+struct Endpoint {
+  StreamObserver* observer = nullptr;
+  bool owned = true;           // the Stream object exists
+  bool connected = false;
+  bool dead = false;           // no callback any more
+  bool paused = false;
+  bool finish_asked = false;
+  bool fin_sent = false;
+  bool saw_end = false;
+  bool peer_reset = false;     // an RST arrived, though a paused reader may not know it
+  bool delivery_planned = false;
+  std::string queue;           // written, not yet in flight
+  std::deque<Segment> inbound;
+  size_t inbound_bytes = 0;    // in flight or unread
+  TimePoint last_arrival{};
+  Address peer;
+};
+
+struct Connection : std::enable_shared_from_this<Connection> {
+  explicit Connection(SimNetwork* n) : network(n) {}
+
+  SimNetwork* network;
+  Address server;
+  Endpoint ends[2];  // 0: the one that connected
+
+  bool is_open() const { return !ends[0].dead || !ends[1].dead; }
+
+  void Send(int from, Segment::Kind kind, std::string data) {
+    Endpoint& to = ends[1 - from];
+    const TimePoint arrival = std::max(to.last_arrival, network->now() + network->Latency());
+    to.last_arrival = arrival;
+    to.inbound_bytes += data.size();
+    to.inbound.push_back({arrival, kind, std::move(data)});
+    network->At(arrival, [self = shared_from_this(), from, kind] {
+      if (kind == Segment::Kind::kRst) self->ends[1 - from].peer_reset = true;
+      self->Deliver(1 - from);
+    });
+  }
+
+  // Moves what fits the window from the queue into flight.
+  void Pump(int from) {
+    Endpoint& end = ends[from];
+    if (!end.connected || end.dead) return;
+    const size_t window = network->options().window;
+    Endpoint& to = ends[1 - from];
+    const bool had_queue = !end.queue.empty();
+    if (had_queue && to.inbound_bytes < window) {
+      const size_t n = std::min(end.queue.size(), window - to.inbound_bytes);
+      std::string data = end.queue.substr(0, n);
+      end.queue.erase(0, n);
+      Send(from, Segment::Kind::kData, std::move(data));
+    }
+    if (end.queue.empty() && end.finish_asked && !end.fin_sent) {
+      end.fin_sent = true;
+      Send(from, Segment::Kind::kFin, "");
+    }
+  }
+
+  void Write(int from, std::span<const std::string_view> pieces) {
+    Endpoint& end = ends[from];
+    if (end.dead || end.finish_asked) return;
+    if (end.peer_reset) {
+      if (!end.paused && !end.inbound.empty()) return;  // what came before the RST is read first, then the RST is seen
+      network->Soon([self = shared_from_this(), from] { self->Fail(from, NetError::kReset); });
+      return;
+    }
+    for (std::string_view piece : pieces) end.queue.append(piece);
+    Pump(from);
+  }
+
+  void PlanDelivery(int to) {
+    if (std::exchange(ends[to].delivery_planned, true)) return;
+    network->Soon([self = shared_from_this(), to] {
+      self->ends[to].delivery_planned = false;
+      self->Deliver(to);
+    });
+  }
+
+  // Hands over the next piece, at most one for each event.
+  void Deliver(int to) {
+    Endpoint& end = ends[to];
+    if (end.inbound.empty() || end.inbound.front().arrival > network->now()) return;
+    Segment& segment = end.inbound.front();
+    if (end.dead) {
+      // Bytes for a closed socket are answered with RST.
+      const bool had_data = segment.kind == Segment::Kind::kData;
+      end.inbound_bytes -= segment.data.size();
+      end.inbound.pop_front();
+      if (had_data && !ends[1 - to].dead) Send(to, Segment::Kind::kRst, "");
+      if (!end.inbound.empty()) PlanDelivery(to);
+      return;
+    }
+    if (end.paused || !end.connected) return;
+    switch (segment.kind) {
+      case Segment::Kind::kRst:
+        end.inbound.clear();
+        end.inbound_bytes = 0;
+        Fail(to, NetError::kReset);
+        return;
+      case Segment::Kind::kFin:
+        end.inbound.pop_front();
+        end.saw_end = true;
+        if (!end.inbound.empty()) PlanDelivery(to);
+        if (end.observer != nullptr) end.observer->OnEnd();
+        return;
+      case Segment::Kind::kData: break;
+    }
+    const size_t piece = network->options().piece;
+    const size_t n = piece == 0 ? segment.data.size() : std::min<size_t>(segment.data.size(), 1 + network->random_.Below(piece));
+    const std::string bytes = segment.data.substr(0, n);
+    segment.data.erase(0, n);
+    end.inbound_bytes -= n;
+    if (segment.data.empty()) end.inbound.pop_front();
+    if (!end.inbound.empty()) PlanDelivery(to);
+    // The window opened: the writer goes on.
+    const int writer = 1 - to;
+    if (!ends[writer].queue.empty()) {
+      Pump(writer);
+      if (ends[writer].queue.empty()) {
+        network->Soon([self = shared_from_this(), writer] {
+          Endpoint& w = self->ends[writer];
+          if (!w.dead && w.observer != nullptr && w.queue.empty()) w.observer->OnWriteDrained();
+        });
+      }
+    }
+    if (end.observer != nullptr) end.observer->OnData(bytes);
+  }
+
+  void Fail(int which, NetError error) {
+    Endpoint& end = ends[which];
+    if (end.dead) return;
+    end.dead = true;
+    end.queue.clear();
+    if (end.observer != nullptr) end.observer->OnError(error);
+  }
+
+  void Close(int which, bool reset) {
+    Endpoint& end = ends[which];
+    if (end.dead) return;
+    end.dead = true;
+    end.queue.clear();
+    if (!end.connected) return;
+    const bool unread = !end.inbound.empty() && end.inbound.front().arrival <= network->now() &&
+                        end.inbound.front().kind == Segment::Kind::kData;
+    if (end.peer_reset) return;
+    if (reset || unread) {
+      Send(which, Segment::Kind::kRst, "");
+    } else if (!end.fin_sent) {
+      Send(which, Segment::Kind::kFin, "");
+    }
+    end.fin_sent = true;
+    if (!end.inbound.empty()) PlanDelivery(which);
+  }
+};
+
+}  // namespace sim_internal
+
+namespace {
+
+using sim_internal::Connection;
+using sim_internal::Endpoint;
+using sim_internal::ListenerState;
+
+bool IsNumeric(const std::string& host) {
+  unsigned char bytes[16];
+  return inet_pton(AF_INET, host.c_str(), bytes) == 1 || inet_pton(AF_INET6, host.c_str(), bytes) == 1;
+}
+
+class SimStream final : public Stream {
+ public:
+  SimStream(std::shared_ptr<Connection> connection, int which) : connection_(std::move(connection)), which_(which) {}
+  ~SimStream() override {
+    end().observer = nullptr;
+    end().owned = false;
+    connection_->Close(which_, false);
+  }
+  void SetObserver(StreamObserver* observer) override { end().observer = observer; }
+  void Write(std::span<const std::string_view> pieces) override { connection_->Write(which_, pieces); }
+  size_t queued_bytes() const override { return connection_->ends[which_].queue.size(); }
+  void PauseReading() override { end().paused = true; }
+  void ResumeReading() override {
+    if (!std::exchange(end().paused, false)) return;
+    connection_->PlanDelivery(which_);
+  }
+  void FinishWriting() override {
+    end().finish_asked = true;
+    connection_->Pump(which_);
+  }
+  void Reset() override { connection_->Close(which_, true); }
+  const Address& peer() const override { return connection_->ends[which_].peer; }
+  Endpoint& end() { return connection_->ends[which_]; }
+
+ private:
+  std::shared_ptr<Connection> connection_;
+  int which_;
+};
+
+class SimListener final : public Listener {
+ public:
+  explicit SimListener(std::shared_ptr<ListenerState> state) : state_(std::move(state)) {}
+  ~SimListener() override { state_->open = false; }
+  uint16_t port() const override { return state_->port; }
+
+ private:
+  std::shared_ptr<ListenerState> state_;
+};
+
+class SimTimer final : public Timer {
+ public:
+  SimTimer(SimNetwork* network, std::function<void()> on_fire) : network_(network), state_(std::make_shared<State>()) {
+    state_->on_fire = std::move(on_fire);
+  }
+  ~SimTimer() override { Cancel(); }
+  void Set(TimePoint when) override {
+    const uint64_t generation = ++state_->generation;
+    network_->At(when, [state = state_, generation] {
+      if (state->generation != generation) return;
+      ++state->generation;
+      state->on_fire();
+    });
+  }
+  void Cancel() override { ++state_->generation; }
+
+ private:
+  struct State {
+    std::function<void()> on_fire;
+    uint64_t generation = 0;
+  };
+  SimNetwork* network_;
+  std::shared_ptr<State> state_;
+};
+
+class SimResolution final : public Resolution {
+ public:
+  explicit SimResolution(std::shared_ptr<bool> wanted) : wanted_(std::move(wanted)) {}
+  ~SimResolution() override { *wanted_ = false; }
+
+ private:
+  std::shared_ptr<bool> wanted_;
+};
+
+// A stream on its way out: see Transport::CloseGracefully.
+class SimLinger final : public StreamObserver, public Deletable {
+ public:
+  SimLinger(SimTransport* transport, std::unique_ptr<SimStream> stream, Duration limit, std::function<void(Deletable*)> done)
+      : transport_(transport), stream_(std::move(stream)), limit_(limit), done_(std::move(done)) {
+    timer_ = transport->NewTimer([this] { OnTimer(); });
+    stream_->SetObserver(this);
+    stream_->FinishWriting();
+    stream_->ResumeReading();
+    last_queued_ = stream_->queued_bytes();
+    timer_->Set(transport->Now() + limit);
+  }
+  bool is_over() { return stream_->end().dead || (stream_->end().saw_end && stream_->queued_bytes() == 0); }
+
+  void OnData(std::string_view) override {}
+  void OnEnd() override {
+    if (is_over()) Finish();
+  }
+  void OnError(NetError) override { Finish(); }
+  void OnWriteDrained() override {
+    last_queued_ = 0;
+    if (is_over()) {
+      Finish();
+    } else {
+      timer_->Set(transport_->Now() + limit_);
+    }
+  }
+
+ private:
+  void OnTimer() {
+    if (stream_->queued_bytes() < last_queued_) {
+      last_queued_ = stream_->queued_bytes();
+      timer_->Set(transport_->Now() + limit_);
+      return;
+    }
+    Finish();
+  }
+  void Finish() {
+    timer_->Cancel();
+    stream_->SetObserver(nullptr);
+    done_(this);
+  }
+
+  SimTransport* transport_;
+  std::unique_ptr<SimStream> stream_;
+  Duration limit_;
+  std::function<void(Deletable*)> done_;
+  std::unique_ptr<Timer> timer_;
+  size_t last_queued_ = 0;
+};
+
+}  // namespace
+
+SimNetwork::SimNetwork(uint64_t seed, SimOptions options) : options_(options), random_(seed) { SetName("localhost", {"127.0.0.1"}); }
+
+SimNetwork::~SimNetwork() {
+  graveyard_.clear();
+  while (!events_.empty()) events_.pop();
+}
+
+void SimNetwork::SetName(const std::string& name, std::vector<std::string> ips, Duration delay) {
+  names_[name] = {std::move(ips), NetError::kNameNotFound, delay};
+}
+
+void SimNetwork::FailName(const std::string& name, NetError error, Duration delay) { names_[name] = {{}, error, delay}; }
+
+void SimNetwork::SetRoute(const std::string& ip, uint16_t port, Route route) { routes_[{ip, port}] = route; }
+
+SimNetwork::Route SimNetwork::RouteTo(const Address& address) const {
+  for (const std::string& ip : {address.ip, std::string()}) {
+    if (const auto found = routes_.find({ip, address.port}); found != routes_.end()) return found->second;
+  }
+  return Route::kNormal;
+}
+
+ListenerState* SimNetwork::ListenerFor(const Address& address) {
+  std::erase_if(listeners_, [](const auto& listener) { return !listener->open; });
+  std::vector<ListenerState*> candidates;
+  for (const auto& listener : listeners_) {
+    if (listener->port == address.port && (listener->ip.empty() || listener->ip == address.ip)) candidates.push_back(listener.get());
+  }
+  return candidates.empty() ? nullptr : candidates[random_.Below(candidates.size())];
+}
+
+void SimNetwork::ResetConnectionsTo(const Address& server) {
+  for (const std::weak_ptr<Connection>& weak : std::vector(connections_)) {
+    const std::shared_ptr<Connection> connection = weak.lock();
+    if (connection == nullptr || connection->server != server || !connection->ends[1].connected) continue;
+    for (const int which : {0, 1}) {
+      connection->ends[which].peer_reset = true;
+      At(now_ + Latency(), [connection, which] {
+        connection->ends[which].inbound.clear();
+        connection->ends[which].inbound_bytes = 0;
+        connection->Fail(which, NetError::kReset);
+      });
+    }
+  }
+}
+
+size_t SimNetwork::open_connections() const {
+  return static_cast<size_t>(std::count_if(connections_.begin(), connections_.end(), [](const auto& weak) {
+    const auto connection = weak.lock();
+    return connection != nullptr && connection->is_open();
+  }));
+}
+
+void SimNetwork::At(TimePoint time, std::function<void()> task) {
+  events_.push({std::max(time, now_), next_order_++, std::move(task)});
+}
+
+Duration SimNetwork::Latency() {
+  const auto spread = static_cast<uint64_t>((options_.latency_most - options_.latency_least).count());
+  return options_.latency_least + Duration(static_cast<int64_t>(random_.Below(spread + 1)));
+}
+
+bool SimNetwork::RunOne(TimePoint until) {
+  if (events_.empty() || events_.top().time > until) return false;
+  const Event event = events_.top();
+  events_.pop();
+  now_ = event.time;
+  event.task();
+  while (!graveyard_.empty()) {
+    const auto dead = std::exchange(graveyard_, {});
+  }
+  return true;
+}
+
+bool SimNetwork::RunUntil(const std::function<bool()>& condition, Duration at_most) {
+  const TimePoint until = now_ + at_most;
+  while (!condition()) {
+    if (RunOne(until)) continue;
+    now_ = until;
+    return condition();
+  }
+  return true;
+}
+
+void SimNetwork::AdvanceTo(TimePoint time) {
+  while (RunOne(time)) {
+  }
+  now_ = std::max(now_, time);
+}
+
+SimTransport::SimTransport(SimNetwork* network, std::string ip) : network_(network), ip_(std::move(ip)) {}
+SimTransport::~SimTransport() {
+  *alive_ = false;
+  lingering_.clear();
+}
+
+TimePoint SimTransport::Now() const { return network_->now(); }
+
+WallTime SimTransport::WallNow() const {
+  return WallTime(std::chrono::seconds(1'700'000'000)) + network_->now().time_since_epoch();
+}
+
+runtime::base::Result<std::unique_ptr<Listener>> SimTransport::Listen(const std::string& host, uint16_t port, bool shared_port,
+                                                                      AcceptCallback on_accept) {
+  std::string ip = host;
+  if (host == "0.0.0.0" || host == "::") {
+    ip.clear();
+  } else if (!IsNumeric(host)) {
+    const auto found = network_->names_.find(host);
+    if (found == network_->names_.end() || found->second.ips.empty()) {
+      return runtime::base::Error{"can't listen on " + host + ": the name was not found"};
+    }
+    ip = found->second.ips.front();
+  }
+  auto state = std::make_shared<ListenerState>();
+  state->ip = ip;
+  state->port = port != 0 ? port : network_->next_port_++;
+  state->shared = shared_port;
+  state->on_accept = std::move(on_accept);
+  for (const auto& other : network_->listeners_) {
+    if (other->open && other->port == state->port && (other->ip == ip || other->ip.empty() || ip.empty()) &&
+        !(other->shared && shared_port)) {
+      return runtime::base::Error{"can't listen on " + host + " port " + std::to_string(state->port) + ": the port is taken"};
+    }
+  }
+  network_->listeners_.push_back(state);
+  return std::unique_ptr<Listener>(std::make_unique<SimListener>(std::move(state)));
+}
+
+std::unique_ptr<Stream> SimTransport::Connect(const Address& address, StreamObserver* observer) {
+  SimNetwork* network = network_;
+  auto connection = std::make_shared<Connection>(network);
+  if (network->connections_.size() >= network->prune_connections_at_) {
+    std::erase_if(network->connections_, [](const auto& weak) { return weak.expired(); });
+    network->prune_connections_at_ = 64 + 2 * network->connections_.size();
+  }
+  network->connections_.push_back(connection);
+  connection->server = address;
+  Endpoint& client = connection->ends[0];
+  Endpoint& server = connection->ends[1];
+  client.observer = observer;
+  client.peer = address;
+  server.dead = true;  // until it is accepted
+  server.peer = {ip_, network->next_port_++};
+  auto stream = std::make_unique<SimStream>(connection, 0);
+  if (!IsNumeric(address.ip)) {
+    network->Soon([connection] { connection->Fail(0, NetError::kOther); });
+    return stream;
+  }
+  network->At(network->now() + network->Latency(), [network, connection, address] {
+    Endpoint& c = connection->ends[0];
+    Endpoint& s = connection->ends[1];
+    const SimNetwork::Route route = network->RouteTo(address);
+    if (c.dead || route == SimNetwork::Route::kBlackHole) return;
+    ListenerState* listener = route == SimNetwork::Route::kNormal ? network->ListenerFor(address) : nullptr;
+    const TimePoint answer = network->now() + network->Latency();
+    if (listener == nullptr) {
+      const NetError error = route == SimNetwork::Route::kNormal ? NetError::kRefused : NetError::kUnreachable;
+      network->At(answer, [connection, error] { connection->Fail(0, error); });
+      return;
+    }
+    s.dead = false;
+    s.connected = true;
+    c.last_arrival = answer;
+    network->At(answer, [connection] {
+      Endpoint& end = connection->ends[0];
+      if (end.dead) {  // gave up while the SYN was on its way
+        connection->Send(0, sim_internal::Segment::Kind::kRst, "");
+        return;
+      }
+      end.connected = true;
+      const bool had_queue = !end.queue.empty();
+      connection->Pump(0);
+      connection->PlanDelivery(0);
+      if (had_queue && end.queue.empty()) {
+        connection->network->Soon([connection] {
+          Endpoint& e = connection->ends[0];
+          if (!e.dead && e.observer != nullptr && e.queue.empty()) e.observer->OnWriteDrained();
+        });
+      }
+      if (end.observer != nullptr) end.observer->OnConnected();
+    });
+    const Transport::AcceptCallback on_accept = listener->on_accept;  // the callback may destroy the listener
+    on_accept(std::make_unique<SimStream>(connection, 1));
+  });
+  return stream;
+}
+
+std::unique_ptr<Resolution> SimTransport::Resolve(const std::string& host, uint16_t port, ResolveCallback done) {
+  auto wanted = std::make_shared<bool>(true);
+  Duration delay{};
+  if (!IsNumeric(host)) {
+    ++look_ups_;
+    if (const auto found = network_->names_.find(host); found != network_->names_.end()) delay = found->second.delay;
+  }
+  network_->At(network_->now() + delay, [network = network_, wanted, host, port, done = std::move(done)] {
+    if (!*wanted) return;
+    ResolveResult result;
+    if (IsNumeric(host)) {
+      result.addresses.push_back({host, port});
+    } else if (const auto found = network->names_.find(host); found != network->names_.end()) {
+      for (const std::string& ip : found->second.ips) result.addresses.push_back({ip, port});
+      result.error = found->second.error;
+    }
+    done(std::move(result));
+  });
+  return std::make_unique<SimResolution>(std::move(wanted));
+}
+
+std::unique_ptr<Timer> SimTransport::NewTimer(std::function<void()> on_fire) {
+  return std::make_unique<SimTimer>(network_, std::move(on_fire));
+}
+
+void SimTransport::CloseGracefully(std::unique_ptr<Stream> stream, Duration limit) {
+  std::unique_ptr<SimStream> own(static_cast<SimStream*>(stream.release()));
+  if (own == nullptr || own->end().dead) return;
+  auto linger = std::make_unique<SimLinger>(this, std::move(own), limit, [this](Deletable* self) {
+    DeleteLater(std::move(lingering_.extract(self).mapped()));
+  });
+  if (linger->is_over()) return;
+  Deletable* key = linger.get();
+  lingering_.emplace(key, std::move(linger));
+}
+
+void SimTransport::DeleteLater(std::unique_ptr<Deletable> object) {
+  network_->graveyard_.push_back(std::move(object));
+}
+
+void SimTransport::Post(std::function<void()> task) {
+  network_->Soon([alive = alive_, task = std::move(task)] {
+    if (*alive) task();
+  });
+}
+
+void SimTransport::Run() {
+  stopped_ = false;
+  network_->RunUntil([this] { return stopped_; }, std::chrono::hours(24 * 365));
+}
+
+void SimTransport::Stop() { stopped_ = true; }
+
+}  // namespace tests::support
