@@ -14,9 +14,7 @@ bool SameBytes(const char* a, const char* b, int64_t size) {
   return size == 0 || std::memcmp(a, b, static_cast<size_t>(size)) == 0;  // memcmp must not be given null, even for 0
 }
 
-bool IsNumber(const JsonValue& json) {
-  return json.kind == JsonKind::kInteger || json.kind == JsonKind::kNumber;
-}
+bool IsNumber(const JsonValue& json) { return json.kind == JsonKind::kInteger || json.kind == JsonKind::kNumber; }
 
 }  // namespace
 
@@ -80,17 +78,13 @@ int32_t bw_json_equals_json(const JsonValue* a, const JsonValue* b) noexcept {
   if (a->kind != b->kind) return 0;
   switch (a->kind) {
     case JsonKind::kAbsent:
-    case JsonKind::kNull:
-      return 0;  // two absent values are not equal
-    case JsonKind::kBool:
-      return (a->integer != 0) == (b->integer != 0) ? 1 : 0;
+    case JsonKind::kNull: return 0;  // two absent values are not equal
+    case JsonKind::kBool: return (a->integer != 0) == (b->integer != 0) ? 1 : 0;
     case JsonKind::kInteger:
-    case JsonKind::kNumber:
-      break;  // above
+    case JsonKind::kNumber: break;  // above
     case JsonKind::kString:
     case JsonKind::kArray:
-    case JsonKind::kObject:
-      return bw_string_equal(a->text.data, a->text.size, b->text.data, b->text.size);
+    case JsonKind::kObject: return bw_string_equal(a->text.data, a->text.size, b->text.data, b->text.size);
   }
   return 0;
 }

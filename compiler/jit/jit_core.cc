@@ -34,9 +34,7 @@ std::mutex& CompileMutex() {
   return mutex;
 }
 
-std::string Describe(llvm::Error error) {
-  return llvm::toString(std::move(error));
-}
+std::string Describe(llvm::Error error) { return llvm::toString(std::move(error)); }
 
 void InitializeLlvmOnce() {
   static std::once_flag once;

@@ -43,9 +43,7 @@ bool LowerPredicate(const model::PredicateDef& predicate, abi::PredicateId id, l
 
 }  // namespace
 
-std::string FunctionName(abi::PredicateId id) {
-  return "predicate_" + std::to_string(id.value);
-}
+std::string FunctionName(abi::PredicateId id) { return "predicate_" + std::to_string(id.value); }
 
 std::unique_ptr<llvm::Module> LowerPredicates(const model::Policy& policy, abi::PredicateId first, int32_t count,
                                               llvm::LLVMContext& context, std::string* error) {

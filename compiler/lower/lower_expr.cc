@@ -39,19 +39,14 @@ Shape ShapeOf(BaseType base) {
     case BaseType::kSize:
     case BaseType::kStatus:
     case BaseType::kMethod:
-    case BaseType::kError:
-      return Shape::kInteger;
+    case BaseType::kError: return Shape::kInteger;
     case BaseType::kNumber:
-    case BaseType::kPercent:
-      return Shape::kNumber;
+    case BaseType::kPercent: return Shape::kNumber;
     case BaseType::kString:
-    case BaseType::kSecret:
-      return Shape::kText;
-    case BaseType::kJson:
-      return Shape::kJson;
+    case BaseType::kSecret: return Shape::kText;
+    case BaseType::kJson: return Shape::kJson;
     case BaseType::kNone:
-    case BaseType::kInvalid:
-      return Shape::kNothing;
+    case BaseType::kInvalid: return Shape::kNothing;
   }
   return Shape::kNothing;
 }
@@ -63,36 +58,24 @@ std::string Describe(BaseType a, BaseType b) {
 // op as an LLVM predicate over signed integers, and over doubles of which none is NaN.
 llvm::CmpInst::Predicate SignedPredicate(CompareOp op) {
   switch (op) {
-    case CompareOp::kEq:
-      return llvm::CmpInst::ICMP_EQ;
-    case CompareOp::kNe:
-      return llvm::CmpInst::ICMP_NE;
-    case CompareOp::kLt:
-      return llvm::CmpInst::ICMP_SLT;
-    case CompareOp::kLe:
-      return llvm::CmpInst::ICMP_SLE;
-    case CompareOp::kGt:
-      return llvm::CmpInst::ICMP_SGT;
-    case CompareOp::kGe:
-      return llvm::CmpInst::ICMP_SGE;
+    case CompareOp::kEq: return llvm::CmpInst::ICMP_EQ;
+    case CompareOp::kNe: return llvm::CmpInst::ICMP_NE;
+    case CompareOp::kLt: return llvm::CmpInst::ICMP_SLT;
+    case CompareOp::kLe: return llvm::CmpInst::ICMP_SLE;
+    case CompareOp::kGt: return llvm::CmpInst::ICMP_SGT;
+    case CompareOp::kGe: return llvm::CmpInst::ICMP_SGE;
   }
   return llvm::CmpInst::ICMP_EQ;
 }
 
 llvm::CmpInst::Predicate NumberPredicate(CompareOp op) {
   switch (op) {
-    case CompareOp::kEq:
-      return llvm::CmpInst::FCMP_OEQ;
-    case CompareOp::kNe:
-      return llvm::CmpInst::FCMP_UNE;
-    case CompareOp::kLt:
-      return llvm::CmpInst::FCMP_OLT;
-    case CompareOp::kLe:
-      return llvm::CmpInst::FCMP_OLE;
-    case CompareOp::kGt:
-      return llvm::CmpInst::FCMP_OGT;
-    case CompareOp::kGe:
-      return llvm::CmpInst::FCMP_OGE;
+    case CompareOp::kEq: return llvm::CmpInst::FCMP_OEQ;
+    case CompareOp::kNe: return llvm::CmpInst::FCMP_UNE;
+    case CompareOp::kLt: return llvm::CmpInst::FCMP_OLT;
+    case CompareOp::kLe: return llvm::CmpInst::FCMP_OLE;
+    case CompareOp::kGt: return llvm::CmpInst::FCMP_OGT;
+    case CompareOp::kGe: return llvm::CmpInst::FCMP_OGE;
   }
   return llvm::CmpInst::FCMP_OEQ;
 }
@@ -243,13 +226,11 @@ LoweredValue ExprLowering::LoadStored(abi::Type type, llvm::Value* address) {
       PLANT_FAULT(absent_text_is_empty, value.present = b_.getTrue());
       return value;
     }
-    case BaseType::kJson:
-      return LoadJson(address);
+    case BaseType::kJson: return LoadJson(address);
     case BaseType::kNumber:
     case BaseType::kPercent:
     case BaseType::kNone:
-    case BaseType::kInvalid:
-      break;
+    case BaseType::kInvalid: break;
   }
   Fail("no fact is stored as " + std::string(abi::Name(type.base)));
   return Absent(type.base);
@@ -274,12 +255,8 @@ LoweredValue ExprLowering::LowerLiteral(const model::Literal& literal) {
   value.base = literal.type;
   value.present = b_.getTrue();
   switch (ShapeOf(literal.type)) {
-    case Shape::kInteger:
-      value.integer = Int(literal.integer);
-      return value;
-    case Shape::kNumber:
-      value.number = llvm::ConstantFP::get(b_.getDoubleTy(), literal.number);
-      return value;
+    case Shape::kInteger: value.integer = Int(literal.integer); return value;
+    case Shape::kNumber: value.number = llvm::ConstantFP::get(b_.getDoubleTy(), literal.number); return value;
     case Shape::kText:
       value.data = b_.CreateGlobalString(llvm::StringRef(literal.text), "", 0, b_.GetInsertBlock()->getModule());
       value.size = Int(static_cast<int64_t>(literal.text.size()));
@@ -303,8 +280,7 @@ LoweredValue ExprLowering::LowerLiteral(const model::Literal& literal) {
       value.json = json;
       return value;
     }
-    case Shape::kNothing:
-      break;
+    case Shape::kNothing: break;
   }
   return Absent(literal.type);
 }
@@ -354,8 +330,7 @@ LoweredValue ExprLowering::Convert(const LoweredValue& value, BaseType base) {
     case BaseType::kError:
     case BaseType::kJson:
     case BaseType::kNone:
-    case BaseType::kInvalid:
-      return result;  // JSON has no such values
+    case BaseType::kInvalid: return result;  // JSON has no such values
   }
   PLANT_FAULT(coalesce_takes_any_type, result.present = value.present);
   return result;
@@ -374,56 +349,43 @@ LoweredValue ExprLowering::LowerCoalesce(const model::Expr& expr) {
   result.present = b_.CreateOr(first.present, second.present);
   const auto choose = [&](llvm::Value* a, llvm::Value* b) { return b_.CreateSelect(first.present, a, b); };
   switch (ShapeOf(base)) {
-    case Shape::kInteger:
-      result.integer = choose(first.integer, second.integer);
-      break;
-    case Shape::kNumber:
-      result.number = choose(first.number, second.number);
-      break;
+    case Shape::kInteger: result.integer = choose(first.integer, second.integer); break;
+    case Shape::kNumber: result.number = choose(first.number, second.number); break;
     case Shape::kText:
       result.data = choose(first.data, second.data);
       result.size = choose(first.size, second.size);
       break;
-    case Shape::kJson:
-      result.json = choose(first.json, second.json);
-      break;
-    case Shape::kNothing:
-      break;
+    case Shape::kJson: result.json = choose(first.json, second.json); break;
+    case Shape::kNothing: break;
   }
   return result;
 }
 
 LoweredValue ExprLowering::LowerValue(const model::Expr& expr) {
   switch (expr.kind) {
-    case ExprKind::kLiteral:
-      return LowerLiteral(expr.literal);
-    case ExprKind::kField:
-      return LowerField(expr.field);
-    case ExprKind::kSlot:
-      return LowerSlot(expr.family, expr.slot);
+    case ExprKind::kLiteral: return LowerLiteral(expr.literal);
+    case ExprKind::kField: return LowerField(expr.field);
+    case ExprKind::kSlot: return LowerSlot(expr.family, expr.slot);
     case ExprKind::kWindow: {
       llvm::Value* window = Load(b_.getPtrTy(), facts_, offsetof(abi::Facts, window));
       const size_t offset = static_cast<size_t>(expr.slot) * sizeof(int64_t);
       return OfInteger(BaseType::kInt, Load(b_.getInt64Ty(), window, offset));
     }
-    case ExprKind::kCoalesce:
-      return LowerCoalesce(expr);
+    case ExprKind::kCoalesce: return LowerCoalesce(expr);
     case ExprKind::kNot:
     case ExprKind::kAnd:
     case ExprKind::kOr:
     case ExprKind::kCompare:
     case ExprKind::kIsNone:
     case ExprKind::kIn:
-    case ExprKind::kStringTest:
-      return OfInteger(BaseType::kBool, b_.CreateZExt(LowerCondition(expr), b_.getInt64Ty()));
+    case ExprKind::kStringTest: return OfInteger(BaseType::kBool, b_.CreateZExt(LowerCondition(expr), b_.getInt64Ty()));
   }
   return Absent(BaseType::kInvalid);
 }
 
 llvm::Value* ExprLowering::LowerCondition(const model::Expr& expr) {
   switch (expr.kind) {
-    case ExprKind::kNot:
-      return b_.CreateNot(LowerCondition(expr.operands[0]));
+    case ExprKind::kNot: return b_.CreateNot(LowerCondition(expr.operands[0]));
     case ExprKind::kAnd: {
       bool until = false;
       PLANT_FAULT(and_is_or, until = true);
@@ -431,14 +393,10 @@ llvm::Value* ExprLowering::LowerCondition(const model::Expr& expr) {
     }
     case ExprKind::kOr:
       return Chain(expr.operands.size(), true, [&](size_t i) { return LowerCondition(expr.operands[i]); });
-    case ExprKind::kCompare:
-      return LowerCompare(expr);
-    case ExprKind::kIsNone:
-      return b_.CreateNot(LowerValue(expr.operands[0]).present);
-    case ExprKind::kIn:
-      return LowerIn(expr);
-    case ExprKind::kStringTest:
-      return LowerStringTest(expr);
+    case ExprKind::kCompare: return LowerCompare(expr);
+    case ExprKind::kIsNone: return b_.CreateNot(LowerValue(expr.operands[0]).present);
+    case ExprKind::kIn: return LowerIn(expr);
+    case ExprKind::kStringTest: return LowerStringTest(expr);
     case ExprKind::kLiteral:
     case ExprKind::kField:
     case ExprKind::kSlot:
@@ -489,13 +447,10 @@ llvm::Value* ExprLowering::EqualPresent(const LoweredValue& a, const LoweredValu
           return equal;
         }
         break;
-      case Shape::kNumber:
-        return b_.CreateIsNotNull(CALL_HELPER(bw_json_equals_number, json.json, other.number));
-      case Shape::kText:
-        return Equal(Convert(json, BaseType::kString), other);
+      case Shape::kNumber: return b_.CreateIsNotNull(CALL_HELPER(bw_json_equals_number, json.json, other.number));
+      case Shape::kText: return Equal(Convert(json, BaseType::kString), other);
       case Shape::kJson:
-      case Shape::kNothing:
-        break;
+      case Shape::kNothing: break;
     }
     return Fail("equality of " + Describe(a.base, b.base));
   }

@@ -52,9 +52,7 @@ Value OfText(BaseType base, std::string_view text) {
   return value;
 }
 
-Value OfBool(bool truth) {
-  return OfInteger(BaseType::kBool, truth ? 1 : 0);
-}
+Value OfBool(bool truth) { return OfInteger(BaseType::kBool, truth ? 1 : 0); }
 
 Value OfJson(const JsonValue& json) {
   Value value = Absent(BaseType::kJson);
@@ -75,30 +73,24 @@ Value OfStored(abi::Type type, int64_t integer) {
 
 Value OfField(const abi::FieldInfo& field, const abi::Facts& facts) {
   switch (field.type.base) {
-    case BaseType::kBool:
-      return OfBool(Load<uint8_t>(facts, field.offset) != 0);
+    case BaseType::kBool: return OfBool(Load<uint8_t>(facts, field.offset) != 0);
     case BaseType::kInt:
     case BaseType::kDuration:
     case BaseType::kSize:
-    case BaseType::kStatus:
-      return OfStored(field.type, Load<int64_t>(facts, field.offset));
-    case BaseType::kMethod:
-      return OfInteger(BaseType::kMethod, Load<int32_t>(facts, field.offset));
+    case BaseType::kStatus: return OfStored(field.type, Load<int64_t>(facts, field.offset));
+    case BaseType::kMethod: return OfInteger(BaseType::kMethod, Load<int32_t>(facts, field.offset));
     case BaseType::kError: {
       const int32_t error = Load<int32_t>(facts, field.offset);
       if (field.type.optional && error == 0) return Absent(BaseType::kError);
       return OfInteger(BaseType::kError, error);
     }
     case BaseType::kString:
-    case BaseType::kSecret:
-      return OfStored(field.type, Load<abi::Str>(facts, field.offset));
-    case BaseType::kJson:
-      return OfJson(Load<JsonValue>(facts, field.offset));
+    case BaseType::kSecret: return OfStored(field.type, Load<abi::Str>(facts, field.offset));
+    case BaseType::kJson: return OfJson(Load<JsonValue>(facts, field.offset));
     case BaseType::kNumber:
     case BaseType::kPercent:
     case BaseType::kNone:
-    case BaseType::kInvalid:
-      break;
+    case BaseType::kInvalid: break;
   }
   return Absent(field.type.base);
 }
@@ -118,14 +110,11 @@ Value OfLiteral(const Literal& literal) {
     case BaseType::kSize:
     case BaseType::kStatus:
     case BaseType::kMethod:
-    case BaseType::kError:
-      return OfInteger(literal.type, literal.integer);
+    case BaseType::kError: return OfInteger(literal.type, literal.integer);
     case BaseType::kNumber:
-    case BaseType::kPercent:
-      return OfNumber(literal.type, literal.number);
+    case BaseType::kPercent: return OfNumber(literal.type, literal.number);
     case BaseType::kString:
-    case BaseType::kSecret:
-      return OfText(literal.type, literal.text);
+    case BaseType::kSecret: return OfText(literal.type, literal.text);
     case BaseType::kJson: {
       JsonValue json;
       json.kind = literal.text.starts_with('[') ? JsonKind::kArray : JsonKind::kObject;
@@ -133,15 +122,12 @@ Value OfLiteral(const Literal& literal) {
       return OfJson(json);
     }
     case BaseType::kNone:
-    case BaseType::kInvalid:
-      break;
+    case BaseType::kInvalid: break;
   }
   return Absent(literal.type);
 }
 
-bool IsText(BaseType base) {
-  return base == BaseType::kString || base == BaseType::kSecret;
-}
+bool IsText(BaseType base) { return base == BaseType::kString || base == BaseType::kSecret; }
 
 // `value` as a value of `base`, absent when it is a Json of another type.
 Value Convert(const Value& value, BaseType base) {
@@ -168,11 +154,9 @@ std::optional<long double> NumberOf(const Value& value) {
     case BaseType::kSize:
     case BaseType::kStatus:
     case BaseType::kMethod:
-    case BaseType::kError:
-      return value.integer;
+    case BaseType::kError: return value.integer;
     case BaseType::kNumber:
-    case BaseType::kPercent:
-      return value.number;
+    case BaseType::kPercent: return value.number;
     case BaseType::kJson:
       if (value.json.kind == JsonKind::kInteger) return value.json.integer;
       if (value.json.kind == JsonKind::kNumber) return value.json.number;
@@ -180,8 +164,7 @@ std::optional<long double> NumberOf(const Value& value) {
     case BaseType::kString:
     case BaseType::kSecret:
     case BaseType::kNone:
-    case BaseType::kInvalid:
-      break;
+    case BaseType::kInvalid: break;
   }
   return std::nullopt;
 }
@@ -219,18 +202,12 @@ bool Less(const Value& a, const Value& b) {
 
 bool Compare(CompareOp op, const Value& a, const Value& b) {
   switch (op) {
-    case CompareOp::kEq:
-      return Equal(a, b);
-    case CompareOp::kNe:
-      return !Equal(a, b);
-    case CompareOp::kLt:
-      return Less(a, b);
-    case CompareOp::kLe:
-      return Less(a, b) || (a.base != BaseType::kJson && b.base != BaseType::kJson && Equal(a, b));
-    case CompareOp::kGt:
-      return Less(b, a);
-    case CompareOp::kGe:
-      return Less(b, a) || (a.base != BaseType::kJson && b.base != BaseType::kJson && Equal(a, b));
+    case CompareOp::kEq: return Equal(a, b);
+    case CompareOp::kNe: return !Equal(a, b);
+    case CompareOp::kLt: return Less(a, b);
+    case CompareOp::kLe: return Less(a, b) || (a.base != BaseType::kJson && b.base != BaseType::kJson && Equal(a, b));
+    case CompareOp::kGt: return Less(b, a);
+    case CompareOp::kGe: return Less(b, a) || (a.base != BaseType::kJson && b.base != BaseType::kJson && Equal(a, b));
   }
   return false;
 }
@@ -254,12 +231,9 @@ bool TestString(StringTest test, const Value& subject, const Value& pattern) {
   const Value wanted = Convert(pattern, BaseType::kString);
   if (!text.present || !wanted.present) return false;
   switch (test) {
-    case StringTest::kStartsWith:
-      return text.text.starts_with(wanted.text);
-    case StringTest::kEndsWith:
-      return text.text.ends_with(wanted.text);
-    case StringTest::kContains:
-      return text.text.find(wanted.text) != std::string_view::npos;
+    case StringTest::kStartsWith: return text.text.starts_with(wanted.text);
+    case StringTest::kEndsWith: return text.text.ends_with(wanted.text);
+    case StringTest::kContains: return text.text.find(wanted.text) != std::string_view::npos;
   }
   return false;
 }
@@ -272,16 +246,11 @@ int32_t CallInterpreter(const void* self, const abi::Facts* facts) noexcept {
 
 Value Evaluate(const Expr& expr, const abi::Facts& facts) {
   switch (expr.kind) {
-    case ExprKind::kLiteral:
-      return OfLiteral(expr.literal);
-    case ExprKind::kField:
-      return OfField(abi::Fields()[static_cast<size_t>(expr.field)], facts);
-    case ExprKind::kSlot:
-      return OfSlot(abi::Families()[static_cast<size_t>(expr.family)], expr.slot, facts);
-    case ExprKind::kWindow:
-      return OfInteger(BaseType::kInt, facts.window[expr.slot]);
-    case ExprKind::kNot:
-      return OfBool(!Interpret(expr.operands[0], facts));
+    case ExprKind::kLiteral: return OfLiteral(expr.literal);
+    case ExprKind::kField: return OfField(abi::Fields()[static_cast<size_t>(expr.field)], facts);
+    case ExprKind::kSlot: return OfSlot(abi::Families()[static_cast<size_t>(expr.family)], expr.slot, facts);
+    case ExprKind::kWindow: return OfInteger(BaseType::kInt, facts.window[expr.slot]);
+    case ExprKind::kNot: return OfBool(!Interpret(expr.operands[0], facts));
     case ExprKind::kAnd:
       for (const Expr& operand : expr.operands) {
         if (!Interpret(operand, facts)) return OfBool(false);
@@ -294,10 +263,8 @@ Value Evaluate(const Expr& expr, const abi::Facts& facts) {
       return OfBool(false);
     case ExprKind::kCompare:
       return OfBool(Compare(expr.compare, Evaluate(expr.operands[0], facts), Evaluate(expr.operands[1], facts)));
-    case ExprKind::kIsNone:
-      return OfBool(!Evaluate(expr.operands[0], facts).present);
-    case ExprKind::kIn:
-      return OfBool(IsIn(Evaluate(expr.operands[0], facts), expr.set));
+    case ExprKind::kIsNone: return OfBool(!Evaluate(expr.operands[0], facts).present);
+    case ExprKind::kIn: return OfBool(IsIn(Evaluate(expr.operands[0], facts), expr.set));
     case ExprKind::kStringTest:
       return OfBool(TestString(expr.string_test, Evaluate(expr.operands[0], facts), Evaluate(expr.operands[1], facts)));
     case ExprKind::kCoalesce: {

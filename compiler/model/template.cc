@@ -27,21 +27,11 @@ void AppendJsonString(std::string_view text, std::string* out) {
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     switch (c) {
-      case '"':
-        out->append("\\\"");
-        break;
-      case '\\':
-        out->append("\\\\");
-        break;
-      case '\n':
-        out->append("\\n");
-        break;
-      case '\r':
-        out->append("\\r");
-        break;
-      case '\t':
-        out->append("\\t");
-        break;
+      case '"': out->append("\\\""); break;
+      case '\\': out->append("\\\\"); break;
+      case '\n': out->append("\\n"); break;
+      case '\r': out->append("\\r"); break;
+      case '\t': out->append("\\t"); break;
       default:
         if (byte < 0x20) {
           out->append("\\u00");
@@ -58,24 +48,13 @@ void AppendJsonString(std::string_view text, std::string* out) {
 void AppendJson(const abi::JsonValue& json, std::string* out) {
   switch (json.kind) {
     case JsonKind::kAbsent:
-    case JsonKind::kNull:
-      break;
-    case JsonKind::kBool:
-      out->append(json.integer != 0 ? "true" : "false");
-      break;
-    case JsonKind::kInteger:
-      AppendNumber(json.integer, out);
-      break;
-    case JsonKind::kNumber:
-      AppendNumber(json.number, out);
-      break;
-    case JsonKind::kString:
-      AppendJsonString(json.text.view(), out);
-      break;
+    case JsonKind::kNull: break;
+    case JsonKind::kBool: out->append(json.integer != 0 ? "true" : "false"); break;
+    case JsonKind::kInteger: AppendNumber(json.integer, out); break;
+    case JsonKind::kNumber: AppendNumber(json.number, out); break;
+    case JsonKind::kString: AppendJsonString(json.text.view(), out); break;
     case JsonKind::kArray:
-    case JsonKind::kObject:
-      out->append(json.text.view());
-      break;
+    case JsonKind::kObject: out->append(json.text.view()); break;
   }
 }
 
@@ -91,40 +70,23 @@ void AppendDuration(int64_t nanoseconds, std::string* out) {
 void AppendValue(const Value& value, std::string* out) {
   if (!value.present) return;
   switch (value.base) {
-    case BaseType::kBool:
-      out->append(value.integer != 0 ? "true" : "false");
-      break;
+    case BaseType::kBool: out->append(value.integer != 0 ? "true" : "false"); break;
     case BaseType::kInt:
     case BaseType::kSize:
-    case BaseType::kStatus:
-      AppendNumber(value.integer, out);
-      break;
-    case BaseType::kDuration:
-      AppendDuration(value.integer, out);
-      break;
-    case BaseType::kNumber:
-      AppendNumber(value.number, out);
-      break;
+    case BaseType::kStatus: AppendNumber(value.integer, out); break;
+    case BaseType::kDuration: AppendDuration(value.integer, out); break;
+    case BaseType::kNumber: AppendNumber(value.number, out); break;
     case BaseType::kPercent:
       AppendNumber(value.number * 100, out);
       out->push_back('%');
       break;
     case BaseType::kString:
-    case BaseType::kSecret:
-      out->append(value.text);
-      break;
-    case BaseType::kMethod:
-      out->append(abi::Name(static_cast<abi::Method>(value.integer)));
-      break;
-    case BaseType::kError:
-      out->append(abi::Name(static_cast<abi::ErrorKind>(value.integer)));
-      break;
-    case BaseType::kJson:
-      AppendJson(value.json, out);
-      break;
+    case BaseType::kSecret: out->append(value.text); break;
+    case BaseType::kMethod: out->append(abi::Name(static_cast<abi::Method>(value.integer))); break;
+    case BaseType::kError: out->append(abi::Name(static_cast<abi::ErrorKind>(value.integer))); break;
+    case BaseType::kJson: AppendJson(value.json, out); break;
     case BaseType::kNone:
-    case BaseType::kInvalid:
-      break;
+    case BaseType::kInvalid: break;
   }
 }
 

@@ -25,15 +25,9 @@ inline Expr OfLiteral(Literal literal) {
   expr.literal = std::move(literal);
   return expr;
 }
-inline Literal Integer(BaseType type, int64_t value) {
-  return {type, value, 0, {}};
-}
-inline Literal Number(BaseType type, double value) {
-  return {type, 0, value, {}};
-}
-inline Literal Text(std::string value) {
-  return {BaseType::kString, 0, 0, std::move(value)};
-}
+inline Literal Integer(BaseType type, int64_t value) { return {type, value, 0, {}}; }
+inline Literal Number(BaseType type, double value) { return {type, 0, value, {}}; }
+inline Literal Text(std::string value) { return {BaseType::kString, 0, 0, std::move(value)}; }
 
 inline Expr Field(compiler::abi::FieldId field) {
   Expr expr;

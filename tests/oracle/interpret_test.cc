@@ -21,40 +21,18 @@ using compiler::abi::Method;
 using compiler::abi::Str;
 using compiler::model::Interpret;
 
-Expr OfStatus(int64_t status) {
-  return OfLiteral(Integer(BaseType::kStatus, status));
-}
-Expr OfText(std::string text) {
-  return OfLiteral(Text(std::move(text)));
-}
-Expr OfInt(int64_t integer) {
-  return OfLiteral(Integer(BaseType::kInt, integer));
-}
-Expr OfNumber(double number) {
-  return OfLiteral(Number(BaseType::kNumber, number));
-}
-Expr Header() {
-  return Slot(FamilyId::k_request_header, 0);
-}
-Expr Json() {
-  return Slot(FamilyId::k_request_json, 0);
-}
+Expr OfStatus(int64_t status) { return OfLiteral(Integer(BaseType::kStatus, status)); }
+Expr OfText(std::string text) { return OfLiteral(Text(std::move(text))); }
+Expr OfInt(int64_t integer) { return OfLiteral(Integer(BaseType::kInt, integer)); }
+Expr OfNumber(double number) { return OfLiteral(Number(BaseType::kNumber, number)); }
+Expr Header() { return Slot(FamilyId::k_request_header, 0); }
+Expr Json() { return Slot(FamilyId::k_request_json, 0); }
 
-JsonValue JsonInteger(int64_t integer) {
-  return {JsonKind::kInteger, 0, integer, 0, {}};
-}
-JsonValue JsonNumber(double number) {
-  return {JsonKind::kNumber, 0, 0, number, {}};
-}
-JsonValue JsonText(const char* text) {
-  return {JsonKind::kString, 0, 0, 0, Str::Of(text)};
-}
-JsonValue JsonBool(bool truth) {
-  return {JsonKind::kBool, 0, truth ? 1 : 0, 0, {}};
-}
-JsonValue JsonNull() {
-  return {JsonKind::kNull, 0, 0, 0, {}};
-}
+JsonValue JsonInteger(int64_t integer) { return {JsonKind::kInteger, 0, integer, 0, {}}; }
+JsonValue JsonNumber(double number) { return {JsonKind::kNumber, 0, 0, number, {}}; }
+JsonValue JsonText(const char* text) { return {JsonKind::kString, 0, 0, 0, Str::Of(text)}; }
+JsonValue JsonBool(bool truth) { return {JsonKind::kBool, 0, truth ? 1 : 0, 0, {}}; }
+JsonValue JsonNull() { return {JsonKind::kNull, 0, 0, 0, {}}; }
 
 bool HoldsForJson(const Expr& expr, const JsonValue& json) {
   Facts facts;

@@ -15,36 +15,22 @@ namespace {
 constexpr const char* kCompareNames[] = {"==", "!=", "<", "<=", ">", ">="};
 constexpr const char* kTestNames[] = {"starts_with", "ends_with", "contains"};
 
-bool IsJunction(ExprKind kind) {
-  return kind == ExprKind::kAnd || kind == ExprKind::kOr || kind == ExprKind::kNot;
-}
+bool IsJunction(ExprKind kind) { return kind == ExprKind::kAnd || kind == ExprKind::kOr || kind == ExprKind::kNot; }
 
 std::string OperatorName(const Expr& expr) {
   switch (expr.kind) {
-    case ExprKind::kLiteral:
-      return "operator literal";
-    case ExprKind::kField:
-      return "operator field";
-    case ExprKind::kSlot:
-      return "operator slot";
-    case ExprKind::kWindow:
-      return "operator window";
-    case ExprKind::kNot:
-      return "operator not";
-    case ExprKind::kAnd:
-      return "operator and";
-    case ExprKind::kOr:
-      return "operator or";
-    case ExprKind::kCompare:
-      return std::string("operator ") + kCompareNames[static_cast<size_t>(expr.compare)];
-    case ExprKind::kIsNone:
-      return "operator == none";
-    case ExprKind::kIn:
-      return "operator in";
-    case ExprKind::kStringTest:
-      return std::string("operator ") + kTestNames[static_cast<size_t>(expr.string_test)];
-    case ExprKind::kCoalesce:
-      return "operator ??";
+    case ExprKind::kLiteral: return "operator literal";
+    case ExprKind::kField: return "operator field";
+    case ExprKind::kSlot: return "operator slot";
+    case ExprKind::kWindow: return "operator window";
+    case ExprKind::kNot: return "operator not";
+    case ExprKind::kAnd: return "operator and";
+    case ExprKind::kOr: return "operator or";
+    case ExprKind::kCompare: return std::string("operator ") + kCompareNames[static_cast<size_t>(expr.compare)];
+    case ExprKind::kIsNone: return "operator == none";
+    case ExprKind::kIn: return "operator in";
+    case ExprKind::kStringTest: return std::string("operator ") + kTestNames[static_cast<size_t>(expr.string_test)];
+    case ExprKind::kCoalesce: return "operator ??";
   }
   return "?";
 }
@@ -63,8 +49,7 @@ void CollectNames(const Expr& expr, std::set<std::string>* names) {
     case ExprKind::kWindow:  // the random world has one slot for each measure
       names->insert("window " + std::string(compiler::abi::WindowMeasures()[static_cast<size_t>(expr.slot)].name));
       break;
-    default:
-      break;
+    default: break;
   }
   if (IsJunction(expr.kind)) return;
   for (const Expr& operand : expr.operands) CollectNames(operand, names);

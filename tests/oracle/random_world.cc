@@ -19,48 +19,18 @@ using compiler::abi::JsonValue;
 using compiler::abi::Str;
 
 constexpr int64_t kLargest = std::numeric_limits<int64_t>::max();
-constexpr int64_t kIntegers[] = {kLargest,
-                                 kLargest - 1,
-                                 -kLargest,
-                                 -2,
-                                 -1,
-                                 0,
-                                 1,
-                                 2,
-                                 3,
-                                 5,
-                                 10,
-                                 100,
-                                 200,
-                                 503,
-                                 1'000'000,
-                                 15'000'000'000,
-                                 1LL << 53,
-                                 (1LL << 53) + 1,
-                                 1LL << 32,
-                                 (1LL << 32) + 1,
+// clang-format off
+constexpr int64_t kIntegers[] = {kLargest, kLargest - 1, -kLargest, -2, -1, 0, 1, 2, 3, 5, 10, 100, 200, 503, 1'000'000,
+                                 15'000'000'000, 1LL << 32, (1LL << 32) + 1, 1LL << 53, (1LL << 53) + 1,
                                  -(1LL << 53) - 1};
+// clang-format on
 constexpr int64_t kStatuses[] = {100, 101, 199, 200, 204, 299, 300, 304, 399, 400, 404, 429, 499, 500, 502, 503, 599};
-constexpr double kNumbers[] = {0.0,
-                               -0.0,
-                               0.5,
-                               1.0,
-                               -1.0,
-                               2.0,
-                               3.0,
-                               5.0,
-                               1.5,
-                               10.0,
-                               200.0,
-                               0.7,
-                               9007199254740992.0,
-                               9223372036854775808.0,
-                               -9223372036854775808.0,
-                               4294967296.0,
-                               4.9e-324,
-                               1e300,
-                               -1e300,
-                               2.5};
+// JSON cannot write infinity, but what is too large for a double becomes it (1e999).
+// clang-format off
+constexpr double kNumbers[] = {0.0, -0.0, 0.5, 0.7, 1.0, -1.0, 1.5, 2.0, 2.5, 3.0, 5.0, 10.0, 200.0, 4294967296.0,
+                               9007199254740992.0, 9223372036854775808.0, -9223372036854775808.0, 4.9e-324, 1e300,
+                               -1e300, std::numeric_limits<double>::infinity()};
+// clang-format on
 constexpr const char* kJsonTexts[] = {"[]", "{}", "[1]", "[1, 2]", "{\"a\":1}"};
 
 size_t MethodCount() {
@@ -98,24 +68,13 @@ JsonValue RandomJson(Chance& chance, const GuardedTexts& texts) {
   }
   switch (json.kind) {
     case JsonKind::kAbsent:
-    case JsonKind::kNull:
-      break;
-    case JsonKind::kBool:
-      json.integer = static_cast<int64_t>(chance.Below(2));
-      break;
-    case JsonKind::kInteger:
-      json.integer = RandomInteger(chance);
-      break;
-    case JsonKind::kNumber:
-      json.number = RandomNumber(chance);
-      break;
-    case JsonKind::kString:
-      json.text = texts.Pick(chance);
-      break;
+    case JsonKind::kNull: break;
+    case JsonKind::kBool: json.integer = static_cast<int64_t>(chance.Below(2)); break;
+    case JsonKind::kInteger: json.integer = RandomInteger(chance); break;
+    case JsonKind::kNumber: json.number = RandomNumber(chance); break;
+    case JsonKind::kString: json.text = texts.Pick(chance); break;
     case JsonKind::kArray:
-    case JsonKind::kObject:
-      json.text = Str::Of(chance.Pick(kJsonTexts));
-      break;
+    case JsonKind::kObject: json.text = Str::Of(chance.Pick(kJsonTexts)); break;
   }
   return json;
 }
@@ -189,13 +148,9 @@ GuardedTexts::GuardedTexts() {
   }
 }
 
-GuardedTexts::~GuardedTexts() {
-  munmap(memory_, bytes_);
-}
+GuardedTexts::~GuardedTexts() { munmap(memory_, bytes_); }
 
-Str GuardedTexts::Pick(Chance& chance) const {
-  return chance.Pick(texts_);
-}
+Str GuardedTexts::Pick(Chance& chance) const { return chance.Pick(texts_); }
 
 RandomFacts::RandomFacts(Chance& chance, const GuardedTexts& texts) : chance_(chance), texts_(texts) {
 #define FACT_FIELD(language_name, member, Base, optional, phase, doc) Fill(facts_.member, BaseType::k##Base, optional);
@@ -207,9 +162,7 @@ RandomFacts::RandomFacts(Chance& chance, const GuardedTexts& texts) : chance_(ch
   facts_.window = window_.data();
 }
 
-void RandomFacts::Fill(uint8_t& member, BaseType, bool) {
-  member = static_cast<uint8_t>(chance_.Below(2));
-}
+void RandomFacts::Fill(uint8_t& member, BaseType, bool) { member = static_cast<uint8_t>(chance_.Below(2)); }
 
 void RandomFacts::Fill(int32_t& member, BaseType base, bool) {
   member = static_cast<int32_t>(chance_.Below(base == BaseType::kMethod ? MethodCount() : ErrorCount()));
@@ -223,9 +176,7 @@ void RandomFacts::Fill(int64_t& member, BaseType base, bool optional) {
   }
 }
 
-void RandomFacts::Fill(Str& member, BaseType, bool optional) {
-  member = RandomStr(chance_, texts_, optional);
-}
+void RandomFacts::Fill(Str& member, BaseType, bool optional) { member = RandomStr(chance_, texts_, optional); }
 
 void RandomFacts::FillSlots(const Str*& member, bool optional) {
   std::vector<Str>& slots = strings_.emplace_back();
@@ -245,21 +196,15 @@ namespace {
 
 Literal RandomLiteral(Chance& chance, BaseType type) {
   switch (type) {
-    case BaseType::kBool:
-      return Integer(type, static_cast<int64_t>(chance.Below(2)));
+    case BaseType::kBool: return Integer(type, static_cast<int64_t>(chance.Below(2)));
     case BaseType::kInt:
     case BaseType::kDuration:
-    case BaseType::kSize:
-      return Integer(type, RandomInteger(chance));
-    case BaseType::kStatus:
-      return Integer(type, chance.Pick(kStatuses));
-    case BaseType::kMethod:
-      return Integer(type, static_cast<int64_t>(1 + chance.Below(MethodCount() - 1)));
-    case BaseType::kError:
-      return Integer(type, static_cast<int64_t>(1 + chance.Below(ErrorCount() - 1)));
+    case BaseType::kSize: return Integer(type, RandomInteger(chance));
+    case BaseType::kStatus: return Integer(type, chance.Pick(kStatuses));
+    case BaseType::kMethod: return Integer(type, static_cast<int64_t>(1 + chance.Below(MethodCount() - 1)));
+    case BaseType::kError: return Integer(type, static_cast<int64_t>(1 + chance.Below(ErrorCount() - 1)));
     case BaseType::kNumber:
-    case BaseType::kPercent:
-      return Number(type, RandomNumber(chance));
+    case BaseType::kPercent: return Number(type, RandomNumber(chance));
     case BaseType::kString:
     case BaseType::kSecret: {
       Literal literal = Text(chance.Pick(GuardedTexts::Pool()));
@@ -272,15 +217,12 @@ Literal RandomLiteral(Chance& chance, BaseType type) {
       return literal;
     }
     case BaseType::kNone:
-    case BaseType::kInvalid:
-      break;
+    case BaseType::kInvalid: break;
   }
   std::abort();
 }
 
-Expr RandomLiteralExpr(Chance& chance, BaseType type) {
-  return OfLiteral(RandomLiteral(chance, type));
-}
+Expr RandomLiteralExpr(Chance& chance, BaseType type) { return OfLiteral(RandomLiteral(chance, type)); }
 
 // A fact: any field, any slot, any window. Chosen evenly, so that each is met.
 Expr RandomFact(Chance& chance) {
@@ -306,7 +248,9 @@ Expr RandomFactOf(Chance& chance, BaseType base) {
 constexpr BaseType kJsonTargets[] = {BaseType::kString, BaseType::kInt, BaseType::kNumber, BaseType::kBool,
                                      BaseType::kJson};
 
-// Any value that is not made of conditions; one in four has a `??`.
+Expr RandomAtom(Chance& chance);
+
+// Any value; one in four has a `??`.
 Expr RandomValue(Chance& chance) {
   Expr value = RandomFact(chance);
   if (value.type.optional && chance.OneIn(3)) {
@@ -319,7 +263,11 @@ Expr RandomValue(Chance& chance) {
       value = Coalesce(BaseType::kJson, std::move(value), Slot(FamilyId::k_request_json, 1));
     }
     const BaseType default_type = base == BaseType::kNumber && chance.OneIn(2) ? BaseType::kInt : base;
-    if (value.type.optional) value = Coalesce(base, std::move(value), RandomLiteralExpr(chance, default_type));
+    if (value.type.optional) {
+      Expr fallback = base == BaseType::kBool && chance.OneIn(3) ? RandomAtom(chance)  // a condition is a value, too
+                                                                 : RandomLiteralExpr(chance, default_type);
+      value = Coalesce(base, std::move(value), std::move(fallback));
+    }
   } else if (chance.OneIn(24)) {
     value = RandomLiteralExpr(chance, static_cast<BaseType>(chance.Below(static_cast<size_t>(BaseType::kNone))));
   }
@@ -329,14 +277,10 @@ Expr RandomValue(Chance& chance) {
 // A type that a value of `base` may be compared with for equality.
 BaseType RandomPartner(Chance& chance, BaseType base) {
   switch (base) {
-    case BaseType::kJson:
-      return chance.Pick(kJsonTargets);
-    case BaseType::kInt:
-      return chance.OneIn(4) ? BaseType::kNumber : base;
-    case BaseType::kNumber:
-      return chance.OneIn(3) ? BaseType::kInt : chance.OneIn(3) ? BaseType::kPercent : base;
-    case BaseType::kString:
-      return chance.OneIn(6) ? BaseType::kSecret : base;
+    case BaseType::kJson: return chance.Pick(kJsonTargets);
+    case BaseType::kInt: return chance.OneIn(4) ? BaseType::kNumber : base;
+    case BaseType::kNumber: return chance.OneIn(3) ? BaseType::kInt : chance.OneIn(3) ? BaseType::kPercent : base;
+    case BaseType::kString: return chance.OneIn(6) ? BaseType::kSecret : base;
     case BaseType::kBool:
     case BaseType::kPercent:
     case BaseType::kDuration:
@@ -344,11 +288,9 @@ BaseType RandomPartner(Chance& chance, BaseType base) {
     case BaseType::kStatus:
     case BaseType::kMethod:
     case BaseType::kError:
-    case BaseType::kSecret:
-      return base;
+    case BaseType::kSecret: return base;
     case BaseType::kNone:
-    case BaseType::kInvalid:
-      break;
+    case BaseType::kInvalid: break;
   }
   std::abort();
 }
@@ -416,6 +358,7 @@ Expr RandomStringTest(Chance& chance) {
   };
   Expr subject = text();
   Expr pattern = chance.OneIn(4) ? text() : RandomLiteralExpr(chance, BaseType::kString);
+  if (chance.OneIn(8)) pattern = OfLiteral(Text(""));
   return TestText(std::move(subject), static_cast<StringTest>(chance.Below(3)), std::move(pattern));
 }
 
@@ -429,15 +372,12 @@ Expr RandomIsNone(Chance& chance) {
 // A condition without and, or and not.
 Expr RandomAtom(Chance& chance) {
   switch (chance.Below(12)) {
-    case 0:
-      return RandomIsNone(chance);
+    case 0: return RandomIsNone(chance);
     case 1:
     case 2:
-    case 3:
-      return RandomIn(chance);
+    case 3: return RandomIn(chance);
     case 4:
-    case 5:
-      return RandomStringTest(chance);
+    case 5: return RandomStringTest(chance);
     case 6:
       if (chance.OneIn(8)) return RandomLiteralExpr(chance, BaseType::kBool);
       for (;;) {
@@ -445,12 +385,12 @@ Expr RandomAtom(Chance& chance) {
         if (value.type.base == BaseType::kBool) return value;
       }
     case 7:
-      if (chance.OneIn(4)) {  // a condition is a value, too
-        return Compare(RandomAtom(chance), CompareOp::kEq, RandomLiteralExpr(chance, BaseType::kBool));
+      if (chance.OneIn(4)) {
+        Expr other = chance.OneIn(2) ? RandomAtom(chance) : RandomLiteralExpr(chance, BaseType::kBool);
+        return Compare(RandomAtom(chance), chance.OneIn(2) ? CompareOp::kEq : CompareOp::kNe, std::move(other));
       }
       [[fallthrough]];
-    default:
-      return RandomCompare(chance);
+    default: return RandomCompare(chance);
   }
 }
 
