@@ -33,7 +33,9 @@ ast::File AstBuilder::BuildFile(P::FileContext* context) {
 }
 
 bool AstBuilder::IsBroken(P::StatementContext* context) const {
-  return context->exception != nullptr || strategy_.IsBroken(context) || context->children.empty();
+  // A block is as broken as what stands in it.
+  const bool is_block = context->block() != nullptr && context->exception == nullptr;
+  return context->exception != nullptr || context->children.empty() || (!is_block && strategy_.IsBroken(context));
 }
 
 std::vector<ast::Statement> AstBuilder::BuildBody(P::BodyContext* context, bool* broken) {

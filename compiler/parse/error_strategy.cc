@@ -94,6 +94,12 @@ diagnostics::Diagnostic& ErrorStrategy::Emit(Kind kind, size_t index, std::initi
   return diagnostics_->Emit(kind, offsets_.RangeOf(At(index)), arguments);
 }
 
+bool ErrorStrategy::IsBroken(const antlr4::ParserRuleContext* statement) const {
+  if (broken_.count(statement) > 0) return true;
+  if (statement->start == nullptr || statement->stop == nullptr) return false;
+  return std::any_of(guessed_.begin(), guessed_.end(), [&](size_t at) { return at >= statement->start->getStartIndex() && at <= statement->stop->getStartIndex(); });
+}
+
 antlr4::Token* ErrorStrategy::recoverInline(antlr4::Parser* parser) { throw antlr4::InputMismatchException(parser); }
 
 void ErrorStrategy::reportError(antlr4::Parser* parser, const antlr4::RecognitionException& error) {
@@ -118,7 +124,10 @@ void ErrorStrategy::sync(antlr4::Parser* parser) {
     const size_t index = parser->getTokenStream()->index();
     const size_t type = TypeAt(index);
     if (type == Token::EOF || type == PolicyParser::RBRACE) return;
-    if (BeginsStatement(tokens_, index)) return;
+    // `5 minutes` and a block below it: a unit, not a block's kind.
+    const bool is_unit = index > 0 && type == PolicyParser::NAME && TypeAt(index - 1) == PolicyParser::NUMBER && SameLine(index - 1, index) &&
+                         IsUnit(At(index).getText());
+    if (BeginsStatement(tokens_, index) && !is_unit) return;
     const bool behind_another = index > 0 && SameLine(index - 1, index) && TypeAt(index - 1) != PolicyParser::LBRACE;
     const bool may_begin = type == PolicyParser::NAME || (IsKeyword(type) && type <= PolicyParser::TEST);
     if (may_begin && !behind_another) return;  // the rule itself will say what is wrong with it
@@ -134,6 +143,7 @@ void ErrorStrategy::sync(antlr4::Parser* parser) {
 void ErrorStrategy::SkipStatement(antlr4::Parser* parser, size_t begin, size_t failed) {
   // Count the braces that the statement opened before the failure.
   int depth = 0;
+  bool closed = false;
   const size_t reached = parser->getTokenStream()->index();
   size_t index = begin;
   for (;; ++index) {
@@ -143,9 +153,15 @@ void ErrorStrategy::SkipStatement(antlr4::Parser* parser, size_t begin, size_t f
       if (type == PolicyParser::RBRACE && depth == 0) break;
       const bool first = index > 0 && !SameLine(index - 1, index);
       if (depth == 0 && index > begin && index >= failed && first && BeginsStatement(tokens_, index)) break;
+      // Behind a block or a JSON body that was skipped, the next line may begin with another mistake.
+      const bool is_word = type == PolicyParser::NAME || (IsKeyword(type) && type <= PolicyParser::TEST);
+      if (depth == 0 && closed && first && is_word && index > failed) break;
     }
     if (type == PolicyParser::LBRACE) ++depth;
-    if (type == PolicyParser::RBRACE) --depth;
+    if (type == PolicyParser::RBRACE) {
+      --depth;
+      closed = true;
+    }
     if (type == PolicyParser::NAME) skipped_names_.push_back(At(index).getText());
   }
   parser->getTokenStream()->seek(index);

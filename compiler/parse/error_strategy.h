@@ -2,9 +2,11 @@
 // next statement or the end of the block. Replaces ANTLR's strategy of inserting and deleting tokens.
 #pragma once
 
+#include <algorithm>
 #include <exception>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "antlr4-runtime.h"
@@ -16,17 +18,18 @@ namespace compiler::parse {
 
 class ErrorStrategy : public antlr4::DefaultErrorStrategy {
  public:
-  // `tokens`: what the parser reads, all on one channel.
-  ErrorStrategy(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics, std::vector<antlr4::Token*> tokens)
-      : offsets_(offsets), diagnostics_(diagnostics), tokens_(std::move(tokens)) {}
+  // `tokens`: what the parser reads, all on one channel. `guessed`: as RepairTokens gives it.
+  ErrorStrategy(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics, std::vector<antlr4::Token*> tokens,
+                std::vector<size_t> guessed)
+      : offsets_(offsets), diagnostics_(diagnostics), tokens_(std::move(tokens)), guessed_(std::move(guessed)) {}
 
   void reportError(antlr4::Parser* parser, const antlr4::RecognitionException& error) override;
   void recover(antlr4::Parser* parser, std::exception_ptr error) override;
   antlr4::Token* recoverInline(antlr4::Parser* parser) override;
   void sync(antlr4::Parser* parser) override;
 
-  // Statements that parsed, but with something unreadable right behind them.
-  bool IsBroken(const antlr4::ParserRuleContext* statement) const { return broken_.count(statement) > 0; }
+  // Statements that parsed, but with something unreadable right behind them or a bracket that had to be closed.
+  bool IsBroken(const antlr4::ParserRuleContext* statement) const;
   bool any_broken() const { return any_broken_; }
   // Words of what was skipped: they may be names that other places refer to.
   const std::vector<std::string>& skipped_names() const { return skipped_names_; }
@@ -51,6 +54,7 @@ class ErrorStrategy : public antlr4::DefaultErrorStrategy {
   const OffsetMap& offsets_;
   diagnostics::Diagnostics* diagnostics_;
   std::vector<antlr4::Token*> tokens_;
+  std::vector<size_t> guessed_;
   std::set<const antlr4::ParserRuleContext*> broken_;
   std::vector<std::string> skipped_names_;
   bool any_broken_ = false;

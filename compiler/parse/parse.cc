@@ -39,13 +39,14 @@ class Session {
     end->setLine(lexer_.getLine());
     end->setCharPositionInLine(lexer_.getCharPositionInLine());
     tokens.push_back(std::move(end));
-    usable_ = RepairTokens(offsets_, diagnostics_, &tokens);
+    std::vector<size_t> guessed;
+    usable_ = RepairTokens(offsets_, diagnostics_, &tokens, &guessed);
     if (!usable_) return;
     for (const auto& token : tokens) view_.push_back(token.get());
     source_ = std::make_unique<antlr4::ListTokenSource>(std::move(tokens));
     stream_ = std::make_unique<antlr4::CommonTokenStream>(source_.get());
     stream_->fill();
-    strategy_ = std::make_shared<ErrorStrategy>(offsets_, diagnostics_, std::move(view_));
+    strategy_ = std::make_shared<ErrorStrategy>(offsets_, diagnostics_, std::move(view_), std::move(guessed));
     parser_ = std::make_unique<PolicyParser>(stream_.get());
     parser_->removeErrorListeners();
     parser_->setErrorHandler(strategy_);

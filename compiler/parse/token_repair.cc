@@ -57,8 +57,9 @@ struct Open {
 
 class Repairer {
  public:
-  Repairer(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics, std::vector<std::unique_ptr<Token>>* tokens)
-      : offsets_(offsets), diagnostics_(diagnostics), owned_(*tokens) {
+  Repairer(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics, std::vector<std::unique_ptr<Token>>* tokens,
+           std::vector<size_t>* guessed)
+      : offsets_(offsets), diagnostics_(diagnostics), owned_(*tokens), guessed_(guessed) {
     view_.reserve(owned_.size());
     for (const auto& token : owned_) view_.push_back(token.get());
   }
@@ -77,10 +78,19 @@ class Repairer {
     while (!IsFirstOnLine(i)) --i;
     return view_[i]->getCharPositionInLine();
   }
+  // A block's brace, not a set's or JSON's. Whatever else stands before it was meant to be a head.
   bool IsBlockBrace(size_t i) const {
     if (TypeAt(i) != PolicyParser::LBRACE || i == 0) return false;
-    const size_t before = TypeAt(i - 1);
-    return before == PolicyParser::NAME || (before == PolicyParser::STRING && i >= 2 && TypeAt(i - 2) == PolicyParser::TEST);
+    switch (TypeAt(i - 1)) {
+      case PolicyParser::IN:
+      case PolicyParser::JSON:
+      case PolicyParser::COLON:
+      case PolicyParser::COMMA:
+      case PolicyParser::ASSIGN:
+      case PolicyParser::LBRACKET:
+      case PolicyParser::LPAREN: return false;
+      default: return true;
+    }
   }
 
   bool CheckLimits() {
@@ -254,6 +264,7 @@ class Repairer {
       if (!swallowed) {
         diagnostics_->Emit(Kind::kUnclosed, offsets_.RangeOf(*view_[open.index]), {TextOf(open.type), TextOf(CloserOf(open.type))});
       }
+      if (!open.is_block) guessed_->push_back(view_[open.index]->getStartIndex());
       AddVirtual(CloserOf(open.type));
     }
   }
@@ -305,13 +316,14 @@ class Repairer {
   std::vector<Token*> view_;
   std::vector<std::unique_ptr<Token>> out_;
   std::vector<Open> open_;
+  std::vector<size_t>* guessed_;
 };
 
 }  // namespace
 
 bool RepairTokens(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics,
-                  std::vector<std::unique_ptr<antlr4::Token>>* tokens) {
-  return Repairer(offsets, diagnostics, tokens).Run();
+                  std::vector<std::unique_ptr<antlr4::Token>>* tokens, std::vector<size_t>* guessed) {
+  return Repairer(offsets, diagnostics, tokens, guessed).Run();
 }
 
 }  // namespace compiler::parse

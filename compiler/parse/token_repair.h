@@ -15,8 +15,9 @@
 
 namespace compiler::parse {
 
-// `tokens`: all of them on the default channel, EOF last. False if a limit is broken: do not parse.
+// `tokens`: all of them on the default channel, EOF last. False if a limit is broken: do not parse. `guessed`: start
+// indexes of brackets inside of statements that got a closer; where it belongs is a guess, so the statement is broken.
 bool RepairTokens(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics,
-                  std::vector<std::unique_ptr<antlr4::Token>>* tokens);
+                  std::vector<std::unique_ptr<antlr4::Token>>* tokens, std::vector<size_t>* guessed);
 
 }  // namespace compiler::parse
