@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
   cli::CheckOptions check_options;
   CLI::App* check = app.add_subcommand("check", "Check policies: syntax, names, types and what they will do");
   check->alias("lint");
-  check->add_option("files", check_options.files, "Files or folders; - is standard input")->required();
+  check->add_option("files", check_options.paths, "Files or folders; - is standard input")->required();
   check->add_flag("--deny-mock", check_options.deny_mock, "A mock block is an error (for production)");
   std::string deny;
   check->add_option("--deny", deny, "\"warnings\": exit with 1 on warnings, too")->check(CLI::IsMember({"warnings"}));
