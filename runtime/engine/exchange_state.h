@@ -1,0 +1,121 @@
+// What an ExchangeMachine knows while it runs: the state, the attempt under way, the visit to an upstream, what is held of caches.
+// Private to the engine: exchange_machine.cc holds the door and the switch, exchange_steps.cc the steps between the states.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "compiler/abi/fact_table.h"
+#include "runtime/engine/attempt_clock.h"
+#include "runtime/engine/exchange_machine.h"
+#include "runtime/engine/fallback.h"
+#include "runtime/engine/retry_decision.h"
+
+namespace runtime::engine {
+
+// One try at an upstream, a reconnect after a reuse race included.
+struct Attempt {
+  UpstreamId upstream;
+  int number = 0;                        // 0: none was made yet
+  bool fresh_connection = false;
+  bool request_sent = false;             // of this connection
+  int status = 0;
+  bool denial_noted = false;
+  AttemptClock clock;
+  std::optional<Ticket> ticket;          // what is to be given back to the breaker
+  std::optional<OutcomeClass> recorded;  // how it was given back
+};
+
+// The request at one upstream of the chain: attempts, retries and waits.
+struct Visit {
+  int retries_made = 0;
+  bool last_attempt_failed = false;
+  std::optional<Ticket> last_ticket;     // already given back; names the generation for failed_requests
+};
+
+struct CacheFlight {
+  CacheId cache;
+  std::string key;
+};
+
+struct ExchangeMachine::State {
+  enum class Phase : uint8_t { kNew, kFollowing, kAttempting, kHeld, kCommitted, kBackingOff, kMocking, kDone };
+
+  State(const compiler::CompiledPolicy& compiled_policy, EngineObjects& engine_objects, base::Random& random_source,
+        compiler::abi::Facts* exchange_facts, TimePoint arrival)
+      : compiled(compiled_policy), objects(engine_objects), random(random_source), facts(*exchange_facts), arrived(arrival),
+        now(arrival) {}
+  ~State();
+
+  void Handle(const Event& event);
+  std::optional<TimePoint> NextDeadline() const;
+
+  // Steps.
+  void Begin(const RequestReady& ready);
+  void StartChain();
+  bool StartAttemptAt(UpstreamId upstream, int number);
+  void ReconnectAfterRace();
+  void Judge(const Outcome& outcome, bool alive);
+  void Commit();
+  void EndCommitted();
+  void BreakOff(const Outcome& outcome, bool alive);
+  void CheckLimits();
+  void MeetDeadline();
+  void GoOn();
+  void FallBack();
+  void Answer(const FallbackAnswer& answer);
+  void Abandon();
+  void Finish();
+
+  // Attempt book-keeping.
+  void SetAttemptFacts(const Outcome& outcome);
+  OutcomeClass ClassOf(const Outcome& outcome) const;
+  void Record(OutcomeClass outcome_class);
+  void NoteEnd(const Outcome& outcome, OutcomeClass outcome_class);
+  void LeaveUpstream();
+  void StoreInCaches();
+  void NoteTransition(UpstreamId upstream, const std::optional<BreakerTransition>& transition);
+
+  // Questions.
+  const compiler::model::UpstreamSettings& upstream() const { return compiled.policy.upstreams[attempt.upstream]; }
+  bool IsRepeatable(const compiler::model::UpstreamSettings& at) const {
+    return at.repeat_safe || compiler::abi::IsIdempotent(static_cast<compiler::abi::Method>(facts.request_method));
+  }
+  Replay ReplayOfAttempt() const;
+  bool CanGoOn();
+  AttemptClock::Limit NextLimit() const { return attempt.clock.Next(upstream().timeouts, wants_stream); }
+  std::optional<TimePoint> deadline() const {
+    return route != nullptr && route->deadline ? std::optional(arrived + *route->deadline) : std::nullopt;
+  }
+  bool DeadlineIsDue() const { return deadline() && now >= *deadline(); }
+
+  template <typename C>
+  void Emit(C command) {
+    commands->push_back(std::move(command));
+  }
+
+  const compiler::CompiledPolicy& compiled;
+  EngineObjects& objects;
+  base::Random& random;
+  compiler::abi::Facts& facts;
+  const TimePoint arrived;
+  TimePoint now;                          // of the event being handled
+  Commands* commands = nullptr;           // likewise
+
+  Phase phase = Phase::kNew;
+  const compiler::model::RouteSettings* route = nullptr;
+  bool body_is_kept = true;
+  bool wants_stream = false;
+  size_t position = 0;                    // in route->to
+  Visit visit;
+  Attempt attempt;                        // kAttempting, kHeld, kCommitted; afterwards the last one
+  TimePoint wait_until;                   // kBackingOff, kMocking
+  MockId mock;                            // kMocking
+  std::optional<CacheFlight> led;         // others may be following
+  std::optional<CacheFlight> followed;    // kFollowing
+  std::optional<FallbackAnswer> fallback; // found when it was asked whether there is one
+  Trouble trouble;
+};
+
+}  // namespace runtime::engine

@@ -1,0 +1,344 @@
+// The steps between the states of an exchange, in the order of a request's life: cache, admission, attempt, judgement, back-off,
+// next upstream, fallback, end. Which fallback, and which error, is fallback.cc's business; whether a retry, retry_decision.cc's;
+// which time limit, attempt_clock.h's.
+#include <algorithm>
+
+#include "runtime/engine/exchange_state.h"
+
+namespace runtime::engine {
+
+using compiler::model::UpstreamSettings;
+
+// ---- From the request to an attempt ---------------------------------------------------------------------------------
+
+void ExchangeMachine::State::Begin(const RequestReady& ready) {
+  if (!ready.route.has_value()) {
+    Emit(SendError{404, "no_route", std::nullopt});
+    return Finish();
+  }
+  route = &compiled.policy.routes[ready.route];
+  body_is_kept = ready.body_is_kept;
+  wants_stream = ready.wants_stream;
+  if (route->reply.has_value()) {
+    Emit(SendReply{route->reply, false, {}});
+    return Finish();
+  }
+  // Without the whole body a key that is made of it would be the same for different requests.
+  if (route->cache.has_value() && body_is_kept) {
+    Cache& cache = *objects.cache(route->cache);
+    CacheFlight flight{route->cache, CacheKey(compiled.policy.caches[route->cache], facts)};
+    if (auto response = cache.Find(flight.key, false, now)) {
+      Emit(SendCached{flight.cache, std::move(response), false, {}});
+      return Finish();
+    }
+    if (!cache.Lead(flight.key)) {
+      Emit(FollowCache{flight.cache, flight.key});
+      followed = std::move(flight);
+      phase = Phase::kFollowing;
+      return;
+    }
+    led = std::move(flight);
+  }
+  StartChain();
+}
+
+void ExchangeMachine::State::StartChain() {
+  if (DeadlineIsDue()) return MeetDeadline();  // the request itself, or a leader, took too long
+  for (position = 0; position < route->to.size(); ++position) {
+    if (StartAttemptAt(route->to[position], 1)) return;
+  }
+  FallBack();
+}
+
+bool ExchangeMachine::State::StartAttemptAt(UpstreamId id, int number) {
+  const UpstreamSettings& settings = compiled.policy.upstreams[id];
+  std::optional<Ticket> ticket;
+  if (Breaker* breaker = objects.breaker(id)) {
+    const Breaker::Admission admission = breaker->Admit(now, settings.timeouts.total);
+    NoteTransition(id, admission.transition);
+    if (!admission.ticket) {
+      Emit(NoteRejected{id});
+      trouble.last = {0, ErrorKind::k_breaker_open};
+      trouble.retry_at = std::min(trouble.retry_at.value_or(admission.retry_at), admission.retry_at);
+      return false;
+    }
+    ticket = admission.ticket;
+  }
+  if (number == 1) visit = Visit{};
+  attempt = Attempt{};
+  attempt.upstream = id;
+  attempt.number = number;
+  // A pooled connection may turn out to be closed, and then this request could not be sent again.
+  attempt.fresh_connection = !body_is_kept || !IsRepeatable(settings);
+  attempt.ticket = ticket;
+  attempt.clock.started = attempt.clock.connecting_since = now;
+  facts.first_token = compiler::abi::kAbsentInt;
+  phase = Phase::kAttempting;
+  Emit(StartAttempt{id, number, attempt.fresh_connection});
+  return true;
+}
+
+// A reused connection that the upstream had given up says nothing about the upstream; the attempt goes on, on a connection of
+// its own, and can't race again (RFC 9112 9.3.1).
+void ExchangeMachine::State::ReconnectAfterRace() {
+  Emit(NoteAttemptEnded{attempt.upstream, attempt.number, {0, ErrorKind::k_reset}, OutcomeClass::kNeutral,
+                        now - attempt.clock.started});
+  attempt.fresh_connection = true;
+  attempt.request_sent = false;
+  attempt.clock.connected = false;
+  attempt.clock.connecting_since = now;
+  Emit(StartAttempt{attempt.upstream, attempt.number, true});
+}
+
+// ---- What an attempt came to ----------------------------------------------------------------------------------------
+
+// Nothing of the attempt was committed. `alive`: its head is here and its answer could still be passed on; otherwise the
+// attempt is gone.
+void ExchangeMachine::State::Judge(const Outcome& outcome, bool alive) {
+  SetAttemptFacts(outcome);
+  const OutcomeClass outcome_class = ClassOf(outcome);
+  // Before the decision: a breaker that this failure opens allows no retry.
+  if (!alive || outcome_class == OutcomeClass::kFailure) Record(outcome_class);
+
+  const compiler::model::RetrySettings* retry = upstream().retry ? &*upstream().retry : nullptr;
+  RetryQuestion question;
+  question.matches = retry != nullptr && compiled.predicates.Test(retry->when, facts);
+  question.retries_made = visit.retries_made;
+  question.replay = ReplayOfAttempt();
+  question.breaker = objects.breaker(attempt.upstream);
+  question.own_ticket = attempt.ticket ? &*attempt.ticket : nullptr;
+  question.deadline = deadline();
+  const RetryDecision decision = DecideRetry(retry, question, now, random);
+  if (!decision.retry() && decision.denial != RetryDenial::kNotMatched && !attempt.denial_noted) {
+    attempt.denial_noted = true;
+    Emit(NoteRetryDenied{attempt.upstream, Name(decision.denial)});
+  }
+
+  const bool passes_on = alive && !decision.retry() && (outcome_class != OutcomeClass::kFailure || !CanGoOn());
+  if (passes_on) return;
+  if (alive) Emit(AbortAttempt{});
+  NoteEnd(outcome, outcome_class);
+  if (decision.retry()) {
+    ++visit.retries_made;
+    wait_until = now + decision.wait;
+    phase = Phase::kBackingOff;
+    Emit(NoteRetry{attempt.upstream, visit.retries_made, retry->max_retries, decision.wait, outcome});
+    return;
+  }
+  LeaveUpstream();
+  GoOn();
+}
+
+void ExchangeMachine::State::Commit() {
+  attempt.clock.content_at = attempt.clock.progress_at = now;
+  facts.first_token = (now - attempt.clock.started).count();
+  const Outcome so_far{attempt.status, ErrorKind::kNone};
+  SetAttemptFacts(so_far);
+  if (attempt.ticket && ClassOf(so_far) == OutcomeClass::kSuccess) {
+    NoteTransition(attempt.upstream, objects.breaker(attempt.upstream)->RecordFirstContent(&*attempt.ticket, now));
+  }
+  phase = Phase::kCommitted;
+  Emit(CommitAnswer{attempt.upstream});
+}
+
+void ExchangeMachine::State::EndCommitted() {
+  const Outcome outcome{attempt.status, ErrorKind::kNone};
+  SetAttemptFacts(outcome);
+  const OutcomeClass outcome_class = ClassOf(outcome);
+  NoteEnd(outcome, outcome_class);
+  LeaveUpstream();
+  Emit(FinishAnswer{});
+  if (outcome_class == OutcomeClass::kSuccess && attempt.status >= 200 && attempt.status < 300) StoreInCaches();
+  Finish();
+}
+
+void ExchangeMachine::State::BreakOff(const Outcome& outcome, bool alive) {
+  SetAttemptFacts(outcome);
+  if (alive) Emit(AbortAttempt{});
+  NoteEnd(outcome, ClassOf(outcome));
+  LeaveUpstream();
+  Emit(BreakOffAnswer{outcome.error});
+  Finish();
+}
+
+void ExchangeMachine::State::CheckLimits() {
+  if (DeadlineIsDue()) return MeetDeadline();
+  const AttemptClock::Limit limit = NextLimit();
+  if (now < limit.at) return;  // woken early
+  const Outcome outcome{attempt.status, limit.error};
+  if (phase == Phase::kCommitted) return BreakOff(outcome, true);
+  Emit(AbortAttempt{});
+  Judge(outcome, false);
+}
+
+// The request's time is up: no further upstream, only what can answer at once. An attempt that was still under way counts as
+// one that took too long: otherwise a hung upstream behind a short deadline would never open its breaker.
+void ExchangeMachine::State::MeetDeadline() {
+  trouble.deadline = true;
+  const Outcome outcome{attempt.status, ErrorKind::k_attempt_timeout};
+  switch (phase) {
+    case Phase::kFollowing:
+      if (followed) Emit(UnfollowCache{followed->cache, followed->key});
+      followed.reset();
+      break;
+    case Phase::kAttempting:
+    case Phase::kHeld:
+      SetAttemptFacts(outcome);
+      Emit(AbortAttempt{});
+      NoteEnd(outcome, ClassOf(outcome));
+      LeaveUpstream();
+      break;
+    case Phase::kBackingOff: LeaveUpstream(); break;
+    case Phase::kCommitted: return BreakOff(outcome, true);
+    case Phase::kNew: break;
+    case Phase::kMocking:
+    case Phase::kDone: return;
+  }
+  FallBack();
+}
+
+// ---- Along the chain ------------------------------------------------------------------------------------------------
+
+bool ExchangeMachine::State::CanGoOn() {
+  if (ReplayOfAttempt() == Replay::kPossible && !DeadlineIsDue()) {
+    for (size_t next = position + 1; next < route->to.size(); ++next) {
+      const Breaker* breaker = objects.breaker(route->to[next]);
+      if (breaker == nullptr || breaker->WouldAdmit(now)) return true;
+    }
+  }
+  if (!fallback) fallback = FindFallback(compiled.policy, *route, facts, body_is_kept, objects, now);
+  return fallback.has_value();
+}
+
+void ExchangeMachine::State::GoOn() {
+  if (DeadlineIsDue()) {
+    trouble.deadline = true;
+  } else if (ReplayOfAttempt() == Replay::kPossible) {
+    while (++position < route->to.size()) {
+      if (StartAttemptAt(route->to[position], 1)) return;
+    }
+  }
+  FallBack();
+}
+
+void ExchangeMachine::State::FallBack() {
+  if (!fallback) fallback = FindFallback(compiled.policy, *route, facts, body_is_kept, objects, now);
+  if (fallback) return Answer(*fallback);
+  Emit(ErrorFor(trouble, now));
+  Finish();
+}
+
+void ExchangeMachine::State::Answer(const FallbackAnswer& answer) {
+  if (const auto* reply = std::get_if<ReplyId>(&answer)) {
+    Emit(SendReply{*reply, true, trouble.reason()});
+  } else if (const auto* cached = std::get_if<CachedAnswer>(&answer)) {
+    Emit(SendCached{cached->cache, cached->response, true, trouble.reason()});
+  } else {
+    mock = std::get<MockId>(answer);
+    const Duration delay = compiled.policy.mocks[mock].delay;
+    if (delay > Duration::zero()) {
+      wait_until = now + delay;
+      phase = Phase::kMocking;
+      return;
+    }
+    Emit(SendMock{mock, trouble.reason()});
+  }
+  Finish();
+}
+
+void ExchangeMachine::State::Abandon() {
+  switch (phase) {
+    case Phase::kFollowing:
+      Emit(UnfollowCache{followed->cache, followed->key});
+      followed.reset();
+      break;
+    case Phase::kAttempting:
+    case Phase::kHeld:
+    case Phase::kCommitted:
+      Emit(AbortAttempt{});
+      NoteEnd({attempt.status, ErrorKind::kNone}, attempt.recorded.value_or(OutcomeClass::kNeutral));
+      LeaveUpstream();
+      break;
+    case Phase::kBackingOff: LeaveUpstream(); break;
+    case Phase::kNew:
+    case Phase::kMocking: break;
+    case Phase::kDone: return;
+  }
+  Finish();
+}
+
+void ExchangeMachine::State::Finish() {
+  phase = Phase::kDone;
+  if (!led) return;
+  Emit(EndCacheFlight{led->cache, std::move(led->key)});
+  led.reset();
+}
+
+// ---- Book-keeping ---------------------------------------------------------------------------------------------------
+
+void ExchangeMachine::State::SetAttemptFacts(const Outcome& outcome) {
+  facts.attempt = attempt.number;
+  facts.elapsed = (now - arrived).count();
+  facts.status = outcome.status == 0 ? compiler::abi::kAbsentInt : outcome.status;
+  facts.error = static_cast<int32_t>(outcome.error);
+  facts.latency = (now - attempt.clock.started).count();
+}
+
+// Needs SetAttemptFacts. What was recorded stays: an outcome is counted once.
+OutcomeClass ExchangeMachine::State::ClassOf(const Outcome& outcome) const {
+  if (attempt.recorded) return *attempt.recorded;
+  const std::optional<compiler::model::BreakerSettings>& breaker = upstream().breaker;
+  if (!breaker || !breaker->failure_when) return Classify(outcome);
+  if (compiled.predicates.Test(*breaker->failure_when, facts)) return OutcomeClass::kFailure;
+  const bool succeeded = outcome.error == ErrorKind::kNone && outcome.status != 0 && outcome.status < 400;
+  return succeeded ? OutcomeClass::kSuccess : OutcomeClass::kNeutral;
+}
+
+void ExchangeMachine::State::Record(OutcomeClass outcome_class) {
+  if (attempt.recorded) return;
+  attempt.recorded = outcome_class;
+  if (!attempt.ticket) return;
+  visit.last_ticket = *std::exchange(attempt.ticket, std::nullopt);
+  NoteTransition(attempt.upstream, objects.breaker(attempt.upstream)->Record(*visit.last_ticket, outcome_class, now));
+}
+
+void ExchangeMachine::State::NoteEnd(const Outcome& outcome, OutcomeClass outcome_class) {
+  Record(outcome_class);
+  visit.last_attempt_failed = outcome_class == OutcomeClass::kFailure;
+  trouble.last = outcome;
+  if (outcome.status >= 400) trouble.last_status = outcome.status;
+  Emit(NoteAttemptEnded{attempt.upstream, attempt.number, outcome, outcome_class, now - attempt.clock.started});
+}
+
+void ExchangeMachine::State::LeaveUpstream() {
+  if (!std::exchange(visit.last_attempt_failed, false) || !visit.last_ticket) return;
+  NoteTransition(attempt.upstream, objects.breaker(attempt.upstream)->RecordFailedRequest(*visit.last_ticket, now));
+}
+
+void ExchangeMachine::State::StoreInCaches() {
+  if (!body_is_kept) return;
+  facts.is_fallback = 0;
+  facts.served_by = compiler::abi::Str::Of(upstream().name);
+  const auto store = [this](CacheId id) {
+    const compiler::model::CacheSettings& cache = compiled.policy.caches[id];
+    if (compiled.predicates.Test(cache.store_when, facts)) Emit(StoreAnswer{id, CacheKey(cache, facts)});
+  };
+  if (route->cache.has_value()) store(route->cache);
+  for (const compiler::model::FallbackRef& element : route->fallback) {
+    const auto* cache = std::get_if<CacheId>(&element);
+    if (cache != nullptr && *cache != route->cache) store(*cache);
+  }
+}
+
+Replay ExchangeMachine::State::ReplayOfAttempt() const {
+  if (attempt.number == 0) return Replay::kPossible;  // nothing was sent yet
+  if (!body_is_kept) return Replay::kBodyTooLarge;
+  if (attempt.request_sent && !IsRepeatable(upstream())) return Replay::kNotRepeatSafe;
+  return Replay::kPossible;
+}
+
+void ExchangeMachine::State::NoteTransition(UpstreamId id, const std::optional<BreakerTransition>& transition) {
+  if (transition) Emit(NoteBreaker{id, *transition});
+}
+
+}  // namespace runtime::engine
