@@ -145,7 +145,7 @@ int Measure() {
     std::printf("| %s | %.1f | %.1f | %.1f |\n", names[i], jit_ns, interpreter_ns, cpp_ns);
   }
 
-  std::printf("\n| predicates (of 7 leaves, all different) | compile, ms | ms each |\n|---|---|---|\n");
+  std::printf("\n| predicates (of 8 leaves, all different) | compile, ms | ms each |\n|---|---|---|\n");
   for (int count : {1, 10, 100, 256, 257, 1000, 10000}) {
     std::vector<Expr> predicates;
     for (int i = 0; i < count; ++i) {

@@ -18,7 +18,7 @@ struct JitResult {
   std::string error;                    // what failed, and what to do, when code is null
 };
 
-// Opens the library if need be (once for the process) and compiles every predicate of `policy`. Takes about 1 ms for
+// Opens the library if need be (once for the process) and compiles every predicate of `policy`. Takes 1 to 3 ms for
 // each predicate. Thread-safe. The code needs `policy` no longer.
 JitResult CompilePredicates(const model::Policy& policy);
 

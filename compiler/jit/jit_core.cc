@@ -23,8 +23,9 @@ namespace {
 // more.
 constexpr int32_t kPredicatesPerModule = 64;
 
-// Up to this many predicates are worth good code (1 ms each); beyond, plain code (0.1 ms each), which is 1 ns slower.
-// Good code for one huge predicate takes more than linear time, so the size of the expressions counts, too.
+// Up to this many predicates are worth good code (1 to 3 ms each); beyond, plain code (0.1 to 0.3 ms each), which is
+// 1 ns slower. Good code for one huge predicate takes more than linear time, so the size of the expressions counts,
+// too.
 constexpr size_t kMostPredicatesForGoodCode = 256;
 constexpr size_t kMostNodesForGoodCode = 8192;
 
