@@ -268,7 +268,9 @@ def say(text):
 
 def show(answer):
     by = answer.headers.get('x-breakwater-fallback')
-    print(f'  {answer.status} in {answer.ms:.1f} ms{f" by fallback {by}" if by else ""}: {answer.text.strip()[:160]}', flush=True)
+    text = ' '.join(answer.text.split())
+    text = text if len(text) <= 240 else text[:170] + ' … ' + text[-60:]
+    print(f'  {answer.status} in {answer.ms:.1f} ms{f" by fallback {by}" if by else ""}: {text}', flush=True)
 
 
 def main():
