@@ -211,7 +211,7 @@ Ctrl-C ends both.
         sixth = self.chat('Question 6')
         show(sixth)
         expect(sixth.status == 200 and sixth.json().get('is_fallback') is True, 'the fallback was expected')
-        expect(sixth.ms < 50, f'it took {sixth.ms:.1f} ms')
+        expect(sixth.ms < 250, f'it took {sixth.ms:.1f} ms: was it tried?')  # three attempts take 300 ms
 
         say('A client that reads a stream gets the fallback as a stream')
         stream = self.chat('Question 7', stream=True)
