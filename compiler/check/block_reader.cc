@@ -199,6 +199,7 @@ void BlockReader::ReadSetting(BlockKind kind, const ast::Block& block, const ast
     return;
   }
   contents->settings.emplace(info->name, &setting);
+  if (setting.value.kind == ast::ExprKind::kError) contents->broken = true;
   if (info->read == nullptr) {
     diagnostics_->Emit(Kind::kNotHonoured, setting.name.range, {name, ""});
   } else if (info->keyed() && !setting.key) {

@@ -52,7 +52,7 @@ std::string Show(BaseType type, int64_t number) {
 ExprPlace SettingReader::Place() const {
   ExprPlace place;
   place.phase = abi::Phase::kRoute;
-  place.what = name();
+  place.what = quoted_name_;
   place.policy = policy_;
   return place;
 }

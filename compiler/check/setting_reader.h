@@ -23,6 +23,7 @@ class SettingReader {
   void Begin(const ast::Setting& setting, std::string_view range) {
     setting_ = &setting;
     range_ = range;
+    quoted_name_ = "`" + setting.name.text + "`";
   }
 
   void ReadDuration(model::Duration& out);
@@ -79,6 +80,7 @@ class SettingReader {
   diagnostics::Diagnostics* diagnostics_;
   const ast::Setting* setting_ = nullptr;
   std::string_view range_;
+  std::string quoted_name_;
 };
 
 }  // namespace compiler::check
