@@ -73,9 +73,17 @@ void AppendFraming(BodyFraming framing, uint64_t content_length, std::string* ou
   if (framing == BodyFraming::kChunked) AppendHeader("Transfer-Encoding", "chunked", out);
 }
 
-// What Connection names is for one hop; a client can't take away what we write ourselves (RFC 9110 7.6.1).
-bool IsNamedByConnection(const Headers& headers, bool has_connection, std::string_view name) {
-  return has_connection && headers.HasToken("connection", name);
+// What Connection names is for one hop; a client can't take away what we write ourselves (RFC 9110 7.6.1). Most messages
+// name nothing but the connection's own options: they are told apart once.
+bool ConnectionNamesHeaders(const Headers& headers) {
+  bool names = false;
+  for (const Header& line : headers.lines()) {
+    if (!EqualsIgnoreCase(line.name, "connection")) continue;
+    ForEachListItem(line.value, [&](std::string_view item) {
+      names = names || !(item.empty() || EqualsIgnoreCase(item, "keep-alive") || EqualsIgnoreCase(item, "close"));
+    });
+  }
+  return names;
 }
 
 }  // namespace
@@ -85,10 +93,10 @@ bool IsHopByHop(std::string_view name) { return IsOwnForRequests(name); }
 void AppendUpstreamRequest(const RequestHead& client, const UpstreamRequest& request, std::string* out) {
   AppendRequestLine(client.method_text, request.target, out);
   if (!IsSet(request.set, "host")) AppendHeader("Host", request.authority, out);
-  const bool has_connection = client.headers.Find("connection").has_value();
+  const bool names_headers = ConnectionNamesHeaders(client.headers);
   for (const Header& line : client.headers.lines()) {
     if (IsOwnForRequests(line.name) || IsSet(request.set, line.name) || IsRemoved(request.remove, line.name) ||
-        IsNamedByConnection(client.headers, has_connection, line.name)) {
+        (names_headers && client.headers.HasToken("connection", line.name))) {
       continue;
     }
     AppendHeader(line.name, line.value, out);
@@ -108,10 +116,10 @@ void AppendUpstreamRequest(const RequestHead& client, const UpstreamRequest& req
 
 void AppendClientResponse(const ResponseHead& upstream, const ClientResponse& response, std::string* out) {
   AppendStatusLine(upstream.status, out);
-  const bool has_connection = upstream.headers.Find("connection").has_value();
+  const bool names_headers = ConnectionNamesHeaders(upstream.headers);
   for (const Header& line : upstream.headers.lines()) {
     if (IsOwnForResponses(line.name) || IsSet(response.set, line.name) ||
-        IsNamedByConnection(upstream.headers, has_connection, line.name)) {
+        (names_headers && upstream.headers.HasToken("connection", line.name))) {
       continue;
     }
     AppendHeader(line.name, line.value, out);
