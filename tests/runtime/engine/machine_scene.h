@@ -35,9 +35,11 @@ inline TimePoint At(std::chrono::nanoseconds since_start) { return TimePoint(std
 
 class Scene {
  public:
-  explicit Scene(std::unique_ptr<compiler::CompiledPolicy> p) : policy(std::move(p)), objects(*policy) {}
+  explicit Scene(std::unique_ptr<compiler::CompiledPolicy> p) : owned(std::move(p)), policy(*owned), objects(policy) {}
+  explicit Scene(const compiler::CompiledPolicy& p) : policy(p), objects(policy) {}  // must outlive it
 
-  std::unique_ptr<compiler::CompiledPolicy> policy;
+  std::unique_ptr<compiler::CompiledPolicy> owned;
+  const compiler::CompiledPolicy& policy;
   runtime::engine::EngineObjects objects;
   runtime::base::Random random{1};
 
@@ -51,7 +53,7 @@ class TestExchange {
       : scene_(scene) {
     facts.request_method = static_cast<int32_t>(method);
     facts.request_body = abi::Str::Of("question");
-    machine_ = std::make_unique<runtime::engine::ExchangeMachine>(*scene.policy, scene.objects, scene.random, &facts, At(arrived));
+    machine_ = std::make_unique<runtime::engine::ExchangeMachine>(scene.policy, scene.objects, scene.random, &facts, At(arrived));
   }
 
   // Handles one event at t. StoreAnswer and the flights of caches are carried out, the rest is only written down.
@@ -60,7 +62,7 @@ class TestExchange {
     machine_->Handle(event, At(t), &commands);
     Lines lines;
     for (const runtime::engine::Command& command : commands) {
-      lines.push_back(Describe(command, scene_.policy->policy));
+      lines.push_back(Describe(command, scene_.policy.policy));
       if (const auto* c = std::get_if<runtime::engine::StoreAnswer>(&command)) {
         scene_.objects.cache(c->cache)->Store(c->key, {200, {}, "stored answer", {}}, At(t));
       } else if (const auto* e = std::get_if<runtime::engine::EndCacheFlight>(&command)) {
