@@ -129,8 +129,8 @@ class Repairer {
         open.pop_back();
       } else if (!open.empty() && IsFirstOnLine(i) && BeginsStatement(view_, i)) {
         const bool top_level = type == PolicyParser::EDITION || type == PolicyParser::LET || type == PolicyParser::IMPORT ||
-                               type == PolicyParser::TEST || (TypeAt(i + 1) == PolicyParser::NAME);
-        if (open.back() != PolicyParser::LBRACE || (top_level && type != PolicyParser::PROMISE && type != PolicyParser::ALLOW)) return false;
+                               type == PolicyParser::TEST || (type == PolicyParser::NAME && TypeAt(i + 1) == PolicyParser::NAME);
+        if (open.back() != PolicyParser::LBRACE || top_level) return false;
       }
     }
     return open.empty();

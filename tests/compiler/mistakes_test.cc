@@ -9,6 +9,7 @@
 
 #include "compiler/compile.h"
 #include "compiler/diagnostics/render.h"
+#include "compiler/model/print.h"
 #include "compiler/source/source_buffer.h"
 #include "tests/compiler/mistake_pool.h"
 
@@ -110,6 +111,40 @@ TEST(Mistakes, WithoutTheMistakeThereIsNoError) {
     const Diagnostics diagnostics = Check(composed.text);
     const compiler::source::SourceBuffer source("policy", composed.text);
     EXPECT_FALSE(diagnostics.has_errors()) << mistake.name << "\n" << compiler::diagnostics::RenderAll(source, diagnostics);
+  }
+}
+
+// Indentation helps to explain mistakes; it never decides what a correct file means.
+TEST(Mistakes, WhiteSpaceMeansNothingInACorrectFile) {
+  for (const Mistake& mistake : MistakePool()) {
+    const std::string text = Compose({&mistake}, false).text;
+    std::string ragged;
+    std::string one_line;
+    bool at_line_begin = false;
+    for (size_t i = 0; i < text.size(); ++i) {
+      if (text[i] == '#') i = text.find('\n', i);
+      if (text[i] == '\n') {
+        at_line_begin = true;
+        ragged += '\n';
+        one_line += ' ';
+      } else if (at_line_begin && text[i] == ' ') {
+        one_line += ' ';
+      } else {
+        at_line_begin = false;
+        ragged += text[i];
+        one_line += text[i];
+      }
+    }
+    EXPECT_FALSE(Check(ragged).has_errors()) << mistake.name << "\n" << ragged;
+    EXPECT_FALSE(Check(one_line).has_errors()) << mistake.name << "\n" << one_line;
+    const auto model = [](const std::string& policy_text) {
+      Diagnostics diagnostics;
+      const auto policy = compiler::CheckPolicy(policy_text, {}, &diagnostics);
+      return policy ? compiler::model::Print(*policy) : "";
+    };
+    if (text.find("json {\n") != std::string::npos) continue;  // kept as written, line ends included
+    EXPECT_EQ(model(ragged), model(text)) << mistake.name;
+    EXPECT_EQ(model(one_line), model(text)) << mistake.name;
   }
 }
 
