@@ -16,7 +16,8 @@ using compiler::abi::Str;
 // Values of header slots. Names are lower case.
 class HeaderSlots {
  public:
-  explicit HeaderSlots(const std::vector<std::string>& names) : names_(names), values_(names.size()), joined_(names.size()) {}
+  explicit HeaderSlots(const std::vector<std::string>& names)
+      : names_(names), values_(names.size()), joined_(names.size()) {}
 
   void Fill(const Headers& headers) {
     Clear();
@@ -70,7 +71,8 @@ void DecodeQuery(std::string_view text, std::string* out) {
 // Values of query slots.
 class QuerySlots {
  public:
-  explicit QuerySlots(const std::vector<std::string>& names) : names_(names), values_(names.size()), decoded_(names.size()) {}
+  explicit QuerySlots(const std::vector<std::string>& names)
+      : names_(names), values_(names.size()), decoded_(names.size()) {}
 
   void Fill(std::string_view query) {
     for (Str& value : values_) value = Str();
@@ -129,8 +131,9 @@ class MessageFacts::Impl {
 MessageFacts::MessageFacts(const compiler::model::Policy& policy) : impl_(std::make_unique<Impl>(policy)) {}
 MessageFacts::~MessageFacts() = default;
 
-MessageFacts::BodyProblem MessageFacts::FillRequest(const RequestHead& head, std::string_view path, std::string_view body,
-                                                    std::string_view client_ip, bool client_tls, Facts* facts) {
+MessageFacts::BodyProblem MessageFacts::FillRequest(const RequestHead& head, std::string_view path,
+                                                    std::string_view body, std::string_view client_ip, bool client_tls,
+                                                    Facts* facts) {
   Impl& impl = *impl_;
   LowerHost(head.host, &impl.host);
   impl.request_headers.Fill(head.headers);

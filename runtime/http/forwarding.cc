@@ -51,11 +51,13 @@ bool IsOwnForResponses(std::string_view name) {
 }
 
 bool IsSet(std::span<const SetHeader> set, std::string_view name) {
-  return std::any_of(set.begin(), set.end(), [name](const SetHeader& header) { return EqualsIgnoreCase(header.name, name); });
+  return std::any_of(set.begin(), set.end(),
+                     [name](const SetHeader& header) { return EqualsIgnoreCase(header.name, name); });
 }
 
 bool IsRemoved(std::span<const std::string> removed, std::string_view name) {
-  return std::any_of(removed.begin(), removed.end(), [name](const std::string& header) { return EqualsIgnoreCase(header, name); });
+  return std::any_of(removed.begin(), removed.end(),
+                     [name](const std::string& header) { return EqualsIgnoreCase(header, name); });
 }
 
 // Appends "name: a, b, own" from all lines of that name.

@@ -12,14 +12,14 @@
 namespace runtime::http {
 namespace {
 
-using abi_Method = compiler::abi::Method;
+using compiler::abi::Method;
 
-abi_Method MethodOf(std::string_view text) {
+Method MethodOf(std::string_view text) {
 #define METHOD(name, is_idempotent) \
-  if (text == #name) return abi_Method::k##name;
+  if (text == #name) return Method::k##name;
 #include "compiler/abi/methods.def"
 #undef METHOD
-  return abi_Method::kOther;
+  return Method::kOther;
 }
 
 // What the lines say about framing and the connection, before it is judged.
@@ -27,7 +27,7 @@ struct Framing {
   int length_lines = 0;
   std::string_view length;
   int encoding_lines = 0;
-  bool encoding_is_list = true;    // every item is a token
+  bool encoding_is_list = true;  // every item is a token
   int encodings = 0;
   int chunked = 0;
   bool chunked_is_last = false;
@@ -170,7 +170,8 @@ bool IsValidAuthority(std::string_view authority) {
     if (host.empty() || host.size() > 255) return false;
     for (size_t i = 0; i < host.size(); ++i) {
       if (IsUnreserved(host[i])) continue;
-      if (host[i] != '%' || i + 2 >= host.size() || HexValue(host[i + 1]) < 0 || HexValue(host[i + 2]) < 0) return false;
+      if (host[i] != '%' || i + 2 >= host.size() || HexValue(host[i + 1]) < 0 || HexValue(host[i + 2]) < 0)
+        return false;
       i += 2;
     }
   }
@@ -201,8 +202,16 @@ bool SameAuthority(std::string_view a, std::string_view b, std::string_view defa
 bool IsTargetChar(char c, bool in_query) {
   if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f) return false;
   switch (c) {
-    case '#': case '<': case '>': case '"': case '\\': return false;
-    case '^': case '`': case '{': case '|': case '}': return in_query;
+    case '#':
+    case '<':
+    case '>':
+    case '"':
+    case '\\': return false;
+    case '^':
+    case '`':
+    case '{':
+    case '|':
+    case '}': return in_query;
     default: return true;
   }
 }
@@ -215,7 +224,7 @@ ParseError ReadTarget(std::string_view target, RequestHead* head, std::string_vi
     if (!IsTargetChar(c, in_query)) return ParseError::k_bad_target;
   }
   if (target == "*") {
-    if (head->method != abi_Method::kOPTIONS) return ParseError::k_bad_target;
+    if (head->method != Method::kOPTIONS) return ParseError::k_bad_target;
     head->target = head->path = target;
     return ParseError::kNone;
   }
@@ -279,7 +288,8 @@ ParseError CheckRequestHead(std::string_view start_line, RequestHead* head, std:
   if (framing.host_lines == 1 && !IsValidAuthority(framing.host)) return ParseError::k_bad_host;
   head->host = framing.host;
   if (!authority.empty()) {
-    if (framing.host_lines == 1 && !SameAuthority(framing.host, authority, default_port)) return ParseError::k_host_differs;
+    if (framing.host_lines == 1 && !SameAuthority(framing.host, authority, default_port))
+      return ParseError::k_host_differs;
     head->host = authority;
   }
   if (framing.connection_names_framing) return ParseError::k_connection_names_framing;
@@ -323,8 +333,8 @@ ParseError CheckResponseHead(std::string_view start_line, bool no_body, Response
   const bool is_interim = head->status < 200;
   if (no_body || is_interim || head->status == 204 || head->status == 304) {
     // A 1xx or 204 that announces a body may send one (RFC 9112 6.1 and 6.2 forbid it): not trusted with another request.
-    if ((is_interim || head->status == 204) &&
-        (head->framing == BodyFraming::kChunked || (head->framing == BodyFraming::kLength && head->content_length > 0))) {
+    if ((is_interim || head->status == 204) && (head->framing == BodyFraming::kChunked ||
+                                                (head->framing == BodyFraming::kLength && head->content_length > 0))) {
       head->keep_alive = false;
     }
     head->framing = BodyFraming::kNone;

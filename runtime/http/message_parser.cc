@@ -35,7 +35,7 @@ constexpr ErrorInfo kErrors[] = {
 constexpr int kEmptyLinesBeforeRequest = 4;  // RFC 9112 2.2 asks for one
 constexpr size_t kPlainChunkLine = 18;       // 16 hex digits, CR LF: what is longer counts as extension
 
-constexpr size_t kKeptHeadBytes = 4 << 10;   // of an idle connection's parser
+constexpr size_t kKeptHeadBytes = 4 << 10;  // of an idle connection's parser
 
 enum class State : uint8_t { kEmptyLines, kHead, kBody, kChunkLine, kTrailers, kDone, kFailed };
 
@@ -104,7 +104,7 @@ class MessageParser::Impl {
   size_t section_bytes_ = 0;  // of head or trailers
   size_t line_bytes_ = 0;     // of the line that is being read, without CR LF
   size_t line_number_ = 0;
-  int target_part_ = 0;       // of the request line: 0 method, 1 target, 2 what follows
+  int target_part_ = 0;  // of the request line: 0 method, 1 target, 2 what follows
   size_t target_bytes_ = 0;
 
   // The body.
@@ -266,7 +266,8 @@ size_t MessageParser::Impl::LineAllowance(std::string_view bytes, ParseError* ov
   }
   if (line_bytes_ > limits_.header_line) return 1;  // its CR was read: llhttp takes LF and nothing else
   const size_t headers_before = is_head ? line_number_ - 1 : line_number_;
-  if (line_bytes_ == 0 && !(is_head && line_number_ == 0) && headers_before >= limits_.header_count && line[0] != '\r') {
+  if (line_bytes_ == 0 && !(is_head && line_number_ == 0) && headers_before >= limits_.header_count &&
+      line[0] != '\r') {
     *over = is_head ? ParseError::k_too_many_headers : ParseError::k_trailers_too_large;
     return 0;
   }
@@ -380,7 +381,8 @@ void MessageParser::Impl::CompleteHead() {
   const std::string_view start_line = raw.substr(0, raw.find("\r\n"));
   std::vector<Header>& headers = (role_ == Role::kRequest ? request.headers : response.headers).lines();
   for (const Line& line : lines_) {
-    headers.push_back({raw.substr(line.name_begin, line.name_size), Trim(raw.substr(line.value_begin, line.value_size))});
+    headers.push_back(
+        {raw.substr(line.name_begin, line.name_size), Trim(raw.substr(line.value_begin, line.value_size))});
   }
   const ParseError error = role_ == Role::kRequest ? CheckRequestHead(start_line, &request, &spare_target_)
                                                    : CheckResponseHead(start_line, expect_no_body, &response);
@@ -407,7 +409,8 @@ MessageParser::FeedResult MessageParser::Impl::Feed(std::string_view bytes, std:
   body_out_ = body;
   size_t consumed = 0;
   if (state_ == State::kEmptyLines) consumed = SkipEmptyLines(bytes);
-  while (state_ != State::kDone && state_ != State::kFailed && state_ != State::kEmptyLines && consumed < bytes.size()) {
+  while (state_ != State::kDone && state_ != State::kFailed && state_ != State::kEmptyLines &&
+         consumed < bytes.size()) {
     const std::string_view rest = bytes.substr(consumed);
     ParseError over = ParseError::kNone;
     size_t allowed = rest.size();

@@ -44,7 +44,8 @@ void AppendChunkHead(size_t size, std::string* out) {
 std::string_view ReasonPhrase(int status) {
   switch (status) {
 #define REASON(code, phrase) \
-  case code: return phrase;
+  case code:                 \
+    return phrase;
 #include "runtime/http/reason_phrases.def"
 #undef REASON
     default: return "";  // the phrase may be empty, the space before it not (RFC 9112 4)

@@ -18,7 +18,8 @@ constexpr int HexValue(char c) {
 
 // RFC 9110 5.6.2
 constexpr bool IsTokenChar(char c) {
-  return IsAlpha(c) || IsDigit(c) || (c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
+  return IsAlpha(c) || IsDigit(c) ||
+         (c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
 }
 
 constexpr bool IsToken(std::string_view text) {

@@ -17,8 +17,8 @@
 namespace runtime::net {
 namespace {
 
-constexpr int kBacklog = 4096;             // the kernel lowers it to net.core.somaxconn
-constexpr int kAcceptsPerTurn = 32;        // then others on the loop, and other loops on the port, get their turn
+constexpr int kBacklog = 4096;              // the kernel lowers it to net.core.somaxconn
+constexpr int kAcceptsPerTurn = 32;         // then others on the loop, and other loops on the port, get their turn
 constexpr uint64_t kExhaustedPauseMs = 50;  // until accepting is tried again
 
 using SharedAccept = std::shared_ptr<Transport::AcceptCallback>;
@@ -67,7 +67,8 @@ class ListenHandle final : public Handle {
   void OnClosing() override { close(socket_); }  // at once, so that the port is free; libuv no longer polls it
 
   void Start() {
-    uv_poll_start(&poll_, UV_READABLE, [](uv_poll_t* poll, int, int) { static_cast<ListenHandle*>(poll->data)->Accept(); });
+    uv_poll_start(&poll_, UV_READABLE,
+                  [](uv_poll_t* poll, int, int) { static_cast<ListenHandle*>(poll->data)->Accept(); });
   }
 
   void Accept() {
@@ -164,7 +165,8 @@ std::vector<sockaddr_storage> AddressesOf(const std::string& host, std::string* 
   addrinfo* list = nullptr;
   const int result = host.empty() ? EAI_NONAME : getaddrinfo(host.c_str(), nullptr, &hints, &list);
   if (result != 0) {
-    *problem = std::string("the name was not found (") + gai_strerror(result) + "); write a numeric address of this machine";
+    *problem =
+        std::string("the name was not found (") + gai_strerror(result) + "); write a numeric address of this machine";
     return addresses;
   }
   for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {

@@ -3,6 +3,7 @@
 #include "runtime/net/uv_loop.h"
 
 #include <arpa/inet.h>
+
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -88,15 +89,18 @@ Loop::Loop() {
 Loop::~Loop() {
   CloseEverything();
   while (open_requests_ > 0) uv_run(&loop_, UV_RUN_ONCE);
-  for (uv_handle_t* handle : {reinterpret_cast<uv_handle_t*>(&wake_), reinterpret_cast<uv_handle_t*>(&before_poll_),
-                              reinterpret_cast<uv_handle_t*>(&after_poll_), reinterpret_cast<uv_handle_t*>(&no_wait_)}) {
+  for (uv_handle_t* handle :
+       {reinterpret_cast<uv_handle_t*>(&wake_), reinterpret_cast<uv_handle_t*>(&before_poll_),
+        reinterpret_cast<uv_handle_t*>(&after_poll_), reinterpret_cast<uv_handle_t*>(&no_wait_)}) {
     uv_close(handle, nullptr);
   }
   uv_run(&loop_, UV_RUN_DEFAULT);
   CheckUv(uv_loop_close(&loop_), "uv_loop_close");
 }
 
-void Loop::Wake() { uv_idle_start(&no_wait_, [](uv_idle_t*) {}); }
+void Loop::Wake() {
+  uv_idle_start(&no_wait_, [](uv_idle_t*) {});
+}
 
 void Loop::Defer(std::function<void()> task) {
   deferred_.push_back(std::move(task));

@@ -14,7 +14,7 @@
 namespace runtime::net {
 
 NetError NetErrorOf(int uv_error);
-Address AddressOf(const sockaddr* address);  // IPv4 in IPv6 is given as IPv4
+Address AddressOf(const sockaddr* address);                                      // IPv4 in IPv6 is given as IPv4
 bool ParseAddress(const std::string& ip, uint16_t port, sockaddr_storage* out);  // numeric only
 
 class Loop {
@@ -32,7 +32,7 @@ class Loop {
   void DeleteLater(std::unique_ptr<Deletable> object);
   void Post(std::function<void()> task);  // thread-safe
   void Run();
-  void Stop();                            // thread-safe
+  void Stop();  // thread-safe
 
   // Whether owners may still be called.
   bool delivers_callbacks() const { return !closing_down_; }

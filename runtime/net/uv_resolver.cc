@@ -55,7 +55,8 @@ void OnLookedUp(uv_getaddrinfo_t* request, int status, addrinfo* list) {
 
 }  // namespace
 
-std::unique_ptr<Resolution> ResolveOn(Loop* loop, const std::string& host, uint16_t port, Transport::ResolveCallback done) {
+std::unique_ptr<Resolution> ResolveOn(Loop* loop, const std::string& host, uint16_t port,
+                                      Transport::ResolveCallback done) {
   auto lookup = std::make_shared<Lookup>();
   lookup->loop = loop;
   lookup->port = port;

@@ -8,6 +8,7 @@
 
 namespace runtime::net {
 
-std::unique_ptr<Resolution> ResolveOn(Loop* loop, const std::string& host, uint16_t port, Transport::ResolveCallback done);
+std::unique_ptr<Resolution> ResolveOn(Loop* loop, const std::string& host, uint16_t port,
+                                      Transport::ResolveCallback done);
 
 }  // namespace runtime::net

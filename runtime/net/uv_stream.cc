@@ -83,9 +83,9 @@ void StreamHandle::OpenConnecting(const Address& address) {
   sockaddr_storage remote;
   int result = UV_EINVAL;
   if (ParseAddress(address.ip, address.port, &remote)) {
-    result = uv_tcp_connect(&connect_, &tcp_, reinterpret_cast<const sockaddr*>(&remote), [](uv_connect_t* req, int status) {
-      static_cast<StreamHandle*>(req->data)->OnConnected(status);
-    });
+    result = uv_tcp_connect(
+        &connect_, &tcp_, reinterpret_cast<const sockaddr*>(&remote),
+        [](uv_connect_t* req, int status) { static_cast<StreamHandle*>(req->data)->OnConnected(status); });
   }
   if (result != 0) DeferUnlessClosed([this, result] { Fail(NetErrorOf(result)); });
 }
@@ -154,7 +154,8 @@ void StreamHandle::Write(std::span<const std::string_view> pieces) {
     size_t total = 0;
     for (std::string_view piece : pieces.first(std::min(pieces.size(), kMaxPieces))) {
       const size_t from = count == 0 ? skip : 0;
-      buffers[count++] = uv_buf_init(const_cast<char*>(piece.data()) + from, static_cast<unsigned>(piece.size() - from));
+      buffers[count++] =
+          uv_buf_init(const_cast<char*>(piece.data()) + from, static_cast<unsigned>(piece.size() - from));
       total += piece.size() - from;
     }
     int sent = 0;
@@ -256,7 +257,8 @@ UvStream::UvStream(Loop* loop, const Address& address, StreamObserver* observer)
   handle_->OpenConnecting(address);
 }
 
-UvStream::UvStream(Loop* loop, int accepted_socket, const Address& peer) : handle_(new StreamHandle(loop)), peer_(peer) {
+UvStream::UvStream(Loop* loop, int accepted_socket, const Address& peer)
+    : handle_(new StreamHandle(loop)), peer_(peer) {
   handle_->OpenAccepted(accepted_socket);
 }
 

@@ -49,7 +49,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 3) return 0;
   const Role role = (data[0] & 1) != 0 ? Role::kResponse : Role::kRequest;
   ParserLimits limits;
-  if ((data[0] & 2) != 0) limits = {.header_bytes = 200, .header_line = 50, .header_count = 5, .uri = 20, .body = 30, .chunk_extensions = 8};
+  if ((data[0] & 2) != 0)
+    limits = {.header_bytes = 200, .header_line = 50, .header_count = 5, .uri = 20, .body = 30, .chunk_extensions = 8};
   const std::string_view input(reinterpret_cast<const char*>(data) + 2, size - 2);
 
   MessageParser whole(role, limits), cut(role, limits);
@@ -74,7 +75,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   request.content_length = head.content_length;
   std::string out;
   AppendUpstreamRequest(head, request, &out);
-  MessageParser again(Role::kRequest, {.header_bytes = 1 << 20, .header_line = 1 << 20, .header_count = 200, .uri = 1 << 20, .body = 0});
+  MessageParser again(
+      Role::kRequest,
+      {.header_bytes = 1 << 20, .header_line = 1 << 20, .header_count = 200, .uri = 1 << 20, .body = 0});
   std::vector<std::string_view> none;
   Require(again.Feed(out, &none).error == ParseError::kNone && again.head_complete());
   Require(again.request().framing == head.framing && again.request().content_length == head.content_length);

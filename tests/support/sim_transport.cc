@@ -38,18 +38,18 @@ struct Segment {
 
 struct Endpoint {
   StreamObserver* observer = nullptr;
-  bool owned = true;           // the Stream object exists
+  bool owned = true;  // the Stream object exists
   bool connected = false;
-  bool dead = false;           // no callback any more
+  bool dead = false;  // no callback any more
   bool paused = false;
   bool finish_asked = false;
   bool fin_sent = false;
   bool saw_end = false;
-  bool peer_reset = false;     // an RST arrived, though a paused reader may not know it
+  bool peer_reset = false;  // an RST arrived, though a paused reader may not know it
   bool delivery_planned = false;
-  std::string queue;           // written, not yet in flight
+  std::string queue;  // written, not yet in flight
   std::deque<Segment> inbound;
-  size_t inbound_bytes = 0;    // in flight or unread
+  size_t inbound_bytes = 0;  // in flight or unread
   TimePoint last_arrival{};
   Address peer;
 };
@@ -144,7 +144,8 @@ struct Connection : std::enable_shared_from_this<Connection> {
       case Segment::Kind::kData: break;
     }
     const size_t piece = network->options().piece;
-    const size_t n = piece == 0 ? segment.data.size() : std::min<size_t>(segment.data.size(), 1 + network->random_.Below(piece));
+    const size_t n =
+        piece == 0 ? segment.data.size() : std::min<size_t>(segment.data.size(), 1 + network->random_.Below(piece));
     const std::string bytes = segment.data.substr(0, n);
     segment.data.erase(0, n);
     end.inbound_bytes -= n;
@@ -280,7 +281,8 @@ class SimResolution final : public Resolution {
 // A stream on its way out: see Transport::CloseGracefully.
 class SimLinger final : public StreamObserver, public Deletable {
  public:
-  SimLinger(SimTransport* transport, std::unique_ptr<SimStream> stream, Duration limit, std::function<void(Deletable*)> done)
+  SimLinger(SimTransport* transport, std::unique_ptr<SimStream> stream, Duration limit,
+            std::function<void(Deletable*)> done)
       : transport_(transport), stream_(std::move(stream)), limit_(limit), done_(std::move(done)) {
     timer_ = transport->NewTimer([this] { OnTimer(); });
     stream_->SetObserver(this);
@@ -330,7 +332,9 @@ class SimLinger final : public StreamObserver, public Deletable {
 
 }  // namespace
 
-SimNetwork::SimNetwork(uint64_t seed, SimOptions options) : options_(options), random_(seed) { SetName("localhost", {"127.0.0.1"}); }
+SimNetwork::SimNetwork(uint64_t seed, SimOptions options) : options_(options), random_(seed) {
+  SetName("localhost", {"127.0.0.1"});
+}
 
 SimNetwork::~SimNetwork() {
   graveyard_.clear();
@@ -341,7 +345,9 @@ void SimNetwork::SetName(const std::string& name, std::vector<std::string> ips, 
   names_[name] = {std::move(ips), NetError::kNameNotFound, delay};
 }
 
-void SimNetwork::FailName(const std::string& name, NetError error, Duration delay) { names_[name] = {{}, error, delay}; }
+void SimNetwork::FailName(const std::string& name, NetError error, Duration delay) {
+  names_[name] = {{}, error, delay};
+}
 
 void SimNetwork::SetRoute(const std::string& ip, uint16_t port, Route route) { routes_[{ip, port}] = route; }
 
@@ -356,7 +362,8 @@ ListenerState* SimNetwork::ListenerFor(const Address& address) {
   std::erase_if(listeners_, [](const auto& listener) { return !listener->open; });
   std::vector<ListenerState*> candidates;
   for (const auto& listener : listeners_) {
-    if (listener->port == address.port && (listener->ip.empty() || listener->ip == address.ip)) candidates.push_back(listener.get());
+    if (listener->port == address.port && (listener->ip.empty() || listener->ip == address.ip))
+      candidates.push_back(listener.get());
   }
   return candidates.empty() ? nullptr : candidates[random_.Below(candidates.size())];
 }
@@ -432,8 +439,8 @@ WallTime SimTransport::WallNow() const {
   return WallTime(std::chrono::seconds(1'700'000'000)) + network_->now().time_since_epoch();
 }
 
-runtime::base::Result<std::unique_ptr<Listener>> SimTransport::Listen(const std::string& host, uint16_t port, bool shared_port,
-                                                                      AcceptCallback on_accept) {
+runtime::base::Result<std::unique_ptr<Listener>> SimTransport::Listen(const std::string& host, uint16_t port,
+                                                                      bool shared_port, AcceptCallback on_accept) {
   std::string ip = host;
   if (host == "0.0.0.0" || host == "::") {
     ip.clear();
@@ -452,7 +459,8 @@ runtime::base::Result<std::unique_ptr<Listener>> SimTransport::Listen(const std:
   for (const auto& other : network_->listeners_) {
     if (other->open && other->port == state->port && (other->ip == ip || other->ip.empty() || ip.empty()) &&
         !(other->shared && shared_port)) {
-      return runtime::base::Error{"can't listen on " + host + " port " + std::to_string(state->port) + ": the port is taken"};
+      return runtime::base::Error{"can't listen on " + host + " port " + std::to_string(state->port) +
+                                  ": the port is taken"};
     }
   }
   network_->listeners_.push_back(state);
@@ -554,9 +562,7 @@ void SimTransport::CloseGracefully(std::unique_ptr<Stream> stream, Duration limi
   lingering_.emplace(key, std::move(linger));
 }
 
-void SimTransport::DeleteLater(std::unique_ptr<Deletable> object) {
-  network_->graveyard_.push_back(std::move(object));
-}
+void SimTransport::DeleteLater(std::unique_ptr<Deletable> object) { network_->graveyard_.push_back(std::move(object)); }
 
 void SimTransport::Post(std::function<void()> task) {
   network_->Soon([alive = alive_, task = std::move(task)] {

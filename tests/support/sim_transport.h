@@ -27,9 +27,9 @@ using runtime::net::NetError;
 
 struct SimOptions {
   Duration latency_least = std::chrono::microseconds(50);
-  Duration latency_most = std::chrono::microseconds(200);   // of one way, drawn for each write
-  size_t window = 256 << 10;   // bytes in flight or unread in one direction; more are queued at the writer
-  size_t piece = 0;            // bytes are delivered in pieces of 1 … piece; 0: as they were written
+  Duration latency_most = std::chrono::microseconds(200);  // of one way, drawn for each write
+  size_t window = 256 << 10;  // bytes in flight or unread in one direction; more are queued at the writer
+  size_t piece = 0;           // bytes are delivered in pieces of 1 … piece; 0: as they were written
 };
 
 namespace sim_internal {
@@ -115,10 +115,13 @@ class SimTransport final : public runtime::net::Transport {
 
   TimePoint Now() const override;
   runtime::net::WallTime WallNow() const override;
-  runtime::base::Result<std::unique_ptr<runtime::net::Listener>> Listen(const std::string& host, uint16_t port, bool shared_port,
+  runtime::base::Result<std::unique_ptr<runtime::net::Listener>> Listen(const std::string& host, uint16_t port,
+                                                                        bool shared_port,
                                                                         AcceptCallback on_accept) override;
-  std::unique_ptr<runtime::net::Stream> Connect(const Address& address, runtime::net::StreamObserver* observer) override;
-  std::unique_ptr<runtime::net::Resolution> Resolve(const std::string& host, uint16_t port, ResolveCallback done) override;
+  std::unique_ptr<runtime::net::Stream> Connect(const Address& address,
+                                                runtime::net::StreamObserver* observer) override;
+  std::unique_ptr<runtime::net::Resolution> Resolve(const std::string& host, uint16_t port,
+                                                    ResolveCallback done) override;
   std::unique_ptr<runtime::net::Timer> NewTimer(std::function<void()> on_fire) override;
   void CloseGracefully(std::unique_ptr<runtime::net::Stream> stream, Duration limit) override;
   void DeleteLater(std::unique_ptr<runtime::net::Deletable> object) override;
@@ -126,7 +129,7 @@ class SimTransport final : public runtime::net::Transport {
   void Run() override;                             // the whole network, until Stop of this transport
   void Stop() override;
 
-  size_t look_ups() const { return look_ups_; }    // Resolve calls for names so far
+  size_t look_ups() const { return look_ups_; }  // Resolve calls for names so far
 
  private:
   SimNetwork* network_;

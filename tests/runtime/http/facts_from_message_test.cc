@@ -32,7 +32,8 @@ class FactsFromMessageTest : public testing::Test {
   Problem Fill(const std::string& lines, const std::string& target, const std::string& body) {
     request_.Reset();
     std::vector<std::string_view> none;
-    const auto result = request_.Feed("POST " + target + " HTTP/1.1\r\nHost: Example.COM:8080\r\n" + lines + "\r\n", &none);
+    const auto result =
+        request_.Feed("POST " + target + " HTTP/1.1\r\nHost: Example.COM:8080\r\n" + lines + "\r\n", &none);
     EXPECT_EQ("", Name(result.error));
     body_ = body;
     return filler_->FillRequest(request_.request(), "/normal", body_, "192.0.2.1", true, &facts_);

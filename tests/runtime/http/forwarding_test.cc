@@ -46,26 +46,35 @@ TEST(Forwarding, WritesTheRequestAnew) {
   UpstreamRequest request = Plain();
   request.framing = BodyFraming::kLength;
   request.content_length = 10;
-  EXPECT_EQ("POST /up HTTP/1.1\r\nHost: upstream:11434\r\nAccept: */*\r\nAccept-Encoding: gzip\r\n" + std::string(kAdded) +
-                "Content-Length: 10\r\n\r\n",
-            ToUpstream("POST /x HTTP/1.1\r\nHost: gateway\r\nAccept: */*\r\ncontent-length: 0010\r\nAccept-Encoding: gzip\r\n\r\n",
-                       request));
+  EXPECT_EQ(
+      "POST /up HTTP/1.1\r\nHost: upstream:11434\r\nAccept: */*\r\nAccept-Encoding: gzip\r\n" + std::string(kAdded) +
+          "Content-Length: 10\r\n\r\n",
+      ToUpstream(
+          "POST /x HTTP/1.1\r\nHost: gateway\r\nAccept: */*\r\ncontent-length: 0010\r\nAccept-Encoding: gzip\r\n\r\n",
+          request));
 }
 
 TEST(Forwarding, DropsWhatIsForOneHop) {
   const std::string dropped =
-      "Connection: close, X-Named , x-other\r\nKeep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nTE: trailers\r\n"
-      "Trailer: X\r\nUpgrade: h2c\r\nProxy-Authorization: Basic x\r\nProxy-Authenticate: Basic\r\nExpect: 100-continue\r\n"
+      "Connection: close, X-Named , x-other\r\nKeep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nTE: "
+      "trailers\r\n"
+      "Trailer: X\r\nUpgrade: h2c\r\nProxy-Authorization: Basic x\r\nProxy-Authenticate: Basic\r\nExpect: "
+      "100-continue\r\n"
       "X-Named: a\r\nX-OTHER: b\r\n";
   UpstreamRequest request = Plain();
   request.framing = BodyFraming::kChunked;
-  EXPECT_EQ("POST /up HTTP/1.1\r\nHost: upstream:11434\r\nKept: yes\r\n" + std::string(kAdded) + "Transfer-Encoding: chunked\r\n\r\n",
-            ToUpstream("POST / HTTP/1.1\r\nHost: gateway\r\n" + dropped + "Kept: yes\r\nTransfer-Encoding: chunked\r\n\r\n", request));
+  EXPECT_EQ(
+      "POST /up HTTP/1.1\r\nHost: upstream:11434\r\nKept: yes\r\n" + std::string(kAdded) +
+          "Transfer-Encoding: chunked\r\n\r\n",
+      ToUpstream("POST / HTTP/1.1\r\nHost: gateway\r\n" + dropped + "Kept: yes\r\nTransfer-Encoding: chunked\r\n\r\n",
+                 request));
 }
 
 TEST(Forwarding, AClientCannotTakeAwayWhatTheGatewayWrites) {
   const std::string out = ToUpstream(
-      "GET / HTTP/1.1\r\nHost: gateway\r\nConnection: x-forwarded-for, via, authorization\r\nAuthorization: client\r\n\r\n", [] {
+      "GET / HTTP/1.1\r\nHost: gateway\r\nConnection: x-forwarded-for, via, authorization\r\nAuthorization: "
+      "client\r\n\r\n",
+      [] {
         static constexpr SetHeader kSet[] = {{"Authorization", "Bearer secret"}};
         UpstreamRequest request = Plain();
         request.set = kSet;
@@ -78,16 +87,20 @@ TEST(Forwarding, AClientCannotTakeAwayWhatTheGatewayWrites) {
 }
 
 TEST(Forwarding, StripsInternalNamesAndTwins) {
-  EXPECT_EQ("GET /up HTTP/1.1\r\nHost: upstream:11434\r\nA_B: kept\r\n" + std::string(kAdded) + "\r\n",
-            ToUpstream("GET / HTTP/1.1\r\nHost: gateway\r\nX-Breakwater-Fallback: x\r\nx_breakwater_admin: x\r\nX-Should-Retry: true\r\n"
-                       "X_Forwarded_For: 1.2.3.4\r\nProxy_Connection: x\r\nX-Request-Id: theirs\r\nX-Forwarded-Proto: https\r\n"
-                       "X-Forwarded-Host: theirs\r\nA_B: kept\r\n\r\n",
-                       Plain()));
+  EXPECT_EQ(
+      "GET /up HTTP/1.1\r\nHost: upstream:11434\r\nA_B: kept\r\n" + std::string(kAdded) + "\r\n",
+      ToUpstream(
+          "GET / HTTP/1.1\r\nHost: gateway\r\nX-Breakwater-Fallback: x\r\nx_breakwater_admin: x\r\nX-Should-Retry: "
+          "true\r\n"
+          "X_Forwarded_For: 1.2.3.4\r\nProxy_Connection: x\r\nX-Request-Id: theirs\r\nX-Forwarded-Proto: https\r\n"
+          "X-Forwarded-Host: theirs\r\nA_B: kept\r\n\r\n",
+          Plain()));
 }
 
 TEST(Forwarding, AppendsToForwardedForAndVia) {
   const std::string out = ToUpstream(
-      "GET / HTTP/1.1\r\nHost: gateway\r\nX-Forwarded-For: 10.0.0.1, 10.0.0.2\r\nVia: 1.0 a\r\nX-FORWARDED-FOR: 10.0.0.3\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: gateway\r\nX-Forwarded-For: 10.0.0.1, 10.0.0.2\r\nVia: 1.0 a\r\nX-FORWARDED-FOR: "
+      "10.0.0.3\r\n\r\n",
       [] {
         UpstreamRequest request = Plain();
         request.client_tls = true;
@@ -104,10 +117,12 @@ TEST(Forwarding, PolicySetsAndRemovesHeaders) {
   UpstreamRequest request = Plain();
   request.set = set;
   request.remove = remove;
-  EXPECT_EQ("GET /up HTTP/1.1\r\nAccept: a\r\nAuthorization: Bearer k\r\nHost: named.example\r\nX-New: 1\r\n"
-            "X-Forwarded-Proto: http\r\nX-Forwarded-Host: gateway\r\nX-Request-Id: id-1\r\nVia: 1.1 breakwater\r\n\r\n",
-            ToUpstream("GET / HTTP/1.1\r\nHost: gateway\r\nAUTHORIZATION: mine\r\nCookie: c\r\nAccept: a\r\nauthorization: two\r\n\r\n",
-                       request));
+  EXPECT_EQ(
+      "GET /up HTTP/1.1\r\nAccept: a\r\nAuthorization: Bearer k\r\nHost: named.example\r\nX-New: 1\r\n"
+      "X-Forwarded-Proto: http\r\nX-Forwarded-Host: gateway\r\nX-Request-Id: id-1\r\nVia: 1.1 breakwater\r\n\r\n",
+      ToUpstream("GET / HTTP/1.1\r\nHost: gateway\r\nAUTHORIZATION: mine\r\nCookie: c\r\nAccept: a\r\nauthorization: "
+                 "two\r\n\r\n",
+                 request));
 }
 
 TEST(Forwarding, WritesTheResponseAnew) {
@@ -115,12 +130,14 @@ TEST(Forwarding, WritesTheResponseAnew) {
   ClientResponse response;
   response.framing = BodyFraming::kChunked;
   response.set = set;
-  EXPECT_EQ("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nX-Request-Id: id-1\r\n"
-            "Access-Control-Allow-Origin: *\r\nVia: 1.1 breakwater\r\nTransfer-Encoding: chunked\r\n\r\n",
-            ToClient("HTTP/1.1 200 Fine\r\nContent-Type: text/plain\r\nSet-Cookie: a\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\n"
-                     "Keep-Alive: x\r\nSet-Cookie: b\r\nX-REQUEST-ID: theirs\r\naccess-control-allow-origin: evil\r\n"
-                     "X-Breakwater-Fallback: pretended\r\nContent-Length: 5\r\n\r\n",
-                     response));
+  EXPECT_EQ(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nX-Request-Id: id-1\r\n"
+      "Access-Control-Allow-Origin: *\r\nVia: 1.1 breakwater\r\nTransfer-Encoding: chunked\r\n\r\n",
+      ToClient("HTTP/1.1 200 Fine\r\nContent-Type: text/plain\r\nSet-Cookie: a\r\nConnection: keep-alive, "
+               "X-Hop\r\nX-Hop: 1\r\n"
+               "Keep-Alive: x\r\nSet-Cookie: b\r\nX-REQUEST-ID: theirs\r\naccess-control-allow-origin: evil\r\n"
+               "X-Breakwater-Fallback: pretended\r\nContent-Length: 5\r\n\r\n",
+               response));
 }
 
 TEST(Forwarding, TellsTheClientWhetherTheConnectionStays) {
@@ -137,10 +154,15 @@ TEST(Forwarding, TellsTheClientWhetherTheConnectionStays) {
 
 TEST(Forwarding, AnAnswerWithoutABodyKeepsTheLengthThatItTells) {
   ClientResponse response;
-  EXPECT_NE(std::string::npos, ToClient("HTTP/1.1 200 OK\r\nContent-Length: 0042\r\n\r\n", response, true).find("Content-Length: 42\r\n"));
-  EXPECT_EQ(std::string::npos, ToClient("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", response, true).find("Length"));
-  EXPECT_NE(std::string::npos, ToClient("HTTP/1.1 304 Not Modified\r\nContent-Length: 42\r\n\r\n", response).find("Content-Length: 42\r\n"));
-  EXPECT_EQ(std::string::npos, ToClient("HTTP/1.1 204 No Content\r\nContent-Length: 42\r\n\r\n", response).find("Length"));
+  EXPECT_NE(std::string::npos,
+            ToClient("HTTP/1.1 200 OK\r\nContent-Length: 0042\r\n\r\n", response, true).find("Content-Length: 42\r\n"));
+  EXPECT_EQ(std::string::npos,
+            ToClient("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", response, true).find("Length"));
+  EXPECT_NE(
+      std::string::npos,
+      ToClient("HTTP/1.1 304 Not Modified\r\nContent-Length: 42\r\n\r\n", response).find("Content-Length: 42\r\n"));
+  EXPECT_EQ(std::string::npos,
+            ToClient("HTTP/1.1 204 No Content\r\nContent-Length: 42\r\n\r\n", response).find("Length"));
 }
 
 TEST(Forwarding, IsHopByHopKnowsTheTable) {
@@ -175,11 +197,13 @@ TEST(NormalisePath, GivesOneFormForWhatServersTakeForTheSame) {
       {"*", "*"},
   };
   for (const auto& [path, normal] : same) EXPECT_EQ(normal, NormalisePath(path).value_or("nothing")) << path;
-  for (const auto& [path, normal] : same) EXPECT_EQ(normal, NormalisePath(normal).value_or("nothing")) << "twice: " << path;
+  for (const auto& [path, normal] : same)
+    EXPECT_EQ(normal, NormalisePath(normal).value_or("nothing")) << "twice: " << path;
 }
 
 TEST(NormalisePath, RefusesWhatLeavesTheRootOrIsBroken) {
-  for (const std::string_view path : {"/..", "/../a", "/a/../../b", "/%2e%2e/a", "/..;/a", "/a%00b", "/a%", "/a%4", "/a%zz", "a", ""}) {
+  for (const std::string_view path :
+       {"/..", "/../a", "/a/../../b", "/%2e%2e/a", "/..;/a", "/a%00b", "/a%", "/a%4", "/a%zz", "a", ""}) {
     EXPECT_FALSE(NormalisePath(path).has_value()) << path;
   }
 }

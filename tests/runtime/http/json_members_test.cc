@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/random.h"
@@ -79,12 +80,18 @@ TEST_F(JsonMembersTest, IntegersBeyond64BitsAreNumbers) {
 }
 
 TEST_F(JsonMembersTest, UnescapesText) {
-  EXPECT_EQ(Outcome::kRead, Read(R"({"\u0061": "\"\\\/\b\f\n\r\t\u00e9\u20ac\ud83d\ude00 long enough to leave the eight-byte stride"})"));
-  EXPECT_EQ("\"\\/\b\f\n\r\t\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 long enough to leave the eight-byte stride", a().text.view());
+  EXPECT_EQ(
+      Outcome::kRead,
+      Read(R"({"\u0061": "\"\\\/\b\f\n\r\t\u00e9\u20ac\ud83d\ude00 long enough to leave the eight-byte stride"})"));
+  EXPECT_EQ("\"\\/\b\f\n\r\t\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 long enough to leave the eight-byte stride",
+            a().text.view());
   Read(R"({"a": "\ud83d"})");
   EXPECT_EQ("\xef\xbf\xbd", a().text.view());
   Read(R"({"a": "\ud83dx\ude00\ud83d\u0041"})");
-  EXPECT_EQ("\xef\xbf\xbdx\xef\xbf\xbd\xef\xbf\xbd" "A", a().text.view());
+  EXPECT_EQ(
+      "\xef\xbf\xbdx\xef\xbf\xbd\xef\xbf\xbd"
+      "A",
+      a().text.view());
   Read("{\"a\": \"x\\u0000y\"}");
   EXPECT_EQ(std::string_view("x\0y", 3), a().text.view());
 }
@@ -96,11 +103,36 @@ TEST_F(JsonMembersTest, TextWithoutEscapesIsBorrowed) {
 }
 
 TEST_F(JsonMembersTest, WhatIsNotJsonHasNoMembers) {
-  for (const std::string_view text :
-       {R"({"a": 1)", R"({"a": 1}})", R"({"a": 1} x)", R"({"a": 1,})", R"({"a": 01})", R"({"a": +1})", R"({"a": .5})", R"({"a": 1.})",
-        R"({"a": 1e})", R"({"a": tru})", R"({"a": 'x'})", R"({a: 1})", R"({"a" 1})", R"({"a": "\x"})", R"({"a": "\u12"})",
-        R"({"a": "x)", "{\"a\": \"\n\"}", "\xef\xbb\xbf{\"a\": 1}", "", " ", "{", "[", "[1,]", "[1 2]", "nul", "-", R"({"a": 1, "z": [}]})",
-        R"({"a": 1 "z": 2})", R"({"a": "\)", R"({"a": 1e999, "z": NaN})"}) {
+  for (const std::string_view text : {R"({"a": 1)",
+                                      R"({"a": 1}})",
+                                      R"({"a": 1} x)",
+                                      R"({"a": 1,})",
+                                      R"({"a": 01})",
+                                      R"({"a": +1})",
+                                      R"({"a": .5})",
+                                      R"({"a": 1.})",
+                                      R"({"a": 1e})",
+                                      R"({"a": tru})",
+                                      R"({"a": 'x'})",
+                                      R"({a: 1})",
+                                      R"({"a" 1})",
+                                      R"({"a": "\x"})",
+                                      R"({"a": "\u12"})",
+                                      R"({"a": "x)",
+                                      "{\"a\": \"\n\"}",
+                                      "\xef\xbb\xbf{\"a\": 1}",
+                                      "",
+                                      " ",
+                                      "{",
+                                      "[",
+                                      "[1,]",
+                                      "[1 2]",
+                                      "nul",
+                                      "-",
+                                      R"({"a": 1, "z": [}]})",
+                                      R"({"a": 1 "z": 2})",
+                                      R"({"a": "\)",
+                                      R"({"a": 1e999, "z": NaN})"}) {
     EXPECT_EQ(Outcome::kNotJson, Read(text)) << text;
     EXPECT_EQ(JsonKind::kAbsent, a().kind) << text;
   }
@@ -119,7 +151,9 @@ TEST_F(JsonMembersTest, AReadMemberMayNotStandTwice) {
 }
 
 TEST_F(JsonMembersTest, DepthIsBounded) {
-  const auto nested = [](int depth) { return std::string(static_cast<size_t>(depth), '[') + std::string(static_cast<size_t>(depth), ']'); };
+  const auto nested = [](int depth) {
+    return std::string(static_cast<size_t>(depth), '[') + std::string(static_cast<size_t>(depth), ']');
+  };
   EXPECT_EQ(Outcome::kRead, Read(nested(64)));
   EXPECT_EQ(Outcome::kTooDeep, Read(nested(65)));
   EXPECT_EQ(Outcome::kTooDeep, Read(nested(100000)));
@@ -129,7 +163,8 @@ TEST_F(JsonMembersTest, DepthIsBounded) {
 }
 
 std::string RandomJson(base::Random& random, int depth) {
-  const char* const scalars[] = {"null", "true", "false", "0", "-1", "12.5", "1e0", "\"\"", "\"text\"", "\"\\u00e9\\n\"", "\"01234567\\\\89\""};
+  const char* const scalars[] = {
+      "null", "true", "false", "0", "-1", "12.5", "1e0", "\"\"", "\"text\"", "\"\\u00e9\\n\"", "\"01234567\\\\89\""};
   const char* const names[] = {"a", "b", "c", "d", "\\u0061"};
   const uint64_t kind = random.Below(depth == 0 ? 1 : 3);
   if (kind == 0) return scalars[random.Below(std::size(scalars))];
@@ -137,7 +172,8 @@ std::string RandomJson(base::Random& random, int depth) {
   const uint64_t count = random.Below(4);
   for (uint64_t i = 0; i < count; ++i) {
     if (i > 0) text += random.Below(2) == 0 ? "," : " , ";
-    if (kind == 2) text += "\"" + std::string(names[random.Below(std::size(names))]) + "\":" + (random.Below(2) == 0 ? " " : "");
+    if (kind == 2)
+      text += "\"" + std::string(names[random.Below(std::size(names))]) + "\":" + (random.Below(2) == 0 ? " " : "");
     text += RandomJson(random, depth - 1);
   }
   return text + (kind == 1 ? "]" : "}");

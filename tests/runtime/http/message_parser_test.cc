@@ -25,12 +25,16 @@ std::string Chunked(const std::string& body) {
   return "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + body;
 }
 
-E ErrorOf(const std::string& input, const ParserLimits& limits = {}) { return ParseAllWays(Role::kRequest, input, limits).error; }
+E ErrorOf(const std::string& input, const ParserLimits& limits = {}) {
+  return ParseAllWays(Role::kRequest, input, limits).error;
+}
 
 TEST(MessageParserLimits, TargetIsBoundedToTheByte) {
   ParserLimits limits;
   limits.uri = 100;
-  const auto with_target_of = [](size_t n) { return "GET /" + std::string(n - 1, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n"; };
+  const auto with_target_of = [](size_t n) {
+    return "GET /" + std::string(n - 1, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n";
+  };
   EXPECT_EQ(E::kNone, ErrorOf(with_target_of(100), limits));
   EXPECT_EQ(E::k_uri_too_long, ErrorOf(with_target_of(101), limits));
   EXPECT_EQ(414, StatusOf(E::k_uri_too_long));
@@ -41,9 +45,11 @@ TEST(MessageParserLimits, HeaderLineIsBoundedToTheByte) {
   limits.header_line = 100;
   EXPECT_EQ(E::kNone, ErrorOf(Get("X: " + std::string(97, 'x') + "\r\n"), limits));
   EXPECT_EQ(E::k_header_too_long, ErrorOf(Get("X: " + std::string(98, 'x') + "\r\n"), limits));
-  EXPECT_EQ(E::k_bad_line_ending, ErrorOf(Get("X: " + std::string(97, 'x') + "\rx\r\n"), limits));  // the first fault counts
+  EXPECT_EQ(E::k_bad_line_ending,
+            ErrorOf(Get("X: " + std::string(97, 'x') + "\rx\r\n"), limits));  // the first fault counts
   EXPECT_EQ(E::k_header_too_long, ErrorOf(Get(std::string(200, 'n') + ": x\r\n"), limits));
-  EXPECT_EQ(E::k_header_too_long, ErrorOf(Get("X:" + std::string(200, ' ') + "x\r\n"), limits));  // blanks count as well
+  EXPECT_EQ(E::k_header_too_long,
+            ErrorOf(Get("X:" + std::string(200, ' ') + "x\r\n"), limits));  // blanks count as well
 }
 
 TEST(MessageParserLimits, HeadersAreCounted) {
@@ -63,9 +69,10 @@ TEST(MessageParserLimits, TheHeadIsBoundedToTheByte) {
 }
 
 TEST(MessageParserLimits, DefaultsRefuseBeforeTheRestIsRead) {
-  for (const auto& [input, error] : {std::pair(std::string("GET /") + std::string(20 << 20, 'x'), E::k_uri_too_long),
-                                     std::pair("GET / HTTP/1.1\r\nX: " + std::string(20 << 20, 'x'), E::k_header_too_long),
-                                     std::pair("GET / HTTP/1.1\r\n" + Repeat("X: y\r\n", 1000000), E::k_too_many_headers)}) {
+  for (const auto& [input, error] :
+       {std::pair(std::string("GET /") + std::string(20 << 20, 'x'), E::k_uri_too_long),
+        std::pair("GET / HTTP/1.1\r\nX: " + std::string(20 << 20, 'x'), E::k_header_too_long),
+        std::pair("GET / HTTP/1.1\r\n" + Repeat("X: y\r\n", 1000000), E::k_too_many_headers)}) {
     MessageParser parser(Role::kRequest, {});
     std::vector<std::string_view> body;
     const auto result = parser.Feed(input, &body);
@@ -96,7 +103,8 @@ TEST(MessageParserLimits, ChunkExtensionsOfAllChunksAreBounded) {
   EXPECT_EQ(E::kNone, ErrorOf(Chunked(Repeat(ten_more, 10) + "0\r\n\r\n"), limits));
   EXPECT_EQ(E::k_chunk_extensions_too_long, ErrorOf(Chunked(Repeat(ten_more, 11) + "0\r\n\r\n"), limits));
   EXPECT_EQ(E::k_chunk_extensions_too_long, ErrorOf(Chunked("1;" + std::string(200, 'e')), limits));
-  EXPECT_EQ(E::k_chunk_extensions_too_long, ErrorOf(Chunked(std::string(200, '0') + "1\r\nx\r\n"), limits));  // leading zeros
+  EXPECT_EQ(E::k_chunk_extensions_too_long,
+            ErrorOf(Chunked(std::string(200, '0') + "1\r\nx\r\n"), limits));  // leading zeros
 }
 
 TEST(MessageParserLimits, TrailersAreBounded) {
@@ -213,9 +221,9 @@ TEST(MessageParser, ExpectNoBodyHoldsForOneMessage) {
 
 TEST(MessageParser, EveryErrorHasANameAStatusAndASentence) {
   std::set<std::string_view> names;
-#define PARSE_ERROR(name, status, doc)                      \
-  EXPECT_EQ(#name, Name(E::k_##name));                      \
-  EXPECT_EQ(status, StatusOf(E::k_##name));                 \
+#define PARSE_ERROR(name, status, doc)                       \
+  EXPECT_EQ(#name, Name(E::k_##name));                       \
+  EXPECT_EQ(status, StatusOf(E::k_##name));                  \
   EXPECT_TRUE(Explain(E::k_##name).ends_with('.')) << #name; \
   EXPECT_TRUE(names.insert(#name).second);
 #include "runtime/http/parse_errors.def"
@@ -255,7 +263,8 @@ TEST(MessageParser, RandomMutationsAreTreatedAlikeHoweverTheyAreCut) {
       }
       if (input.empty()) input = "x";
     }
-    SCOPED_TRACE("seed " + std::to_string(kSeed) + " round " + std::to_string(i) + ": " + testing::PrintToString(input));
+    SCOPED_TRACE("seed " + std::to_string(kSeed) + " round " + std::to_string(i) + ": " +
+                 testing::PrintToString(input));
     if (ParseAllWays(role, input, limits).error != E::kNone) ++refused;
   }
   EXPECT_GT(refused, 1000u);

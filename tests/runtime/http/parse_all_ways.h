@@ -18,7 +18,7 @@ struct Parsed {
   bool head_complete = false;
   bool message_complete = false;
   std::string body;
-  std::string head;     // everything that the head says, as text
+  std::string head;  // everything that the head says, as text
 
   bool operator==(const Parsed&) const = default;
 };
@@ -57,7 +57,8 @@ inline Parsed Parse(MessageParser* parser, Role role, const std::vector<std::str
     parsed.consumed += result.consumed;
     if (result.error != ParseError::kNone) break;
     for (std::string_view part : body) parsed.body.append(part);
-    if (!parser->message_complete() && result.consumed != piece.size()) ADD_FAILURE() << "bytes of the message were left";
+    if (!parser->message_complete() && result.consumed != piece.size())
+      ADD_FAILURE() << "bytes of the message were left";
   }
   parsed.started = parser->started();
   parsed.head_complete = parser->head_complete();

@@ -18,10 +18,13 @@ struct Case {
 };
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
-std::string Ok(const std::string& lines, const std::string& body) { return "HTTP/1.1 200 OK\r\n" + lines + "\r\n" + body; }
+std::string Ok(const std::string& lines, const std::string& body) {
+  return "HTTP/1.1 200 OK\r\n" + lines + "\r\n" + body;
+}
 
 const Case kRefused[] = {
-    {"17 length and chunked", Ok("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), E::k_length_and_encoding},
+    {"17 length and chunked", Ok("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
+     E::k_length_and_encoding},
     {"17 two lengths", Ok("Content-Length: 5\r\nContent-Length: 5\r\n", "hello"), E::k_bad_content_length},
     {"17 folded header", Ok("X: a\r\n b\r\n", ""), E::k_bad_header},
     {"17 NUL in a value", Ok(std::string("X: \0\r\n", 6), ""), E::k_bad_header},
@@ -39,8 +42,10 @@ const Case kRefused[] = {
     {"gzip without chunked", Ok("Transfer-Encoding: gzip\r\n", "0\r\n\r\n"), E::k_bad_transfer_encoding},
     {"empty transfer-encoding", Ok("Transfer-Encoding:\r\n", "0\r\n\r\n"), E::k_bad_transfer_encoding},
     {"gzip, chunked", Ok("Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"), E::k_unsupported_transfer_coding},
-    {"chunked on HTTP/1.0", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", E::k_bad_transfer_encoding},
-    {"26 101 unasked", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", E::k_unexpected_upgrade},
+    {"chunked on HTTP/1.0", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+     E::k_bad_transfer_encoding},
+    {"26 101 unasked", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+     E::k_unexpected_upgrade},
     {"26 101 without Upgrade", "HTTP/1.1 101 Switching Protocols\r\n\r\n", E::k_unexpected_upgrade},
     {"malformed chunk", Ok("Transfer-Encoding: chunked\r\n", "5\r\nhelloX"), E::k_bad_chunk},
 };
@@ -70,21 +75,26 @@ struct Accepted {
 void PrintTo(const Accepted& c, std::ostream* out) { *out << c.name; }
 
 const Accepted kAccepted[] = {
-    {"with a length", Ok("Content-Length: 5\r\n", "hello"), "200 [OK] 1.1 framing 1 length 5 keep_alive 1", "hello", "", true},
-    {"11 cut short", Ok("Content-Length: 9\r\n", "hello"), "200 [OK] 1.1 framing 1 length 9 keep_alive 1", "hello", "", false},
-    {"12 surplus", Ok("Content-Length: 2\r\n", "hello"), "200 [OK] 1.1 framing 1 length 2 keep_alive 1", "he", "llo", true},
+    {"with a length", Ok("Content-Length: 5\r\n", "hello"), "200 [OK] 1.1 framing 1 length 5 keep_alive 1", "hello", "",
+     true},
+    {"11 cut short", Ok("Content-Length: 9\r\n", "hello"), "200 [OK] 1.1 framing 1 length 9 keep_alive 1", "hello", "",
+     false},
+    {"12 surplus", Ok("Content-Length: 2\r\n", "hello"), "200 [OK] 1.1 framing 1 length 2 keep_alive 1", "he", "llo",
+     true},
     {"12 surplus after close", Ok("Connection: close\r\nContent-Length: 2\r\n", "hello"),
      "200 [OK] 1.1 framing 1 length 2 keep_alive 0", "he", "llo", true},
     {"chunked", Ok("Transfer-Encoding: chunked\r\n", "5;x\r\nhello\r\n0\r\nA: b\r\n\r\nX"),
      "200 [OK] 1.1 framing 2 length 0 keep_alive 1", "hello", "X", true},
     {"chunked with a tab after it", Ok("Transfer-Encoding: chunked\t\r\n", "5\r\nhello\r\n0\r\n\r\n"),
      "200 [OK] 1.1 framing 2 length 0 keep_alive 1", "hello", "", true},
-    {"13 no last chunk", Ok("Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n"), "200 [OK] 1.1 framing 2 length 0 keep_alive 1",
+    {"13 no last chunk", Ok("Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n"),
+     "200 [OK] 1.1 framing 2 length 0 keep_alive 1", "hello", "", false},
+    {"26 100 is a message of its own", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n",
+     "100 [Continue] 1.1 framing 0 length 0 keep_alive 1", "", "HTTP/1.1 200 OK\r\n", true},
+    {"26 103", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", "103 [Early Hints] 1.1 framing 0 length 0 keep_alive 1",
+     "", "", true},
+    {"27 until the connection closes", "HTTP/1.0 200 OK\r\n\r\nhello", "200 [OK] 1.0 framing 3 length 0 keep_alive 0",
      "hello", "", false},
-    {"26 100 is a message of its own", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n", "100 [Continue] 1.1 framing 0 length 0 keep_alive 1",
-     "", "HTTP/1.1 200 OK\r\n", true},
-    {"26 103", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", "103 [Early Hints] 1.1 framing 0 length 0 keep_alive 1", "", "", true},
-    {"27 until the connection closes", "HTTP/1.0 200 OK\r\n\r\nhello", "200 [OK] 1.0 framing 3 length 0 keep_alive 0", "hello", "", false},
     {"27 HTTP/1.1 until close", Ok("", "hello"), "200 [OK] 1.1 framing 3 length 0 keep_alive 0", "hello", "", false},
     {"HTTP/1.0 keep-alive", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n",
      "200 [OK] 1.0 framing 1 length 0 keep_alive 1", "", "", true},
@@ -94,11 +104,16 @@ const Accepted kAccepted[] = {
      "204 [No Content] 1.1 framing 0 length 0 keep_alive 0", "", "0\r\n\r\n", true},
     {"29 304 tells a length", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
      "304 [Not Modified] 1.1 framing 0 length 5 keep_alive 1", "", "", true},
-    {"29 answer to HEAD", Ok("Content-Length: 5\r\n", ""), "200 [OK] 1.1 framing 0 length 5 keep_alive 1", "", "", true, true},
-    {"29 chunked answer to HEAD", Ok("Transfer-Encoding: chunked\r\n", ""), "200 [OK] 1.1 framing 0 length 0 keep_alive 1", "", "", true, true},
-    {"29 answer to HEAD without framing", Ok("", ""), "200 [OK] 1.1 framing 0 length 0 keep_alive 1", "", "", true, true},
-    {"no reason", "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", "200 [] 1.1 framing 1 length 0 keep_alive 1", "", "", true},
-    {"no reason and no space", "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", "200 [] 1.1 framing 1 length 0 keep_alive 1", "", "", true},
+    {"29 answer to HEAD", Ok("Content-Length: 5\r\n", ""), "200 [OK] 1.1 framing 0 length 5 keep_alive 1", "", "", true,
+     true},
+    {"29 chunked answer to HEAD", Ok("Transfer-Encoding: chunked\r\n", ""),
+     "200 [OK] 1.1 framing 0 length 0 keep_alive 1", "", "", true, true},
+    {"29 answer to HEAD without framing", Ok("", ""), "200 [OK] 1.1 framing 0 length 0 keep_alive 1", "", "", true,
+     true},
+    {"no reason", "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", "200 [] 1.1 framing 1 length 0 keep_alive 1", "", "",
+     true},
+    {"no reason and no space", "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n",
+     "200 [] 1.1 framing 1 length 0 keep_alive 1", "", "", true},
 };
 
 class AcceptedResponse : public testing::TestWithParam<Accepted> {};

@@ -148,8 +148,8 @@ TEST_F(UvTransportTest, EchoesTenMegabytesWithBackPressure) {
 
   EXPECT_EQ(1, client_side.connected);
   EXPECT_TRUE(client_side.data == payload);
-  EXPECT_GT(most_queued, kHighWater);                  // back-pressure was needed
-  EXPECT_LE(most_queued, kHighWater + (64u << 10));    // and held: one read beyond the mark
+  EXPECT_GT(most_queued, kHighWater);                // back-pressure was needed
+  EXPECT_LE(most_queued, kHighWater + (64u << 10));  // and held: one read beyond the mark
   EXPECT_GT(server_side.drained, 0);
   EXPECT_EQ(0, client_side.errors);
   EXPECT_EQ(0, server_side.errors);
@@ -164,7 +164,8 @@ TEST_F(UvTransportTest, WritesManyPiecesInOrder) {
   });
   std::vector<std::string> texts;
   std::string whole;
-  for (int i = 0; i < 200; ++i) texts.push_back(i % 7 == 0 ? "" : std::string(static_cast<size_t>(i), static_cast<char>('a' + i % 26)));
+  for (int i = 0; i < 200; ++i)
+    texts.push_back(i % 7 == 0 ? "" : std::string(static_cast<size_t>(i), static_cast<char>('a' + i % 26)));
   for (const std::string& text : texts) whole += text;
   const std::vector<std::string_view> pieces(texts.begin(), texts.end());
   std::unique_ptr<Stream> client = transport_->Connect(Local(listener), &client_side);
@@ -359,7 +360,8 @@ TEST_F(UvTransportTest, NothingIsCalledAfterDestruction) {
   auto cancelled = transport_->NewTimer([] { ADD_FAILURE() << "a cancelled timer fired"; });
   cancelled->Set(transport_->Now());
   cancelled->Cancel();
-  auto lookup = transport_->Resolve("localhost", 1, [](ResolveResult) { ADD_FAILURE() << "a destroyed look-up answered"; });
+  auto lookup =
+      transport_->Resolve("localhost", 1, [](ResolveResult) { ADD_FAILURE() << "a destroyed look-up answered"; });
   auto numeric = transport_->Resolve("::1", 1, [](ResolveResult) { ADD_FAILURE() << "a destroyed look-up answered"; });
   stream.reset();
   bad.reset();
@@ -377,7 +379,8 @@ TEST_F(UvTransportTest, TimersNeverFireEarlyAndKeepTheirOrder) {
   std::vector<int> order;
   std::vector<std::unique_ptr<Timer>> timers;
   const TimePoint start = transport_->Now();
-  const std::vector<std::chrono::microseconds> waits = {std::chrono::microseconds(20500), std::chrono::microseconds(2500),
+  const std::vector<std::chrono::microseconds> waits = {std::chrono::microseconds(20500),
+                                                        std::chrono::microseconds(2500),
                                                         std::chrono::microseconds(7999), std::chrono::microseconds(0)};
   for (size_t i = 0; i < waits.size(); ++i) {
     const TimePoint when = start + waits[i];
