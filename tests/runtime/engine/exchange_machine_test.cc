@@ -493,6 +493,51 @@ TEST_F(OneUpstream, FailureWhenReplacesTheClassification) {
   EXPECT_THAT(missing.On(41s, AttemptHead{404}), Contains("note_breaker a HALF_OPEN>OPEN"));
 }
 
+TEST_F(OneUpstream, ElapsedCountsFromTheArrivalAndLatencyFromTheAttempt) {
+  model::BreakerSettings breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 9, 30s, 1);
+  breaker.failure_when = b.When(expr::And(expr::LongerThan(abi::FieldId::k_elapsed, 5s),
+                                          expr::Not(expr::LongerThan(abi::FieldId::k_latency, 2s))));
+  b[a].breaker = breaker;
+  TestExchange slow_arrival(scene(), 0s);
+  slow_arrival.Ready(4s);
+  slow_arrival.On(4s, AttemptHead{200});
+  slow_arrival.On(4s, AttemptContent{});
+  EXPECT_THAT(slow_arrival.On(6s, AttemptEnded{}), Contains("note_ended a 1 status_200 failure 2000ms"));
+  TestExchange quick_arrival(scene(), 10s);
+  quick_arrival.Ready(10s);
+  quick_arrival.On(10s, AttemptHead{200});
+  quick_arrival.On(10s, AttemptContent{});
+  EXPECT_THAT(quick_arrival.On(12s, AttemptEnded{}), Contains("note_ended a 1 status_200 success 2000ms"));
+}
+
+TEST_F(OneUpstream, FirstTokenIsAbsentUntilThereIsContent) {
+  const auto has_content = [] {
+    return expr::Not(expr::Node(model::ExprKind::kIsNone, {expr::Field(abi::FieldId::k_first_token)}));
+  };
+  model::BreakerSettings breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 9, 30s, 1);
+  breaker.failure_when = b.When(has_content());
+  b[a].breaker = breaker;
+  TestExchange x(scene(), 0s);
+  x.Ready(0s);
+  x.On(1s, AttemptHead{200});
+  EXPECT_EQ(scene().breaker().Look(At(1s)).failure_count, 0);
+  x.On(2s, AttemptContent{});
+  EXPECT_THAT(x.On(3s, AttemptEnded{}), Contains("note_ended a 1 status_200 failure 3000ms"));
+}
+
+TEST_F(OneUpstream, AProbeWithANeutralOutcomeMayRetryInItsOwnPlace) {
+  b[a].breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 1, 30s, 1);  // one probe
+  b[a].repeat_safe = true;
+  TestExchange opens(scene(), 0s);
+  opens.Ready(0s);
+  opens.On(0s, AttemptFailed{ErrorKind::k_dns_failure, false});
+  TestExchange x(scene(), 15s);
+  EXPECT_THAT(x.Ready(15s), ElementsAre("note_breaker a OPEN>HALF_OPEN", "start a 1"));
+  EXPECT_THAT(x.On(16s, AttemptHead{429}),
+              ElementsAre("abort", "note_ended a 1 status_429 neutral 1000ms", "note_retry a 1/1 wait 100ms status_429"));
+  EXPECT_THAT(x.On(16100ms, TimeReached{}), ElementsAre("start a 2"));
+}
+
 TEST_F(OneUpstream, WhereFailureWhenSaysNoACutAnswerIsNeutralAndNotASuccess) {
   model::BreakerSettings breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 1, 30s, 1);
   breaker.failure_when = b.When(expr::StatusIs(599));
@@ -575,6 +620,17 @@ TEST_F(TwoUpstreams, BothOpenIsA503ThatSaysWhenToComeBack) {
   TestExchange x(scene(), 5s);
   EXPECT_THAT(x.Ready(5s), ElementsAre("note_rejected a", "note_rejected c", "send_error 503 breaker_open retry_after 10000ms"))
       << "a may be asked again at 15s, c at 17s";
+}
+
+TEST_F(OneUpstream, AFullHalfOpenBreakerSaysComeBackInASecond) {
+  b[a].breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 1, 30s, 1);
+  TestExchange opens(scene(), 0s);
+  opens.Ready(0s);
+  opens.On(0s, AttemptFailed{ErrorKind::k_dns_failure, false});
+  TestExchange probe(scene(), 15s);
+  probe.Ready(15s);
+  TestExchange x(scene(), 16s);
+  EXPECT_THAT(x.Ready(16s), ElementsAre("note_rejected a", "send_error 503 breaker_open retry_after 1000ms"));
 }
 
 TEST_F(TwoUpstreams, TheLastStatusIsWhatRemainsWhenAllFailed) {
@@ -766,6 +822,21 @@ TEST_F(CacheInFront, FollowersWaitNoLongerThanTheirOwnDeadline) {
   EXPECT_THAT(follower.On(30s, TimeReached{}), ElementsAre("unfollow answers", "send_error 504 deadline"));
   leader.On(30s, TimeReached{});
   EXPECT_EQ(follower.wake_ups, 0);
+}
+
+TEST_F(CacheInFront, OnlyA2xxIsStoredWhateverTheRuleSays) {
+  b.policy().caches[cache].store_when = b.When(expr::True(), abi::Phase::kAnswer);
+  const auto store_after = [this](int status, std::string_view question) {
+    TestExchange x(scene(), 0s);
+    x.facts.request_body = abi::Str::Of(question);
+    x.Ready(0s);
+    x.On(1s, AttemptHead{status});
+    x.On(1s, AttemptContent{});
+    return x.On(1s, AttemptEnded{});
+  };
+  EXPECT_THAT(store_after(201, "a"), Contains("store answers"));
+  EXPECT_THAT(store_after(304, "b"), Not(Contains("store answers")));
+  EXPECT_THAT(store_after(404, "c"), Not(Contains("store answers")));
 }
 
 TEST_F(CacheInFront, ErrorsAreNotStored) {
