@@ -139,6 +139,9 @@ class Transport {
   // whole answer instead of an RST that erases it (RFC 9112 9.6).
   virtual void CloseGracefully(std::unique_ptr<Stream> stream, base::Duration limit) = 0;
 
+  // Streams that are still being closed gracefully; Stop would cut them off.
+  virtual size_t closing_gracefully() const = 0;
+
   // Destroys it at the end of this turn of the loop: for objects that finish inside their own callback.
   virtual void DeleteLater(std::unique_ptr<Deletable> object) = 0;
 

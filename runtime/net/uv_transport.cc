@@ -161,6 +161,8 @@ std::unique_ptr<Timer> UvTransport::NewTimer(std::function<void()> on_fire) {
   return std::make_unique<UvTimer>(&impl_->loop, std::move(on_fire));
 }
 
+size_t UvTransport::closing_gracefully() const { return impl_->lingering.size(); }
+
 void UvTransport::CloseGracefully(std::unique_ptr<Stream> stream, base::Duration limit) {
   // Streams of a transport are made by it alone.
   std::unique_ptr<UvStream> own(static_cast<UvStream*>(stream.release()));

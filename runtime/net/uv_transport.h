@@ -33,6 +33,7 @@ class UvTransport final : public Transport {
   std::unique_ptr<Timer> NewTimer(std::function<void()> on_fire) override;
   // `limit` bounds the time without progress while queued bytes are flushed, then the time spent reading.
   void CloseGracefully(std::unique_ptr<Stream> stream, base::Duration limit) override;
+  size_t closing_gracefully() const override;
   void DeleteLater(std::unique_ptr<Deletable> object) override;
   void Post(std::function<void()> task) override;
   void Run() override;

@@ -34,6 +34,9 @@ bool IsStreamType(std::string_view content_type) {
   return http::EqualsIgnoreCase(type, "application/x-ndjson") || http::EqualsIgnoreCase(type, "text/event-stream");
 }
 
+// Client SDKs retry by themselves, which would multiply the attempts that the gateway made: this header stops them.
+constexpr std::string_view kShouldRetry = "X-Should-Retry";
+
 std::string OutcomeText(const engine::Outcome& outcome) {
   if (outcome.error != ErrorKind::kNone) return std::string(compiler::abi::Name(outcome.error));
   return std::to_string(outcome.status);
@@ -215,6 +218,7 @@ void Exchange::BreakOff() {
 
 void Exchange::On(const engine::StartAttempt& command) {
   DropAttempt();
+  mark_.reset();  // outlives its attempt: it knows how far a frame got that is to be followed by one of ours
   const bool is_reconnect = attempt_upstream_ == command.upstream && attempt_number_ == command.number;
   const auto label = static_cast<size_t>(command.upstream.value);
   if (is_reconnect) {
@@ -233,7 +237,6 @@ void Exchange::DropAttempt() {
   message_facts_.ClearResponse(&facts_);
   response_ = nullptr;
   held_.clear();
-  mark_.reset();
   content_told_ = false;
   upload_open_ = false;
   reading_paused_ = false;
@@ -344,7 +347,7 @@ void Exchange::OnAttemptHead(const http::ResponseHead& head) {
   hold_ = Hold::kNothing;
   if (has_body && request_.head.method == compiler::abi::Method::kPOST) {
     if (IsStreamType(content_type)) {
-      if (ClientReads().api != dialect::Api::kPlain) hold_ = Hold::kFirstBytes;
+      if (ClientReads().api != dialect::Api::kPlain) hold_ = Hold::kFirstFrame;
     } else if (IsJsonType(content_type) &&
                (head.framing != http::BodyFraming::kLength || head.content_length <= kMaxHeldBytes)) {
       if (ClientReads().api != dialect::Api::kPlain) hold_ = Hold::kWhole;
@@ -370,7 +373,13 @@ void Exchange::OnAttemptBody(std::span<const std::string_view> pieces) {
   }
   for (const std::string_view piece : pieces) held_.append(piece);
   if (content_told_) return;
-  if (hold_ == Hold::kFirstBytes || held_.size() > kMaxHeldBytes) {
+  if (mark_ != nullptr && mark_->saw_error()) {  // an error inside a 200, and nothing of it was sent yet
+    attempt_->Abort();
+    OnAttemptFailed(ErrorKind::k_stream_error, false);
+    return;
+  }
+  const bool has_frame = hold_ == Hold::kFirstFrame && mark_->saw_frame();
+  if (has_frame || held_.size() > kMaxHeldBytes) {
     content_told_ = true;
     Dispatch(engine::AttemptContent{});
   }
@@ -391,6 +400,7 @@ void Exchange::OnAttemptEnd(bool framing_tells) {
 
 void Exchange::OnAttemptFailed(ErrorKind error, bool is_reuse_race) {
   upload_open_ = false;
+  if (error == ErrorKind::k_truncated && mark_ != nullptr && mark_->saw_error()) error = ErrorKind::k_stream_error;
   Dispatch(engine::AttemptFailed{error, is_reuse_race});
 }
 
@@ -398,6 +408,10 @@ void Exchange::OnAttemptFailed(ErrorKind error, bool is_reuse_race) {
 
 bool Exchange::MayKeepAlive() const {
   return request_.head.keep_alive && request_ended_ && !worker_.gateway.is_draining.load(std::memory_order_relaxed);
+}
+
+bool Exchange::RetriesAreSpent() const {
+  return !record_.retry_denied.empty() || record_.fallback_reason == "breaker_open";
 }
 
 void Exchange::On(const engine::CommitAnswer& command) {
@@ -438,6 +452,7 @@ void Exchange::On(const engine::CommitAnswer& command) {
                               : CorsHeaders(worker_.policy().gateway.cors, request_.head);
   std::vector<http::SetHeader> set;
   set.push_back({"X-Request-Id", request_.request_id});
+  if (head.status >= 400 && RetriesAreSpent()) set.push_back({kShouldRetry, "false"});
   for (const auto& [name, value] : cors) set.push_back({name, value});
   response.set = set;
 
@@ -472,7 +487,6 @@ void Exchange::On(const engine::CommitAnswer& command) {
     const std::array<std::string_view, 2> pieces = {bytes, piece};
     Send(pieces);
   }
-  last_byte_ = piece.back();
   if (copy_) copy_->body.append(piece);
 }
 
@@ -487,7 +501,6 @@ void Exchange::ForwardBody(std::span<const std::string_view> pieces) {
     } else {
       Send(piece);
     }
-    last_byte_ = piece.back();
     if (copy_ && copy_->body.size() + piece.size() > copy_limit_) copy_.reset();
     if (copy_) copy_->body.append(piece);
   }
@@ -504,7 +517,14 @@ void Exchange::OnClientDrained() {
   if (attempt_ != nullptr) attempt_->ResumeReading();
 }
 
-void Exchange::On(const engine::FinishAnswer&) { finish_pending_ = true; }
+void Exchange::On(const engine::FinishAnswer&) {
+  if (mark_ != nullptr && client_framing_ != http::BodyFraming::kLength) {  // clients wait for [DONE] where some servers forget it
+    const std::string end = mark_->MissingEnd();
+    const std::string_view piece = end;
+    if (!end.empty()) ForwardBody(std::span<const std::string_view>(&piece, 1));
+  }
+  finish_pending_ = true;
+}
 
 void Exchange::On(const engine::BreakOffAnswer& command) {
   record_.how = EndedHow::kCut;
@@ -512,8 +532,9 @@ void Exchange::On(const engine::BreakOffAnswer& command) {
     Over(AfterExchange::kReset);
     return;
   }
-  if (client_framing_ == http::BodyFraming::kChunked && ClientReads().is_stream() && mark_ != nullptr) {
-    const std::string frame = (last_byte_ == '\n' ? "" : "\n") +
+  const bool is_told = mark_ != nullptr && mark_->saw_error();  // by the upstream's own error frame
+  if (client_framing_ == http::BodyFraming::kChunked && ClientReads().is_stream() && mark_ != nullptr && !is_told) {
+    const std::string frame = std::string(mark_->FrameBreak()) +
                               dialect::ErrorFrame(ClientReads(), compiler::abi::Name(command.error),
                                                   MessageFor(compiler::abi::Name(command.error)), request_.request_id);
     const std::string_view piece = frame;
@@ -645,6 +666,7 @@ void Exchange::SendLocal(LocalAnswer answer) {
     });
     if (!stands_already) answer.headers.push_back(std::move(header));
   }
+  if (answer.status >= 400 && RetriesAreSpent()) answer.headers.emplace_back(kShouldRetry, "false");
   keep_alive_ = MayKeepAlive();
   record_.status = answer.status;
   answer_begun_ = true;

@@ -76,7 +76,7 @@ class Exchange final : public AttemptObserver, public net::Deletable {
  private:
   enum class Phase : uint8_t { kReadingBody, kRunning, kOver };
   // How much of an answer is held back before its commit point (runtime/README.md).
-  enum class Hold : uint8_t { kNothing, kFirstBytes, kWhole };
+  enum class Hold : uint8_t { kNothing, kFirstFrame, kWhole };
 
   // AttemptObserver
   void OnAttemptConnected() override;
@@ -125,6 +125,7 @@ class Exchange final : public AttemptObserver, public net::Deletable {
                         std::optional<base::Duration> retry_after);
   void MarkFallback(std::string name, std::string_view reason, size_t metric_index, LocalAnswer* answer);
   bool MayKeepAlive() const;
+  bool RetriesAreSpent() const;
   void Over(AfterExchange next);
   void WriteRecords();
   void StopFollowing();
@@ -167,7 +168,6 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   http::BodyFraming client_framing_ = http::BodyFraming::kNone;
   bool keep_alive_ = true;
   bool reading_paused_ = false;
-  char last_byte_ = '\n';
 
   // A copy for the caches of the route, while it may still be stored.
   std::optional<engine::CachedResponse> copy_;

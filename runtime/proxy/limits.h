@@ -23,6 +23,8 @@ inline constexpr base::Duration kWriteStall = std::chrono::seconds(30);    // a 
 inline constexpr base::Duration kLinger = std::chrono::seconds(2);         // RFC 9112 9.6, after the last answer
 inline constexpr base::Duration kIdleUpstream = std::chrono::seconds(60);  // a pooled connection to an upstream
 
+inline constexpr base::Duration kDrainPoll = std::chrono::milliseconds(5);  // looks for the last answers to be gone
+
 inline constexpr base::Duration kNameFresh = std::chrono::seconds(10);     // an address is used without asking again
 inline constexpr base::Duration kNameStale = std::chrono::hours(1);        // … while the name service is away
 inline constexpr base::Duration kNameRetry = std::chrono::seconds(1);      // after a failed look-up of a known name

@@ -44,20 +44,19 @@ void Worker::OnConnectionOver(ClientConnection* connection) {
 }
 
 void Worker::Drain(base::Duration limit, std::function<void()> done) {
-  drained_ = std::move(done);
   listeners_.clear();
   std::vector<ClientConnection*> connections;
   connections.reserve(connections_.size());
   for (const auto& item : connections_) connections.push_back(item.first);
   for (ClientConnection* connection : connections) connection->Drain();
   for (auto& pool : context_.pools) pool->Clear();
-  if (drained_ == nullptr) return;
+
+  drained_ = std::move(done);
   drain_timer_ = context_.transport.NewTimer([this] {
     JsonLine line = context_.Event("warn", "drain limit reached");
     line.Add("broken_off", static_cast<int64_t>(connections_.size()));
     context_.Log(line);
     while (!connections_.empty()) connections_.begin()->first->BreakOff();
-    CheckDrained();
   });
   drain_timer_->Set(context_.transport.Now() + limit);
   CheckDrained();
@@ -65,8 +64,14 @@ void Worker::Drain(base::Duration limit, std::function<void()> done) {
 
 void Worker::CheckDrained() {
   if (drained_ == nullptr || !connections_.empty()) return;
+  // Last answers are still on their way to clients; each of them is bounded in time.
+  if (context_.transport.closing_gracefully() > 0) {
+    drain_poll_ = context_.transport.NewTimer([this] { CheckDrained(); });
+    drain_poll_->Set(context_.transport.Now() + kDrainPoll);
+    return;
+  }
   admin_listeners_.clear();
-  if (drain_timer_ != nullptr) drain_timer_->Cancel();
+  drain_timer_->Cancel();
   const auto done = std::exchange(drained_, nullptr);
   done();
 }

@@ -40,6 +40,7 @@ class Worker final : public ConnectionOwner {
   std::vector<std::unique_ptr<net::Listener>> admin_listeners_;  // open until the drain is over
   std::unordered_map<ClientConnection*, std::unique_ptr<ClientConnection>> connections_;
   std::unique_ptr<net::Timer> drain_timer_;
+  std::unique_ptr<net::Timer> drain_poll_;
   std::function<void()> drained_;
 };
 

@@ -124,6 +124,7 @@ class SimTransport final : public runtime::net::Transport {
                                                     ResolveCallback done) override;
   std::unique_ptr<runtime::net::Timer> NewTimer(std::function<void()> on_fire) override;
   void CloseGracefully(std::unique_ptr<runtime::net::Stream> stream, Duration limit) override;
+  size_t closing_gracefully() const override { return lingering_.size(); }
   void DeleteLater(std::unique_ptr<runtime::net::Deletable> object) override;
   void Post(std::function<void()> task) override;  // from the one thread
   void Run() override;                             // the whole network, until Stop of this transport
