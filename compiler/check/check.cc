@@ -175,6 +175,7 @@ void Checker::Declare() {
         diagnostics_->Emit(Kind::kDuplicateName, let->name.range, {let->name.text}).At(before->range, "it was given here");
       }
     } else if (const auto* setting = std::get_if<ast::Setting>(&statement.node)) {
+      scope_.AddBrokenName(setting->name.text);
       diagnostics_->Emit(Kind::kMisplaced, setting->name.range, {"the setting `" + setting->name.text + "`", "settings stand in a block"});
     } else if (const auto* when = std::get_if<ast::When>(&statement.node)) {
       diagnostics_->Emit(Kind::kMisplaced, when->word ? when->word->range : when->when, {"a line with `when`", "it stands in a block"});
@@ -186,7 +187,12 @@ void Checker::Declare() {
 
 void Checker::DeclareBlock(const ast::Block& block) {
   const std::optional<BlockKind> kind = TopLevelBlock(block, diagnostics_);
-  if (!kind) return;
+  if (!kind) {
+    scope_.AddBrokenName(block.kind.text);
+    if (block.name) scope_.AddBrokenName(block.name->text);
+    else scope_.LoseABlock();
+    return;
+  }
   if (*kind == BlockKind::k_gateway) {
     if (gateway_ != nullptr) diagnostics_->Emit(Kind::kDuplicateBlock, block.kind.range, {block.kind.text}).At(gateway_->kind.range, "the first one is here");
     else gateway_ = &block;

@@ -283,6 +283,7 @@ ExprChecker::Value ExprChecker::CheckName(const ast::Expr& expr) {
 #define METHOD(method_name, is_idempotent) candidates.push_back(#method_name);
 #include "compiler/abi/methods.def"
 #undef METHOD
+  if (scope_->LostALet() && !base::Nearest(name, candidates)) return Invalid();
   auto& diagnostic = diagnostics_->Emit(Kind::kUnknownName, expr.range, {name, OneOf(name, candidates, "text stands in double quotes")});
   OfferNearest(&diagnostic, name, candidates);
   return Invalid();

@@ -54,12 +54,16 @@ std::optional<int64_t> Scale(std::string_view whole, std::string_view fraction, 
     if (value > std::numeric_limits<int64_t>::max()) return std::nullopt;
   }
   value *= size;
-  Wide part = size;
+  while (!fraction.empty() && fraction.back() == '0') fraction.remove_suffix(1);
+  if (fraction.size() > 18) return std::nullopt;
+  Wide part = 0;
+  Wide ten = 1;
   for (char c : fraction) {
-    if (c != '0' && part % 10 != 0) return std::nullopt;
-    part /= 10;
-    value += part * (c - '0');
+    part = part * 10 + (c - '0');
+    ten *= 10;
   }
+  if (part * size % ten != 0) return std::nullopt;
+  value += part * size / ten;
   if (value > std::numeric_limits<int64_t>::max()) return std::nullopt;
   return static_cast<int64_t>(value);
 }

@@ -42,7 +42,12 @@ class Scope {
  public:
   // Words of what could not be parsed: an unknown name among them is no finding.
   void SetBrokenNames(const std::vector<std::string>& names) { broken_.insert(names.begin(), names.end()); }
+  void AddBrokenName(const std::string& name) { broken_.insert(name); }
   bool IsBroken(std::string_view name) const { return broken_.count(std::string(name)) > 0; }
+  // Whether a let, or a block, lost its name: a name that nothing is near to may have been that.
+  bool LostALet() const { return broken_.count("") > 0; }
+  bool LostABlock() const { return lost_a_block_; }
+  void LoseABlock() { lost_a_block_ = true; }
 
   // Null if the name is taken.
   Entity* Declare(Entity entity);
@@ -54,6 +59,7 @@ class Scope {
  private:
   std::map<std::string, Entity, std::less<>> entities_;
   std::set<std::string> broken_;
+  bool lost_a_block_ = false;
 };
 
 }  // namespace compiler::check

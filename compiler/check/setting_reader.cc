@@ -485,6 +485,7 @@ Entity* SettingReader::EntityAt(const ast::Expr& at, std::initializer_list<Entit
     if (scope_->IsBroken(at.text)) return nullptr;
     const auto candidates = scope_->NamesOf(kinds);
     const auto nearest = base::Nearest(at.text, candidates);
+    if (!nearest && scope_->LostABlock()) return nullptr;
     std::string help = nearest ? "did you mean `" + std::string(*nearest) + "`?" : "define it, or name another";
     if (!nearest && !candidates.empty()) {
       help = "there are";

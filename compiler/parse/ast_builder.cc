@@ -40,7 +40,7 @@ bool AstBuilder::IsBroken(P::StatementContext* context) const {
 
 std::vector<ast::Statement> AstBuilder::BuildBody(P::BodyContext* context, bool* broken) {
   std::vector<ast::Statement> body;
-  *broken = context->exception != nullptr;
+  *broken = context->exception != nullptr || strategy_.IsBrokenBody(context);
   for (P::StatementContext* statement : context->statement()) {
     const bool is_broken = IsBroken(statement);
     *broken = *broken || is_broken;

@@ -94,6 +94,15 @@ diagnostics::Diagnostic& ErrorStrategy::Emit(Kind kind, size_t index, std::initi
   return diagnostics_->Emit(kind, offsets_.RangeOf(At(index)), arguments);
 }
 
+size_t ErrorStrategy::LineOf(size_t start_index) const {
+  size_t line = 0;
+  for (const Token* token : tokens_) {
+    if (token->getType() == Token::EOF || token->getStartIndex() > start_index) break;
+    line = token->getLine();
+  }
+  return line;
+}
+
 bool ErrorStrategy::IsBroken(const antlr4::ParserRuleContext* statement) const {
   if (broken_.count(statement) > 0) return true;
   if (statement->start == nullptr || statement->stop == nullptr) return false;
@@ -107,7 +116,7 @@ void ErrorStrategy::reportError(antlr4::Parser* parser, const antlr4::Recognitio
   beginErrorCondition(parser);
   any_broken_ = true;
   failed_index_ = error.getOffendingToken()->getTokenIndex();
-  Explain(parser, failed_index_, StatementBegin(parser->getRuleContext()));
+  if (!IsGuessedLine(failed_index_)) Explain(parser, failed_index_, StatementBegin(parser->getRuleContext()));
 }
 
 void ErrorStrategy::recover(antlr4::Parser* parser, std::exception_ptr error) {
@@ -131,8 +140,9 @@ void ErrorStrategy::sync(antlr4::Parser* parser) {
     const bool behind_another = index > 0 && SameLine(index - 1, index) && TypeAt(index - 1) != PolicyParser::LBRACE;
     const bool may_begin = type == PolicyParser::NAME || (IsKeyword(type) && type <= PolicyParser::TEST);
     if (may_begin && !behind_another) return;  // the rule itself will say what is wrong with it
-    ExplainGarbage(index);
+    if (!IsGuessedLine(index)) ExplainGarbage(index);
     any_broken_ = true;
+    broken_.insert(context);
     if (!context->children.empty()) {
       if (auto* last = dynamic_cast<PolicyParser::StatementContext*>(context->children.back())) broken_.insert(last);
     }
@@ -277,7 +287,9 @@ bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
     if (index == begin + 1) {
       if (IsKeyword(type)) Emit(Kind::kReservedWord, index, {At(index).getText()});
       else if (!SameLine(begin, index)) ExplainMissing(index);
+      else if (type == PolicyParser::ASSIGN) ExplainMissing(index);
       else Emit(Kind::kBadName, index, {At(index).getText()});
+      if (type == PolicyParser::ASSIGN) skipped_names_.emplace_back();  // a name that nobody knows
       return true;
     }
     if (index == begin + 2) {
@@ -367,7 +379,11 @@ void ErrorStrategy::ExplainGarbage(size_t index) {
   const std::string text = At(index).getText();
   if (type == PolicyParser::MISSING) return ExplainMissing(index);
   if (type == PolicyParser::ASSIGN) {
-    Emit(Kind::kAssignInPredicate, index, {}).Replace("==");
+    if (index == 0 || !SameLine(index - 1, index) || TypeAt(index - 1) == PolicyParser::LBRACE) {
+      Emit(Kind::kUnexpected, index, {"`=`", "the name of a setting stands before it"});
+    } else {
+      Emit(Kind::kAssignInPredicate, index, {}).Replace("==");
+    }
     return;
   }
   if (IsComparator(type)) {

@@ -21,7 +21,9 @@ class ErrorStrategy : public antlr4::DefaultErrorStrategy {
   // `tokens`: what the parser reads, all on one channel. `guessed`: as RepairTokens gives it.
   ErrorStrategy(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics, std::vector<antlr4::Token*> tokens,
                 std::vector<size_t> guessed)
-      : offsets_(offsets), diagnostics_(diagnostics), tokens_(std::move(tokens)), guessed_(std::move(guessed)) {}
+      : offsets_(offsets), diagnostics_(diagnostics), tokens_(std::move(tokens)), guessed_(std::move(guessed)) {
+    for (const size_t at : guessed_) guessed_lines_.insert(LineOf(at));
+  }
 
   void reportError(antlr4::Parser* parser, const antlr4::RecognitionException& error) override;
   void recover(antlr4::Parser* parser, std::exception_ptr error) override;
@@ -30,6 +32,8 @@ class ErrorStrategy : public antlr4::DefaultErrorStrategy {
 
   // Statements that parsed, but with something unreadable right behind them or a bracket that had to be closed.
   bool IsBroken(const antlr4::ParserRuleContext* statement) const;
+  // Bodies in which something stood that belongs to no statement.
+  bool IsBrokenBody(const antlr4::ParserRuleContext* body) const { return broken_.count(body) > 0; }
   bool any_broken() const { return any_broken_; }
   // Words of what was skipped: they may be names that other places refer to.
   const std::vector<std::string>& skipped_names() const { return skipped_names_; }
@@ -37,6 +41,10 @@ class ErrorStrategy : public antlr4::DefaultErrorStrategy {
  private:
   const antlr4::Token& At(size_t index) const { return *tokens_[std::min(index, tokens_.size() - 1)]; }
   size_t TypeAt(size_t index) const { return At(index).getType(); }
+  // The line of the token before which, or at which, a code point index lies.
+  size_t LineOf(size_t start_index) const;
+  // Whether a bracket of that line was mended: what follows from it was reported with it.
+  bool IsGuessedLine(size_t index) const { return guessed_lines_.count(At(index).getLine()) > 0; }
   bool SameLine(size_t a, size_t b) const { return At(a).getLine() == At(b).getLine(); }
 
   diagnostics::Diagnostic& Emit(diagnostics::Kind kind, size_t index, std::initializer_list<std::string_view> arguments);
@@ -55,6 +63,7 @@ class ErrorStrategy : public antlr4::DefaultErrorStrategy {
   diagnostics::Diagnostics* diagnostics_;
   std::vector<antlr4::Token*> tokens_;
   std::vector<size_t> guessed_;
+  std::set<size_t> guessed_lines_;
   std::set<const antlr4::ParserRuleContext*> broken_;
   std::vector<std::string> skipped_names_;
   bool any_broken_ = false;

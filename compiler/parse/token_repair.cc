@@ -150,11 +150,15 @@ class Repairer {
       }
       if (first && IsHeadWithoutBrace(i)) {
         MoveToken(i);
-        if (TypeAt(i + 1) == PolicyParser::NAME && !IsFirstOnLine(i + 1)) MoveToken(++i);
+        if (TypeAt(i + 1) == PolicyParser::NAME && !IsFirstOnLine(i + 1) && TypeAt(i + 2) != PolicyParser::ASSIGN) MoveToken(++i);
         const Token& last = *out_.back();
         diagnostics_->Emit(Kind::kMissingValue, offsets_.RangeOf(last), {"`{`", last.getText(), "a block is written `word {` … `}`"});
         open_.push_back({i, PolicyParser::LBRACE, last.getLine(), LineColumn(i), true});
         AddVirtual(PolicyParser::LBRACE);
+        continue;
+      }
+      if (type == PolicyParser::LBRACE && i > 0 && TypeAt(i - 1) == PolicyParser::LBRACE) {
+        diagnostics_->Emit(Kind::kUnexpected, offsets_.RangeOf(*view_[i]), {"a second `{`", "remove it"});
         continue;
       }
       if (IsOpener(type)) open_.push_back({i, type, view_[i]->getLine(), LineColumn(i), IsBlockBrace(i)});
@@ -171,6 +175,9 @@ class Repairer {
     if (!open_.empty() && open_.back().type != PolicyParser::LBRACE) return false;
     size_t next = i + 1;
     if (TypeAt(next) == PolicyParser::NAME && !IsFirstOnLine(next)) ++next;
+    // On one line: `timeouts connect = 1s }`, `route otherwise reply = not_found }`.
+    const size_t equals = TypeAt(next) == PolicyParser::NAME ? next + 1 : next;
+    if (equals > i + 1 && TypeAt(equals) == PolicyParser::ASSIGN && view_[equals]->getLine() == view_[i]->getLine()) return true;
     return next < view_.size() && IsFirstOnLine(next) && BeginsStatement(view_, next) &&
            view_[next]->getCharPositionInLine() > view_[i]->getCharPositionInLine();
   }
@@ -182,8 +189,7 @@ class Repairer {
     while (keep > 0) {
       const Open& open = open_[keep - 1];
       const bool inside = open.is_block && open.line_column < view_[i]->getCharPositionInLine();
-      const bool named = TypeAt(i + 1) == PolicyParser::NAME && TypeAt(i) == PolicyParser::NAME;
-      if (inside && !named) break;
+      if (inside) break;
       if (open.line == view_[i]->getLine()) break;
       --keep;
     }
@@ -221,6 +227,9 @@ class Repairer {
     if (nearest == 0) return std::nullopt;
     const Token& token = *view_[i];
     if (open_[nearest - 1].line == token.getLine()) return nearest;
+    // Nothing but a statement follows a block; here the line goes on with an operator.
+    const bool goes_on = i + 1 < view_.size() && !IsFirstOnLine(i + 1) && (WantsOperand(TypeAt(i + 1)) || TypeAt(i + 1) == PolicyParser::COMMA);
+    if (goes_on && TypeAt(i + 1) != PolicyParser::WHEN && TypeAt(i + 1) != PolicyParser::LET) return std::nullopt;
     const size_t column = LineColumn(i);
     for (size_t n = nearest; n > 0; --n) {
       if (open_[n - 1].type == PolicyParser::LBRACE && open_[n - 1].line_column == column) return n;
@@ -247,7 +256,9 @@ class Repairer {
   bool DropCloser(size_t i) {
     const size_t type = TypeAt(i);
     const char* opener = type == PolicyParser::RBRACE ? "{" : type == PolicyParser::RBRACKET ? "[" : "(";
-    if (!AfterOpenString(i)) diagnostics_->Emit(Kind::kStrayCloser, offsets_.RangeOf(*view_[i]), {TextOf(type), opener});
+    if (AfterOpenString(i)) return false;
+    diagnostics_->Emit(Kind::kStrayCloser, offsets_.RangeOf(*view_[i]), {TextOf(type), opener});
+    if (!IsFirstOnLine(i)) guessed_->push_back(view_[i]->getStartIndex());
     return false;
   }
 
@@ -263,8 +274,8 @@ class Repairer {
       });
       if (!swallowed) {
         diagnostics_->Emit(Kind::kUnclosed, offsets_.RangeOf(*view_[open.index]), {TextOf(open.type), TextOf(CloserOf(open.type))});
+        if (!open.is_block) guessed_->push_back(view_[open.index]->getStartIndex());
       }
-      if (!open.is_block) guessed_->push_back(view_[open.index]->getStartIndex());
       AddVirtual(CloserOf(open.type));
     }
   }
