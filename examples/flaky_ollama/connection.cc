@@ -119,7 +119,7 @@ void Connection::Handle() {
   const std::string method(head.method_text);
   const std::string path(head.path);
 
-  if (!server_->options().any_host && !IsAllowedHost(head.host)) {
+  if (server_->checks_hosts() && !IsAllowedHost(head.host)) {
     Write({403, std::string(kText), "", {}});
     return;
   }

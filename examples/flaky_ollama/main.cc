@@ -37,7 +37,9 @@ int main(int argc, char** argv) {
   std::deque<double> values;
   for (const SettingInfo& info : AllSettings()) {
     values.push_back(info.default_value);
-    app.add_option(FlagOf(info.name), values.back(), std::string(info.doc))->capture_default_str();
+    app.add_option(FlagOf(info.name), values.back(), std::string(info.doc))
+        ->type_name(info.is_count ? "COUNT" : "NUMBER")
+        ->capture_default_str();
   }
   CLI11_PARSE(app, argc, argv);
 

@@ -31,6 +31,11 @@ Server::Server(runtime::net::Transport* transport, const ServerOptions& options)
 
 Server::~Server() = default;
 
+bool Server::checks_hosts() const {
+  const std::string& host = options_.host;
+  return !options_.any_host && (host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0);
+}
+
 int64_t Server::SinceStartMs() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(transport_->Now() - started_).count();
 }

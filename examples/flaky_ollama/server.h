@@ -37,6 +37,8 @@ class Server {
   State& state() { return state_; }
   runtime::net::Transport& transport() { return *transport_; }
   const ServerOptions& options() const { return options_; }
+  // As Ollama does: only a server that listens on a loopback address is picky.
+  bool checks_hosts() const;
   int64_t SinceStartMs() const;
 
   // Closes the listening socket and resets every connection but one, for a while: as a server that was stopped.
