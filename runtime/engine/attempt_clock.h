@@ -10,7 +10,7 @@
 namespace runtime::engine {
 
 struct AttemptClock {
-  base::TimePoint started;            // of the attempt; a reconnect after a reuse race doesn't move it
+  base::TimePoint started;  // of the attempt; a reconnect after a reuse race doesn't move it
   base::TimePoint connecting_since;
   bool connected = false;
   std::optional<base::TimePoint> content_at;
@@ -20,9 +20,9 @@ struct AttemptClock {
     base::TimePoint at;
     ErrorKind error{};
   };
-  // connect runs until the connection stands. first_token, where set and the client reads a stream, from the start to the
-  // first content; without it the answer's silence is measured by idle from the head on, with it from the first content on.
-  // total runs always.
+  // connect runs until the connection stands. first_token, where set and the client reads a stream, from the start to
+  // the first content; without it the answer's silence is measured by idle from the head on, with it from the first
+  // content on. total runs always.
   Limit Next(const compiler::model::Timeouts& timeouts, bool wants_stream) const {
     Limit next{started + timeouts.total, ErrorKind::k_attempt_timeout};
     const auto consider = [&next](base::TimePoint at, ErrorKind error) {

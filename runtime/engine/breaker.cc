@@ -19,7 +19,9 @@ std::optional<size_t> FirstFailureMeasure(const compiler::model::BreakerSettings
   return std::nullopt;
 }
 
-constexpr uint64_t WordOf(BreakerState state, uint64_t generation) { return generation << 2 | static_cast<uint64_t>(state); }
+constexpr uint64_t WordOf(BreakerState state, uint64_t generation) {
+  return generation << 2 | static_cast<uint64_t>(state);
+}
 constexpr BreakerState StateOf(uint64_t word) { return static_cast<BreakerState>(word & 3); }
 constexpr uint64_t GenerationOf(uint64_t word) { return word >> 2; }
 
@@ -169,10 +171,12 @@ std::optional<BreakerTransition> Breaker::CountOutcome(Ticket* ticket, bool succ
   return std::nullopt;
 }
 
-bool Breaker::AnyHolds(const std::vector<compiler::abi::PredicateId>& rules, CountWindows* windows, TimePoint now) const {
+bool Breaker::AnyHolds(const std::vector<compiler::abi::PredicateId>& rules, CountWindows* windows,
+                       TimePoint now) const {
   compiler::abi::Facts facts;
   facts.window = windows->Values(now);
-  return std::any_of(rules.begin(), rules.end(), [&](compiler::abi::PredicateId id) { return predicates_.Test(id, facts); });
+  return std::any_of(rules.begin(), rules.end(),
+                     [&](compiler::abi::PredicateId id) { return predicates_.Test(id, facts); });
 }
 
 bool Breaker::AnyLeaseIsOver(TimePoint now) const {
@@ -196,8 +200,8 @@ void Breaker::Enter(BreakerState state) {
 BreakerTransition Breaker::Open(TimePoint now) {
   const BreakerState from = state_;
   if (from == BreakerState::kClosed) {
-    failures_when_opened_ = shown_measure_ ? windows_.Value(*shown_measure_, now)
-                                           : shown_failures_.CountWithin(shown_window_, now);
+    failures_when_opened_ =
+        shown_measure_ ? windows_.Value(*shown_measure_, now) : shown_failures_.CountWithin(shown_window_, now);
   } else {
     last_failure_ = std::max(last_failure_.value_or(now), now);  // a lease that is over is a failure, too
   }
@@ -235,8 +239,8 @@ Breaker::Snapshot Breaker::Look(TimePoint now) const {
   snapshot.probes_in_flight = static_cast<int>(probes_.size());
   switch (state_) {
     case BreakerState::kClosed:
-      snapshot.failure_count = shown_measure_ ? windows_.Value(*shown_measure_, now)
-                                              : shown_failures_.CountWithin(shown_window_, now);
+      snapshot.failure_count =
+          shown_measure_ ? windows_.Value(*shown_measure_, now) : shown_failures_.CountWithin(shown_window_, now);
       break;
     case BreakerState::kOpen: {
       const TimePoint open_until{Duration(open_until_.load())};

@@ -1,6 +1,6 @@
-// A circuit breaker (Nygard, "Release It!"): closed, open, half-open. One for each upstream that has a breaker block, shared
-// by all workers and exact: admission reads one atomic word, outcomes take the breaker's mutex, and a transition is made and
-// returned to exactly one caller. No clock, no log: `now` comes in, transitions go out.
+// A circuit breaker (Nygard, "Release It!"): closed, open, half-open. One for each upstream that has a breaker block,
+// shared by all workers and exact: admission reads one atomic word, outcomes take the breaker's mutex, and a transition
+// is made and returned to exactly one caller. No clock, no log: `now` comes in, transitions go out.
 #pragma once
 
 #include <atomic>
@@ -30,12 +30,12 @@ struct BreakerTransition {
   uint64_t generation = 0;  // of the new state; grows by one with each transition
 };
 
-// The right to make one attempt. Give it back with exactly one call of Record or Release; a probe that is never given back
-// counts as failed once its lease is over.
+// The right to make one attempt. Give it back with exactly one call of Record or Release; a probe that is never given
+// back counts as failed once its lease is over.
 struct Ticket {
   uint64_t generation = 0;
-  uint64_t probe = 0;       // 0: not a probe
-  bool counted = false;     // its success was counted at its first content
+  uint64_t probe = 0;    // 0: not a probe
+  bool counted = false;  // its success was counted at its first content
 };
 
 class Breaker {
@@ -53,29 +53,30 @@ class Breaker {
   // `lease`: the longest that an attempt may take (timeouts.total).
   Admission Admit(TimePoint now, Duration lease);
 
-  // Whether Admit would let an attempt through now; takes nothing. `own`: a ticket that the caller would give back first.
+  // Whether Admit would let an attempt through now; takes nothing. `own`: a ticket that the caller would give back
+  // first.
   bool WouldAdmit(TimePoint now, const Ticket* own = nullptr) const;
 
   // An attempt ended. Results of an older generation are not counted. Neutral gives a probe back and counts nowhere.
   std::optional<BreakerTransition> Record(const Ticket& ticket, OutcomeClass outcome, TimePoint now);
 
-  // A probe has had its first content: counts as a success now; a later failure of it still counts as one, a later success
-  // doesn't count again. No-op for other tickets.
+  // A probe has had its first content: counts as a success now; a later failure of it still counts as one, a later
+  // success doesn't count again. No-op for other tickets.
   std::optional<BreakerTransition> RecordFirstContent(Ticket* ticket, TimePoint now);
 
-  // The last attempt of a client request at this upstream failed: failed_requests. Call it before the Record of that attempt
-  // or after, in the generation of its ticket.
+  // The last attempt of a client request at this upstream failed: failed_requests. Call it before the Record of that
+  // attempt or after, in the generation of its ticket.
   std::optional<BreakerTransition> RecordFailedRequest(const Ticket& ticket, TimePoint now);
 
   // As Record with kNeutral: the client is gone, or the attempt was never made.
   void Release(const Ticket& ticket, TimePoint now);
 
   struct Snapshot {
-    BreakerState state{};                        // as it would be for a request now
-    int64_t failure_count = 0;                   // the first measure that counts failures; kept while open and half-open
-    int64_t success_count = 0;                   // successes in that window; in half-open those of the probes
+    BreakerState state{};       // as it would be for a request now
+    int64_t failure_count = 0;  // the first measure that counts failures; kept while open and half-open
+    int64_t success_count = 0;  // successes in that window; in half-open those of the probes
     std::optional<TimePoint> last_failure_time;
-    std::optional<TimePoint> retry_at;           // while open
+    std::optional<TimePoint> retry_at;  // while open
     uint64_t generation = 0;
     int probes_in_flight = 0;
   };
@@ -106,22 +107,22 @@ class Breaker {
 
   // What Admit reads without the mutex: generation << 2 | state. open_until_ is written before the word says open.
   std::atomic<uint64_t> word_;
-  std::atomic<int64_t> open_until_;             // ns of TimePoint
+  std::atomic<int64_t> open_until_;  // ns of TimePoint
 
   mutable std::mutex mutex_;
   BreakerState state_ = BreakerState::kClosed;  // the same as in word_
   uint64_t generation_ = 0;
   uint64_t last_probe_ = 0;
-  std::vector<Probe> probes_;                   // in flight, while half-open
+  std::vector<Probe> probes_;  // in flight, while half-open
 
-  CountWindows windows_;                        // while closed
-  CountWindows probe_windows_;                  // since half-open began
+  CountWindows windows_;        // while closed
+  CountWindows probe_windows_;  // since half-open began
   int64_t probe_successes_ = 0;
 
   // For Look only.
-  std::optional<size_t> shown_measure_;         // the first that counts failures
+  std::optional<size_t> shown_measure_;  // the first that counts failures
   Duration shown_window_{};
-  CountRing shown_failures_;                    // where no measure counts them
+  CountRing shown_failures_;  // where no measure counts them
   CountRing shown_successes_;
   int64_t failures_when_opened_ = 0;
   std::optional<TimePoint> last_failure_;

@@ -1,5 +1,5 @@
-// Entries in a list, newest use first; an index by key; flights beside them. Byte counts include the keys: a key may hold a
-// whole request body.
+// Entries in a list, newest use first; an index by key; flights beside them. Byte counts include the keys: a key may
+// hold a whole request body.
 #include "runtime/engine/cache.h"
 
 #include <algorithm>
@@ -37,8 +37,8 @@ struct Cache::State {
 
   const compiler::model::CacheSettings& settings;
   mutable std::mutex mutex;
-  Entries entries;                                               // most recently used first
-  std::unordered_map<std::string_view, Entries::iterator> index; // by Entry::key
+  Entries entries;                                                // most recently used first
+  std::unordered_map<std::string_view, Entries::iterator> index;  // by Entry::key
   std::unordered_map<std::string, std::vector<Follower>> flights;
   int64_t bytes = 0;
   Stats stats;

@@ -1,5 +1,5 @@
-// Answers kept by key: bounded in bytes, least recently used go first, exact counts. One for each cache block, shared by all
-// workers; a mutex around each call. No clock: `now` comes in.
+// Answers kept by key: bounded in bytes, least recently used go first, exact counts. One for each cache block, shared
+// by all workers; a mutex around each call. No clock: `now` comes in.
 #pragma once
 
 #include <cstdint>
@@ -44,9 +44,9 @@ class Cache {
   // whether it was kept.
   bool Store(std::string_view key, CachedResponse response, TimePoint now);
 
-  // One request in flight per key. Lead: whether the caller is the first and so leads; it must call EndFlight once it has
-  // stored an answer or come to nothing. Follow: whether somebody leads; `wake` is then called once, from EndFlight's
-  // thread, when the leader is done. It must only hand the news over to the follower's own loop.
+  // One request in flight per key. Lead: whether the caller is the first and so leads; it must call EndFlight once it
+  // has stored an answer or come to nothing. Follow: whether somebody leads; `wake` is then called once, from
+  // EndFlight's thread, when the leader is done. It must only hand the news over to the follower's own loop.
   bool Lead(std::string_view key);
   bool Follow(std::string_view key, uint64_t follower, std::function<void()> wake);
   bool LeadOrFollow(std::string_view key, uint64_t follower, std::function<void()> wake);  // both at once; true: leads

@@ -1,5 +1,5 @@
-// Sliding windows that count exactly: the times of the last K events are kept, so "at least K within the window" is never
-// off by a bucket. CountRing is one of them, CountWindows the set that a breaker's rules read.
+// Sliding windows that count exactly: the times of the last K events are kept, so "at least K within the window" is
+// never off by a bucket. CountRing is one of them, CountWindows the set that a breaker's rules read.
 #pragma once
 
 #include <cstddef>

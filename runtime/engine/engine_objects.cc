@@ -11,7 +11,9 @@ EngineObjects::EngineObjects(const compiler::CompiledPolicy& policy) {
   }
 }
 
-Breaker* EngineObjects::breaker(compiler::model::UpstreamId id) const { return breakers_[static_cast<size_t>(id.value)].get(); }
+Breaker* EngineObjects::breaker(compiler::model::UpstreamId id) const {
+  return breakers_[static_cast<size_t>(id.value)].get();
+}
 Cache* EngineObjects::cache(compiler::model::CacheId id) const { return caches_[static_cast<size_t>(id.value)].get(); }
 
 }  // namespace runtime::engine

@@ -15,7 +15,7 @@ class EngineObjects {
  public:
   explicit EngineObjects(const compiler::CompiledPolicy& policy);  // must outlive it
 
-  Breaker* breaker(compiler::model::UpstreamId id) const;          // null where the upstream has none
+  Breaker* breaker(compiler::model::UpstreamId id) const;  // null where the upstream has none
   Cache* cache(compiler::model::CacheId id) const;
 
  private:

@@ -34,48 +34,50 @@ struct RequestReady {
   bool wants_stream = false;  // the client reads a stream: timeouts.first_token runs
 };
 
-struct AttemptConnected {};           // the connection stands; the request is being sent
-struct AttemptRequestSent {};         // its first byte was handed to the kernel: from now on a repeat may be a second execution
+struct AttemptConnected {};  // the connection stands; the request is being sent
+// Its first byte was handed to the kernel: from now on a repeat may be a second execution
+struct AttemptRequestSent {};
 
 // The head of the answer is here (not a 1xx). response.header[…] slots are filled.
 struct AttemptHead {
   int status = 0;
 };
 
-// The commit point: content is ready to go to the client. Until it the driver holds the answer back (a JSON object until it
-// is whole or 64 KiB; a stream until its first frame; anything else not at all).
+// The commit point: content is ready to go to the client. Until it the driver holds the answer back (a JSON object
+// until it is whole or 64 KiB; a stream until its first frame; anything else not at all).
 struct AttemptContent {};
 
-struct AttemptEnded {};               // the answer is complete, terminal mark of its dialect included
+struct AttemptEnded {};  // the answer is complete, terminal mark of its dialect included
 
 // The attempt failed. After it the attempt is gone: no AbortAttempt is needed.
 struct AttemptFailed {
   ErrorKind error = ErrorKind::kNone;
-  bool is_reuse_race = false;         // a reused connection was closed with no byte of an answer
+  bool is_reuse_race = false;  // a reused connection was closed with no byte of an answer
 };
 
-struct CacheSettled {};               // the leader that this exchange followed is done
+struct CacheSettled {};  // the leader that this exchange followed is done
 struct ClientGone {};
-struct TimeReached {};                // now ≥ NextDeadline()
+struct TimeReached {};  // now ≥ NextDeadline()
 
-using Event = std::variant<RequestReady, AttemptConnected, AttemptRequestSent, AttemptHead, AttemptContent, AttemptEnded,
-                           AttemptFailed, CacheSettled, ClientGone, TimeReached>;
+using Event = std::variant<RequestReady, AttemptConnected, AttemptRequestSent, AttemptHead, AttemptContent,
+                           AttemptEnded, AttemptFailed, CacheSettled, ClientGone, TimeReached>;
 
-// ---- Commands, to be carried out in order ----------------------------------------------------------------------------
+// ---- Commands, to be carried out in order ---------------------------------------------------------------------------
 
 struct StartAttempt {
   UpstreamId upstream;
-  int number = 1;                     // at this upstream
-  bool fresh_connection = false;      // not a pooled one
+  int number = 1;                 // at this upstream
+  bool fresh_connection = false;  // not a pooled one
 };
-struct AbortAttempt {};               // close the attempt's connection and drop what it sent; no event of it follows
+struct AbortAttempt {};  // close the attempt's connection and drop what it sent; no event of it follows
 
-// Forward the attempt's answer: what is held now, the rest as it comes. Its status may be any that the chain lets through.
+// Forward the attempt's answer: what is held now, the rest as it comes. Its status may be any that the chain lets
+// through.
 struct CommitAnswer {
   UpstreamId served_by;
 };
-struct FinishAnswer {};               // the committed answer is complete: end it well
-struct BreakOffAnswer {               // the committed answer can't be completed: the client must see that it is cut
+struct FinishAnswer {};  // the committed answer is complete: end it well
+struct BreakOffAnswer {  // the committed answer can't be completed: the client must see that it is cut
   ErrorKind error{};
 };
 // Keep the answer that was just finished in this cache.
@@ -95,46 +97,47 @@ struct FollowCache {
   CacheId cache;
   std::string key;
 };
-struct UnfollowCache {                // call Cache::Unfollow; so does a driver that dies between these two
+struct UnfollowCache {  // call Cache::Unfollow; so does a driver that dies between these two
   CacheId cache;
   std::string key;
 };
 
 // Why a fallback (or a gateway error) answers: the x-breakwater-fallback-reason header, log and metrics.
-struct SendReply {                    // a reply as the route's answer (fallback false) or as a fallback
+struct SendReply {  // a reply as the route's answer (fallback false) or as a fallback
   ReplyId reply;
   bool is_fallback = false;
-  std::string_view reason;            // "breaker_open", "status_500", "refused" …; static text
+  std::string_view reason;  // "breaker_open", "status_500", "refused" …; static text
 };
 struct SendCached {
   CacheId cache;
   std::shared_ptr<const CachedResponse> response;
-  bool is_fallback = false;           // false: asked first and fresh
+  bool is_fallback = false;  // false: asked first and fresh
   std::string_view reason;
 };
-struct SendMock {                     // its delay is over
+struct SendMock {  // its delay is over
   MockId mock;
   std::string_view reason;
 };
-struct SendError {                    // nothing else is left: an error of the gateway's own
+struct SendError {  // nothing else is left: an error of the gateway's own
   int status = 502;
-  std::string_view reason;            // "no_route", "connect_failure", "breaker_open", "deadline" …
+  std::string_view reason;  // "no_route", "connect_failure", "breaker_open", "deadline" …
   std::optional<Duration> retry_after;
 };
 
 // For log and metrics; the attempt itself starts with StartAttempt.
-struct NoteRetry {                    // written before the wait begins: "retry attempt 1/2"
+struct NoteRetry {  // written before the wait begins: "retry attempt 1/2"
   UpstreamId upstream;
   int retry = 1;
   int max_retries = 1;
   Duration wait{};
   Outcome cause;
 };
-struct NoteRetryDenied {              // at most once for each attempt
+struct NoteRetryDenied {  // at most once for each attempt
   UpstreamId upstream;
-  std::string_view reason;            // a name of retry_denials.def; "not_matched" is not reported
+  std::string_view reason;  // a name of retry_denials.def; "not_matched" is not reported
 };
-// Each attempt once; a reuse race of it once more before (kNeutral, error reset; StartAttempt with the same number follows).
+// Each attempt once; a reuse race of it once more before (kNeutral, error reset; StartAttempt with the same number
+// follows).
 struct NoteAttemptEnded {
   UpstreamId upstream;
   int number = 1;
@@ -146,14 +149,13 @@ struct NoteBreaker {
   UpstreamId upstream;
   BreakerTransition transition;
 };
-struct NoteRejected {                 // the breaker let the request not through
+struct NoteRejected {  // the breaker let the request not through
   UpstreamId upstream;
 };
 
-using Command = std::variant<StartAttempt, AbortAttempt, CommitAnswer, FinishAnswer, BreakOffAnswer, StoreAnswer, EndCacheFlight,
-                             FollowCache, UnfollowCache,
-                             SendReply, SendCached, SendMock, SendError, NoteRetry, NoteRetryDenied, NoteAttemptEnded,
-                             NoteBreaker, NoteRejected>;
+using Command = std::variant<StartAttempt, AbortAttempt, CommitAnswer, FinishAnswer, BreakOffAnswer, StoreAnswer,
+                             EndCacheFlight, FollowCache, UnfollowCache, SendReply, SendCached, SendMock, SendError,
+                             NoteRetry, NoteRetryDenied, NoteAttemptEnded, NoteBreaker, NoteRejected>;
 using Commands = std::vector<Command>;
 
 }  // namespace runtime::engine

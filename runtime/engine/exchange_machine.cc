@@ -45,8 +45,8 @@ void ExchangeMachine::State::Handle(const Event& event) {
         phase = Phase::kHeld;
         Judge({head->status, ErrorKind::kNone}, true);
       } else if (failed != nullptr) {
-        const bool may_reconnect = failed->is_reuse_race && !attempt.fresh_connection &&
-                                   body_is_kept && IsRepeatable(upstream());
+        const bool may_reconnect =
+            failed->is_reuse_race && !attempt.fresh_connection && body_is_kept && IsRepeatable(upstream());
         if (may_reconnect) {
           ReconnectAfterRace();
         } else {

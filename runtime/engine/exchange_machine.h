@@ -1,24 +1,24 @@
-// The life of one request as a pure state machine (runtime/README.md draws it). It decides everything: admission, attempts,
-// waits, time limits, commit point, fallback chain, cache. It touches no socket, clock, log or timer: the driver (proxy, or a
-// simulation) feeds events, carries out commands and wakes it at NextDeadline().
+// The life of one request as a pure state machine (runtime/README.md draws it). It decides everything: admission,
+// attempts, waits, time limits, commit point, fallback chain, cache. It touches no socket, clock, log or timer: the
+// driver (proxy, or a simulation) feeds events, carries out commands and wakes it at NextDeadline().
 //
-// Time limits of an attempt (connect, first_token, idle, total) and of the request (deadline) all run here, so the driver keeps
-// one timer for each exchange.
+// Time limits of an attempt (connect, first_token, idle, total) and of the request (deadline) all run here, so the
+// driver keeps one timer for each exchange.
 //
-// | state      | what it waits for                              | leads to                                              |
-// |------------|------------------------------------------------|-------------------------------------------------------|
-// | New        | RequestReady                                   | any but Held, BackingOff                              |
-// | Following  | CacheSettled; deadline                         | Attempting, Mocking, Done                             |
-// | Attempting | AttemptHead; AttemptFailed; a limit; deadline  | Held, Attempting, BackingOff, Mocking, Done           |
-// | Held       | AttemptContent, AttemptEnded; as Attempting    | Committed, Done; as Attempting                        |
-// | Committed  | AttemptEnded; AttemptFailed; a limit; deadline | Done                                                  |
-// | BackingOff | the end of the wait; deadline                  | Attempting, Mocking, Done                             |
-// | Mocking    | the end of the mock's delay                    | Done                                                  |
-// | Done       | nothing                                        |                                                       |
+// | state      | what it waits for                              | leads to                                      |
+// | ---------- | ---------------------------------------------- | --------------------------------------------- |
+// | New        | RequestReady                                   | any but Held, BackingOff                      |
+// | Following  | CacheSettled; deadline                         | Attempting, Mocking, Done                     |
+// | Attempting | AttemptHead; AttemptFailed; a limit; deadline  | Held, Attempting, BackingOff, Mocking, Done   |
+// | Held       | AttemptContent, AttemptEnded; as Attempting    | Committed, Done; as Attempting                |
+// | Committed  | AttemptEnded; AttemptFailed; a limit; deadline | Done                                          |
+// | BackingOff | the end of the wait; deadline                  | Attempting, Mocking, Done                     |
+// | Mocking    | the end of the mock's delay                    | Done                                          |
+// | Done       | nothing                                        |                                               |
 //
-// ClientGone leads to Done from everywhere. Only Committed has sent anything of an attempt to the client, and nothing leads
-// from it to another attempt or a fallback: that is the rule "no retry after commit". An event that a state doesn't wait for
-// is ignored.
+// ClientGone leads to Done from everywhere. Only Committed has sent anything of an attempt to the client, and nothing
+// leads from it to another attempt or a fallback: that is the rule "no retry after commit". An event that a state
+// doesn't wait for is ignored.
 #pragma once
 
 #include <memory>
@@ -35,9 +35,9 @@ namespace runtime::engine {
 
 class ExchangeMachine {
  public:
-  // All must outlive the machine, and so must everything that the facts borrow. `facts`: the driver fills the route-phase fields before RequestReady and the response
-  // slots before AttemptHead; the machine sets the fields of the later phases. `arrived`: when the request's first byte came;
-  // the deadline runs from there.
+  // All must outlive the machine, and so must everything that the facts borrow. `facts`: the driver fills the
+  // route-phase fields before RequestReady and the response slots before AttemptHead; the machine sets the fields of
+  // the later phases. `arrived`: when the request's first byte came; the deadline runs from there.
   ExchangeMachine(const compiler::CompiledPolicy& policy, EngineObjects& objects, base::Random& random,
                   compiler::abi::Facts* facts, TimePoint arrived);
   // Gives back what it holds of breakers and caches. A driver that may still be following a key calls Unfollow itself.

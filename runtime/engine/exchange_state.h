@@ -1,5 +1,6 @@
-// What an ExchangeMachine knows while it runs: the state, the attempt under way, the visit to an upstream, what is held of caches.
-// Private to the engine: exchange_machine.cc holds the door and the switch, exchange_steps.cc the steps between the states.
+// What an ExchangeMachine knows while it runs: the state, the attempt under way, the visit to an upstream, what is held
+// of caches. Private to the engine: exchange_machine.cc holds the door and the switch, exchange_steps.cc the steps
+// between the states.
 #pragma once
 
 #include <optional>
@@ -17,9 +18,9 @@ namespace runtime::engine {
 // One try at an upstream, a reconnect after a reuse race included.
 struct Attempt {
   UpstreamId upstream;
-  int number = 0;                        // 0: none was made yet
+  int number = 0;  // 0: none was made yet
   bool fresh_connection = false;
-  bool request_sent = false;             // of this connection
+  bool request_sent = false;  // of this connection
   int status = 0;
   bool denial_noted = false;
   AttemptClock clock;
@@ -31,7 +32,7 @@ struct Attempt {
 struct Visit {
   int retries_made = 0;
   bool last_attempt_failed = false;
-  std::optional<Ticket> last_ticket;     // already given back; names the generation for failed_requests
+  std::optional<Ticket> last_ticket;  // already given back; names the generation for failed_requests
 };
 
 struct CacheFlight {
@@ -44,7 +45,11 @@ struct ExchangeMachine::State {
 
   State(const compiler::CompiledPolicy& compiled_policy, EngineObjects& engine_objects, base::Random& random_source,
         compiler::abi::Facts* exchange_facts, TimePoint arrival)
-      : compiled(compiled_policy), objects(engine_objects), random(random_source), facts(*exchange_facts), arrived(arrival),
+      : compiled(compiled_policy),
+        objects(engine_objects),
+        random(random_source),
+        facts(*exchange_facts),
+        arrived(arrival),
         now(arrival) {}
   ~State();
 
@@ -100,21 +105,21 @@ struct ExchangeMachine::State {
   base::Random& random;
   compiler::abi::Facts& facts;
   const TimePoint arrived;
-  TimePoint now;                          // of the event being handled
-  Commands* commands = nullptr;           // likewise
+  TimePoint now;                 // of the event being handled
+  Commands* commands = nullptr;  // likewise
 
   Phase phase = Phase::kNew;
   const compiler::model::RouteSettings* route = nullptr;
   bool body_is_kept = true;
   bool wants_stream = false;
-  size_t position = 0;                    // in route->to
+  size_t position = 0;  // in route->to
   Visit visit;
-  Attempt attempt;                        // kAttempting, kHeld, kCommitted; afterwards the last one
-  TimePoint wait_until;                   // kBackingOff, kMocking
-  MockId mock;                            // kMocking
-  std::optional<CacheFlight> led;         // others may be following
-  std::optional<CacheFlight> followed;    // kFollowing
-  std::optional<FallbackAnswer> fallback; // found when it was asked whether there is one
+  Attempt attempt;                         // kAttempting, kHeld, kCommitted; afterwards the last one
+  TimePoint wait_until;                    // kBackingOff, kMocking
+  MockId mock;                             // kMocking
+  std::optional<CacheFlight> led;          // others may be following
+  std::optional<CacheFlight> followed;     // kFollowing
+  std::optional<FallbackAnswer> fallback;  // found when it was asked whether there is one
   Trouble trouble;
 };
 

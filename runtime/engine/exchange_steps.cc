@@ -1,6 +1,6 @@
-// The steps between the states of an exchange, in the order of a request's life: cache, admission, attempt, judgement, back-off,
-// next upstream, fallback, end. Which fallback, and which error, is fallback.cc's business; whether a retry, retry_decision.cc's;
-// which time limit, attempt_clock.h's.
+// The steps between the states of an exchange, in the order of a request's life: cache, admission, attempt, judgement,
+// back-off, next upstream, fallback, end. Which fallback, and which error, is fallback.cc's business; whether a retry,
+// retry_decision.cc's; which time limit, attempt_clock.h's.
 #include <algorithm>
 
 #include "runtime/engine/exchange_state.h"
@@ -78,11 +78,11 @@ bool ExchangeMachine::State::StartAttemptAt(UpstreamId id, int number) {
   return true;
 }
 
-// A reused connection that the upstream had given up says nothing about the upstream; the attempt goes on, on a connection of
-// its own, and can't race again (RFC 9112 9.3.1).
+// A reused connection that the upstream had given up says nothing about the upstream; the attempt goes on, on a
+// connection of its own, and can't race again (RFC 9112 9.3.1).
 void ExchangeMachine::State::ReconnectAfterRace() {
-  Emit(NoteAttemptEnded{attempt.upstream, attempt.number, {0, ErrorKind::k_reset}, OutcomeClass::kNeutral,
-                        now - attempt.clock.started});
+  Emit(NoteAttemptEnded{
+      attempt.upstream, attempt.number, {0, ErrorKind::k_reset}, OutcomeClass::kNeutral, now - attempt.clock.started});
   attempt.fresh_connection = true;
   attempt.request_sent = false;
   attempt.clock.connected = false;
@@ -92,8 +92,8 @@ void ExchangeMachine::State::ReconnectAfterRace() {
 
 // ---- What an attempt came to ----------------------------------------------------------------------------------------
 
-// Nothing of the attempt was committed. `alive`: its head is here and its answer could still be passed on; otherwise the
-// attempt is gone.
+// Nothing of the attempt was committed. `alive`: its head is here and its answer could still be passed on; otherwise
+// the attempt is gone.
 void ExchangeMachine::State::Judge(const Outcome& outcome, bool alive) {
   SetAttemptFacts(outcome);
   const OutcomeClass outcome_class = ClassOf(outcome);
@@ -171,8 +171,8 @@ void ExchangeMachine::State::CheckLimits() {
   Judge(outcome, false);
 }
 
-// The request's time is up: no further upstream, only what can answer at once. An attempt that was still under way counts as
-// one that took too long: otherwise a hung upstream behind a short deadline would never open its breaker.
+// The request's time is up: no further upstream, only what can answer at once. An attempt that was still under way
+// counts as one that took too long: otherwise a hung upstream behind a short deadline would never open its breaker.
 void ExchangeMachine::State::MeetDeadline() {
   trouble.deadline = true;
   const Outcome outcome{attempt.status, ErrorKind::k_attempt_timeout};

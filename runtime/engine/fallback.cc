@@ -46,9 +46,10 @@ std::string CacheKey(const compiler::model::CacheSettings& cache, const compiler
   return key;
 }
 
-std::optional<FallbackAnswer> FindFallback(const compiler::model::Policy& policy, const compiler::model::RouteSettings& route,
-                                           const compiler::abi::Facts& facts, bool use_caches, const EngineObjects& objects,
-                                           TimePoint now) {
+std::optional<FallbackAnswer> FindFallback(const compiler::model::Policy& policy,
+                                           const compiler::model::RouteSettings& route,
+                                           const compiler::abi::Facts& facts, bool use_caches,
+                                           const EngineObjects& objects, TimePoint now) {
   for (const compiler::model::FallbackRef& element : route.fallback) {
     if (const auto* reply = std::get_if<ReplyId>(&element)) return *reply;
     if (const auto* mock = std::get_if<MockId>(&element)) return *mock;
@@ -71,7 +72,8 @@ std::string_view Trouble::reason() const { return deadline ? "deadline" : Reason
 
 SendError ErrorFor(const Trouble& trouble, TimePoint now) {
   if (trouble.deadline) return {504, trouble.reason(), std::nullopt};
-  if (trouble.last_status != 0) return {trouble.last_status, ReasonOf({trouble.last_status, ErrorKind::kNone}), std::nullopt};
+  if (trouble.last_status != 0)
+    return {trouble.last_status, ReasonOf({trouble.last_status, ErrorKind::kNone}), std::nullopt};
   SendError error{StatusFor(trouble.last.error), trouble.reason(), std::nullopt};
   if (trouble.last.error == ErrorKind::k_breaker_open && trouble.retry_at) {
     // Retry-After counts whole seconds: less than one would say "at once".

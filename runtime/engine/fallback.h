@@ -1,5 +1,5 @@
-// What answers when no upstream does: the first fallback of a route that can, or else an error of the gateway's own. Also the
-// words for it: the reason that goes into x-breakwater-fallback-reason, log and metrics.
+// What answers when no upstream does: the first fallback of a route that can, or else an error of the gateway's own.
+// Also the words for it: the reason that goes into x-breakwater-fallback-reason, log and metrics.
 #pragma once
 
 #include <memory>
@@ -15,8 +15,8 @@
 
 namespace runtime::engine {
 
-// The key of this request in a cache: its name, a line end, the rendered template. The name keeps caches apart wherever they
-// may share a store.
+// The key of this request in a cache: its name, a line end, the rendered template. The name keeps caches apart wherever
+// they may share a store.
 std::string CacheKey(const compiler::model::CacheSettings& cache, const compiler::abi::Facts& facts);
 
 struct CachedAnswer {
@@ -25,21 +25,22 @@ struct CachedAnswer {
 };
 using FallbackAnswer = std::variant<ReplyId, MockId, CachedAnswer>;
 
-// The first of the route's fallbacks that can answer: a reply or a mock always can, a cache that holds the answer, stale or
-// not. `use_caches` false: the body isn't kept, so no key can be made of it.
-std::optional<FallbackAnswer> FindFallback(const compiler::model::Policy& policy, const compiler::model::RouteSettings& route,
-                                           const compiler::abi::Facts& facts, bool use_caches, const EngineObjects& objects,
-                                           TimePoint now);
+// The first of the route's fallbacks that can answer: a reply or a mock always can, a cache that holds the answer,
+// stale or not. `use_caches` false: the body isn't kept, so no key can be made of it.
+std::optional<FallbackAnswer> FindFallback(const compiler::model::Policy& policy,
+                                           const compiler::model::RouteSettings& route,
+                                           const compiler::abi::Facts& facts, bool use_caches,
+                                           const EngineObjects& objects, TimePoint now);
 
 // "refused", "breaker_open", "status_500"; static text.
 std::string_view ReasonOf(const Outcome& outcome);
 
 // What went wrong on the way along a chain.
 struct Trouble {
-  Outcome last;                        // of the last attempt, or breaker_open
-  int last_status = 0;                 // the last error status of an upstream; 0: none came
-  std::optional<TimePoint> retry_at;   // when the first of the breakers that refused may admit again
-  bool deadline = false;               // the request's time is up
+  Outcome last;                       // of the last attempt, or breaker_open
+  int last_status = 0;                // the last error status of an upstream; 0: none came
+  std::optional<TimePoint> retry_at;  // when the first of the breakers that refused may admit again
+  bool deadline = false;              // the request's time is up
 
   std::string_view reason() const;
 };

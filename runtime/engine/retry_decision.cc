@@ -8,7 +8,8 @@ std::string_view Name(RetryDenial denial) {
   switch (denial) {
     case RetryDenial::kNone: return "";
 #define RETRY_DENIAL(enumerator, name, doc) \
-  case RetryDenial::enumerator: return name;
+  case RetryDenial::enumerator:             \
+    return name;
 #include "runtime/engine/retry_denials.def"
 #undef RETRY_DENIAL
   }

@@ -1,5 +1,5 @@
-// May an attempt be followed by another one at the same upstream, and after what wait? A pure function: it takes nothing
-// from the breaker and starts nothing.
+// May an attempt be followed by another one at the same upstream, and after what wait? A pure function: it takes
+// nothing from the breaker and starts nothing.
 #pragma once
 
 #include <cstdint>
@@ -29,13 +29,13 @@ enum class Replay : uint8_t {
 };
 
 struct RetryQuestion {
-  bool committed = false;               // content of the attempt went to the client
-  bool matches = false;                 // `retry when` holds for the outcome
-  int retries_made = 0;                 // at this upstream, for this request
+  bool committed = false;  // content of the attempt went to the client
+  bool matches = false;    // `retry when` holds for the outcome
+  int retries_made = 0;    // at this upstream, for this request
   Replay replay = Replay::kPossible;
-  const Breaker* breaker = nullptr;     // null: the upstream has none
-  const Ticket* own_ticket = nullptr;   // what the ending attempt still holds of the breaker and would give back
-  std::optional<TimePoint> deadline;    // of the request
+  const Breaker* breaker = nullptr;    // null: the upstream has none
+  const Ticket* own_ticket = nullptr;  // what the ending attempt still holds of the breaker and would give back
+  std::optional<TimePoint> deadline;   // of the request
 };
 
 struct RetryDecision {

@@ -1,5 +1,5 @@
-// Runs the simulation over many seeds, shows that it saw everything that it is meant to see, and that planted mistakes are found.
-// BREAKWATER_SIM_SEEDS=N runs more seeds, BREAKWATER_SIM_FIRST=S begins at another one.
+// Runs the simulation over many seeds, shows that it saw everything that it is meant to see, and that planted mistakes
+// are found. BREAKWATER_SIM_SEEDS=N runs more seeds, BREAKWATER_SIM_FIRST=S begins at another one.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -40,11 +40,31 @@ TEST(ExchangeSimulation, InvariantsHoldAfterEveryEvent) {
 
   // What never happened was never checked.
   EXPECT_GE(exchanges, 20'000);
-  for (const char* what :
-       {"start", "retry", "reconnect", "follow", "store", "ended success", "ended failure", "ended neutral", "final finish",
-        "final break_off", "final send_reply", "final send_cached", "final send_mock", "final send_error", "final client_gone",
-        "final destroyed", "breaker CLOSED>OPEN", "breaker OPEN>HALF_OPEN", "breaker HALF_OPEN>OPEN", "breaker HALF_OPEN>CLOSED",
-        "denied attempts_exhausted", "denied body_too_large", "denied not_repeat_safe", "denied breaker_open", "denied deadline"}) {
+  for (const char* what : {"start",
+                           "retry",
+                           "reconnect",
+                           "follow",
+                           "store",
+                           "ended success",
+                           "ended failure",
+                           "ended neutral",
+                           "final finish",
+                           "final break_off",
+                           "final send_reply",
+                           "final send_cached",
+                           "final send_mock",
+                           "final send_error",
+                           "final client_gone",
+                           "final destroyed",
+                           "breaker CLOSED>OPEN",
+                           "breaker OPEN>HALF_OPEN",
+                           "breaker HALF_OPEN>OPEN",
+                           "breaker HALF_OPEN>CLOSED",
+                           "denied attempts_exhausted",
+                           "denied body_too_large",
+                           "denied not_repeat_safe",
+                           "denied breaker_open",
+                           "denied deadline"}) {
     EXPECT_GE(seen[what], 20) << what;
   }
 }

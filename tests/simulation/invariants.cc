@@ -56,8 +56,8 @@ Invariants::Invariants(std::vector<UpstreamRules> upstreams, std::vector<RouteRu
 
 void Invariants::Violation(int exchange, TimePoint now, const std::string& what) {
   if (report_->violations.size() >= kMostViolations) return;
-  report_->violations.push_back("exchange " + std::to_string(exchange) + " at " + DescribeDuration(now.time_since_epoch()) +
-                                ": " + what);
+  report_->violations.push_back("exchange " + std::to_string(exchange) + " at " +
+                                DescribeDuration(now.time_since_epoch()) + ": " + what);
 }
 
 void Invariants::Expect(bool holds, const Batch& batch, const std::string& what) {
@@ -94,10 +94,12 @@ void Invariants::Handled(const ExchangeView& view, const Event& event, const Com
     }
     if (const auto* ended = std::get_if<NoteAttemptEnded>(&command)) {
       const auto* next = i + 1 < commands.size() ? std::get_if<StartAttempt>(&commands[i + 1]) : nullptr;
-      OnAttemptEnded(batch, *ended, next != nullptr && next->upstream == ended->upstream && next->number == ended->number);
+      OnAttemptEnded(batch, *ended,
+                     next != nullptr && next->upstream == ended->upstream && next->number == ended->number);
     }
     if (const auto* retry = std::get_if<NoteRetry>(&command)) OnRetry(batch, *retry);
-    if (const auto* denied = std::get_if<NoteRetryDenied>(&command)) ++report_->seen["denied " + std::string(denied->reason)];
+    if (const auto* denied = std::get_if<NoteRetryDenied>(&command))
+      ++report_->seen["denied " + std::string(denied->reason)];
     if (const auto* transition = std::get_if<NoteBreaker>(&command)) OnTransition(batch, *transition);
     if (std::holds_alternative<NoteRejected>(command)) exchange.wait.reset();
     if (std::holds_alternative<FollowCache>(command)) {
@@ -110,7 +112,8 @@ void Invariants::Handled(const ExchangeView& view, const Event& event, const Com
   CloseVisit(batch);
   CheckTransitions(batch);
 
-  Expect(done == (exchange.finals > 0 || exchange.gone), batch, "done without a final answer, or a final answer and not done");
+  Expect(done == (exchange.finals > 0 || exchange.gone), batch,
+         "done without a final answer, or a final answer and not done");
   Expect(!done || (!exchange.attempt.alive && exchange.attempt.is_noted), batch, "done while an attempt is left");
   if (!done) {
     const bool waits_for_leader = exchange.following && !batch.deadline;
@@ -129,7 +132,8 @@ void Invariants::OnEvent(const Batch& batch) {
   ShadowAttempt& attempt = exchange.attempt;
   if (std::holds_alternative<AttemptRequestSent>(batch.event)) attempt.sent = true;
   if (std::holds_alternative<CacheSettled>(batch.event)) exchange.following = false;
-  if (std::holds_alternative<AttemptEnded>(batch.event) || std::holds_alternative<AttemptFailed>(batch.event)) attempt.alive = false;
+  if (std::holds_alternative<AttemptEnded>(batch.event) || std::holds_alternative<AttemptFailed>(batch.event))
+    attempt.alive = false;
   if (std::holds_alternative<ClientGone>(batch.event)) {
     exchange.gone = true;
     ++report_->seen["final client_gone"];
@@ -185,7 +189,8 @@ void Invariants::OnStart(const Batch& batch, const StartAttempt& command) {
   }
   exchange.any_start = true;
 
-  if (last.raced && last.upstream == upstream && last.number == command.number && !last.alive && last.serial == exchange.serials) {
+  if (last.raced && last.upstream == upstream && last.number == command.number && !last.alive &&
+      last.serial == exchange.serials) {
     Expect(!last.fresh && command.fresh_connection, batch, "a reuse race on a fresh connection, or once more");
     last.fresh = true;
     last.alive = true;
@@ -202,7 +207,8 @@ void Invariants::OnStart(const Batch& batch, const StartAttempt& command) {
     if (exchange.failed_visit) CloseVisit(batch);
     exchange.retries = 0;
   } else {
-    Expect(exchange.wait && last.upstream == upstream && command.number == last.number + 1, batch, "a retry without its wait");
+    Expect(exchange.wait && last.upstream == upstream && command.number == last.number + 1, batch,
+           "a retry without its wait");
     if (exchange.wait) {
       const TimePoint due = exchange.wait->first + exchange.wait->second;
       Expect(batch.now >= due && batch.now <= due + kMaxLateness, batch, "the wait was not what was said");
@@ -213,7 +219,8 @@ void Invariants::OnStart(const Batch& batch, const StartAttempt& command) {
     ++report_->seen["retry"];
   }
   const int most = rules.retry ? rules.retry->max_retries + 1 : 1;
-  Expect(command.number <= most, batch, "attempt " + std::to_string(command.number) + " of at most " + std::to_string(most));
+  Expect(command.number <= most, batch,
+         "attempt " + std::to_string(command.number) + " of at most " + std::to_string(most));
 
   ShadowAttempt attempt;
   attempt.upstream = upstream;
@@ -240,7 +247,8 @@ void Invariants::OnAttemptEnded(const Batch& batch, const NoteAttemptEnded& comm
   ShadowExchange& exchange = batch.exchange;
   ShadowAttempt& attempt = exchange.attempt;
   Expect(!attempt.is_noted && !attempt.alive, batch, "an attempt's end was noted twice, or while it is under way");
-  Expect(command.upstream.value == attempt.upstream && command.number == attempt.number, batch, "another attempt's end was noted");
+  Expect(command.upstream.value == attempt.upstream && command.number == attempt.number, batch,
+         "another attempt's end was noted");
   if (attempt.upstream < 0) return;
   attempt.is_noted = true;
   if (is_race) {
@@ -255,7 +263,9 @@ void Invariants::OnAttemptEnded(const Batch& batch, const NoteAttemptEnded& comm
   Expect(command.took == batch.now - attempt.started && command.took <= rules.total + kMaxLateness, batch,
          "an attempt took longer than its limit");
   const bool gone = std::holds_alternative<ClientGone>(batch.event);
-  const OutcomeClass expected = attempt.counted ? *attempt.counted : gone ? OutcomeClass::kNeutral : rules.ClassOf(command.outcome);
+  const OutcomeClass expected = attempt.counted ? *attempt.counted
+                                : gone          ? OutcomeClass::kNeutral
+                                                : rules.ClassOf(command.outcome);
   Expect(command.outcome_class == expected, batch, "an outcome was misjudged");
   if (command.outcome_class == OutcomeClass::kFailure) {
     CountFailure(&attempt, batch.now);
@@ -295,7 +305,8 @@ void Invariants::OnTransition(const Batch& batch, const NoteBreaker& command) {
   ShadowBreaker& breaker = breakers_[static_cast<size_t>(command.upstream.value)];
   const BreakerTransition& t = command.transition;
   ++report_->seen["breaker " + std::string(Name(t.from)) + ">" + std::string(Name(t.to))];
-  Expect(t.from == breaker.state && t.generation == breaker.generation + 1, batch, "a transition that doesn't follow the last one");
+  Expect(t.from == breaker.state && t.generation == breaker.generation + 1, batch,
+         "a transition that doesn't follow the last one");
   breaker.in_batch.push_back(t);
   breaker.lapsed_in_batch.push_back(std::any_of(breaker.probes.begin(), breaker.probes.end(),
                                                 [&](const auto& probe) { return batch.now >= probe.second; }));
@@ -317,7 +328,8 @@ void Invariants::OnFinal(const Batch& batch, const char* kind) {
   const std::string_view name = kind;
   Expect(exchange.finals == 0 && !exchange.gone, batch, "a second final answer");
   Expect(!exchange.attempt.alive, batch, "a final answer while an attempt is under way");
-  Expect(exchange.committed == (name == "finish" || name == "break_off"), batch, "a final answer that doesn't fit the commit");
+  Expect(exchange.committed == (name == "finish" || name == "break_off"), batch,
+         "a final answer that doesn't fit the commit");
   ++exchange.finals;
   exchange.wait.reset();
 }
@@ -345,19 +357,24 @@ void Invariants::CheckTransitions(const Batch& batch) {
       const BreakerTransition& t = breaker.in_batch[i];
       const uint64_t before = t.generation - 1;
       if (t.from == BreakerState::kClosed) {
-        Expect(failures(before) >= rules.open_at, batch, "opened after " + std::to_string(failures(before)) + " failures");
+        Expect(failures(before) >= rules.open_at, batch,
+               "opened after " + std::to_string(failures(before)) + " failures");
       } else if (t.from == BreakerState::kHalfOpen && t.to == BreakerState::kOpen) {
-        Expect(!breaker.failures[before].empty() || breaker.lapsed_in_batch[i], batch, "opened again without a failed probe");
+        Expect(!breaker.failures[before].empty() || breaker.lapsed_in_batch[i], batch,
+               "opened again without a failed probe");
       } else if (t.to == BreakerState::kClosed) {
-        Expect(successes(before) >= rules.close_at, batch, "closed after " + std::to_string(successes(before)) + " successes");
+        Expect(successes(before) >= rules.close_at, batch,
+               "closed after " + std::to_string(successes(before)) + " successes");
       }
     }
     const uint64_t generation = breaker.generation;
     if (breaker.state == BreakerState::kClosed) {
-      Expect(failures(generation) < rules.open_at, batch, "closed with " + std::to_string(failures(generation)) + " failures");
+      Expect(failures(generation) < rules.open_at, batch,
+             "closed with " + std::to_string(failures(generation)) + " failures");
     } else if (breaker.state == BreakerState::kHalfOpen) {
       Expect(breaker.failures[generation].empty(), batch, "half-open after a failed probe");
-      Expect(!breaker.success_in_batch || successes(generation) < rules.close_at, batch, "half-open after enough successes");
+      Expect(!breaker.success_in_batch || successes(generation) < rules.close_at, batch,
+             "half-open after enough successes");
     }
   }
 }
@@ -373,19 +390,22 @@ void Invariants::CheckBreaker(int upstream, const Breaker::Snapshot& look, TimeP
     case BreakerState::kClosed: {
       auto& counted = rules.counts_requests ? breaker.failed_requests : breaker.failures;
       expect(look.state == BreakerState::kClosed, "is closed and shows something else");
-      expect(look.failure_count == CountWithin(counted[breaker.generation], rules.open_window, now), "shows a wrong failure_count");
+      expect(look.failure_count == CountWithin(counted[breaker.generation], rules.open_window, now),
+             "shows a wrong failure_count");
       break;
     }
     case BreakerState::kOpen: {
       const bool is_due = now >= breaker.opened_at + rules.open_for;
-      expect(look.state == (is_due ? BreakerState::kHalfOpen : BreakerState::kOpen), "is open and shows something else");
+      expect(look.state == (is_due ? BreakerState::kHalfOpen : BreakerState::kOpen),
+             "is open and shows something else");
       expect(look.probes_in_flight == 0, "is open and has probes");
       break;
     }
     case BreakerState::kHalfOpen:
       if (look.state == BreakerState::kHalfOpen) {
         expect(std::cmp_equal(look.probes_in_flight, breaker.probes.size()), "probes were lost or given back twice");
-        expect(std::cmp_equal(look.success_count, breaker.successes[breaker.generation].size()), "shows a wrong success_count");
+        expect(std::cmp_equal(look.success_count, breaker.successes[breaker.generation].size()),
+               "shows a wrong success_count");
       } else {
         const bool lapsed = std::any_of(breaker.probes.begin(), breaker.probes.end(),
                                         [&](const auto& probe) { return now >= probe.second; });

@@ -1,6 +1,6 @@
-// What must hold after every event of every exchange, kept by a model of its own: attempts within their limits, no attempt
-// through an open breaker, probes within their number, transitions exactly when the counts say so, one final answer, nothing
-// after commit, waits as set, nobody stuck, everything given back.
+// What must hold after every event of every exchange, kept by a model of its own: attempts within their limits, no
+// attempt through an open breaker, probes within their number, transitions exactly when the counts say so, one final
+// answer, nothing after commit, waits as set, nobody stuck, everything given back.
 #pragma once
 
 #include <map>
@@ -29,12 +29,13 @@ struct ExchangeView {
 
 class Invariants {
  public:
-  Invariants(std::vector<UpstreamRules> upstreams, std::vector<RouteRules> routes, const compiler::model::Policy& policy,
-             Report* report);
+  Invariants(std::vector<UpstreamRules> upstreams, std::vector<RouteRules> routes,
+             const compiler::model::Policy& policy, Report* report);
 
   // The machine handled `event` at `now` and asked for `commands`. due: the deadline that it had named before.
-  void Handled(const ExchangeView& exchange, const runtime::engine::Event& event, const runtime::engine::Commands& commands,
-               bool done, std::optional<TimePoint> next_deadline, TimePoint now);
+  void Handled(const ExchangeView& exchange, const runtime::engine::Event& event,
+               const runtime::engine::Commands& commands, bool done, std::optional<TimePoint> next_deadline,
+               TimePoint now);
   // A machine was destroyed before it was done.
   void Destroyed(int exchange);
   // After each event, for each upstream that has a breaker.
@@ -69,22 +70,22 @@ class Invariants {
     int finals = 0;
     bool following = false;
     bool any_start = false;
-    std::optional<bool> sent_unsafely;   // a request was sent that must not be repeated
-    int retries = 0;                     // at this upstream
+    std::optional<bool> sent_unsafely;  // a request was sent that must not be repeated
+    int retries = 0;                    // at this upstream
     std::set<int> visited;
-    std::optional<std::pair<TimePoint, Duration>> wait;   // retry noted at, wait
-    std::optional<std::pair<int, uint64_t>> failed_visit; // upstream, generation: its last attempt failed
+    std::optional<std::pair<TimePoint, Duration>> wait;    // retry noted at, wait
+    std::optional<std::pair<int, uint64_t>> failed_visit;  // upstream, generation: its last attempt failed
   };
   struct ShadowBreaker {
     runtime::engine::BreakerState state{};
     uint64_t generation = 0;
     TimePoint opened_at;
-    std::map<uint64_t, std::vector<TimePoint>> failures;         // by generation
+    std::map<uint64_t, std::vector<TimePoint>> failures;  // by generation
     std::map<uint64_t, std::vector<TimePoint>> failed_requests;
-    std::map<uint64_t, std::vector<TimePoint>> successes;        // of half-open generations
-    std::map<AttemptKey, TimePoint> probes;                      // in flight, with the end of their lease
+    std::map<uint64_t, std::vector<TimePoint>> successes;  // of half-open generations
+    std::map<AttemptKey, TimePoint> probes;                // in flight, with the end of their lease
     std::vector<runtime::engine::BreakerTransition> in_batch;
-    std::vector<bool> lapsed_in_batch;                           // beside in_batch: a lease was over
+    std::vector<bool> lapsed_in_batch;  // beside in_batch: a lease was over
     bool success_in_batch = false;
   };
 

@@ -11,10 +11,13 @@ namespace {
 using runtime::base::Random;
 
 Duration DrawDuration(Random& random, int64_t from_ms, int64_t to_ms) {
-  return std::chrono::milliseconds(from_ms + static_cast<int64_t>(random.Below(static_cast<uint64_t>(to_ms - from_ms + 1))));
+  return std::chrono::milliseconds(from_ms +
+                                   static_cast<int64_t>(random.Below(static_cast<uint64_t>(to_ms - from_ms + 1))));
 }
 bool Chance(Random& random, double p) { return random.Fraction() < p; }
-int DrawInt(Random& random, int from, int to) { return from + static_cast<int>(random.Below(static_cast<uint64_t>(to - from + 1))); }
+int DrawInt(Random& random, int from, int to) {
+  return from + static_cast<int>(random.Below(static_cast<uint64_t>(to - from + 1)));
+}
 
 OutcomeSet DrawRetryWhen(Random& random) {
   OutcomeSet set;
@@ -57,7 +60,8 @@ UpstreamRules DrawUpstream(Random& random) {
     if (Chance(random, 0.3)) {
       OutcomeSet failures;
       failures.statuses = {{500, 503}};
-      failures.errors = {ErrorKind::k_refused, ErrorKind::k_reset, ErrorKind::k_attempt_timeout, ErrorKind::k_truncated};
+      failures.errors = {ErrorKind::k_refused, ErrorKind::k_reset, ErrorKind::k_attempt_timeout,
+                         ErrorKind::k_truncated};
       breaker.failure_when = failures;
     }
     rules.breaker = breaker;
@@ -77,7 +81,8 @@ bool OutcomeSet::Has(const Outcome& outcome) const {
 OutcomeClass UpstreamRules::ClassOf(const Outcome& outcome) const {
   const bool good = outcome.error == ErrorKind::kNone && outcome.status >= 100 && outcome.status < 400;
   if (good) return OutcomeClass::kSuccess;
-  bool failed = outcome.error != ErrorKind::kNone || (outcome.status >= 500 && outcome.status != 501 && outcome.status != 505);
+  bool failed =
+      outcome.error != ErrorKind::kNone || (outcome.status >= 500 && outcome.status != 501 && outcome.status != 505);
   if (breaker && breaker->failure_when) failed = breaker->failure_when->Has(outcome);
   return failed ? OutcomeClass::kFailure : OutcomeClass::kNeutral;
 }
@@ -102,7 +107,8 @@ SimPolicy DrawPolicy(Random& random) {
       b[id].retry = retry;
     }
     if (rules.breaker) {
-      const auto kind = rules.breaker->counts_requests ? abi::WindowMeasureKind::kFailedRequests : abi::WindowMeasureKind::kFailures;
+      const auto kind =
+          rules.breaker->counts_requests ? abi::WindowMeasureKind::kFailedRequests : abi::WindowMeasureKind::kFailures;
       model::BreakerSettings breaker = b.Breaker(kind, rules.breaker->open_window, rules.breaker->open_at,
                                                  rules.breaker->close_window, rules.breaker->close_at);
       breaker.open_for = rules.breaker->open_for;

@@ -1,5 +1,5 @@
-// A random policy, twice: as the engine gets it, and as plain rules that the invariants are checked against. The rules are
-// evaluated by code of their own, so that a mistake in the engine can't excuse itself.
+// A random policy, twice: as the engine gets it, and as plain rules that the invariants are checked against. The rules
+// are evaluated by code of their own, so that a mistake in the engine can't excuse itself.
 #pragma once
 
 #include <memory>
@@ -38,7 +38,7 @@ struct RetryRules {
 };
 
 struct BreakerRules {
-  bool counts_requests = false;       // failed_requests instead of failures
+  bool counts_requests = false;  // failed_requests instead of failures
   Duration open_window{};
   int64_t open_at = 1;
   Duration open_for{};

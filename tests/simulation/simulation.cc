@@ -1,5 +1,5 @@
-// The driver: an event queue in virtual time, upstreams that fail in ways drawn by the seed, clients that leave. It carries out
-// the commands of the machines and shows everything to the invariants.
+// The driver: an event queue in virtual time, upstreams that fail in ways drawn by the seed, clients that leave. It
+// carries out the commands of the machines and shows everything to the invariants.
 #include "tests/simulation/simulation.h"
 
 #include <algorithm>
@@ -31,7 +31,7 @@ struct Exchange {
   compiler::abi::Facts facts;
   std::string body;
   std::unique_ptr<ExchangeMachine> machine;
-  int attempt = 0;               // of its events only the current one's are delivered
+  int attempt = 0;  // of its events only the current one's are delivered
   bool attempt_is_alive = false;
   std::optional<FollowCache> follows;
   std::optional<TimePoint> woken_for;
@@ -44,7 +44,7 @@ struct Item {
   uint64_t order = 0;
   What what{};
   int exchange = 0;
-  int attempt = 0;               // kDeliver, kProgress: 0 for events that belong to none
+  int attempt = 0;  // kDeliver, kProgress: 0 for events that belong to none
   Event event;
 };
 struct Later {
@@ -147,7 +147,8 @@ void World::Judge() {
   for (RouteRules& route : routes) {
     if (bug_ == Bug::kForgetsDeadline && route.deadline) *route.deadline /= 2;
   }
-  invariants_ = std::make_unique<Invariants>(std::move(upstreams), std::move(routes), policy_.compiled->policy, &report_);
+  invariants_ =
+      std::make_unique<Invariants>(std::move(upstreams), std::move(routes), policy_.compiled->policy, &report_);
 }
 
 Report World::Run() {
@@ -182,7 +183,8 @@ Report World::Run() {
     CheckBreakers();
   }
   for (Exchange& exchange : exchanges_) {
-    if (exchange.machine != nullptr && report_.violations.empty()) invariants_->Violation(exchange.view.id, now_, "never ended");
+    if (exchange.machine != nullptr && report_.violations.empty())
+      invariants_->Violation(exchange.view.id, now_, "never ended");
     exchange.machine.reset();
   }
   // Everything was given back: no flight is left, and (CheckBreakers) no probe.
@@ -208,7 +210,8 @@ void World::Arrive(Exchange& exchange) {
   exchange.facts.request_method = static_cast<int32_t>(exchange.view.is_idempotent ? Method::kGET : Method::kPOST);
   exchange.facts.request_body = compiler::abi::Str::Of(exchange.body);
   exchange.ready = {RouteId(route), exchange.view.body_is_kept, Chance(0.5)};
-  exchange.machine = std::make_unique<ExchangeMachine>(*policy_.compiled, objects_, engine_random_, &exchange.facts, now_);
+  exchange.machine =
+      std::make_unique<ExchangeMachine>(*policy_.compiled, objects_, engine_random_, &exchange.facts, now_);
   // The head and body of the request take their time; the deadline runs from the arrival.
   Push({now_ + (Chance(0.05) ? Long() : Short()), 0, What::kDeliver, id, 0, exchange.ready});
   if (Chance(0.1)) Push({now_ + Long(), 0, What::kLeave, id, 0, {}});
@@ -216,11 +219,13 @@ void World::Arrive(Exchange& exchange) {
 }
 
 void World::Handle(Exchange& exchange, const Event& event) {
-  if (std::holds_alternative<AttemptEnded>(event) || std::holds_alternative<AttemptFailed>(event)) exchange.attempt_is_alive = false;
+  if (std::holds_alternative<AttemptEnded>(event) || std::holds_alternative<AttemptFailed>(event))
+    exchange.attempt_is_alive = false;
   if (std::holds_alternative<CacheSettled>(event)) exchange.follows.reset();
   Commands commands;
   exchange.machine->Handle(event, now_, &commands);
-  invariants_->Handled(exchange.view, event, AsSeen(commands), exchange.machine->done(), exchange.machine->NextDeadline(), now_);
+  invariants_->Handled(exchange.view, event, AsSeen(commands), exchange.machine->done(),
+                       exchange.machine->NextDeadline(), now_);
   for (const Command& command : commands) CarryOut(exchange, command);
   if (exchange.machine->done()) {
     exchange.machine.reset();
@@ -333,7 +338,8 @@ void World::PlanAnswer(Exchange& exchange, int attempt, TimePoint t, bool faulty
 }
 
 void World::Destroy(Exchange& exchange) {
-  if (exchange.follows) objects_.cache(exchange.follows->cache)->Unfollow(exchange.follows->key, static_cast<uint64_t>(exchange.view.id));
+  if (exchange.follows)
+    objects_.cache(exchange.follows->cache)->Unfollow(exchange.follows->key, static_cast<uint64_t>(exchange.view.id));
   exchange.machine.reset();
   invariants_->Destroyed(exchange.view.id);
 }
@@ -346,7 +352,8 @@ Commands World::AsSeen(const Commands& commands) {
     if (bug_ == Bug::kLosesAnAttemptsEnd && std::holds_alternative<NoteAttemptEnded>(command) && Chance(0.05)) continue;
     if (bug_ == Bug::kLosesATransition && std::holds_alternative<NoteBreaker>(command) && Chance(0.2)) continue;
     if (bug_ == Bug::kNeverAborts && std::holds_alternative<AbortAttempt>(command)) continue;
-    if (const auto* rejected = std::get_if<NoteRejected>(&command); rejected && bug_ == Bug::kStartsThroughOpenBreaker) {
+    if (const auto* rejected = std::get_if<NoteRejected>(&command);
+        rejected && bug_ == Bug::kStartsThroughOpenBreaker) {
       seen.push_back(StartAttempt{rejected->upstream, 1, true});
       continue;
     }

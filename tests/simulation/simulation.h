@@ -1,5 +1,5 @@
-// Many exchanges on random policies and faulty upstreams in virtual time. Everything follows from the seed; after every event
-// the invariants of invariants.h are checked.
+// Many exchanges on random policies and faulty upstreams in virtual time. Everything follows from the seed; after every
+// event the invariants of invariants.h are checked.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,9 @@ enum class Bug : uint8_t {
 };
 
 struct Report {
-  std::vector<std::string> violations;     // the first few, with time and exchange
-  std::map<std::string, int64_t> seen;     // how often each thing happened: "start", "final send_reply", "denied deadline" …
+  std::vector<std::string> violations;  // the first few, with time and exchange
+  std::map<std::string, int64_t>
+      seen;  // how often each thing happened: "start", "final send_reply", "denied deadline" …
   int64_t exchanges = 0;
   int64_t events = 0;
 };

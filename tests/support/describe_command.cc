@@ -32,17 +32,21 @@ struct Describer {
   std::string operator()(const SendCached& c) const {
     return "send_cached " + Name(c.cache) + (c.is_fallback ? " fallback " + std::string(c.reason) : "");
   }
-  std::string operator()(const SendMock& c) const { return "send_mock " + policy.mocks[c.mock].name + " " + std::string(c.reason); }
+  std::string operator()(const SendMock& c) const {
+    return "send_mock " + policy.mocks[c.mock].name + " " + std::string(c.reason);
+  }
   std::string operator()(const SendError& c) const {
     std::string text = "send_error " + std::to_string(c.status) + " " + std::string(c.reason);
     if (c.retry_after) text += " retry_after " + DescribeDuration(*c.retry_after);
     return text;
   }
   std::string operator()(const NoteRetry& c) const {
-    return "note_retry " + Name(c.upstream) + " " + std::to_string(c.retry) + "/" + std::to_string(c.max_retries) + " wait " +
-           DescribeDuration(c.wait) + " " + std::string(ReasonOf(c.cause));
+    return "note_retry " + Name(c.upstream) + " " + std::to_string(c.retry) + "/" + std::to_string(c.max_retries) +
+           " wait " + DescribeDuration(c.wait) + " " + std::string(ReasonOf(c.cause));
   }
-  std::string operator()(const NoteRetryDenied& c) const { return "note_denied " + Name(c.upstream) + " " + std::string(c.reason); }
+  std::string operator()(const NoteRetryDenied& c) const {
+    return "note_denied " + Name(c.upstream) + " " + std::string(c.reason);
+  }
   std::string operator()(const NoteAttemptEnded& c) const {
     std::string outcome(ReasonOf(c.outcome));
     if (c.outcome.status == 0 && c.outcome.error == ErrorKind::kNone) outcome = "nothing";

@@ -1,5 +1,6 @@
-// Policies for tests, made by hand: typed expressions without a parser, run by the interpreter. Tests of what a policy's text
-// means use compiler::CompileInterpreted instead; these tests are about what the engine does with the result.
+// Policies for tests, made by hand: typed expressions without a parser, run by the interpreter. Tests of what a
+// policy's text means use compiler::CompileInterpreted instead; these tests are about what the engine does with the
+// result.
 #pragma once
 
 #include <memory>
@@ -51,7 +52,9 @@ inline model::Expr Compare(model::CompareOp op, model::Expr left, model::Expr ri
 }
 
 inline model::Expr Or(model::Expr a, model::Expr b) { return Node(model::ExprKind::kOr, {std::move(a), std::move(b)}); }
-inline model::Expr And(model::Expr a, model::Expr b) { return Node(model::ExprKind::kAnd, {std::move(a), std::move(b)}); }
+inline model::Expr And(model::Expr a, model::Expr b) {
+  return Node(model::ExprKind::kAnd, {std::move(a), std::move(b)});
+}
 inline model::Expr Not(model::Expr a) { return Node(model::ExprKind::kNot, {std::move(a)}); }
 inline model::Expr True() { return Literal(abi::BaseType::kBool, 1); }
 inline model::Expr False() { return Literal(abi::BaseType::kBool, 0); }
@@ -138,8 +141,8 @@ class PolicyBuilder {
     cache.key.parts.emplace_back(expr::Field(abi::FieldId::k_request_body));
     cache.ttl = ttl;
     cache.stale = stale;
-    cache.store_when = When(expr::And(expr::StatusIs(200), expr::Not(expr::Field(abi::FieldId::k_is_fallback))),
-                            abi::Phase::kAnswer);
+    cache.store_when =
+        When(expr::And(expr::StatusIs(200), expr::Not(expr::Field(abi::FieldId::k_is_fallback))), abi::Phase::kAnswer);
     return policy().caches.Add(std::move(cache));
   }
 
@@ -169,7 +172,8 @@ class PolicyBuilder {
   std::unique_ptr<compiler::CompiledPolicy> compiled_;
 };
 
-// The founding policy (policies/qwen3-32b.policy), by hand: one upstream, one route, five failed requests, three attempts.
+// The founding policy (policies/qwen3-32b.policy), by hand: one upstream, one route, five failed requests, three
+// attempts.
 struct FoundingIds {
   model::UpstreamId upstream;
   model::CacheId cache;
@@ -185,10 +189,10 @@ inline FoundingIds AddFoundingPolicy(PolicyBuilder* b) {
   ids.reply = b->Reply("static_response");
   model::RetrySettings retry;
   retry.max_retries = 2;
-  retry.when = b->When(expr::Or(expr::Status5xx(), expr::ErrorIn({abi::ErrorKind::k_connect_failure, abi::ErrorKind::k_refused})));
+  retry.when = b->When(
+      expr::Or(expr::Status5xx(), expr::ErrorIn({abi::ErrorKind::k_connect_failure, abi::ErrorKind::k_refused})));
   retry.wait = {milliseconds(500), 2, seconds(2), 0};
-  model::BreakerSettings breaker =
-      b->Breaker(abi::WindowMeasureKind::kFailedRequests, seconds(60), 5, seconds(30), 3);
+  model::BreakerSettings breaker = b->Breaker(abi::WindowMeasureKind::kFailedRequests, seconds(60), 5, seconds(30), 3);
   breaker.open_for = seconds(15);
   breaker.probes = 3;
   model::UpstreamSettings& upstream = (*b)[ids.upstream];

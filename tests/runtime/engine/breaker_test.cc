@@ -42,7 +42,9 @@ class BreakerTest : public testing::Test {
   }
   bool IsRejected(Duration t) { return !breaker_->Admit(T(t), kLease).ticket.has_value(); }
   std::optional<BreakerTransition> Fail(Duration t) { return breaker_->Record(Admit(t), OutcomeClass::kFailure, T(t)); }
-  std::optional<BreakerTransition> Succeed(Duration t) { return breaker_->Record(Admit(t), OutcomeClass::kSuccess, T(t)); }
+  std::optional<BreakerTransition> Succeed(Duration t) {
+    return breaker_->Record(Admit(t), OutcomeClass::kSuccess, T(t));
+  }
   void OpenAt(Duration t) {
     for (int i = 0; i < 5; ++i) Fail(t);
     ASSERT_EQ(Look(t).state, BreakerState::kOpen);
@@ -350,7 +352,8 @@ TEST_F(BreakerTest, StaysExactUnderEightThreads) {
         if (!admission.ticket) continue;
         Ticket ticket = *admission.ticket;
         if (ticket.probe != 0) {
-          // Counted from after Admit to before the probe is given back, and for each generation: never more than are out.
+          // Counted from after Admit to before the probe is given back, and for each generation: never more than are
+          // out.
           std::atomic<int>& out = out_by_generation[ticket.generation % out_by_generation.size()];
           if (out.fetch_add(1) + 1 > 3) too_many = true;
           out.fetch_sub(1);

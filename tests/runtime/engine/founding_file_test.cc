@@ -1,5 +1,5 @@
-// policies/qwen3-32b.policy, read by the compiler and run by the engine: the founding behaviour without a socket. The same story
-// stands in exchange_machine_test.cc on a policy made by hand; this one shows that the file means the same.
+// policies/qwen3-32b.policy, read by the compiler and run by the engine: the founding behaviour without a socket. The
+// same story stands in exchange_machine_test.cc on a policy made by hand; this one shows that the file means the same.
 #include <fstream>
 #include <sstream>
 
@@ -44,7 +44,8 @@ TEST_F(FoundingFile, FiveFailedRequestsOpenItTheSixthFallsBackAtOnceAndThreeProb
     EXPECT_THAT(x.On(2s * i, AttemptFailed{ErrorKind::k_refused, false}),
                 Contains("note_retry ollama_qwen3_32b 1/2 wait 500ms refused"));
     x.On(2s * i + 500ms, TimeReached{});
-    EXPECT_THAT(x.On(2s * i + 500ms, AttemptHead{500}), Contains("note_retry ollama_qwen3_32b 2/2 wait 1000ms status_500"));
+    EXPECT_THAT(x.On(2s * i + 500ms, AttemptHead{500}),
+                Contains("note_retry ollama_qwen3_32b 2/2 wait 1000ms status_500"));
     x.On(2s * i + 1500ms, TimeReached{});
     EXPECT_THAT(x.On(2s * i + 1500ms, AttemptFailed{ErrorKind::k_connect_failure, false}),
                 Contains("send_reply static_response fallback connect_failure"));

@@ -1,5 +1,5 @@
-// A stage for tests of ExchangeMachine: one policy, its breakers and caches, any number of exchanges, times written down in ms
-// since the start. What an event led to comes back as lines (tests/support/describe_command.h).
+// A stage for tests of ExchangeMachine: one policy, its breakers and caches, any number of exchanges, times written
+// down in ms since the start. What an event led to comes back as lines (tests/support/describe_command.h).
 #pragma once
 
 #include <gmock/gmock.h>
@@ -53,7 +53,8 @@ class TestExchange {
       : scene_(scene) {
     facts.request_method = static_cast<int32_t>(method);
     facts.request_body = abi::Str::Of("question");
-    machine_ = std::make_unique<runtime::engine::ExchangeMachine>(scene.policy, scene.objects, scene.random, &facts, At(arrived));
+    machine_ = std::make_unique<runtime::engine::ExchangeMachine>(scene.policy, scene.objects, scene.random, &facts,
+                                                                  At(arrived));
   }
 
   // Handles one event at t. StoreAnswer and the flights of caches are carried out, the rest is only written down.
@@ -75,7 +76,9 @@ class TestExchange {
     }
     return lines;
   }
-  Lines Ready(std::chrono::nanoseconds t, int32_t route = 0) { return On(t, RequestReady{model::RouteId(route), true, false}); }
+  Lines Ready(std::chrono::nanoseconds t, int32_t route = 0) {
+    return On(t, RequestReady{model::RouteId(route), true, false});
+  }
 
   // A whole successful answer at once.
   void Succeed(std::chrono::nanoseconds t) {
@@ -102,7 +105,8 @@ class TestExchange {
   std::unique_ptr<runtime::engine::ExchangeMachine> machine_;
 };
 
-// Runs a request that fails at every attempt with `error`, from t on; ends at its final answer. Only for founding-like waits.
+// Runs a request that fails at every attempt with `error`, from t on; ends at its final answer. Only for founding-like
+// waits.
 inline void FailRequest(Scene& scene, std::chrono::nanoseconds t, ErrorKind error = ErrorKind::k_refused) {
   TestExchange exchange(scene, t);
   exchange.Ready(t);

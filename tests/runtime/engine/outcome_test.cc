@@ -21,12 +21,12 @@ TEST(Classify, AnswersByStatus) {
 
 TEST(Classify, EveryErrorOfAnAttemptIsAFailureAndEveryOneOfTheGatewayNeutral) {
   int failures = 0;
-#define ERROR_KIND(name, is_timeout, doc)                                                                     \
-  {                                                                                                           \
-    const std::string_view text = #name;                                                                      \
-    const bool own = text == "queue_full" || text == "queue_timeout" || text == "breaker_open";               \
+#define ERROR_KIND(name, is_timeout, doc)                                                                         \
+  {                                                                                                               \
+    const std::string_view text = #name;                                                                          \
+    const bool own = text == "queue_full" || text == "queue_timeout" || text == "breaker_open";                   \
     EXPECT_EQ(Classify({0, ErrorKind::k_##name}), own ? OutcomeClass::kNeutral : OutcomeClass::kFailure) << text; \
-    failures += own ? 0 : 1;                                                                                  \
+    failures += own ? 0 : 1;                                                                                      \
   }
 #include "compiler/abi/errors.def"
 #undef ERROR_KIND

@@ -113,7 +113,7 @@ TEST_F(RetryDecisionTest, TheFirstCheckThatFailsIsTheOneThatIsSaid) {
 TEST(RetryDenial, EveryOneHasANameOfItsOwn) {
   std::set<std::string_view> names;
   int count = 0;
-#define RETRY_DENIAL(enumerator, name, doc) \
+#define RETRY_DENIAL(enumerator, name, doc)    \
   names.insert(Name(RetryDenial::enumerator)); \
   ++count;
 #include "runtime/engine/retry_denials.def"
