@@ -45,7 +45,8 @@ std::string HashOf(std::string_view text) {
   return hex;
 }
 
-std::shared_ptr<CompiledPolicy> Checked(std::string_view text, const CompileOptions& options, diagnostics::Diagnostics* diagnostics) {
+std::shared_ptr<CompiledPolicy> Checked(std::string_view text, const CompileOptions& options,
+                                        diagnostics::Diagnostics* diagnostics) {
   std::optional<model::Policy> policy = CheckPolicy(text, options, diagnostics);
   if (!policy) return nullptr;
   auto compiled = std::make_shared<CompiledPolicy>();
@@ -56,7 +57,8 @@ std::shared_ptr<CompiledPolicy> Checked(std::string_view text, const CompileOpti
 
 }  // namespace
 
-std::optional<model::Policy> CheckPolicy(std::string_view text, const CompileOptions& options, diagnostics::Diagnostics* diagnostics) {
+std::optional<model::Policy> CheckPolicy(std::string_view text, const CompileOptions& options,
+                                         diagnostics::Diagnostics* diagnostics) {
   const source::SourceBuffer source("policy", text);
   const ast::File file = parse::ParseFile(source, diagnostics);
   check::CheckOptions check_options;
@@ -67,13 +69,15 @@ std::optional<model::Policy> CheckPolicy(std::string_view text, const CompileOpt
   return check::Check(file, check_options, diagnostics);
 }
 
-std::shared_ptr<const CompiledPolicy> CompileInterpreted(std::string_view text, const CompileOptions& options, diagnostics::Diagnostics* diagnostics) {
+std::shared_ptr<const CompiledPolicy> CompileInterpreted(std::string_view text, const CompileOptions& options,
+                                                         diagnostics::Diagnostics* diagnostics) {
   std::shared_ptr<CompiledPolicy> compiled = Checked(text, options, diagnostics);
   if (compiled != nullptr) compiled->predicates = model::InterpretedPredicates(compiled->policy);
   return compiled;
 }
 
-std::shared_ptr<const CompiledPolicy> CompilePolicy(std::string_view text, const CompileOptions& options, diagnostics::Diagnostics* diagnostics) {
+std::shared_ptr<const CompiledPolicy> CompilePolicy(std::string_view text, const CompileOptions& options,
+                                                    diagnostics::Diagnostics* diagnostics) {
   std::shared_ptr<CompiledPolicy> compiled = Checked(text, options, diagnostics);
   if (compiled == nullptr) return nullptr;
   jit::JitResult result = jit::CompilePredicates(compiled->policy);

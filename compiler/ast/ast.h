@@ -21,18 +21,18 @@ struct Name {
 };
 
 enum class ExprKind : uint8_t {
-  kError,     // reported already; everything about it is silent
-  kNumber,    // text, with its unit and sign
-  kString,    // parts
-  kName,      // text
-  kMember,    // operands[0] . text
-  kIndex,     // operands[0] [ operands[1] ]
-  kCall,      // operands[0] ( arguments )
-  kNot,       // not operands[0]
-  kAnd,       // operands: two or more
-  kOr,        // likewise
-  kCompare,   // operands[0] text operands[1]; text is the operator: == != < <= > >= starts_with ends_with contains matches
-  kIn,        // operands[0] in operands[1]; negated: not in
+  kError,   // reported already; everything about it is silent
+  kNumber,  // text, with its unit and sign
+  kString,  // parts
+  kName,    // text
+  kMember,  // operands[0] . text
+  kIndex,   // operands[0] [ operands[1] ]
+  kCall,    // operands[0] ( arguments )
+  kNot,     // not operands[0]
+  kAnd,     // operands: two or more
+  kOr,      // likewise
+  kCompare,  // operands[0] text operands[1]; text is the operator: == != < <= > >= starts_with ends_with contains matches
+  kIn,       // operands[0] in operands[1]; negated: not in
   kCoalesce,  // operands[0] ?? operands[1]
   kList,      // [ operands ]
   kSet,       // { operands }, only behind `in`

@@ -84,7 +84,8 @@ std::string Print(const Expr& e) {
     case ExprKind::kAnd: return "(" + Join(e.operands, " and ") + ")";
     case ExprKind::kOr: return "(" + Join(e.operands, " or ") + ")";
     case ExprKind::kCompare: return "(" + Print(e.operands[0]) + " " + e.text + " " + Print(e.operands[1]) + ")";
-    case ExprKind::kIn: return "(" + Print(e.operands[0]) + (e.negated ? " not in " : " in ") + Print(e.operands[1]) + ")";
+    case ExprKind::kIn:
+      return "(" + Print(e.operands[0]) + (e.negated ? " not in " : " in ") + Print(e.operands[1]) + ")";
     case ExprKind::kCoalesce: return "(" + Print(e.operands[0]) + " ?? " + Print(e.operands[1]) + ")";
     case ExprKind::kList: return "[" + Join(e.operands, ", ") + "]";
     case ExprKind::kSet: return "{" + Join(e.operands, ", ") + "}";

@@ -40,10 +40,16 @@ std::optional<char32_t> NextCodePoint(std::string_view text, size_t* position) {
   if (lead < 0x80) return lead;
   size_t length = 0;
   char32_t code_point = 0;
-  if (lead >= 0xC2 && lead <= 0xDF) { length = 2; code_point = lead & 0x1Fu; }
-  else if (lead >= 0xE0 && lead <= 0xEF) { length = 3; code_point = lead & 0x0Fu; }
-  else if (lead >= 0xF0 && lead <= 0xF4) { length = 4; code_point = lead & 0x07u; }
-  else return std::nullopt;
+  if (lead >= 0xC2 && lead <= 0xDF) {
+    length = 2;
+    code_point = lead & 0x1Fu;
+  } else if (lead >= 0xE0 && lead <= 0xEF) {
+    length = 3;
+    code_point = lead & 0x0Fu;
+  } else if (lead >= 0xF0 && lead <= 0xF4) {
+    length = 4;
+    code_point = lead & 0x07u;
+  } else return std::nullopt;
   if (start + length > text.size()) return std::nullopt;
   for (size_t i = start + 1; i < start + length; ++i) {
     if ((byte(i) & 0xC0u) != 0x80u) return std::nullopt;

@@ -27,14 +27,18 @@ bool IsHostName(std::string_view host) {
   return label > 0 && host.back() != '-';
 }
 
-bool LooksLikeIpv4(std::string_view host) { return std::all_of(host.begin(), host.end(), [](char c) { return IsDigit(c) || c == '.'; }); }
+bool LooksLikeIpv4(std::string_view host) {
+  return std::all_of(host.begin(), host.end(), [](char c) { return IsDigit(c) || c == '.'; });
+}
 
 bool IsIpv4(std::string_view host) {
   int parts = 0;
   while (true) {
     const size_t dot = host.find('.');
     const std::string_view part = host.substr(0, dot);
-    if (part.empty() || part.size() > 3 || !std::all_of(part.begin(), part.end(), IsDigit) || (part.size() > 1 && part[0] == '0')) return false;
+    if (part.empty() || part.size() > 3 || !std::all_of(part.begin(), part.end(), IsDigit) ||
+        (part.size() > 1 && part[0] == '0'))
+      return false;
     int value = 0;
     for (char c : part) value = value * 10 + (c - '0');
     if (value > 255) return false;
@@ -54,7 +58,8 @@ bool IsIpv6(std::string_view text) {
     while (true) {
       const size_t colon = part.find(':');
       const std::string_view group = part.substr(0, colon);
-      if (colon == std::string_view::npos && may_end_in_ipv4 && group.find('.') != std::string_view::npos) return IsIpv4(group) ? groups + 2 : -100;
+      if (colon == std::string_view::npos && may_end_in_ipv4 && group.find('.') != std::string_view::npos)
+        return IsIpv4(group) ? groups + 2 : -100;
       if (group.empty() || group.size() > 4 || !std::all_of(group.begin(), group.end(), IsHex)) return -100;
       ++groups;
       if (colon == std::string_view::npos) return groups;
@@ -91,7 +96,8 @@ std::optional<HostAndPort> SplitHostAndPort(std::string_view text, AddressError*
     }
     const std::string_view host = text.substr(1, close - 1);
     if (!IsIpv6(host)) {
-      *error = {"`" + std::string(host) + "` is no IPv6 address", "it has eight groups of hexadecimal digits, or `::` for a run of zeros"};
+      *error = {"`" + std::string(host) + "` is no IPv6 address",
+                "it has eight groups of hexadecimal digits, or `::` for a run of zeros"};
       return std::nullopt;
     }
     result.host = host;
@@ -112,8 +118,9 @@ std::optional<HostAndPort> SplitHostAndPort(std::string_view text, AddressError*
   result.host = text.substr(0, colon);
   const bool good = LooksLikeIpv4(result.host) ? IsIpv4(result.host) : IsHostName(result.host);
   if (!good) {
-    *error = result.host.empty() ? AddressError{"it has no host", "write for example `localhost`"}
-                                 : AddressError{"`" + result.host + "` is no host", "a host is a name or an address such as 127.0.0.1"};
+    *error = result.host.empty()
+                 ? AddressError{"it has no host", "write for example `localhost`"}
+                 : AddressError{"`" + result.host + "` is no host", "a host is a name or an address such as 127.0.0.1"};
     return std::nullopt;
   }
   if (colon != std::string_view::npos) result.port = text.substr(colon + 1);
@@ -181,7 +188,8 @@ std::optional<model::Url> ParseUrl(std::string_view text, AddressError* error) {
   for (size_t i = 0; i < rest.size(); ++i) {
     const char c = rest[i];
     const bool escape = c == '%' && i + 2 < rest.size() && IsHex(rest[i + 1]) && IsHex(rest[i + 2]);
-    if (!IsDigit(c) && !IsLetter(c) && !escape && std::string_view("-._~!$&'()*+,;=:@/").find(c) == std::string_view::npos) {
+    if (!IsDigit(c) && !IsLetter(c) && !escape &&
+        std::string_view("-._~!$&'()*+,;=:@/").find(c) == std::string_view::npos) {
       *error = {"its path holds a character that must be escaped", "write it as % and two hexadecimal digits"};
       return std::nullopt;
     }

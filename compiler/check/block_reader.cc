@@ -30,15 +30,42 @@ constexpr BlockInfo kBlocks[] = {
 // The struct that a block's settings are members of.
 template <BlockKind kKind>
 struct TargetOf;
-template <> struct TargetOf<k_gateway> { using Struct = model::GatewaySettings; };
-template <> struct TargetOf<k_upstream> { using Struct = model::UpstreamSettings; };
-template <> struct TargetOf<k_timeouts> { using Struct = model::Timeouts; };
-template <> struct TargetOf<k_retry> { using Struct = model::RetrySettings; };
-template <> struct TargetOf<k_breaker> { using Struct = model::BreakerSettings; };
-template <> struct TargetOf<k_cache> { using Struct = model::CacheSettings; };
-template <> struct TargetOf<k_reply> { using Struct = model::ReplySettings; };
-template <> struct TargetOf<k_mock> { using Struct = model::MockSettings; };
-template <> struct TargetOf<k_route> { using Struct = model::RouteSettings; };
+template <>
+struct TargetOf<k_gateway> {
+  using Struct = model::GatewaySettings;
+};
+template <>
+struct TargetOf<k_upstream> {
+  using Struct = model::UpstreamSettings;
+};
+template <>
+struct TargetOf<k_timeouts> {
+  using Struct = model::Timeouts;
+};
+template <>
+struct TargetOf<k_retry> {
+  using Struct = model::RetrySettings;
+};
+template <>
+struct TargetOf<k_breaker> {
+  using Struct = model::BreakerSettings;
+};
+template <>
+struct TargetOf<k_cache> {
+  using Struct = model::CacheSettings;
+};
+template <>
+struct TargetOf<k_reply> {
+  using Struct = model::ReplySettings;
+};
+template <>
+struct TargetOf<k_mock> {
+  using Struct = model::MockSettings;
+};
+template <>
+struct TargetOf<k_route> {
+  using Struct = model::RouteSettings;
+};
 
 struct SettingInfo {
   BlockKind block;
@@ -52,9 +79,10 @@ struct SettingInfo {
   bool keyed() const { return type == "Header" || type == "ConstantHeader"; }
 };
 const SettingInfo kSettings[] = {
-#define SETTING(block, name, Type, default_text, other_text, range, member, doc) \
-  {k_##block, #name, #Type, default_text, range,                                 \
-   [](SettingReader& reader, void* target) { reader.Read##Type(static_cast<TargetOf<k_##block>::Struct*>(target)->member); }},
+#define SETTING(block, name, Type, default_text, other_text, range, member, doc)           \
+  {k_##block, #name, #Type, default_text, range, [](SettingReader& reader, void* target) { \
+     reader.Read##Type(static_cast<TargetOf<k_##block>::Struct*>(target)->member);         \
+   }},
 #include "compiler/model/settings.def"
 #define NOT_HONOURED(block, name, doc) {k_##block, #name, "", "", "", nullptr},
 #include "compiler/model/settings.def"
@@ -79,18 +107,23 @@ std::string_view NameOf(BlockKind kind) {
 }
 
 const BlockInfo* FindBlock(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kBlocks), std::end(kBlocks), [&](const BlockInfo& b) { return b.name == name; });
+  const auto* found =
+      std::find_if(std::begin(kBlocks), std::end(kBlocks), [&](const BlockInfo& b) { return b.name == name; });
   return found == std::end(kBlocks) ? nullptr : found;
 }
 
 const SettingInfo* FindSetting(BlockKind block, std::string_view name) {
-  const auto* found = std::find_if(std::begin(kSettings), std::end(kSettings), [&](const SettingInfo& s) { return s.block == block && s.name == name; });
+  const auto* found = std::find_if(std::begin(kSettings), std::end(kSettings),
+                                   [&](const SettingInfo& s) { return s.block == block && s.name == name; });
   return found == std::end(kSettings) ? nullptr : found;
 }
 
 std::string SpellWhen(std::string_view word) { return word.empty() ? "when" : std::string(word) + " when"; }
 
-std::string Place(BlockKind parent) { return parent == k_file ? "it stands at the top of the file" : "it belongs into `" + std::string(NameOf(parent)) + "`"; }
+std::string Place(BlockKind parent) {
+  return parent == k_file ? "it stands at the top of the file"
+                          : "it belongs into `" + std::string(NameOf(parent)) + "`";
+}
 
 void Suggest(diagnostics::Diagnostic* diagnostic, std::optional<std::string_view> nearest) {
   if (nearest) diagnostic->Replace(std::string(*nearest));
@@ -117,7 +150,9 @@ std::optional<BlockKind> TopLevelBlock(const ast::Block& block, diagnostics::Dia
     }
     const auto nearest = base::Nearest(block.kind.text, names);
     auto& diagnostic = diagnostics->Emit(Kind::kUnknownBlock, block.kind.range,
-                                         {block.kind.text, "", nearest ? "did you mean `" + std::string(*nearest) + "`?" : "there are gateway, upstream, cache, reply, mock and route"});
+                                         {block.kind.text, "",
+                                          nearest ? "did you mean `" + std::string(*nearest) + "`?"
+                                                  : "there are gateway, upstream, cache, reply, mock and route"});
     Suggest(&diagnostic, nearest);
     return std::nullopt;
   }
@@ -143,7 +178,8 @@ BlockContents BlockReader::Read(BlockKind kind, const ast::Block& block, void* t
     if (const auto* setting = std::get_if<ast::Setting>(&statement.node)) {
       const auto [before, is_new] = seen.emplace(KeyOf(*setting), setting);
       if (!is_new && FindSetting(kind, setting->name.text) != nullptr) {
-        diagnostics_->Emit(Kind::kSetTwice, setting->name.range, {before->first}).At(before->second->name.range, "it is set here");
+        diagnostics_->Emit(Kind::kSetTwice, setting->name.range, {before->first})
+            .At(before->second->name.range, "it is set here");
         continue;
       }
       ReadSetting(kind, block, *setting, target, &contents);
@@ -163,7 +199,8 @@ BlockContents BlockReader::Read(BlockKind kind, const ast::Block& block, void* t
   return contents;
 }
 
-void BlockReader::ReadSetting(BlockKind kind, const ast::Block& block, const ast::Setting& setting, void* target, BlockContents* contents) {
+void BlockReader::ReadSetting(BlockKind kind, const ast::Block& block, const ast::Setting& setting, void* target,
+                              BlockContents* contents) {
   const std::string& name = setting.name.text;
   const SettingInfo* info = FindSetting(kind, name);
   if (info == nullptr) {
@@ -173,8 +210,10 @@ void BlockReader::ReadSetting(BlockKind kind, const ast::Block& block, const ast
     }
     for (const BlockInfo& candidate : kBlocks) {
       if (candidate.parent != kind || candidate.name != name) continue;
-      diagnostics_->Emit(candidate.honoured ? Kind::kMisplaced : Kind::kNotHonoured, setting.name.range,
-                         {candidate.honoured ? "`" + name + " =`" : name, candidate.honoured ? "`" + name + "` is a block: write `" + name + " { … }`" : std::string()});
+      diagnostics_->Emit(
+          candidate.honoured ? Kind::kMisplaced : Kind::kNotHonoured, setting.name.range,
+          {candidate.honoured ? "`" + name + " =`" : name,
+           candidate.honoured ? "`" + name + "` is a block: write `" + name + " { … }`" : std::string()});
       return;
     }
     for (const WhenInfo& candidate : kWhens) {
@@ -231,7 +270,8 @@ void BlockReader::ReadWhen(BlockKind kind, const ast::Block& block, const ast::W
     if (candidate.honoured) all += (all.empty() ? "`" : ", `") + SpellWhen(candidate.word) + "`";
   }
   if (all.empty()) {
-    diagnostics_->Emit(Kind::kMisplaced, range, {"`" + SpellWhen(word) + "`", "`" + block.kind.text + "` has no lines with `when`"});
+    diagnostics_->Emit(Kind::kMisplaced, range,
+                       {"`" + SpellWhen(word) + "`", "`" + block.kind.text + "` has no lines with `when`"});
     return;
   }
   if (word.empty()) {
@@ -242,14 +282,18 @@ void BlockReader::ReadWhen(BlockKind kind, const ast::Block& block, const ast::W
     return;
   }
   const auto nearest = base::Nearest(word, words);
-  auto& diagnostic = diagnostics_->Emit(Kind::kUnknownWhen, range, {block.kind.text, word, nearest ? "did you mean `" + SpellWhen(*nearest) + "`?" : "it has " + all});
+  auto& diagnostic = diagnostics_->Emit(
+      Kind::kUnknownWhen, range,
+      {block.kind.text, word, nearest ? "did you mean `" + SpellWhen(*nearest) + "`?" : "it has " + all});
   Suggest(&diagnostic, nearest);
   for (const WhenInfo& candidate : kWhens) {
-    if (candidate.block == kind && (nearest ? candidate.word == *nearest : candidate.required)) contents->whens[candidate.word];
+    if (candidate.block == kind && (nearest ? candidate.word == *nearest : candidate.required))
+      contents->whens[candidate.word];
   }
 }
 
-void BlockReader::ReadInnerBlock(BlockKind kind, const ast::Block& block, const ast::Block& inner, BlockContents* contents) {
+void BlockReader::ReadInnerBlock(BlockKind kind, const ast::Block& block, const ast::Block& inner,
+                                 BlockContents* contents) {
   const BlockInfo* info = FindBlock(inner.kind.text);
   if (info == nullptr) {
     std::vector<std::string_view> names;
@@ -261,7 +305,10 @@ void BlockReader::ReadInnerBlock(BlockKind kind, const ast::Block& block, const 
     }
     const auto nearest = base::Nearest(inner.kind.text, names);
     auto& diagnostic = diagnostics_->Emit(Kind::kUnknownBlock, inner.kind.range,
-                                          {inner.kind.text, " in `" + block.kind.text + "`", nearest ? "did you mean `" + std::string(*nearest) + "`?" : all.empty() ? "it holds no blocks" : all});
+                                          {inner.kind.text, " in `" + block.kind.text + "`",
+                                           nearest       ? "did you mean `" + std::string(*nearest) + "`?"
+                                           : all.empty() ? "it holds no blocks"
+                                                         : all});
     Suggest(&diagnostic, nearest);
     return;
   }
@@ -275,7 +322,9 @@ void BlockReader::ReadInnerBlock(BlockKind kind, const ast::Block& block, const 
   }
   if (inner.name) diagnostics_->Emit(Kind::kTakesNoName, inner.name->range, {inner.kind.text});
   const auto [before, is_new] = contents->blocks.emplace(info->name, &inner);
-  if (!is_new) diagnostics_->Emit(Kind::kDuplicateBlock, inner.kind.range, {inner.kind.text}).At(before->second->kind.range, "the first one is here");
+  if (!is_new)
+    diagnostics_->Emit(Kind::kDuplicateBlock, inner.kind.range, {inner.kind.text})
+        .At(before->second->kind.range, "the first one is here");
 }
 
 void BlockReader::CheckRequired(BlockKind kind, const ast::Block& block, const BlockContents& contents) {
@@ -283,11 +332,13 @@ void BlockReader::CheckRequired(BlockKind kind, const ast::Block& block, const B
   const std::string name = block.kind.text + (block.name ? " " + block.name->text : "");
   for (const SettingInfo& info : kSettings) {
     if (info.block != kind || !info.required() || info.read == nullptr || contents.Has(info.name)) continue;
-    diagnostics_->Emit(Kind::kRequired, block.kind.range, {name, info.name, "add `" + std::string(info.name) + " = …`"});
+    diagnostics_->Emit(Kind::kRequired, block.kind.range,
+                       {name, info.name, "add `" + std::string(info.name) + " = …`"});
   }
   for (const WhenInfo& info : kWhens) {
     if (info.block != kind || !info.required || contents.whens.count(info.word) > 0) continue;
-    diagnostics_->Emit(Kind::kRequired, block.kind.range, {name, SpellWhen(info.word), "add `" + SpellWhen(info.word) + " …`"});
+    diagnostics_->Emit(Kind::kRequired, block.kind.range,
+                       {name, SpellWhen(info.word), "add `" + SpellWhen(info.word) + " …`"});
   }
 }
 

@@ -32,14 +32,16 @@ struct BlockContents {
 
 class BlockReader {
  public:
-  BlockReader(SettingReader* settings, diagnostics::Diagnostics* diagnostics) : settings_(settings), diagnostics_(diagnostics) {}
+  BlockReader(SettingReader* settings, diagnostics::Diagnostics* diagnostics)
+      : settings_(settings), diagnostics_(diagnostics) {}
 
   // `target`: the settings struct of the kind; each setting is written there. Reports what does not belong, what stands
   // twice and what is missing.
   BlockContents Read(BlockKind kind, const ast::Block& block, void* target);
 
  private:
-  void ReadSetting(BlockKind kind, const ast::Block& block, const ast::Setting& setting, void* target, BlockContents* contents);
+  void ReadSetting(BlockKind kind, const ast::Block& block, const ast::Setting& setting, void* target,
+                   BlockContents* contents);
   void ReadWhen(BlockKind kind, const ast::Block& block, const ast::When& when, BlockContents* contents);
   void ReadInnerBlock(BlockKind kind, const ast::Block& block, const ast::Block& inner, BlockContents* contents);
   void CheckRequired(BlockKind kind, const ast::Block& block, const BlockContents& contents);

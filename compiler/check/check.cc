@@ -148,7 +148,9 @@ void Checker::CheckEdition() {
     seen = true;
   }
   if (!seen && !file_.broken) {
-    diagnostics_->Emit(Kind::kNoEdition, file_.body.empty() ? source::SourceRange{0, 0} : source::SourceRange{file_.body[0].range.begin, file_.body[0].range.begin + 1});
+    diagnostics_->Emit(Kind::kNoEdition, file_.body.empty() ? source::SourceRange{0, 0}
+                                                            : source::SourceRange{file_.body[0].range.begin,
+                                                                                  file_.body[0].range.begin + 1});
   }
 }
 
@@ -158,10 +160,12 @@ void Checker::Declare() {
     if (const auto* block = std::get_if<ast::Block>(&statement.node)) {
       DeclareBlock(*block);
     } else if (const auto* let = std::get_if<ast::Let>(&statement.node)) {
-      bool is_fact = let->name.text == "true" || let->name.text == "false" || let->name.text == "none" || let->name.text == "request" ||
-                     let->name.text == "response" || let->name.text == "client" || let->name.text == "timeout";
+      bool is_fact = let->name.text == "true" || let->name.text == "false" || let->name.text == "none" ||
+                     let->name.text == "request" || let->name.text == "response" || let->name.text == "client" ||
+                     let->name.text == "timeout";
       for (const abi::FieldInfo& field : abi::Fields()) is_fact = is_fact || field.name == let->name.text;
-      is_fact = is_fact || abi::ErrorKindOf(let->name.text) != abi::ErrorKind::kNone || abi::MethodOf(let->name.text) != abi::Method::kOther;
+      is_fact = is_fact || abi::ErrorKindOf(let->name.text) != abi::ErrorKind::kNone ||
+                abi::MethodOf(let->name.text) != abi::Method::kOther;
       Entity entity;
       entity.kind = EntityKind::kLet;
       entity.name = let->name.text;
@@ -170,15 +174,19 @@ void Checker::Declare() {
       entity.let = let;
       Entity* before = scope_.Find(let->name.text);
       if (is_fact) {
-        diagnostics_->Emit(Kind::kDuplicateName, let->name.range, {let->name.text}).help = "the language uses it itself; choose another";
+        diagnostics_->Emit(Kind::kDuplicateName, let->name.range, {let->name.text}).help =
+            "the language uses it itself; choose another";
       } else if (scope_.Declare(std::move(entity)) == nullptr) {
-        diagnostics_->Emit(Kind::kDuplicateName, let->name.range, {let->name.text}).At(before->range, "it was given here");
+        diagnostics_->Emit(Kind::kDuplicateName, let->name.range, {let->name.text})
+            .At(before->range, "it was given here");
       }
     } else if (const auto* setting = std::get_if<ast::Setting>(&statement.node)) {
       scope_.AddBrokenName(setting->name.text);
-      diagnostics_->Emit(Kind::kMisplaced, setting->name.range, {"the setting `" + setting->name.text + "`", "settings stand in a block"});
+      diagnostics_->Emit(Kind::kMisplaced, setting->name.range,
+                         {"the setting `" + setting->name.text + "`", "settings stand in a block"});
     } else if (const auto* when = std::get_if<ast::When>(&statement.node)) {
-      diagnostics_->Emit(Kind::kMisplaced, when->word ? when->word->range : when->when, {"a line with `when`", "it stands in a block"});
+      diagnostics_->Emit(Kind::kMisplaced, when->word ? when->word->range : when->when,
+                         {"a line with `when`", "it stands in a block"});
     } else if (const auto* unsupported = std::get_if<ast::Unsupported>(&statement.node)) {
       diagnostics_->Emit(Kind::kNotHonoured, statement.range, {unsupported->word, ""});
     }
@@ -194,25 +202,43 @@ void Checker::DeclareBlock(const ast::Block& block) {
     return;
   }
   if (*kind == BlockKind::k_gateway) {
-    if (gateway_ != nullptr) diagnostics_->Emit(Kind::kDuplicateBlock, block.kind.range, {block.kind.text}).At(gateway_->kind.range, "the first one is here");
+    if (gateway_ != nullptr)
+      diagnostics_->Emit(Kind::kDuplicateBlock, block.kind.range, {block.kind.text})
+          .At(gateway_->kind.range, "the first one is here");
     else gateway_ = &block;
     return;
   }
   const ast::Name& name = *block.name;
-  const bool good_name = std::all_of(name.text.begin(), name.text.end(), [](char c) { return !(c >= 'A' && c <= 'Z'); });
+  const bool good_name =
+      std::all_of(name.text.begin(), name.text.end(), [](char c) { return !(c >= 'A' && c <= 'Z'); });
   if (!good_name) diagnostics_->Emit(Kind::kBadName, name.range, {name.text});
   Entity entity;
   entity.name = name.text;
   entity.range = name.range;
   std::vector<Named>* list = nullptr;
   switch (*kind) {
-    case BlockKind::k_upstream: entity.kind = EntityKind::kUpstream; list = &upstreams_; break;
-    case BlockKind::k_cache: entity.kind = EntityKind::kCache; list = &caches_; break;
-    case BlockKind::k_reply: entity.kind = EntityKind::kReply; list = &replies_; break;
-    case BlockKind::k_mock: entity.kind = EntityKind::kMock; list = &mocks_; break;
+    case BlockKind::k_upstream:
+      entity.kind = EntityKind::kUpstream;
+      list = &upstreams_;
+      break;
+    case BlockKind::k_cache:
+      entity.kind = EntityKind::kCache;
+      list = &caches_;
+      break;
+    case BlockKind::k_reply:
+      entity.kind = EntityKind::kReply;
+      list = &replies_;
+      break;
+    case BlockKind::k_mock:
+      entity.kind = EntityKind::kMock;
+      list = &mocks_;
+      break;
     case BlockKind::k_route: {
-      const auto before = std::find_if(routes_.begin(), routes_.end(), [&](const Named& r) { return r.block->name->text == name.text; });
-      if (before != routes_.end()) diagnostics_->Emit(Kind::kDuplicateName, name.range, {name.text}).At(before->block->name->range, "it was given here");
+      const auto before = std::find_if(routes_.begin(), routes_.end(),
+                                       [&](const Named& r) { return r.block->name->text == name.text; });
+      if (before != routes_.end())
+        diagnostics_->Emit(Kind::kDuplicateName, name.range, {name.text})
+            .At(before->block->name->range, "it was given here");
       policy_.routes.Add({}).value;
       routes_.push_back({&block, static_cast<int32_t>(routes_.size())});
       return;
@@ -235,7 +261,8 @@ void Checker::DeclareBlock(const ast::Block& block) {
   }
 }
 
-std::vector<model::Expr> Checker::Predicates(const BlockContents& contents, std::string_view word, const ExprPlace& place) {
+std::vector<model::Expr> Checker::Predicates(const BlockContents& contents, std::string_view word,
+                                             const ExprPlace& place) {
   std::vector<model::Expr> predicates;
   const auto lines = contents.whens.find(word);
   if (lines == contents.whens.end()) return predicates;
@@ -245,7 +272,8 @@ std::vector<model::Expr> Checker::Predicates(const BlockContents& contents, std:
   return predicates;
 }
 
-std::optional<model::PredicateId> Checker::AnyOf(const BlockContents& contents, std::string_view word, const ExprPlace& place) {
+std::optional<model::PredicateId> Checker::AnyOf(const BlockContents& contents, std::string_view word,
+                                                 const ExprPlace& place) {
   std::vector<model::Expr> lines = Predicates(contents, word, place);
   if (lines.empty()) return std::nullopt;
   if (lines.size() == 1) return Intern(std::move(lines[0]), *place.phase);
@@ -266,7 +294,8 @@ model::PredicateId Checker::Intern(model::Expr expr, Phase phase) {
 void Checker::CheckGateway() {
   if (gateway_ == nullptr) {
     if (!file_.broken) {
-      diagnostics_->Emit(Kind::kRequired, {0, 0}, {"a policy", "gateway", "add `gateway { listen = \"127.0.0.1:8080\" }`"});
+      diagnostics_->Emit(Kind::kRequired, {0, 0},
+                         {"a policy", "gateway", "add `gateway { listen = \"127.0.0.1:8080\" }`"});
     }
     return;
   }
@@ -282,9 +311,11 @@ void Checker::CheckCache(const ast::Block& block, model::CacheId id) {
   if (const auto when = AnyOf(contents, "store", place)) {
     cache.store_when = *when;
   } else {
-    model::Expr is_ok = Operation(model::ExprKind::kCompare, {Field(abi::FieldId::k_status), Literal(BaseType::kStatus, 200)});
+    model::Expr is_ok =
+        Operation(model::ExprKind::kCompare, {Field(abi::FieldId::k_status), Literal(BaseType::kStatus, 200)});
     model::Expr is_no_fallback = Operation(model::ExprKind::kNot, {Field(abi::FieldId::k_is_fallback)});
-    cache.store_when = Intern(Operation(model::ExprKind::kAnd, {std::move(is_ok), std::move(is_no_fallback)}), Phase::kAnswer);
+    cache.store_when =
+        Intern(Operation(model::ExprKind::kAnd, {std::move(is_ok), std::move(is_no_fallback)}), Phase::kAnswer);
   }
   if (!contents.Has("key") || contents.broken || diagnostics_->errors() > errors) return;
   bool reads_anything = false;
@@ -304,7 +335,8 @@ void Checker::CheckBody(const ast::Block& block, const BlockContents& contents) 
     const ast::Setting* text = contents.settings.at("text");
     diagnostics_->Emit(Kind::kExclusive, text->name.range, {"text", "body", "an answer has one of the two"});
   } else if (!contents.Has("body") && !contents.Has("text") && !contents.broken && block.kind.text == "mock") {
-    diagnostics_->Emit(Kind::kRequired, block.kind.range, {"mock " + block.name->text, "body", "add `body = json { … }` or `text = \"…\"`"});
+    diagnostics_->Emit(Kind::kRequired, block.kind.range,
+                       {"mock " + block.name->text, "body", "add `body = json { … }` or `text = \"…\"`"});
   }
 }
 
@@ -328,12 +360,15 @@ void Checker::CheckUpstream(const ast::Block& block, model::UpstreamId id) {
   if (const auto timeouts = contents.blocks.find("timeouts"); timeouts != contents.blocks.end()) {
     const BlockContents inner = blocks_.Read(BlockKind::k_timeouts, *timeouts->second, &upstream.timeouts);
     if (inner.Has("total") && contents.Has("attempt_timeout")) {
-      diagnostics_->Emit(Kind::kSameSetting, inner.settings.at("total")->name.range, {"timeouts.total", "attempt_timeout"})
+      diagnostics_
+          ->Emit(Kind::kSameSetting, inner.settings.at("total")->name.range, {"timeouts.total", "attempt_timeout"})
           .At(contents.settings.at("attempt_timeout")->name.range, "it is set here");
     }
   }
-  if (const auto retry = contents.blocks.find("retry"); retry != contents.blocks.end()) CheckRetry(*retry->second, &upstream);
-  if (const auto breaker = contents.blocks.find("breaker"); breaker != contents.blocks.end()) CheckBreaker(*breaker->second, &upstream);
+  if (const auto retry = contents.blocks.find("retry"); retry != contents.blocks.end())
+    CheckRetry(*retry->second, &upstream);
+  if (const auto breaker = contents.blocks.find("breaker"); breaker != contents.blocks.end())
+    CheckBreaker(*breaker->second, &upstream);
   policy_.upstreams[id] = std::move(upstream);
 }
 
@@ -349,22 +384,27 @@ void Checker::CheckBreaker(const ast::Block& block, model::UpstreamSettings* ups
   const BlockContents contents = blocks_.Read(BlockKind::k_breaker, block, &breaker);
   ExprPlace open = Place(Phase::kWindow, "`open when`");
   open.measures = &breaker.measures;
-  for (model::Expr& expr : Predicates(contents, "open", open)) breaker.open_when.push_back(Intern(std::move(expr), Phase::kWindow));
+  for (model::Expr& expr : Predicates(contents, "open", open))
+    breaker.open_when.push_back(Intern(std::move(expr), Phase::kWindow));
   breaker.failure_when = AnyOf(contents, "failure", Place(Phase::kAttempt, "`failure when`"));
   ExprPlace close = Place(Phase::kWindow, "`close when`");
   close.measures = &breaker.measures;
-  for (model::Expr& expr : Predicates(contents, "close", close)) breaker.close_when.push_back(Intern(std::move(expr), Phase::kWindow));
+  for (model::Expr& expr : Predicates(contents, "close", close))
+    breaker.close_when.push_back(Intern(std::move(expr), Phase::kWindow));
   if (contents.whens.count("close") == 0) {
     // successes(30s) >= probes
     const model::WindowMeasure measure{abi::WindowMeasureKind::kSuccesses, model::seconds(30), breaker.probes};
-    auto found = std::find_if(breaker.measures.begin(), breaker.measures.end(), [&](const model::WindowMeasure& m) { return m.kind == measure.kind && m.window == measure.window; });
+    auto found = std::find_if(breaker.measures.begin(), breaker.measures.end(), [&](const model::WindowMeasure& m) {
+      return m.kind == measure.kind && m.window == measure.window;
+    });
     if (found == breaker.measures.end()) found = breaker.measures.insert(found, measure);
     found->enough = std::max(found->enough, measure.enough);
     model::Expr count;
     count.kind = model::ExprKind::kWindow;
     count.type = {BaseType::kInt, false};
     count.slot = static_cast<int32_t>(found - breaker.measures.begin());
-    model::Expr rule = Operation(model::ExprKind::kCompare, {std::move(count), Literal(BaseType::kInt, breaker.probes)});
+    model::Expr rule =
+        Operation(model::ExprKind::kCompare, {std::move(count), Literal(BaseType::kInt, breaker.probes)});
     rule.compare = model::CompareOp::kGe;
     breaker.close_when.push_back(Intern(std::move(rule), Phase::kWindow));
   }
@@ -381,7 +421,8 @@ void Checker::CheckRoutes() {
     diagnostics_->Emit(Kind::kNoRoute, upstreams_[1].block->kind.range, {std::to_string(upstreams_.size()), names});
   } else if (upstreams_.empty()) {
     // A word that was meant to open a block was reported already.
-    if (diagnostics_->errors() == 0 && gateway_ != nullptr) diagnostics_->Emit(Kind::kNothingToDo, gateway_->kind.range);
+    if (diagnostics_->errors() == 0 && gateway_ != nullptr)
+      diagnostics_->Emit(Kind::kNothingToDo, gateway_->kind.range);
   } else {
     AddDefaultRoutes();
   }
@@ -395,12 +436,16 @@ void Checker::CheckRoute(const ast::Block& block, model::RouteId id) {
   const bool has_to = contents.Has("to");
   const bool has_reply = contents.Has("reply");
   if (has_to && has_reply) {
-    diagnostics_->Emit(Kind::kExclusive, contents.settings.at("reply")->name.range, {"reply", "to", "a route goes to an upstream or answers itself; what answers when the upstream cannot is a `fallback`"});
+    diagnostics_->Emit(
+        Kind::kExclusive, contents.settings.at("reply")->name.range,
+        {"reply", "to",
+         "a route goes to an upstream or answers itself; what answers when the upstream cannot is a `fallback`"});
   } else if (!has_to && !has_reply && !contents.broken) {
     diagnostics_->Emit(Kind::kRequired, block.kind.range, {"route " + route.name, "to", "add `to = …` or `reply = …`"});
   } else if (has_reply) {
     for (const char* unused : {"fallback", "cache", "deadline"}) {
-      if (contents.Has(unused)) diagnostics_->Emit(Kind::kFallbackWithoutUpstream, contents.settings.at(unused)->name.range, {unused});
+      if (contents.Has(unused))
+        diagnostics_->Emit(Kind::kFallbackWithoutUpstream, contents.settings.at(unused)->name.range, {unused});
     }
   }
   if (!contents.Has("fallback") && !route.to.empty()) route.fallback = policy_.upstreams[route.to[0]].fallback;
@@ -411,10 +456,14 @@ void Checker::CheckReachable() {
   const ast::Block* everything = nullptr;
   for (const Named& route : routes_) {
     if (everything != nullptr) {
-      diagnostics_->Emit(Kind::kRouteNeverReached, route.block->name->range, {route.block->name->text, everything->name->text}).At(everything->name->range, "it has no `when`");
+      diagnostics_
+          ->Emit(Kind::kRouteNeverReached, route.block->name->range, {route.block->name->text, everything->name->text})
+          .At(everything->name->range, "it has no `when`");
       continue;
     }
-    const bool has_when = std::any_of(route.block->body.begin(), route.block->body.end(), [](const ast::Statement& s) { return std::holds_alternative<ast::When>(s.node); });
+    const bool has_when = std::any_of(route.block->body.begin(), route.block->body.end(), [](const ast::Statement& s) {
+      return std::holds_alternative<ast::When>(s.node);
+    });
     if (!has_when && !route.block->broken) everything = route.block;
   }
 }
@@ -422,14 +471,18 @@ void Checker::CheckReachable() {
 // One upstream and no route: everything goes to it, but for what changes an Ollama.
 void Checker::AddDefaultRoutes() {
   model::Expr is_command = Operation(model::ExprKind::kIn, {Field(abi::FieldId::k_request_path)});
-  for (std::string_view path : kOllamaServerPaths) is_command.set.push_back({Literal(BaseType::kString, 0, std::string(path)).literal, 0});
-  model::Expr is_blob = Operation(model::ExprKind::kStringTest, {Field(abi::FieldId::k_request_path), Literal(BaseType::kString, 0, std::string(kOllamaBlobs))});
+  for (std::string_view path : kOllamaServerPaths)
+    is_command.set.push_back({Literal(BaseType::kString, 0, std::string(path)).literal, 0});
+  model::Expr is_blob =
+      Operation(model::ExprKind::kStringTest,
+                {Field(abi::FieldId::k_request_path), Literal(BaseType::kString, 0, std::string(kOllamaBlobs))});
   is_blob.string_test = model::StringTest::kStartsWith;
 
   model::ReplySettings refusal;
   refusal.name = "ollama_server_changes";
   refusal.status = 403;
-  refusal.body = {model::BodyKind::kText, "This path changes the model server. It is refused unless the policy has a route for it."};
+  refusal.body = {model::BodyKind::kText,
+                  "This path changes the model server. It is refused unless the policy has a route for it."};
   model::RouteSettings refused;
   refused.name = refusal.name;
   refused.when = Intern(Operation(model::ExprKind::kOr, {std::move(is_command), std::move(is_blob)}), Phase::kRoute);
@@ -453,7 +506,9 @@ void Checker::WarnOfUnused() {
     if (entity.kind == EntityKind::kLet) {
       diagnostics_->Emit(Kind::kUnusedLet, entity.range, {name});
     } else {
-      const std::string help = entity.kind == EntityKind::kUpstream ? "name it in the `to` of a route, or remove it" : "name it in a `fallback` or a route, or remove it";
+      const std::string help = entity.kind == EntityKind::kUpstream
+                                   ? "name it in the `to` of a route, or remove it"
+                                   : "name it in a `fallback` or a route, or remove it";
       diagnostics_->Emit(Kind::kUnused, entity.range, {Word(entity.kind), name, help});
     }
   }
@@ -461,7 +516,8 @@ void Checker::WarnOfUnused() {
 
 }  // namespace
 
-std::optional<model::Policy> Check(const ast::File& file, const CheckOptions& options, diagnostics::Diagnostics* diagnostics) {
+std::optional<model::Policy> Check(const ast::File& file, const CheckOptions& options,
+                                   diagnostics::Diagnostics* diagnostics) {
   return Checker(file, options, diagnostics).Run();
 }
 

@@ -25,6 +25,7 @@ struct CheckOptions {
 };
 
 // The policy; nullopt if `file` is broken or something was found that is an error.
-std::optional<model::Policy> Check(const ast::File& file, const CheckOptions& options, diagnostics::Diagnostics* diagnostics);
+std::optional<model::Policy> Check(const ast::File& file, const CheckOptions& options,
+                                   diagnostics::Diagnostics* diagnostics);
 
 }  // namespace compiler::check

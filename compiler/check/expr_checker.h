@@ -17,9 +17,9 @@ namespace compiler::check {
 
 // Where an expression stands.
 struct ExprPlace {
-  std::optional<abi::Phase> phase;                      // none: a let, which may read anything
-  std::string_view what;                                // "`open when`", for messages
-  model::Policy* policy = nullptr;                      // whose slots are filled; null: a let on its own
+  std::optional<abi::Phase> phase;                        // none: a let, which may read anything
+  std::string_view what;                                  // "`open when`", for messages
+  model::Policy* policy = nullptr;                        // whose slots are filled; null: a let on its own
   std::vector<model::WindowMeasure>* measures = nullptr;  // of the breaker; null outside of one
 };
 
@@ -72,9 +72,11 @@ class ExprChecker {
   bool IsBool(const ast::Expr& expr, const Value& value);
   // Turns a literal into the other side's kind where the language writes both alike (200 as a Status). False, with a
   // finding, if the two can never be equal.
-  bool MakeComparable(const ast::Expr& left_at, model::Expr* left, const ast::Expr& right_at, model::Expr* right, source::SourceRange at);
+  bool MakeComparable(const ast::Expr& left_at, model::Expr* left, const ast::Expr& right_at, model::Expr* right,
+                      source::SourceRange at);
   bool AdaptLiteral(const ast::Expr& at, model::Expr* literal, abi::BaseType to);
-  bool AddSetMember(const ast::Expr& at, const model::Expr& left, const Value& member, std::vector<model::SetMember>* set);
+  bool AddSetMember(const ast::Expr& at, const model::Expr& left, const Value& member,
+                    std::vector<model::SetMember>* set);
   bool Read(abi::Phase phase, std::string_view name, source::SourceRange range);
   bool ReportPhase(abi::Phase phase, std::string_view name, source::SourceRange range);
   Value Field(const abi::FieldInfo& field, source::SourceRange range);

@@ -17,7 +17,9 @@ namespace {
 
 bool IsLiteral(const model::Expr& expr) { return expr.kind == model::ExprKind::kLiteral; }
 bool IsLiteralOf(const model::Expr& expr, BaseType type) { return IsLiteral(expr) && expr.type.base == type; }
-bool IsNameOf(const ast::Expr& expr, std::string_view name) { return expr.kind == ExprKind::kName && expr.text == name; }
+bool IsNameOf(const ast::Expr& expr, std::string_view name) {
+  return expr.kind == ExprKind::kName && expr.text == name;
+}
 
 model::Expr Operation(model::ExprKind kind, std::vector<model::Expr> operands) {
   model::Expr expr;
@@ -90,13 +92,16 @@ ExprChecker::Value ExprChecker::CheckLogic(const ast::Expr& expr) {
     operands.push_back(std::move(value.expr));
   }
   if (!good) return Invalid();
-  const model::ExprKind kind = expr.kind == ExprKind::kNot ? model::ExprKind::kNot : expr.kind == ExprKind::kAnd ? model::ExprKind::kAnd : model::ExprKind::kOr;
+  const model::ExprKind kind = expr.kind == ExprKind::kNot   ? model::ExprKind::kNot
+                               : expr.kind == ExprKind::kAnd ? model::ExprKind::kAnd
+                                                             : model::ExprKind::kOr;
   return {Operation(kind, std::move(operands)), {}, {}};
 }
 
 ExprChecker::Value ExprChecker::CheckCompare(const ast::Expr& expr) {
   if (expr.text == "matches") {
-    diagnostics_->Emit(Kind::kNotHonoured, expr.word, {"matches", "; `starts_with`, `ends_with` and `contains` look into text"});
+    diagnostics_->Emit(Kind::kNotHonoured, expr.word,
+                       {"matches", "; `starts_with`, `ends_with` and `contains` look into text"});
     return Invalid();
   }
   const bool outer_text = names_are_text_;
@@ -108,7 +113,8 @@ ExprChecker::Value ExprChecker::CheckCompare(const ast::Expr& expr) {
   for (const auto& [value, at] : {std::pair{&left, &expr.operands[0]}, std::pair{&right, &expr.operands[1]}}) {
     if (!value->is_group()) continue;
     auto& diagnostic = diagnostics_->Emit(Kind::kIsAGroup, at->range, {value->group_name});
-    if (value == &right && expr.text == "==") diagnostic.help = "write `in " + value->group_name + "` instead of `== " + value->group_name + "`";
+    if (value == &right && expr.text == "==")
+      diagnostic.help = "write `in " + value->group_name + "` instead of `== " + value->group_name + "`";
     return Invalid();
   }
   const std::optional<model::CompareOp> op = CompareOpOf(expr.text);
@@ -119,13 +125,16 @@ ExprChecker::Value ExprChecker::CheckCompare(const ast::Expr& expr) {
     return CheckStringTest(expr, std::move(left), std::move(right), test);
   }
   if (left.expr.type.base == BaseType::kNone || right.expr.type.base == BaseType::kNone) {
-    return left.expr.type.base == BaseType::kNone ? CheckNone(expr, std::move(right), *op) : CheckNone(expr, std::move(left), *op);
+    return left.expr.type.base == BaseType::kNone ? CheckNone(expr, std::move(right), *op)
+                                                  : CheckNone(expr, std::move(left), *op);
   }
   if (left.expr.kind == model::ExprKind::kWindow || right.expr.kind == model::ExprKind::kWindow) {
     return CheckWindowCompare(expr, std::move(left), std::move(right), *op);
   }
   if (left.expr.type.base == BaseType::kSecret || right.expr.type.base == BaseType::kSecret) {
-    diagnostics_->Emit(Kind::kSecretLeak, left.expr.type.base == BaseType::kSecret ? expr.operands[0].range : expr.operands[1].range, {"a condition"});
+    diagnostics_->Emit(Kind::kSecretLeak,
+                       left.expr.type.base == BaseType::kSecret ? expr.operands[0].range : expr.operands[1].range,
+                       {"a condition"});
     return Invalid();
   }
   const bool is_equality = *op == model::CompareOp::kEq || *op == model::CompareOp::kNe;
@@ -163,7 +172,8 @@ ExprChecker::Value ExprChecker::CheckNone(const ast::Expr& expr, Value value, mo
   return {op == model::CompareOp::kEq ? std::move(is_none) : Not(std::move(is_none)), {}, {}};
 }
 
-ExprChecker::Value ExprChecker::CheckWindowCompare(const ast::Expr& expr, Value left, Value right, model::CompareOp op) {
+ExprChecker::Value ExprChecker::CheckWindowCompare(const ast::Expr& expr, Value left, Value right,
+                                                   model::CompareOp op) {
   const bool window_is_left = left.expr.kind == model::ExprKind::kWindow;
   Value& window = window_is_left ? left : right;
   Value& number = window_is_left ? right : left;
@@ -182,21 +192,34 @@ ExprChecker::Value ExprChecker::CheckWindowCompare(const ast::Expr& expr, Value 
   bool never = false;
   switch (op) {
     case model::CompareOp::kGe: always = count <= 0; break;
-    case model::CompareOp::kGt: enough = count + 1; always = count < 0; break;
+    case model::CompareOp::kGt:
+      enough = count + 1;
+      always = count < 0;
+      break;
     case model::CompareOp::kLt: never = count <= 0; break;
-    case model::CompareOp::kLe: enough = count + 1; never = count < 0; break;
-    case model::CompareOp::kEq: enough = count + 1; never = count < 0; break;
-    case model::CompareOp::kNe: enough = count + 1; always = count < 0; break;
+    case model::CompareOp::kLe:
+      enough = count + 1;
+      never = count < 0;
+      break;
+    case model::CompareOp::kEq:
+      enough = count + 1;
+      never = count < 0;
+      break;
+    case model::CompareOp::kNe:
+      enough = count + 1;
+      always = count < 0;
+      break;
   }
   const std::string text = name + " " + expr.text + " " + std::to_string(count);
   if (always || never) {
-    diagnostics_->Emit(always ? Kind::kAlwaysHolds : Kind::kNeverHolds, number_at.range, {text, "a count is 0 or more"});
+    diagnostics_->Emit(always ? Kind::kAlwaysHolds : Kind::kNeverHolds, number_at.range,
+                       {text, "a count is 0 or more"});
     return Invalid();
   }
   if (enough > model::kMaxWindowCount) {
     diagnostics_->Emit(Kind::kWindowRange, number_at.range,
-                       {"to compare with " + std::to_string(count) + ", " + std::to_string(enough) + " times must be kept; " +
-                            std::to_string(model::kMaxWindowCount) + " is the limit",
+                       {"to compare with " + std::to_string(count) + ", " + std::to_string(enough) +
+                            " times must be kept; " + std::to_string(model::kMaxWindowCount) + " is the limit",
                         "choose a smaller number, or a shorter window"});
     return Invalid();
   }
@@ -209,18 +232,21 @@ ExprChecker::Value ExprChecker::CheckWindowCompare(const ast::Expr& expr, Value 
   return {std::move(result), {}, {}};
 }
 
-ExprChecker::Value ExprChecker::CheckStringTest(const ast::Expr& expr, Value left, Value right, model::StringTest test) {
+ExprChecker::Value ExprChecker::CheckStringTest(const ast::Expr& expr, Value left, Value right,
+                                                model::StringTest test) {
   if (left.expr.type.base != BaseType::kString && left.expr.type.base != BaseType::kJson) {
     diagnostics_->Emit(Kind::kNotText, expr.operands[0].range, {expr.text, DescribeValue(left.expr)});
     return Invalid();
   }
   if (right.expr.type.base != BaseType::kString) {
-    auto& diagnostic = diagnostics_->Emit(Kind::kNotText, expr.operands[1].range, {expr.text, DescribeValue(right.expr)});
+    auto& diagnostic =
+        diagnostics_->Emit(Kind::kNotText, expr.operands[1].range, {expr.text, DescribeValue(right.expr)});
     diagnostic.help = "write text in double quotes behind it";
     return Invalid();
   }
   if (IsLiteral(right.expr) && right.expr.literal.text.empty()) {
-    diagnostics_->Emit(Kind::kAlwaysHolds, expr.operands[1].range, {"… " + expr.text + " \"\"", "compare with `!= none` to ask whether it is there"});
+    diagnostics_->Emit(Kind::kAlwaysHolds, expr.operands[1].range,
+                       {"… " + expr.text + " \"\"", "compare with `!= none` to ask whether it is there"});
     return Invalid();
   }
   model::Expr result = Operation(model::ExprKind::kStringTest, Two(std::move(left.expr), std::move(right.expr)));
@@ -239,7 +265,10 @@ bool ExprChecker::AdaptLiteral(const ast::Expr& at, model::Expr* literal, BaseTy
         return false;
       }
       break;
-    case BaseType::kNumber: literal->literal.number = static_cast<double>(value); literal->literal.integer = 0; break;
+    case BaseType::kNumber:
+      literal->literal.number = static_cast<double>(value);
+      literal->literal.integer = 0;
+      break;
     case BaseType::kDuration:
       diagnostics_->Emit(Kind::kMissingUnit, at.range, {digits, "write `" + digits + "s` or `" + digits + "ms`"});
       return false;
@@ -253,7 +282,8 @@ bool ExprChecker::AdaptLiteral(const ast::Expr& at, model::Expr* literal, BaseTy
   return true;
 }
 
-bool ExprChecker::MakeComparable(const ast::Expr& left_at, model::Expr* left, const ast::Expr& right_at, model::Expr* right, SourceRange at) {
+bool ExprChecker::MakeComparable(const ast::Expr& left_at, model::Expr* left, const ast::Expr& right_at,
+                                 model::Expr* right, SourceRange at) {
   if (!AdaptLiteral(left_at, left, right->type.base) || !AdaptLiteral(right_at, right, left->type.base)) return false;
   const BaseType a = left->type.base;
   const BaseType b = right->type.base;
@@ -276,23 +306,30 @@ bool ExprChecker::MakeComparable(const ast::Expr& left_at, model::Expr* left, co
     }
   }
   if (a == BaseType::kJson && b == BaseType::kJson) help = "give one of them a type: `request.json.a ?? \"\"`";
-  auto& diagnostic = diagnostics_->Emit(Kind::kNotComparable, range, {DescribeValue(*left), DescribeValue(*right), help});
+  auto& diagnostic =
+      diagnostics_->Emit(Kind::kNotComparable, range, {DescribeValue(*left), DescribeValue(*right), help});
   if (replacement) diagnostic.Replace(*replacement);
   return false;
 }
 
-bool ExprChecker::AddSetMember(const ast::Expr& at, const model::Expr& left, const Value& member, std::vector<model::SetMember>* set) {
+bool ExprChecker::AddSetMember(const ast::Expr& at, const model::Expr& left, const Value& member,
+                               std::vector<model::SetMember>* set) {
   std::vector<model::SetMember> added;
   if (member.is_group()) {
     if (left.type.base != member.expr.type.base) {
-      diagnostics_->Emit(Kind::kNotComparable, at.range, {DescribeType(left.type), "`" + member.group_name + "`", "`" + member.group_name + "` is a group of " + (member.expr.type.base == BaseType::kStatus ? "statuses" : "errors")});
+      diagnostics_->Emit(Kind::kNotComparable, at.range,
+                         {DescribeType(left.type), "`" + member.group_name + "`",
+                          "`" + member.group_name + "` is a group of " +
+                              (member.expr.type.base == BaseType::kStatus ? "statuses" : "errors")});
       return false;
     }
     added = member.group;
   } else {
     model::Expr literal = member.expr;
     if (!IsLiteral(literal) || literal.type.base == BaseType::kNone || literal.type.base == BaseType::kSecret) {
-      diagnostics_->Emit(Kind::kBadSetMember, at.range, {IsLiteral(literal) ? DescribeType(literal.type) : "not a constant", "compare it on its own with `==`"});
+      diagnostics_->Emit(
+          Kind::kBadSetMember, at.range,
+          {IsLiteral(literal) ? DescribeType(literal.type) : "not a constant", "compare it on its own with `==`"});
       return false;
     }
     model::Expr other = left;
@@ -301,7 +338,12 @@ bool ExprChecker::AddSetMember(const ast::Expr& at, const model::Expr& left, con
   }
   for (model::SetMember& one : added) {
     if (std::find(set->begin(), set->end(), one) != set->end()) {
-      diagnostics_->Emit(Kind::kSetTwiceMember, at.range, {"`" + (member.is_group() ? member.group_name : at.text.empty() ? std::string("it") : at.text) + "`"});
+      diagnostics_->Emit(Kind::kSetTwiceMember, at.range,
+                         {"`" +
+                          (member.is_group() ? member.group_name
+                           : at.text.empty() ? std::string("it")
+                                             : at.text) +
+                          "`"});
       continue;
     }
     set->push_back(std::move(one));
@@ -324,7 +366,8 @@ ExprChecker::Value ExprChecker::CheckIn(const ast::Expr& expr) {
   names_are_text_ = IsNameOf(expr.operands[0], "served_by");
   bool good = left.ok();
   if (left.is_group()) {
-    diagnostics_->Emit(Kind::kIsAGroup, expr.operands[0].range, {left.group_name}).help = "it stands on the right of `in`";
+    diagnostics_->Emit(Kind::kIsAGroup, expr.operands[0].range, {left.group_name}).help =
+        "it stands on the right of `in`";
     good = false;
   } else if (good && left.expr.kind == model::ExprKind::kWindow) {
     diagnostics_->Emit(Kind::kWindowCompare, expr.operands[0].range, {"failures(60s)"});
@@ -370,7 +413,8 @@ ExprChecker::Value ExprChecker::CheckCoalesce(const ast::Expr& expr) {
     return Invalid();
   }
   if (right.expr.type.base == BaseType::kNone) {
-    diagnostics_->Emit(Kind::kNeverAbsent, expr.operands[1].range, {"none as a default", "remove `?? none`"}).message = "`?? none` has no effect";
+    diagnostics_->Emit(Kind::kNeverAbsent, expr.operands[1].range, {"none as a default", "remove `?? none`"}).message =
+        "`?? none` has no effect";
     return Invalid();
   }
   const BaseType base = left.expr.type.base;
@@ -381,16 +425,21 @@ ExprChecker::Value ExprChecker::CheckCoalesce(const ast::Expr& expr) {
       if (!AdaptLiteral(expr.operands[1], &right.expr, BaseType::kNumber)) return Invalid();
       type = right.expr.type;
     }
-    const bool fits = type.base == BaseType::kJson || type.base == BaseType::kNumber || type.base == BaseType::kString || type.base == BaseType::kBool;
+    const bool fits = type.base == BaseType::kJson || type.base == BaseType::kNumber ||
+                      type.base == BaseType::kString || type.base == BaseType::kBool;
     if (!fits) {
-      diagnostics_->Emit(Kind::kNotComparable, expr.operands[1].range, {"a JSON value", DescribeValue(right.expr), "the default of a JSON member is text, a number, true or false"});
+      diagnostics_->Emit(
+          Kind::kNotComparable, expr.operands[1].range,
+          {"a JSON value", DescribeValue(right.expr), "the default of a JSON member is text, a number, true or false"});
       return Invalid();
     }
   } else {
     if (!AdaptLiteral(expr.operands[1], &right.expr, base)) return Invalid();
     type = right.expr.type;
     if (type.base != base) {
-      diagnostics_->Emit(Kind::kNotComparable, expr.operands[1].range, {DescribeType(left.expr.type), DescribeValue(right.expr), "a default has the type of what it stands for"});
+      diagnostics_->Emit(
+          Kind::kNotComparable, expr.operands[1].range,
+          {DescribeType(left.expr.type), DescribeValue(right.expr), "a default has the type of what it stands for"});
       return Invalid();
     }
   }

@@ -34,11 +34,13 @@ struct Habit {
 };
 // How others write units.
 constexpr Habit kHabits[] = {
-    {"sec", "s"},     {"secs", "s"},    {"second", "s"},  {"seconds", "s"}, {"S", "s"},        {"m", "min"},       {"mins", "min"}, {"M", "MiB"},
-    {"minute", "min"}, {"minutes", "min"}, {"hr", "h"},   {"hrs", "h"},     {"hour", "h"},     {"hours", "h"},     {"H", "h"},      {"d", "h"},
-    {"msec", "ms"},   {"millis", "ms"}, {"MS", "ms"},     {"Ms", "ms"},     {"k", "KiB"},      {"K", "KiB"},       {"KB", "KiB"},   {"kB", "KiB"},
-    {"kb", "KiB"},    {"kib", "KiB"},   {"KIB", "KiB"},   {"MB", "MiB"},    {"mb", "MiB"},     {"mib", "MiB"},     {"MIB", "MiB"},  {"G", "GiB"},
-    {"GB", "GiB"},    {"gb", "GiB"},    {"gib", "GiB"},   {"b", "B"},       {"bytes", "B"},    {"byte", "B"},      {"pct", "%"},    {"percent", "%"},
+    {"sec", "s"},    {"secs", "s"},  {"second", "s"},   {"seconds", "s"},   {"S", "s"},     {"m", "min"},
+    {"mins", "min"}, {"M", "MiB"},   {"minute", "min"}, {"minutes", "min"}, {"hr", "h"},    {"hrs", "h"},
+    {"hour", "h"},   {"hours", "h"}, {"H", "h"},        {"d", "h"},         {"msec", "ms"}, {"millis", "ms"},
+    {"MS", "ms"},    {"Ms", "ms"},   {"k", "KiB"},      {"K", "KiB"},       {"KB", "KiB"},  {"kB", "KiB"},
+    {"kb", "KiB"},   {"kib", "KiB"}, {"KIB", "KiB"},    {"MB", "MiB"},      {"mb", "MiB"},  {"mib", "MiB"},
+    {"MIB", "MiB"},  {"G", "GiB"},   {"GB", "GiB"},     {"gb", "GiB"},      {"gib", "GiB"}, {"b", "B"},
+    {"bytes", "B"},  {"byte", "B"},  {"pct", "%"},      {"percent", "%"},
 };
 
 // Wide enough for 64 bits times a unit.

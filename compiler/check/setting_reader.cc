@@ -21,13 +21,15 @@ bool IsLiteral(const model::Expr& expr) { return expr.kind == model::ExprKind::k
 // RFC 9110 5.6.2.
 bool IsToken(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
   });
 }
 
 // RFC 9110 5.5: what a field value may hold. Line ends would begin another header.
 bool IsHeaderText(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F); });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F); });
 }
 
 std::string Lower(std::string text) {
@@ -37,7 +39,8 @@ std::string Lower(std::string text) {
 
 // Headers that the gateway writes itself: framing and the connection (RFC 9110 7.6.1, RFC 9112 6).
 bool IsFramingHeader(std::string_view lower) {
-  constexpr std::string_view kNames[] = {"connection", "content-length", "transfer-encoding", "keep-alive", "te", "trailer", "upgrade"};
+  constexpr std::string_view kNames[] = {"connection", "content-length", "transfer-encoding", "keep-alive", "te",
+                                         "trailer",    "upgrade"};
   return std::find(std::begin(kNames), std::end(kNames), lower) != std::end(kNames);
 }
 
@@ -57,11 +60,14 @@ ExprPlace SettingReader::Place() const {
   return place;
 }
 
-void SettingReader::Mismatch(const ast::Expr& at, std::string_view takes, const std::string& is, std::string_view help) {
+void SettingReader::Mismatch(const ast::Expr& at, std::string_view takes, const std::string& is,
+                             std::string_view help) {
   diagnostics_->Emit(Kind::kTypeMismatch, at.range, {name(), takes, is, help});
 }
 
-bool SettingReader::IsWord(std::string_view word) const { return value().kind == ExprKind::kName && value().text == word; }
+bool SettingReader::IsWord(std::string_view word) const {
+  return value().kind == ExprKind::kName && value().text == word;
+}
 
 std::vector<const ast::Expr*> SettingReader::Items() const {
   if (value().kind != ExprKind::kList) return {&value()};
@@ -85,11 +91,14 @@ std::optional<model::Expr> SettingReader::Constant(const ast::Expr& at, BaseType
   }
   if (found->type.base == type) return found;
   const std::string written = at.kind == ExprKind::kNumber ? at.text : model::Print(*found);
-  const bool has_unit = found->type.base == BaseType::kDuration || found->type.base == BaseType::kSize || found->type.base == BaseType::kPercent;
+  const bool has_unit = found->type.base == BaseType::kDuration || found->type.base == BaseType::kSize ||
+                        found->type.base == BaseType::kPercent;
   if (found->type.base == BaseType::kInt && (type == BaseType::kDuration || type == BaseType::kSize)) {
-    const std::string fix = type == BaseType::kDuration ? "write `" + written + "s` or `" + written + "ms`" : "write `" + written + "KiB` or `" + written + "MiB`";
+    const std::string fix = type == BaseType::kDuration ? "write `" + written + "s` or `" + written + "ms`"
+                                                        : "write `" + written + "KiB` or `" + written + "MiB`";
     diagnostics_->Emit(Kind::kMissingUnit, at.range, {written, fix});
-  } else if (has_unit && (type == BaseType::kDuration || type == BaseType::kSize || type == BaseType::kInt || type == BaseType::kPercent)) {
+  } else if (has_unit && (type == BaseType::kDuration || type == BaseType::kSize || type == BaseType::kInt ||
+                          type == BaseType::kPercent)) {
     diagnostics_->Emit(Kind::kWrongUnit, at.range, {written, DescribeType(found->type), name(), takes, help});
   } else if (found->type.base == BaseType::kSecret) {
     diagnostics_->Emit(Kind::kSecretLeak, at.range, {"`" + name() + "`"});
@@ -97,7 +106,8 @@ std::optional<model::Expr> SettingReader::Constant(const ast::Expr& at, BaseType
     auto& diagnostic = diagnostics_->Emit(Kind::kTypeMismatch, at.range, {name(), takes, DescribeValue(*found), help});
     if (found->type.base == BaseType::kString) {
       const Number number = ParseNumber(found->literal.text);
-      const bool fits = (type == BaseType::kDuration && number.kind == NumberKind::kDuration) || (type == BaseType::kSize && number.kind == NumberKind::kSize) ||
+      const bool fits = (type == BaseType::kDuration && number.kind == NumberKind::kDuration) ||
+                        (type == BaseType::kSize && number.kind == NumberKind::kSize) ||
                         (type == BaseType::kInt && number.kind == NumberKind::kInt) ||
                         (type == BaseType::kBool && (found->literal.text == "true" || found->literal.text == "false"));
       if (fits) diagnostic.Replace(found->literal.text);
@@ -112,12 +122,17 @@ bool SettingReader::InRange(const ast::Expr& at, std::string_view what, int64_t 
   const Number low = ParseNumber(range.substr(0, dots));
   const Number high = ParseNumber(range.substr(dots + 2));
   if (number >= low.integer && number <= high.integer) return true;
-  const BaseType type = low.kind == NumberKind::kDuration ? BaseType::kDuration : low.kind == NumberKind::kSize ? BaseType::kSize : BaseType::kInt;
+  const BaseType type = low.kind == NumberKind::kDuration ? BaseType::kDuration
+                        : low.kind == NumberKind::kSize   ? BaseType::kSize
+                                                          : BaseType::kInt;
   const std::string written = at.kind == ExprKind::kNumber ? at.text : Show(type, number);
   const std::string exact = Show(type, number);
   const bool above = number > high.integer;
-  std::string help = above ? Show(type, number - high.integer) + " too much" : Show(type, low.integer - number) + " too little";
-  diagnostics_->Emit(Kind::kOutOfRange, at.range, {what, written == exact ? written : written + " = " + exact, Show(type, low.integer), Show(type, high.integer), help});
+  std::string help =
+      above ? Show(type, number - high.integer) + " too much" : Show(type, low.integer - number) + " too little";
+  diagnostics_->Emit(Kind::kOutOfRange, at.range,
+                     {what, written == exact ? written : written + " = " + exact, Show(type, low.integer),
+                      Show(type, high.integer), help});
   return false;
 }
 
@@ -136,8 +151,10 @@ void SettingReader::ReadOptionalDuration(std::optional<model::Duration>& out) {
 }
 
 void SettingReader::ReadConstantDuration(model::Duration& out) {
-  if (value().kind == ExprKind::kCall && value().operands[0].kind == ExprKind::kName && value().operands[0].text == "exponential") {
-    diagnostics_->Emit(Kind::kNotHonoured, value().operands[0].range, {name() + " = exponential(…)", "; write a constant such as 15s"});
+  if (value().kind == ExprKind::kCall && value().operands[0].kind == ExprKind::kName &&
+      value().operands[0].text == "exponential") {
+    diagnostics_->Emit(Kind::kNotHonoured, value().operands[0].range,
+                       {name() + " = exponential(…)", "; write a constant such as 15s"});
     return;
   }
   ReadDuration(out);
@@ -150,7 +167,8 @@ void SettingReader::ReadSize(int64_t& out) {
 
 void SettingReader::ReadInt(int& out) {
   const auto constant = Constant(value(), BaseType::kInt, "2");
-  if (constant && InRange(value(), name(), constant->literal.integer, range_)) out = static_cast<int>(constant->literal.integer);
+  if (constant && InRange(value(), name(), constant->literal.integer, range_))
+    out = static_cast<int>(constant->literal.integer);
 }
 
 void SettingReader::ReadStatus(int& out) {
@@ -159,7 +177,8 @@ void SettingReader::ReadStatus(int& out) {
     return;
   }
   const auto constant = Constant(value(), BaseType::kInt, "503");
-  if (constant && InRange(value(), name(), constant->literal.integer, range_)) out = static_cast<int>(constant->literal.integer);
+  if (constant && InRange(value(), name(), constant->literal.integer, range_))
+    out = static_cast<int>(constant->literal.integer);
 }
 
 void SettingReader::ReadBool(bool& out) {
@@ -193,7 +212,8 @@ void SettingReader::ReadListenAddresses(std::vector<model::ListenAddress>& out) 
     auto address = AddressAt(*item);
     if (!address) return;
     if (address->port != 0 && std::find(addresses.begin(), addresses.end(), *address) != addresses.end()) {
-      diagnostics_->Emit(Kind::kBadText, item->range, {address->ToString(), "this address stands in the list twice", "remove one"});
+      diagnostics_->Emit(Kind::kBadText, item->range,
+                         {address->ToString(), "this address stands in the list twice", "remove one"});
       return;
     }
     addresses.push_back(std::move(*address));
@@ -214,9 +234,13 @@ void SettingReader::ReadMetricsPrefix(std::string& out) {
   const auto text = TextAt(value(), "\"breakwater\"");
   if (!text) return;
   // The names of Prometheus: [a-zA-Z_:][a-zA-Z0-9_:]*.
-  const auto is_good = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':' || (c >= '0' && c <= '9'); };
+  const auto is_good = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':' || (c >= '0' && c <= '9');
+  };
   if (text->empty() || !std::all_of(text->begin(), text->end(), is_good) || (*text)[0] <= '9') {
-    diagnostics_->Emit(Kind::kBadText, value().range, {*text, "the name of a metric cannot begin with this", "letters, digits, `_` and `:`, and no digit at the beginning"});
+    diagnostics_->Emit(Kind::kBadText, value().range,
+                       {*text, "the name of a metric cannot begin with this",
+                        "letters, digits, `_` and `:`, and no digit at the beginning"});
     return;
   }
   out = *text;
@@ -257,8 +281,10 @@ void SettingReader::ReadCorsOrigins(model::Cors& out) {
     } else if (IsOrigin(*text)) {
       cors.origins.push_back(*text);
     } else {
-      diagnostics_->Emit(Kind::kBadText, item->range,
-                         {*text, *text == "*" ? "\"*\" stands alone: it already allows every origin" : "this is no origin", "an origin is written \"https://chat.example\", without a path"});
+      diagnostics_->Emit(
+          Kind::kBadText, item->range,
+          {*text, *text == "*" ? "\"*\" stands alone: it already allows every origin" : "this is no origin",
+           "an origin is written \"https://chat.example\", without a path"});
       return;
     }
   }
@@ -287,7 +313,8 @@ std::optional<std::string> SettingReader::HeaderNameAt(const ast::Expr& at) {
   const auto name_text = TextAt(at, "\"X-Name\"");
   if (!name_text) return std::nullopt;
   if (!IsToken(*name_text)) {
-    diagnostics_->Emit(Kind::kBadText, at.range, {*name_text, "this cannot be the name of a header", "names hold letters, digits and `-`"});
+    diagnostics_->Emit(Kind::kBadText, at.range,
+                       {*name_text, "this cannot be the name of a header", "names hold letters, digits and `-`"});
     return std::nullopt;
   }
   if (IsFramingHeader(Lower(*name_text))) {
@@ -297,7 +324,8 @@ std::optional<std::string> SettingReader::HeaderNameAt(const ast::Expr& at) {
   return name_text;
 }
 
-std::optional<model::Template> SettingReader::TemplateAt(const ast::Expr& at, bool secret_allowed, std::string_view leak) {
+std::optional<model::Template> SettingReader::TemplateAt(const ast::Expr& at, bool secret_allowed,
+                                                         std::string_view leak) {
   model::Template result;
   std::string text;
   const auto add = [&](const ast::Expr& part) {
@@ -347,11 +375,13 @@ void SettingReader::AddHeader(std::vector<model::HeaderSetting>& out, bool const
   for (const model::Template::Part& part : text->parts) {
     const auto* literal = std::get_if<std::string>(&part);
     if (constant && literal == nullptr) {
-      diagnostics_->Emit(Kind::kNotConstant, value().range, {name(), "the headers of a reply are the same for every request"});
+      diagnostics_->Emit(Kind::kNotConstant, value().range,
+                         {name(), "the headers of a reply are the same for every request"});
       return;
     }
     if (literal != nullptr && !IsHeaderText(*literal)) {
-      diagnostics_->Emit(Kind::kBadText, value().range, {*header_name, "a header holds no line end and no control character", "remove it"});
+      diagnostics_->Emit(Kind::kBadText, value().range,
+                         {*header_name, "a header holds no line end and no control character", "remove it"});
       return;
     }
   }
@@ -375,7 +405,8 @@ void SettingReader::ReadHeaderText(std::optional<std::string>& out) {
   const auto text = TextAt(value(), "\"application/json\"");
   if (!text) return;
   if (text->empty() || !IsHeaderText(*text)) {
-    diagnostics_->Emit(Kind::kBadText, value().range, {name(), "this cannot stand in a header", "write for example \"application/json\""});
+    diagnostics_->Emit(Kind::kBadText, value().range,
+                       {name(), "this cannot stand in a header", "write for example \"application/json\""});
     return;
   }
   out = *text;
@@ -390,7 +421,8 @@ void SettingReader::ReadBackoff(model::BackoffSettings& out) {
     return;
   }
   if (call.operands[0].text != "exponential") {
-    auto& diagnostic = diagnostics_->Emit(Kind::kUnknownFunction, call.operands[0].range, {call.operands[0].text, kExample});
+    auto& diagnostic =
+        diagnostics_->Emit(Kind::kUnknownFunction, call.operands[0].range, {call.operands[0].text, kExample});
     if (base::EditDistance(call.operands[0].text, "exponential") <= 4) diagnostic.Replace("exponential");
     return;
   }
@@ -401,7 +433,8 @@ void SettingReader::ReadBackoff(model::BackoffSettings& out) {
   for (const ast::Argument& argument : call.arguments) {
     const ast::Expr& at = *argument.value;
     if (!argument.name) {
-      diagnostics_->Emit(Kind::kBadArguments, at.range, {"the arguments of `exponential` have names", std::string(kExample)});
+      diagnostics_->Emit(Kind::kBadArguments, at.range,
+                         {"the arguments of `exponential` have names", std::string(kExample)});
       return;
     }
     const std::string& word = argument.name->text;
@@ -422,33 +455,43 @@ void SettingReader::ReadBackoff(model::BackoffSettings& out) {
       if (!found) return;
       const bool is_number = found->type.base == BaseType::kInt || found->type.base == BaseType::kNumber;
       if (!IsLiteral(*found) || (is_factor ? !is_number : found->type.base != BaseType::kPercent)) {
-        if (!is_factor && is_number) diagnostics_->Emit(Kind::kMissingUnit, at.range, {at.text, "write `" + at.text + "%`"});
-        else diagnostics_->Emit(Kind::kBadArguments, at.range, {is_factor ? "`factor` is a number" : "`jitter` is a Percent", is_factor ? "write for example `2`" : "write for example `25%`"});
+        if (!is_factor && is_number)
+          diagnostics_->Emit(Kind::kMissingUnit, at.range, {at.text, "write `" + at.text + "%`"});
+        else
+          diagnostics_->Emit(Kind::kBadArguments, at.range,
+                             {is_factor ? "`factor` is a number" : "`jitter` is a Percent",
+                              is_factor ? "write for example `2`" : "write for example `25%`"});
         return;
       }
-      const double number = found->type.base == BaseType::kInt ? static_cast<double>(found->literal.integer) : found->literal.number;
+      const double number =
+          found->type.base == BaseType::kInt ? static_cast<double>(found->literal.integer) : found->literal.number;
       if (is_factor ? number < 1 || number > 100 : number < 0 || number > 1) {
-        diagnostics_->Emit(Kind::kOutOfRange, at.range, {word, at.text, is_factor ? "1" : "0%", is_factor ? "100" : "100%", is_factor ? "2 doubles the wait each time" : "25% shortens a wait by up to a quarter"});
+        diagnostics_->Emit(Kind::kOutOfRange, at.range,
+                           {word, at.text, is_factor ? "1" : "0%", is_factor ? "100" : "100%",
+                            is_factor ? "2 doubles the wait each time" : "25% shortens a wait by up to a quarter"});
         return;
       }
       (is_factor ? wait.factor : wait.jitter) = number;
     } else {
       const std::vector<std::string_view> known = {"from", "factor", "cap", "jitter"};
-      auto& diagnostic = diagnostics_->Emit(Kind::kUnknownArgument, argument.name->range, {"exponential", word, "it has from, factor, cap and jitter"});
+      auto& diagnostic = diagnostics_->Emit(Kind::kUnknownArgument, argument.name->range,
+                                            {"exponential", word, "it has from, factor, cap and jitter"});
       if (const auto nearest = base::Nearest(word, known)) diagnostic.Replace(std::string(*nearest));
       return;
     }
   }
   if (!good) return;
   if (wait.cap < wait.from) {
-    diagnostics_->Emit(Kind::kCapBelowFrom, from_at->range, {model::PrintDuration(wait.from.count()), model::PrintDuration(wait.cap.count())});
+    diagnostics_->Emit(Kind::kCapBelowFrom, from_at->range,
+                       {model::PrintDuration(wait.from.count()), model::PrintDuration(wait.cap.count())});
     return;
   }
   out = wait;
 }
 
 void SettingReader::ReadKey(model::Template& out) {
-  if (value().kind == ExprKind::kCall && value().operands[0].kind == ExprKind::kName && value().operands[0].text == "hash") {
+  if (value().kind == ExprKind::kCall && value().operands[0].kind == ExprKind::kName &&
+      value().operands[0].text == "hash") {
     diagnostics_->Emit(Kind::kNotHonoured, value().operands[0].range, {"hash(…)", "; write the key as text with ${…}"});
     return;
   }
@@ -459,7 +502,8 @@ void SettingReader::ReadKey(model::Template& out) {
 void SettingReader::ReadJsonBody(model::Body& out) {
   if (value().kind == ExprKind::kError) return;
   if (value().kind != ExprKind::kJson) {
-    Mismatch(value(), "a JSON object", value().kind == ExprKind::kString ? "a String" : "this", "write `json { … }`, or use `text = \"…\"` for plain text");
+    Mismatch(value(), "a JSON object", value().kind == ExprKind::kString ? "a String" : "this",
+             "write `json { … }`, or use `text = \"…\"` for plain text");
     return;
   }
   out = {model::BodyKind::kJson, value().text};
@@ -470,7 +514,8 @@ void SettingReader::ReadTextBody(model::Body& out) {
   if (text) out = {model::BodyKind::kText, *text};
 }
 
-Entity* SettingReader::EntityAt(const ast::Expr& at, std::initializer_list<EntityKind> kinds, Kind unknown, std::string_view wanted) {
+Entity* SettingReader::EntityAt(const ast::Expr& at, std::initializer_list<EntityKind> kinds, Kind unknown,
+                                std::string_view wanted) {
   if (at.kind == ExprKind::kError) return nullptr;
   if (at.kind == ExprKind::kString && at.parts.size() == 1 && !at.parts[0].value) {
     diagnostics_->Emit(Kind::kQuotedName, at.range).Replace(at.parts[0].text);
@@ -500,7 +545,8 @@ Entity* SettingReader::EntityAt(const ast::Expr& at, std::initializer_list<Entit
   if (entity->kind == EntityKind::kUpstream && unknown == Kind::kUnknownFallback) {
     diagnostics_->Emit(Kind::kUpstreamAsFallback, at.range, {at.text});
   } else {
-    diagnostics_->Emit(Kind::kWrongKind, at.range, {at.text, ArticleAndWord(entity->kind), wanted, ""}).At(entity->range, "it is defined here");
+    diagnostics_->Emit(Kind::kWrongKind, at.range, {at.text, ArticleAndWord(entity->kind), wanted, ""})
+        .At(entity->range, "it is defined here");
   }
   return nullptr;
 }
@@ -545,17 +591,18 @@ void SettingReader::ReadFallbackChain(std::vector<model::FallbackRef>& out) {
   std::string_view always_kind;
   bool good = true;
   for (const ast::Expr* item : Items()) {
-    const Entity* entity = EntityAt(*item, {EntityKind::kReply, EntityKind::kCache, EntityKind::kMock}, Kind::kUnknownFallback, "a reply, a cache or a mock");
+    const Entity* entity = EntityAt(*item, {EntityKind::kReply, EntityKind::kCache, EntityKind::kMock},
+                                    Kind::kUnknownFallback, "a reply, a cache or a mock");
     if (entity == nullptr) {
       good = false;
       continue;
     }
     model::FallbackRef step;
     bool answers = false;
-#define FALLBACK_KIND(word, IdType, always_answers, doc)            \
-  if (Word(entity->kind) == #word) {                                \
-    step = model::IdType(entity->index);                            \
-    answers = always_answers;                                       \
+#define FALLBACK_KIND(word, IdType, always_answers, doc) \
+  if (Word(entity->kind) == #word) {                     \
+    step = model::IdType(entity->index);                 \
+    answers = always_answers;                            \
   }
 #include "compiler/model/fallback_kinds.def"
 #undef FALLBACK_KIND

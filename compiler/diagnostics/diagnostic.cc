@@ -7,8 +7,7 @@ namespace compiler::diagnostics {
 namespace {
 
 constexpr KindInfo kKinds[] = {
-#define DIAGNOSTIC(name, code, severity, message, help) \
-  {Kind::name, #name, code, Severity::severity, message, help},
+#define DIAGNOSTIC(name, code, severity, message, help) {Kind::name, #name, code, Severity::severity, message, help},
 #include "compiler/diagnostics/diagnostic_kinds.def"
 #undef DIAGNOSTIC
 };

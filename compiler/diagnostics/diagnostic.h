@@ -30,8 +30,8 @@ enum class Kind : uint8_t {
 
 struct KindInfo {
   Kind kind;
-  std::string_view name;     // the enumerator's, with its k
-  std::string_view code;     // "PL0101"
+  std::string_view name;  // the enumerator's, with its k
+  std::string_view code;  // "PL0101"
   Severity severity;
   std::string_view message;  // with {0} …
   std::string_view help;

@@ -13,8 +13,8 @@ constexpr int kMaxColumns = 160;
 
 // Characters that would move the cursor or turn the text around are shown by a replacement character.
 bool IsHarmful(char32_t c) {
-  return c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x200E ||
-         c == 0x200F || c == 0x061C;
+  return c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) ||
+         c == 0x200E || c == 0x200F || c == 0x061C;
 }
 
 struct Excerpt {
@@ -67,7 +67,9 @@ class Writer {
   Writer(const source::SourceBuffer& source, const RenderOptions& options) : source_(source), options_(options) {}
 
   void Write(const Diagnostic& d) {
-    const char* color = d.severity == Severity::kError ? "\x1b[1;31m" : d.severity == Severity::kWarning ? "\x1b[1;33m" : "\x1b[1;36m";
+    const char* color = d.severity == Severity::kError     ? "\x1b[1;31m"
+                        : d.severity == Severity::kWarning ? "\x1b[1;33m"
+                                                           : "\x1b[1;36m";
     Place(d.range);
     Paint(color, std::string(Name(d.severity)) + "[" + std::string(d.code) + "]");
     Paint("\x1b[1m", ": " + d.message);
@@ -108,7 +110,8 @@ class Writer {
     const std::string blank(number.size() + 1, ' ');
     const Excerpt excerpt = MakeExcerpt(source_, range);
     if (with_gap) out_ += blank + "|\n";
-    out_ += number + " | " + excerpt.text + "\n" + blank + "| " + std::string(static_cast<size_t>(excerpt.caret_column), ' ');
+    out_ += number + " | " + excerpt.text + "\n" + blank + "| " +
+            std::string(static_cast<size_t>(excerpt.caret_column), ' ');
     Paint(color, std::string(static_cast<size_t>(excerpt.caret_width), '^') + (label.empty() ? "" : " " + label));
     out_ += "\n";
   }
@@ -126,7 +129,8 @@ std::string Render(const source::SourceBuffer& source, const Diagnostic& diagnos
   return writer.Take();
 }
 
-std::string RenderAll(const source::SourceBuffer& source, const Diagnostics& diagnostics, const RenderOptions& options) {
+std::string RenderAll(const source::SourceBuffer& source, const Diagnostics& diagnostics,
+                      const RenderOptions& options) {
   std::string out;
   for (const Diagnostic* diagnostic : diagnostics.InSourceOrder()) {
     if (!out.empty()) out += "\n";

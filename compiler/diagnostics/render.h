@@ -16,6 +16,7 @@ struct RenderOptions {
 std::string Render(const source::SourceBuffer& source, const Diagnostic& diagnostic, const RenderOptions& options = {});
 
 // All of them in source order, an empty line between two.
-std::string RenderAll(const source::SourceBuffer& source, const Diagnostics& diagnostics, const RenderOptions& options = {});
+std::string RenderAll(const source::SourceBuffer& source, const Diagnostics& diagnostics,
+                      const RenderOptions& options = {});
 
 }  // namespace compiler::diagnostics

@@ -132,7 +132,8 @@ class Printer {
   }
 
   void Headers(const std::vector<HeaderSetting>& headers) {
-    for (const HeaderSetting& header : headers) Set(("header[" + Quote(header.name) + "]").c_str(), PrintTemplate(header.value));
+    for (const HeaderSetting& header : headers)
+      Set(("header[" + Quote(header.name) + "]").c_str(), PrintTemplate(header.value));
   }
 
   void PrintGateway() {
@@ -142,7 +143,9 @@ class Printer {
     Set("admin", g.admin ? g.admin->ToString() : std::string("off"));
     Set("metrics_prefix", g.metrics_prefix);
     Set("workers", g.workers);
-    Set("access_log", g.access_log == AccessLog::kOff ? "off" : g.access_log == AccessLog::kStdout ? "stdout" : Quote(g.access_log_path));
+    Set("access_log", g.access_log == AccessLog::kOff      ? "off"
+                      : g.access_log == AccessLog::kStdout ? "stdout"
+                                                           : Quote(g.access_log_path));
     Set("drain", g.drain);
     std::string origins = !g.cors.enabled ? "off" : g.cors.any_origin ? "*" : "";
     for (const std::string& origin : g.cors.origins) origins += (origins.empty() ? "" : " ") + origin;
@@ -152,7 +155,8 @@ class Printer {
 
   void PrintUpstream(const UpstreamSettings& u) {
     Open("upstream " + u.name);
-    Set("url", u.url.text + " host " + u.url.host + " port " + std::to_string(u.url.port) + " path " + Quote(u.url.path) + " authority " + u.url.authority);
+    Set("url", u.url.text + " host " + u.url.host + " port " + std::to_string(u.url.port) + " path " +
+                   Quote(u.url.path) + " authority " + u.url.authority);
     Set("timeouts.connect", u.timeouts.connect);
     Set("timeouts.first_token", u.timeouts.first_token);
     Set("timeouts.idle", u.timeouts.idle);
@@ -166,8 +170,9 @@ class Printer {
       Set("max_retries", u.retry->max_retries);
       When("", u.retry->when);
       const BackoffSettings& wait = u.retry->wait;
-      Set("wait", "exponential(from: " + PrintDuration(wait.from.count()) + ", factor: " + PrintNumber(wait.factor) + ", cap: " +
-                      PrintDuration(wait.cap.count()) + ", jitter: " + PrintNumber(wait.jitter * 100) + "%)");
+      Set("wait", "exponential(from: " + PrintDuration(wait.from.count()) + ", factor: " + PrintNumber(wait.factor) +
+                      ", cap: " + PrintDuration(wait.cap.count()) + ", jitter: " + PrintNumber(wait.jitter * 100) +
+                      "%)");
       Close();
     }
     if (u.breaker) PrintBreaker(*u.breaker);
@@ -184,7 +189,8 @@ class Printer {
     for (PredicateId id : b.close_when) When("close ", id);
     for (size_t i = 0; i < b.measures.size(); ++i) {
       const WindowMeasure& measure = b.measures[i];
-      Line("window[" + std::to_string(i) + "] = " + std::string(abi::WindowMeasures()[static_cast<size_t>(measure.kind)].name) + "(" +
+      Line("window[" + std::to_string(i) +
+           "] = " + std::string(abi::WindowMeasures()[static_cast<size_t>(measure.kind)].name) + "(" +
            PrintDuration(measure.window.count()) + ") up to " + std::to_string(measure.enough));
     }
     Close();
@@ -238,10 +244,12 @@ class Printer {
   void PrintPredicates() {
     int number = 0;
     for (const PredicateDef& predicate : policy_.predicates) {
-      Line("#" + std::to_string(number++) + " " + std::string(abi::Name(predicate.phase)) + ": " + Print(predicate.expr));
+      Line("#" + std::to_string(number++) + " " + std::string(abi::Name(predicate.phase)) + ": " +
+           Print(predicate.expr));
     }
     const auto slots = [this](const char* family, const auto& keys, const auto& text) {
-      for (size_t i = 0; i < keys.size(); ++i) Line(std::string(family) + "[" + std::to_string(i) + "] = " + text(keys[i]));
+      for (size_t i = 0; i < keys.size(); ++i)
+        Line(std::string(family) + "[" + std::to_string(i) + "] = " + text(keys[i]));
     };
     const auto plain = [](const std::string& key) { return key; };
     slots("request.header", policy_.slots.request_headers, plain);
@@ -268,23 +276,27 @@ std::string Print(const Expr& e) {
   switch (e.kind) {
     case ExprKind::kLiteral: return PrintLiteral(e.literal);
     case ExprKind::kField: return std::string(abi::Fields()[static_cast<size_t>(e.field)].name);
-    case ExprKind::kSlot: return std::string(abi::Families()[static_cast<size_t>(e.family)].name) + "[" + std::to_string(e.slot) + "]";
+    case ExprKind::kSlot:
+      return std::string(abi::Families()[static_cast<size_t>(e.family)].name) + "[" + std::to_string(e.slot) + "]";
     case ExprKind::kWindow: return "window[" + std::to_string(e.slot) + "]";
     case ExprKind::kNot: return "(not " + Print(e.operands[0]) + ")";
     case ExprKind::kAnd: return JoinOperands(e, " and ");
     case ExprKind::kOr: return JoinOperands(e, " or ");
-    case ExprKind::kCompare: return "(" + Print(e.operands[0]) + " " + OperatorOf(e.compare) + " " + Print(e.operands[1]) + ")";
+    case ExprKind::kCompare:
+      return "(" + Print(e.operands[0]) + " " + OperatorOf(e.compare) + " " + Print(e.operands[1]) + ")";
     case ExprKind::kIsNone: return "(" + Print(e.operands[0]) + " == none)";
     case ExprKind::kIn: {
       std::string out = "(" + Print(e.operands[0]) + " in {";
       for (size_t i = 0; i < e.set.size(); ++i) {
         if (i > 0) out += ", ";
         out += PrintLiteral(e.set[i].low);
-        if (e.set[i].low.type == abi::BaseType::kStatus && e.set[i].high != e.set[i].low.integer) out += ".." + std::to_string(e.set[i].high);
+        if (e.set[i].low.type == abi::BaseType::kStatus && e.set[i].high != e.set[i].low.integer)
+          out += ".." + std::to_string(e.set[i].high);
       }
       return out + "})";
     }
-    case ExprKind::kStringTest: return "(" + Print(e.operands[0]) + " " + OperatorOf(e.string_test) + " " + Print(e.operands[1]) + ")";
+    case ExprKind::kStringTest:
+      return "(" + Print(e.operands[0]) + " " + OperatorOf(e.string_test) + " " + Print(e.operands[1]) + ")";
     case ExprKind::kCoalesce: return "(" + Print(e.operands[0]) + " ?? " + Print(e.operands[1]) + ")";
   }
   return "";
@@ -296,7 +308,8 @@ std::string PrintDuration(int64_t ns) {
     const char* name;
     int64_t size;
   };
-  constexpr Unit kUnits[] = {{"h", 3'600'000'000'000}, {"min", 60'000'000'000}, {"s", 1'000'000'000}, {"ms", 1'000'000}, {"us", 1'000}, {"ns", 1}};
+  constexpr Unit kUnits[] = {{"h", 3'600'000'000'000}, {"min", 60'000'000'000}, {"s", 1'000'000'000},
+                             {"ms", 1'000'000},        {"us", 1'000},           {"ns", 1}};
   std::string out = ns < 0 ? "-" : "";
   uint64_t rest = ns < 0 ? ~static_cast<uint64_t>(ns) + 1 : static_cast<uint64_t>(ns);
   for (const Unit& unit : kUnits) {

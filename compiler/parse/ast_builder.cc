@@ -13,7 +13,8 @@ using diagnostics::Kind;
 
 SourceRange AstBuilder::RangeOf(antlr4::ParserRuleContext* context) const {
   if (context->start == nullptr) return {};
-  if (context->stop == nullptr || context->stop->getStartIndex() + 1 < context->start->getStartIndex() + 1) return offsets_.RangeOf(*context->start);
+  if (context->stop == nullptr || context->stop->getStartIndex() + 1 < context->start->getStartIndex() + 1)
+    return offsets_.RangeOf(*context->start);
   return offsets_.RangeOf(*context->start, *context->stop);
 }
 

@@ -4,7 +4,6 @@
 #include <string_view>
 
 #include "PolicyParser.h"
-
 #include "compiler/ast/ast.h"
 #include "compiler/diagnostics/diagnostic.h"
 #include "compiler/parse/error_strategy.h"
@@ -15,7 +14,8 @@ namespace compiler::parse {
 class AstBuilder {
  public:
   // `policy`: the whole text, which ranges refer to.
-  AstBuilder(std::string_view policy, const OffsetMap& offsets, const ErrorStrategy& strategy, diagnostics::Diagnostics* diagnostics)
+  AstBuilder(std::string_view policy, const OffsetMap& offsets, const ErrorStrategy& strategy,
+             diagnostics::Diagnostics* diagnostics)
       : policy_(policy), offsets_(offsets), strategy_(strategy), diagnostics_(diagnostics) {}
 
   ast::File BuildFile(policy_grammar::PolicyParser::FileContext* context);

@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "PolicyParser.h"
-
 #include "compiler/base/text.h"
 
 namespace compiler::parse {
@@ -54,8 +53,9 @@ bool IsComparator(size_t type) {
 bool IsKeyword(size_t type) { return type >= PolicyParser::EDITION && type <= PolicyParser::MATCHES; }
 
 bool IsUnit(std::string_view word) {
-  constexpr std::string_view kUnits[] = {"ns", "us", "ms", "s", "sec", "secs", "second", "seconds", "m", "min", "mins", "minute",
-                                         "minutes", "h", "hour", "hours", "B", "KiB", "MiB", "GiB", "KB", "MB", "GB", "percent"};
+  constexpr std::string_view kUnits[] = {"ns", "us",  "ms",   "s",      "sec",     "secs", "second", "seconds",
+                                         "m",  "min", "mins", "minute", "minutes", "h",    "hour",   "hours",
+                                         "B",  "KiB", "MiB",  "GiB",    "KB",      "MB",   "GB",     "percent"};
   return std::find(std::begin(kUnits), std::end(kUnits), word) != std::end(kUnits);
 }
 
@@ -90,7 +90,8 @@ bool IsInside(antlr4::RuleContext* context, size_t rule) {
 
 }  // namespace
 
-diagnostics::Diagnostic& ErrorStrategy::Emit(Kind kind, size_t index, std::initializer_list<std::string_view> arguments) {
+diagnostics::Diagnostic& ErrorStrategy::Emit(Kind kind, size_t index,
+                                             std::initializer_list<std::string_view> arguments) {
   return diagnostics_->Emit(kind, offsets_.RangeOf(At(index)), arguments);
 }
 
@@ -106,7 +107,9 @@ size_t ErrorStrategy::LineOf(size_t start_index) const {
 bool ErrorStrategy::IsBroken(const antlr4::ParserRuleContext* statement) const {
   if (broken_.count(statement) > 0) return true;
   if (statement->start == nullptr || statement->stop == nullptr) return false;
-  return std::any_of(guessed_.begin(), guessed_.end(), [&](size_t at) { return at >= statement->start->getStartIndex() && at <= statement->stop->getStartIndex(); });
+  return std::any_of(guessed_.begin(), guessed_.end(), [&](size_t at) {
+    return at >= statement->start->getStartIndex() && at <= statement->stop->getStartIndex();
+  });
 }
 
 antlr4::Token* ErrorStrategy::recoverInline(antlr4::Parser* parser) { throw antlr4::InputMismatchException(parser); }
@@ -122,7 +125,8 @@ void ErrorStrategy::reportError(antlr4::Parser* parser, const antlr4::Recognitio
 void ErrorStrategy::recover(antlr4::Parser* parser, std::exception_ptr error) {
   antlr4::ParserRuleContext* context = parser->getContext();
   if (!IsStatementRule(context->getRuleIndex())) std::rethrow_exception(error);
-  if (context->getRuleIndex() == PolicyParser::RuleStatement) SkipStatement(parser, context->start->getTokenIndex(), failed_index_);
+  if (context->getRuleIndex() == PolicyParser::RuleStatement)
+    SkipStatement(parser, context->start->getTokenIndex(), failed_index_);
   endErrorCondition(parser);
 }
 
@@ -134,8 +138,8 @@ void ErrorStrategy::sync(antlr4::Parser* parser) {
     const size_t type = TypeAt(index);
     if (type == Token::EOF || type == PolicyParser::RBRACE) return;
     // `5 minutes` and a block below it: a unit, not a block's kind.
-    const bool is_unit = index > 0 && type == PolicyParser::NAME && TypeAt(index - 1) == PolicyParser::NUMBER && SameLine(index - 1, index) &&
-                         IsUnit(At(index).getText());
+    const bool is_unit = index > 0 && type == PolicyParser::NAME && TypeAt(index - 1) == PolicyParser::NUMBER &&
+                         SameLine(index - 1, index) && IsUnit(At(index).getText());
     if (BeginsStatement(tokens_, index) && !is_unit) return;
     const bool behind_another = index > 0 && SameLine(index - 1, index) && TypeAt(index - 1) != PolicyParser::LBRACE;
     const bool may_begin = type == PolicyParser::NAME || (IsKeyword(type) && type <= PolicyParser::TEST);
@@ -187,25 +191,29 @@ void ErrorStrategy::Explain(antlr4::Parser* parser, size_t index, size_t stateme
       rule == PolicyParser::RuleLet || rule == PolicyParser::RuleWhenLine) {
     if (ExplainStatementHead(statement_begin, index)) return;
   }
-  if (rule == PolicyParser::RuleJsonObject || rule == PolicyParser::RuleJsonMember || rule == PolicyParser::RuleJsonValue ||
-      rule == PolicyParser::RuleJsonArray) {
+  if (rule == PolicyParser::RuleJsonObject || rule == PolicyParser::RuleJsonMember ||
+      rule == PolicyParser::RuleJsonValue || rule == PolicyParser::RuleJsonArray) {
     return ExplainJson(rule, index);
   }
   const size_t before = index > 0 ? TypeAt(index - 1) : Token::EOF;
   if (type == PolicyParser::ASSIGN) {
-    Emit(IsInside(context, PolicyParser::RuleArgument) || rule == PolicyParser::RuleSuffix ? Kind::kAssignInArgument : Kind::kAssignInPredicate,
+    Emit(IsInside(context, PolicyParser::RuleArgument) || rule == PolicyParser::RuleSuffix ? Kind::kAssignInArgument
+                                                                                           : Kind::kAssignInPredicate,
          index, {})
         .Replace(IsInside(context, PolicyParser::RuleArgument) || rule == PolicyParser::RuleSuffix ? ":" : "==");
     return;
   }
-  if (WantsOperand(before) || before == PolicyParser::LPAREN || before == PolicyParser::COMMA || before == PolicyParser::LBRACKET) {
+  if (WantsOperand(before) || before == PolicyParser::LPAREN || before == PolicyParser::COMMA ||
+      before == PolicyParser::LBRACKET) {
     if (type == PolicyParser::LBRACE && before == PolicyParser::WHEN && statement_begin + 1 == index - 1) {
       Emit(Kind::kReservedWord, index - 1, {At(index - 1).getText()});
       return;
     }
-    const bool ends_here = !SameLine(index - 1, index) || type == PolicyParser::RBRACE || type == PolicyParser::RPAREN ||
-                           type == PolicyParser::RBRACKET || type == PolicyParser::COMMA || type == Token::EOF || type == PolicyParser::WHEN;
-    if (ends_here && before != PolicyParser::LPAREN && before != PolicyParser::LBRACKET && !(before == PolicyParser::COMMA && type == PolicyParser::COMMA)) {
+    const bool ends_here = !SameLine(index - 1, index) || type == PolicyParser::RBRACE ||
+                           type == PolicyParser::RPAREN || type == PolicyParser::RBRACKET ||
+                           type == PolicyParser::COMMA || type == Token::EOF || type == PolicyParser::WHEN;
+    if (ends_here && before != PolicyParser::LPAREN && before != PolicyParser::LBRACKET &&
+        !(before == PolicyParser::COMMA && type == PolicyParser::COMMA)) {
       return ExplainMissing(index);
     }
     if (ends_here && type != PolicyParser::COMMA) return ExplainMissing(index);
@@ -217,7 +225,8 @@ void ErrorStrategy::Explain(antlr4::Parser* parser, size_t index, size_t stateme
     Emit(Kind::kUnexpected, index, {Describe(At(index)), "a value should stand before it"});
     return;
   }
-  if (IsInside(context, PolicyParser::RuleList) || IsInside(context, PolicyParser::RuleSet) || IsInside(context, PolicyParser::RuleSuffix)) {
+  if (IsInside(context, PolicyParser::RuleList) || IsInside(context, PolicyParser::RuleSet) ||
+      IsInside(context, PolicyParser::RuleSuffix)) {
     if (!next_line || type == PolicyParser::STRING || type == PolicyParser::NAME || type == PolicyParser::NUMBER) {
       Emit(Kind::kSideBySide, index, {Describe(At(index)), "separate the two with a comma"});
       return;
@@ -231,7 +240,8 @@ void ErrorStrategy::ExplainMissing(size_t index) {
   const size_t type = TypeAt(before);
   std::string_view what = "a value";
   std::string help = "write a value behind it";
-  if (type == PolicyParser::WHEN || type == PolicyParser::AND || type == PolicyParser::OR || type == PolicyParser::NOT) {
+  if (type == PolicyParser::WHEN || type == PolicyParser::AND || type == PolicyParser::OR ||
+      type == PolicyParser::NOT) {
     what = "a condition";
     help = "write one, for example `status in 5xx`";
   } else if (type == PolicyParser::DOT) {
@@ -254,7 +264,8 @@ bool ErrorStrategy::ExplainWord(size_t index) {
   switch (TypeAt(index)) {
     case PolicyParser::OPEN_STRING: Emit(Kind::kOpenString, index, {}); return true;
     case PolicyParser::FOREIGN: {
-      const auto* word = std::find_if(std::begin(kForeignWords), std::end(kForeignWords), [&](const ForeignWord& w) { return w.text == text; });
+      const auto* word = std::find_if(std::begin(kForeignWords), std::end(kForeignWords),
+                                      [&](const ForeignWord& w) { return w.text == text; });
       if (word != std::end(kForeignWords)) {
         auto& diagnostic = Emit(Kind::kForeignOperator, index, {text, word->help});
         if (!word->instead.empty()) diagnostic.Replace(std::string(word->instead));
@@ -270,7 +281,8 @@ bool ErrorStrategy::ExplainWord(size_t index) {
       const char32_t c = base::NextCodePoint(text, &at).value_or(0);
       if (c < 0x80) {
         const bool printable = c > 0x20 && c < 0x7F;
-        Emit(Kind::kUnknownCharacter, index, {printable ? std::string_view(text) : std::string_view(HexOf(c)), "remove it"});
+        Emit(Kind::kUnknownCharacter, index,
+             {printable ? std::string_view(text) : std::string_view(HexOf(c)), "remove it"});
       } else {
         Emit(Kind::kConfusingCharacter, index, {HexOf(c)});
       }
@@ -295,7 +307,9 @@ bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
     if (index == begin + 2) {
       const bool is_compare = type == PolicyParser::EQ;
       if (is_compare) Emit(Kind::kCompareInSetting, index, {}).Replace("=");
-      else Emit(Kind::kMissingAssign, SameLine(index - 1, index) ? index : index - 1, {At(begin + 1).getText(), Describe(At(index))});
+      else
+        Emit(Kind::kMissingAssign, SameLine(index - 1, index) ? index : index - 1,
+             {At(begin + 1).getText(), Describe(At(index))});
       return true;
     }
     return false;
@@ -303,11 +317,12 @@ bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
   if (first.getType() != PolicyParser::NAME) return false;
   // kind name {: what stands between the kind and its brace?
   size_t brace = begin + 1;
-  while (brace < tokens_.size() && SameLine(begin, brace) && TypeAt(brace) != PolicyParser::LBRACE && TypeAt(brace) != PolicyParser::ASSIGN &&
-         TypeAt(brace) != Token::EOF) {
+  while (brace < tokens_.size() && SameLine(begin, brace) && TypeAt(brace) != PolicyParser::LBRACE &&
+         TypeAt(brace) != PolicyParser::ASSIGN && TypeAt(brace) != Token::EOF) {
     ++brace;
   }
-  if (TypeAt(brace) == PolicyParser::LBRACE && SameLine(begin, brace) && brace > begin + 1 && index > begin && index < brace) {
+  if (TypeAt(brace) == PolicyParser::LBRACE && SameLine(begin, brace) && brace > begin + 1 && index > begin &&
+      index < brace) {
     if (brace == begin + 2 && type == PolicyParser::STRING) {
       std::string bare = At(index).getText();
       bare = bare.substr(1, bare.size() - 2);
@@ -317,7 +332,8 @@ bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
     } else {
       const SourceRange range = offsets_.RangeOf(At(begin + 1), At(brace - 1));
       std::string text;
-      for (size_t i = begin + 1; i < brace; ++i) text += (i > begin + 1 && At(i - 1).getStopIndex() + 1 < At(i).getStartIndex() ? " " : "") + At(i).getText();
+      for (size_t i = begin + 1; i < brace; ++i)
+        text += (i > begin + 1 && At(i - 1).getStopIndex() + 1 < At(i).getStartIndex() ? " " : "") + At(i).getText();
       diagnostics_->Emit(Kind::kBadName, range, {text});
     }
     return true;
@@ -356,18 +372,22 @@ void ErrorStrategy::ExplainJson(size_t rule, size_t index) {
   }
   if (rule == PolicyParser::RuleJsonMember || rule == PolicyParser::RuleJsonObject) {
     if (before == PolicyParser::STRING && rule == PolicyParser::RuleJsonMember) {
-      Emit(Kind::kBadJson, SameLine(index - 1, index) ? index : index - 1, {"a member's name is followed by `:`", "write `\"name\": value`"});
+      Emit(Kind::kBadJson, SameLine(index - 1, index) ? index : index - 1,
+           {"a member's name is followed by `:`", "write `\"name\": value`"});
       return;
     }
     if (before == PolicyParser::LBRACE || before == PolicyParser::COMMA) {
-      auto& diagnostic = Emit(Kind::kBadJson, index, {"a member's name stands in double quotes", "write `\"name\": value`"});
+      auto& diagnostic =
+          Emit(Kind::kBadJson, index, {"a member's name stands in double quotes", "write `\"name\": value`"});
       if (type == PolicyParser::NAME) diagnostic.Replace("\"" + At(index).getText() + "\"");
       return;
     }
   }
   if (rule == PolicyParser::RuleJsonValue || before == PolicyParser::COLON) {
     const bool missing = closes || type == PolicyParser::COMMA || type == Token::EOF;
-    Emit(Kind::kBadJson, missing ? index - 1 : index, {missing ? "a value is missing" : "this is no JSON value", "values are \"text\", numbers, true, false, null, [ … ] and { … }"});
+    Emit(Kind::kBadJson, missing ? index - 1 : index,
+         {missing ? "a value is missing" : "this is no JSON value",
+          "values are \"text\", numbers, true, false, null, [ … ] and { … }"});
     return;
   }
   Emit(Kind::kBadJson, SameLine(index - 1, index) ? index : index - 1, {"members are separated by `,`", "add a comma"});
@@ -396,12 +416,14 @@ void ErrorStrategy::ExplainGarbage(size_t index) {
   }
   if (index > 0 && TypeAt(index - 1) == PolicyParser::NUMBER && type == PolicyParser::NAME && IsUnit(text)) {
     const std::string joined = At(index - 1).getText() + text;
-    Emit(Kind::kSideBySide, index, {Describe(At(index)), "a unit stands behind its number without a space: `" + joined + "`"});
+    Emit(Kind::kSideBySide, index,
+         {Describe(At(index)), "a unit stands behind its number without a space: `" + joined + "`"});
     return;
   }
-  if (type == PolicyParser::NAME || type == PolicyParser::NUMBER || type == PolicyParser::STRING || type == PolicyParser::NOT ||
-      type == PolicyParser::LPAREN || type == PolicyParser::JSON) {
-    Emit(Kind::kSideBySide, index, {Describe(At(index)), "an operator such as `==`, `in`, `and` or `or` is missing between them"});
+  if (type == PolicyParser::NAME || type == PolicyParser::NUMBER || type == PolicyParser::STRING ||
+      type == PolicyParser::NOT || type == PolicyParser::LPAREN || type == PolicyParser::JSON) {
+    Emit(Kind::kSideBySide, index,
+         {Describe(At(index)), "an operator such as `==`, `in`, `and` or `or` is missing between them"});
     return;
   }
   Emit(Kind::kUnexpected, index, {Describe(At(index)), "a setting, a line with `when` or a block should stand here"});

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "antlr4-runtime.h"
-
 #include "compiler/diagnostics/diagnostic.h"
 #include "compiler/parse/token_text.h"
 
@@ -47,7 +46,8 @@ class ErrorStrategy : public antlr4::DefaultErrorStrategy {
   bool IsGuessedLine(size_t index) const { return guessed_lines_.count(At(index).getLine()) > 0; }
   bool SameLine(size_t a, size_t b) const { return At(a).getLine() == At(b).getLine(); }
 
-  diagnostics::Diagnostic& Emit(diagnostics::Kind kind, size_t index, std::initializer_list<std::string_view> arguments);
+  diagnostics::Diagnostic& Emit(diagnostics::Kind kind, size_t index,
+                                std::initializer_list<std::string_view> arguments);
   // The token at `index` stands where the rule does not allow it.
   void Explain(antlr4::Parser* parser, size_t index, size_t statement_begin);
   bool ExplainWord(size_t index);

@@ -85,7 +85,8 @@ bool ReadString(std::string_view policy, source::SourceRange range, diagnostics:
         return false;
       }
       flush();
-      auto value = std::make_unique<ast::Expr>(ParseInterpolation(policy, {offset + 2, static_cast<uint32_t>(*end)}, diagnostics));
+      auto value = std::make_unique<ast::Expr>(
+          ParseInterpolation(policy, {offset + 2, static_cast<uint32_t>(*end)}, diagnostics));
       if (value->kind == ast::ExprKind::kError) return false;
       parts->push_back({"", std::move(value)});
       i = *end + 1;
@@ -107,17 +108,21 @@ bool CheckJsonString(std::string_view policy, source::SourceRange range, diagnos
       return false;
     }
     if (static_cast<unsigned char>(text[i]) < 0x20) {
-      diagnostics->Emit(Kind::kBadJson, {offset, offset + 1}, {"a control character in a string", "write it as \\u0009 and the like"});
+      diagnostics->Emit(Kind::kBadJson, {offset, offset + 1},
+                        {"a control character in a string", "write it as \\u0009 and the like"});
       return false;
     }
     if (text[i] != '\\') continue;
-    const bool is_unicode = i + 5 < text.size() && text[i + 1] == 'u' && IsHex(text[i + 2]) && IsHex(text[i + 3]) && IsHex(text[i + 4]) && IsHex(text[i + 5]);
-    const bool is_short = i + 1 < text.size() && std::string_view("\"\\/bfnrt").find(text[i + 1]) != std::string_view::npos;
+    const bool is_unicode = i + 5 < text.size() && text[i + 1] == 'u' && IsHex(text[i + 2]) && IsHex(text[i + 3]) &&
+                            IsHex(text[i + 4]) && IsHex(text[i + 5]);
+    const bool is_short =
+        i + 1 < text.size() && std::string_view("\"\\/bfnrt").find(text[i + 1]) != std::string_view::npos;
     if (!is_unicode && !is_short) {
       size_t end = i + 1;
       if (end < text.size()) base::NextCodePoint(text, &end);
-      diagnostics->Emit(Kind::kBadJson, {offset, static_cast<uint32_t>(end)},
-                        {"it has no such escape", "JSON's escapes are \\\" \\\\ \\/ \\b \\f \\n \\r \\t and \\u with four digits"});
+      diagnostics->Emit(
+          Kind::kBadJson, {offset, static_cast<uint32_t>(end)},
+          {"it has no such escape", "JSON's escapes are \\\" \\\\ \\/ \\b \\f \\n \\r \\t and \\u with four digits"});
       return false;
     }
     i += is_unicode ? 5 : 1;
@@ -147,14 +152,16 @@ bool CheckJsonNumber(std::string_view policy, source::SourceRange range, diagnos
     good = digits() > 0;
   }
   if (good && i == text.size()) return true;
-  diagnostics->Emit(Kind::kBadJson, range, {"it has no number written like this", "JSON's numbers have no unit; text stands in quotes"});
+  diagnostics->Emit(Kind::kBadJson, range,
+                    {"it has no number written like this", "JSON's numbers have no unit; text stands in quotes"});
   return false;
 }
 
 bool CheckJsonWord(std::string_view policy, source::SourceRange range, diagnostics::Diagnostics* diagnostics) {
   const std::string_view text = policy.substr(range.begin, range.end - range.begin);
   if (text == "true" || text == "false" || text == "null") return true;
-  auto& diagnostic = diagnostics->Emit(Kind::kBadJson, range, {"its words are true, false and null", "text stands in double quotes"});
+  auto& diagnostic =
+      diagnostics->Emit(Kind::kBadJson, range, {"its words are true, false and null", "text stands in double quotes"});
   if (text == "True" || text == "TRUE") diagnostic.Replace("true");
   else if (text == "False" || text == "FALSE") diagnostic.Replace("false");
   else if (text == "none" || text == "None" || text == "nil") diagnostic.Replace("null");

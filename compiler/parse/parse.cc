@@ -8,7 +8,6 @@
 #include "PolicyLexer.h"
 #include "PolicyParser.h"
 #include "antlr4-runtime.h"
-
 #include "compiler/base/text.h"
 #include "compiler/parse/ast_builder.h"
 #include "compiler/parse/error_strategy.h"
@@ -88,7 +87,8 @@ ast::File ParseFile(const source::SourceBuffer& source, diagnostics::Diagnostics
   broken.broken = true;
   const std::string_view text = source.text();
   if (text.size() > source::kMaxFileBytes) {
-    diagnostics->Emit(Kind::kFileTooLarge, {0, 0}, {std::to_string(text.size()), std::to_string(source::kMaxFileBytes)});
+    diagnostics->Emit(Kind::kFileTooLarge, {0, 0},
+                      {std::to_string(text.size()), std::to_string(source::kMaxFileBytes)});
     return broken;
   }
   if (const std::optional<size_t> at = base::FirstInvalidUtf8(text)) {

@@ -10,7 +10,7 @@
 
 namespace compiler::parse {
 
-inline constexpr int kMaxNesting = 256;            // brackets, `not` and blocks inside each other
+inline constexpr int kMaxNesting = 256;  // brackets, `not` and blocks inside each other
 inline constexpr int kMaxOperatorsPerExpression = 1000;
 
 // Always returns a tree; it may be broken. Text larger than source::kMaxFileBytes, not UTF-8 or too deep gives an empty one.

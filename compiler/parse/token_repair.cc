@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "PolicyParser.h"
-
 #include "compiler/parse/parse.h"
 
 namespace compiler::parse {
@@ -48,7 +47,7 @@ const char* TextOf(size_t type) {
 
 // A bracket that waits for its closer.
 struct Open {
-  size_t index;        // of the token
+  size_t index;  // of the token
   size_t type;
   size_t line;
   size_t line_column;  // where the line begins that it stands on
@@ -103,14 +102,16 @@ class Repairer {
       if (IsOpener(type)) ++depth;
       if (IsCloser(type) && depth > 0) --depth;
       if (depth + nots > kMaxNesting) {
-        diagnostics_->Emit(Kind::kTooDeep, offsets_.RangeOf(*view_[i]), {std::to_string(depth + nots), std::to_string(kMaxNesting)});
+        diagnostics_->Emit(Kind::kTooDeep, offsets_.RangeOf(*view_[i]),
+                           {std::to_string(depth + nots), std::to_string(kMaxNesting)});
         return false;
       }
       if (type == PolicyParser::ASSIGN || type == PolicyParser::WHEN) operators = 0;
-      const bool is_operator = type == PolicyParser::AND || type == PolicyParser::OR || type == PolicyParser::COALESCE ||
-                               type == PolicyParser::NOT || type == PolicyParser::DOT;
+      const bool is_operator = type == PolicyParser::AND || type == PolicyParser::OR ||
+                               type == PolicyParser::COALESCE || type == PolicyParser::NOT || type == PolicyParser::DOT;
       if (is_operator && ++operators > kMaxOperatorsPerExpression) {
-        diagnostics_->Emit(Kind::kTooManyOperands, offsets_.RangeOf(*view_[i]), {std::to_string(kMaxOperatorsPerExpression)});
+        diagnostics_->Emit(Kind::kTooManyOperands, offsets_.RangeOf(*view_[i]),
+                           {std::to_string(kMaxOperatorsPerExpression)});
         return false;
       }
     }
@@ -128,8 +129,9 @@ class Repairer {
         if (open.empty() || CloserOf(open.back()) != type) return false;
         open.pop_back();
       } else if (!open.empty() && IsFirstOnLine(i) && BeginsStatement(view_, i)) {
-        const bool top_level = type == PolicyParser::EDITION || type == PolicyParser::LET || type == PolicyParser::IMPORT ||
-                               type == PolicyParser::TEST || (type == PolicyParser::NAME && TypeAt(i + 1) == PolicyParser::NAME);
+        const bool top_level = type == PolicyParser::EDITION || type == PolicyParser::LET ||
+                               type == PolicyParser::IMPORT || type == PolicyParser::TEST ||
+                               (type == PolicyParser::NAME && TypeAt(i + 1) == PolicyParser::NAME);
         if (open.back() != PolicyParser::LBRACE || top_level) return false;
       }
     }
@@ -150,9 +152,11 @@ class Repairer {
       }
       if (first && IsHeadWithoutBrace(i)) {
         MoveToken(i);
-        if (TypeAt(i + 1) == PolicyParser::NAME && !IsFirstOnLine(i + 1) && TypeAt(i + 2) != PolicyParser::ASSIGN) MoveToken(++i);
+        if (TypeAt(i + 1) == PolicyParser::NAME && !IsFirstOnLine(i + 1) && TypeAt(i + 2) != PolicyParser::ASSIGN)
+          MoveToken(++i);
         const Token& last = *out_.back();
-        diagnostics_->Emit(Kind::kMissingValue, offsets_.RangeOf(last), {"`{`", last.getText(), "a block is written `word {` … `}`"});
+        diagnostics_->Emit(Kind::kMissingValue, offsets_.RangeOf(last),
+                           {"`{`", last.getText(), "a block is written `word {` … `}`"});
         open_.push_back({i, PolicyParser::LBRACE, last.getLine(), LineColumn(i), true});
         AddVirtual(PolicyParser::LBRACE);
         continue;
@@ -177,7 +181,8 @@ class Repairer {
     if (TypeAt(next) == PolicyParser::NAME && !IsFirstOnLine(next)) ++next;
     // On one line: `timeouts connect = 1s }`, `route otherwise reply = not_found }`.
     const size_t equals = TypeAt(next) == PolicyParser::NAME ? next + 1 : next;
-    if (equals > i + 1 && TypeAt(equals) == PolicyParser::ASSIGN && view_[equals]->getLine() == view_[i]->getLine()) return true;
+    if (equals > i + 1 && TypeAt(equals) == PolicyParser::ASSIGN && view_[equals]->getLine() == view_[i]->getLine())
+      return true;
     return next < view_.size() && IsFirstOnLine(next) && BeginsStatement(view_, next) &&
            view_[next]->getCharPositionInLine() > view_[i]->getCharPositionInLine();
   }
@@ -200,7 +205,8 @@ class Repairer {
   bool TakeCloser(size_t i) {
     Token& token = *view_[i];
     const size_t type = token.getType();
-    const auto partner = std::find_if(open_.rbegin(), open_.rend(), [&](const Open& o) { return CloserOf(o.type) == type; });
+    const auto partner =
+        std::find_if(open_.rbegin(), open_.rend(), [&](const Open& o) { return CloserOf(o.type) == type; });
     if (partner == open_.rend()) {
       if (!open_.empty() && open_.back().line == token.getLine()) return ReplaceCloser(i);
       return DropCloser(i);
@@ -212,7 +218,8 @@ class Repairer {
       keep = *indented;
     } else if (keep < open_.size()) {
       // A bracket in between is open. On one line the nearer one is the likelier partner.
-      const bool crosses_block = std::any_of(open_.begin() + static_cast<ptrdiff_t>(keep), open_.end(), [](const Open& o) { return o.is_block; });
+      const bool crosses_block = std::any_of(open_.begin() + static_cast<ptrdiff_t>(keep), open_.end(),
+                                             [](const Open& o) { return o.is_block; });
       if (crosses_block) return DropCloser(i);
     }
     CloseDownTo(keep);
@@ -228,7 +235,8 @@ class Repairer {
     const Token& token = *view_[i];
     if (open_[nearest - 1].line == token.getLine()) return nearest;
     // Nothing but a statement follows a block; here the line goes on with an operator.
-    const bool goes_on = i + 1 < view_.size() && !IsFirstOnLine(i + 1) && (WantsOperand(TypeAt(i + 1)) || TypeAt(i + 1) == PolicyParser::COMMA);
+    const bool goes_on = i + 1 < view_.size() && !IsFirstOnLine(i + 1) &&
+                         (WantsOperand(TypeAt(i + 1)) || TypeAt(i + 1) == PolicyParser::COMMA);
     if (goes_on && TypeAt(i + 1) != PolicyParser::WHEN && TypeAt(i + 1) != PolicyParser::LET) return std::nullopt;
     const size_t column = LineColumn(i);
     for (size_t n = nearest; n > 0; --n) {
@@ -247,7 +255,8 @@ class Repairer {
   bool ReplaceCloser(size_t i) {
     const Open open = open_.back();
     const char* right = TextOf(CloserOf(open.type));
-    diagnostics_->Emit(Kind::kWrongCloser, offsets_.RangeOf(*view_[i]), {view_[i]->getText(), TextOf(open.type), right}).Replace(right);
+    diagnostics_->Emit(Kind::kWrongCloser, offsets_.RangeOf(*view_[i]), {view_[i]->getText(), TextOf(open.type), right})
+        .Replace(right);
     open_.pop_back();
     AddVirtual(CloserOf(open.type));
     return false;
@@ -268,12 +277,14 @@ class Repairer {
     while (open_.size() > keep) {
       const Open open = open_.back();
       open_.pop_back();
-      const bool swallowed = std::any_of(view_.begin() + static_cast<ptrdiff_t>(open.index), view_.end(), [&](const Token* t) {
-        return t->getType() == PolicyParser::OPEN_STRING && (t->getLine() == open.line || !open.is_block) &&
-               t->getStartIndex() <= out_.back()->getStartIndex();
-      });
+      const bool swallowed =
+          std::any_of(view_.begin() + static_cast<ptrdiff_t>(open.index), view_.end(), [&](const Token* t) {
+            return t->getType() == PolicyParser::OPEN_STRING && (t->getLine() == open.line || !open.is_block) &&
+                   t->getStartIndex() <= out_.back()->getStartIndex();
+          });
       if (!swallowed) {
-        diagnostics_->Emit(Kind::kUnclosed, offsets_.RangeOf(*view_[open.index]), {TextOf(open.type), TextOf(CloserOf(open.type))});
+        diagnostics_->Emit(Kind::kUnclosed, offsets_.RangeOf(*view_[open.index]),
+                           {TextOf(open.type), TextOf(CloserOf(open.type))});
         if (!open.is_block) guessed_->push_back(view_[open.index]->getStartIndex());
       }
       AddVirtual(CloserOf(open.type));
@@ -305,7 +316,9 @@ class Repairer {
   void MarkMissingOperands() {
     std::vector<size_t> places;
     for (size_t i = 1; i < view_.size(); ++i) {
-      if (TypeAt(i) == PolicyParser::NAME && IsFirstOnLine(i) && WantsOperand(TypeAt(i - 1)) && BeginsStatement(view_, i)) places.push_back(i);
+      if (TypeAt(i) == PolicyParser::NAME && IsFirstOnLine(i) && WantsOperand(TypeAt(i - 1)) &&
+          BeginsStatement(view_, i))
+        places.push_back(i);
     }
     if (places.empty()) return;
     std::vector<std::unique_ptr<Token>> marked;

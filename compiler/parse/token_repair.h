@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "antlr4-runtime.h"
-
 #include "compiler/diagnostics/diagnostic.h"
 #include "compiler/parse/token_text.h"
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "PolicyParser.h"
-
 #include "compiler/base/text.h"
 
 namespace compiler::parse {

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "antlr4-runtime.h"
-
 #include "compiler/source/source_range.h"
 
 namespace compiler::parse {

@@ -1,6 +1,4 @@
 // `breakwater check`: exit codes, what is printed, which files are taken.
-#include "cli/check.h"
-
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -8,6 +6,8 @@
 #include <fstream>
 #include <iostream>
 #include <string>
+
+#include "cli/check.h"
 
 namespace {
 
@@ -18,7 +18,8 @@ const std::string kClean = "edition 1\ngateway { listen = \"127.0.0.1:8080\" }\n
 class CliCheck : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / ("breakwater_check_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+    folder_ = fs::path(testing::TempDir()) /
+              ("breakwater_check_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
     fs::remove_all(folder_);
     fs::create_directories(folder_ / "inner");
   }

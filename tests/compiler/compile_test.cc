@@ -1,4 +1,6 @@
 // The driver: what it returns, the hash, the environment, secrets, and what happens when the JIT is not there.
+#include "compiler/compile.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -6,14 +8,14 @@
 #include <fstream>
 #include <string>
 
-#include "compiler/compile.h"
-
 namespace {
 
 using compiler::diagnostics::Diagnostics;
 using compiler::diagnostics::Kind;
 
-const std::string kPolicy = "edition 1\ngateway { listen = \"127.0.0.1:8080\" }\nupstream a { url = \"http://a:1\" header[\"Authorization\"] = secret(\"TEST_KEY\") }\n";
+const std::string kPolicy =
+    "edition 1\ngateway { listen = \"127.0.0.1:8080\" }\nupstream a { url = \"http://a:1\" header[\"Authorization\"] = "
+    "secret(\"TEST_KEY\") }\n";
 
 compiler::CompileOptions WithVariables(std::initializer_list<std::pair<std::string, std::string>> variables) {
   compiler::CompileOptions options;
@@ -48,7 +50,9 @@ TEST(Compile, InterpretedPoliciesRunTheirPredicates) {
 
 TEST(Compile, TheHashIsTheBeginningOfSha256OfTheText) {
   Diagnostics diagnostics;
-  const std::string text = "edition 1\ngateway { listen = \"127.0.0.1:8080\" }\nreply r { status = 404 text = \"x\" }\nroute q { reply = r }\n";
+  const std::string text =
+      "edition 1\ngateway { listen = \"127.0.0.1:8080\" }\nreply r { status = 404 text = \"x\" }\nroute q { reply = r "
+      "}\n";
   const auto compiled = compiler::CompileInterpreted(text, {}, &diagnostics);
   ASSERT_NE(compiled, nullptr);
   EXPECT_EQ(compiled->hash, "fdcf12ad09daafa0");

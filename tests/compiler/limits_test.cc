@@ -26,7 +26,9 @@ void ExpectOnly(const Diagnostics& diagnostics, Kind kind) {
   EXPECT_EQ(diagnostics.items()[0].kind, kind) << diagnostics.items()[0].message;
 }
 
-std::string RouteWhen(const std::string& condition) { return kHead + "route r { when " + condition + " to = a }\nroute all { to = a }\n"; }
+std::string RouteWhen(const std::string& condition) {
+  return kHead + "route r { when " + condition + " to = a }\nroute all { to = a }\n";
+}
 
 std::string Repeat(const std::string& text, int times) {
   std::string out;
@@ -91,14 +93,40 @@ TEST(Limits, LetNamesThatDoubleEachOtherAreStopped) {
 TEST(Limits, AChainOfLetNamesHasAnEnd) {
   std::string text = kHead + "let z0 = client.tls\n";
   // Named so that each is looked at before the one it reads.
-  for (int i = 1; i <= 200; ++i) text += "let a" + std::to_string(1000 - i) + " = " + (i == 1 ? "z0" : "a" + std::to_string(1001 - i)) + "\n";
+  for (int i = 1; i <= 200; ++i)
+    text += "let a" + std::to_string(1000 - i) + " = " + (i == 1 ? "z0" : "a" + std::to_string(1001 - i)) + "\n";
   const Diagnostics diagnostics = Check(text + "route r { when a800 to = a }\nroute all { to = a }\n");
   ASSERT_TRUE(diagnostics.has_errors());
   EXPECT_EQ(diagnostics.items()[0].kind, Kind::kTooDeep);
 }
 
 TEST(Limits, AnyTextIsReadWithoutAnException) {
-  const std::string pieces[] = {"${", "\"", "{", "}", "[", "]", "(", ")", "when", "=", "==", "a", "1ms", "json", "in", "\n", "#", "忙", "\\", "and", ".", ",", "let ", "edition 1\n", "upstream x {", std::string(1, '\0')};
+  const std::string pieces[] = {"${",
+                                "\"",
+                                "{",
+                                "}",
+                                "[",
+                                "]",
+                                "(",
+                                ")",
+                                "when",
+                                "=",
+                                "==",
+                                "a",
+                                "1ms",
+                                "json",
+                                "in",
+                                "\n",
+                                "#",
+                                "忙",
+                                "\\",
+                                "and",
+                                ".",
+                                ",",
+                                "let ",
+                                "edition 1\n",
+                                "upstream x {",
+                                std::string(1, '\0')};
   uint32_t state = 1;
   for (int run = 0; run < 1500; ++run) {
     std::string text;

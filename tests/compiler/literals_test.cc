@@ -34,8 +34,9 @@ TEST(Number, WhatDoesNotFitIsMalformed) {
 }
 
 TEST(Number, AnUnknownUnitOffersTheLikelyOne) {
-  const std::pair<const char*, const char*> cases[] = {{"15sec", "15s"}, {"5m", "5min"}, {"500MS", "500ms"}, {"1hr", "1h"},   {"2d", "48h"},
-                                                       {"1MB", "1MiB"},  {"10kb", "10KiB"}, {"3G", "3GiB"},  {"20pct", "20%"}, {"7xx", ""}};
+  const std::pair<const char*, const char*> cases[] = {
+      {"15sec", "15s"}, {"5m", "5min"},    {"500MS", "500ms"}, {"1hr", "1h"},    {"2d", "48h"},
+      {"1MB", "1MiB"},  {"10kb", "10KiB"}, {"3G", "3GiB"},     {"20pct", "20%"}, {"7xx", ""}};
   for (const auto& [written, meant] : cases) {
     const Number number = ParseNumber(written);
     EXPECT_EQ(number.kind, NumberKind::kUnknownUnit) << written;
@@ -44,7 +45,8 @@ TEST(Number, AnUnknownUnitOffersTheLikelyOne) {
 }
 
 TEST(Number, PrintedDurationsAndSizesAreReadBackAsThemselves) {
-  for (int64_t ns : {int64_t{1}, int64_t{1'000'000}, int64_t{15'000'000'000}, int64_t{3'600'000'000'000}, int64_t{60'000'000'000}}) {
+  for (int64_t ns :
+       {int64_t{1}, int64_t{1'000'000}, int64_t{15'000'000'000}, int64_t{3'600'000'000'000}, int64_t{60'000'000'000}}) {
     EXPECT_EQ(ParseNumber(model::PrintDuration(ns)).integer, ns);
   }
   EXPECT_EQ(model::PrintDuration(4'980'000'000'000), "1h23min");
@@ -70,9 +72,34 @@ TEST(Url, PartsAreTakenApart) {
 }
 
 TEST(Url, WhatIsNotSurelyMeantIsRefused) {
-  for (const char* text : {"", "http://", "http:///x", "http://a:", "http://a:0", "http://a:65536", "http://a:8x", "http://u@a", "http://a/?q", "http://a/#f", "http://a b",
-                           "http://-a", "http://a-.b", "http://a..b", "http://1.2.3", "http://1.2.3.256", "http://01.2.3.4", "http://[::1", "http://[1:2]", "http://[::1::2]",
-                           "http://[::1]x", "http://::1", "http://a/b c", "http://a/%zz", "HTTP://a", "a:80", "ftp://a", "http://a\r\nX: y"}) {
+  for (const char* text : {"",
+                           "http://",
+                           "http:///x",
+                           "http://a:",
+                           "http://a:0",
+                           "http://a:65536",
+                           "http://a:8x",
+                           "http://u@a",
+                           "http://a/?q",
+                           "http://a/#f",
+                           "http://a b",
+                           "http://-a",
+                           "http://a-.b",
+                           "http://a..b",
+                           "http://1.2.3",
+                           "http://1.2.3.256",
+                           "http://01.2.3.4",
+                           "http://[::1",
+                           "http://[1:2]",
+                           "http://[::1::2]",
+                           "http://[::1]x",
+                           "http://::1",
+                           "http://a/b c",
+                           "http://a/%zz",
+                           "HTTP://a",
+                           "a:80",
+                           "ftp://a",
+                           "http://a\r\nX: y"}) {
     AddressError error;
     EXPECT_FALSE(ParseUrl(text, &error)) << text;
     EXPECT_FALSE(error.reason.empty()) << text;
@@ -85,12 +112,16 @@ TEST(Listen, HostAndPortAreNeeded) {
   EXPECT_EQ(ParseListenAddress("0.0.0.0:8080", &error)->ToString(), "0.0.0.0:8080");
   EXPECT_EQ(ParseListenAddress("[::]:0", &error)->ToString(), "[::]:0");
   EXPECT_EQ(ParseListenAddress("localhost:80", &error)->host, "localhost");
-  for (const char* text : {"", "8080", ":8080", "a", "a:65536", "::1:80", "http://a:80", "a:80/x"}) EXPECT_FALSE(ParseListenAddress(text, &error)) << text;
+  for (const char* text : {"", "8080", ":8080", "a", "a:65536", "::1:80", "http://a:80", "a:80/x"})
+    EXPECT_FALSE(ParseListenAddress(text, &error)) << text;
 }
 
 TEST(Origin, ASchemeAndAHostAndNothingBehindThem) {
-  for (const char* text : {"https://chat.example", "http://localhost:3000", "http://[::1]:80"}) EXPECT_TRUE(IsOrigin(text)) << text;
-  for (const char* text : {"chat.example", "https://chat.example/", "https://", "https://a/x", "://a", "null", "https://a:99999"}) EXPECT_FALSE(IsOrigin(text)) << text;
+  for (const char* text : {"https://chat.example", "http://localhost:3000", "http://[::1]:80"})
+    EXPECT_TRUE(IsOrigin(text)) << text;
+  for (const char* text :
+       {"chat.example", "https://chat.example/", "https://", "https://a/x", "://a", "null", "https://a:99999"})
+    EXPECT_FALSE(IsOrigin(text)) << text;
 }
 
 }  // namespace

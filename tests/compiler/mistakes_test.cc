@@ -91,14 +91,15 @@ std::string Difference(const Composed& composed) {
   std::sort(expected.begin(), expected.end(), [](const Expected& a, const Expected& b) { return a.range < b.range; });
   const auto found = diagnostics.InSourceOrder();
   bool same = found.size() == expected.size();
-  for (size_t i = 0; same && i < found.size(); ++i) same = found[i]->range == expected[i].range && found[i]->code == expected[i].mistake->code;
+  for (size_t i = 0; same && i < found.size(); ++i)
+    same = found[i]->range == expected[i].range && found[i]->code == expected[i].mistake->code;
   if (same) return "";
   std::string out = "expected:\n";
   const compiler::source::SourceBuffer source("policy", composed.text);
   for (const Expected& e : expected) {
     const auto at = source.PositionOf(e.range.begin);
-    out += "  " + std::to_string(at.line) + ":" + std::to_string(at.column) + " " + std::string(e.mistake->code) + " `" +
-           std::string(source.Text(e.range)) + "` (" + std::string(e.mistake->name) + ")\n";
+    out += "  " + std::to_string(at.line) + ":" + std::to_string(at.column) + " " + std::string(e.mistake->code) +
+           " `" + std::string(source.Text(e.range)) + "` (" + std::string(e.mistake->name) + ")\n";
   }
   return out + "found:\n" + compiler::diagnostics::RenderAll(source, diagnostics) + "in:\n" + composed.text;
 }
@@ -110,7 +111,8 @@ TEST(Mistakes, WithoutTheMistakeThereIsNoError) {
     const Composed composed = Compose({&mistake}, false);
     const Diagnostics diagnostics = Check(composed.text);
     const compiler::source::SourceBuffer source("policy", composed.text);
-    EXPECT_FALSE(diagnostics.has_errors()) << mistake.name << "\n" << compiler::diagnostics::RenderAll(source, diagnostics);
+    EXPECT_FALSE(diagnostics.has_errors()) << mistake.name << "\n"
+                                           << compiler::diagnostics::RenderAll(source, diagnostics);
   }
 }
 

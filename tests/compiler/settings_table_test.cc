@@ -24,7 +24,8 @@ struct Setting {
 };
 const std::vector<Setting>& Settings() {
   static const std::vector<Setting> settings = {
-#define SETTING(block, name, Type, default_text, other_text, range, member, doc) {#block, #name, #Type, default_text, other_text, range, doc},
+#define SETTING(block, name, Type, default_text, other_text, range, member, doc) \
+  {#block, #name, #Type, default_text, other_text, range, doc},
 #include "compiler/model/settings.def"
   };
   return settings;
@@ -52,23 +53,31 @@ std::string PolicyWith(const std::string& block, const std::string& name, const 
   const bool route_replies = block == "route" && name == "reply";
   const std::string body_kind = name == "body" ? "text" : "body";
   std::string text = "edition 1\n";
-  text += "gateway {\n" + unless("gateway", "listen", "listen = \"127.0.0.1:8080\"") + in("gateway") + (block == "limits" ? "  limits {\n" + in("limits") + "  }\n" : "") + "}\n";
+  text += "gateway {\n" + unless("gateway", "listen", "listen = \"127.0.0.1:8080\"") + in("gateway") +
+          (block == "limits" ? "  limits {\n" + in("limits") + "  }\n" : "") + "}\n";
   text += "upstream first {\n" + unless("upstream", "url", "url = \"http://first:1\"") + in("upstream");
   if (block == "timeouts") text += "  timeouts {\n" + in("timeouts") + "  }\n";
   if (block == "queue" || block == "health") text += "  " + block + " {\n" + in(block) + "  }\n";
-  if (block == "retry") text += "  retry {\n" + unless("retry", "max_retries", "max_retries = 1") + "  when status in 5xx\n" + in("retry") + "  }\n";
+  if (block == "retry")
+    text += "  retry {\n" + unless("retry", "max_retries", "max_retries = 1") + "  when status in 5xx\n" + in("retry") +
+            "  }\n";
   if (block == "breaker") text += "  breaker {\n  open when failures(60s) >= 5\n" + in("breaker") + "  }\n";
   text += "}\nupstream second { url = \"http://second:1\" }\n";
-  text += "cache some_cache {\n" + unless("cache", "key", "key = \"${request.body} ${client.ip}\"") + unless("cache", "ttl", "ttl = 5s") + in("cache") + "}\n";
+  text += "cache some_cache {\n" + unless("cache", "key", "key = \"${request.body} ${client.ip}\"") +
+          unless("cache", "ttl", "ttl = 5s") + in("cache") + "}\n";
   text += "reply some_reply {\n" + unless("reply", "status", "status = 200") + in("reply") + "}\n";
   text += "mock some_mock {\n";
   if (block != "mock" || (name != "text" && name != "body")) text += "  text = \"x\"\n";
   text += in("mock") + "}\n";
-  text += "route all {\n" + (route_replies || (block == "route" && name == "to") ? std::string() : std::string("  to = first\n")) + in("route") + "}\n";
+  text += "route all {\n" +
+          (route_replies || (block == "route" && name == "to") ? std::string() : std::string("  to = first\n")) +
+          in("route") + "}\n";
   return text;
 }
 
-std::string Line(const Setting& setting, const std::string& value) { return setting.name + (IsKeyed(setting) ? "[\"X-Test\"]" : "") + " = " + value; }
+std::string Line(const Setting& setting, const std::string& value) {
+  return setting.name + (IsKeyed(setting) ? "[\"X-Test\"]" : "") + " = " + value;
+}
 
 std::optional<std::string> Model(const std::string& text, std::string* findings) {
   compiler::CompileOptions options;
@@ -84,18 +93,24 @@ bool HasErrors(const std::string& text, Kind kind, std::string* findings) {
   Diagnostics diagnostics;
   compiler::CheckPolicy(text, {}, &diagnostics);
   *findings = compiler::diagnostics::RenderAll(compiler::source::SourceBuffer("policy", text), diagnostics);
-  return std::any_of(diagnostics.items().begin(), diagnostics.items().end(), [&](const auto& d) { return d.kind == kind; });
+  return std::any_of(diagnostics.items().begin(), diagnostics.items().end(),
+                     [&](const auto& d) { return d.kind == kind; });
 }
 
 TEST(SettingsTable, AnotherValueChangesTheModel) {
   for (const Setting& setting : Settings()) {
     const bool is_required = setting.default_text == "required";
     // What the setting replaces or joins: nothing, or for required ones a first value.
-    static const std::map<std::string, std::string> kFirst = {{"listen", "\"127.0.0.1:8080\""}, {"url", "\"http://first:1\""}, {"max_retries", "1"},
-                                                              {"key", "\"${request.body} ${client.ip}\""}, {"ttl", "5s"}, {"status", "200"}};
+    static const std::map<std::string, std::string> kFirst = {{"listen", "\"127.0.0.1:8080\""},
+                                                              {"url", "\"http://first:1\""},
+                                                              {"max_retries", "1"},
+                                                              {"key", "\"${request.body} ${client.ip}\""},
+                                                              {"ttl", "5s"},
+                                                              {"status", "200"}};
     std::string without_lines;
     if (is_required) without_lines = Line(setting, kFirst.at(setting.name));
-    if (setting.block == "mock" && (setting.name == "text" || setting.name == "body")) without_lines = setting.name == "text" ? "text = \"x\"" : "body = json { }";
+    if (setting.block == "mock" && (setting.name == "text" || setting.name == "body"))
+      without_lines = setting.name == "text" ? "text = \"x\"" : "body = json { }";
     if (setting.block == "route" && setting.name == "to") without_lines = "to = first";
     if (setting.block == "route" && setting.name == "reply") without_lines = "to = first";
     std::string findings;
@@ -134,14 +149,20 @@ TEST(SettingsTable, BeyondTheRangeIsRefusedAndItsEndsAreNot) {
       EXPECT_TRUE(Model(PolicyWith(setting.block, setting.name, Line(setting, end)), &findings)) << findings;
     }
     // One more digit in front is always more.
-    EXPECT_TRUE(HasErrors(PolicyWith(setting.block, setting.name, Line(setting, "9" + high)), Kind::kOutOfRange, &findings)) << setting.name << "\n" << findings;
+    EXPECT_TRUE(
+        HasErrors(PolicyWith(setting.block, setting.name, Line(setting, "9" + high)), Kind::kOutOfRange, &findings))
+        << setting.name << "\n"
+        << findings;
   }
 }
 
 TEST(SettingsTable, WhatIsNotHonouredIsRefusedAsSuch) {
   for (const Name& setting : NotHonoured()) {
     std::string findings;
-    EXPECT_TRUE(HasErrors(PolicyWith(setting.block, setting.name, setting.name + " = 5s"), Kind::kNotHonoured, &findings)) << setting.block << "." << setting.name << "\n" << findings;
+    EXPECT_TRUE(
+        HasErrors(PolicyWith(setting.block, setting.name, setting.name + " = 5s"), Kind::kNotHonoured, &findings))
+        << setting.block << "." << setting.name << "\n"
+        << findings;
   }
 }
 
@@ -153,32 +174,41 @@ TEST(SettingsTable, EverySettingStandsInTheDocumentation) {
   ASSERT_FALSE(docs.empty());
   // A row that is lacking is printed as it must stand there.
   for (const Setting& setting : Settings()) {
-    const std::string row = "| `" + setting.block + "` | `" + setting.name + "` | " + setting.default_text + " | " + setting.range + " | " + setting.doc + " |";
+    const std::string row = "| `" + setting.block + "` | `" + setting.name + "` | " + setting.default_text + " | " +
+                            setting.range + " | " + setting.doc + " |";
     EXPECT_NE(docs.find(row), std::string::npos) << "docs/language.md lacks the row\n" << row;
   }
   for (const Name& setting : NotHonoured()) {
-    EXPECT_NE(docs.find("`" + setting.block + "." + setting.name + "`"), std::string::npos) << setting.block << "." << setting.name;
+    EXPECT_NE(docs.find("`" + setting.block + "." + setting.name + "`"), std::string::npos)
+        << setting.block << "." << setting.name;
   }
   const std::vector<std::string> whens = {
-#define WHEN_LINE(block, word, Phase, required, honoured, doc) std::string("| `" #block "` | `") + (*word ? word " when" : "when") + "` | " + #Phase + " | " + doc + " |",
+#define WHEN_LINE(block, word, Phase, required, honoured, doc) \
+  std::string("| `" #block "` | `") + (*word ? word " when" : "when") + "` | " + #Phase + " | " + doc + " |",
 #include "compiler/model/settings.def"
   };
-  for (const std::string& row : whens) EXPECT_NE(docs.find(row), std::string::npos) << "docs/language.md lacks the row\n" << row;
+  for (const std::string& row : whens)
+    EXPECT_NE(docs.find(row), std::string::npos) << "docs/language.md lacks the row\n" << row;
   const std::vector<std::string> facts = {
-#define FACT_FIELD(language_name, member, Base, optional, phase, doc) std::string("| `" language_name "` | " #Base) + (optional ? "?" : "") + " | " #phase " | " + doc + " |",
+#define FACT_FIELD(language_name, member, Base, optional, phase, doc) \
+  std::string("| `" language_name "` | " #Base) + (optional ? "?" : "") + " | " #phase " | " + doc + " |",
 #include "compiler/abi/fact_fields.def"
 #undef FACT_FIELD
-#define FACT_FAMILY(language_name, member, Base, optional, phase, doc) std::string("| `" language_name "` | " #Base) + (optional ? "?" : "") + " | " #phase " | " + doc + " |",
+#define FACT_FAMILY(language_name, member, Base, optional, phase, doc) \
+  std::string("| `" language_name "` | " #Base) + (optional ? "?" : "") + " | " #phase " | " + doc + " |",
 #include "compiler/abi/fact_fields.def"
 #undef FACT_FAMILY
-#define WINDOW_MEASURE(language_name, enumerator, Base, doc) std::string("| `" language_name "(w)` | " #Base " | Window | ") + doc + " |",
+#define WINDOW_MEASURE(language_name, enumerator, Base, doc) \
+  std::string("| `" language_name "(w)` | " #Base " | Window | ") + doc + " |",
 #include "compiler/abi/fact_fields.def"
 #undef WINDOW_MEASURE
-#define ERROR_KIND(name, is_timeout, doc) std::string("| `" #name "` | ") + (is_timeout ? "`timeout`" : "") + " | " + doc + " |",
+#define ERROR_KIND(name, is_timeout, doc) \
+  std::string("| `" #name "` | ") + (is_timeout ? "`timeout`" : "") + " | " + doc + " |",
 #include "compiler/abi/errors.def"
 #undef ERROR_KIND
   };
-  for (const std::string& row : facts) EXPECT_NE(docs.find(row), std::string::npos) << "docs/language.md lacks the row\n" << row;
+  for (const std::string& row : facts)
+    EXPECT_NE(docs.find(row), std::string::npos) << "docs/language.md lacks the row\n" << row;
 }
 
 }  // namespace

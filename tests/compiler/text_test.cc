@@ -26,20 +26,20 @@ TEST(Text, DecodesWhatRfc3629Allows) {
 TEST(Text, FindsTheFirstByteThatIsNoUtf8) {
   EXPECT_EQ(base::FirstInvalidUtf8("ab\xE5\xBF\x99"), std::nullopt);
   EXPECT_EQ(base::FirstInvalidUtf8("ab\x80"), 2u);
-  EXPECT_EQ(base::FirstInvalidUtf8("a\xE5\xBF"), 1u);          // cut short
-  EXPECT_EQ(base::FirstInvalidUtf8("\xC0\x80"), 0u);            // overlong
-  EXPECT_EQ(base::FirstInvalidUtf8("\xE0\x80\x80"), 0u);        // overlong
-  EXPECT_EQ(base::FirstInvalidUtf8("\xED\xA0\x80"), 0u);        // surrogate
-  EXPECT_EQ(base::FirstInvalidUtf8("\xF4\x90\x80\x80"), 0u);    // beyond U+10FFFF
+  EXPECT_EQ(base::FirstInvalidUtf8("a\xE5\xBF"), 1u);         // cut short
+  EXPECT_EQ(base::FirstInvalidUtf8("\xC0\x80"), 0u);          // overlong
+  EXPECT_EQ(base::FirstInvalidUtf8("\xE0\x80\x80"), 0u);      // overlong
+  EXPECT_EQ(base::FirstInvalidUtf8("\xED\xA0\x80"), 0u);      // surrogate
+  EXPECT_EQ(base::FirstInvalidUtf8("\xF4\x90\x80\x80"), 0u);  // beyond U+10FFFF
 }
 
 TEST(Text, WideAndCombiningCharactersHaveTheirWidth) {
   EXPECT_EQ(base::DisplayWidth(U'a'), 1);
   EXPECT_EQ(base::DisplayWidth(0xE9), 1);
-  EXPECT_EQ(base::DisplayWidth(0x5FD9), 2);   // 忙
-  EXPECT_EQ(base::DisplayWidth(0xFF0C), 2);   // full-width comma
+  EXPECT_EQ(base::DisplayWidth(0x5FD9), 2);  // 忙
+  EXPECT_EQ(base::DisplayWidth(0xFF0C), 2);  // full-width comma
   EXPECT_EQ(base::DisplayWidth(0x1F600), 2);
-  EXPECT_EQ(base::DisplayWidth(0x0301), 0);   // combining acute
+  EXPECT_EQ(base::DisplayWidth(0x0301), 0);  // combining acute
 }
 
 TEST(Text, ASwapOfNeighboursIsOneEdit) {

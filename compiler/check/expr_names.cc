@@ -1,0 +1,411 @@
+// The names of ExprChecker: facts and their families, groups of errors, functions of a window, env(…) and secret(…).
+#include <algorithm>
+#include <utility>
+
+#include "compiler/base/text.h"
+#include "compiler/check/expr_checker.h"
+#include "compiler/model/print.h"
+
+namespace compiler::check {
+
+using abi::BaseType;
+using abi::Phase;
+using ast::ExprKind;
+using diagnostics::Kind;
+using source::SourceRange;
+
+namespace {
+
+// Words of the language that stand for nothing in this version.
+constexpr std::string_view kNotHonouredFunctions[] = {"failure_ratio", "slow_ratio",  "latency", "consecutive_failures",
+                                                      "hash",          "retry_after", "attempts"};
+
+model::Expr Literal(BaseType type, int64_t integer, double number = 0, std::string text = "") {
+  model::Expr expr;
+  expr.kind = model::ExprKind::kLiteral;
+  expr.type = {type, false};
+  expr.literal = {type, integer, number, std::move(text)};
+  return expr;
+}
+
+bool IsLiteral(const model::Expr& expr) { return expr.kind == model::ExprKind::kLiteral; }
+
+std::string OneOf(std::string_view word, const std::vector<std::string_view>& candidates, std::string otherwise) {
+  const auto nearest = base::Nearest(word, candidates);
+  return nearest ? "did you mean `" + std::string(*nearest) + "`?" : otherwise;
+}
+
+void OfferNearest(diagnostics::Diagnostic* diagnostic, std::string_view word,
+                  const std::vector<std::string_view>& candidates) {
+  if (const auto nearest = base::Nearest(word, candidates)) diagnostic->Replace(std::string(*nearest));
+}
+
+// RFC 9110 5.6.2.
+bool IsToken(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+}
+
+std::string Lower(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
+}
+
+template <typename Key>
+int32_t Intern(std::vector<Key>* keys, Key key) {
+  const auto found = std::find(keys->begin(), keys->end(), key);
+  if (found != keys->end()) return static_cast<int32_t>(found - keys->begin());
+  keys->push_back(std::move(key));
+  return static_cast<int32_t>(keys->size() - 1);
+}
+
+}  // namespace
+
+ExprChecker::Value ExprChecker::Field(const abi::FieldInfo& field, SourceRange range) {
+  if (!Read(field.phase, field.name, range)) return Invalid();
+  Value value;
+  value.expr.kind = model::ExprKind::kField;
+  value.expr.type = field.type;
+  value.expr.field = field.id;
+  if (place_.policy != nullptr && field.id == abi::FieldId::k_request_body) place_.policy->reads_request_body = true;
+  return value;
+}
+
+ExprChecker::Value ExprChecker::CheckName(const ast::Expr& expr) {
+  const std::string& name = expr.text;
+  Entity* entity = scope_->Find(name);
+  if (entity != nullptr && entity->kind == EntityKind::kLet) return CheckLet(expr, entity);
+  if (entity != nullptr && names_are_text_) return {Literal(BaseType::kString, 0, 0, name), {}, {}};
+  for (const abi::FieldInfo& field : abi::Fields()) {
+    if (field.name == name) return Field(field, expr.range);
+  }
+  if (name == "true" || name == "false") return {Literal(BaseType::kBool, name == "true" ? 1 : 0), {}, {}};
+  if (name == "none") return {Literal(BaseType::kNone, 0), {}, {}};
+  if (const abi::Method method = abi::MethodOf(name); method != abi::Method::kOther)
+    return {Literal(BaseType::kMethod, static_cast<int64_t>(method)), {}, {}};
+  if (const abi::ErrorKind error = abi::ErrorKindOf(name); error != abi::ErrorKind::kNone)
+    return {Literal(BaseType::kError, static_cast<int64_t>(error)), {}, {}};
+  if (name == "timeout") {
+    Value value;
+    value.expr.type = {BaseType::kError, false};
+    value.group_name = name;
+#define ERROR_KIND(error_name, is_timeout, doc) \
+  if (is_timeout)                               \
+    value.group.push_back({Literal(BaseType::kError, static_cast<int64_t>(abi::ErrorKind::k_##error_name)).literal, 0});
+#include "compiler/abi/errors.def"
+#undef ERROR_KIND
+    return value;
+  }
+  if (entity != nullptr) {
+    diagnostics_->Emit(Kind::kWrongKind, expr.range,
+                       {name, std::string(ArticleAndWord(entity->kind)), "a value", "text stands in double quotes"});
+    return Invalid();
+  }
+  for (const abi::WindowMeasureInfo& info : abi::WindowMeasures()) {
+    if (info.name != name) continue;
+    diagnostics_->Emit(Kind::kNotAPath, expr.range,
+                       {"`" + name + "` needs a window", "write for example `" + name + "(60s)`"});
+    return Invalid();
+  }
+  if (std::find(std::begin(kNotHonouredFunctions), std::end(kNotHonouredFunctions), name) !=
+      std::end(kNotHonouredFunctions)) {
+    diagnostics_->Emit(Kind::kNotHonoured, expr.range, {name, ""});
+    return Invalid();
+  }
+  if (name == "request" || name == "response" || name == "client" || name == "chunk") {
+    diagnostics_->Emit(Kind::kNotAPath, expr.range,
+                       {"`" + name + "` has members; one of them is missing",
+                        "write for example `request.path` or `response.header[\"X\"]`"});
+    return Invalid();
+  }
+  if (scope_->IsBroken(name)) return Invalid();
+  std::vector<std::string_view> candidates = scope_->NamesOf({EntityKind::kLet});
+  for (const abi::FieldInfo& field : abi::Fields()) candidates.push_back(field.name);
+  for (const abi::WindowMeasureInfo& info : abi::WindowMeasures()) candidates.push_back(info.name);
+  candidates.insert(candidates.end(), {"true", "false", "none", "timeout"});
+#define ERROR_KIND(error_name, is_timeout, doc) candidates.push_back(#error_name);
+#include "compiler/abi/errors.def"
+#undef ERROR_KIND
+#define METHOD(method_name, is_idempotent) candidates.push_back(#method_name);
+#include "compiler/abi/methods.def"
+#undef METHOD
+  if (scope_->LostALet() && !base::Nearest(name, candidates)) return Invalid();
+  auto& diagnostic = diagnostics_->Emit(Kind::kUnknownName, expr.range,
+                                        {name, OneOf(name, candidates, "text stands in double quotes")});
+  OfferNearest(&diagnostic, name, candidates);
+  return Invalid();
+}
+
+ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
+  // From the outermost access to the root name, turned around.
+  std::vector<const ast::Expr*> steps;
+  const ast::Expr* root = &expr;
+  while (root->kind == ExprKind::kMember || root->kind == ExprKind::kIndex) {
+    steps.push_back(root);
+    root = &root->operands[0];
+  }
+  std::reverse(steps.begin(), steps.end());
+  if (root->kind != ExprKind::kName) {
+    diagnostics_->Emit(Kind::kNotAPath, expr.range, {"this has no members", ""});
+    return Invalid();
+  }
+  const std::string& name = root->text;
+  if (name != "request" && name != "response" && name != "client" && name != "chunk") {
+    if (Entity* entity = scope_->Find(name)) {
+      entity->used = true;
+      diagnostics_->Emit(
+          Kind::kNotAPath, expr.range,
+          {"`" + name + "` is " + std::string(ArticleAndWord(entity->kind)) + " and has no members", ""});
+      return Invalid();
+    }
+    if (scope_->IsBroken(name)) return Invalid();
+    const std::vector<std::string_view> roots = {"request", "response", "client"};
+    for (const abi::FieldInfo& field : abi::Fields()) {
+      if (field.name != name) continue;
+      diagnostics_->Emit(Kind::kNotAPath, expr.range, {"`" + name + "` has no members", ""});
+      return Invalid();
+    }
+    auto& diagnostic =
+        diagnostics_->Emit(Kind::kUnknownName, root->range,
+                           {name, OneOf(name, roots, "members belong to `request`, `response` and `client`")});
+    OfferNearest(&diagnostic, name, roots);
+    return Invalid();
+  }
+  if (steps[0]->kind == ExprKind::kIndex) {
+    diagnostics_->Emit(
+        Kind::kNotAPath, steps[0]->range,
+        {"`" + name + "` has members; one of them is missing", "write for example `request.header[\"X\"]`"});
+    return Invalid();
+  }
+  const std::string full = name + "." + steps[0]->text;
+  const SourceRange full_range = source::Join(root->range, steps[0]->word);
+  if (full == "response.json" || name == "chunk") {
+    diagnostics_->Emit(Kind::kNotHonoured, full_range, {full, ""});
+    return Invalid();
+  }
+  for (const abi::FieldInfo& field : abi::Fields()) {
+    if (field.name != full) continue;
+    if (steps.size() > 1) {
+      diagnostics_->Emit(Kind::kNotAPath,
+                         steps[1]->kind == ExprKind::kMember ? steps[1]->word : steps[1]->operands[1].range,
+                         {"`" + full + "` has no members", ""});
+      return Invalid();
+    }
+    return Field(field, expr.range);
+  }
+  for (const abi::FamilyInfo& family : abi::Families()) {
+    if (family.name != full) continue;
+    if (steps.size() == 1) {
+      const bool is_json = family.id == abi::FamilyId::k_request_json;
+      diagnostics_->Emit(
+          Kind::kNotAPath, expr.range,
+          {"`" + full + "` needs to say which one",
+           is_json ? "write for example `request.json.model`" : "write for example `" + full + "[\"X-Name\"]`"});
+      return Invalid();
+    }
+    std::vector<std::string> keys;
+    for (size_t i = 1; i < steps.size(); ++i) {
+      if (steps[i]->kind == ExprKind::kMember) {
+        keys.push_back(steps[i]->text);
+        if (family.id == abi::FamilyId::k_request_json) continue;
+        diagnostics_->Emit(
+            Kind::kNotAPath, steps[i]->word,
+            {"`" + full + "` takes its name in brackets", "write `" + full + "[\"" + steps[i]->text + "\"]`"});
+        return Invalid();
+      }
+      const ast::Expr& key = steps[i]->operands[1];
+      const Value value = Check(key);
+      if (!value.ok()) return Invalid();
+      if (!IsLiteral(value.expr) || value.expr.type.base != BaseType::kString) {
+        diagnostics_->Emit(
+            Kind::kNotAPath, key.range,
+            {"a key is constant text", value.expr.type.base == BaseType::kInt ? "elements of arrays cannot be read"
+                                                                              : "write it in double quotes"});
+        return Invalid();
+      }
+      keys.push_back(value.expr.literal.text);
+    }
+    if (family.id != abi::FamilyId::k_request_json && steps.size() > 2) {
+      diagnostics_->Emit(Kind::kNotAPath,
+                         steps[2]->kind == ExprKind::kMember ? steps[2]->word : steps[2]->operands[1].range,
+                         {"`" + full + "[…]` has no members", ""});
+      return Invalid();
+    }
+    const bool is_header =
+        family.id == abi::FamilyId::k_request_header || family.id == abi::FamilyId::k_response_header;
+    if (is_header && !IsToken(keys[0])) {
+      diagnostics_->Emit(Kind::kBadText, steps[1]->operands[1].range,
+                         {keys[0], "this cannot be the name of a header", "names hold letters, digits and `-`"});
+      return Invalid();
+    }
+    if (!Read(family.phase, full, full_range)) return Invalid();
+    Value value;
+    value.expr.kind = model::ExprKind::kSlot;
+    value.expr.type = family.type;
+    value.expr.family = family.id;
+    value.expr.slot = 0;
+    if (place_.policy == nullptr) return value;
+    model::Slots& slots = place_.policy->slots;
+    switch (family.id) {
+      case abi::FamilyId::k_request_header: value.expr.slot = Intern(&slots.request_headers, Lower(keys[0])); break;
+      case abi::FamilyId::k_response_header: value.expr.slot = Intern(&slots.response_headers, Lower(keys[0])); break;
+      case abi::FamilyId::k_request_query: value.expr.slot = Intern(&slots.request_queries, keys[0]); break;
+      case abi::FamilyId::k_request_json:
+        value.expr.slot = Intern(&slots.request_json, keys);
+        place_.policy->reads_request_body = true;
+        break;
+    }
+    return value;
+  }
+  std::vector<std::string_view> members;
+  const auto add = [&](std::string_view candidate) {
+    if (candidate.starts_with(name + ".")) members.push_back(candidate.substr(name.size() + 1));
+  };
+  for (const abi::FieldInfo& field : abi::Fields()) add(field.name);
+  for (const abi::FamilyInfo& family : abi::Families()) add(family.name);
+  std::string all;
+  for (std::string_view member : members) all += (all.empty() ? "it has " : ", ") + std::string(member);
+  auto& diagnostic = diagnostics_->Emit(Kind::kUnknownMember, steps[0]->word,
+                                        {name, steps[0]->text, OneOf(steps[0]->text, members, all)});
+  OfferNearest(&diagnostic, steps[0]->text, members);
+  return Invalid();
+}
+
+ExprChecker::Value ExprChecker::CheckCall(const ast::Expr& expr) {
+  const ast::Expr& callee = expr.operands[0];
+  if (callee.kind != ExprKind::kName) {
+    diagnostics_->Emit(Kind::kNotAPath, callee.range, {"this is no function", ""});
+    return Invalid();
+  }
+  const std::string& name = callee.text;
+  if (name == "env") return CheckEnv(expr);
+  if (name == "secret") return CheckSecret(expr);
+  for (const abi::WindowMeasureInfo& info : abi::WindowMeasures()) {
+    if (info.name == name) return CheckWindow(expr, info);
+  }
+  if (std::find(std::begin(kNotHonouredFunctions), std::end(kNotHonouredFunctions), name) !=
+      std::end(kNotHonouredFunctions)) {
+    diagnostics_->Emit(Kind::kNotHonoured, callee.range, {name, ""});
+    return Invalid();
+  }
+  if (name == "exponential") {
+    diagnostics_->Emit(Kind::kNotAPath, callee.range, {"`exponential` stands only in `wait`", ""});
+    return Invalid();
+  }
+  std::vector<std::string_view> functions = {"env", "secret"};
+  for (const abi::WindowMeasureInfo& info : abi::WindowMeasures()) functions.push_back(info.name);
+  std::string all = "there are";
+  for (std::string_view function : functions) all += (function == functions[0] ? " " : ", ") + std::string(function);
+  auto& diagnostic = diagnostics_->Emit(Kind::kUnknownFunction, callee.range, {name, OneOf(name, functions, all)});
+  OfferNearest(&diagnostic, name, functions);
+  return Invalid();
+}
+
+ExprChecker::Value ExprChecker::CheckWindow(const ast::Expr& call, const abi::WindowMeasureInfo& info) {
+  const SourceRange name_range = call.operands[0].range;
+  if (!Read(Phase::kWindow, info.name, name_range)) return Invalid();
+  if (call.arguments.size() != 1 || call.arguments[0].name) {
+    diagnostics_->Emit(Kind::kBadArguments, call.range,
+                       {"`" + std::string(info.name) + "` takes one window",
+                        "write for example `" + std::string(info.name) + "(60s)`"});
+    return Invalid();
+  }
+  const ast::Expr& at = *call.arguments[0].value;
+  const Value window = Check(at);
+  if (!window.ok()) return Invalid();
+  if (window.is_group() || !IsLiteral(window.expr) || window.expr.type.base != BaseType::kDuration) {
+    if (IsLiteral(window.expr) && window.expr.type.base == BaseType::kInt) {
+      const std::string digits = model::Print(window.expr);
+      diagnostics_->Emit(Kind::kMissingUnit, at.range, {digits, "write `" + digits + "s` or `" + digits + "min`"});
+    } else {
+      diagnostics_->Emit(Kind::kBadArguments, at.range, {"a window is a constant Duration", "write for example `60s`"});
+    }
+    return Invalid();
+  }
+  constexpr int64_t kShortest = 1'000'000;
+  constexpr int64_t kLongest = int64_t{24} * 3600 * 1'000'000'000;
+  if (window.expr.literal.integer < kShortest || window.expr.literal.integer > kLongest) {
+    diagnostics_->Emit(Kind::kWindowRange, at.range,
+                       {"a window of " + model::PrintDuration(window.expr.literal.integer) + " cannot be kept",
+                        "windows go from 1ms to 24h"});
+    return Invalid();
+  }
+  Value value;
+  value.expr.kind = model::ExprKind::kWindow;
+  value.expr.type = info.type;
+  value.expr.slot = 0;
+  if (place_.measures != nullptr) {
+    const model::Duration length(window.expr.literal.integer);
+    auto& measures = *place_.measures;
+    const auto found = std::find_if(measures.begin(), measures.end(), [&](const model::WindowMeasure& m) {
+      return m.kind == info.kind && m.window == length;
+    });
+    value.expr.slot = static_cast<int32_t>(found - measures.begin());
+    if (found == measures.end()) measures.push_back({info.kind, length, 1});
+  }
+  return value;
+}
+
+ExprChecker::Value ExprChecker::CheckEnv(const ast::Expr& call) {
+  std::optional<std::string> name;
+  std::optional<std::string> fallback;
+  for (const ast::Argument& argument : call.arguments) {
+    if (argument.name && argument.name->text != "default") {
+      auto& diagnostic = diagnostics_->Emit(Kind::kUnknownArgument, argument.name->range,
+                                            {"env", argument.name->text, "it has `default`"});
+      if (base::EditDistance(argument.name->text, "default") <= 3) diagnostic.Replace("default");
+      return Invalid();
+    }
+    const Value value = Check(*argument.value);
+    if (!value.ok()) return Invalid();
+    if (!IsLiteral(value.expr) || value.expr.type.base != BaseType::kString) {
+      diagnostics_->Emit(Kind::kBadArguments, argument.value->range,
+                         {"`env` takes constant text", "write `env(\"NAME\", default: \"…\")`"});
+      return Invalid();
+    }
+    (argument.name ? fallback : name) = value.expr.literal.text;
+  }
+  if (!name || name->empty() || call.arguments.size() > (fallback ? 2u : 1u)) {
+    diagnostics_->Emit(Kind::kBadArguments, call.range,
+                       {"`env` takes the name of one variable", "write `env(\"NAME\", default: \"…\")`"});
+    return Invalid();
+  }
+  if (const std::optional<std::string> set = options_.environment(*name))
+    return {Literal(BaseType::kString, 0, 0, *set), {}, {}};
+  if (fallback) return {Literal(BaseType::kString, 0, 0, *fallback), {}, {}};
+  if (options_.for_run) {
+    diagnostics_->Emit(Kind::kVariableMissing, call.range, {*name, "set it, or give `env` a `default:`"});
+    return Invalid();
+  }
+  used_stand_in_ = true;
+  return {Literal(BaseType::kString, 0, 0, "stand-in"), {}, {}};
+}
+
+ExprChecker::Value ExprChecker::CheckSecret(const ast::Expr& call) {
+  std::optional<std::string> name;
+  if (call.arguments.size() == 1 && !call.arguments[0].name) {
+    const Value value = Check(*call.arguments[0].value);
+    if (!value.ok()) return Invalid();
+    if (IsLiteral(value.expr) && value.expr.type.base == BaseType::kString) name = value.expr.literal.text;
+  }
+  if (!name || name->empty()) {
+    diagnostics_->Emit(Kind::kBadArguments, call.range,
+                       {"`secret` takes the name of one variable", "write `secret(\"API_KEY\")`"});
+    return Invalid();
+  }
+  std::optional<std::string> text = options_.environment(*name);
+  if (!text)
+    text = options_.environment(*name + "_FILE") ? options_.secret_file(*options_.environment(*name + "_FILE"))
+                                                 : std::nullopt;
+  if (!text && options_.for_run) {
+    diagnostics_->Emit(Kind::kVariableMissing, call.range,
+                       {*name, "set it, or name a readable file that holds it in " + *name + "_FILE"});
+    return Invalid();
+  }
+  if (!text) used_stand_in_ = true;
+  return {Literal(BaseType::kSecret, 0, 0, text.value_or("stand-in")), {}, {}};
+}
+
+}  // namespace compiler::check
