@@ -106,6 +106,7 @@ bool MayFinish(std::string_view frame) {
 
 // What the frames so far have said.
 struct Verdict {
+  bool has_frame = false;
   bool has_mark = false;
   bool has_done_event = false;  // SSE: [DONE]
   bool has_error = false;
@@ -113,6 +114,7 @@ struct Verdict {
 
   void SeeLine(std::string_view line) {
     last_is_unseen = false;
+    has_frame |= line.find_first_not_of(" \t\r") != std::string_view::npos;
     const bool may_end = Contains(line, "\"done\"") && Contains(line, "true");
     if (!may_end && !Contains(line, "\"error\"")) return;
     const auto members = ReadMembers(line);
@@ -123,6 +125,7 @@ struct Verdict {
 
   void SeeEvent(std::string_view data) {
     last_is_unseen = false;
+    has_frame = true;
     if (data.starts_with("[DONE]")) {
       has_mark = has_done_event = true;
       return;
@@ -183,7 +186,7 @@ class EventReader {
 
   void EndEvent(Verdict* verdict) {
     if (is_unseen_ || data_.is_too_long()) {
-      verdict->last_is_unseen = true;
+      verdict->last_is_unseen = verdict->has_frame = true;
     } else if (data_.is_started()) {
       verdict->SeeEvent(data_.text());
     }
@@ -216,7 +219,7 @@ class LineReader {
 
   void Finish(Verdict* verdict) {
     if (line_.is_too_long()) {
-      verdict->last_is_unseen = true;
+      verdict->last_is_unseen = verdict->has_frame = true;
     } else if (line_.is_started()) {
       verdict->SeeLine(line_.text());
     }
@@ -256,8 +259,11 @@ CompletionMark::CompletionMark(CompletionMark&&) noexcept = default;
 
 void CompletionMark::Feed(std::string_view bytes) {
   switch (state_->format) {
-    case Format::kFramed: break;
-    case Format::kJson: state_->brackets.Feed(bytes); break;
+    case Format::kFramed: state_->verdict.has_frame = true; break;
+    case Format::kJson:
+      state_->verdict.has_frame = true;
+      state_->brackets.Feed(bytes);
+      break;
     case Format::kNdjson: state_->lines.Feed(bytes, &state_->verdict); break;
     case Format::kSse: state_->events.Feed(bytes, &state_->verdict); break;
   }
@@ -277,6 +283,8 @@ bool CompletionMark::IsComplete(bool framing_tells) const {
   }
   return false;
 }
+
+bool CompletionMark::saw_frame() const { return state_->verdict.has_frame; }
 
 bool CompletionMark::saw_error() const { return state_->verdict.has_error; }
 

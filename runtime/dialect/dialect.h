@@ -68,6 +68,9 @@ class CompletionMark {
   // itself shows the end (length or chunks), not the closing of the connection.
   bool IsComplete(bool framing_tells) const;
 
+  // A whole frame has passed (anything at all, where the answer has no frames).
+  bool saw_frame() const;
+
   // A whole frame of the stream was an error ({"error": …}): stream_error. Such an answer is never complete. Cheap.
   bool saw_error() const;
 

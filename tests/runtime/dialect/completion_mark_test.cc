@@ -95,6 +95,27 @@ TEST(CompletionMark, ErrorFrameIsSeenAndNeverComplete) {
   EXPECT_FALSE(unfinished.complete_if_framed);
 }
 
+TEST(CompletionMark, FrameIsSeenWhenItIsWhole) {
+  CompletionMark lines(kChat, 200, kNdjson);
+  lines.Feed("\r\n{\"message\":");
+  EXPECT_FALSE(lines.saw_frame()) << "an empty line is none";
+  lines.Feed("{}}");
+  EXPECT_FALSE(lines.saw_frame());
+  lines.Feed("\n");
+  EXPECT_TRUE(lines.saw_frame());
+
+  CompletionMark events(kOpenAi, 200, kSse);
+  events.Feed(": keep-alive\n\ndata: {}\n");
+  EXPECT_FALSE(events.saw_frame()) << "a comment is none";
+  events.Feed("\n");
+  EXPECT_TRUE(events.saw_frame());
+
+  CompletionMark other(kChat, 200, kSse);
+  EXPECT_FALSE(other.saw_frame());
+  other.Feed("x");
+  EXPECT_TRUE(other.saw_frame()) << "of another dialect: any byte is content";
+}
+
 TEST(CompletionMark, SseEndsWithFinishReasonOrDone) {
   EXPECT_TRUE(IsComplete(kOpenAi, kSse, "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"));
   EXPECT_TRUE(IsComplete(kOpenAi, kSse, "data: [DONE]\n\n"));
