@@ -5,7 +5,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <iostream>
@@ -19,6 +21,7 @@
 #include "compiler/source/source_buffer.h"
 #include "runtime/proxy/gateway.h"
 #include "runtime/proxy/line_log.h"
+#include "runtime/proxy/wall_clock.h"
 
 namespace cli {
 namespace {
@@ -63,7 +66,13 @@ int RunGateway(const RunOptions& options) {
     render.color = isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
     std::cerr << compiler::diagnostics::RenderAll(source, diagnostics, render);
   }
-  if (compiled == nullptr) return 1;
+  if (compiled == nullptr) {
+    const auto& findings = diagnostics.items();
+    const bool is_jit = std::any_of(findings.begin(), findings.end(), [](const compiler::diagnostics::Diagnostic& finding) {
+      return finding.kind == compiler::diagnostics::Kind::kJitFailed;
+    });
+    return is_jit ? 3 : 1;  // not the policy's fault
+  }
 
   runtime::proxy::LineLog events(STDERR_FILENO);
   int access_fd = -1;
@@ -95,7 +104,9 @@ int RunGateway(const RunOptions& options) {
   (*gateway)->Drain();
   (*gateway)->Join();
   runtime::proxy::JsonLine line;
-  line.Add("level", "info").Add("message", "stopped");
+  line.Add("time", runtime::proxy::Rfc3339Millis(std::chrono::system_clock::now()))
+      .Add("level", "info")
+      .Add("message", "stopped");
   events.Write(line.Finish());
   return 0;
 }
