@@ -70,7 +70,7 @@ std::string Seen(const Answer& answer) {
 }
 
 std::string AnswerToOnePost(GatewayProcess& gateway, ScriptedUpstream&) {
-  return Seen(Post(gateway.port(), "/api/chat", R"({"model":"m","messages":[],"stream":false})"));
+  return Seen(Post(gateway.port(), "/plain", "{}"));
 }
 
 std::string WhatTheUpstreamSees(GatewayProcess& gateway, ScriptedUpstream& upstream) {
@@ -281,8 +281,9 @@ std::map<std::string, Case> AnswerCases() {
   cases["mock.text"] = {MockWith("text = @"), "\"one\"", "\"two\"", fallback};
   cases["mock.delay"] = {support::ReplaceAll(MockWith("text = \"x\"  delay = @"), "$URL", "http://127.0.0.1:9"), "1s", "2s", OneRequest(Status(500))};
   cases["route.to"] = {TwoUpstreamsWith("to = @"), "first", "[second, first]", OneRequest(Status(500))};
-  cases["route.reply"] = {kGateway + "route all { reply = @ }\nreply one { status = 200  text = \"1\" }\nreply two { status = 200  text = \"2\" }\n" +
-                              "route never { when request.path == \"/never\"  reply = one }\nroute neither { when request.path == \"/no\"  reply = two }\n",
+  cases["route.reply"] = {kGateway + "route first { when request.path == \"/first\"  reply = one }\n"
+                          "route second { when request.path == \"/second\"  reply = two }\nroute rest { reply = @ }\n"
+                          "reply one { status = 200  text = \"1\" }\nreply two { status = 200  text = \"2\" }\n",
                           "one", "two", answer};
   cases["route.fallback"] = {TwoUpstreamsWith("to = first  fallback = @"), "[sorry]", "[]", OneRequest(Status(500))};
   cases["route.cache"] = {kGateway + "upstream main { url = \"http://127.0.0.1:9\" }\n"
@@ -293,7 +294,7 @@ std::map<std::string, Case> AnswerCases() {
   cases["route.deadline"] = {TwoUpstreamsWith("to = first  deadline = @"), "1s", "2s", OneRequest(kHang)};
   cases["route.when"] = {kGateway + "route some { when @  reply = one }\nroute rest { reply = two }\n"
                          "reply one { status = 200  text = \"1\" }\nreply two { status = 200  text = \"2\" }\n",
-                         "request.path == \"/api/chat\"", "request.path == \"/api/generate\"", answer};
+                         "request.path == \"/plain\"", "request.path == \"/other\"", answer};
   return cases;
 }
 

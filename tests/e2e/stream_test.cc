@@ -51,6 +51,56 @@ TEST(Stream, ErrorAsTheFirstFrameIsAFailureLikeAny5xx) {
   EXPECT_EQ(gateway.WaitForAccess("in-band")["attempts"][0]["error"], "stream_error");
 }
 
+// The answer is held until its first frame is whole: half an error is not content.
+TEST(Stream, ErrorAsTheFirstFrameInPiecesIsSeenAsOne) {
+  ScriptedUpstream upstream([](UpstreamExchange& exchange) {
+    exchange.SendHead(200, {{"Content-Type", "application/x-ndjson"}, {"Transfer-Encoding", "chunked"}});
+    for (const char c : std::string("{\"error\":\"CUDA out of memory\"}\n")) exchange.SendChunk(std::string(1, c));
+    exchange.SendLastChunk();
+  });
+  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()));
+  const Answer answer = Post(gateway.port(), "/api/chat", Chat("x", true));
+  EXPECT_EQ(answer.status, 502);
+  EXPECT_EQ(answer.json().value("code", ""), "stream_error") << testing::PrintToString(answer);
+}
+
+TEST(Stream, ErrorAfterContentIsPassedOnAndTheAnswerDoesNotLookComplete) {
+  Signal content_seen;
+  ScriptedUpstream upstream([&](UpstreamExchange& exchange) {
+    exchange.SendHead(200, {{"Content-Type", "application/x-ndjson"}, {"Transfer-Encoding", "chunked"}});
+    exchange.SendChunk(Frame("Hel"));
+    if (!exchange.WaitFor(content_seen)) return;
+    exchange.SendChunk("{\"error\":\"CUDA out of memory\"}\n");
+    exchange.SendLastChunk();
+  });
+  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), "breaker { open when failures(60s) >= 5 }"));
+  RawClient client(gateway.port());
+  client.Send(ToText({.headers = {{"X-Request-Id", "late-error"}}, .body = Chat("x", true)}));
+  Answer answer = client.ReadHead();
+  ASSERT_TRUE(client.ReadUntil("Hel", &answer));
+  content_seen.Set();
+  client.ReadToEnd(&answer);
+  EXPECT_FALSE(answer.looks_complete());
+  const size_t first = answer.body.find("\"error\"");
+  EXPECT_NE(first, std::string::npos);
+  EXPECT_EQ(answer.body.find("\"error\"", first + 1), std::string::npos) << "told once: " << answer.body;
+  EXPECT_EQ(gateway.WaitForAccess("late-error")["attempts"][0]["error"], "stream_error");
+  EXPECT_EQ(gateway.Health("main").value("failure_count", -1), 1);
+}
+
+TEST(Stream, ThatStandsStillEndsWithAnErrorFrame) {
+  ScriptedUpstream upstream([](UpstreamExchange& exchange) {
+    exchange.SendHead(200, {{"Content-Type", "application/x-ndjson"}, {"Transfer-Encoding", "chunked"}});
+    exchange.SendChunk(Frame("Hel"));
+    exchange.Hang();
+  });
+  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), "timeouts { idle = 100ms }"));
+  const Answer answer = Post(gateway.port(), "/api/chat", Chat("x", true));
+  EXPECT_FALSE(answer.looks_complete());
+  EXPECT_NE(answer.body.find("\"code\":\"idle_timeout\""), std::string::npos) << answer.body;
+  EXPECT_TRUE(WaitUntil([&] { return upstream.in_flight() == 0; }));
+}
+
 TEST(Stream, MissingDoneEventIsAddedAfterAFinishReason) {
   ScriptedUpstream upstream([](UpstreamExchange& exchange) {
     exchange.SendHead(200, {{"Content-Type", "text/event-stream"}, {"Transfer-Encoding", "chunked"}});
