@@ -100,6 +100,15 @@ TEST_F(CliCheck, FoldersAreWalkedAndTheWorstFileCounts) {
   EXPECT_EQ(Run({folder_.string(), Write("worse.policy", "edition 1 }")}), 2);
 }
 
+TEST_F(CliCheck, NeverLoadsLlvm) {
+  EXPECT_EQ(Run({BREAKWATER_POLICIES_DIR}), 0);
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    EXPECT_EQ(line.find("libLLVM"), std::string::npos) << line;
+    EXPECT_EQ(line.find("libbreakwater_jit"), std::string::npos) << line;
+  }
+}
+
 TEST_F(CliCheck, ShippedPoliciesAreClean) {
   cli::CheckOptions options;
   options.paths = {BREAKWATER_POLICIES_DIR};
