@@ -108,9 +108,14 @@ void Gateway::Drain() {
   JsonLine line = workers_.front()->context().Event("info", "draining");
   line.AddMillis("limit_ms", state_.policy().gateway.drain.count());
   workers_.front()->context().Log(line);
+  // All loops stop together: the admin address is served by one of them and must answer until the last request has ended.
+  draining_workers_.store(workers_.size());
   for (size_t i = 0; i < workers_.size(); ++i) {
     transports_[i]->Post([this, i] {
-      workers_[i]->Drain(state_.policy().gateway.drain, [this, i] { transports_[i]->Stop(); });
+      workers_[i]->Drain(state_.policy().gateway.drain, [this] {
+        if (draining_workers_.fetch_sub(1) > 1) return;
+        for (const auto& transport : transports_) transport->Stop();
+      });
     });
   }
 }

@@ -2,6 +2,7 @@
 // around this.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -45,6 +46,7 @@ class Gateway {
   std::vector<std::unique_ptr<net::UvTransport>> transports_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
+  std::atomic<size_t> draining_workers_{0};
 };
 
 }  // namespace runtime::proxy

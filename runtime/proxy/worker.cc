@@ -70,7 +70,6 @@ void Worker::CheckDrained() {
     drain_poll_->Set(context_.transport.Now() + kDrainPoll);
     return;
   }
-  admin_listeners_.clear();
   drain_timer_->Cancel();
   const auto done = std::exchange(drained_, nullptr);
   done();

@@ -37,7 +37,7 @@ class Worker final : public ConnectionOwner {
 
   WorkerContext context_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
-  std::vector<std::unique_ptr<net::Listener>> admin_listeners_;  // open until the drain is over
+  std::vector<std::unique_ptr<net::Listener>> admin_listeners_;  // open until the loop stops: it says not ready meanwhile
   std::unordered_map<ClientConnection*, std::unique_ptr<ClientConnection>> connections_;
   std::unique_ptr<net::Timer> drain_timer_;
   std::unique_ptr<net::Timer> drain_poll_;
