@@ -154,11 +154,11 @@ TEST(Harness, StallingUpstreamDiesWithItsStreamOpen) {
   EXPECT_TRUE(client.ReadUntil("beginning", &answer));
   EXPECT_GT(stalling.resident_bytes(), 100'000u);
   EXPECT_GT(stalling.open_files(), 3u);
+  EXPECT_TRUE(WaitUntil([&] { return stalling.out().back() == "begun"; }));
   stalling.Signal(SIGKILL);
   EXPECT_EQ(stalling.WaitForExit(), -SIGKILL);
   client.ReadToEnd(&answer);
   EXPECT_FALSE(answer.looks_complete());
-  EXPECT_EQ(stalling.out().back(), "begun");
 }
 
 TEST(Harness, ReplacingNothingIsAnError) {
