@@ -207,7 +207,7 @@ TEST(BackPressure, KeepsMemoryBoundedWhileTheClientDoesNotRead) {
     const std::string piece(kMiB, 'x');
     while (sent < kAnswer && exchange.Send(piece)) sent += kMiB;
   });
-  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()));
+  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()), ForMemory());
   RawClient client(gateway.port(), 64 << 10);
   ASSERT_EQ(client.Request({.method = "GET", .target = "/health/live"}).status, 200);
   const size_t before = gateway.process().resident_bytes();
@@ -226,7 +226,7 @@ TEST(BackPressure, KeepsMemoryBoundedWhileTheClientDoesNotRead) {
   EXPECT_LT(sent, kAnswer / 2);
   const size_t grown = gateway.process().resident_bytes() - before;
   RecordProperty("grown_kib", static_cast<int>(grown >> 10));
-  EXPECT_LT(grown, 8 * kMiB);
+  EXPECT_LT(grown, kMemoryAllowance);
 
   client.ReadToEnd(&answer);
   EXPECT_TRUE(answer.looks_complete());

@@ -172,7 +172,7 @@ TEST(BackPressure, KeepsMemoryBoundedWhileTheUpstreamDoesNotRead) {
         AnswerWell(exchange);
       },
       ScriptedUpstream::Options{.reads_bodies = false});
-  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), "replay_body = 64KiB"));
+  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), "replay_body = 64KiB"), ForMemory());
   ASSERT_EQ(Get(gateway.port(), "/health/live").status, 200);
   const size_t before = gateway.process().resident_bytes();
   RawClient client(gateway.port());
@@ -188,7 +188,7 @@ TEST(BackPressure, KeepsMemoryBoundedWhileTheUpstreamDoesNotRead) {
     most = std::max(most, gateway.process().resident_bytes());
     WaitUntil([] { return false; }, milliseconds(1));
   }
-  EXPECT_LT(most, before + 6 * kMiB);
+  EXPECT_LT(most, before + kMemoryAllowance);
   go_on.Set();
   sending.join();
   Answer answer = client.ReadHead();

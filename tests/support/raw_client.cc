@@ -38,9 +38,8 @@ std::string ToText(const RequestText& request) {
 }
 
 bool RawClient::Send(std::string_view bytes) {
-  const bool sent = socket_.valid() && socket_.Send(bytes);
-  sent_ = Clock::now();
-  return sent;
+  sent_ = Clock::now();  // before: the gateway may have answered when the call returns
+  return socket_.valid() && socket_.Send(bytes);
 }
 
 Answer RawClient::Request(const RequestText& request, Clock::duration limit) {

@@ -30,7 +30,7 @@ struct Answer {
   std::string body;
   End end = End::kOpen;
   BodyReader::Framing framing = BodyReader::Framing::kNone;
-  Clock::duration took{};  // from the request's last byte to the answer's
+  Clock::duration took{};  // from the beginning of the last Send to the answer's last byte
 
   // A client that knows HTTP only takes it for whole.
   bool looks_complete() const { return end == End::kComplete; }
