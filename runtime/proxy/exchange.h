@@ -169,6 +169,8 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   bool keep_alive_ = true;
   bool reading_paused_ = false;
 
+  std::vector<std::string_view> parts_;  // of one write; keeps its memory
+
   // A copy for the caches of the route, while it may still be stored.
   std::optional<engine::CachedResponse> copy_;
   size_t copy_limit_ = 0;

@@ -10,6 +10,9 @@
 
 namespace runtime::proxy {
 
+// Client SDKs retry by themselves, which would multiply the attempts that the gateway made: this header stops them.
+inline constexpr std::string_view kShouldRetry = "X-Should-Retry";
+
 struct LocalAnswer {
   int status = 200;
   std::string content_type;  // empty: none

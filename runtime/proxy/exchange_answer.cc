@@ -1,0 +1,155 @@
+// The upstream's answer on its way to the client: commit, body with back-pressure, end or honest cut, and the caches' copy.
+#include <array>
+#include <utility>
+
+#include "compiler/abi/fact_table.h"
+#include "runtime/http/forwarding.h"
+#include "runtime/http/message_writer.h"
+#include "runtime/proxy/error_messages.h"
+#include "runtime/proxy/exchange.h"
+#include "runtime/proxy/limits.h"
+
+namespace runtime::proxy {
+
+void Exchange::On(const engine::CommitAnswer& command) {
+  const http::ResponseHead& head = *response_;
+  const auto& upstream = worker_.policy().upstreams[command.served_by];
+  record_.served_by = upstream.name;
+  record_.status = head.status;
+  worker_.metrics.Observe(HistogramId::kFirstToken, static_cast<size_t>(command.served_by.value),
+                          worker_.transport.Now() - attempt_started_);
+
+  http::ClientResponse response;
+  keep_alive_ = MayKeepAlive();
+  const bool is_head_method = request_.head.method == compiler::abi::Method::kHEAD;
+  if (is_head_method || head.framing == http::BodyFraming::kNone) {
+    sends_body_ = false;
+    client_framing_ = is_head_method && head.framing == http::BodyFraming::kLength ? http::BodyFraming::kLength
+                                                                                   : http::BodyFraming::kNone;
+    response.content_length = head.content_length;
+  } else if (head.framing == http::BodyFraming::kLength) {
+    client_framing_ = http::BodyFraming::kLength;
+    response.content_length = head.content_length;
+  } else if (answer_is_whole_ && hold_ == Hold::kWhole) {
+    client_framing_ = http::BodyFraming::kLength;
+    response.content_length = held_.size();
+  } else if (request_.head.minor_version == 0 || (head.framing == http::BodyFraming::kUntilClose && mark_ == nullptr)) {
+    // An end that only the closing shows stays one: the gateway can't vouch for it.
+    client_framing_ = http::BodyFraming::kUntilClose;
+    keep_alive_ = false;
+  } else {
+    client_framing_ = http::BodyFraming::kChunked;
+  }
+  response.framing = client_framing_;
+  response.keep_alive = keep_alive_;
+  response.client_minor_version = request_.head.minor_version;
+
+  const HeaderList cors = head.headers.Find("access-control-allow-origin")
+                              ? HeaderList()
+                              : CorsHeaders(worker_.policy().gateway.cors, request_.head);
+  std::vector<http::SetHeader> set;
+  set.push_back({"X-Request-Id", request_.request_id});
+  if (head.status >= 400 && RetriesAreSpent()) set.push_back({kShouldRetry, "false"});
+  for (const auto& [name, value] : cors) set.push_back({name, value});
+  response.set = set;
+
+  if (copy_limit_ > 0) {
+    copy_.emplace();
+    copy_->status = head.status;
+    for (const auto& line : head.headers.lines()) {
+      if (http::IsHopByHop(line.name) || http::EqualsIgnoreCase(line.name, "date") ||
+          http::EqualsIgnoreCase(line.name, "content-length") || http::EqualsIgnoreCase(line.name, "set-cookie")) {
+        continue;
+      }
+      copy_->headers.emplace_back(line.name, line.value);
+    }
+  }
+
+  std::string bytes;
+  bytes.reserve(512 + held_.size());
+  http::AppendClientResponse(head, response, &bytes);
+  answer_begun_ = true;
+  const std::string held = std::move(held_);
+  held_.clear();
+  if (held.empty() || !sends_body_) {
+    Send(bytes);
+    return;
+  }
+  const std::string_view piece = held;
+  if (client_framing_ == http::BodyFraming::kChunked) {  // one write for head and first content
+    http::AppendChunkHead(piece.size(), &bytes);
+    const std::array<std::string_view, 3> pieces = {bytes, piece, http::kChunkEnd};
+    Send(pieces);
+  } else {
+    const std::array<std::string_view, 2> pieces = {bytes, piece};
+    Send(pieces);
+  }
+  if (copy_) copy_->body.append(piece);
+}
+
+void Exchange::ForwardBody(std::span<const std::string_view> pieces) {
+  if (!sends_body_) return;
+  // What came in one read leaves in one write, as one chunk.
+  size_t size = 0;
+  for (const std::string_view piece : pieces) size += piece.size();
+  if (size == 0) return;  // a chunk of size 0 would be the end
+  if (client_framing_ == http::BodyFraming::kChunked) {
+    std::string chunk_head;
+    http::AppendChunkHead(size, &chunk_head);
+    parts_.assign(1, chunk_head);
+    parts_.insert(parts_.end(), pieces.begin(), pieces.end());
+    parts_.push_back(http::kChunkEnd);
+    Send(parts_);
+  } else {
+    Send(pieces);
+  }
+  if (copy_ && copy_->body.size() + size > copy_limit_) copy_.reset();
+  if (copy_) {
+    for (const std::string_view piece : pieces) copy_->body.append(piece);
+  }
+  if (!reading_paused_ && attempt_ != nullptr && host_.client_queued_bytes() > kHighWater) {
+    reading_paused_ = true;
+    attempt_->PauseReading();
+  }
+}
+
+void Exchange::OnClientDrained() {
+  if (!reading_paused_) return;
+  reading_paused_ = false;
+  if (machine_ != nullptr) machine_->NoteProgress(worker_.transport.Now());
+  if (attempt_ != nullptr) attempt_->ResumeReading();
+}
+
+void Exchange::On(const engine::FinishAnswer&) {
+  if (mark_ != nullptr && client_framing_ != http::BodyFraming::kLength) {  // clients wait for [DONE] where some servers forget it
+    const std::string end = mark_->MissingEnd();
+    const std::string_view piece = end;
+    if (!end.empty()) ForwardBody(std::span<const std::string_view>(&piece, 1));
+  }
+  finish_pending_ = true;
+}
+
+void Exchange::On(const engine::BreakOffAnswer& command) {
+  record_.how = EndedHow::kCut;
+  if (client_framing_ == http::BodyFraming::kUntilClose) {
+    Over(AfterExchange::kReset);
+    return;
+  }
+  const bool is_told = mark_ != nullptr && mark_->saw_error();  // by the upstream's own error frame
+  if (client_framing_ == http::BodyFraming::kChunked && ClientReads().is_stream() && mark_ != nullptr && !is_told) {
+    const std::string frame = std::string(mark_->FrameBreak()) +
+                              dialect::ErrorFrame(ClientReads(), compiler::abi::Name(command.error),
+                                                  MessageFor(compiler::abi::Name(command.error)), request_.request_id);
+    const std::string_view piece = frame;
+    ForwardBody(std::span<const std::string_view>(&piece, 1));
+  }
+  Over(AfterExchange::kClose);  // without the last chunk, or short of Content-Length: the client sees the cut
+}
+
+void Exchange::On(const engine::StoreAnswer& command) {
+  if (!copy_) return;
+  worker_.gateway.objects.cache(command.cache)->Store(command.key, *copy_, worker_.transport.Now());
+}
+
+
+}  // namespace runtime::proxy

@@ -1,0 +1,213 @@
+// Attempts of an exchange: the request as an upstream gets it, and what the attempt reports.
+#include <algorithm>
+#include <utility>
+
+#include "compiler/model/template.h"
+#include "runtime/http/forwarding.h"
+#include "runtime/http/message_writer.h"
+#include "runtime/proxy/exchange.h"
+#include "runtime/proxy/limits.h"
+
+namespace runtime::proxy {
+namespace {
+
+bool IsJsonType(std::string_view content_type) {
+  return http::EqualsIgnoreCase(content_type.substr(0, content_type.find(';')), "application/json");
+}
+
+bool IsStreamType(std::string_view content_type) {
+  const std::string_view type = content_type.substr(0, content_type.find(';'));
+  return http::EqualsIgnoreCase(type, "application/x-ndjson") || http::EqualsIgnoreCase(type, "text/event-stream");
+}
+
+}  // namespace
+
+void Exchange::On(const engine::StartAttempt& command) {
+  DropAttempt();
+  mark_.reset();  // outlives its attempt: it knows how far a frame got that is to be followed by one of ours
+  const bool is_reconnect = attempt_upstream_ == command.upstream && attempt_number_ == command.number;
+  const auto label = static_cast<size_t>(command.upstream.value);
+  if (is_reconnect) {
+    worker_.metrics.Count(CounterId::kReuseRace, label);
+  } else if (command.number > 1) {
+    worker_.metrics.Count(CounterId::kUpstreamRetry, label);
+  }
+  attempt_upstream_ = command.upstream;
+  attempt_number_ = command.number;
+  attempt_started_ = worker_.transport.Now();
+  attempt_ = std::make_unique<Attempt>(worker_, command.upstream, *this);
+  attempt_->Start(MakeUpstreamRequest(command.upstream, command.fresh_connection));
+}
+
+void Exchange::DropAttempt() {
+  message_facts_.ClearResponse(&facts_);
+  response_ = nullptr;
+  held_.clear();
+  content_told_ = false;
+  upload_open_ = false;
+  reading_paused_ = false;
+  if (attempt_ == nullptr) return;
+  attempt_->Abort();
+  worker_.transport.DeleteLater(std::move(attempt_));
+}
+
+void Exchange::On(const engine::AbortAttempt&) { DropAttempt(); }
+
+Attempt::Request Exchange::MakeUpstreamRequest(UpstreamId id, bool fresh_connection) {
+  const auto& upstream = worker_.policy().upstreams[id];
+  const http::RequestHead& head = request_.head;
+
+  std::string target;
+  if (upstream.url.path.empty()) {
+    target = head.target;
+  } else {
+    target = upstream.url.path;
+    if (!head.query.empty()) target.append("?").append(head.query);
+  }
+
+  std::vector<std::string> values;
+  std::vector<http::SetHeader> set;
+  values.reserve(upstream.headers.size());
+  for (const auto& header : upstream.headers) {
+    std::string value;
+    compiler::model::Render(header.value, facts_, &value);
+    // What came from a JSON body may hold anything; a field value may not (RFC 9110 5.5).
+    std::replace_if(
+        value.begin(), value.end(), [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; }, ' ');
+    values.push_back(std::move(value));
+    set.push_back({header.name, values.back()});
+  }
+
+  http::UpstreamRequest request;
+  request.target = target;
+  request.authority = upstream.url.authority;
+  request.set = set;
+  request.remove = upstream.remove_headers;
+  request.request_id = request_.request_id;
+  request.client_ip = request_.client_ip;
+  if (head.framing == http::BodyFraming::kNone) {
+    request.framing = http::BodyFraming::kNone;
+  } else if (streams_) {
+    request.framing = head.framing;
+    request.content_length = head.content_length;
+  } else {
+    request.framing = http::BodyFraming::kLength;
+    request.content_length = body_.size();
+  }
+
+  Attempt::Request result;
+  result.bytes.reserve(512 + body_.size());
+  http::AppendUpstreamRequest(head, request, &result.bytes);
+  result.bytes.append(body_);
+  result.is_whole = !streams_;
+  result.is_head_method = head.method == compiler::abi::Method::kHEAD;
+  result.fresh_connection = fresh_connection;
+  return result;
+}
+
+void Exchange::QueueUpload(std::span<const std::string_view> pieces) {
+  const bool is_chunked = request_.head.framing == http::BodyFraming::kChunked;
+  for (const std::string_view piece : pieces) {
+    if (is_chunked) http::AppendChunkHead(piece.size(), &upload_);
+    upload_.append(piece);
+    if (is_chunked) upload_.append(http::kChunkEnd);
+  }
+  FlushUpload();
+}
+
+void Exchange::FlushUpload() {
+  if (upload_open_ && attempt_ != nullptr && attempt_->queued_bytes() < kHighWater) {
+    attempt_->SendMore(upload_, request_ended_);
+    upload_.clear();
+  }
+  const size_t waiting = upload_.size() + (attempt_ != nullptr ? attempt_->queued_bytes() : 0);
+  if (!upload_paused_ && waiting > kHighWater && !request_ended_) {
+    upload_paused_ = true;
+    host_.PauseRequestBody();
+  } else if (upload_paused_ && waiting == 0) {
+    upload_paused_ = false;
+    host_.ResumeRequestBody();
+  }
+}
+
+void Exchange::OnAttemptConnected() { Dispatch(engine::AttemptConnected{}); }
+
+void Exchange::OnAttemptRequestSent() {
+  upload_open_ = streams_;
+  Dispatch(engine::AttemptRequestSent{});
+  if (upload_open_) FlushUpload();
+}
+
+void Exchange::OnAttemptDrained() {
+  if (upload_open_) FlushUpload();
+}
+
+void Exchange::OnAttemptHead(const http::ResponseHead& head) {
+  response_ = &head;
+  message_facts_.FillResponse(head, &facts_);
+  content_told_ = false;
+  answer_is_whole_ = false;
+  const bool has_body = head.framing != http::BodyFraming::kNone &&
+                        request_.head.method != compiler::abi::Method::kHEAD;
+  const std::string_view content_type = head.headers.Find("content-type").value_or("");
+  hold_ = Hold::kNothing;
+  if (has_body && request_.head.method == compiler::abi::Method::kPOST) {
+    if (IsStreamType(content_type)) {
+      if (ClientReads().api != dialect::Api::kPlain) hold_ = Hold::kFirstFrame;
+    } else if (IsJsonType(content_type) &&
+               (head.framing != http::BodyFraming::kLength || head.content_length <= kMaxHeldBytes)) {
+      if (ClientReads().api != dialect::Api::kPlain) hold_ = Hold::kWhole;
+    }
+    if (hold_ != Hold::kNothing) {
+      mark_ = std::make_unique<dialect::CompletionMark>(ClientReads(), head.status, content_type);
+    }
+  }
+  Dispatch(engine::AttemptHead{head.status});
+  if (response_ == nullptr || hold_ != Hold::kNothing) return;
+  content_told_ = true;
+  Dispatch(engine::AttemptContent{});
+}
+
+void Exchange::OnAttemptBody(std::span<const std::string_view> pieces) {
+  machine_->NoteProgress(worker_.transport.Now());
+  if (mark_ != nullptr) {
+    for (const std::string_view piece : pieces) mark_->Feed(piece);
+  }
+  if (answer_begun_) {
+    ForwardBody(pieces);
+    return;
+  }
+  for (const std::string_view piece : pieces) held_.append(piece);
+  if (content_told_) return;
+  if (mark_ != nullptr && mark_->saw_error()) {  // an error inside a 200, and nothing of it was sent yet
+    attempt_->Abort();
+    OnAttemptFailed(ErrorKind::k_stream_error, false);
+    return;
+  }
+  const bool has_frame = hold_ == Hold::kFirstFrame && mark_->saw_frame();
+  if (has_frame || held_.size() > kMaxHeldBytes) {
+    content_told_ = true;
+    Dispatch(engine::AttemptContent{});
+  }
+}
+
+void Exchange::OnAttemptEnd(bool framing_tells) {
+  if (mark_ != nullptr && !mark_->IsComplete(framing_tells)) {
+    OnAttemptFailed(ErrorKind::k_truncated, false);
+    return;
+  }
+  answer_is_whole_ = true;
+  if (!content_told_) {
+    content_told_ = true;
+    Dispatch(engine::AttemptContent{});
+  }
+  Dispatch(engine::AttemptEnded{});
+}
+
+void Exchange::OnAttemptFailed(ErrorKind error, bool is_reuse_race) {
+  upload_open_ = false;
+  if (error == ErrorKind::k_truncated && mark_ != nullptr && mark_->saw_error()) error = ErrorKind::k_stream_error;
+  Dispatch(engine::AttemptFailed{error, is_reuse_race});
+}
+
+}  // namespace runtime::proxy
