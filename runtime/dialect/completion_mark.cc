@@ -1,5 +1,5 @@
-// Looks for the terminal mark of a dialect in the bytes of an answer, whatever pieces they come in. Runs for every frame of
-// every stream, so a frame is parsed only if a cheap search says that it could matter.
+// Looks for the terminal mark of a dialect in the bytes of an answer, whatever pieces they come in. Runs for every
+// frame of every stream, so a frame is parsed only if a cheap search says that it could matter.
 #include <cctype>
 
 #include "runtime/dialect/dialect.h"
@@ -32,8 +32,8 @@ Format FormatOf(const ClientDialect& client, int status, std::string_view conten
   return type == "application/json" ? Format::kJson : Format::kFramed;
 }
 
-// Whether a JSON text has come to its end. Only brackets and strings are followed: a proper beginning of an object or array
-// always has one left open. A bare number could have gone on, so it never counts.
+// Whether a JSON text has come to its end. Only brackets and strings are followed: a proper beginning of an object or
+// array always has one left open. A bare number could have gone on, so it never counts.
 class BracketScan {
  public:
   void Feed(std::string_view bytes) {
@@ -138,7 +138,8 @@ struct Verdict {
   }
 };
 
-// Lines of an event stream, as the WHATWG specification reads them: they end with LF, CR or CRLF, an empty one ends the event.
+// Lines of an event stream, as the WHATWG specification reads them: they end with LF, CR or CRLF, an empty one ends
+// the event.
 class EventReader {
  public:
   void Feed(std::string_view bytes, Verdict* verdict) {

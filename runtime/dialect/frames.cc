@@ -1,9 +1,10 @@
-// Objects of Ollama's API (/api/chat, /api/generate) and OpenAI's (/v1/chat/completions, /v1/completions), with the members
-// that their servers always send: strict clients fail on missing ones.
+// Objects of Ollama's API (/api/chat, /api/generate) and OpenAI's (/v1/chat/completions, /v1/completions), with the
+// members that their servers always send: strict clients fail on missing ones.
 #include "runtime/dialect/frames.h"
 
 #include <chrono>
 #include <cstdio>
+
 #include <nlohmann/json.hpp>
 
 namespace runtime::dialect {
@@ -29,8 +30,8 @@ Json OllamaObject(const ClientDialect& client, std::string_view text, std::strin
   if (is_last) {
     json["done_reason"] = "stop";
     // The model did nothing for this answer.
-    for (const char* name : {"total_duration", "load_duration", "prompt_eval_count", "prompt_eval_duration", "eval_count",
-                             "eval_duration"}) {
+    for (const char* name : {"total_duration", "load_duration", "prompt_eval_count", "prompt_eval_duration",
+                             "eval_count", "eval_duration"}) {
       json[name] = 0;
     }
   }
@@ -112,7 +113,8 @@ std::string ErrorObject(const ClientDialect& client, int status, std::string_vie
 int64_t UnixSeconds(std::string_view rfc3339) {
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, used = 0;
   const std::string text(rfc3339);
-  if (std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second, &used) != 6) {
+  if (std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second, &used) !=
+      6) {
     return 0;
   }
   using std::chrono::sys_days;

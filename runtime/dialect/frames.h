@@ -1,5 +1,5 @@
-// The objects that the dialects speak in, one function for each kind of object. What they are wrapped in (a body, a line, an
-// event) is the business of shape.cc.
+// The objects that the dialects speak in, one function for each kind of object. What they are wrapped in (a body, a
+// line, an event) is the business of shape.cc.
 #pragma once
 
 #include <cstdint>

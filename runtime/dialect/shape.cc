@@ -21,7 +21,8 @@ std::string_view ContentTypeOf(Shape shape) {
   return {};
 }
 
-// JSON without the white space between its tokens: what is written in strings and numbers stays as it is, byte for byte.
+// JSON without the white space between its tokens: what is written in strings and numbers stays as it is, byte for
+// byte.
 std::string Compact(std::string_view json) {
   std::string out;
   out.reserve(json.size());
@@ -78,8 +79,8 @@ ShapedBody ShapeReply(const Body& body, const ClientDialect& client, std::string
   if (body.kind == BodyKind::kJson) {
     shaped.body = client.is_stream() ? JsonAsStream(body.text, client, created_at) : body.text;
   } else {
-    shaped.body = client.is_stream() ? TextAsStream(body.text, client, created_at)
-                                     : WholeAnswer(client, body.text, created_at);
+    shaped.body =
+        client.is_stream() ? TextAsStream(body.text, client, created_at) : WholeAnswer(client, body.text, created_at);
   }
   return shaped;
 }

@@ -1,6 +1,7 @@
-// Walks the table of settings (compiler/model/settings.def): for each setting and each `when` line that is honoured, two
-// policies that differ in nothing else, and something that differs between them – what the engine does, bytes on a wire, what
-// operators read, or the verdict of the compiler. A setting without a case fails, and so does one that changes nothing.
+// Walks the table of settings (compiler/model/settings.def): for each setting and each `when` line that is honoured,
+// two policies that differ in nothing else, and something that differs between them – what the engine does, bytes on
+// a wire, what operators read, or the verdict of the compiler. A setting without a case fails, and so does one that
+// changes nothing.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -28,13 +29,13 @@ using e2e::UpstreamExchange;
 using e2e::WaitUntil;
 
 struct Case {
-  std::string policy;     // with @ where the setting stands
+  std::string policy;  // with @ where the setting stands
   std::string one;
   std::string other;
   std::function<std::string(const std::string& policy)> observe;
 };
 
-// ---- Ways to look at a policy -----------------------------------------------------------------------------------------
+// ---- Ways to look at a policy ---------------------------------------------------------------------------------------
 
 using Virtual = std::function<std::string(VirtualStory&)>;
 auto InTheEngine(Virtual look) {
@@ -55,7 +56,9 @@ auto OnTheWire(Wire look, ScriptedUpstream::Script script = e2e::AnswerWell) {
     ScriptedUpstream upstream(script);
     e2e::GatewayOptions options;
     options.arguments = {};
-    GatewayProcess gateway(policy.find("$URL") == std::string::npos ? policy : support::ReplaceAll(policy, "$URL", upstream.url()), options);
+    GatewayProcess gateway(
+        policy.find("$URL") == std::string::npos ? policy : support::ReplaceAll(policy, "$URL", upstream.url()),
+        options);
     return look(gateway, upstream);
   };
 }
@@ -83,28 +86,35 @@ std::string WhatTheUpstreamSees(GatewayProcess& gateway, ScriptedUpstream& upstr
   return text;
 }
 
-// ---- Beginnings -------------------------------------------------------------------------------------------------------
+// ---- Beginnings -----------------------------------------------------------------------------------------------------
 
 const std::string kGateway = "edition 1\ngateway { listen = \"127.0.0.1:0\"  admin = \"127.0.0.1:0\"  workers = 1 }\n";
 const std::string kSorry = "reply sorry { status = 200  body = json { \"is_fallback\": true } }\n";
 
 std::string GatewayWith(const std::string& settings) {
-  return "edition 1\ngateway { " + settings + " }\nroute all { reply = hello }\nreply hello { status = 200  text = \"hello\" }\n";
+  return "edition 1\ngateway { " + settings +
+         " }\nroute all { reply = hello }\nreply hello { status = 200  text = \"hello\" }\n";
 }
-std::string UpstreamWith(const std::string& settings) { return kGateway + "upstream main { url = \"$URL\"\n" + settings + "\n}\n"; }
+std::string UpstreamWith(const std::string& settings) {
+  return kGateway + "upstream main { url = \"$URL\"\n" + settings + "\n}\n";
+}
 std::string VirtualUpstreamWith(const std::string& settings) {
   return kGateway + "upstream main { url = \"http://127.0.0.1:9\"\n" + settings + "\n}\n";
 }
 std::string CacheWith(const std::string& settings, const std::string& route = "to = main  cache = kept") {
-  return kGateway + "upstream main { url = \"http://127.0.0.1:9\" }\ncache kept { " + settings + " }\nroute all { " + route + " }\n";
+  return kGateway + "upstream main { url = \"http://127.0.0.1:9\" }\ncache kept { " + settings + " }\nroute all { " +
+         route + " }\n";
 }
-std::string ReplyWith(const std::string& settings) { return kGateway + "route all { reply = it }\nreply it { " + settings + " }\n"; }
+std::string ReplyWith(const std::string& settings) {
+  return kGateway + "route all { reply = it }\nreply it { " + settings + " }\n";
+}
 std::string MockWith(const std::string& settings) {
   return kGateway + "upstream main { url = \"$URL\"  fallback = [it] }\nmock it { " + settings + " }\n";
 }
 std::string TwoUpstreamsWith(const std::string& route) {
-  return kGateway + "upstream first { url = \"http://127.0.0.1:9\" }\nupstream second { url = \"http://127.0.0.1:9\" }\n" + kSorry +
-         "cache kept { key = \"k ${request.body}\"  ttl = 1h  shared = true }\nroute all { " + route + " }\n";
+  return kGateway +
+         "upstream first { url = \"http://127.0.0.1:9\" }\nupstream second { url = \"http://127.0.0.1:9\" }\n" +
+         kSorry + "cache kept { key = \"k ${request.body}\"  ttl = 1h  shared = true }\nroute all { " + route + " }\n";
 }
 
 constexpr Plan kHang{.answers = std::nullopt};
@@ -115,11 +125,12 @@ std::string TwoRequests(VirtualStory& story, Duration between, const std::string
   return text + story.Send(Plan{}, {.body = second_body});
 }
 
-// ---- The table --------------------------------------------------------------------------------------------------------
+// ---- The table ------------------------------------------------------------------------------------------------------
 
 std::map<std::string, Case> GatewayCases() {
   std::map<std::string, Case> cases;
-  cases["gateway.listen"] = {GatewayWith("listen = @  admin = off"), "\"127.0.0.1:0\"", "[\"127.0.0.1:0\", \"localhost:0\"]",
+  cases["gateway.listen"] = {GatewayWith("listen = @  admin = off"), "\"127.0.0.1:0\"",
+                             "[\"127.0.0.1:0\", \"localhost:0\"]",
                              OnTheWire([](GatewayProcess& gateway, ScriptedUpstream&) {
                                int answering = 0;
                                for (const Json& event : gateway.events()) {
@@ -130,13 +141,15 @@ std::map<std::string, Case> GatewayCases() {
                                }
                                return std::to_string(answering) + " addresses answer";
                              })};
-  cases["gateway.admin"] = {GatewayWith("listen = \"127.0.0.1:0\"  admin = @"), "\"127.0.0.1:0\"", "off",
-                            OnTheWire([](GatewayProcess& gateway, ScriptedUpstream&) { return Get(gateway.port(), "/health/live").body; })};
-  cases["gateway.metrics_prefix"] = {GatewayWith("listen = \"127.0.0.1:0\"  admin = \"127.0.0.1:0\"  metrics_prefix = @"), "\"breakwater\"",
-                                     "\"clawdbot\"", OnTheWire([](GatewayProcess& gateway, ScriptedUpstream&) {
-                                       const std::string page = Get(gateway.port(), "/metrics").body;
-                                       return page.substr(page.find('\n'), 60);
-                                     })};
+  cases["gateway.admin"] = {
+      GatewayWith("listen = \"127.0.0.1:0\"  admin = @"), "\"127.0.0.1:0\"", "off",
+      OnTheWire([](GatewayProcess& gateway, ScriptedUpstream&) { return Get(gateway.port(), "/health/live").body; })};
+  cases["gateway.metrics_prefix"] = {
+      GatewayWith("listen = \"127.0.0.1:0\"  admin = \"127.0.0.1:0\"  metrics_prefix = @"), "\"breakwater\"",
+      "\"clawdbot\"", OnTheWire([](GatewayProcess& gateway, ScriptedUpstream&) {
+        const std::string page = Get(gateway.port(), "/metrics").body;
+        return page.substr(page.find('\n'), 60);
+      })};
   cases["gateway.workers"] = {GatewayWith("listen = \"127.0.0.1:0\"  admin = off  workers = @"), "1", "3",
                               OnTheWire([](GatewayProcess& gateway, ScriptedUpstream&) {
                                 std::set<int> workers;  // each connection is served by one; the kernel spreads them
@@ -155,7 +168,8 @@ std::map<std::string, Case> GatewayCases() {
                                    return std::to_string(gateway.accesses().size()) + " lines";
                                  })};
   cases["gateway.drain"] = {
-      "edition 1\ngateway { listen = \"127.0.0.1:0\"  admin = off  drain = @ }\nupstream main { url = \"$URL\" }\n", "1ms", "1h",
+      "edition 1\ngateway { listen = \"127.0.0.1:0\"  admin = off  drain = @ }\nupstream main { url = \"$URL\" }\n",
+      "1ms", "1h",
       OnTheWire(
           [](GatewayProcess& gateway, ScriptedUpstream& upstream) -> std::string {
             RawClient client(gateway.port());
@@ -175,34 +189,43 @@ std::map<std::string, Case> GatewayCases() {
 
 std::map<std::string, Case> UpstreamCases() {
   std::map<std::string, Case> cases;
-  cases["upstream.url"] = {kGateway + "upstream main { url = @ }\n", "\"$URL\"", "\"$URL/api/chat\"", OnTheWire(WhatTheUpstreamSees)};
+  cases["upstream.url"] = {kGateway + "upstream main { url = @ }\n", "\"$URL\"", "\"$URL/api/chat\"",
+                           OnTheWire(WhatTheUpstreamSees)};
   cases["upstream.attempt_timeout"] = {VirtualUpstreamWith("attempt_timeout = @"), "1s", "2s", OneRequest(kHang)};
   cases["upstream.repeat_safe"] = {
       VirtualUpstreamWith("repeat_safe = @  retry { max_retries = 1  when error == reset }") +
           "route reads { when request.method == GET  to = main }\nroute writes { to = main }\n",
       "true", "false", OneRequest(Error(ErrorKind::k_reset))};
-  cases["upstream.replay_body"] = {
-      UpstreamWith("replay_body = @  repeat_safe = true  retry { max_retries = 1  when status == 500  wait = exponential(from: 1ms) }"), "1KiB",
-      "64KiB",
-      OnTheWire(
-          [](GatewayProcess& gateway, ScriptedUpstream& upstream) {
-            Post(gateway.port(), "/api/chat", Chat(std::string(4096, 'x')));
-            return std::to_string(upstream.request_count()) + " attempts";
-          },
-          e2e::AnswerFailure)};
-  cases["upstream.header"] = {UpstreamWith("header[\"X-Walk\"] = @"), "\"one\"", "\"two\"", OnTheWire(WhatTheUpstreamSees)};
-  cases["upstream.remove_header"] = {UpstreamWith("remove_header = @"), "[\"X-None\"]", "[\"Cookie\"]", OnTheWire(WhatTheUpstreamSees)};
+  cases["upstream.replay_body"] = {UpstreamWith("replay_body = @  repeat_safe = true  retry { max_retries = 1  when "
+                                                "status == 500  wait = exponential(from: 1ms) }"),
+                                   "1KiB", "64KiB",
+                                   OnTheWire(
+                                       [](GatewayProcess& gateway, ScriptedUpstream& upstream) {
+                                         Post(gateway.port(), "/api/chat", Chat(std::string(4096, 'x')));
+                                         return std::to_string(upstream.request_count()) + " attempts";
+                                       },
+                                       e2e::AnswerFailure)};
+  cases["upstream.header"] = {UpstreamWith("header[\"X-Walk\"] = @"), "\"one\"", "\"two\"",
+                              OnTheWire(WhatTheUpstreamSees)};
+  cases["upstream.remove_header"] = {UpstreamWith("remove_header = @"), "[\"X-None\"]", "[\"Cookie\"]",
+                                     OnTheWire(WhatTheUpstreamSees)};
   cases["upstream.fallback"] = {VirtualUpstreamWith("fallback = @") + kSorry, "[sorry]", "[]", OneRequest(Status(500))};
-  cases["timeouts.connect"] = {VirtualUpstreamWith("timeouts { connect = @ }"), "1s", "2s", OneRequest({.connects = std::nullopt})};
-  cases["timeouts.first_token"] = {VirtualUpstreamWith("timeouts { first_token = @ }"), "1s", "2s", OneRequest(kHang, {.wants_stream = true})};
-  cases["timeouts.idle"] = {VirtualUpstreamWith("timeouts { idle = @ }"), "1s", "2s", OneRequest({.ends = std::nullopt})};
+  cases["timeouts.connect"] = {VirtualUpstreamWith("timeouts { connect = @ }"), "1s", "2s",
+                               OneRequest({.connects = std::nullopt})};
+  cases["timeouts.first_token"] = {VirtualUpstreamWith("timeouts { first_token = @ }"), "1s", "2s",
+                                   OneRequest(kHang, {.wants_stream = true})};
+  cases["timeouts.idle"] = {VirtualUpstreamWith("timeouts { idle = @ }"), "1s", "2s",
+                            OneRequest({.ends = std::nullopt})};
   cases["timeouts.total"] = {VirtualUpstreamWith("timeouts { total = @ }"), "1s", "2s", OneRequest(kHang)};
-  cases["retry.max_retries"] = {VirtualUpstreamWith("repeat_safe = true  retry { max_retries = @  when status == 500 }"), "1", "2",
-                                OneRequest(Status(500))};
-  cases["retry.wait"] = {VirtualUpstreamWith("repeat_safe = true  retry { max_retries = 2  when status == 500  wait = @ }"),
-                         "exponential(from: 100ms, factor: 2, cap: 2s)", "exponential(from: 100ms, factor: 3, cap: 2s)", OneRequest(Status(500))};
-  cases["retry.when"] = {VirtualUpstreamWith("repeat_safe = true  retry { max_retries = 1  when @ }"), "status == 500", "status == 503",
-                         OneRequest(Status(500))};
+  cases["retry.max_retries"] = {
+      VirtualUpstreamWith("repeat_safe = true  retry { max_retries = @  when status == 500 }"), "1", "2",
+      OneRequest(Status(500))};
+  cases["retry.wait"] = {
+      VirtualUpstreamWith("repeat_safe = true  retry { max_retries = 2  when status == 500  wait = @ }"),
+      "exponential(from: 100ms, factor: 2, cap: 2s)", "exponential(from: 100ms, factor: 3, cap: 2s)",
+      OneRequest(Status(500))};
+  cases["retry.when"] = {VirtualUpstreamWith("repeat_safe = true  retry { max_retries = 1  when @ }"), "status == 500",
+                         "status == 503", OneRequest(Status(500))};
   return cases;
 }
 
@@ -215,25 +238,31 @@ std::map<std::string, Case> BreakerCases() {
       return text + story.Send(Plan{});
     });
   };
-  cases["breaker.open_for"] = {VirtualUpstreamWith("breaker { open when failures(60s) >= 1  open_for = @ }"), "1s", "10s", fails_then_asks_after(5s)};
-  cases["breaker.probes"] = {VirtualUpstreamWith("breaker { open when failures(60s) >= 1  open_for = 1s  probes = @  close when successes(30s) >= 3 }"),
-                             "1", "3", InTheEngine([](VirtualStory& story) {
-                               story.Send(Status(500));
-                               story.Wait(5s);
-                               int admitted = 0;
-                               for (int i = 0; i < 10; ++i) admitted += story.breaker().Admit(story.now(), 1min).ticket ? 1 : 0;
-                               return std::to_string(admitted) + " probes out";
-                             })};
-  cases["breaker.open"] = {VirtualUpstreamWith("breaker { open when failures(60s) >= @ }"), "1", "2", fails_then_asks_after(1s)};
-  cases["breaker.close"] = {VirtualUpstreamWith("breaker { open when failures(60s) >= 1  open_for = 1s  probes = 1  close when successes(30s) >= @ }"),
-                            "1", "2", InTheEngine([](VirtualStory& story) {
-                              story.Send(Status(500));
-                              story.Wait(5s);
-                              story.Send(Plan{});
-                              return std::string(runtime::engine::Name(story.breaker().Look(story.now()).state));
-                            })};
-  cases["breaker.failure"] = {VirtualUpstreamWith("breaker { open when failures(60s) >= 1  failure when @ }"), "status == 500", "status == 503",
-                              fails_then_asks_after(1s)};
+  cases["breaker.open_for"] = {VirtualUpstreamWith("breaker { open when failures(60s) >= 1  open_for = @ }"), "1s",
+                               "10s", fails_then_asks_after(5s)};
+  cases["breaker.probes"] = {
+      VirtualUpstreamWith(
+          "breaker { open when failures(60s) >= 1  open_for = 1s  probes = @  close when successes(30s) >= 3 }"),
+      "1", "3", InTheEngine([](VirtualStory& story) {
+        story.Send(Status(500));
+        story.Wait(5s);
+        int admitted = 0;
+        for (int i = 0; i < 10; ++i) admitted += story.breaker().Admit(story.now(), 1min).ticket ? 1 : 0;
+        return std::to_string(admitted) + " probes out";
+      })};
+  cases["breaker.open"] = {VirtualUpstreamWith("breaker { open when failures(60s) >= @ }"), "1", "2",
+                           fails_then_asks_after(1s)};
+  cases["breaker.close"] = {
+      VirtualUpstreamWith(
+          "breaker { open when failures(60s) >= 1  open_for = 1s  probes = 1  close when successes(30s) >= @ }"),
+      "1", "2", InTheEngine([](VirtualStory& story) {
+        story.Send(Status(500));
+        story.Wait(5s);
+        story.Send(Plan{});
+        return std::string(runtime::engine::Name(story.breaker().Look(story.now()).state));
+      })};
+  cases["breaker.failure"] = {VirtualUpstreamWith("breaker { open when failures(60s) >= 1  failure when @ }"),
+                              "status == 500", "status == 503", fails_then_asks_after(1s)};
   return cases;
 }
 
@@ -243,26 +272,28 @@ std::map<std::string, Case> CacheCases() {
                         InTheEngine([](VirtualStory& story) { return TwoRequests(story, 1s, "another question"); })};
   cases["cache.ttl"] = {CacheWith("key = \"k ${request.body}\"  ttl = @  shared = true"), "1s", "1h",
                         InTheEngine([](VirtualStory& story) { return TwoRequests(story, 5s); })};
-  cases["cache.stale"] = {CacheWith("key = \"k ${request.body}\"  ttl = 1s  stale = @  shared = true", "to = main  fallback = [kept]"), "0s", "1h",
-                          InTheEngine([](VirtualStory& story) {
-                            story.Send(Plan{});
-                            story.Wait(5s);
-                            return story.Send(Error(ErrorKind::k_refused));
-                          })};
+  cases["cache.stale"] = {
+      CacheWith("key = \"k ${request.body}\"  ttl = 1s  stale = @  shared = true", "to = main  fallback = [kept]"),
+      "0s", "1h", InTheEngine([](VirtualStory& story) {
+        story.Send(Plan{});
+        story.Wait(5s);
+        return story.Send(Error(ErrorKind::k_refused));
+      })};
   cases["cache.shared"] = {CacheWith("key = \"k ${request.body}\"  ttl = 1h  shared = @"), "true", "false",
                            [](const std::string& policy) { return Findings(policy); }};
-  cases["cache.max_entry"] = {CacheWith("key = \"k ${request.body}\"  ttl = 1h  shared = true  max_entry = @"), "100B", "10KiB",
-                              InTheEngine([](VirtualStory& story) {
+  cases["cache.max_entry"] = {CacheWith("key = \"k ${request.body}\"  ttl = 1h  shared = true  max_entry = @"), "100B",
+                              "10KiB", InTheEngine([](VirtualStory& story) {
                                 story.stored_bytes = 1000;
                                 return TwoRequests(story, 1s);
                               })};
-  cases["cache.max_bytes"] = {CacheWith("key = \"k ${request.body}\"  ttl = 1h  shared = true  max_bytes = @"), "2KiB", "1MiB",
-                              InTheEngine([](VirtualStory& story) {
+  cases["cache.max_bytes"] = {CacheWith("key = \"k ${request.body}\"  ttl = 1h  shared = true  max_bytes = @"), "2KiB",
+                              "1MiB", InTheEngine([](VirtualStory& story) {
                                 story.stored_bytes = 1200;
                                 for (const char* body : {"one", "two", "three"}) story.Send(Plan{}, {.body = body});
                                 return story.Send(Plan{}, {.body = "one"});
                               })};
-  cases["cache.store"] = {CacheWith("key = \"k ${request.body}\"  ttl = 1h  shared = true  store when @"), "status == 200", "status == 201",
+  cases["cache.store"] = {CacheWith("key = \"k ${request.body}\"  ttl = 1h  shared = true  store when @"),
+                          "status == 200", "status == 201",
                           InTheEngine([](VirtualStory& story) { return TwoRequests(story, 1s); })};
   return cases;
 }
@@ -274,26 +305,34 @@ std::map<std::string, Case> AnswerCases() {
   cases["reply.status"] = {ReplyWith("status = @  text = \"x\""), "200", "203", answer};
   cases["reply.body"] = {ReplyWith("status = 200  body = @"), "json { \"a\": 1 }", "json { \"a\": 2 }", answer};
   cases["reply.text"] = {ReplyWith("status = 200  text = @"), "\"one\"", "\"two\"", answer};
-  cases["reply.content_type"] = {ReplyWith("status = 200  body = json { }  content_type = @"), "\"application/json\"", "\"application/problem+json\"", answer};
-  cases["reply.header"] = {ReplyWith("status = 200  text = \"x\"  header[\"X-Walk\"] = @"), "\"one\"", "\"two\"", answer};
+  cases["reply.content_type"] = {ReplyWith("status = 200  body = json { }  content_type = @"), "\"application/json\"",
+                                 "\"application/problem+json\"", answer};
+  cases["reply.header"] = {ReplyWith("status = 200  text = \"x\"  header[\"X-Walk\"] = @"), "\"one\"", "\"two\"",
+                           answer};
   cases["mock.status"] = {MockWith("status = @  text = \"x\""), "200", "418", fallback};
   cases["mock.body"] = {MockWith("body = @"), "json { \"a\": 1 }", "json { \"a\": 2 }", fallback};
   cases["mock.text"] = {MockWith("text = @"), "\"one\"", "\"two\"", fallback};
-  cases["mock.delay"] = {support::ReplaceAll(MockWith("text = \"x\"  delay = @"), "$URL", "http://127.0.0.1:9"), "1s", "2s", OneRequest(Status(500))};
+  cases["mock.delay"] = {support::ReplaceAll(MockWith("text = \"x\"  delay = @"), "$URL", "http://127.0.0.1:9"), "1s",
+                         "2s", OneRequest(Status(500))};
   cases["route.to"] = {TwoUpstreamsWith("to = @"), "first", "[second, first]", OneRequest(Status(500))};
-  cases["route.reply"] = {kGateway + "route first { when request.path == \"/first\"  reply = one }\n"
-                          "route second { when request.path == \"/second\"  reply = two }\nroute rest { reply = @ }\n"
-                          "reply one { status = 200  text = \"1\" }\nreply two { status = 200  text = \"2\" }\n",
-                          "one", "two", answer};
+  cases["route.reply"] = {
+      kGateway +
+          "route first { when request.path == \"/first\"  reply = one }\n"
+          "route second { when request.path == \"/second\"  reply = two }\nroute rest { reply = @ }\n"
+          "reply one { status = 200  text = \"1\" }\nreply two { status = 200  text = \"2\" }\n",
+      "one", "two", answer};
   cases["route.fallback"] = {TwoUpstreamsWith("to = first  fallback = @"), "[sorry]", "[]", OneRequest(Status(500))};
-  cases["route.cache"] = {kGateway + "upstream main { url = \"http://127.0.0.1:9\" }\n"
-                          "cache one { key = \"k ${request.body}\"  ttl = 1h  shared = true }\n"
-                          "cache two { key = \"k ${request.path}\"  ttl = 1h  shared = true }\n"
-                          "route all { to = main  cache = @ }\n",
-                          "one", "two", InTheEngine([](VirtualStory& story) { return TwoRequests(story, 1s, "another question"); })};
+  cases["route.cache"] = {kGateway +
+                              "upstream main { url = \"http://127.0.0.1:9\" }\n"
+                              "cache one { key = \"k ${request.body}\"  ttl = 1h  shared = true }\n"
+                              "cache two { key = \"k ${request.path}\"  ttl = 1h  shared = true }\n"
+                              "route all { to = main  cache = @ }\n",
+                          "one", "two",
+                          InTheEngine([](VirtualStory& story) { return TwoRequests(story, 1s, "another question"); })};
   cases["route.deadline"] = {TwoUpstreamsWith("to = first  deadline = @"), "1s", "2s", OneRequest(kHang)};
-  cases["route.when"] = {kGateway + "route some { when @  reply = one }\nroute rest { reply = two }\n"
-                         "reply one { status = 200  text = \"1\" }\nreply two { status = 200  text = \"2\" }\n",
+  cases["route.when"] = {kGateway +
+                             "route some { when @  reply = one }\nroute rest { reply = two }\n"
+                             "reply one { status = 200  text = \"1\" }\nreply two { status = 200  text = \"2\" }\n",
                          "request.path == \"/plain\"", "request.path == \"/other\"", answer};
   return cases;
 }
@@ -301,13 +340,14 @@ std::map<std::string, Case> AnswerCases() {
 const std::map<std::string, Case>& Cases() {
   static const auto* const kCases = [] {
     auto* cases = new std::map<std::string, Case>;
-    for (const auto& some : {GatewayCases(), UpstreamCases(), BreakerCases(), CacheCases(), AnswerCases()}) cases->insert(some.begin(), some.end());
+    for (const auto& some : {GatewayCases(), UpstreamCases(), BreakerCases(), CacheCases(), AnswerCases()})
+      cases->insert(some.begin(), some.end());
     return cases;
   }();
   return *kCases;
 }
 
-// ---- The walk ---------------------------------------------------------------------------------------------------------
+// ---- The walk -------------------------------------------------------------------------------------------------------
 
 // "block.setting" for settings, "block.word" for lines with `when` ("block.when" for a bare one).
 std::vector<std::string> HonouredNames() {
@@ -346,11 +386,12 @@ TEST_P(SettingsWalk, TwoValuesDiffer) {
   EXPECT_EQ(one, c.observe(With(c, c.one))) << GetParam();
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, SettingsWalk, testing::ValuesIn(HonouredNames()), [](const testing::TestParamInfo<std::string>& name) {
-  std::string text = name.param;
-  std::replace(text.begin(), text.end(), '.', '_');
-  return text;
-});
+INSTANTIATE_TEST_SUITE_P(Each, SettingsWalk, testing::ValuesIn(HonouredNames()),
+                         [](const testing::TestParamInfo<std::string>& name) {
+                           std::string text = name.param;
+                           std::replace(text.begin(), text.end(), '.', '_');
+                           return text;
+                         });
 
 TEST(SettingsTable, HasNoCaseForWhatIsNotInIt) {
   const std::vector<std::string> names = HonouredNames();
@@ -365,7 +406,9 @@ struct NotHonoured {
   std::string block;
   std::string name;
 };
-std::ostream& operator<<(std::ostream& out, const NotHonoured& setting) { return out << setting.block << "." << setting.name; }
+std::ostream& operator<<(std::ostream& out, const NotHonoured& setting) {
+  return out << setting.block << "." << setting.name;
+}
 
 std::vector<NotHonoured> NotHonouredSettings() {
   std::vector<NotHonoured> settings;
@@ -394,12 +437,14 @@ TEST_P(RefusedSettings, AreRefusedByName) {
   const std::string findings = Findings(home->second);
   EXPECT_NE(findings.find("error"), std::string::npos) << findings;
   // A block that is refused as a whole is named instead of what stands in it.
-  EXPECT_TRUE(findings.find(setting.name) != std::string::npos || findings.find(setting.block) != std::string::npos) << findings;
+  EXPECT_TRUE(findings.find(setting.name) != std::string::npos || findings.find(setting.block) != std::string::npos)
+      << findings;
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, RefusedSettings, testing::ValuesIn(NotHonouredSettings()), [](const testing::TestParamInfo<NotHonoured>& setting) {
-  return setting.param.block + "_" + setting.param.name;
-});
+INSTANTIATE_TEST_SUITE_P(Each, RefusedSettings, testing::ValuesIn(NotHonouredSettings()),
+                         [](const testing::TestParamInfo<NotHonoured>& setting) {
+                           return setting.param.block + "_" + setting.param.name;
+                         });
 
 }  // namespace
 }  // namespace tests::coverage

@@ -97,7 +97,8 @@ std::string VirtualStory::Send(const Planner& plan, const Request& request) {
       } else if (std::holds_alternative<engine::AbortAttempt>(command)) {
         upcoming.clear();
       } else if (const auto* store = std::get_if<engine::StoreAnswer>(&command)) {
-        const bool kept = objects_->cache(store->cache)->Store(store->key, {200, {}, std::string(stored_bytes, 'x'), {}}, now_);
+        const bool kept =
+            objects_->cache(store->cache)->Store(store->key, {200, {}, std::string(stored_bytes, 'x'), {}}, now_);
         story += kept ? "kept\n" : "not kept\n";
       } else if (const auto* flight = std::get_if<engine::EndCacheFlight>(&command)) {
         objects_->cache(flight->cache)->EndFlight(flight->key);

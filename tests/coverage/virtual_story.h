@@ -22,7 +22,7 @@ using runtime::engine::ErrorKind;
 // What an attempt meets. Times count from the step before; nothing: the upstream stands still there for ever.
 struct Plan {
   std::optional<Duration> connects = 1ms;
-  std::optional<Duration> answers = 10ms;     // the head, or `error`
+  std::optional<Duration> answers = 10ms;  // the head, or `error`
   ErrorKind error = ErrorKind::kNone;
   int status = 200;
   std::optional<Duration> content = 1ms;
@@ -51,7 +51,7 @@ class VirtualStory {
 
   void Wait(Duration time) { now_ += time; }
   TimePoint now() const { return now_; }
-  size_t stored_bytes = 14;                   // of the body of an answer that is kept
+  size_t stored_bytes = 14;  // of the body of an answer that is kept
 
   const compiler::CompiledPolicy& compiled() const { return *compiled_; }
   runtime::engine::EngineObjects& objects() { return *objects_; }

@@ -24,7 +24,8 @@ class Crowd {
         RawClient client(port);
         ++ready_;
         start_.Wait();
-        const Answer answer = client.Request({.headers = {{"X-Request-Id", "crowd-" + std::to_string(i)}}, .body = Chat("x")});
+        const Answer answer =
+            client.Request({.headers = {{"X-Request-Id", "crowd-" + std::to_string(i)}}, .body = Chat("x")});
         if (answer.is_fallback()) {
           ++fallbacks_;
         } else if (answer.status == 200) {

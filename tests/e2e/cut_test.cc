@@ -1,5 +1,5 @@
-// kill -9 of the upstream in mid-stream never yields an answer that looks complete: neither by HTTP's framing nor by the
-// terminal mark of the client's dialect.
+// kill -9 of the upstream in mid-stream never yields an answer that looks complete: neither by HTTP's framing nor by
+// the terminal mark of the client's dialect.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -10,7 +10,7 @@ namespace {
 
 struct Cut {
   std::string name;
-  std::string target;       // see stalling_upstream.cc
+  std::string target;  // see stalling_upstream.cc
   int client_minor_version = 1;
   std::string body;
 };
@@ -23,8 +23,10 @@ TEST_P(KilledUpstream, NeverLeavesAnAnswerThatLooksComplete) {
   const Cut& cut = GetParam();
   support::ChildProcess upstream({STALLING_UPSTREAM}, {});
   ASSERT_TRUE(WaitUntil([&] { return !upstream.out().empty(); }));
-  GatewayProcess gateway(Gateway() + Upstream("main", "http://127.0.0.1:" + upstream.out()[0], "repeat_safe = true\n  fallback = [sorry]") +
-                         "reply sorry { status = 200  body = json { \"is_fallback\": true } }\n");
+  GatewayProcess gateway(
+      Gateway() +
+      Upstream("main", "http://127.0.0.1:" + upstream.out()[0], "repeat_safe = true\n  fallback = [sorry]") +
+      "reply sorry { status = 200  body = json { \"is_fallback\": true } }\n");
 
   RawClient client(gateway.port());
   client.Send(ToText({.target = cut.target,
@@ -71,23 +73,22 @@ TEST_P(KilledUpstream, NeverLeavesAnAnswerThatLooksComplete) {
 
 const std::string kSseBody = R"({"model":"m","messages":[],"stream":true})";
 
-INSTANTIATE_TEST_SUITE_P(
-    Framing, KilledUpstream,
-    testing::Values(Cut{"NdjsonChunked", "/api/chat?chunked", 1, Chat("x", true)},
-                    Cut{"NdjsonLength", "/api/chat?length", 1, Chat("x", true)},
-                    Cut{"NdjsonUntilClose", "/api/chat?close", 1, Chat("x", true)},
-                    Cut{"NdjsonChunkedToOldClient", "/api/chat?chunked", 0, Chat("x", true)},
-                    Cut{"NdjsonUntilCloseToOldClient", "/api/chat?close", 0, Chat("x", true)},
-                    Cut{"SseChunked", "/v1/chat/completions?chunked", 1, kSseBody},
-                    Cut{"SseLength", "/v1/chat/completions?length", 1, kSseBody},
-                    Cut{"SseUntilClose", "/v1/chat/completions?close", 1, kSseBody},
-                    Cut{"SseChunkedToOldClient", "/v1/chat/completions?chunked", 0, kSseBody},
-                    Cut{"PlainChunked", "/text?chunked", 1, "x"},
-                    Cut{"PlainLength", "/text?length", 1, "x"},
-                    Cut{"PlainChunkedToOldClient", "/text?chunked", 0, "x"},
-                    Cut{"LargeJsonChunked", "/json?chunked", 1, "{}"},
-                    Cut{"LargeJsonLength", "/json?length", 1, "{}"}),
-    [](const testing::TestParamInfo<Cut>& cut) { return cut.param.name; });
+INSTANTIATE_TEST_SUITE_P(Framing, KilledUpstream,
+                         testing::Values(Cut{"NdjsonChunked", "/api/chat?chunked", 1, Chat("x", true)},
+                                         Cut{"NdjsonLength", "/api/chat?length", 1, Chat("x", true)},
+                                         Cut{"NdjsonUntilClose", "/api/chat?close", 1, Chat("x", true)},
+                                         Cut{"NdjsonChunkedToOldClient", "/api/chat?chunked", 0, Chat("x", true)},
+                                         Cut{"NdjsonUntilCloseToOldClient", "/api/chat?close", 0, Chat("x", true)},
+                                         Cut{"SseChunked", "/v1/chat/completions?chunked", 1, kSseBody},
+                                         Cut{"SseLength", "/v1/chat/completions?length", 1, kSseBody},
+                                         Cut{"SseUntilClose", "/v1/chat/completions?close", 1, kSseBody},
+                                         Cut{"SseChunkedToOldClient", "/v1/chat/completions?chunked", 0, kSseBody},
+                                         Cut{"PlainChunked", "/text?chunked", 1, "x"},
+                                         Cut{"PlainLength", "/text?length", 1, "x"},
+                                         Cut{"PlainChunkedToOldClient", "/text?chunked", 0, "x"},
+                                         Cut{"LargeJsonChunked", "/json?chunked", 1, "{}"},
+                                         Cut{"LargeJsonLength", "/json?length", 1, "{}"}),
+                         [](const testing::TestParamInfo<Cut>& cut) { return cut.param.name; });
 
 // Before the commit point a cut is a failure like others: nothing of the answer has gone out.
 TEST(CutBeforeContent, FallsBackWithATrueStatus) {

@@ -1,4 +1,5 @@
-// What browsers, clients and operators need from the first day: ids, error bodies, CORS, headers, secrets, guarded paths.
+// What browsers, clients and operators need from the first day: ids, error bodies, CORS, headers, secrets, guarded
+// paths.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -67,7 +68,8 @@ TEST(ErrorBody, SpeaksTheDialectOfTheClient) {
 
 TEST(ErrorBody, OpenBreakerSaysWhenToComeBack) {
   ScriptedUpstream upstream(AnswerFailure);
-  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), "breaker { open when failures(60s) >= 1  open_for = 30s }"));
+  GatewayProcess gateway(Gateway() +
+                         Upstream("main", upstream.url(), "breaker { open when failures(60s) >= 1  open_for = 30s }"));
   EXPECT_EQ(Post(gateway.port(), "/api/chat", Chat("x")).status, 500);
   const Answer open = Post(gateway.port(), "/api/chat", Chat("x"));
   EXPECT_EQ(open.status, 503);
@@ -80,12 +82,14 @@ TEST(ErrorBody, OpenBreakerSaysWhenToComeBack) {
 
 TEST(Cors, OnAnswersAndErrorsOfTheGatewayAndOnPreflights) {
   ScriptedUpstream upstream(AnswerFailure);
-  GatewayProcess gateway(Gateway("cors = \"https://chat.example\"") + Upstream("main", upstream.url(), "fallback = [sorry]") + kSorry +
+  GatewayProcess gateway(Gateway("cors = \"https://chat.example\"") +
+                         Upstream("main", upstream.url(), "fallback = [sorry]") + kSorry +
                          "route chat { when request.path == \"/api/chat\"  to = main }\n");
   const HeaderList page = {{"Origin", "https://chat.example"}};
   const HeaderList other = {{"Origin", "https://evil.example"}};
 
-  EXPECT_EQ(Post(gateway.port(), "/api/chat", Chat("x"), page).header("access-control-allow-origin"), "https://chat.example");
+  EXPECT_EQ(Post(gateway.port(), "/api/chat", Chat("x"), page).header("access-control-allow-origin"),
+            "https://chat.example");
   EXPECT_EQ(Post(gateway.port(), "/api/chat", Chat("x"), other).has_header("access-control-allow-origin"), false);
   EXPECT_EQ(Post(gateway.port(), "/nowhere", "{}", page).status, 404);
   EXPECT_EQ(Post(gateway.port(), "/nowhere", "{}", page).header("access-control-allow-origin"), "https://chat.example");
@@ -120,7 +124,8 @@ TEST(UpstreamRequest, CarriesTheHostOfTheUpstreamAndTheHeadersOfThePolicy) {
   GatewayProcess gateway(Gateway() + Upstream("main", upstream.url() + "/api/chat", R"(
   header["Authorization"] = secret("E2E_UPSTREAM_KEY")
   header["X-Set"]         = "by the policy"
-  remove_header           = ["Cookie", "X-Internal"])"), options);
+  remove_header           = ["Cookie", "X-Internal"])"),
+                         options);
   const Answer answer = Post(gateway.port(), "/somewhere/else?a=1", Chat("x"),
                              {{"Host", "public.example"},
                               {"Cookie", "session=1"},
@@ -140,7 +145,9 @@ TEST(UpstreamRequest, CarriesTheHostOfTheUpstreamAndTheHeadersOfThePolicy) {
   EXPECT_EQ(seen.header("x-kept"), "yes");
   EXPECT_EQ(seen.header("x-forwarded-for"), "127.0.0.1");
   for (const char* name : {"cookie", "x-internal", "x-hop"}) EXPECT_FALSE(seen.head.Find(name)) << name;
-  EXPECT_EQ(std::count_if(seen.head.headers.begin(), seen.head.headers.end(), [](const auto& h) { return h.first == "authorization"; }), 1);
+  EXPECT_EQ(std::count_if(seen.head.headers.begin(), seen.head.headers.end(),
+                          [](const auto& h) { return h.first == "authorization"; }),
+            1);
   EXPECT_EQ(seen.body, Chat("x"));
 
   // The secret is nowhere that an operator's tools would keep it.
@@ -160,7 +167,9 @@ TEST(UpstreamRequest, KeepsThePathWhereTheUpstreamIsNoEndpointAndAHostThatThePol
 TEST(UpstreamRequest, UnsetSecretStopsTheGatewayFromStarting) {
   GatewayOptions options;
   options.waits_for_ready = false;
-  GatewayProcess gateway(Gateway() + Upstream("main", "http://127.0.0.1:9", "header[\"Authorization\"] = secret(\"E2E_NOT_SET\")"), options);
+  GatewayProcess gateway(
+      Gateway() + Upstream("main", "http://127.0.0.1:9", "header[\"Authorization\"] = secret(\"E2E_NOT_SET\")"),
+      options);
   EXPECT_EQ(gateway.process().WaitForExit(), 1);
   std::string printed;
   for (const std::string& line : gateway.process().err()) printed += line + "\n";
@@ -171,7 +180,8 @@ TEST(GuardedPaths, ThatChangeAnOllamaAreRefusedUnlessRouted) {
   ScriptedUpstream upstream(AnswerWell);
   GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()));
   const HeaderList id = {{"X-Request-Id", "guarded"}};
-  for (const char* target : {"/api/pull", "/api/create", "/api/copy", "/api/push", "/api/blobs/sha256:0", "//api/./pull", "/api/%70ull"}) {
+  for (const char* target :
+       {"/api/pull", "/api/create", "/api/copy", "/api/push", "/api/blobs/sha256:0", "//api/./pull", "/api/%70ull"}) {
     const Answer answer = Post(gateway.port(), target, "{}", id);
     EXPECT_EQ(answer.status, 403) << target;
     EXPECT_EQ(answer.json().value("request_id", ""), "guarded") << testing::PrintToString(answer);
@@ -181,7 +191,8 @@ TEST(GuardedPaths, ThatChangeAnOllamaAreRefusedUnlessRouted) {
   EXPECT_EQ(Get(gateway.port(), "/api/tags").status, 200);
   EXPECT_EQ(Post(gateway.port(), "/api/show", "{}").status, 200);
 
-  GatewayProcess routed(Gateway() + Upstream("main", upstream.url()) + "route pulls { when request.path == \"/api/pull\"  to = main }\n");
+  GatewayProcess routed(Gateway() + Upstream("main", upstream.url()) +
+                        "route pulls { when request.path == \"/api/pull\"  to = main }\n");
   EXPECT_EQ(Post(routed.port(), "/api/pull", "{}").status, 200);
 }
 
@@ -202,7 +213,9 @@ TEST(Answers, OfTheUpstreamPassWithTheirHeadersAndWithoutHopByHopOnes) {
   EXPECT_EQ(answer.header("x-model"), "qwen");
   EXPECT_FALSE(answer.has_header("x-hop"));
   EXPECT_FALSE(answer.has_header("keep-alive"));
-  EXPECT_EQ(std::count_if(answer.head.headers.begin(), answer.head.headers.end(), [](const auto& h) { return h.first == "set-cookie"; }), 2);
+  EXPECT_EQ(std::count_if(answer.head.headers.begin(), answer.head.headers.end(),
+                          [](const auto& h) { return h.first == "set-cookie"; }),
+            2);
 }
 
 TEST(Answers, ToHeadHaveNoBodyAndKeepTheConnection) {

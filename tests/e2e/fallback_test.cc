@@ -41,7 +41,8 @@ TEST(Fallback, ReplyWithTextIsShapedAsTheClientReads) {
 }
 
 TEST(Fallback, RouteRepliesAreAnswersAndNotFallbacks) {
-  GatewayProcess gateway(Gateway() + "route all { reply = hello }\nreply hello { status = 203  body = json { \"a\": 1 } }\n");
+  GatewayProcess gateway(Gateway() +
+                         "route all { reply = hello }\nreply hello { status = 203  body = json { \"a\": 1 } }\n");
   const Answer answer = Post(gateway.port(), "/x", "{}");
   EXPECT_EQ(answer.status, 203);
   EXPECT_EQ(answer.body, R"({ "a": 1 })") << "as written";
@@ -52,9 +53,10 @@ TEST(Fallback, RouteRepliesAreAnswersAndNotFallbacks) {
 TEST(Fallback, NextUpstreamAnswersWhenTheFirstCannot) {
   ScriptedUpstream first(AnswerFailure);
   ScriptedUpstream second([](UpstreamExchange& exchange) { exchange.Answer(200, "{\"from\":\"second\"}"); });
-  GatewayProcess gateway(Gateway() + Upstream("first", first.url(), "repeat_safe = true\n  breaker { open when failures(60s) >= 2 }") +
-                         Upstream("second", second.url(), "repeat_safe = true") + kSorry +
-                         "route all { to = [first, second]  fallback = [sorry] }\n");
+  GatewayProcess gateway(
+      Gateway() + Upstream("first", first.url(), "repeat_safe = true\n  breaker { open when failures(60s) >= 2 }") +
+      Upstream("second", second.url(), "repeat_safe = true") + kSorry +
+      "route all { to = [first, second]  fallback = [sorry] }\n");
   for (int i = 0; i < 3; ++i) {
     const std::string id = "next-" + std::to_string(i);
     const Answer answer = Post(gateway.port(), "/api/chat", Chat("x"), {{"X-Request-Id", id}});
@@ -71,7 +73,8 @@ TEST(Fallback, NextUpstreamAnswersWhenTheFirstCannot) {
 
 TEST(Cache, AskedFirstAnswersWithoutTheUpstream) {
   ScriptedUpstream upstream([](UpstreamExchange& exchange) {
-    exchange.Answer(200, "{\"n\":" + std::to_string(exchange.request().number) + "}", {{"Content-Type", "application/json"}, {"X-Model", "m"}});
+    exchange.Answer(200, "{\"n\":" + std::to_string(exchange.request().number) + "}",
+                    {{"Content-Type", "application/json"}, {"X-Model", "m"}});
   });
   GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()) +
                          "cache answers { key = \"k ${request.body}\"  ttl = 10min  shared = true }\n"

@@ -12,7 +12,8 @@ namespace {
 
 const std::string kName = "ollama_qwen3_32b";
 
-// Check 1: stop Ollama, send five requests: the sixth is answered by the fallback at once, and the health endpoint says OPEN.
+// Check 1: stop Ollama, send five requests: the sixth is answered by the fallback at once, and the health endpoint
+// says OPEN.
 TEST(Founding, FifthFailedRequestOpensAndTheSixthIsAFallbackAtOnce) {
   ScriptedUpstream ollama(AnswerWell);
   GatewayProcess gateway(FoundingPolicy(ollama.url()));

@@ -1,4 +1,5 @@
-// The JIT is what runs: with a library whose lowering is wrong on purpose, the gateway on its sockets does the wrong thing.
+// The JIT is what runs: with a library whose lowering is wrong on purpose, the gateway on its sockets does the wrong
+// thing.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -25,8 +26,8 @@ class Copy {
 };
 
 struct Fault {
-  std::string name;         // planted_faults.def
-  std::string predicate;    // of the route under test; false for the request below
+  std::string name;       // planted_faults.def
+  std::string predicate;  // of the route under test; false for the request below
 };
 std::ostream& operator<<(std::ostream& out, const Fault& fault) { return out << fault.name; }
 
@@ -40,7 +41,8 @@ int StatusOfTheTakenRoute(const std::string& executable, const Fault& fault, con
                              "reply wrong { status = 418  body = json { } }\n"
                              "reply right { status = 200  body = json { } }\n",
                          options);
-  return Post(gateway.port(), "/api/chat/abc", R"({"n": 3, "half": 3.5, "model": "qwen3:32b"})", {{"X-Tier", "gold"}}).status;
+  return Post(gateway.port(), "/api/chat/abc", R"({"n": 3, "half": 3.5, "model": "qwen3:32b"})", {{"X-Tier", "gold"}})
+      .status;
 }
 
 class WrongCode : public testing::TestWithParam<Fault> {};
@@ -49,19 +51,19 @@ TEST_P(WrongCode, ChangesWhatAClientSees) {
   const Copy right(BREAKWATER_JIT_LIBRARY_FILE);
   const Copy faulty(FAULTY_JIT_LIBRARY_FILE);
   EXPECT_EQ(StatusOfTheTakenRoute(right.executable(), GetParam(), ""), 200);
-  EXPECT_EQ(StatusOfTheTakenRoute(faulty.executable(), GetParam(), ""), 200) << "without a fault it is the same library";
+  EXPECT_EQ(StatusOfTheTakenRoute(faulty.executable(), GetParam(), ""), 200)
+      << "without a fault it is the same library";
   EXPECT_EQ(StatusOfTheTakenRoute(faulty.executable(), GetParam(), GetParam().name), 418)
       << "the fault " << GetParam().name << " did not show: is it compiled code that decides?";
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Planted, WrongCode,
-    testing::Values(Fault{"always_true", "request.path == \"/nowhere\""},
-                    Fault{"and_is_or", "request.method == POST and request.path == \"/nowhere\""},
-                    Fault{"ends_with_looks_at_start", "request.path ends_with \"/api\""},
-                    Fault{"json_fraction_lost", "request.json.half == 3"},
-                    Fault{"absent_text_is_empty", "request.header[\"X-None\"] == \"\""}),
-    [](const testing::TestParamInfo<Fault>& fault) { return fault.param.name; });
+INSTANTIATE_TEST_SUITE_P(Planted, WrongCode,
+                         testing::Values(Fault{"always_true", "request.path == \"/nowhere\""},
+                                         Fault{"and_is_or", "request.method == POST and request.path == \"/nowhere\""},
+                                         Fault{"ends_with_looks_at_start", "request.path ends_with \"/api\""},
+                                         Fault{"json_fraction_lost", "request.json.half == 3"},
+                                         Fault{"absent_text_is_empty", "request.header[\"X-None\"] == \"\""}),
+                         [](const testing::TestParamInfo<Fault>& fault) { return fault.param.name; });
 
 // The same for what the engine decides: retries and breakers go by compiled predicates, too.
 TEST(JitDecides, WhetherAFailureIsTriedAgain) {
@@ -73,7 +75,8 @@ TEST(JitDecides, WhetherAFailureIsTriedAgain) {
     options.environment = {{"BREAKWATER_PLANTED_FAULT", planted ? "always_false" : ""}, {"BREAKWATER_JIT_LIBRARY", ""}};
     GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), R"(
   repeat_safe = true
-  retry { max_retries = 2  when status in 5xx  wait = exponential(from: 1ms) })"), options);
+  retry { max_retries = 2  when status in 5xx  wait = exponential(from: 1ms) })"),
+                           options);
     Post(gateway.port(), "/api/chat", Chat("x"));
     EXPECT_EQ(upstream.request_count(), planted ? 1 : 3);
   }
@@ -86,8 +89,9 @@ TEST(JitDecides, AndWithoutItsLibraryNothingRuns) {
   options.executable = (folder.path() / "breakwater").string();
   options.environment = {{"BREAKWATER_JIT_LIBRARY", ""}};
   options.waits_for_ready = false;
-  GatewayProcess gateway(Gateway() + "route a { when request.path == \"/x\"  reply = r }\nreply r { status = 200  text = \"x\" }\n",
-                         options);
+  GatewayProcess gateway(
+      Gateway() + "route a { when request.path == \"/x\"  reply = r }\nreply r { status = 200  text = \"x\" }\n",
+      options);
   const std::optional<int> code = gateway.process().WaitForExit();
   ASSERT_TRUE(code.has_value());
   EXPECT_EQ(*code, 3);

@@ -50,14 +50,16 @@ TEST(KeepAlive, PipelinedRequestsAreAnsweredInOrder) {
   }
 }
 
-// The upstream closes an idle connection at the moment at which a request is written to it: one reconnect, at once, that
-// counts as no retry and no failure.
+// The upstream closes an idle connection at the moment at which a request is written to it: one reconnect, at once,
+// that counts as no retry and no failure.
 TEST(ReuseRace, CostsOneReconnectAndNoRetry) {
   ScriptedUpstream upstream([](UpstreamExchange& exchange) {
     if (exchange.request().number == 2) return exchange.Reset();  // the pooled connection: no byte of an answer
     AnswerWell(exchange);
   });
-  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), "repeat_safe = true\n  breaker { open when failures(60s) >= 1 }"), OneWorker());
+  GatewayProcess gateway(
+      Gateway() + Upstream("main", upstream.url(), "repeat_safe = true\n  breaker { open when failures(60s) >= 1 }"),
+      OneWorker());
   RawClient client(gateway.port());
   ASSERT_EQ(client.Request({.body = Chat("x")}).status, 200);
   const Answer answer = client.Request({.headers = {{"X-Request-Id", "race"}}, .body = Chat("x")});
@@ -147,8 +149,10 @@ TEST(Start, AddressInUseIsAClearError) {
   ScriptedUpstream other(AnswerWell);
   GatewayOptions options;
   options.waits_for_ready = false;
-  GatewayProcess gateway(support::ReplaceAll(Gateway(), "listen = \"127.0.0.1:0\"", "listen = \"" + other.authority() + "\"") +
-                         Upstream("main", "http://127.0.0.1:9"), options);
+  GatewayProcess gateway(
+      support::ReplaceAll(Gateway(), "listen = \"127.0.0.1:0\"", "listen = \"" + other.authority() + "\"") +
+          Upstream("main", "http://127.0.0.1:9"),
+      options);
   EXPECT_EQ(gateway.process().WaitForExit(), 1);
   std::string printed;
   for (const std::string& line : gateway.process().err()) printed += line + "\n";
@@ -156,8 +160,9 @@ TEST(Start, AddressInUseIsAClearError) {
 }
 
 TEST(Start, EveryListenerSaysWhereItIs) {
-  GatewayProcess gateway("edition 1\ngateway { listen = [\"127.0.0.1:0\", \"localhost:0\"]  admin = \"127.0.0.1:0\" }\n"
-                         "route all { reply = hi }\nreply hi { status = 200  text = \"hi\" }\n");
+  GatewayProcess gateway(
+      "edition 1\ngateway { listen = [\"127.0.0.1:0\", \"localhost:0\"]  admin = \"127.0.0.1:0\" }\n"
+      "route all { reply = hi }\nreply hi { status = 200  text = \"hi\" }\n");
   int listening = 0;
   for (const Json& event : gateway.events()) {
     if (event.value("message", "") != "listening") continue;

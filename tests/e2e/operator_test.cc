@@ -31,11 +31,13 @@ TEST(Health, PagesAnswerAndUnknownNamesAreJson404s) {
 
 TEST(Health, IsReadOnlyBesideTheTrafficAndAloneOnAnAddressOfItsOwn) {
   ScriptedUpstream upstream(AnswerWell);
-  GatewayProcess apart(support::ReplaceAll(Gateway(), "admin = \"127.0.0.1:0\"", "admin = \"localhost:0\"") + Upstream("main", upstream.url()));
+  GatewayProcess apart(support::ReplaceAll(Gateway(), "admin = \"127.0.0.1:0\"", "admin = \"localhost:0\"") +
+                       Upstream("main", upstream.url()));
   ASSERT_NE(apart.admin_port(), apart.port());
   EXPECT_EQ(Get(apart.admin_port(), "/api/tags").status, 404) << "no traffic on the admin address";
   EXPECT_EQ(Get(apart.port(), "/health/live").body, kOllamaAnswer) << "a path like others where there is only traffic";
-  GatewayProcess off(support::ReplaceAll(Gateway(), "admin = \"127.0.0.1:0\"", "admin = off") + Upstream("main", upstream.url()));
+  GatewayProcess off(support::ReplaceAll(Gateway(), "admin = \"127.0.0.1:0\"", "admin = off") +
+                     Upstream("main", upstream.url()));
   EXPECT_EQ(Get(off.port(), "/metrics").body, kOllamaAnswer);
 }
 
@@ -72,11 +74,13 @@ TEST(Metrics, HaveTheirFoundingNamesAndThePrefixOfThePolicy) {
 
 TEST(Metrics, CountRequestsDenialsRejectionsAndEnds) {
   ScriptedUpstream upstream(AnswerFailure);
-  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), R"(
+  GatewayProcess gateway(
+      Gateway() + Upstream("main", upstream.url(), R"(
   repeat_safe = true
   retry { max_retries = 1  when status in 5xx  wait = exponential(from: 1ms) }
   breaker { open when failures(60s) >= 2 }
-  fallback = [sorry])") + "reply sorry { status = 200  body = json { \"is_fallback\": true } }\nroute all { to = main }\n");
+  fallback = [sorry])") +
+      "reply sorry { status = 200  body = json { \"is_fallback\": true } }\nroute all { to = main }\n");
   Post(gateway.port(), "/api/chat", Chat("x"));
   Post(gateway.port(), "/api/chat", Chat("x"));
   EXPECT_EQ(gateway.Metric("breakwater_requests_total{route=\"all\",status=\"200\",served_by=\"sorry\"}"), 2);
@@ -103,7 +107,8 @@ TEST(AccessLog, HasOneJsonLineForEachRequestWithWhatHappened) {
   });
   GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), R"(
   repeat_safe = true
-  retry { max_retries = 1  when status in 5xx  wait = exponential(from: 1ms) })") + "route chat { to = main }\n");
+  retry { max_retries = 1  when status in 5xx  wait = exponential(from: 1ms) })") +
+                         "route chat { to = main }\n");
   const std::string body = Chat("a secret of the user");
   const Answer answer = Post(gateway.port(), "/api/chat?key=1", body, {{"X-Request-Id", "logged"}});
   const Json line = gateway.WaitForAccess("logged");
@@ -126,7 +131,8 @@ TEST(AccessLog, HasOneJsonLineForEachRequestWithWhatHappened) {
   EXPECT_EQ(line["policy"].get<std::string>().size(), 16u);
   EXPECT_EQ(line["time"].get<std::string>().back(), 'Z');
   EXPECT_EQ(gateway.accesses().size(), 1u);
-  for (const std::string& text : gateway.process().out()) EXPECT_EQ(text.find("a secret"), std::string::npos) << "bodies never";
+  for (const std::string& text : gateway.process().out())
+    EXPECT_EQ(text.find("a secret"), std::string::npos) << "bodies never";
 }
 
 TEST(AccessLog, GoesWhereThePolicySays) {
@@ -159,7 +165,8 @@ TEST(EventLog, LinesAreJsonWithTimeLevelAndMessage) {
     EXPECT_TRUE(event.contains("level")) << event;
     messages.insert(event.value("message", ""));
   }
-  for (const char* message : {"listening", "ready", "breaker opened", "draining", "stopped"}) EXPECT_TRUE(messages.contains(message)) << message;
+  for (const char* message : {"listening", "ready", "breaker opened", "draining", "stopped"})
+    EXPECT_TRUE(messages.contains(message)) << message;
 }
 
 }  // namespace

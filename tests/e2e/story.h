@@ -1,5 +1,5 @@
-// What the end-to-end stories share: beginnings of policies, bodies as Ollama's clients send them, and answers as Ollama
-// gives them.
+// What the end-to-end stories share: beginnings of policies, bodies as Ollama's clients send them, and answers as
+// Ollama gives them.
 #pragma once
 
 #include <string>
@@ -10,6 +10,8 @@
 
 namespace tests::e2e {
 
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 using support::Answer;
 using support::Clock;
 using support::Fetch;
@@ -28,8 +30,6 @@ using support::Signal;
 using support::ToText;
 using support::UpstreamExchange;
 using support::WaitUntil;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 // The head of a policy with both addresses chosen by the system. `more`: settings of the gateway block.
 inline std::string Gateway(const std::string& more = "") {
@@ -50,7 +50,8 @@ inline std::string FoundingPolicy(const std::string& upstream_url) {
 
 // A chat request as Ollama's clients send it; `content` keeps it apart from others (caches).
 inline std::string Chat(const std::string& content, bool stream = false) {
-  return Json{{"model", "qwen3:32b"}, {"messages", {{{"role", "user"}, {"content", content}}}}, {"stream", stream}}.dump();
+  return Json{{"model", "qwen3:32b"}, {"messages", {{{"role", "user"}, {"content", content}}}}, {"stream", stream}}
+      .dump();
 }
 
 inline const std::string kOllamaAnswer =
@@ -58,7 +59,9 @@ inline const std::string kOllamaAnswer =
     R"("done_reason":"stop","done":true})";
 
 inline std::string Frame(const std::string& content, bool done = false) {
-  return Json{{"model", "qwen3:32b"}, {"message", {{"role", "assistant"}, {"content", content}}}, {"done", done}}.dump() + "\n";
+  return Json{{"model", "qwen3:32b"}, {"message", {{"role", "assistant"}, {"content", content}}}, {"done", done}}
+             .dump() +
+         "\n";
 }
 
 // Scripts.

@@ -133,7 +133,8 @@ TEST(RequestBody, LargerThanReplayBodyStreamsAndSaysSo) {
   retry { max_retries = 2  when status in 5xx  wait = exponential(from: 1ms) })"));
   const std::string half(kMiB, 'x');
   RawClient client(gateway.port());
-  client.Send("POST /upload HTTP/1.1\r\nHost: a\r\nX-Request-Id: large\r\nContent-Length: " + std::to_string(2 * kMiB) + "\r\n\r\n" + half);
+  client.Send("POST /upload HTTP/1.1\r\nHost: a\r\nX-Request-Id: large\r\nContent-Length: " + std::to_string(2 * kMiB) +
+              "\r\n\r\n" + half);
   ASSERT_TRUE(got_beginning.Wait()) << "the body streams before it is whole";
   client.Send(half);
   Answer answer = client.ReadHead();
@@ -148,8 +149,8 @@ TEST(RequestBody, LargerThanReplayBodyStreamsAndSaysSo) {
 
   // A chunked body of unknown length does likewise.
   client = RawClient(gateway.port());
-  client.Send("POST /upload HTTP/1.1\r\nHost: a\r\nX-Request-Id: chunked\r\nTransfer-Encoding: chunked\r\n\r\n" + support::Chunk(half) +
-              support::Chunk(half) + "0\r\n\r\n");
+  client.Send("POST /upload HTTP/1.1\r\nHost: a\r\nX-Request-Id: chunked\r\nTransfer-Encoding: chunked\r\n\r\n" +
+              support::Chunk(half) + support::Chunk(half) + "0\r\n\r\n");
   answer = client.ReadHead();
   client.ReadToEnd(&answer);
   EXPECT_EQ(answer.status, 500);
@@ -215,7 +216,8 @@ TEST(BackPressure, KeepsMemoryBoundedWhileTheClientDoesNotRead) {
   Answer answer = client.ReadHead();
   ASSERT_TRUE(client.ReadUntil("x", &answer));
 
-  // The upstream stands still once the buffers between are full: that is seen when it sends nothing more over many looks.
+  // The upstream stands still once the buffers between are full: that is seen when it sends nothing more over many
+  // looks.
   size_t last = 0;
   int unchanged = 0;
   ASSERT_TRUE(WaitUntil([&] {

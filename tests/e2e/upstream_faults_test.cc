@@ -1,5 +1,5 @@
-// What upstreams do wrong, or merely seldom, and what a client sees of it. The numbers are those of the list of HTTP cases
-// that the project keeps to.
+// What upstreams do wrong, or merely seldom, and what a client sees of it. The numbers are those of the list of HTTP
+// cases that the project keeps to.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -43,12 +43,15 @@ TEST_P(BadResponse, IsA502AndNothingOfItIsPassedOn) {
 
 INSTANTIATE_TEST_SUITE_P(
     Upstream, BadResponse,
-    testing::Values(Nonsense{"LengthAndChunked", "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nTransfer-Encoding: chunked\r\n\r\nsmuggled"},
+    testing::Values(Nonsense{"LengthAndChunked",
+                             "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nTransfer-Encoding: chunked\r\n\r\nsmuggled"},
                     Nonsense{"TwoLengths", "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nContent-Length: 9\r\n\r\nsmuggled"},
                     Nonsense{"FoldedHeader", "HTTP/1.1 200 OK\r\nX: a\r\n smuggled: b\r\nContent-Length: 0\r\n\r\n"},
                     Nonsense{"NoHttp", "smuggled\r\n\r\n"},
-                    Nonsense{"SwitchingProtocolsUnasked", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nsmuggled"},
-                    Nonsense{"HeadTooLarge", "HTTP/1.1 200 OK\r\nX: " + std::string(100'000, 'x') + "\r\n\r\nsmuggled"}),
+                    Nonsense{"SwitchingProtocolsUnasked",
+                             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nsmuggled"},
+                    Nonsense{"HeadTooLarge",
+                             "HTTP/1.1 200 OK\r\nX: " + std::string(100'000, 'x') + "\r\n\r\nsmuggled"}),
     [](const testing::TestParamInfo<Nonsense>& nonsense) { return nonsense.param.name; });
 
 TEST(Upstream, InterimResponsesComeBeforeTheAnswerAndAreNoAnswer) {
@@ -62,7 +65,9 @@ TEST(Upstream, InterimResponsesComeBeforeTheAnswerAndAreNoAnswer) {
 
 TEST(Upstream, BytesBeyondTheLengthAreNeverDelivered) {
   ScriptedUpstream upstream([](UpstreamExchange& exchange) {
-    exchange.Send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nsmuggled");
+    exchange.Send(
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}HTTP/1.1 200 "
+        "OK\r\nContent-Length: 8\r\n\r\nsmuggled");
   });
   GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), "repeat_safe = true"));
   RawClient client(gateway.port());
@@ -96,15 +101,19 @@ TEST(Upstream, CloseDelimitedAnswersAreTakenWhereTheirContentTellsTheEnd) {
   GatewayProcess half(Gateway() + Upstream("main", cut.url()));
   EXPECT_EQ(Post(half.port(), "/api/chat", Chat("x")).status, 502) << "it must be whole JSON";
 
-  ScriptedUpstream stream(Raw("HTTP/1.0 200 OK\r\nContent-Type: application/x-ndjson\r\n\r\n" + Frame("a") + Frame("", true)));
+  ScriptedUpstream stream(
+      Raw("HTTP/1.0 200 OK\r\nContent-Type: application/x-ndjson\r\n\r\n" + Frame("a") + Frame("", true)));
   GatewayProcess streamed(Gateway() + Upstream("main", stream.url()));
   const Answer frames = Post(streamed.port(), "/api/chat", Chat("x", true));
   EXPECT_TRUE(frames.looks_complete());
-  EXPECT_EQ(frames.framing, support::BodyReader::Framing::kChunked) << "its mark was seen, so the end can be vouched for";
+  EXPECT_EQ(frames.framing, support::BodyReader::Framing::kChunked)
+      << "its mark was seen, so the end can be vouched for";
 }
 
 TEST(Upstream, RedirectsArePassedThroughAndNotFollowed) {
-  ScriptedUpstream upstream([](UpstreamExchange& exchange) { exchange.Answer(302, "", {{"Location", "http://169.254.169.254/"}}); });
+  ScriptedUpstream upstream([](UpstreamExchange& exchange) {
+    exchange.Answer(302, "", {{"Location", "http://169.254.169.254/"}});
+  });
   GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()));
   const Answer answer = Get(gateway.port(), "/x");
   EXPECT_EQ(answer.status, 302);
@@ -122,7 +131,8 @@ TEST(Upstream, EarlyAnswerToAnUploadIsPassedOn) {
       ScriptedUpstream::Options{.reads_bodies = false});
   GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), "replay_body = 1KiB"));
   RawClient client(gateway.port());
-  client.Send("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(10 * kMiB) + "\r\n\r\n" + std::string(200'000, 'x'));
+  client.Send("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(10 * kMiB) + "\r\n\r\n" +
+              std::string(200'000, 'x'));
   Answer answer = client.ReadHead();
   client.ReadToEnd(&answer);
   EXPECT_EQ(answer.status, 413);
@@ -135,9 +145,11 @@ TEST(Client, IsToldToContinueBeforeItSendsItsBody) {
   GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()));
   RawClient client(gateway.port());
   const std::string body = Chat("x");
-  client.Send("POST /api/chat HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n");
+  client.Send("POST /api/chat HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: " +
+              std::to_string(body.size()) + "\r\n\r\n");
   std::string interim;
-  while (interim.find("\r\n\r\n") == std::string::npos) ASSERT_EQ(client.socket().Read(&interim), support::ReadResult::kData);
+  while (interim.find("\r\n\r\n") == std::string::npos)
+    ASSERT_EQ(client.socket().Read(&interim), support::ReadResult::kData);
   EXPECT_TRUE(interim.starts_with("HTTP/1.1 100 ")) << interim;
   client.Send(body);
   Answer answer = client.ReadHead();

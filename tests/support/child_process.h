@@ -1,5 +1,5 @@
-// A program started by a test: its lines on standard output and standard error are collected by threads. It dies with the
-// object, and with the test program.
+// A program started by a test: its lines on standard output and standard error are collected by threads. It dies with
+// the object, and with the test program.
 #pragma once
 
 #include <sys/types.h>
@@ -58,8 +58,8 @@ class ChildProcess {
   std::optional<int> WaitForExit(Clock::duration limit = kPatience);
   bool is_running();
 
-  size_t resident_bytes() const;      // VmRSS; 0 if it is gone
-  size_t open_files() const;          // file descriptors
+  size_t resident_bytes() const;  // VmRSS; 0 if it is gone
+  size_t open_files() const;      // file descriptors
 
  private:
   struct Output {

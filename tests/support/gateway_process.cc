@@ -13,7 +13,8 @@ Json ParseLine(const std::string& line) {
 }
 
 // The first of `lines` that matches. *seen counts the lines that were looked at, so that waiting never reads one twice.
-std::optional<Json> FindLine(const std::vector<std::string>& lines, const std::function<bool(const Json&)>& matches, size_t* seen) {
+std::optional<Json> FindLine(const std::vector<std::string>& lines, const std::function<bool(const Json&)>& matches,
+                             size_t* seen) {
   for (const std::string& line : lines) {
     ++*seen;
     const Json json = ParseLine(line);
@@ -38,14 +39,18 @@ GatewayProcess::GatewayProcess(const std::string& policy, GatewayOptions options
   if (!options.waits_for_ready) return;
   size_t seen = 0;
   const bool is_ready = WaitUntil([&] {
-    return FindLine(process_->err(seen), [](const Json& event) { return HasMessage(event, "ready"); }, &seen).has_value() ||
+    return FindLine(
+               process_->err(seen), [](const Json& event) { return HasMessage(event, "ready"); }, &seen)
+               .has_value() ||
            !process_->is_running();
   });
-  if (!is_ready || !process_->is_running()) throw std::runtime_error("the gateway did not become ready\n" + Everything());
+  if (!is_ready || !process_->is_running())
+    throw std::runtime_error("the gateway did not become ready\n" + Everything());
 }
 
 uint16_t GatewayProcess::port() const {
-  return PortOf(WaitForEvent([](const Json& e) { return HasMessage(e, "listening") && e.value("role", "") != "admin"; }));
+  return PortOf(
+      WaitForEvent([](const Json& e) { return HasMessage(e, "listening") && e.value("role", "") != "admin"; }));
 }
 
 uint16_t GatewayProcess::admin_port() const {

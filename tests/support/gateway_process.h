@@ -4,10 +4,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "tests/support/child_process.h"
 #include "tests/support/raw_client.h"
@@ -24,14 +25,15 @@ struct GatewayOptions {
 
 class GatewayProcess {
  public:
-  // Starts it and waits until it is ready; throws with what it printed if it does not become so. In `policy`, port 0 lets
-  // the system choose.
+  // Starts it and waits until it is ready; throws with what it printed if it does not become so. In `policy`, port 0
+  // lets the system choose.
   explicit GatewayProcess(const std::string& policy, GatewayOptions options = {});
 
-  uint16_t port() const;         // of the first address for traffic
-  uint16_t admin_port() const;   // of the admin address; that for traffic where they share one
+  uint16_t port() const;        // of the first address for traffic
+  uint16_t admin_port() const;  // of the admin address; that for traffic where they share one
 
-  // Log lines (standard error) and lines of the access log (standard output) so far. Lines that are not JSON are strings.
+  // Log lines (standard error) and lines of the access log (standard output) so far. Lines that are not JSON are
+  // strings.
   std::vector<Json> events() const;
   std::vector<Json> accesses() const;
 

@@ -126,9 +126,7 @@ TEST(Harness, UpstreamReadsChunkedRequestsAndBodiesPieceByPiece) {
   Signal got_first;
   ScriptedUpstream upstream(
       [&](UpstreamExchange& exchange) {
-        EXPECT_TRUE(exchange.WaitUntil([&] {
-          return exchange.request().body == "first" || !exchange.ReadMoreBody();
-        }));
+        EXPECT_TRUE(exchange.WaitUntil([&] { return exchange.request().body == "first" || !exchange.ReadMoreBody(); }));
         got_first.Set();
         while (exchange.ReadMoreBody()) {
         }

@@ -10,7 +10,8 @@ namespace tests::support {
 namespace {
 
 std::string Lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
@@ -92,7 +93,7 @@ void BodyReader::Take(std::string* bytes, std::string* body) {
       is_malformed_ = !line.empty();  // CRLF after the data of a chunk
       in_chunk_ = false;
     } else if (after_last_chunk_) {
-      has_ended_ = line.empty();      // else a trailer
+      has_ended_ = line.empty();  // else a trailer
     } else {
       const size_t digits = std::min(line.find(';'), line.size());
       const auto [rest, error] = std::from_chars(line.data(), line.data() + digits, left_, 16);

@@ -1,5 +1,5 @@
-// Just enough HTTP/1.1 for a test to read what the gateway says, written apart from the gateway's own parser so that the two
-// don't share mistakes. Header names are lower case.
+// Just enough HTTP/1.1 for a test to read what the gateway says, written apart from the gateway's own parser so that
+// the two don't share mistakes. Header names are lower case.
 #pragma once
 
 #include <cstddef>
@@ -44,7 +44,7 @@ class BodyReader {
 
  private:
   Framing framing_ = Framing::kNone;
-  uint64_t left_ = 0;            // of the length or the current chunk
+  uint64_t left_ = 0;  // of the length or the current chunk
   bool in_chunk_ = false;
   bool after_last_chunk_ = false;
   bool has_ended_ = false;

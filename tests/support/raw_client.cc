@@ -24,7 +24,8 @@ void PrintTo(const Answer& answer, std::ostream* out) {
 }
 
 std::string ToText(const RequestText& request) {
-  std::string text = request.method + " " + request.target + " HTTP/1." + std::to_string(request.minor_version) + "\r\n";
+  std::string text =
+      request.method + " " + request.target + " HTTP/1." + std::to_string(request.minor_version) + "\r\n";
   bool has_host = false;
   bool has_framing = false;
   for (const auto& [name, value] : request.headers) {

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <nlohmann/json.hpp>
 
 #include "tests/support/http_text.h"
 #include "tests/support/socket.h"
@@ -47,8 +48,8 @@ void PrintTo(const Answer& answer, std::ostream* out);  // for failures
 struct RequestText {
   std::string method = "POST";
   std::string target = "/api/chat";
-  HeaderList headers = {};         // Host is added where it is missing
-  std::string body = {};           // a Content-Length is added where there is a body and no framing
+  HeaderList headers = {};  // Host is added where it is missing
+  std::string body = {};    // a Content-Length is added where there is a body and no framing
   int minor_version = 1;
 };
 std::string ToText(const RequestText& request);

@@ -29,8 +29,8 @@ void UpstreamExchange::Finish() {
 }
 
 void UpstreamExchange::Reset() {
-  // Serve() closes the descriptor, so that ShutDown of another thread never meets a number that was given away: here only
-  // the way in which it will be closed is chosen.
+  // Serve() closes the descriptor, so that ShutDown of another thread never meets a number that was given away: here
+  // only the way in which it will be closed is chosen.
   keeps_connection_ = false;
   const std::lock_guard lock(upstream_->mutex_);
   socket_->Reset();

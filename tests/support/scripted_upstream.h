@@ -1,5 +1,6 @@
-// The upstream of an end-to-end test: a real server on a loopback port whose behaviour for each request is a function. It
-// keeps what it saw, with monotonic times, so that the gateway's view and the upstream's can be compared.
+// The upstream of an end-to-end test: a real server on a loopback port whose behaviour for each request is a
+// function. It keeps what it saw, with monotonic times, so that the gateway's view and the upstream's can be
+// compared.
 #pragma once
 
 #include <atomic>
@@ -21,13 +22,13 @@ namespace tests::support {
 
 // One request as the upstream saw it.
 struct SeenRequest {
-  int number = 0;              // from 1, over all connections
-  int connection = 0;          // from 1
+  int number = 0;      // from 1, over all connections
+  int connection = 0;  // from 1
   std::string method;
   std::string target;
   MessageHead head;
   std::string body;
-  Clock::time_point at;        // when its head was read
+  Clock::time_point at;  // when its head was read
 
   std::string header(std::string_view lower_case_name) const { return head.Find(lower_case_name).value_or(""); }
 };
@@ -60,13 +61,14 @@ class UpstreamExchange {
   // Never answers: returns when the gateway has gone away.
   void Hang() { WaitForClose(std::chrono::hours(1)); }
 
-  // For upstreams that take requests before their bodies (ScriptedUpstream::Options): reads more of the body; false at its
-  // end. request().body holds what was read.
+  // For upstreams that take requests before their bodies (ScriptedUpstream::Options): reads more of the body; false
+  // at its end. request().body holds what was read.
   bool ReadMoreBody();
 
  private:
   friend class ScriptedUpstream;
-  UpstreamExchange(ScriptedUpstream* upstream, Socket* socket, std::string* buffer) : upstream_(upstream), socket_(socket), buffer_(buffer) {}
+  UpstreamExchange(ScriptedUpstream* upstream, Socket* socket, std::string* buffer)
+      : upstream_(upstream), socket_(socket), buffer_(buffer) {}
 
   ScriptedUpstream* upstream_;
   Socket* socket_;
@@ -102,7 +104,7 @@ class ScriptedUpstream {
   void Start();
 
   std::vector<SeenRequest> requests() const;
-  SeenRequest last_request() const;   // throws if there was none
+  SeenRequest last_request() const;  // throws if there was none
   int request_count() const { return request_count_; }
   int connection_count() const { return connection_count_; }
   int in_flight() const { return in_flight_; }

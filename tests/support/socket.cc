@@ -1,4 +1,5 @@
-// Blocking sockets over poll. Every descriptor is close-on-exec: a gateway that inherited a listener would keep it alive.
+// Blocking sockets over poll. Every descriptor is close-on-exec: a gateway that inherited a listener would keep it
+// alive.
 #include "tests/support/socket.h"
 
 #include <arpa/inet.h>

@@ -39,8 +39,8 @@ class Socket {
 
   void FinishWriting();  // FIN
   void Close();
-  void Reset();          // RST
-  void ShutDown();       // wakes a thread that waits in here
+  void Reset();     // RST
+  void ShutDown();  // wakes a thread that waits in here
 
  private:
   int fd_ = -1;

@@ -1,5 +1,6 @@
-// A program that begins an answer and never ends it: the upstream of the tests that kill one in mid-stream. It prints its
-// port, then "begun" for each answer whose beginning is sent. The path of a request says how the answer is framed:
+// A program that begins an answer and never ends it: the upstream of the tests that kill one in mid-stream. It prints
+// its port, then "begun" for each answer whose beginning is sent. The path of a request says how the answer is
+// framed:
 //   …?chunked  …?length  …?close (HTTP/1.0, ends with its connection)
 // and the request's own path which content it has (/api/chat NDJSON, /v1/chat/completions SSE, else plain text).
 #include <cstdio>
@@ -34,7 +35,8 @@ std::string Beginning(const std::string& start_line) {
   const bool is_http_1_0 = Contains(start_line, "?close");
   std::string head = std::string(is_http_1_0 ? "HTTP/1.0" : "HTTP/1.1") + " 200 OK\r\nContent-Type: " + type + "\r\n";
   if (Contains(start_line, "?chunked")) return head + "Transfer-Encoding: chunked\r\n\r\n" + Chunk(body);
-  if (Contains(start_line, "?length")) return head + "Content-Length: " + std::to_string(body.size() + 1000) + "\r\n\r\n" + body;
+  if (Contains(start_line, "?length"))
+    return head + "Content-Length: " + std::to_string(body.size() + 1000) + "\r\n\r\n" + body;
   return head + "\r\n" + body;
 }
 

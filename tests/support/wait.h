@@ -10,8 +10,8 @@ namespace tests::support {
 
 using Clock = std::chrono::steady_clock;
 
-// How long a test waits for what should happen at once. Generous: sanitizers and a busy machine are slow, and a test that
-// passes never waits for it.
+// How long a test waits for what should happen at once. Generous: sanitizers and a busy machine are slow, and a test
+// that passes never waits for it.
 inline constexpr std::chrono::seconds kPatience{30};
 
 // Looks every millisecond until `condition` holds; false if it did not within `limit`. Thread-safe.

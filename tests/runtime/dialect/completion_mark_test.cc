@@ -23,7 +23,8 @@ struct Ending {
 };
 
 Ending LookAt(const CompletionMark& mark) {
-  return {mark.IsComplete(true), mark.IsComplete(false), mark.saw_error(), std::string(mark.FrameBreak()), mark.MissingEnd()};
+  return {mark.IsComplete(true), mark.IsComplete(false), mark.saw_error(), std::string(mark.FrameBreak()),
+          mark.MissingEnd()};
 }
 
 Ending Tell(const ClientDialect& client, int status, std::string_view type, std::string_view body) {
@@ -65,7 +66,8 @@ TEST(CompletionMark, NdjsonWithoutDoneIsTruncatedHoweverWellHttpEnded) {
 }
 
 TEST(CompletionMark, EveryProperBeginningOfANdjsonStreamIsIncomplete) {
-  const std::string body = "{\"message\":{\"content\":\"true\"},\"done\":false}\n{\"done\":true,\"done_reason\":\"stop\"}";
+  const std::string body =
+      "{\"message\":{\"content\":\"true\"},\"done\":false}\n{\"done\":true,\"done_reason\":\"stop\"}";
   for (size_t size = 0; size < body.size(); ++size) {
     CompletionMark mark(kChat, 200, kNdjson);
     mark.Feed(std::string_view(body).substr(0, size));
@@ -117,17 +119,21 @@ TEST(CompletionMark, FrameIsSeenWhenItIsWhole) {
 }
 
 TEST(CompletionMark, SseEndsWithFinishReasonOrDone) {
-  EXPECT_TRUE(IsComplete(kOpenAi, kSse, "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"));
+  EXPECT_TRUE(
+      IsComplete(kOpenAi, kSse, "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"));
   EXPECT_TRUE(IsComplete(kOpenAi, kSse, "data: [DONE]\n\n"));
   EXPECT_TRUE(IsComplete(kOpenAi, kSse, "data:[DONE]\r\n\r\n"));
   EXPECT_TRUE(IsComplete(kOpenAi, kSse, "data: [DONE]\r\r"));
   EXPECT_TRUE(IsComplete(kOpenAi, kSse, "data: [DONE]"));
-  EXPECT_TRUE(IsComplete(kOpenAi, kSse, ": comment\nevent: x\ndata: {\"choices\":\ndata: [{\"finish_reason\":\"length\"}]}\n\n"));
+  EXPECT_TRUE(IsComplete(kOpenAi, kSse,
+                         ": comment\nevent: x\ndata: {\"choices\":\ndata: [{\"finish_reason\":\"length\"}]}\n\n"));
 }
 
 TEST(CompletionMark, SseWithoutEitherIsTruncated) {
-  EXPECT_FALSE(IsComplete(kOpenAi, kSse, "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n"));
-  EXPECT_FALSE(IsComplete(kOpenAi, kSse, "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\" : null }]}\n\n"));
+  EXPECT_FALSE(
+      IsComplete(kOpenAi, kSse, "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n"));
+  EXPECT_FALSE(
+      IsComplete(kOpenAi, kSse, "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\" : null }]}\n\n"));
   EXPECT_FALSE(IsComplete(kOpenAi, kSse, "data: {\"choices\":[{\"delta\":{\"content\":\"[DONE]\"}}]}\n\n"));
   EXPECT_FALSE(IsComplete(kOpenAi, kSse, "data: {\"finish_reason\":\"stop\"}\n\n"));
   EXPECT_FALSE(IsComplete(kOpenAi, kSse, ": [DONE]\n\n"));

@@ -54,7 +54,8 @@ TEST(Detect, BodyThatIsNotJsonHasNoMembers) {
 }
 
 TEST(Detect, OnlyTheTopLevelMemberOfTheRightTypeCounts) {
-  EXPECT_EQ(DetectPost("/api/chat", R"({"options":{"stream":false,"model":"x"},"a":[{"stream":false}]})").shape, Shape::kNdjson);
+  EXPECT_EQ(DetectPost("/api/chat", R"({"options":{"stream":false,"model":"x"},"a":[{"stream":false}]})").shape,
+            Shape::kNdjson);
   EXPECT_EQ(DetectPost("/api/chat", R"({"options":{"model":"x"}})").model, "");
   EXPECT_EQ(DetectPost("/api/chat", R"({"stream":"false"})").shape, Shape::kNdjson);
   EXPECT_EQ(DetectPost("/api/chat", R"({"stream":null})").shape, Shape::kNdjson);

@@ -1,8 +1,9 @@
 // What a client of each dialect reads when the gateway itself answers.
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 #include <sstream>
+
+#include <nlohmann/json.hpp>
 
 #include "runtime/dialect/dialect.h"
 #include "runtime/dialect/frames.h"
@@ -74,12 +75,14 @@ TEST(ShapeReply, TerminalMarkIsOnlyAddedWhereItIsMissing) {
   EXPECT_EQ(ShapeReply(JsonBody(R"({ "done": true, "a": 1 })"), client, kTime).body, "{\"done\":true,\"a\":1}\n");
   EXPECT_EQ(ShapeReply(JsonBody("{ }"), client, kTime).body, "{\"done\":true}\n");
   // A member of an inner object is not the mark.
-  EXPECT_EQ(ShapeReply(JsonBody(R"({"a": {"done": true}})"), client, kTime).body, "{\"a\":{\"done\":true},\"done\":true}\n");
+  EXPECT_EQ(ShapeReply(JsonBody(R"({"a": {"done": true}})"), client, kTime).body,
+            "{\"a\":{\"done\":true},\"done\":true}\n");
 }
 
 TEST(ShapeReply, CompactingKeepsNumbersAndStringsByteForByte) {
-  const ShapedBody shaped = ShapeReply(JsonBody("{ \"n\" : 1.500e+03 ,\n \"big\": 12345678901234567890123, \"s\": \" a \\\" { \\\\\" }"),
-                                       Client(Api::kOllamaChat, Shape::kNdjson), kTime);
+  const ShapedBody shaped =
+      ShapeReply(JsonBody("{ \"n\" : 1.500e+03 ,\n \"big\": 12345678901234567890123, \"s\": \" a \\\" { \\\\\" }"),
+                 Client(Api::kOllamaChat, Shape::kNdjson), kTime);
   EXPECT_EQ(shaped.body, "{\"n\":1.500e+03,\"big\":12345678901234567890123,\"s\":\" a \\\" { \\\\\",\"done\":true}\n");
 }
 
@@ -107,7 +110,8 @@ TEST(ShapeReply, TextIsPlainForAPlainClient) {
 }
 
 TEST(ShapeReply, TextIsAMessageOfOllama) {
-  const Json chat = Json::parse(ShapeReply(TextBody("Back \"soon\"."), Client(Api::kOllamaChat, Shape::kJson), kTime).body);
+  const Json chat =
+      Json::parse(ShapeReply(TextBody("Back \"soon\"."), Client(Api::kOllamaChat, Shape::kJson), kTime).body);
   EXPECT_EQ(chat["model"], "qwen3:32b");
   EXPECT_EQ(chat["created_at"], kTime);
   EXPECT_EQ(chat["message"]["role"], "assistant");
@@ -122,14 +126,16 @@ TEST(ShapeReply, TextIsAMessageOfOllama) {
 }
 
 TEST(ShapeReply, TextIsAContentLineAndAMarkForNdjson) {
-  const std::vector<Json> chat = Lines(ShapeReply(TextBody("Hi"), Client(Api::kOllamaChat, Shape::kNdjson), kTime).body);
+  const std::vector<Json> chat =
+      Lines(ShapeReply(TextBody("Hi"), Client(Api::kOllamaChat, Shape::kNdjson), kTime).body);
   ASSERT_EQ(chat.size(), 2u);
   EXPECT_EQ(chat[0]["message"]["content"], "Hi");
   EXPECT_EQ(chat[0]["done"], false);
   EXPECT_EQ(chat[1]["message"]["content"], "");
   EXPECT_EQ(chat[1]["done"], true);
 
-  const std::vector<Json> generate = Lines(ShapeReply(TextBody("Hi"), Client(Api::kOllamaGenerate, Shape::kNdjson), kTime).body);
+  const std::vector<Json> generate =
+      Lines(ShapeReply(TextBody("Hi"), Client(Api::kOllamaGenerate, Shape::kNdjson), kTime).body);
   ASSERT_EQ(generate.size(), 2u);
   EXPECT_EQ(generate[0]["response"], "Hi");
   EXPECT_EQ(generate[1]["done"], true);
@@ -149,7 +155,8 @@ TEST(ShapeReply, TextIsACompletionOfOpenAi) {
 }
 
 TEST(ShapeReply, TextIsDeltaFinishReasonAndDoneForSse) {
-  const std::vector<std::string> events = Events(ShapeReply(TextBody("a\nb"), Client(Api::kOpenAiChat, Shape::kSse), kTime).body);
+  const std::vector<std::string> events =
+      Events(ShapeReply(TextBody("a\nb"), Client(Api::kOpenAiChat, Shape::kSse), kTime).body);
   ASSERT_EQ(events.size(), 3u);
   const Json content = Json::parse(events[0]);
   EXPECT_EQ(content["object"], "chat.completion.chunk");
@@ -158,7 +165,8 @@ TEST(ShapeReply, TextIsDeltaFinishReasonAndDoneForSse) {
   EXPECT_EQ(Json::parse(events[1])["choices"][0]["finish_reason"], "stop");
   EXPECT_EQ(events[2], "[DONE]");
 
-  const std::vector<std::string> old = Events(ShapeReply(TextBody("x"), Client(Api::kOpenAiCompletions, Shape::kSse), kTime).body);
+  const std::vector<std::string> old =
+      Events(ShapeReply(TextBody("x"), Client(Api::kOpenAiCompletions, Shape::kSse), kTime).body);
   ASSERT_EQ(old.size(), 3u);
   EXPECT_EQ(Json::parse(old[0])["choices"][0]["text"], "x");
 }
@@ -186,14 +194,16 @@ TEST(ShapeReply, EveryShapeCarriesItsTerminalMark) {
 }
 
 TEST(ShapeError, SpeaksTheDialectOfTheClient) {
-  const ShapedBody ollama = ShapeError(Client(Api::kOllamaChat, Shape::kNdjson), 503, "breaker_open", "Try again.", "r-1");
+  const ShapedBody ollama =
+      ShapeError(Client(Api::kOllamaChat, Shape::kNdjson), 503, "breaker_open", "Try again.", "r-1");
   EXPECT_EQ(ollama.content_type, "application/json");
   const Json o = Json::parse(ollama.body);
   EXPECT_EQ(o["error"], "Try again.");
   EXPECT_EQ(o["code"], "breaker_open");
   EXPECT_EQ(o["request_id"], "r-1");
 
-  const Json a = Json::parse(ShapeError(Client(Api::kOpenAiChat, Shape::kSse), 503, "breaker_open", "Try again.", "r-1").body);
+  const Json a =
+      Json::parse(ShapeError(Client(Api::kOpenAiChat, Shape::kSse), 503, "breaker_open", "Try again.", "r-1").body);
   EXPECT_EQ(a["error"]["message"], "Try again.");
   EXPECT_EQ(a["error"]["type"], "server_error");
   EXPECT_EQ(a["error"]["code"], "breaker_open");
@@ -208,7 +218,8 @@ TEST(ShapeError, SpeaksTheDialectOfTheClient) {
 }
 
 TEST(ShapeError, BytesThatAreNotUtf8BecomeReplacementCharacters) {
-  const ShapedBody shaped = ShapeError(Client(Api::kOllamaChat, Shape::kJson), 502, "bad_response", "bad \xff byte", "r");
+  const ShapedBody shaped =
+      ShapeError(Client(Api::kOllamaChat, Shape::kJson), 502, "bad_response", "bad \xff byte", "r");
   EXPECT_EQ(Json::parse(shaped.body)["error"], "bad \xEF\xBF\xBD byte");
 }
 
@@ -220,7 +231,8 @@ TEST(ErrorFrame, IsALineOrAnEventOrNothing) {
   EXPECT_EQ(line.back(), '\n');
   EXPECT_FALSE(lines[0].contains("done"));
 
-  const std::vector<std::string> events = Events(ErrorFrame(Client(Api::kOpenAiChat, Shape::kSse), "truncated", "cut", "r-1"));
+  const std::vector<std::string> events =
+      Events(ErrorFrame(Client(Api::kOpenAiChat, Shape::kSse), "truncated", "cut", "r-1"));
   ASSERT_EQ(events.size(), 1u);
   EXPECT_EQ(Json::parse(events[0])["error"]["message"], "cut");
   EXPECT_EQ(Json::parse(events[0])["request_id"], "r-1");
