@@ -1,6 +1,8 @@
 // Starting the gateway and reading what it says.
 #include "tests/support/gateway_process.h"
 
+#include <gtest/gtest.h>
+
 #include <sstream>
 #include <stdexcept>
 
@@ -46,6 +48,16 @@ GatewayProcess::GatewayProcess(const std::string& policy, GatewayOptions options
   });
   if (!is_ready || !process_->is_running())
     throw std::runtime_error("the gateway did not become ready\n" + Everything());
+}
+
+GatewayProcess::~GatewayProcess() {
+  for (const std::string& line : process_->err()) {
+    const bool is_report =
+        line.find("Sanitizer: ") != std::string::npos || line.find("runtime error: ") != std::string::npos;
+    if (!is_report) continue;
+    ADD_FAILURE() << "a sanitizer spoke up in the gateway\n" << Everything();
+    break;
+  }
 }
 
 uint16_t GatewayProcess::port() const {

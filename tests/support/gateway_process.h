@@ -29,6 +29,9 @@ class GatewayProcess {
   // lets the system choose.
   explicit GatewayProcess(const std::string& policy, GatewayOptions options = {});
 
+  // A sanitizer's report among its lines fails the test: the process itself may go on after one.
+  ~GatewayProcess();
+
   uint16_t port() const;        // of the first address for traffic
   uint16_t admin_port() const;  // of the admin address; that for traffic where they share one
 
