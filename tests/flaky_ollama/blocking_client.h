@@ -35,6 +35,7 @@ class BlockingClient {
   void Send(std::string_view bytes) {
     while (!bytes.empty()) {
       const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent < 0 && errno == EINTR) continue;
       if (sent <= 0) return;  // the reading side tells why
       bytes.remove_prefix(static_cast<size_t>(sent));
     }
@@ -64,7 +65,7 @@ class BlockingClient {
       received_.append(buffer, static_cast<size_t>(got));
     } else if (got == 0) {
       end_ = End::kFin;
-    } else {
+    } else if (errno != EINTR) {  // which comes without any signal of ours where libuv uses io_uring
       end_ = errno == ECONNRESET ? End::kReset : End::kTimeout;
     }
   }
