@@ -112,6 +112,7 @@ struct ExchangeMachine::State {
   const compiler::model::RouteSettings* route = nullptr;
   bool body_is_kept = true;
   bool wants_stream = false;
+  uint8_t answer_shape = 0;
   size_t position = 0;  // in route->to
   Visit visit;
   Attempt attempt;                         // kAttempting, kHeld, kCommitted; afterwards the last one

@@ -19,6 +19,7 @@ void ExchangeMachine::State::Begin(const RequestReady& ready) {
   route = &compiled.policy.routes[ready.route];
   body_is_kept = ready.body_is_kept;
   wants_stream = ready.wants_stream;
+  answer_shape = ready.answer_shape;
   if (route->reply.has_value()) {
     Emit(SendReply{route->reply, false, {}});
     return Finish();
@@ -26,7 +27,7 @@ void ExchangeMachine::State::Begin(const RequestReady& ready) {
   // Without the whole body a key that is made of it would be the same for different requests.
   if (route->cache.has_value() && body_is_kept) {
     Cache& cache = *objects.cache(route->cache);
-    CacheFlight flight{route->cache, CacheKey(compiled.policy.caches[route->cache], facts)};
+    CacheFlight flight{route->cache, CacheKey(compiled.policy.caches[route->cache], facts, answer_shape)};
     if (auto response = cache.Find(flight.key, false, now)) {
       Emit(SendCached{flight.cache, std::move(response), false, {}});
       return Finish();
@@ -206,7 +207,7 @@ bool ExchangeMachine::State::CanGoOn() {
       if (breaker == nullptr || breaker->WouldAdmit(now)) return true;
     }
   }
-  if (!fallback) fallback = FindFallback(compiled.policy, *route, facts, body_is_kept, objects, now);
+  if (!fallback) fallback = FindFallback(compiled.policy, *route, facts, body_is_kept, answer_shape, objects, now);
   return fallback.has_value();
 }
 
@@ -222,7 +223,7 @@ void ExchangeMachine::State::GoOn() {
 }
 
 void ExchangeMachine::State::FallBack() {
-  if (!fallback) fallback = FindFallback(compiled.policy, *route, facts, body_is_kept, objects, now);
+  if (!fallback) fallback = FindFallback(compiled.policy, *route, facts, body_is_kept, answer_shape, objects, now);
   if (fallback) return Answer(*fallback);
   Emit(ErrorFor(trouble, now));
   Finish();
@@ -321,7 +322,7 @@ void ExchangeMachine::State::StoreInCaches() {
   facts.served_by = compiler::abi::Str::Of(upstream().name);
   const auto store = [this](CacheId id) {
     const compiler::model::CacheSettings& cache = compiled.policy.caches[id];
-    if (compiled.predicates.Test(cache.store_when, facts)) Emit(StoreAnswer{id, CacheKey(cache, facts)});
+    if (compiled.predicates.Test(cache.store_when, facts)) Emit(StoreAnswer{id, CacheKey(cache, facts, answer_shape)});
   };
   if (route->cache.has_value()) store(route->cache);
   for (const compiler::model::FallbackRef& element : route->fallback) {

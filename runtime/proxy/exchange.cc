@@ -105,6 +105,7 @@ void Exchange::Begin() {
   }
 
   engine::RequestReady ready;
+  if (copy_limit_ > 0) ready.answer_shape = static_cast<uint8_t>(ClientReads().shape);
   ready.route = route_;
   ready.body_is_kept = !streams_;
   for (const UpstreamId id : settings.to) {

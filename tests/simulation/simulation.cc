@@ -191,7 +191,7 @@ Report World::Run() {
   if (report_.violations.empty()) {
     for (size_t i = 0; i < exchanges_.size(); ++i) {
       Cache& cache = *objects_.cache(CacheId(0));
-      const std::string key = CacheKey(policy_.compiled->policy.caches[CacheId(0)], exchanges_[i].facts);
+      const std::string key = CacheKey(policy_.compiled->policy.caches[CacheId(0)], exchanges_[i].facts, 0);
       if (!cache.Lead(key)) invariants_->Violation(static_cast<int>(i), now_, "a flight was left behind");
       cache.EndFlight(key);
     }
