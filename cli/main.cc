@@ -3,6 +3,7 @@
 #include <exception>
 #include <iostream>
 #include <string>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 
@@ -29,6 +30,12 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 1024));
   run->add_flag("--deny-mock", run_options.deny_mock, "Refuse a policy with a mock block (for production)");
 
+  const std::string_view command = argc > 1 ? argv[1] : "";
+  const auto named = [&](const CLI::App* known) { return known->check_name(std::string(command)); };
+  if (!command.empty() && command.front() != '-' && !named(check) && !named(run)) {
+    std::cerr << "breakwater: there is no command '" << command << "'; there are check (or lint) and run. See breakwater --help.\n";
+    return 2;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

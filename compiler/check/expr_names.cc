@@ -399,6 +399,7 @@ ExprChecker::Value ExprChecker::CheckSecret(const ast::Expr& call) {
   if (!text)
     text = options_.environment(*name + "_FILE") ? options_.secret_file(*options_.environment(*name + "_FILE"))
                                                  : std::nullopt;
+  if (text && text->empty()) text.reset();  // an empty secret is a slip of deployment, not a value
   if (!text && options_.for_run) {
     diagnostics_->Emit(Kind::kVariableMissing, call.range,
                        {*name, "set it, or name a readable file that holds it in " + *name + "_FILE"});
