@@ -150,7 +150,8 @@ void AppendClientResponse(const ResponseHead& upstream, const ClientResponse& re
 std::optional<std::string> NormalisePath(std::string_view path) {
   if (path == "*") return std::string(path);
   if (path.empty() || path.front() != '/') return std::nullopt;
-  // 1. Decode what is unreserved, so that %2e counts as a dot; %2F stays an escape: it is data, not a separator.
+  // 1. Decode what is unreserved, so that %2e counts as a dot, and %2F, which most servers decode before they
+  // look at a path: what is refused as /api/pull must not pass as /api%2Fpull.
   std::string decoded;
   decoded.reserve(path.size());
   for (size_t i = 0; i < path.size(); ++i) {
@@ -163,7 +164,7 @@ std::optional<std::string> NormalisePath(std::string_view path) {
     if (high < 0 || low < 0) return std::nullopt;  // servers disagree on what a broken escape means
     const int byte = high * 16 + low;
     if (byte == 0) return std::nullopt;
-    if (IsUnreserved(static_cast<char>(byte)) && byte < 0x80) {
+    if ((IsUnreserved(static_cast<char>(byte)) && byte < 0x80) || byte == '/') {
       decoded.push_back(static_cast<char>(byte));
     } else {
       constexpr char kHex[] = "0123456789ABCDEF";

@@ -181,7 +181,7 @@ TEST(GuardedPaths, ThatChangeAnOllamaAreRefusedUnlessRouted) {
   GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()));
   const HeaderList id = {{"X-Request-Id", "guarded"}};
   for (const char* target :
-       {"/api/pull", "/api/create", "/api/copy", "/api/push", "/api/blobs/sha256:0", "//api/./pull", "/api/%70ull"}) {
+       {"/api/pull", "/api/create", "/api/copy", "/api/push", "/api/blobs/sha256:0", "//api/./pull", "/api/%70ull", "/api%2Fpull"}) {
     const Answer answer = Post(gateway.port(), target, "{}", id);
     EXPECT_EQ(answer.status, 403) << target;
     EXPECT_EQ(answer.json().value("request_id", ""), "guarded") << testing::PrintToString(answer);
