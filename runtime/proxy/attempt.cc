@@ -62,9 +62,9 @@ void Attempt::Start(Request request) {
 
 void Attempt::ConnectNext() {
   phase_ = Phase::kConnecting;
-  const net::Address address = std::move(addresses_.back());
+  connecting_to_ = std::move(addresses_.back());
   addresses_.pop_back();
-  connection_ = std::make_unique<UpstreamConnection>(worker_.transport.Connect(address, this));
+  connection_ = std::make_unique<UpstreamConnection>(worker_.transport.Connect(connecting_to_, this));
 }
 
 void Attempt::FailConnect(ErrorKind error) {
@@ -111,6 +111,8 @@ void Attempt::ResumeReading() {
 
 void Attempt::Abort() {
   if (phase_ == Phase::kOver) return;
+  // Given up while it connects: a silent address must not be the first one for ever.
+  if (phase_ == Phase::kConnecting) worker_.names.Demote(settings().url.host, settings().url.port, connecting_to_);
   phase_ = Phase::kOver;
   name_wait_.reset();
   // The socket goes at once, the parser stays: the head that the exchange looks at lives in it.

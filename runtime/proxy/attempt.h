@@ -54,6 +54,7 @@ class Attempt final : public net::StreamObserver, public net::Deletable {
   // Closes the connection; no call of the observer follows.
   void Abort();
 
+  bool is_over() const { return phase_ == Phase::kOver; }
   bool is_reused_connection() const { return connection_ != nullptr && connection_->is_reused; }
 
   // net::StreamObserver
@@ -80,6 +81,7 @@ class Attempt final : public net::StreamObserver, public net::Deletable {
   Phase phase_ = Phase::kNew;
   Request request_;
   std::unique_ptr<NameCache::Wait> name_wait_;
+  net::Address connecting_to_;
   std::vector<net::Address> addresses_;  // still to be tried, last first
   std::unique_ptr<UpstreamConnection> connection_;
   std::vector<std::string_view> pieces_;

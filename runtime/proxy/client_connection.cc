@@ -52,7 +52,7 @@ ClientConnection::~ClientConnection() { worker_.metrics.AddConnections(-1); }
 // ---- Reading ---------------------------------------------------------------------------------------------------------
 
 void ClientConnection::OnData(std::string_view bytes) {
-  if (consuming_ || (IsBusy() && request_ended_) || !pending_.empty() || body_paused_) {
+  if (consuming_ || MustWait() || !pending_.empty()) {
     pending_.append(bytes);
     UpdateReading();
     return;
@@ -63,7 +63,7 @@ void ClientConnection::OnData(std::string_view bytes) {
 void ClientConnection::Consume(std::string_view bytes) {
   consuming_ = true;
   while (!bytes.empty() && stream_ != nullptr && !close_after_) {
-    if ((IsBusy() && request_ended_) || body_paused_) {
+    if (MustWait()) {
       pending_.append(bytes);
       break;
     }
@@ -94,7 +94,7 @@ void ClientConnection::Consume(std::string_view bytes) {
       } else if (answered_early_) {
         EndRequest(AfterExchange::kKeepAlive);
       }
-    } else if (head_seen_ && !pieces_.empty()) {
+    } else if (head_seen_ && !pieces_.empty() && !body_paused_) {
       SetOwnDeadline(kBodyStall);
     }
     if (fed.consumed == 0 && pieces_.empty()) break;
@@ -103,24 +103,30 @@ void ClientConnection::Consume(std::string_view bytes) {
   UpdateReading();
 }
 
+bool ClientConnection::MustWait() const {
+  if ((IsBusy() && request_ended_) || body_paused_) return true;
+  // Answers that the client does not read must not pile up behind requests that it sends all the same.
+  return !head_seen_ && stream_ != nullptr && stream_->queued_bytes() > kHighWater;
+}
+
 void ClientConnection::BeginRequest() {
   const http::RequestHead& head = parser_.request();
   SetOwnDeadline(kBodyStall);
+  request_id_ = ChooseRequestId();
   const auto path = http::NormalisePath(head.path);
   if (!path) {
     worker_.metrics.CountBy(CounterById::kBadRequest, "path");
-    AnswerByItself(PlainError(400, "path", "The path leaves the root or holds an encoded NUL.", NewRequestId()));
+    AnswerByItself(PlainError(400, "path", "The path leaves the root or holds an encoded NUL.", request_id_));
     CloseGracefully();
     return;
   }
   if (role_ != ListenerRole::kTraffic) {
     auto answer = AnswerHealth(worker_, head.method, *path);
     if (!answer && role_ == ListenerRole::kAdmin) {
-      answer = PlainError(404, "not_found", "This address serves /health/… and /metrics only.", NewRequestId());
+      answer = PlainError(404, "not_found", "This address serves /health/… and /metrics only.", request_id_);
     }
     if (answer) {
-      for (auto& header : CorsHeaders(worker_.policy().gateway.cors, head)) answer->headers.push_back(std::move(header));
-      AnswerByItself(*answer);
+      AnswerByItself(std::move(*answer));
       return;
     }
   }
@@ -128,19 +134,23 @@ void ClientConnection::BeginRequest() {
     LocalAnswer answer;
     answer.status = 204;
     answer.headers = std::move(*preflight);
-    AnswerByItself(answer);
+    AnswerByItself(std::move(answer));
     return;
   }
   if (head.expects_continue && head.framing != http::BodyFraming::kNone) stream_->Write(kContinue);  // RFC 9110 10.1.1
   exchange_ = std::make_unique<Exchange>(
-      worker_, *this, ExchangeRequest{head, std::move(*path), NewRequestId(), client_ip_, request_arrived_});
+      worker_, *this, ExchangeRequest{head, std::move(*path), request_id_, client_ip_, request_arrived_});
   exchange_->Start();
 }
 
-std::string ClientConnection::NewRequestId() {
+std::string ClientConnection::ChooseRequestId() {
   if (const auto given = parser_.request().headers.Find("x-request-id"); given && IsSaneRequestId(*given)) {
     return std::string(*given);
   }
+  return NewRequestId();
+}
+
+std::string ClientConnection::NewRequestId() {
   char text[33];
   std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(worker_.random.Next()),
                 static_cast<unsigned long long>(worker_.random.Next()));
@@ -148,12 +158,14 @@ std::string ClientConnection::NewRequestId() {
 }
 
 // What the gateway answers without an exchange. A body that still comes is read and dropped.
-void ClientConnection::AnswerByItself(const LocalAnswer& answer) {
+void ClientConnection::AnswerByItself(LocalAnswer answer) {
   const http::RequestHead& head = parser_.request();
   const bool keep_alive = head.keep_alive && !worker_.gateway.is_draining.load();
-  const std::string request_id = NewRequestId();
+  AddCorsHeaders(worker_.policy().gateway.cors, head, &answer.headers);
   std::string bytes;
-  AppendLocalAnswer(answer, {request_id, worker_.Date(), keep_alive, head.method == compiler::abi::Method::kHEAD}, &bytes);
+  AppendLocalAnswer(
+      answer, {request_id_, worker_.Date(), keep_alive, head.method == compiler::abi::Method::kHEAD, head.minor_version},
+      &bytes);
   const std::string_view piece = bytes;
   SendToClient(std::span<const std::string_view>(&piece, 1));
   if (!keep_alive) {
@@ -166,6 +178,10 @@ void ClientConnection::AnswerByItself(const LocalAnswer& answer) {
 void ClientConnection::RefuseRequest(http::ParseError error) {
   worker_.metrics.CountBy(CounterById::kBadRequest, http::Name(error));
   close_after_ = true;
+  if (answered_early_) {  // one request, one answer
+    Close(/*reset=*/true);
+    return;
+  }
   if (exchange_ != nullptr) {  // its body turned out to be wrong
     const bool answer_begun = exchange_->answer_begun();
     exchange_->OnClientGone();
@@ -175,14 +191,14 @@ void ClientConnection::RefuseRequest(http::ParseError error) {
       return;
     }
   }
-  char id[33];
-  std::snprintf(id, sizeof id, "%016llx%016llx", static_cast<unsigned long long>(worker_.random.Next()),
-                static_cast<unsigned long long>(worker_.random.Next()));
-  const LocalAnswer answer = PlainError(http::StatusOf(error), http::Name(error), http::Explain(error), id);
+  if (!head_seen_) request_id_ = NewRequestId();
+  const std::string& id = request_id_;
+  LocalAnswer answer = PlainError(http::StatusOf(error), http::Name(error), http::Explain(error), id);
+  if (head_seen_) AddCorsHeaders(worker_.policy().gateway.cors, parser_.request(), &answer.headers);
   std::string bytes;
   AppendLocalAnswer(answer, {id, worker_.Date(), /*keep_alive=*/false, /*is_head_method=*/false}, &bytes);
   JsonLine line = worker_.Event("warn", "request refused");
-  line.Add("request_id", std::string_view(id))
+  line.Add("request_id", id)
       .Add("client", client_ip_)
       .Add("status", static_cast<int64_t>(answer.status))
       .Add("reason", http::Name(error));
@@ -229,9 +245,10 @@ void ClientConnection::ContinueWithPending() {
 
 void ClientConnection::SendToClient(std::span<const std::string_view> pieces) {
   if (stream_ == nullptr) return;
+  for (const std::string_view piece : pieces) sent_bytes_ += piece.size();
   stream_->Write(pieces);
   if (!stall_deadline_ && stream_->queued_bytes() > 0) {
-    queued_at_stall_check_ = stream_->queued_bytes();
+    taken_at_stall_check_ = sent_bytes_ - stream_->queued_bytes();
     stall_deadline_ = worker_.transport.Now() + kWriteStall;
     OnDeadlineChanged();
   }
@@ -247,7 +264,7 @@ void ClientConnection::PauseRequestBody() {
 
 void ClientConnection::ResumeRequestBody() {
   body_paused_ = false;
-  SetOwnDeadline(kBodyStall);
+  if (!request_ended_) SetOwnDeadline(kBodyStall);
   if (!consuming_) ContinueWithPending();
 }
 
@@ -265,7 +282,11 @@ void ClientConnection::UpdateReading() {
 
 void ClientConnection::OnWriteDrained() {
   stall_deadline_.reset();
-  if (exchange_ != nullptr) exchange_->OnClientDrained();
+  if (exchange_ != nullptr) {
+    exchange_->OnClientDrained();
+  } else if (!consuming_) {
+    ContinueWithPending();
+  }
 }
 
 // ---- Ends ------------------------------------------------------------------------------------------------------------
@@ -275,7 +296,8 @@ void ClientConnection::OnEnd() {
     CloseGracefully();  // its answer is still on the way
     return;
   }
-  Close(/*reset=*/false);
+  // What it has of an answer that ends with the connection must not look whole to a client that still reads.
+  Close(/*reset=*/exchange_ != nullptr && exchange_->answer_begun());
 }
 void ClientConnection::OnError(net::NetError) { Close(/*reset=*/false); }
 
@@ -337,11 +359,12 @@ void ClientConnection::OnTimer() {
   timer_set_for_ = base::TimePoint::max();
   const base::TimePoint now = worker_.transport.Now();
   if (stall_deadline_ && now >= *stall_deadline_) {
-    if (stream_->queued_bytes() >= queued_at_stall_check_) {
+    const uint64_t taken = sent_bytes_ - stream_->queued_bytes();
+    if (taken == taken_at_stall_check_) {
       Close(/*reset=*/true);  // the client does not read
       return;
     }
-    queued_at_stall_check_ = stream_->queued_bytes();
+    taken_at_stall_check_ = taken;
     stall_deadline_ = now + kWriteStall;
   }
   if (own_deadline_ && now >= *own_deadline_) {
@@ -354,7 +377,7 @@ void ClientConnection::OnTimer() {
       RefuseRequest(http::ParseError::k_request_timeout);
       return;
     }
-    Close(/*reset=*/false);
+    Close(/*reset=*/exchange_ != nullptr && exchange_->answer_begun());
     return;
   }
   if (exchange_ != nullptr) exchange_->OnTimer();

@@ -63,12 +63,14 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   void BeginRequest();
   void EndRequest(AfterExchange next);
   void ContinueWithPending();
-  void AnswerByItself(const LocalAnswer& answer);
+  void AnswerByItself(LocalAnswer answer);
   void RefuseRequest(http::ParseError error);
   void UpdateReading();
   void OnTimer();
   void SetOwnDeadline(std::optional<base::Duration> after);
+  std::string ChooseRequestId();  // the client's if it is sane
   std::string NewRequestId();
+  bool MustWait() const;          // what comes now is not looked at yet
   bool IsBusy() const { return exchange_ != nullptr || answered_early_; }
   void Close(bool reset);
   void CloseGracefully();
@@ -82,12 +84,14 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   base::TimePoint timer_set_for_ = base::TimePoint::max();
   std::optional<base::TimePoint> own_deadline_;    // idle, header or body time
   std::optional<base::TimePoint> stall_deadline_;  // the client does not read
-  size_t queued_at_stall_check_ = 0;
+  uint64_t sent_bytes_ = 0;
+  uint64_t taken_at_stall_check_ = 0;  // by the kernel, of sent_bytes_
 
   http::MessageParser parser_;
   std::vector<std::string_view> pieces_;
   std::string pending_;                     // came ahead of its turn
   base::TimePoint request_arrived_;
+  std::string request_id_;
   bool head_seen_ = false;
   bool request_ended_ = false;
   bool answered_early_ = false;             // answered by itself; the rest of the body is read and dropped

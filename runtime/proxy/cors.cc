@@ -30,6 +30,15 @@ HeaderList CorsHeaders(const compiler::model::Cors& cors, const http::RequestHea
   return headers;
 }
 
+void AddCorsHeaders(const compiler::model::Cors& cors, const http::RequestHead& request, HeaderList* headers) {
+  for (auto& header : CorsHeaders(cors, request)) {
+    const bool stands_already = std::any_of(headers->begin(), headers->end(), [&](const auto& h) {
+      return http::EqualsIgnoreCase(h.first, header.first);
+    });
+    if (!stands_already) headers->push_back(std::move(header));
+  }
+}
+
 std::optional<HeaderList> PreflightHeaders(const compiler::model::Cors& cors, const http::RequestHead& request) {
   if (request.method != compiler::abi::Method::kOPTIONS) return std::nullopt;
   const auto method = request.headers.Find("access-control-request-method");

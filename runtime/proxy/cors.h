@@ -18,6 +18,9 @@ using HeaderList = std::vector<std::pair<std::string, std::string>>;
 // listed.
 HeaderList CorsHeaders(const compiler::model::Cors& cors, const http::RequestHead& request);
 
+// Adds them to an answer of the gateway's own, except where it has one of that name.
+void AddCorsHeaders(const compiler::model::Cors& cors, const http::RequestHead& request, HeaderList* headers);
+
 // Headers of the answer to a preflight (204); nothing if the request is none, or its origin is not allowed.
 std::optional<HeaderList> PreflightHeaders(const compiler::model::Cors& cors, const http::RequestHead& request);
 

@@ -27,7 +27,7 @@ void Exchange::On(const engine::CommitAnswer& command) {
     client_framing_ = is_head_method && head.framing == http::BodyFraming::kLength ? http::BodyFraming::kLength
                                                                                    : http::BodyFraming::kNone;
     response.content_length = head.content_length;
-  } else if (head.framing == http::BodyFraming::kLength) {
+  } else if (head.framing == http::BodyFraming::kLength && hold_ != Hold::kFirstFrame) {
     client_framing_ = http::BodyFraming::kLength;
     response.content_length = head.content_length;
   } else if (answer_is_whole_ && hold_ == Hold::kWhole) {
@@ -44,16 +44,20 @@ void Exchange::On(const engine::CommitAnswer& command) {
   response.keep_alive = keep_alive_;
   response.client_minor_version = request_.head.minor_version;
 
-  const HeaderList cors = head.headers.Find("access-control-allow-origin")
+  HeaderList cors = head.headers.Find("access-control-allow-origin")
                               ? HeaderList()
                               : CorsHeaders(worker_.policy().gateway.cors, request_.head);
+  for (auto& [name, value] : cors) {  // the upstream's own Vary stays beside ours
+    const auto vary = head.headers.Find("vary");
+    if (vary && http::EqualsIgnoreCase(name, "vary")) value = std::string(*vary) + ", " + value;
+  }
   std::vector<http::SetHeader> set;
   set.push_back({"X-Request-Id", request_.request_id});
   if (head.status >= 400 && RetriesAreSpent()) set.push_back({kShouldRetry, "false"});
   for (const auto& [name, value] : cors) set.push_back({name, value});
   response.set = set;
 
-  if (copy_limit_ > 0) {
+  if (copy_limit_ > 0 && !is_head_method && head.status != 206) {  // a part is not the answer to another request
     copy_.emplace();
     copy_->status = head.status;
     for (const auto& line : head.headers.lines()) {

@@ -82,7 +82,11 @@ Attempt::Request Exchange::MakeUpstreamRequest(UpstreamId id, bool fresh_connect
   request.target = target;
   request.authority = upstream.url.authority;
   request.set = set;
-  request.remove = upstream.remove_headers;
+  // A client's credentials are meant for the first upstream; another one gets them only by the policy's own words.
+  std::vector<std::string> remove = upstream.remove_headers;
+  const auto& to = worker_.policy().routes[route_].to;
+  if (!to.empty() && to.front() != id) remove.insert(remove.end(), {"authorization", "cookie", "x-api-key", "api-key"});
+  request.remove = remove;
   request.request_id = request_.request_id;
   request.client_ip = request_.client_ip;
   if (head.framing == http::BodyFraming::kNone) {
@@ -208,6 +212,10 @@ void Exchange::OnAttemptFailed(ErrorKind error, bool is_reuse_race) {
   upload_open_ = false;
   if (error == ErrorKind::k_truncated && mark_ != nullptr && mark_->saw_error()) error = ErrorKind::k_stream_error;
   Dispatch(engine::AttemptFailed{error, is_reuse_race});
+  if (attempt_ != nullptr && attempt_->is_over()) {  // its connection may serve another exchange from here on
+    response_ = nullptr;
+    message_facts_.ClearResponse(&facts_);
+  }
 }
 
 }  // namespace runtime::proxy

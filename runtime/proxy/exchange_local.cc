@@ -97,12 +97,7 @@ void Exchange::SendGatewayError(int status, std::string_view reason, std::string
 
 void Exchange::SendLocal(LocalAnswer answer) {
   DropAttempt();
-  for (auto& header : CorsHeaders(worker_.policy().gateway.cors, request_.head)) {
-    const bool stands_already = std::any_of(answer.headers.begin(), answer.headers.end(), [&](const auto& h) {
-      return http::EqualsIgnoreCase(h.first, header.first);
-    });
-    if (!stands_already) answer.headers.push_back(std::move(header));
-  }
+  AddCorsHeaders(worker_.policy().gateway.cors, request_.head, &answer.headers);
   if (answer.status >= 400 && RetriesAreSpent()) answer.headers.emplace_back(kShouldRetry, "false");
   keep_alive_ = MayKeepAlive();
   record_.status = answer.status;
@@ -110,7 +105,7 @@ void Exchange::SendLocal(LocalAnswer answer) {
   std::string bytes;
   AppendLocalAnswer(answer,
                     {request_.request_id, worker_.Date(), keep_alive_,
-                     request_.head.method == compiler::abi::Method::kHEAD},
+                     request_.head.method == compiler::abi::Method::kHEAD, request_.head.minor_version},
                     &bytes);
   Send(bytes);
   Over(keep_alive_ ? AfterExchange::kKeepAlive : AfterExchange::kClose);

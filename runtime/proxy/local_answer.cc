@@ -19,7 +19,11 @@ void AppendLocalAnswer(const LocalAnswer& answer, const LocalAnswerContext& cont
   }
   for (const auto& [name, value] : answer.headers) http::AppendHeader(name, value, out);
   http::AppendHeader("X-Request-Id", context.request_id, out);
-  if (!context.keep_alive) http::AppendHeader("Connection", std::string_view("close"), out);
+  if (!context.keep_alive) {
+    http::AppendHeader("Connection", std::string_view("close"), out);
+  } else if (context.client_minor_version == 0) {
+    http::AppendHeader("Connection", std::string_view("keep-alive"), out);  // not the default there (RFC 9112 9.3)
+  }
   const bool may_have_body = answer.status != 204 && answer.status != 304;  // RFC 9110 15.3.5, 15.4.5
   if (may_have_body) http::AppendHeader("Content-Length", static_cast<uint64_t>(answer.body.size()), out);
   http::AppendEndOfHead(out);

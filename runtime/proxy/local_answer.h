@@ -25,6 +25,7 @@ struct LocalAnswerContext {
   std::string_view date;
   bool keep_alive = true;
   bool is_head_method = false;  // the body is announced, not sent (RFC 9110 9.3.2)
+  int client_minor_version = 1;
 };
 
 // Appends head and body. A header of the answer wins over the ones that this adds by itself.

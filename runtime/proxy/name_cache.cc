@@ -1,5 +1,6 @@
 #include "runtime/proxy/name_cache.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "runtime/proxy/limits.h"
@@ -37,6 +38,15 @@ void NameCache::Suspect(const std::string& host, uint16_t port) {
   if (found != entries_.end()) found->second.suspect = true;
 }
 
+void NameCache::Demote(const std::string& host, uint16_t port, const net::Address& address) {
+  const auto found = entries_.find(Key(host, port));
+  if (found == entries_.end()) return;
+  auto& addresses = found->second.addresses;
+  const auto at = std::find(addresses.begin(), addresses.end(), address);
+  if (at != addresses.end()) std::rotate(at, at + 1, addresses.end());
+  found->second.next_refresh = transport_.Now();
+}
+
 void NameCache::Refresh(const std::string& host, uint16_t port, Entry& entry) {
   if (entry.running != nullptr) return;
   entry.running = transport_.Resolve(host, port, [this, key = Key(host, port)](net::ResolveResult result) {
@@ -50,7 +60,11 @@ void NameCache::OnResolved(const std::string& key, net::ResolveResult result) {
   const base::TimePoint now = transport_.Now();
   entry.suspect = false;
   if (!result.addresses.empty()) {
-    entry.addresses = std::move(result.addresses);
+    // The same addresses keep the order that they have earned.
+    if (!std::is_permutation(entry.addresses.begin(), entry.addresses.end(), result.addresses.begin(),
+                             result.addresses.end())) {
+      entry.addresses = std::move(result.addresses);
+    }
     entry.fetched_at = now;
     entry.next_refresh = now + kNameFresh;
   } else {

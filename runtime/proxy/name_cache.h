@@ -42,6 +42,9 @@ class NameCache {
   // A connection to one of its addresses failed: ask again before the next use.
   void Suspect(const std::string& host, uint16_t port);
 
+  // An address did not answer in time: the others come before it, and the name is asked for again.
+  void Demote(const std::string& host, uint16_t port, const net::Address& address);
+
  private:
   struct Entry {
     std::vector<net::Address> addresses;

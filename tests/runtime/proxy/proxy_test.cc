@@ -88,6 +88,43 @@ TEST(Connect, SilentAddressEndsAtItsTimeLimit) {
   EXPECT_LT(gateway.network.now() - before, 2s + 100ms);
 }
 
+TEST(Connect, SilentAddressIsNotTheFirstForEver) {
+  SimGateway gateway(kNamed);
+  gateway.network.SetName("ollama-service", {"10.0.0.1", "10.0.0.2"});
+  gateway.network.SetRoute("10.0.0.1", 11434, SimNetwork::Route::kBlackHole);
+  SimServer second(&gateway.network, "10.0.0.2", 11434, Answering("second"));
+  EXPECT_TRUE(Holds(gateway.Get(), "connect_timeout"));
+  EXPECT_TRUE(Holds(gateway.Get(), "second"));
+  gateway.network.RunFor(proxy::kIdleUpstream + 1s);  // nor after the name was asked for again
+  EXPECT_TRUE(Holds(gateway.Get(), "second"));
+}
+
+TEST(Credentials, OfAClientDoNotGoToASecondUpstream) {
+  SimGateway gateway(
+      "upstream first { url = \"http://10.0.0.1:11434\" }\n"
+      "upstream second { url = \"http://10.0.0.2:11434\" }\n"
+      "route all { to = [first, second] }\n");
+  std::string seen;
+  const auto keep = [&](SimPeer& peer) {
+    seen = peer.received;
+    Answering("ok")(peer);
+  };
+  const auto ask = [&] {
+    auto client = gateway.NewClient();
+    client->Send("GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer mine\r\nCookie: a=b\r\nX-Other: kept\r\nConnection: close\r\n\r\n");
+    ASSERT_TRUE(gateway.network.RunUntil([&] { return client->ended; }));
+    ASSERT_TRUE(client->received.starts_with("HTTP/1.1 200 ")) << client->received;
+  };
+  SimServer second(&gateway.network, "10.0.0.2", 11434, keep);  // nobody listens at the first
+  ask();
+  EXPECT_TRUE(Holds(seen, "X-Other: kept")) << seen;
+  EXPECT_FALSE(Holds(seen, "Bearer mine")) << seen;
+  EXPECT_FALSE(Holds(seen, "a=b")) << seen;
+  SimServer first(&gateway.network, "10.0.0.1", 11434, keep);
+  ask();
+  EXPECT_TRUE(Holds(seen, "Bearer mine")) << seen;
+}
+
 // ---- Limits on clients -----------------------------------------------------------------------------------------------
 
 TEST(ClientLimits, HeadThatDoesNotArriveInTimeIsA408) {
@@ -145,6 +182,62 @@ TEST(ClientLimits, ClientThatDoesNotReadIsResetAndTheUpstreamIsLetGo) {
   ASSERT_TRUE(gateway.network.RunUntil([&] { return gateway.worker->connections() == 0; }, proxy::kWriteStall + 2s));
   ASSERT_TRUE(gateway.network.RunUntil([&] { return server.peers.front()->ended; }, 1s));
   EXPECT_LT(client->received.size(), 4'000'000U);
+}
+
+TEST(ClientLimits, SlowReaderThatGoesOnReadingIsNotReset) {
+  SimGateway gateway(kNumeric);
+  const std::string body(40'000'000, 'x');
+  SimServer server(&gateway.network, "10.0.0.1", 11434, Answering(body));
+  auto client = gateway.NewClient();
+  client->Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  for (int i = 0; i < 10; ++i) {  // 100 s, far beyond the limit, and the queue is never empty
+    client->stream->PauseReading();
+    gateway.network.RunFor(10s);
+    client->stream->ResumeReading();
+    gateway.network.RunFor(300us);
+  }
+  EXPECT_FALSE(client->ended);
+  EXPECT_LT(client->received.size(), body.size());
+  ASSERT_TRUE(gateway.network.RunUntil([&] { return client->received.size() > body.size(); }, 10s));
+}
+
+TEST(ClientLimits, AnswersThatNobodyReadsStopTheReadingOfRequests) {
+  SimGateway gateway(kNumeric);
+  auto client = gateway.NewClient();
+  client->stream->PauseReading();
+  const std::string one = "GET /metrics HTTP/1.1\r\nHost: x\r\nX-Filler: " + std::string(4000, 'x') + "\r\n\r\n";
+  constexpr int kRequests = 500;
+  for (int i = 0; i < kRequests; ++i) client->Send(one);
+  gateway.network.RunFor(1s);
+  EXPECT_GT(client->stream->queued_bytes(), 500'000U);  // of 2 MB
+  client->stream->ResumeReading();
+  const auto answers = [&] {
+    int count = 0;
+    for (size_t at = 0; (at = client->received.find("HTTP/1.1 200 OK", at)) != std::string::npos; ++at) ++count;
+    return count;
+  };
+  ASSERT_TRUE(gateway.network.RunUntil([&] { return answers() == kRequests; }, 20s)) << answers();
+}
+
+TEST(ClientLimits, UploadThatTheUpstreamTakesSlowlyIsNoFaultOfTheClient) {
+  SimGateway gateway("upstream u { url = \"http://10.0.0.1:11434\"  timeouts { total = 5min  idle = 4min } }\n");
+  constexpr size_t kBody = 3'000'000;
+  size_t taken = 0;
+  SimServer server(&gateway.network, "10.0.0.1", 11434, [&](SimPeer& peer) {
+    taken += peer.received.size();
+    peer.received.clear();
+    if (taken > kBody) peer.Send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone");
+  });
+  auto client = gateway.NewClient();
+  client->Send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(kBody) + "\r\n\r\n" + std::string(kBody, 'b'));
+  ASSERT_TRUE(gateway.network.RunUntil([&] { return !server.peers.empty(); }));
+  server.peers.front()->stream->PauseReading();
+  gateway.network.RunFor(2 * proxy::kBodyStall);  // the upstream loads a model
+  EXPECT_FALSE(client->ended) << client->received;
+  server.peers.front()->stream->ResumeReading();
+  ASSERT_TRUE(gateway.network.RunUntil([&] { return Holds(client->received, "done"); }, 10s)) << client->received;
+  gateway.network.RunFor(proxy::kBodyStall + 1s);
+  EXPECT_FALSE(client->ended);
 }
 
 TEST(ClientLimits, PipeliningIsReadAheadOnlySoFar) {
