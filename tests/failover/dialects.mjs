@@ -31,7 +31,7 @@ const openai = {
   wantsStream: (body) => body.stream === true,
   wantsUsage: (body) => body.stream_options?.include_usage === true,
 
-  // The frames of a stream, in order: [{ text, isContent }].
+  // The frames of a stream, in order: [{ text, isContent, isEnd, isSentinel }]. isEnd: once it is out, the answer is complete.
   frames(a) {
     const chunk = (delta, finish = null) =>
       ({ id: a.id, object: 'chat.completion.chunk', created: a.created, model: a.model,
@@ -41,7 +41,7 @@ const openai = {
     return [
       sse(chunk({ role: 'assistant', content: '' })),
       ...a.tokens.map((token) => ({ ...sse(chunk({ content: token })), isContent: true })),
-      sse(chunk({}, 'stop')),
+      { ...sse(chunk({}, 'stop')), isEnd: true },
       ...(a.includeUsage ? [sse({ ...chunk({}), choices: [], usage })] : []),
       { text: 'data: [DONE]\n\n', isSentinel: true },
     ];
@@ -89,7 +89,7 @@ const ollama = {
       ({ model: a.model, created_at: new Date().toISOString(), message: { role: 'assistant', content }, done: false, ...more });
     return [
       ...a.tokens.map((token) => ({ ...line(frame(token)), isContent: true })),
-      { ...line(frame('', this.end(a))), isSentinel: true },
+      { ...line(frame('', this.end(a))), isEnd: true, isSentinel: true },
     ];
   },
   end: (a) =>

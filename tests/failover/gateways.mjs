@@ -12,13 +12,14 @@ const START_LIMIT_MS = 60_000;
 
 // ---- Policies
 
-// Every time of a policy, `scale` times as long; but not what `honour` says, because Retry-After is not scaled either.
+// Every time of a policy, `scale` times as long; but not what `honour` says, because Retry-After is not scaled either, and not
+// the limit for connecting: on this machine it takes nothing, and a busy machine must not seem to be a fault.
 export function scaleTimes(policy, scale) {
   const unit_ms = { ms: 1, s: 1000, min: 60_000, h: 3_600_000 };
   return policy.split('\n').map((line) => {
     const [code] = line.split('#');  // no string of these policies holds a #
     if (/\bhonour\b/.test(code)) return line;
-    return code.replace(/\b(\d+)(ms|s|min|h)\b/g, (_, number, unit) => `${Math.max(1, Math.round(number * unit_ms[unit] * scale))}ms`);
+    return code.replace(/(?<!connect = )\b(\d+)(ms|s|min|h)\b/g, (_, number, unit) => `${Math.max(1, Math.round(number * unit_ms[unit] * scale))}ms`);
   }).join('\n');
 }
 

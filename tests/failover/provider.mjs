@@ -22,7 +22,8 @@ export class Provider {
   //   no_sentinel                      without the dialect's last word
   //   prefill                          'continue', 'refuse', or 'ignore' (a new turn from the beginning)
   //   answer, tokens                   another text; how it is cut into frames (tokenisers)
-  // attempt: { number, at, model, path, stream, prefill, body } and, later, action, sent, gone_at, ended_at (times in ms).
+  // attempt: { number, at, model, path, stream, prefill, body } and, later, action, sent, gone_at, ended_at (times in ms), and
+  // outcome: 'complete' (the dialect's terminal mark went out), 'broken', or undefined where both can be said.
   constructor(name) {
     this.name = name;
     this.act = () => ({});
@@ -122,6 +123,7 @@ export class Provider {
       else socket.end();
     };
 
+    attempt.outcome = 'broken';
     if (plan.reset) return end('reset', 'reset');
     if (plan.silent_ms) {
       attempt.action = 'silent';
@@ -159,6 +161,7 @@ export class Provider {
       if (!breaks) {
         write(header);
         write(body);
+        attempt.outcome = 'complete';
         return keepAlive('200');
       }
       const kept = plan.cut_at_byte !== undefined ? plan.cut_at_byte % body.length : Math.floor(body.length * 0.6);
@@ -181,6 +184,7 @@ export class Provider {
       frames.splice(at, 0, { text: dialect.malformedFrame(answer) });
     }
     let bytes = Buffer.from(frames.map((frame) => frame.text).join(''));
+    const toEnd = frames.slice(0, frames.findIndex((frame) => frame.isEnd) + 1).map((frame) => frame.text).join('');
     let breaks = true;
     if (plan.cut_at_byte !== undefined) bytes = bytes.subarray(0, plan.cut_at_byte % bytes.length);
     else if (plan.cut_at !== undefined)
@@ -190,6 +194,7 @@ export class Provider {
     write(head(200, { 'Content-Type': dialect.streamType, 'Cache-Control': 'no-cache', 'Transfer-Encoding': 'chunked' }));
     const go = () => {
       for (const piece of pieces(bytes)) write(chunk(piece));
+      attempt.outcome = outcomeOf(bytes.length, Buffer.from(toEnd), plan.cut_how);
       if (!breaks) {
         write('0\r\n\r\n');
         return keepAlive();
@@ -223,6 +228,14 @@ function head(status, headers) {
 const chunk = (bytes) => Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]);
 
 const endsFrame = (bytes, dialect) => bytes.length === 0 || bytes.toString().endsWith(dialect.separator);
+
+// What an answer is that ends after `sent` bytes; `toEnd` goes up to and with the frame that completes it. The white space behind
+// that frame may be missing or not, and what a reset leaves of what was sent before it is a matter of luck.
+function outcomeOf(sent, toEnd, how) {
+  const needed = Buffer.byteLength(toEnd.toString().trimEnd());
+  if (sent < needed || how === 'error') return 'broken';
+  return sent < toEnd.length || how === 'reset' ? undefined : 'complete';
+}
 
 // Chunks that do not end where frames do: whoever reads them must not rely on it.
 function* pieces(bytes) {
