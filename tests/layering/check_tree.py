@@ -35,7 +35,7 @@ def check(root):
     files = 0
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(set(folders) - SKIPPED)
-        for name in sorted(names):
+        for name in sorted(set(names) - SKIPPED):  # .git is a file in a worktree
             path = pathlib.Path(folder) / name
             try:
                 text = path.read_text(encoding='utf-8')
