@@ -1,12 +1,11 @@
 #include "compiler/compile.h"
 
-#include <openssl/sha.h>
-
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <utility>
 
+#include "compiler/base/digest.h"
 #include "compiler/check/check.h"
 #include "compiler/jit/jit.h"
 #include "compiler/model/interpret.h"
@@ -33,25 +32,13 @@ std::optional<std::string> ReadSecretFile(const std::string& path) {
   return secret;
 }
 
-std::string HashOf(std::string_view text) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex;
-  for (size_t i = 0; i < 8; ++i) {
-    hex += kDigits[digest[i] >> 4];
-    hex += kDigits[digest[i] & 15];
-  }
-  return hex;
-}
-
 std::shared_ptr<CompiledPolicy> Checked(std::string_view text, const CompileOptions& options,
                                         diagnostics::Diagnostics* diagnostics) {
   std::optional<model::Policy> policy = CheckPolicy(text, options, diagnostics);
   if (!policy) return nullptr;
   auto compiled = std::make_shared<CompiledPolicy>();
   compiled->policy = std::move(*policy);
-  compiled->hash = HashOf(text);
+  compiled->hash = base::Sha256Hex(text, 16);
   return compiled;
 }
 

@@ -1,0 +1,13 @@
+// SHA-256 as text: names of policies, keys of caches. The same on every machine and in every version.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace compiler::base {
+
+// The first `digits` hex digits (at most 64) of the SHA-256 of `text`.
+std::string Sha256Hex(std::string_view text, size_t digits);
+
+}  // namespace compiler::base
