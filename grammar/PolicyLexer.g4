@@ -27,7 +27,14 @@ MATCHES     : 'matches' ;
 
 NAME        : [A-Za-z_] [A-Za-z0-9_]* ;
 
-// A number with whatever stands right behind it: 5xx, 500ms, 1.5s, 20%, 30/min, 1MiB, 10.0.0.0/8, and JSON's 1e+5.
+// An address or a network: 10.0.0.0/8, 2001:db8::/32. Two colons in one word occur nowhere else.
+NETWORK
+    : [0-9]+ '.' [0-9]+ '.' [0-9]+ '.' [0-9]+ ( '/' [0-9]+ )?
+    | HEX* ':' HEX* ':' ( HEX | [:.] )* ( '/' [0-9]+ )?
+    ;
+fragment HEX : [0-9A-Fa-f] ;
+
+// A number with whatever stands right behind it: 5xx, 500ms, 1.5s, 20%, 30/min, 1MiB, and JSON's 1e+5.
 // One token, so that a wrong unit is one mistake on one token.
 NUMBER
     : [0-9]+ ( '.' [0-9]+ )? [eE] [+-] [0-9]+
@@ -41,6 +48,10 @@ OPEN_STRING : '"' ( ESCAPE | ~["\\\r\n] )* '\\'? ;
 fragment ESCAPE        : '\\' ~[\r\n] ;
 fragment INTERPOLATION : '${' ( INNER_STRING | ~["{}\r\n] )* '}' ;
 fragment INNER_STRING  : '"' ( ESCAPE | ~["\\\r\n] )* '"' ;
+
+// A pattern ends on its line; a slash in it is written \/.
+REGEX       : '/' ( ESCAPE | ~[/\\\r\n] )+ '/' ;
+OPEN_REGEX  : '/' ( ESCAPE | ~[/\\\r\n] )* ;
 
 EQ          : '==' ;
 NE          : '!=' ;

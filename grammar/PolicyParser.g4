@@ -36,6 +36,8 @@ set         : LBRACE ( expression ( COMMA expression )* COMMA? )? RBRACE ;
 primary
     : MINUS? NUMBER
     | STRING
+    | NETWORK                                                          // 10.0.0.0/8, behind `in`
+    | REGEX                                                            // /^\/api\//, behind `matches`
     | path
     | list
     | JSON jsonObject

@@ -47,6 +47,22 @@ int32_t bw_contains(const char* text, int64_t text_size, const char* part, int64
   return memmem(text, static_cast<size_t>(text_size), part, static_cast<size_t>(part_size)) != nullptr ? 1 : 0;
 }
 
+int32_t bw_matches(const compiler::abi::Pattern* pattern, const char* text, int64_t text_size) noexcept {
+  return pattern->IsFoundIn(text_size == 0 ? std::string_view("")
+                                           : std::string_view(text, static_cast<size_t>(text_size)));
+}
+
+// Whether the text is an address that one of the networks holds; other text is in none.
+int32_t bw_in_networks(const char* text, int64_t text_size, const compiler::base::Cidr* networks,
+                       int64_t count) noexcept {
+  const auto address = compiler::base::ParseIp({text, static_cast<size_t>(text_size)});
+  if (!address) return 0;
+  for (int64_t i = 0; i < count; ++i) {
+    if (networks[i].Contains(*address)) return 1;
+  }
+  return 0;
+}
+
 // -1, 0 or 1: a below, equal to or above b; exact, where a cast of either to the other's type could round or overflow.
 // Nothing is said of NaN, which JSON cannot write: it counts as above everything.
 int32_t bw_integer_number_order(int64_t a, double b) noexcept {

@@ -6,6 +6,8 @@
 #include <string_view>
 
 #include "compiler/abi/facts.h"
+#include "compiler/abi/pattern.h"
+#include "compiler/base/cidr.h"
 
 extern "C" {
 #define HELPER(name, parameters) int32_t name parameters noexcept;

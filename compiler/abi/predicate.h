@@ -16,7 +16,7 @@ namespace compiler::abi {
 using PredicateId = base::Id<struct PredicateTag>;
 
 struct Predicate {
-  // Returns 0 or 1. JIT code ignores self; for the interpreter it is the expression.
+  // Returns 0 or 1. self: for JIT code the table of patterns that it asks, for the interpreter the expression.
   int32_t (*function)(const void* self, const Facts* facts) noexcept = nullptr;
   const void* self = nullptr;
 };

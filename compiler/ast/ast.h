@@ -24,6 +24,8 @@ enum class ExprKind : uint8_t {
   kError,   // reported already; everything about it is silent
   kNumber,  // text, with its unit and sign
   kString,  // parts
+  kNetwork,  // text: an address or a network
+  kRegex,    // text: what stands between the slashes
   kName,    // text
   kMember,  // operands[0] . text
   kIndex,   // operands[0] [ operands[1] ]
@@ -36,7 +38,7 @@ enum class ExprKind : uint8_t {
   kCoalesce,  // operands[0] ?? operands[1]
   kList,      // [ operands ]
   kSet,       // { operands }, only behind `in`
-  kJson,      // text: the JSON value exactly as written
+  kJson,      // text: the JSON value exactly as written; parts: the same where ${ … } stands in its strings, else none
 };
 
 struct Expr;
@@ -103,6 +105,7 @@ struct Broken {};
 
 struct Statement {
   SourceRange range;
+  std::string doc;  // the lines of ## above it, without the marks
   std::variant<Broken, Edition, Let, Setting, When, Block, Unsupported> node;
 };
 

@@ -1,5 +1,7 @@
 #include "compiler/ast/print.h"
 
+#include <algorithm>
+
 namespace compiler::ast {
 namespace {
 
@@ -45,8 +47,14 @@ struct StatementPrinter {
 };
 
 void PrintBody(const std::vector<Statement>& body, int depth, std::string* out) {
+  const std::string indent(static_cast<size_t>(depth) * 2, ' ');
   for (const Statement& statement : body) {
-    *out += std::string(static_cast<size_t>(depth) * 2, ' ');
+    for (size_t at = 0; at < statement.doc.size();) {
+      const size_t end = std::min(statement.doc.find('\n', at), statement.doc.size());
+      *out += indent + "## " + statement.doc.substr(at, end - at) + "\n";
+      at = end + 1;
+    }
+    *out += indent;
     std::visit(StatementPrinter{depth, out}, statement.node);
   }
 }
@@ -63,7 +71,9 @@ std::string Print(const Expr& e) {
   switch (e.kind) {
     case ExprKind::kError: return "<error>";
     case ExprKind::kNumber:
+    case ExprKind::kNetwork:
     case ExprKind::kName: return e.text;
+    case ExprKind::kRegex: return "/" + e.text + "/";
     case ExprKind::kString: {
       std::string out = "\"";
       for (const StringPart& part : e.parts) out += part.value ? "${" + Print(*part.value) + "}" : Quote(part.text);

@@ -76,7 +76,7 @@ struct SettingInfo {
   void (*read)(SettingReader& reader, void* target);  // null: not honoured yet
 
   bool required() const { return default_text == "required"; }
-  bool keyed() const { return type == "Header" || type == "ConstantHeader"; }
+  bool keyed() const { return type == "Header" || type == "AnswerHeader"; }
 };
 const SettingInfo kSettings[] = {
 #define SETTING(block, name, Type, default_text, other_text, range, member, doc)           \

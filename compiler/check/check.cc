@@ -69,6 +69,7 @@ class Checker {
     scope_.SetBrokenNames(file_.broken_names);
     CheckEdition();
     Declare();
+    CompareNames();
     expressions_.CheckLets();
     CheckGateway();
     for (const Named& cache : caches_) CheckCache(*cache.block, model::CacheId(cache.index));
@@ -90,6 +91,7 @@ class Checker {
   void CheckEdition();
   void Declare();
   void DeclareBlock(const ast::Block& block);
+  void CompareNames();
   void CheckGateway();
   void CheckCache(const ast::Block& block, model::CacheId id);
   void CheckReply(const ast::Block& block, model::ReplyId id);
@@ -261,6 +263,23 @@ void Checker::DeclareBlock(const ast::Block& block) {
   }
 }
 
+// Names are plain letters, so only these are left that a reader takes for one another.
+void Checker::CompareNames() {
+  std::unordered_map<std::string, const Entity*> seen;
+  for (const auto& [name, entity] : scope_.entities()) {
+    std::string looks = name;
+    std::replace(looks.begin(), looks.end(), '0', 'o');
+    std::replace(looks.begin(), looks.end(), '1', 'l');
+    const auto [other, is_new] = seen.emplace(looks, &entity);
+    if (is_new) continue;
+    const bool is_later = entity.range.begin > other->second->range.begin;
+    const Entity& first = is_later ? *other->second : entity;
+    const Entity& second = is_later ? entity : *other->second;
+    diagnostics_->Emit(Kind::kNamesLookAlike, second.range, {second.name, first.name})
+        .At(first.range, "the other one is here");
+  }
+}
+
 std::vector<model::Expr> Checker::Predicates(const BlockContents& contents, std::string_view word,
                                              const ExprPlace& place) {
   std::vector<model::Expr> predicates;
@@ -321,9 +340,13 @@ void Checker::CheckCache(const ast::Block& block, model::CacheId id) {
   bool reads_anything = false;
   bool reads_caller = false;
   for (const model::Template::Part& part : cache.key.parts) {
-    const auto* value = std::get_if<model::Expr>(&part);
-    reads_anything = reads_anything || value != nullptr;
-    reads_caller = reads_caller || (value != nullptr && ReadsCaller(*value));
+    const auto note = [&](const model::Expr& value) {
+      reads_anything = reads_anything || value.kind != model::ExprKind::kLiteral;
+      reads_caller = reads_caller || ReadsCaller(value);
+    };
+    if (const auto* value = std::get_if<model::Expr>(&part)) note(*value);
+    if (const auto* hash = std::get_if<model::HashOf>(&part))
+      std::for_each(hash->values.begin(), hash->values.end(), note);
   }
   const source::SourceRange range = contents.settings.at("key")->value.range;
   if (!reads_anything) diagnostics_->Emit(Kind::kConstantKey, range, {cache.name});
@@ -343,7 +366,13 @@ void Checker::CheckBody(const ast::Block& block, const BlockContents& contents) 
 void Checker::CheckReply(const ast::Block& block, model::ReplyId id) {
   model::ReplySettings& reply = policy_.replies[id];
   reply.name = block.name->text;
-  CheckBody(block, blocks_.Read(BlockKind::k_reply, block, &reply));
+  const BlockContents contents = blocks_.Read(BlockKind::k_reply, block, &reply);
+  CheckBody(block, contents);
+  const bool says_json = reply.content_type && reply.content_type->find("json") != std::string::npos;
+  if (says_json && contents.Has("text") && reply.body.values) {
+    diagnostics_->Emit(Kind::kRawJson, contents.settings.at("text")->value.range,
+                       {"text", "write `body = json { … }`: what stands in its strings is escaped"});
+  }
 }
 
 void Checker::CheckMock(const ast::Block& block, model::MockId id) {
@@ -433,6 +462,7 @@ void Checker::CheckRoute(const ast::Block& block, model::RouteId id) {
   route.name = block.name->text;
   const BlockContents contents = blocks_.Read(BlockKind::k_route, block, &route);
   route.when = AnyOf(contents, "", Place(Phase::kRoute, "`route { when … }`"));
+  route.next_when = AnyOf(contents, "next", Place(Phase::kAnswer, "`next when`"));
   const bool has_to = contents.Has("to");
   const bool has_reply = contents.Has("reply");
   if (has_to && has_reply) {
@@ -447,6 +477,9 @@ void Checker::CheckRoute(const ast::Block& block, model::RouteId id) {
       if (contents.Has(unused))
         diagnostics_->Emit(Kind::kFallbackWithoutUpstream, contents.settings.at(unused)->name.range, {unused});
     }
+  }
+  if (route.next_when && (has_reply || route.to.size() == 1)) {
+    diagnostics_->Emit(Kind::kNoNext, contents.whens.at("next")[0]->word->range, {route.name});
   }
   if (!contents.Has("fallback") && !route.to.empty()) route.fallback = policy_.upstreams[route.to[0]].fallback;
   policy_.routes[id] = std::move(route);

@@ -13,6 +13,8 @@ namespace compiler::check {
 
 // Expressions with their `let` names written out may have so many nodes.
 inline constexpr int kMaxPredicateNodes = 4096;
+// Members of a set.
+inline constexpr size_t kMaxSetMembers = 1000;
 // `let` names that stand in `let` names.
 inline constexpr int kMaxLetDepth = 64;
 

@@ -85,9 +85,41 @@ void ExprChecker::CheckLets() {
     place_ = {};
     nodes_ = 0;
     too_large_ = false;
-    CheckLet(use, &entity);
+    if (entity.let->value.kind == ExprKind::kList) CheckLetList(&entity);
+    else CheckLet(use, &entity);
     entity.used = used;
   }
+}
+
+// A list has no type of its own: what stands in it is compared where the name is used.
+void ExprChecker::CheckLetList(Entity* entity) {
+  const ast::Expr& list = entity->let->value;
+  entity->state = LetState::kBad;
+  if (list.operands.size() > kMaxSetMembers) {
+    diagnostics_->Emit(Kind::kSetTooLarge, list.range,
+                       {std::to_string(list.operands.size()), std::to_string(kMaxSetMembers)});
+    return;
+  }
+  bool good = true;
+  for (const ast::Expr& item : list.operands) {
+    const Value value = Check(item);
+    if (!value.ok()) {
+      good = false;
+    } else if (!value.is_group() && !IsLiteral(value.expr)) {
+      diagnostics_->Emit(Kind::kBadSetMember, item.range, {"not a constant", "compare it on its own with `==`"});
+      good = false;
+    }
+  }
+  if (good) entity->state = LetState::kGood;
+}
+
+const std::vector<ast::Expr>* ExprChecker::NamedList(const ast::Expr& at) {
+  Entity* entity = at.kind == ExprKind::kName ? scope_->Find(at.text) : nullptr;
+  if (entity == nullptr || entity->kind != EntityKind::kLet || entity->let->value.kind != ExprKind::kList)
+    return nullptr;
+  entity->used = true;
+  static const std::vector<ast::Expr> kBroken(1);  // an item of kind kError: what is wrong with the list was said
+  return entity->state == LetState::kBad ? &kBroken : &entity->let->value.operands;
 }
 
 bool ExprChecker::Spend(SourceRange range) {
@@ -124,6 +156,11 @@ ExprChecker::Value ExprChecker::Check(const ast::Expr& expr) {
     case ExprKind::kError: return Invalid();
     case ExprKind::kNumber: return CheckNumber(expr);
     case ExprKind::kString: return CheckString(expr);
+    case ExprKind::kNetwork: return CheckNetwork(expr);
+    case ExprKind::kRegex:
+      diagnostics_->Emit(Kind::kNotAPath, expr.range,
+                         {"a pattern stands only behind `matches`", "text stands in double quotes"});
+      return Invalid();
     case ExprKind::kName: return CheckName(expr);
     case ExprKind::kMember:
     case ExprKind::kIndex: return CheckPath(expr);
@@ -204,8 +241,27 @@ ExprChecker::Value ExprChecker::CheckString(const ast::Expr& expr) {
   return {Literal(BaseType::kString, 0, 0, std::move(text)), {}, {}};
 }
 
+ExprChecker::Value ExprChecker::CheckNetwork(const ast::Expr& expr) {
+  base::CidrError error;
+  const auto network = base::ParseCidr(expr.text, &error);
+  if (!network) {
+    diagnostics_->Emit(Kind::kBadNetwork, expr.range, {expr.text, error.reason, error.help});
+    return Invalid();
+  }
+  Value value;
+  value.expr.type = {BaseType::kString, false};  // what an address is in the facts
+  value.group_name = expr.text;
+  value.networks.push_back(*network);
+  return value;
+}
+
 ExprChecker::Value ExprChecker::CheckLet(const ast::Expr& expr, Entity* entity) {
   entity->used = true;
+  if (entity->let->value.kind == ExprKind::kList) {
+    diagnostics_->Emit(Kind::kNotAPath, expr.range,
+                       {"`" + entity->name + "` is a list", "a list is looked into: `… in " + entity->name + "`"});
+    return Invalid();
+  }
   if (entity->state == LetState::kChecking) {
     std::string path;
     bool inside = false;

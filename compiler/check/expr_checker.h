@@ -2,6 +2,8 @@
 // with `let` names written out and groups such as 5xx and `timeout` expanded.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +39,9 @@ class ExprChecker {
   // Checks every let once, for its own sake.
   void CheckLets();
 
+  // The items of `let name = [ … ]` if `at` is the name of one; marks it as used. Null: it is none.
+  const std::vector<ast::Expr>* NamedList(const ast::Expr& at);
+
   // Whether the last value came from a variable that is not set: it holds a stand-in.
   bool used_stand_in() const { return used_stand_in_; }
 
@@ -46,16 +51,19 @@ class ExprChecker {
     model::Expr expr;
     std::vector<model::SetMember> group;  // 5xx, timeout
     std::string group_name;
+    std::vector<base::Cidr> networks = {};  // 10.0.0.0/8
     bool ok() const { return expr.type.base != abi::BaseType::kInvalid; }
-    bool is_group() const { return !group.empty(); }
+    bool is_group() const { return !group.empty() || !networks.empty(); }
   };
 
   Value Invalid() const { return {}; }
   Value Check(const ast::Expr& expr);
   Value CheckNumber(const ast::Expr& expr);
   Value CheckString(const ast::Expr& expr);
+  Value CheckNetwork(const ast::Expr& expr);
   Value CheckName(const ast::Expr& expr);
   Value CheckLet(const ast::Expr& expr, Entity* entity);
+  void CheckLetList(Entity* entity);
   Value CheckPath(const ast::Expr& expr);
   Value CheckCall(const ast::Expr& expr);
   Value CheckWindow(const ast::Expr& call, const abi::WindowMeasureInfo& info);
@@ -66,6 +74,7 @@ class ExprChecker {
   Value CheckNone(const ast::Expr& expr, Value value, model::CompareOp op);
   Value CheckWindowCompare(const ast::Expr& expr, Value left, Value right, model::CompareOp op);
   Value CheckStringTest(const ast::Expr& expr, Value left, Value right, model::StringTest test);
+  Value CheckMatches(const ast::Expr& expr);
   Value CheckIn(const ast::Expr& expr);
   Value CheckCoalesce(const ast::Expr& expr);
 
@@ -75,8 +84,11 @@ class ExprChecker {
   bool MakeComparable(const ast::Expr& left_at, model::Expr* left, const ast::Expr& right_at, model::Expr* right,
                       source::SourceRange at);
   bool AdaptLiteral(const ast::Expr& at, model::Expr* literal, abi::BaseType to);
-  bool AddSetMember(const ast::Expr& at, const model::Expr& left, const Value& member,
-                    std::vector<model::SetMember>* set);
+  // Adds to the set or the networks of `in`, an expression whose operand is there already.
+  bool AddSetMember(const ast::Expr& at, const Value& member, model::Expr* in);
+  bool AddNetwork(const ast::Expr& at, const Value& member, model::Expr* in);
+  // Null, with a finding, if it is none.
+  std::shared_ptr<const abi::Pattern> PatternOf(const ast::Expr& regex);
   bool Read(abi::Phase phase, std::string_view name, source::SourceRange range);
   bool ReportPhase(abi::Phase phase, std::string_view name, source::SourceRange range);
   Value Field(const abi::FieldInfo& field, source::SourceRange range);
@@ -93,6 +105,7 @@ class ExprChecker {
   bool used_stand_in_ = false;
   int nodes_ = 0;
   bool too_large_ = false;
+  std::map<std::string, std::shared_ptr<const abi::Pattern>> patterns_;  // by source; null: no pattern
 };
 
 // "a Duration", "a String that may be absent".

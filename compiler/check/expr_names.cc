@@ -17,8 +17,8 @@ using source::SourceRange;
 namespace {
 
 // Words of the language that stand for nothing in this version.
-constexpr std::string_view kNotHonouredFunctions[] = {"failure_ratio", "slow_ratio",  "latency", "consecutive_failures",
-                                                      "hash",          "retry_after", "attempts"};
+constexpr std::string_view kNotHonouredFunctions[] = {"failure_ratio",        "slow_ratio",  "latency",
+                                                      "consecutive_failures", "retry_after", "attempts"};
 
 model::Expr Literal(BaseType type, int64_t integer, double number = 0, std::string text = "") {
   model::Expr expr;
@@ -294,7 +294,13 @@ ExprChecker::Value ExprChecker::CheckCall(const ast::Expr& expr) {
     diagnostics_->Emit(Kind::kNotAPath, callee.range, {"`exponential` stands only in `wait`", ""});
     return Invalid();
   }
-  std::vector<std::string_view> functions = {"env", "secret"};
+  if (name == "hash") {
+    diagnostics_->Emit(Kind::kNotAPath, callee.range,
+                       {"`hash` is no value of a condition or of a `let`",
+                        "it stands in a key, a header or a body: `key = hash(a, b)`"});
+    return Invalid();
+  }
+  std::vector<std::string_view> functions = {"env", "secret", "hash"};
   for (const abi::WindowMeasureInfo& info : abi::WindowMeasures()) functions.push_back(info.name);
   std::string all = "there are";
   for (std::string_view function : functions) all += (function == functions[0] ? " " : ", ") + std::string(function);

@@ -26,12 +26,6 @@ bool IsToken(std::string_view text) {
   });
 }
 
-// RFC 9110 5.5: what a field value may hold. Line ends would begin another header.
-bool IsHeaderText(std::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F); });
-}
-
 std::string Lower(std::string text) {
   for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return text;
@@ -70,9 +64,11 @@ bool SettingReader::IsWord(std::string_view word) const {
 }
 
 std::vector<const ast::Expr*> SettingReader::Items() const {
-  if (value().kind != ExprKind::kList) return {&value()};
+  const std::vector<ast::Expr>* list =
+      value().kind == ExprKind::kList ? &value().operands : expressions_->NamedList(value());
+  if (list == nullptr) return {&value()};
   std::vector<const ast::Expr*> items;
-  for (const ast::Expr& item : value().operands) items.push_back(&item);
+  for (const ast::Expr& item : *list) items.push_back(&item);
   return items;
 }
 
@@ -324,73 +320,6 @@ std::optional<std::string> SettingReader::HeaderNameAt(const ast::Expr& at) {
   return name_text;
 }
 
-std::optional<model::Template> SettingReader::TemplateAt(const ast::Expr& at, bool secret_allowed,
-                                                         std::string_view leak) {
-  model::Template result;
-  std::string text;
-  const auto add = [&](const ast::Expr& part) {
-    auto found = expressions_->CheckValue(part, Place());
-    if (!found) return false;
-    const BaseType type = found->type.base;
-    if (type == BaseType::kSecret && !secret_allowed) {
-      diagnostics_->Emit(Kind::kSecretLeak, part.range, {leak});
-      return false;
-    }
-    if (type == BaseType::kNone) {
-      Mismatch(part, "text", "none", "remove it");
-      return false;
-    }
-    if (type == BaseType::kSecret) result.is_secret = true;
-    if (IsLiteral(*found)) {
-      text += type == BaseType::kString || type == BaseType::kSecret ? found->literal.text : model::Print(*found);
-      return true;
-    }
-    if (!text.empty()) result.parts.emplace_back(std::move(text));
-    text.clear();
-    result.parts.emplace_back(std::move(*found));
-    return true;
-  };
-  if (at.kind == ExprKind::kString) {
-    for (const ast::StringPart& part : at.parts) {
-      if (!part.value) text += part.text;
-      else if (!add(*part.value)) return std::nullopt;
-    }
-  } else if (at.kind == ExprKind::kList || at.kind == ExprKind::kJson) {
-    Mismatch(at, "a String", at.kind == ExprKind::kList ? "a list" : "JSON", "write it in double quotes");
-    return std::nullopt;
-  } else if (at.kind == ExprKind::kNumber) {
-    Mismatch(at, "a String", "a number", "write it in double quotes: \"" + at.text + "\"");
-    return std::nullopt;
-  } else if (!add(at)) {
-    return std::nullopt;
-  }
-  if (!text.empty()) result.parts.emplace_back(std::move(text));
-  return result;
-}
-
-void SettingReader::AddHeader(std::vector<model::HeaderSetting>& out, bool constant) {
-  const auto header_name = HeaderNameAt(*setting_->key);
-  auto text = TemplateAt(value(), !constant, "a client");
-  if (!header_name || !text) return;
-  for (const model::Template::Part& part : text->parts) {
-    const auto* literal = std::get_if<std::string>(&part);
-    if (constant && literal == nullptr) {
-      diagnostics_->Emit(Kind::kNotConstant, value().range,
-                         {name(), "the headers of a reply are the same for every request"});
-      return;
-    }
-    if (literal != nullptr && !IsHeaderText(*literal)) {
-      diagnostics_->Emit(Kind::kBadText, value().range,
-                         {*header_name, "a header holds no line end and no control character", "remove it"});
-      return;
-    }
-  }
-  out.push_back({*header_name, std::move(*text)});
-}
-
-void SettingReader::ReadHeader(std::vector<model::HeaderSetting>& out) { AddHeader(out, false); }
-void SettingReader::ReadConstantHeader(std::vector<model::HeaderSetting>& out) { AddHeader(out, true); }
-
 void SettingReader::ReadHeaderNames(std::vector<std::string>& out) {
   std::vector<std::string> names;
   for (const ast::Expr* item : Items()) {
@@ -487,31 +416,6 @@ void SettingReader::ReadBackoff(model::BackoffSettings& out) {
     return;
   }
   out = wait;
-}
-
-void SettingReader::ReadKey(model::Template& out) {
-  if (value().kind == ExprKind::kCall && value().operands[0].kind == ExprKind::kName &&
-      value().operands[0].text == "hash") {
-    diagnostics_->Emit(Kind::kNotHonoured, value().operands[0].range, {"hash(…)", "; write the key as text with ${…}"});
-    return;
-  }
-  auto key = TemplateAt(value(), false, "the key of a cache");
-  if (key) out = std::move(*key);
-}
-
-void SettingReader::ReadJsonBody(model::Body& out) {
-  if (value().kind == ExprKind::kError) return;
-  if (value().kind != ExprKind::kJson) {
-    Mismatch(value(), "a JSON object", value().kind == ExprKind::kString ? "a String" : "this",
-             "write `json { … }`, or use `text = \"…\"` for plain text");
-    return;
-  }
-  out = {model::BodyKind::kJson, value().text};
-}
-
-void SettingReader::ReadTextBody(model::Body& out) {
-  const auto text = TextAt(value(), "\"Try again in half a minute.\"");
-  if (text) out = {model::BodyKind::kText, *text};
 }
 
 Entity* SettingReader::EntityAt(const ast::Expr& at, std::initializer_list<EntityKind> kinds, Kind unknown,

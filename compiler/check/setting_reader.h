@@ -41,13 +41,14 @@ class SettingReader {
   void ReadCorsOrigins(model::Cors& out);
   void ReadUpstreamUrl(model::Url& out);
   void ReadHeader(std::vector<model::HeaderSetting>& out);
-  void ReadConstantHeader(std::vector<model::HeaderSetting>& out);
+  void ReadAnswerHeader(std::vector<model::HeaderSetting>& out);
   void ReadHeaderNames(std::vector<std::string>& out);
   void ReadHeaderText(std::optional<std::string>& out);
   void ReadBackoff(model::BackoffSettings& out);
   void ReadKey(model::Template& out);
   void ReadJsonBody(model::Body& out);
   void ReadTextBody(model::Body& out);
+  void ReadMergePatch(std::optional<model::Template>& out);
   void ReadTargets(std::vector<model::UpstreamId>& out);
   void ReadReplyName(model::ReplyId& out);
   void ReadCacheName(model::CacheId& out);
@@ -65,10 +66,14 @@ class SettingReader {
   std::optional<std::string> TextAt(const ast::Expr& at, std::string_view example);
   std::optional<model::ListenAddress> AddressAt(const ast::Expr& at);
   std::optional<std::string> HeaderNameAt(const ast::Expr& at);
-  std::optional<model::Template> TemplateAt(const ast::Expr& at, bool secret_allowed, std::string_view leak);
-  void AddHeader(std::vector<model::HeaderSetting>& out, bool constant);
+  // `leak`: whom a secret would reach; "" where it may stand.
+  std::optional<model::Template> TemplateAt(const ast::Expr& at, model::TextPlace place, std::string_view leak);
+  std::optional<model::HashOf> HashAt(const ast::Expr& call, std::string_view leak);
+  std::optional<model::Template> JsonAt(const ast::Expr& at, std::string_view example);
+  void AddHeader(std::vector<model::HeaderSetting>& out, std::string_view leak);
+  static bool IsHeaderText(std::string_view text);
   bool IsWord(std::string_view word) const;
-  // The items of a list, or the value itself.
+  // The items of a list, or of the one that the value names, or the value itself.
   std::vector<const ast::Expr*> Items() const;
   // The entity that `at` names, of one of `kinds`; null with a finding otherwise.
   Entity* EntityAt(const ast::Expr& at, std::initializer_list<EntityKind> kinds, diagnostics::Kind unknown,

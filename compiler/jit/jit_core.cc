@@ -88,12 +88,19 @@ llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> MakeJit(llvm::CodeGenOptLevel 
   return jit;
 }
 
-// The machine code of one policy. Destroying the LLJIT ends its session, which unmaps the code.
+// The machine code of one policy, and the patterns that it asks. Destroying the LLJIT ends its session, which unmaps the code.
 class JitCode final : public PredicateCode {
  public:
-  explicit JitCode(std::unique_ptr<llvm::orc::LLJIT> jit) : jit_(std::move(jit)) {}
+  JitCode(std::unique_ptr<llvm::orc::LLJIT> jit, const model::Policy& policy)
+      : patterns_(policy.patterns), jit_(std::move(jit)) {
+    for (const auto& pattern : patterns_) table_.push_back(pattern.get());
+  }
+
+  const abi::Pattern* const* table() const { return table_.data(); }
 
  private:
+  std::vector<std::shared_ptr<const abi::Pattern>> patterns_;
+  std::vector<const abi::Pattern*> table_;
   std::unique_ptr<llvm::orc::LLJIT> jit_;
 };
 
@@ -114,14 +121,15 @@ llvm::Error AddModules(const model::Policy& policy, llvm::orc::LLJIT& jit) {
   return llvm::Error::success();
 }
 
-llvm::Expected<std::vector<abi::Predicate>> LookUpPredicates(const model::Policy& policy, llvm::orc::LLJIT& jit) {
+llvm::Expected<std::vector<abi::Predicate>> LookUpPredicates(const model::Policy& policy, const void* patterns,
+                                                             llvm::orc::LLJIT& jit) {
   std::vector<abi::Predicate> predicates;
   predicates.reserve(policy.predicates.size());
   for (size_t i = 0; i < policy.predicates.size(); ++i) {
     llvm::Expected<llvm::orc::ExecutorAddr> address =
         jit.lookup(lower::FunctionName(abi::PredicateId(static_cast<int32_t>(i))));
     if (!address) return address.takeError();
-    predicates.push_back({address->toPtr<int32_t (*)(const void*, const abi::Facts*) noexcept>(), nullptr});
+    predicates.push_back({address->toPtr<int32_t (*)(const void*, const abi::Facts*) noexcept>(), patterns});
   }
   return predicates;
 }
@@ -140,13 +148,15 @@ JitResult CompileWithLlvm(const model::Policy& policy) {
     result.error = "could not compile the predicates: " + Describe(std::move(error));
     return result;
   }
-  llvm::Expected<std::vector<abi::Predicate>> predicates = LookUpPredicates(policy, **jit);
+  llvm::orc::LLJIT& session = **jit;
+  auto code = std::make_unique<JitCode>(std::move(*jit), policy);
+  llvm::Expected<std::vector<abi::Predicate>> predicates = LookUpPredicates(policy, code->table(), session);
   if (!predicates) {
     result.error = "could not link the compiled predicates: " + Describe(predicates.takeError());
     return result;
   }
   result.predicates = abi::PredicateTable(std::move(*predicates));
-  result.code = std::make_unique<JitCode>(std::move(*jit));
+  result.code = std::move(code);
   return result;
 }
 

@@ -13,7 +13,7 @@
 namespace compiler::lower {
 namespace {
 
-// int32_t (const void* self, const Facts* facts) noexcept
+// int32_t (const void* patterns, const Facts* facts) noexcept
 llvm::Function* DeclarePredicate(llvm::Module& module, abi::PredicateId id) {
   llvm::LLVMContext& context = module.getContext();
   llvm::Type* pointer = llvm::PointerType::getUnqual(context);
@@ -28,7 +28,7 @@ bool LowerPredicate(const model::PredicateDef& predicate, abi::PredicateId id, l
                     std::string* error) {
   llvm::Function* function = DeclarePredicate(module, id);
   llvm::IRBuilder<> builder(llvm::BasicBlock::Create(module.getContext(), "", function));
-  ExprLowering lowering(builder, function->getArg(1));
+  ExprLowering lowering(builder, function->getArg(0), function->getArg(1));
   llvm::Value* holds = lowering.LowerCondition(predicate.expr);
   if (!lowering.error().empty()) {
     *error = "predicate " + std::to_string(id.value) + ": " + lowering.error() +

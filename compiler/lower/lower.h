@@ -16,7 +16,8 @@ class Module;
 
 namespace compiler::lower {
 
-// Symbol of the function for a predicate. Its type is that of abi::Predicate::function.
+// Symbol of the function for a predicate. Its type is that of abi::Predicate::function; `self` must point to an array of
+// const abi::Pattern*, one for each of Policy::patterns (nothing reads it where there are none).
 std::string FunctionName(abi::PredicateId id);
 
 // A module with the functions of the predicates first … first + count − 1. Calls only what helpers.def names. Null, and

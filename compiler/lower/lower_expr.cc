@@ -378,7 +378,8 @@ LoweredValue ExprLowering::LowerValue(const model::Expr& expr) {
     case ExprKind::kCompare:
     case ExprKind::kIsNone:
     case ExprKind::kIn:
-    case ExprKind::kStringTest: return OfInteger(BaseType::kBool, b_.CreateZExt(LowerCondition(expr), b_.getInt64Ty()));
+    case ExprKind::kStringTest:
+    case ExprKind::kMatches: return OfInteger(BaseType::kBool, b_.CreateZExt(LowerCondition(expr), b_.getInt64Ty()));
   }
   return Absent(BaseType::kInvalid);
 }
@@ -397,6 +398,7 @@ llvm::Value* ExprLowering::LowerCondition(const model::Expr& expr) {
     case ExprKind::kIsNone: return b_.CreateNot(LowerValue(expr.operands[0]).present);
     case ExprKind::kIn: return LowerIn(expr);
     case ExprKind::kStringTest: return LowerStringTest(expr);
+    case ExprKind::kMatches: return LowerMatches(expr);
     case ExprKind::kLiteral:
     case ExprKind::kField:
     case ExprKind::kSlot:
@@ -517,8 +519,10 @@ llvm::Value* ExprLowering::EqualBytes(llvm::Value* data, std::string_view consta
 
 llvm::Value* ExprLowering::LowerIn(const model::Expr& expr) {
   const LoweredValue value = LowerValue(expr.operands[0]);
+  const size_t count = expr.set.size() + (expr.networks.empty() ? 0 : 1);
   return Guarded(value.present, [&] {
-    return Chain(expr.set.size(), true, [&](size_t i) -> llvm::Value* {
+    return Chain(count, true, [&](size_t i) -> llvm::Value* {
+      if (i == expr.set.size()) return InNetworks(value, expr.networks);
       const model::SetMember& member = expr.set[i];
       if (member.low.type != BaseType::kStatus) return Equal(value, LowerLiteral(member.low));
       if (ShapeOf(value.base) != Shape::kInteger)
@@ -528,6 +532,38 @@ llvm::Value* ExprLowering::LowerIn(const model::Expr& expr) {
       PLANT_FAULT(range_without_its_end, in_range = b_.CreateICmpSLT(value.integer, Int(member.high)));
       return b_.CreateAnd(b_.CreateICmpSGE(value.integer, Int(member.low.integer)), in_range);
     });
+  });
+}
+
+// The networks are constant data of the module.
+static_assert(sizeof(base::Cidr) == 20, "without padding, so that its bytes are its value");
+llvm::Value* ExprLowering::InNetworks(const LoweredValue& value, const std::vector<base::Cidr>& networks) {
+  const LoweredValue text = Convert(value, BaseType::kString);
+  if (ShapeOf(text.base) != Shape::kText) return Fail("networks in a set for " + std::string(abi::Name(value.base)));
+  std::string bytes;
+  for (base::Cidr network : networks) {
+    PLANT_FAULT(network_of_whole_bytes, network.prefix = network.prefix / 8 * 8);
+    bytes.append(reinterpret_cast<const char*>(&network), sizeof(network));
+  }
+  size_t count = networks.size();
+  PLANT_FAULT(first_network_only, count = 1);
+  return Guarded(text.present, [&] {
+    llvm::GlobalVariable* data =
+        b_.CreateGlobalString(llvm::StringRef(bytes), "", 0, b_.GetInsertBlock()->getModule());
+    data->setAlignment(llvm::Align(alignof(base::Cidr)));
+    return b_.CreateIsNotNull(
+        CALL_HELPER(bw_in_networks, text.data, text.size, data, Int(static_cast<int64_t>(count))));
+  });
+}
+
+llvm::Value* ExprLowering::LowerMatches(const model::Expr& expr) {
+  const LoweredValue text = Convert(LowerValue(expr.operands[0]), BaseType::kString);
+  if (ShapeOf(text.base) != Shape::kText) return Fail("matches of " + std::string(abi::Name(text.base)));
+  auto slot = static_cast<size_t>(expr.slot);
+  PLANT_FAULT(first_pattern_always, slot = 0);
+  return Guarded(text.present, [&] {
+    llvm::Value* pattern = Load(b_.getPtrTy(), patterns_, slot * sizeof(const abi::Pattern*));
+    return b_.CreateIsNotNull(CALL_HELPER(bw_matches, pattern, text.data, text.size));
   });
 }
 

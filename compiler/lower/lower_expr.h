@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "compiler/abi/facts.h"
 #include "compiler/model/expr.h"
@@ -25,10 +26,12 @@ struct LoweredValue {
   std::string_view constant_text;  // borrowed from the expression
 };
 
-// Lowers one predicate's expression at the builder's place. `facts` is the ptr argument of the function.
+// Lowers one predicate's expression at the builder's place. `patterns` and `facts` are the
+// ptr arguments of the function: an array of const abi::Pattern*, and a Facts.
 class ExprLowering {
  public:
-  ExprLowering(llvm::IRBuilder<>& builder, llvm::Value* facts) : b_(builder), facts_(facts) {}
+  ExprLowering(llvm::IRBuilder<>& builder, llvm::Value* patterns, llvm::Value* facts)
+      : b_(builder), patterns_(patterns), facts_(facts) {}
 
   // The i1 that a Bool expression is. `and` and `or` become control flow: what need not be asked is not.
   llvm::Value* LowerCondition(const model::Expr& expr);
@@ -47,6 +50,8 @@ class ExprLowering {
   llvm::Value* LowerCompare(const model::Expr& expr);
   llvm::Value* LowerIn(const model::Expr& expr);
   llvm::Value* LowerStringTest(const model::Expr& expr);
+  llvm::Value* LowerMatches(const model::Expr& expr);
+  llvm::Value* InNetworks(const LoweredValue& value, const std::vector<base::Cidr>& networks);
 
   LoweredValue LoadStored(abi::Type type, llvm::Value* address);
   LoweredValue LoadJson(llvm::Value* address);
@@ -78,6 +83,7 @@ class ExprLowering {
   llvm::Value* Fail(const std::string& what);
 
   llvm::IRBuilder<>& b_;
+  llvm::Value* patterns_;
   llvm::Value* facts_;
   std::string error_;
 };

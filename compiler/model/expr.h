@@ -9,16 +9,22 @@
 // and 2^53 + 1 is not the double next to it); a value of another type is unequal. Arrays and objects compare by
 // source text.
 //
+// Networks in a set take text (a JSON string, too) that is an address in one of them. `matches` finds its pattern anywhere in
+// the text; the pattern itself says with ^ and $ where.
+//
 // Other comparable pairs: both stored as integers (Bool, Int, Duration, Size, Status, Method, Error), Int or Number or
 // Percent with one of these, text with text (ordered by bytes).
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "compiler/abi/fact_table.h"
+#include "compiler/abi/pattern.h"
 #include "compiler/abi/type.h"
+#include "compiler/base/cidr.h"
 
 namespace compiler::model {
 
@@ -32,8 +38,9 @@ enum class ExprKind : uint8_t {
   kOr,           // likewise
   kCompare,      // compare; operands[0], operands[1] of comparable types
   kIsNone,       // operands[0], whose type is optional
-  kIn,           // operands[0] in set
-  kStringTest,   // string_test; operands[0] text, operands[1] pattern
+  kIn,           // operands[0] in set or in networks
+  kStringTest,   // string_test; operands[0] text, operands[1] the part to look for
+  kMatches,      // pattern is found in operands[0]; slot: its index in Policy::patterns
   kCoalesce,     // operands[0] ?? operands[1]; a Json member of another type than the result's counts as absent: a
                  // Number takes every JSON number, an Int only one written without fraction and exponent
 };
@@ -72,6 +79,8 @@ struct Expr {
   CompareOp compare{};
   StringTest string_test{};
   std::vector<SetMember> set;
+  std::vector<base::Cidr> networks;
+  std::shared_ptr<const abi::Pattern> pattern;
   std::vector<Expr> operands;
 
   bool operator==(const Expr&) const = default;

@@ -212,6 +212,21 @@ bool Compare(CompareOp op, const Value& a, const Value& b) {
   return false;
 }
 
+// Bit by bit, beside the bytes that Cidr::Contains compares.
+bool IsInNetworks(const Value& value, const std::vector<base::Cidr>& networks) {
+  const Value text = Convert(value, BaseType::kString);
+  const std::optional<base::IpAddress> address = text.present ? base::ParseIp(text.text) : std::nullopt;
+  if (!address) return false;
+  const auto bit = [](const base::IpAddress& a, size_t i) { return (a.bytes[i / 8] >> (7 - i % 8)) & 1; };
+  for (const base::Cidr& network : networks) {
+    bool inside = true;
+    for (size_t i = 0; i < static_cast<size_t>(network.prefix); ++i)
+      inside = inside && bit(*address, i) == bit(network.network, i);
+    if (inside) return true;
+  }
+  return false;
+}
+
 bool IsIn(const Value& value, const std::vector<SetMember>& set) {
   for (const SetMember& member : set) {
     if (member.low.type == BaseType::kStatus) {
@@ -264,9 +279,16 @@ Value Evaluate(const Expr& expr, const abi::Facts& facts) {
     case ExprKind::kCompare:
       return OfBool(Compare(expr.compare, Evaluate(expr.operands[0], facts), Evaluate(expr.operands[1], facts)));
     case ExprKind::kIsNone: return OfBool(!Evaluate(expr.operands[0], facts).present);
-    case ExprKind::kIn: return OfBool(IsIn(Evaluate(expr.operands[0], facts), expr.set));
+    case ExprKind::kIn: {
+      const Value value = Evaluate(expr.operands[0], facts);
+      return OfBool(IsIn(value, expr.set) || IsInNetworks(value, expr.networks));
+    }
     case ExprKind::kStringTest:
       return OfBool(TestString(expr.string_test, Evaluate(expr.operands[0], facts), Evaluate(expr.operands[1], facts)));
+    case ExprKind::kMatches: {
+      const Value text = Convert(Evaluate(expr.operands[0], facts), BaseType::kString);
+      return OfBool(text.present && expr.pattern->IsFoundIn(text.text));
+    }
     case ExprKind::kCoalesce: {
       const Value first = Convert(Evaluate(expr.operands[0], facts), expr.type.base);
       return first.present ? first : Convert(Evaluate(expr.operands[1], facts), expr.type.base);

@@ -1,9 +1,11 @@
 // The checked policy: resolved, typed, defaulted and immutable. Everything behind `check` reads this and nothing else.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "compiler/abi/pattern.h"
 #include "compiler/abi/type.h"
 #include "compiler/base/id.h"
 #include "compiler/model/expr.h"
@@ -36,6 +38,7 @@ struct Policy {
   base::IdVector<RouteId, RouteSettings> routes;        // the first whose `when` holds wins
   base::IdVector<PredicateId, PredicateDef> predicates;
   Slots slots;
+  std::vector<std::shared_ptr<const abi::Pattern>> patterns;  // equal ones once
 
   bool reads_request_body = false;  // request.body or request.json is read by a predicate or a cache key
 };

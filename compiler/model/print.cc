@@ -72,12 +72,19 @@ std::string JoinOperands(const Expr& expr, std::string_view separator) {
   return out + ")";
 }
 
+std::string PrintHash(const HashOf& hash) {
+  std::string out = "hash(";
+  for (size_t i = 0; i < hash.values.size(); ++i) out += (i > 0 ? ", " : "") + Print(hash.values[i]);
+  return out + ")";
+}
+
 std::string PrintTemplate(const Template& text) {
   std::string out;
   for (const Template::Part& part : text.parts) {
     if (!out.empty()) out += " + ";
     if (const auto* literal = std::get_if<std::string>(&part)) out += text.is_secret ? "<secret>" : Quote(*literal);
-    else out += Print(std::get<Expr>(part));
+    else if (const auto* value = std::get_if<Expr>(&part)) out += Print(*value);
+    else out += PrintHash(std::get<HashOf>(part));
   }
   return out.empty() ? "\"\"" : out;
 }
@@ -165,6 +172,7 @@ class Printer {
     Set("replay_body", PrintSize(u.replay_body_bytes));
     Headers(u.headers);
     for (const std::string& name : u.remove_headers) Set("remove_header", Quote(name));
+    if (u.rewrite) Set("rewrite", "json " + PrintTemplate(*u.rewrite));
     if (u.retry) {
       Open("retry");
       Set("max_retries", u.retry->max_retries);
@@ -209,8 +217,8 @@ class Printer {
   }
 
   void PrintBody(const Body& body) {
-    if (body.kind == BodyKind::kJson) Set("body", "json " + body.text);
-    if (body.kind == BodyKind::kText) Set("text", Quote(body.text));
+    if (body.kind == BodyKind::kJson) Set("body", "json " + (body.values ? PrintTemplate(*body.values) : body.text));
+    if (body.kind == BodyKind::kText) Set("text", body.values ? PrintTemplate(*body.values) : Quote(body.text));
   }
 
   void PrintReply(const ReplySettings& r) {
@@ -235,6 +243,7 @@ class Printer {
     if (r.when) When("", *r.when);
     for (UpstreamId id : r.to) Set("to", policy_.upstreams[id].name);
     if (r.reply.has_value()) Set("reply", policy_.replies[r.reply].name);
+    if (r.next_when) When("next ", *r.next_when);
     Set("fallback", Chain(r.fallback));
     if (r.cache.has_value()) Set("cache", policy_.caches[r.cache].name);
     if (r.deadline) Set("deadline", *r.deadline);
@@ -260,6 +269,8 @@ class Printer {
       return out;
     });
     slots("response.header", policy_.slots.response_headers, plain);
+    for (size_t i = 0; i < policy_.patterns.size(); ++i)
+      Line("pattern[" + std::to_string(i) + "] = /" + std::string(policy_.patterns[i]->source()) + "/");
     if (policy_.reads_request_body) Line("reads the request body");
   }
 
@@ -293,10 +304,12 @@ std::string Print(const Expr& e) {
         if (e.set[i].low.type == abi::BaseType::kStatus && e.set[i].high != e.set[i].low.integer)
           out += ".." + std::to_string(e.set[i].high);
       }
+      for (const base::Cidr& network : e.networks) out += (out.ends_with('{') ? "" : ", ") + network.ToString();
       return out + "})";
     }
     case ExprKind::kStringTest:
       return "(" + Print(e.operands[0]) + " " + OperatorOf(e.string_test) + " " + Print(e.operands[1]) + ")";
+    case ExprKind::kMatches: return "(" + Print(e.operands[0]) + " matches /" + std::string(e.pattern->source()) + "/)";
     case ExprKind::kCoalesce: return "(" + Print(e.operands[0]) + " ?? " + Print(e.operands[1]) + ")";
   }
   return "";

@@ -67,11 +67,25 @@ struct Url {
   std::string authority;
 };
 
+// hash(tenant, request.json.messages): 32 hex digits that differ where one of the values does.
+struct HashOf {
+  std::vector<Expr> values;
+};
+
+// Where a template stands, and so how its values are written: what a request brings never ends the string or line around it.
+enum class TextPlace : uint8_t {
+  kKey,         // of a cache: JSON as its source text, so that "1" and 1 differ
+  kText,        // as it is; a JSON string without its quotes
+  kHeader,      // likewise; control characters become blanks (RFC 9110 5.5)
+  kJsonString,  // likewise, escaped (RFC 8259 7); the constant parts are JSON, quotes and all
+};
+
 // Text with values in it: "qwen3_faq_${request.body}", or one value on its own.
 struct Template {
-  using Part = std::variant<std::string, Expr>;
+  using Part = std::variant<std::string, Expr, HashOf>;
   std::vector<Part> parts;
   bool is_secret = false;  // a part came from secret(…): never logged
+  TextPlace place = TextPlace::kKey;
 };
 
 struct HeaderSetting {
@@ -136,6 +150,7 @@ enum class BodyKind : uint8_t { kNone, kJson, kText };
 struct Body {
   BodyKind kind = BodyKind::kNone;
   std::string text;                   // JSON exactly as written, or plain text
+  std::optional<Template> values = std::nullopt;  // instead of `text` where values of the request stand in it
 };
 
 struct ReplySettings {
@@ -143,7 +158,7 @@ struct ReplySettings {
   int status = 200;
   Body body;
   std::optional<std::string> content_type;  // by the kind of body where it is absent
-  std::vector<HeaderSetting> headers;       // constant values
+  std::vector<HeaderSetting> headers;
 };
 
 struct MockSettings {
@@ -164,6 +179,7 @@ struct UpstreamSettings {
   int64_t replay_body_bytes = 1 << 20;
   std::vector<HeaderSetting> headers;
   std::vector<std::string> remove_headers;   // lower case
+  std::optional<Template> rewrite;           // a JSON object: the merge patch of a JSON body (RFC 7396)
   std::optional<RetrySettings> retry;
   std::optional<BreakerSettings> breaker;
   std::vector<FallbackRef> fallback;
@@ -173,6 +189,7 @@ struct RouteSettings {
   std::string name;
   std::optional<PredicateId> when;    // none: takes everything
   std::vector<UpstreamId> to;         // empty when reply is set
+  std::optional<PredicateId> next_when;  // further outcomes that go on to the next of `to`
   ReplyId reply;                      // an answer, not a fallback; none when to is set
   std::vector<FallbackRef> fallback;  // already resolved: the route's own, else the first upstream's
   CacheId cache;                      // asked first; may be none

@@ -1,10 +1,14 @@
 // Templates to text. What a value is written as is part of every cache key, so it must never depend on locale or time.
 #include "compiler/model/template.h"
 
+#include <algorithm>
 #include <charconv>
+#include <span>
 #include <system_error>
 
 #include "compiler/abi/fact_table.h"
+#include "compiler/base/digest.h"
+#include "compiler/base/json_text.h"
 #include "compiler/model/value.h"
 
 namespace compiler::model {
@@ -20,31 +24,6 @@ void AppendNumber(T number, std::string* out) {
   if (error == std::errc()) out->append(buffer, end);
 }
 
-// RFC 8259 7: quote, backslash and the control characters are escaped; all else stands as it is.
-void AppendJsonString(std::string_view text, std::string* out) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  out->push_back('"');
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    switch (c) {
-      case '"': out->append("\\\""); break;
-      case '\\': out->append("\\\\"); break;
-      case '\n': out->append("\\n"); break;
-      case '\r': out->append("\\r"); break;
-      case '\t': out->append("\\t"); break;
-      default:
-        if (byte < 0x20) {
-          out->append("\\u00");
-          out->push_back(kHex[byte >> 4]);
-          out->push_back(kHex[byte & 15]);
-        } else {
-          out->push_back(c);
-        }
-    }
-  }
-  out->push_back('"');
-}
-
 void AppendJson(const abi::JsonValue& json, std::string* out) {
   switch (json.kind) {
     case JsonKind::kAbsent:
@@ -52,7 +31,11 @@ void AppendJson(const abi::JsonValue& json, std::string* out) {
     case JsonKind::kBool: out->append(json.integer != 0 ? "true" : "false"); break;
     case JsonKind::kInteger: AppendNumber(json.integer, out); break;
     case JsonKind::kNumber: AppendNumber(json.number, out); break;
-    case JsonKind::kString: AppendJsonString(json.text.view(), out); break;
+    case JsonKind::kString:
+      out->push_back('"');
+      base::AppendJsonEscaped(json.text.view(), out);
+      out->push_back('"');
+      break;
     case JsonKind::kArray:
     case JsonKind::kObject: out->append(json.text.view()); break;
   }
@@ -90,16 +73,69 @@ void AppendValue(const Value& value, std::string* out) {
   }
 }
 
+// As AppendValue, but a JSON string without its quotes.
+void AppendPlain(const Value& value, std::string* out) {
+  const bool is_json_string = value.present && value.base == BaseType::kJson && value.json.kind == JsonKind::kString;
+  if (is_json_string) out->append(value.json.text.view());
+  else AppendValue(value, out);
+}
+
+void AppendPart(const Value& value, TextPlace place, std::string* out) {
+  if (place == TextPlace::kKey) return AppendValue(value, out);
+  std::string text;
+  AppendPlain(value, &text);
+  switch (place) {
+    case TextPlace::kKey:
+    case TextPlace::kText: break;
+    case TextPlace::kHeader:
+      std::replace_if(
+          text.begin(), text.end(), [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7F; }, ' ');
+      break;
+    case TextPlace::kJsonString: return base::AppendJsonEscaped(text, out);
+  }
+  out->append(text);
+}
+
+// What a client may say differently without asking anything else: an answer's shape, and how long the model stays loaded.
+constexpr std::string_view kNotOfTheQuestion[] = {"stream", "keep_alive"};
+
+// Type, length and text of each value, so that no two lists of values are written alike.
+std::string Digest(const HashOf& hash, const abi::Facts& facts) {
+  std::string all;
+  for (const Expr& expr : hash.values) {
+    const Value value = Evaluate(expr, facts);
+    std::string text;
+    AppendValue(value, &text);
+    const bool is_body = expr.kind == ExprKind::kField && expr.field == abi::FieldId::k_request_body;
+    const bool is_json = value.base == BaseType::kJson;
+    if (is_body || is_json) {
+      const auto canonical =
+          base::CanonicalJson(text, is_body ? std::span(kNotOfTheQuestion) : std::span<const std::string_view>());
+      if (canonical) text = *canonical;
+    }
+    all.append(value.present ? abi::Name(value.base) : "none").append(" ");
+    AppendNumber(text.size(), &all);
+    all.append(":").append(text);
+  }
+  constexpr size_t kDigits = 32;
+  return base::Sha256Hex(all, kDigits);
+}
+
 }  // namespace
 
 void Render(const Template& text, const abi::Facts& facts, std::string* out) {
   for (const Template::Part& part : text.parts) {
-    if (const auto* constant = std::get_if<std::string>(&part)) {
-      out->append(*constant);
-    } else {
-      AppendValue(Evaluate(std::get<Expr>(part), facts), out);
-    }
+    if (const auto* constant = std::get_if<std::string>(&part)) out->append(*constant);
+    else if (const auto* value = std::get_if<Expr>(&part)) AppendPart(Evaluate(*value, facts), text.place, out);
+    else out->append(Digest(std::get<HashOf>(part), facts));
   }
+}
+
+Body Resolve(const Body& body, const abi::Facts& facts) {
+  if (!body.values) return body;
+  Body resolved{body.kind, {}, {}};
+  Render(*body.values, facts, &resolved.text);
+  return resolved;
 }
 
 }  // namespace compiler::model

@@ -1,4 +1,4 @@
-// Renders a Template over the facts of a request: cache keys and header values.
+// Renders a Template over the facts of a request: cache keys, header values, bodies.
 #pragma once
 
 #include <string>
@@ -8,8 +8,11 @@
 
 namespace compiler::model {
 
-// Appends the text to *out. What is absent adds nothing; a Duration is written in ms, a Bool as true or false, JSON as its
-// source text. Pure; thread-safe.
+// Appends the text to *out. What is absent adds nothing; a Duration is written in ms, a Bool as true or false, JSON as
+// Template::place asks. Pure; thread-safe.
 void Render(const Template& text, const abi::Facts& facts, std::string* out);
+
+// The body with its values written out: `values` is none.
+Body Resolve(const Body& body, const abi::Facts& facts);
 
 }  // namespace compiler::model

@@ -2,6 +2,7 @@
 
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "compiler/parse/literals.h"
 
@@ -53,6 +54,7 @@ std::vector<ast::Statement> AstBuilder::BuildBody(P::BodyContext* context, bool*
 ast::Statement AstBuilder::BuildStatement(P::StatementContext* context, bool broken) {
   ast::Statement statement;
   statement.range = RangeOf(context);
+  if (context->start != nullptr) statement.doc = docs_.Above(context->start->getLine());
   // A broken statement keeps its name where it has one, so that others may refer to it; its value is an error.
   if (P::LetContext* let = context->let(); let != nullptr && let->NAME() != nullptr) {
     ast::Let node{NameOf(let->NAME()->getSymbol()), {}};
@@ -173,6 +175,17 @@ Expr AstBuilder::BuildPrimary(P::PrimaryContext* context) {
     expr.text = (context->MINUS() != nullptr ? "-" : "") + context->NUMBER()->getText();
     return expr;
   }
+  if (context->NETWORK() != nullptr) {
+    Expr expr = Node(ExprKind::kNetwork, context);
+    expr.text = context->NETWORK()->getText();
+    return expr;
+  }
+  if (context->REGEX() != nullptr) {
+    Expr expr = Node(ExprKind::kRegex, context);
+    const std::string text = context->REGEX()->getText();
+    expr.text = text.substr(1, text.size() - 2);
+    return expr;
+  }
   if (context->STRING() != nullptr) return BuildString(context->STRING()->getSymbol());
   if (context->path() != nullptr) return BuildPath(context->path());
   if (context->list() != nullptr) {
@@ -230,13 +243,14 @@ Expr AstBuilder::BuildJson(P::JsonObjectContext* context) {
   expr.range = RangeOf(context);
   expr.text = std::string(policy_.substr(expr.range.begin, expr.range.end - expr.range.begin));
 
+  std::vector<SourceRange> interpolations;
   // Depth is bounded by kMaxNesting.
-  const auto check = [this](auto&& self, antlr4::tree::ParseTree* tree) -> bool {
+  const auto check = [&](auto&& self, antlr4::tree::ParseTree* tree) -> bool {
     if (auto* object = dynamic_cast<P::JsonObjectContext*>(tree)) {
       std::set<std::string> names;
       for (P::JsonMemberContext* member : object->jsonMember()) {
         const SourceRange range = offsets_.RangeOf(*member->STRING()->getSymbol());
-        if (!CheckJsonString(policy_, range, diagnostics_)) return false;
+        if (!CheckJsonString(policy_, range, diagnostics_, nullptr)) return false;
         if (!names.insert(member->STRING()->getText()).second) {
           diagnostics_->Emit(Kind::kBadJson, range, {"this member stands in the object twice", "keep one of the two"});
           return false;
@@ -255,11 +269,21 @@ Expr AstBuilder::BuildJson(P::JsonObjectContext* context) {
     if (value->jsonObject() != nullptr) return self(self, value->jsonObject());
     if (value->jsonArray() != nullptr) return self(self, value->jsonArray());
     const SourceRange range = RangeOf(value);
-    if (value->STRING() != nullptr) return CheckJsonString(policy_, range, diagnostics_);
+    if (value->STRING() != nullptr) return CheckJsonString(policy_, range, diagnostics_, &interpolations);
     if (value->NUMBER() != nullptr) return CheckJsonNumber(policy_, range, diagnostics_);
     return CheckJsonWord(policy_, range, diagnostics_);
   };
   if (!check(check, context)) expr.kind = ExprKind::kError;
+  uint32_t done = expr.range.begin;
+  for (const SourceRange at : interpolations) {
+    expr.parts.push_back({std::string(policy_.substr(done, at.begin - done)), nullptr});
+    auto value = std::make_unique<Expr>(ParseInterpolation(policy_, {at.begin + 2, at.end - 1}, diagnostics_));
+    if (value->kind == ExprKind::kError) expr.kind = ExprKind::kError;
+    expr.parts.push_back({"", std::move(value)});
+    done = at.end;
+  }
+  if (!interpolations.empty())
+    expr.parts.push_back({std::string(policy_.substr(done, expr.range.end - done)), nullptr});
   return expr;
 }
 

@@ -6,6 +6,7 @@
 #include "PolicyParser.h"
 #include "compiler/ast/ast.h"
 #include "compiler/diagnostics/diagnostic.h"
+#include "compiler/parse/comments.h"
 #include "compiler/parse/error_strategy.h"
 #include "compiler/parse/token_text.h"
 
@@ -14,9 +15,9 @@ namespace compiler::parse {
 class AstBuilder {
  public:
   // `policy`: the whole text, which ranges refer to.
-  AstBuilder(std::string_view policy, const OffsetMap& offsets, const ErrorStrategy& strategy,
+  AstBuilder(std::string_view policy, const OffsetMap& offsets, const ErrorStrategy& strategy, const DocComments& docs,
              diagnostics::Diagnostics* diagnostics)
-      : policy_(policy), offsets_(offsets), strategy_(strategy), diagnostics_(diagnostics) {}
+      : policy_(policy), offsets_(offsets), strategy_(strategy), docs_(docs), diagnostics_(diagnostics) {}
 
   ast::File BuildFile(policy_grammar::PolicyParser::FileContext* context);
   ast::Expr BuildExpression(policy_grammar::PolicyParser::ExpressionContext* context);
@@ -47,6 +48,7 @@ class AstBuilder {
   std::string_view policy_;
   const OffsetMap& offsets_;
   const ErrorStrategy& strategy_;
+  const DocComments& docs_;
   diagnostics::Diagnostics* diagnostics_;
 };
 

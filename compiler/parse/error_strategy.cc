@@ -6,6 +6,7 @@
 
 #include "PolicyParser.h"
 #include "compiler/base/text.h"
+#include "compiler/parse/characters.h"
 
 namespace compiler::parse {
 namespace {
@@ -28,7 +29,7 @@ constexpr ForeignWord kForeignWords[] = {
     {"<>", "!=", "values are compared with `!=`"},
     {"=>", ">=", "values are compared with `>=`"},
     {":=", "=", "a setting is written with `=`"},
-    {"=~", "", "text is tested with `starts_with`, `ends_with` or `contains`"},
+    {"=~", "matches", "text is tested with `matches`, `starts_with`, `ends_with` or `contains`"},
     {"->", "", "a route names where it goes with `to = name`"},
     {";", "", "remove it: a statement ends where the next one begins"},
 };
@@ -57,13 +58,6 @@ bool IsUnit(std::string_view word) {
                                          "m",  "min", "mins", "minute", "minutes", "h",    "hour",   "hours",
                                          "B",  "KiB", "MiB",  "GiB",    "KB",      "MB",   "GB",     "percent"};
   return std::find(std::begin(kUnits), std::end(kUnits), word) != std::end(kUnits);
-}
-
-std::string HexOf(char32_t c) {
-  constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string out = "U+";
-  for (int shift = c > 0xFFFF ? 20 : 12; shift >= 0; shift -= 4) out += kDigits[(c >> shift) & 0xF];
-  return out;
 }
 
 bool IsStatementRule(size_t rule) {
@@ -263,6 +257,7 @@ bool ErrorStrategy::ExplainWord(size_t index) {
   const std::string text = At(index).getText();
   switch (TypeAt(index)) {
     case PolicyParser::OPEN_STRING: Emit(Kind::kOpenString, index, {}); return true;
+    case PolicyParser::OPEN_REGEX: Emit(Kind::kOpenRegex, index, {}); return true;
     case PolicyParser::FOREIGN: {
       const auto* word = std::find_if(std::begin(kForeignWords), std::end(kForeignWords),
                                       [&](const ForeignWord& w) { return w.text == text; });
@@ -279,12 +274,18 @@ bool ErrorStrategy::ExplainWord(size_t index) {
     case PolicyParser::UNKNOWN: {
       size_t at = 0;
       const char32_t c = base::NextCodePoint(text, &at).value_or(0);
-      if (c < 0x80) {
-        const bool printable = c > 0x20 && c < 0x7F;
-        Emit(Kind::kUnknownCharacter, index,
-             {printable ? std::string_view(text) : std::string_view(HexOf(c)), "remove it"});
+      const std::string code_point = CodePointName(c);
+      const bool printable = c > 0x20 && c != 0x7F;
+      const std::optional<std::string_view> like = c < 0x80 ? std::nullopt : Lookalike(c);
+      if (like && like->empty()) {
+        Emit(Kind::kHiddenCharacter, index, {code_point, "remove it"});
+      } else if (like) {
+        Emit(Kind::kConfusingCharacter, index, {text, code_point, *like == " " ? "a blank" : *like})
+            .Replace(std::string(*like));
       } else {
-        Emit(Kind::kConfusingCharacter, index, {HexOf(c)});
+        Emit(Kind::kUnknownCharacter, index,
+             {printable ? std::string_view(text) : std::string_view(code_point),
+              c < 0x80 ? "remove it" : "names are plain letters, digits and `_`; text stands in double quotes"});
       }
       return true;
     }
@@ -414,6 +415,12 @@ void ErrorStrategy::ExplainGarbage(size_t index) {
     Emit(Kind::kUnexpected, index, {"`,`", "remove it: a statement ends where the next one begins"});
     return;
   }
+  if (index > 0 && TypeAt(index - 1) == PolicyParser::REGEX &&
+      At(index - 1).getStopIndex() + 1 == At(index).getStartIndex()) {
+    Emit(Kind::kSideBySide, index,
+         {Describe(At(index)), "text stands in double quotes; a slash in a pattern is written \\/"});
+    return;
+  }
   if (index > 0 && TypeAt(index - 1) == PolicyParser::NUMBER && type == PolicyParser::NAME && IsUnit(text)) {
     const std::string joined = At(index - 1).getText() + text;
     Emit(Kind::kSideBySide, index,
@@ -421,7 +428,8 @@ void ErrorStrategy::ExplainGarbage(size_t index) {
     return;
   }
   if (type == PolicyParser::NAME || type == PolicyParser::NUMBER || type == PolicyParser::STRING ||
-      type == PolicyParser::NOT || type == PolicyParser::LPAREN || type == PolicyParser::JSON) {
+      type == PolicyParser::NETWORK || type == PolicyParser::REGEX || type == PolicyParser::NOT ||
+      type == PolicyParser::LPAREN || type == PolicyParser::JSON) {
     Emit(Kind::kSideBySide, index,
          {Describe(At(index)), "an operator such as `==`, `in`, `and` or `or` is missing between them"});
     return;

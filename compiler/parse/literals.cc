@@ -98,14 +98,27 @@ bool ReadString(std::string_view policy, source::SourceRange range, diagnostics:
   return true;
 }
 
-bool CheckJsonString(std::string_view policy, source::SourceRange range, diagnostics::Diagnostics* diagnostics) {
+bool CheckJsonString(std::string_view policy, source::SourceRange range, diagnostics::Diagnostics* diagnostics,
+                     std::vector<source::SourceRange>* interpolations) {
   const std::string_view text = policy.substr(0, range.end - 1);
   for (size_t i = range.begin + 1; i < text.size(); ++i) {
     const auto offset = static_cast<uint32_t>(i);
     if (text[i] == '$' && i + 1 < text.size() && text[i + 1] == '{') {
       const std::optional<size_t> end = EndOfInterpolation(text, i);
-      diagnostics->Emit(Kind::kRawJson, {offset, end ? static_cast<uint32_t>(*end + 1) : offset + 2});
-      return false;
+      if (!end) {
+        diagnostics->Emit(Kind::kOpenInterpolation, {offset, offset + 2}).help =
+            "write \\u0024{ for the characters themselves";
+        return false;
+      }
+      const source::SourceRange interpolation{offset, static_cast<uint32_t>(*end + 1)};
+      if (interpolations == nullptr) {
+        diagnostics->Emit(Kind::kRawJson, interpolation,
+                          {"a member's name", "write a name that is the same for every request"});
+        return false;
+      }
+      interpolations->push_back(interpolation);
+      i = *end;
+      continue;
     }
     if (static_cast<unsigned char>(text[i]) < 0x20) {
       diagnostics->Emit(Kind::kBadJson, {offset, offset + 1},

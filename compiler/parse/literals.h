@@ -13,8 +13,10 @@ namespace compiler::parse {
 bool ReadString(std::string_view policy, source::SourceRange range, diagnostics::Diagnostics* diagnostics,
                 std::vector<ast::StringPart>* parts);
 
-// A string, number or word inside JSON. Emits a finding and returns false if RFC 8259 does not allow it.
-bool CheckJsonString(std::string_view policy, source::SourceRange range, diagnostics::Diagnostics* diagnostics);
+// A string, number or word inside JSON. Emits a finding and returns false if RFC 8259 does not allow it. Adds each ${ … } of the
+// string to *interpolations; null: there may be none.
+bool CheckJsonString(std::string_view policy, source::SourceRange range, diagnostics::Diagnostics* diagnostics,
+                     std::vector<source::SourceRange>* interpolations);
 bool CheckJsonNumber(std::string_view policy, source::SourceRange range, diagnostics::Diagnostics* diagnostics);
 bool CheckJsonWord(std::string_view policy, source::SourceRange range, diagnostics::Diagnostics* diagnostics);
 

@@ -10,6 +10,7 @@
 #include "antlr4-runtime.h"
 #include "compiler/base/text.h"
 #include "compiler/parse/ast_builder.h"
+#include "compiler/parse/comments.h"
 #include "compiler/parse/error_strategy.h"
 #include "compiler/parse/token_repair.h"
 #include "compiler/parse/token_text.h"
@@ -25,11 +26,15 @@ using policy_grammar::PolicyParser;
 // Everything that one run of the parser needs to stay alive.
 class Session {
  public:
-  Session(std::string_view text, uint32_t base, diagnostics::Diagnostics* diagnostics)
+  // `is_file`: not the inside of a string, which is looked at as a whole.
+  Session(std::string_view text, uint32_t base, bool is_file, diagnostics::Diagnostics* diagnostics)
       : offsets_(text, base), diagnostics_(diagnostics), input_(std::string(text)), lexer_(&input_) {
     lexer_.removeErrorListeners();
+    std::vector<std::unique_ptr<Token>> all = lexer_.getAllTokens();
+    docs_ = DocComments(all);
+    if (is_file) CheckWrittenText(all, offsets_, diagnostics_);
     std::vector<std::unique_ptr<Token>> tokens;
-    for (auto& token : lexer_.getAllTokens()) {
+    for (auto& token : all) {
       if (token->getChannel() == Token::DEFAULT_CHANNEL) tokens.push_back(std::move(token));
     }
     auto end = std::make_unique<antlr4::CommonToken>(Token::EOF, "");
@@ -55,12 +60,14 @@ class Session {
   PolicyParser& parser() { return *parser_; }
   const OffsetMap& offsets() const { return offsets_; }
   const ErrorStrategy& strategy() const { return *strategy_; }
+  const DocComments& docs() const { return docs_; }
 
  private:
   OffsetMap offsets_;
   diagnostics::Diagnostics* diagnostics_;
   antlr4::ANTLRInputStream input_;
   PolicyLexer lexer_;
+  DocComments docs_;
   std::vector<Token*> view_;
   std::unique_ptr<antlr4::ListTokenSource> source_;
   std::unique_ptr<antlr4::CommonTokenStream> stream_;
@@ -75,11 +82,12 @@ ast::Expr ParseInterpolation(std::string_view policy, SourceRange range, diagnos
   ast::Expr broken;
   broken.range = range;
   const size_t errors = diagnostics->errors();
-  Session session(policy.substr(range.begin, range.end - range.begin), range.begin, diagnostics);
+  Session session(policy.substr(range.begin, range.end - range.begin), range.begin, false, diagnostics);
   if (!session.usable()) return broken;
   PolicyParser::InterpolationContext* tree = session.parser().interpolation();
   if (diagnostics->errors() > errors || tree->exception != nullptr) return broken;
-  return AstBuilder(policy, session.offsets(), session.strategy(), diagnostics).BuildExpression(tree->expression());
+  return AstBuilder(policy, session.offsets(), session.strategy(), session.docs(), diagnostics)
+      .BuildExpression(tree->expression());
 }
 
 ast::File ParseFile(const source::SourceBuffer& source, diagnostics::Diagnostics* diagnostics) {
@@ -98,10 +106,10 @@ ast::File ParseFile(const source::SourceBuffer& source, diagnostics::Diagnostics
   }
   // A byte order mark says nothing in UTF-8; ANTLR drops it without counting it.
   const uint32_t begin = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
-  Session session(text.substr(begin), begin, diagnostics);
+  Session session(text.substr(begin), begin, true, diagnostics);
   if (!session.usable()) return broken;
   PolicyParser::FileContext* tree = session.parser().file();
-  return AstBuilder(text, session.offsets(), session.strategy(), diagnostics).BuildFile(tree);
+  return AstBuilder(text, session.offsets(), session.strategy(), session.docs(), diagnostics).BuildFile(tree);
 }
 
 }  // namespace compiler::parse

@@ -33,6 +33,11 @@ bool IsCloser(size_t type) {
   return type == PolicyParser::RBRACE || type == PolicyParser::RBRACKET || type == PolicyParser::RPAREN;
 }
 
+// Took the rest of its line with it, closers and all.
+bool IsOpenText(const Token& token) {
+  return token.getType() == PolicyParser::OPEN_STRING || token.getType() == PolicyParser::OPEN_REGEX;
+}
+
 const char* TextOf(size_t type) {
   switch (type) {
     case PolicyParser::LBRACE: return "{";
@@ -279,7 +284,7 @@ class Repairer {
       open_.pop_back();
       const bool swallowed =
           std::any_of(view_.begin() + static_cast<ptrdiff_t>(open.index), view_.end(), [&](const Token* t) {
-            return t->getType() == PolicyParser::OPEN_STRING && (t->getLine() == open.line || !open.is_block) &&
+            return IsOpenText(*t) && (t->getLine() == open.line || !open.is_block) &&
                    t->getStartIndex() <= out_.back()->getStartIndex();
           });
       if (!swallowed) {
@@ -293,7 +298,7 @@ class Repairer {
 
   bool AfterOpenString(size_t i) const {
     return i > 0 && std::any_of(view_.begin(), view_.begin() + static_cast<ptrdiff_t>(i), [&](const Token* t) {
-             return t->getType() == PolicyParser::OPEN_STRING && t->getLine() + 1 >= view_[i]->getLine();
+             return IsOpenText(*t) && t->getLine() + 1 >= view_[i]->getLine();
            });
   }
 

@@ -89,6 +89,8 @@ struct ExchangeMachine::State {
   }
   Replay ReplayOfAttempt() const;
   bool CanGoOn();
+  bool AnotherUpstreamWouldTakeIt() const;
+  bool GoesOnByPolicy();
   AttemptClock::Limit NextLimit() const { return attempt.clock.Next(upstream().timeouts, wants_stream); }
   std::optional<TimePoint> deadline() const {
     return route != nullptr && route->deadline ? std::optional(arrived + *route->deadline) : std::nullopt;

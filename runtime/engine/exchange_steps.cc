@@ -115,7 +115,8 @@ void ExchangeMachine::State::Judge(const Outcome& outcome, bool alive) {
     Emit(NoteRetryDenied{attempt.upstream, Name(decision.denial)});
   }
 
-  const bool passes_on = alive && !decision.retry() && (outcome_class != OutcomeClass::kFailure || !CanGoOn());
+  const bool goes_on = outcome_class == OutcomeClass::kFailure ? CanGoOn() : GoesOnByPolicy();
+  const bool passes_on = alive && !decision.retry() && !goes_on;
   if (passes_on) return;
   if (alive) Emit(AbortAttempt{});
   NoteEnd(outcome, outcome_class);
@@ -200,13 +201,25 @@ void ExchangeMachine::State::MeetDeadline() {
 
 // ---- Along the chain ------------------------------------------------------------------------------------------------
 
-bool ExchangeMachine::State::CanGoOn() {
-  if (ReplayOfAttempt() == Replay::kPossible && !DeadlineIsDue()) {
-    for (size_t next = position + 1; next < route->to.size(); ++next) {
-      const Breaker* breaker = objects.breaker(route->to[next]);
-      if (breaker == nullptr || breaker->WouldAdmit(now)) return true;
-    }
+bool ExchangeMachine::State::AnotherUpstreamWouldTakeIt() const {
+  if (ReplayOfAttempt() != Replay::kPossible || DeadlineIsDue()) return false;
+  for (size_t next = position + 1; next < route->to.size(); ++next) {
+    const Breaker* breaker = objects.breaker(route->to[next]);
+    if (breaker == nullptr || breaker->WouldAdmit(now)) return true;
   }
+  return false;
+}
+
+// `next when`: an answer that is no failure is given up for another upstream, never for a fallback.
+bool ExchangeMachine::State::GoesOnByPolicy() {
+  if (!route->next_when || !AnotherUpstreamWouldTakeIt()) return false;
+  facts.is_fallback = 0;
+  facts.served_by = compiler::abi::Str::Of(upstream().name);
+  return compiled.predicates.Test(*route->next_when, facts);
+}
+
+bool ExchangeMachine::State::CanGoOn() {
+  if (AnotherUpstreamWouldTakeIt()) return true;
   if (!fallback) fallback = FindFallback(compiled.policy, *route, facts, body_is_kept, answer_shape, objects, now);
   return fallback.has_value();
 }

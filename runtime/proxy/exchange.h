@@ -114,6 +114,7 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   void On(const engine::NoteRejected& command);
 
   Attempt::Request MakeUpstreamRequest(UpstreamId id, bool fresh_connection);
+  bool RewriteBody(UpstreamId id);  // false: it cannot be, and the client has its answer
   void QueueUpload(std::span<const std::string_view> pieces);
   void FlushUpload();
   void DropAttempt();
@@ -139,6 +140,7 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   // Request body: kept whole for replay, or (streams_) passed on as it comes.
   std::string body_;
   bool streams_ = false;
+  std::optional<std::string> rewritten_;  // for the upstream of the attempt, where it has a `rewrite`
   std::string upload_;             // framed, not yet handed to the attempt
   bool upload_open_ = false;       // the attempt takes more
   bool upload_paused_ = false;

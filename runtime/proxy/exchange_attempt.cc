@@ -1,7 +1,7 @@
 // Attempts of an exchange: the request as an upstream gets it, and what the attempt reports.
-#include <algorithm>
 #include <utility>
 
+#include "compiler/base/json_text.h"
 #include "compiler/model/template.h"
 #include "runtime/http/forwarding.h"
 #include "runtime/http/message_writer.h"
@@ -35,8 +35,32 @@ void Exchange::On(const engine::StartAttempt& command) {
   attempt_upstream_ = command.upstream;
   attempt_number_ = command.number;
   attempt_started_ = worker_.transport.Now();
+  if (!RewriteBody(command.upstream)) return;
   attempt_ = std::make_unique<Attempt>(worker_, command.upstream, *this);
   attempt_->Start(MakeUpstreamRequest(command.upstream, command.fresh_connection));
+}
+
+// Each upstream's patch is applied to what the client sent, not to what another upstream got.
+bool Exchange::RewriteBody(UpstreamId id) {
+  rewritten_.reset();
+  const auto& rewrite = worker_.policy().upstreams[id].rewrite;
+  if (!rewrite || request_.head.framing == http::BodyFraming::kNone) return true;
+  if (streams_) {  // it has gone through in part before its end was known
+    SendGatewayError(413, "body_too_large_to_rewrite", "The body is larger than what is kept, so it cannot be rewritten.", {});
+    return false;
+  }
+  std::string patch;
+  compiler::model::Render(*rewrite, facts_, &patch);
+  std::string body;
+  switch (compiler::base::MergePatch(body_, patch, &body)) {
+    case compiler::base::MergeOutcome::kMerged: rewritten_ = std::move(body); break;
+    case compiler::base::MergeOutcome::kNotAnObject: break;  // has no members: passed on as it is
+    case compiler::base::MergeOutcome::kTooDeep:
+      worker_.metrics.CountBy(CounterById::kBadRequest, "json_too_deep");
+      SendGatewayError(400, "json_too_deep", "The JSON body is nested deeper than 64 levels.", {});
+      return false;
+  }
+  return true;
 }
 
 void Exchange::DropAttempt() {
@@ -71,13 +95,11 @@ Attempt::Request Exchange::MakeUpstreamRequest(UpstreamId id, bool fresh_connect
   for (const auto& header : upstream.headers) {
     std::string value;
     compiler::model::Render(header.value, facts_, &value);
-    // What came from a JSON body may hold anything; a field value may not (RFC 9110 5.5).
-    std::replace_if(
-        value.begin(), value.end(), [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; }, ' ');
     values.push_back(std::move(value));
     set.push_back({header.name, values.back()});
   }
 
+  const std::string& body = rewritten_ ? *rewritten_ : body_;
   http::UpstreamRequest request;
   request.target = target;
   request.authority = upstream.url.authority;
@@ -96,13 +118,13 @@ Attempt::Request Exchange::MakeUpstreamRequest(UpstreamId id, bool fresh_connect
     request.content_length = head.content_length;
   } else {
     request.framing = http::BodyFraming::kLength;
-    request.content_length = body_.size();
+    request.content_length = body.size();
   }
 
   Attempt::Request result;
-  result.bytes.reserve(512 + body_.size());
+  result.bytes.reserve(512 + body.size());
   http::AppendUpstreamRequest(head, request, &result.bytes);
-  result.bytes.append(body_);
+  result.bytes.append(body);
   result.is_whole = !streams_;
   result.is_head_method = head.method == compiler::abi::Method::kHEAD;
   result.fresh_connection = fresh_connection;

@@ -24,11 +24,12 @@ void Exchange::On(const engine::SendReply& command) {
   LocalAnswer answer;
   answer.status = reply.status;
   const auto wall = Rfc3339Millis(worker_.transport.WallNow());
+  const auto body = compiler::model::Resolve(reply.body, facts_);
   // A text with an error status is read by SDKs as an error, not as a message of the model.
-  dialect::ShapedBody shaped = reply.body.kind == BodyKind::kText && reply.status >= 400
-                                   ? dialect::ShapeError(ClientReads(), reply.status, reply.name, reply.body.text,
+  dialect::ShapedBody shaped = body.kind == BodyKind::kText && reply.status >= 400
+                                   ? dialect::ShapeError(ClientReads(), reply.status, reply.name, body.text,
                                                          request_.request_id)
-                                   : dialect::ShapeReply(reply.body, ClientReads(), wall);
+                                   : dialect::ShapeReply(body, ClientReads(), wall);
   answer.content_type = reply.content_type.value_or(std::move(shaped.content_type));
   answer.body = std::move(shaped.body);
   for (const auto& header : reply.headers) {
@@ -67,7 +68,7 @@ void Exchange::On(const engine::SendMock& command) {
   LocalAnswer answer;
   answer.status = mock.status;
   dialect::ShapedBody shaped =
-      dialect::ShapeReply(mock.body, ClientReads(), Rfc3339Millis(worker_.transport.WallNow()));
+      dialect::ShapeReply(compiler::model::Resolve(mock.body, facts_), ClientReads(), Rfc3339Millis(worker_.transport.WallNow()));
   answer.content_type = std::move(shaped.content_type);
   answer.body = std::move(shaped.body);
   record_.served_by = mock.name;

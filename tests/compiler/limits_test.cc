@@ -79,6 +79,16 @@ TEST(Limits, AThousandOperatorsAreReadAndMoreAreNot) {
   ExpectOnly(Check(RouteWhen("client.tls" + Repeat(" or client.tls", 500))), Kind::kTooManyOperands);
 }
 
+TEST(Limits, AThousandMembersOfASetAreReadAndMoreAreNot) {
+  const auto set_of = [](int members) {
+    std::string set = "{";
+    for (int i = 0; i < members; ++i) set += (i > 0 ? ", \"/" : "\"/") + std::to_string(i) + "\"";
+    return RouteWhen("request.path in " + set + "}");
+  };
+  EXPECT_FALSE(Check(set_of(1000)).has_errors());
+  ExpectOnly(Check(set_of(1001)), Kind::kSetTooLarge);
+}
+
 TEST(Limits, LetNamesThatDoubleEachOtherAreStopped) {
   std::string text = kHead + "let x0 = client.tls\n";
   for (int i = 1; i <= 40; ++i) {

@@ -436,9 +436,215 @@ route r$ { when client.tls to = base })",
 })",
      R"(reply p$ {
   status = 200
-  body = json { "a": "⟦${request.path}⟧" }
+  body = json { "⟦${request.path}⟧": "b" }
 })",
      "PL0802"},
+    {"value put into JSON that is text", R"(reply p$ {
+  status = 200
+  content_type = "application/json"
+  text = "{ }"
+})",
+     R"(reply p$ {
+  status = 200
+  content_type = "application/json"
+  text = ⟦"{ \"a\": \"${request.path}\" }"⟧
+})",
+     "PL0802"},
+    {"open interpolation in JSON", R"(reply p$ {
+  status = 200
+  body = json { "a": "${request.path}" }
+})",
+     R"(reply p$ {
+  status = 200
+  body = json { "a": "⟦${⟧request.path" }
+})",
+     "PL0113"},
+    {"name in JSON that nothing has", R"(reply p$ {
+  status = 200
+  body = json { "a": "${request.path}" }
+})",
+     R"(reply p$ {
+  status = 200
+  body = json { "a": "${⟦requst⟧.path}" }
+})",
+     "PL0101"},
+    // ---- characters
+    {"blank of another width", R"(route r$ {
+  when client.tls and request.path == "/a"
+  to = base
+})",
+     "route r$ {\n  when client.tls and⟦\u3000⟧request.path == \"/a\"\n  to = base\n}", "PL0103"},
+    {"letter of another script", R"(route r$ {
+  when client.tls
+  to = base
+})",
+     "route r$ {\n  when cli⟦\u0435⟧nt.tls\n  to = base\n}", "PL0103"},
+    {"hidden character in text", R"(reply p$ {
+  status = 503
+  text = "busy"
+})",
+     "reply p$ {\n  status = 503\n  text = \"bu⟦\u200B⟧sy\"\n}", "PL0103"},
+    {"comment that turns around", R"(reply p$ {
+  status = 503 # later
+})",
+     "reply p$ {\n  status = 503 # la⟦\u202E⟧ter\n}", "PL0103"},
+    // ---- lists
+    {"list with a value of a request", R"(let paths$ = ["/a", "/b"]
+route r$ {
+  when request.path in paths$
+  to = base
+})",
+     R"(let paths$ = ["/a", ⟦request.host⟧]
+route r$ {
+  when request.path in paths$
+  to = base
+})",
+     "PL0157"},
+    {"list as a condition", R"(let paths$ = ["/a", "/b"]
+route r$ {
+  when request.path in paths$
+  to = base
+})",
+     R"(let paths$ = ["/a", "/b"]
+route r$ {
+  when ⟦paths$⟧
+  to = base
+})",
+     "PL0159"},
+    // ---- patterns and networks
+    {"pattern that is text", R"(route r$ {
+  when request.path matches /^\/api\//
+  to = base
+})",
+     R"(route r$ {
+  when request.path matches ⟦"^/api/"⟧
+  to = base
+})",
+     "PL0156"},
+    {"pattern with an open group", R"(route r$ {
+  when request.path matches /(a|b)/
+  to = base
+})",
+     R"(route r$ {
+  when request.path matches ⟦/(a|b/⟧
+  to = base
+})",
+     "PL0171"},
+    {"pattern that looks behind itself", R"(route r$ {
+  when request.path matches /chats?/ and client.tls
+  to = base
+})",
+     R"(route r$ {
+  when request.path matches /chat⟦(?!⟧s)/ and client.tls
+  to = base
+})",
+     "PL0171"},
+    {"open pattern", R"(route r$ {
+  when request.path matches /chat/
+  to = base
+})",
+     R"(route r$ {
+  when request.path matches ⟦/chat⟧
+  to = base
+})",
+     "PL0112"},
+    {"pattern behind ==", R"(route r$ {
+  when request.path matches /chat/
+  to = base
+})",
+     R"(route r$ {
+  when request.path == ⟦/chat/⟧
+  to = base
+})",
+     "PL0159"},
+    {"network with bits behind its length", R"(route r$ {
+  when client.ip in {10.0.0.0/8, ::1}
+  to = base
+})",
+     R"(route r$ {
+  when client.ip in {⟦10.1.0.0/8⟧, ::1}
+  to = base
+})",
+     "PL0169"},
+    {"network that is too long", R"(route r$ {
+  when client.ip in {fd00::/8}
+  to = base
+})",
+     R"(route r$ {
+  when client.ip in {⟦fd00::/129⟧}
+  to = base
+})",
+     "PL0169"},
+    {"network behind ==", R"(route r$ {
+  when client.ip in 10.0.0.0/8
+  to = base
+})",
+     R"(route r$ {
+  when client.ip == ⟦10.0.0.0/8⟧
+  to = base
+})",
+     "PL0155"},
+    {"network for a method", R"(route r$ {
+  when request.method in {GET}
+  to = base
+})",
+     R"(route r$ {
+  when request.method in {⟦10.0.0.0/8⟧}
+  to = base
+})",
+     "PL0153"},
+    // ---- hash, rewrite, next when
+    {"hash of nothing", R"(cache c$ {
+  key = hash(request.body)
+  ttl = 5s
+  shared = true
+})",
+     R"(cache c$ {
+  key = ⟦hash()⟧
+  ttl = 5s
+  shared = true
+})",
+     "PL0160"},
+    {"hash in a condition", R"(route r$ {
+  when request.body == "a"
+  to = base
+})",
+     R"(route r$ {
+  when ⟦hash⟧(request.body) == "a"
+  to = base
+})",
+     "PL0159"},
+    {"rewrite that is text", R"(upstream u$ {
+  url = "http://a:1"
+  rewrite = json { "model": "m" }
+})",
+     R"(upstream u$ {
+  url = "http://a:1"
+  rewrite = ⟦"m"⟧
+})",
+     "PL0151"},
+    {"next without a next", R"(route r$ {
+  when client.tls
+  to = [base, other]
+  next when status == 404
+})",
+     R"(route r$ {
+  when client.tls
+  to = base
+  ⟦next⟧ when status == 404
+})",
+     "PL0704"},
+    {"next that reads a count", R"(route r$ {
+  when client.tls
+  to = [base, other]
+  next when status == 404
+})",
+     R"(route r$ {
+  when client.tls
+  to = [base, other]
+  next when ⟦failures⟧(60s) > 1
+})",
+     "PL0161"},
     // ---- names
     {"unknown block", R"(upstream u$ {
   url = "http://a:1"

@@ -42,7 +42,7 @@ const std::vector<Name>& NotHonoured() {
   return names;
 }
 
-bool IsKeyed(const Setting& setting) { return setting.type == "Header" || setting.type == "ConstantHeader"; }
+bool IsKeyed(const Setting& setting) { return setting.type == "Header" || setting.type == "AnswerHeader"; }
 
 // A policy with every block, in which the lines of `block` are `lines` and what the block needs besides.
 std::string PolicyWith(const std::string& block, const std::string& name, const std::string& lines) {

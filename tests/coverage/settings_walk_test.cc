@@ -209,6 +209,11 @@ std::map<std::string, Case> UpstreamCases() {
                               OnTheWire(WhatTheUpstreamSees)};
   cases["upstream.remove_header"] = {UpstreamWith("remove_header = @"), "[\"X-None\"]", "[\"Cookie\"]",
                                      OnTheWire(WhatTheUpstreamSees)};
+  cases["upstream.rewrite"] = {UpstreamWith("rewrite = @"), "json { \"model\": \"one\" }", "json { \"model\": \"two\" }",
+                               OnTheWire([](GatewayProcess& gateway, ScriptedUpstream& upstream) {
+                                 Post(gateway.port(), "/api/chat", Chat("x"));
+                                 return upstream.last_request().body;
+                               })};
   cases["upstream.fallback"] = {VirtualUpstreamWith("fallback = @") + kSorry, "[sorry]", "[]", OneRequest(Status(500))};
   cases["timeouts.connect"] = {VirtualUpstreamWith("timeouts { connect = @ }"), "1s", "2s",
                                OneRequest({.connects = std::nullopt})};
@@ -315,6 +320,8 @@ std::map<std::string, Case> AnswerCases() {
   cases["mock.delay"] = {support::ReplaceAll(MockWith("text = \"x\"  delay = @"), "$URL", "http://127.0.0.1:9"), "1s",
                          "2s", OneRequest(Status(500))};
   cases["route.to"] = {TwoUpstreamsWith("to = @"), "first", "[second, first]", OneRequest(Status(500))};
+  cases["route.next"] = {TwoUpstreamsWith("to = [first, second]  next when @"), "status == 404", "status == 410",
+                         OneRequest(Status(404))};
   cases["route.reply"] = {
       kGateway +
           "route first { when request.path == \"/first\"  reply = one }\n"

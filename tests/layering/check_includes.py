@@ -20,8 +20,10 @@ ALLOWED = {
     'compiler/diagnostics': ['compiler/source'],
     'compiler/ast': ['compiler/source', 'compiler/diagnostics'],
     'compiler/parse': ['compiler/source', 'compiler/diagnostics', 'compiler/ast'],
+    'compiler/regex': ['compiler/abi'],
     'compiler/model': ['compiler/abi'],
-    'compiler/check': ['compiler/source', 'compiler/diagnostics', 'compiler/ast', 'compiler/abi', 'compiler/model'],
+    'compiler/check': ['compiler/source', 'compiler/diagnostics', 'compiler/ast', 'compiler/abi', 'compiler/model',
+                       'compiler/regex'],
     'compiler/lower': ['compiler/abi', 'compiler/model'],
     'compiler/jit': ['compiler/abi', 'compiler/model', 'compiler/lower'],
     'compiler': ['compiler/*'],                                        # compile.h, the driver
@@ -41,6 +43,7 @@ ALLOWED = {
 HOMES = {
     'ANTLR': (r'antlr4-|Policy(Lexer|Parser)', ['compiler/parse']),
     'LLVM': (r'llvm(-c)?/', ['compiler/lower', 'compiler/jit']),
+    'RE2': (r're2/', ['compiler/regex']),
     'llhttp': (r'llhttp\.h', ['runtime/http']),
     'libuv': (r'uv\.h|uv/', ['runtime/net']),
     'OpenSSL': (r'openssl/', ['compiler', 'compiler/base', 'runtime/net', 'runtime/base', 'runtime/proxy']),
@@ -112,6 +115,7 @@ PLANTED = {  # file, its text -> a word that the finding must hold; None: it mus
     ('runtime/proxy/c.cc', '#include <llhttp.h>'): 'llhttp',
     ('compiler/check/b.cc', '#include <antlr4-runtime.h>'): 'ANTLR',
     ('runtime/engine/b.cc', '#include "llvm/IR/Module.h"'): 'LLVM',
+    ('compiler/model/a.cc', '#include <re2/re2.h>'): 'RE2',
     ('tests/compiler/a.cc', '#include <llvm/IR/Module.h>'): 'LLVM',
     ('runtime/newcomer/a.cc', '#include <vector>'): 'no line',
     ('runtime/net/uv_transport.cc', '#include <uv.h>\n#include "runtime/base/time.h"'): None,

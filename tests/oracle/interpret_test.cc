@@ -218,5 +218,75 @@ TEST(Render, WritesADefaultedJsonMemberAsItsValue) {
   EXPECT_EQ(Rendered({Coalesce(BaseType::kString, Json(), OfText("none"))}, facts), "[qwen3:32b]");
 }
 
+// ---- By place -------------------------------------------------------------------------------------------------------
+
+using compiler::model::HashOf;
+using compiler::model::TextPlace;
+
+std::string RenderedAt(TextPlace place, const JsonValue& json) {
+  Facts facts;
+  facts.request_json = &json;
+  std::string text;
+  compiler::model::Render({{"[", Json(), "]"}, false, place}, facts, &text);
+  return text;
+}
+
+TEST(Render, WritesAValueSoThatItStaysInItsPlace) {
+  const JsonValue text = JsonText("a\"\r\nb");
+  EXPECT_EQ(RenderedAt(TextPlace::kKey, text), "[\"a\\\"\\r\\nb\"]");
+  EXPECT_EQ(RenderedAt(TextPlace::kText, text), "[a\"\r\nb]");
+  EXPECT_EQ(RenderedAt(TextPlace::kHeader, text), "[a\"  b]");
+  EXPECT_EQ(RenderedAt(TextPlace::kJsonString, text), "[a\\\"\\r\\nb]");
+  const JsonValue array{JsonKind::kArray, 0, 0, 0, Str::Of("[\"x\"]")};
+  EXPECT_EQ(RenderedAt(TextPlace::kText, array), "[[\"x\"]]");
+  EXPECT_EQ(RenderedAt(TextPlace::kJsonString, array), "[[\\\"x\\\"]]");
+}
+
+// ---- hash(…) --------------------------------------------------------------------------------------------------------
+
+std::string HashOfBody(std::string_view body) {
+  Facts facts;
+  facts.request_body = Str::Of(body);
+  HashOf hash;
+  hash.values.push_back(Field(FieldId::k_request_body));
+  return Rendered({std::move(hash)}, facts);
+}
+
+std::string HashOfTexts(std::vector<std::string> texts) {
+  HashOf hash;
+  for (std::string& text : texts) hash.values.push_back(OfText(std::move(text)));
+  return Rendered({std::move(hash)}, Facts());
+}
+
+// Caches outlive a version: what this says now it says for ever.
+TEST(Hash, IsTheSameInEveryVersion) {
+  EXPECT_EQ(HashOfTexts({"a", "bc"}), "[10334090ce40f40ac721a7499f06f9de]");
+  EXPECT_EQ(HashOfBody("{\"model\": \"m\"}"), "[0a9facd13e8a542bed9625f7e28a3e55]");
+}
+
+TEST(Hash, DiffersWhereAValueDoes) {
+  EXPECT_NE(HashOfTexts({"a", "bc"}), HashOfTexts({"ab", "c"}));
+  EXPECT_NE(HashOfTexts({"a", ""}), HashOfTexts({"a"}));
+  EXPECT_NE(HashOfTexts({"a String 1:b"}), HashOfTexts({"a", "b"}));
+  const auto of_json = [](const JsonValue& json) {
+    Facts facts;
+    facts.request_json = &json;
+    HashOf hash;
+    hash.values.push_back(Json());
+    return Rendered({std::move(hash)}, facts);
+  };
+  EXPECT_NE(of_json(JsonText("1")), of_json(JsonInteger(1)));
+  EXPECT_NE(of_json(JsonText("")), of_json(JsonNull()));
+}
+
+TEST(Hash, OfABodyMeansTheQuestionNotItsSpelling) {
+  const std::string hash = HashOfBody("{\"model\":\"m\",\"messages\":[{\"content\":\"hé\"}]}");
+  EXPECT_EQ(HashOfBody("{ \"messages\": [ { \"content\": \"h\\u00e9\" } ], \"model\": \"m\" }"), hash);
+  EXPECT_EQ(HashOfBody("{\"model\":\"m\",\"stream\":true,\"messages\":[{\"content\":\"hé\"}],\"keep_alive\":5}"), hash);
+  EXPECT_NE(HashOfBody("{\"model\":\"n\",\"messages\":[{\"content\":\"hé\"}]}"), hash);
+  EXPECT_NE(HashOfBody("no json"), HashOfBody("no  json"));
+  EXPECT_NE(HashOfBody("{\"a\":1,\"a\":2}"), HashOfBody("{\"a\":2}"));
+}
+
 }  // namespace
 }  // namespace tests::oracle

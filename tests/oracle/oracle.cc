@@ -28,8 +28,9 @@ std::string OperatorName(const Expr& expr) {
     case ExprKind::kOr: return "operator or";
     case ExprKind::kCompare: return std::string("operator ") + kCompareNames[static_cast<size_t>(expr.compare)];
     case ExprKind::kIsNone: return "operator == none";
-    case ExprKind::kIn: return "operator in";
+    case ExprKind::kIn: return expr.networks.empty() ? "operator in" : "operator in networks";
     case ExprKind::kStringTest: return std::string("operator ") + kTestNames[static_cast<size_t>(expr.string_test)];
+    case ExprKind::kMatches: return "operator matches";
     case ExprKind::kCoalesce: return "operator ??";
   }
   return "?";
@@ -70,9 +71,9 @@ void Cover(const Expr& expr, const compiler::abi::Facts& facts, std::map<std::st
 }  // namespace
 
 std::vector<std::string> EverythingToSee() {
-  std::vector<std::string> names = {"operator literal", "operator field", "operator slot", "operator window",
-                                    "operator not",     "operator and",   "operator or",   "operator == none",
-                                    "operator in",      "operator ??"};
+  std::vector<std::string> names = {"operator literal", "operator field", "operator slot",    "operator window",
+                                    "operator not",     "operator and",   "operator or",      "operator == none",
+                                    "operator in",      "operator ??",    "operator matches", "operator in networks"};
   for (const char* name : kCompareNames) names.push_back(std::string("operator ") + name);
   for (const char* name : kTestNames) names.push_back(std::string("operator ") + name);
   for (size_t base = 0; base < static_cast<size_t>(BaseType::kNone); ++base) {
@@ -88,7 +89,8 @@ void RunOracle(uint64_t seed, const OracleSize& size, OracleReport* report) {
   Chance chance(seed);
   std::vector<Expr> conditions;
   for (int i = 0; i < size.predicates; ++i) conditions.push_back(RandomCondition(chance, size.depth));
-  const auto policy = PolicyOf(std::move(conditions));
+  auto policy = PolicyOf(std::move(conditions));
+  policy.patterns = RandomPatterns();
   const compiler::jit::JitResult jit = compiler::jit::CompilePredicates(policy);
   if (jit.code == nullptr) {
     report->error = jit.error;

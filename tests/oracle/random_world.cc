@@ -8,6 +8,8 @@
 #include <iterator>
 #include <limits>
 
+#include "compiler/regex/regex.h"
+
 namespace tests::oracle {
 namespace {
 
@@ -120,7 +122,16 @@ const std::vector<std::string>& GuardedTexts::Pool() {
                                       "1",
                                       "null",
                                       "abcdefghijklmno",
-                                      "abcdefghijklmnop"};
+                                      "abcdefghijklmnop",
+                                      "10.0.0.1",
+                                      "10.1.2.3",
+                                      "10.0.0.256",
+                                      "192.168.5.1",
+                                      "::ffff:10.0.0.1",
+                                      "::1",
+                                      "2001:db8::1",
+                                      "2001:db8:8000::1",
+                                      "fe80::1%eth0"};
     const std::string repeated(200, 'x');
     for (size_t size : {31, 32, 33, 40, 200}) {
       texts.push_back(repeated.substr(0, size));
@@ -349,15 +360,16 @@ Expr RandomIn(Chance& chance) {
   return In(std::move(value), std::move(set));
 }
 
+Expr RandomText(Chance& chance) {
+  for (;;) {
+    Expr value = RandomValue(chance);
+    if (value.type.base == BaseType::kString || value.type.base == BaseType::kJson) return value;
+  }
+}
+
 Expr RandomStringTest(Chance& chance) {
-  const auto text = [&chance] {
-    for (;;) {
-      Expr value = RandomValue(chance);
-      if (value.type.base == BaseType::kString || value.type.base == BaseType::kJson) return value;
-    }
-  };
-  Expr subject = text();
-  Expr pattern = chance.OneIn(4) ? text() : RandomLiteralExpr(chance, BaseType::kString);
+  Expr subject = RandomText(chance);
+  Expr pattern = chance.OneIn(4) ? RandomText(chance) : RandomLiteralExpr(chance, BaseType::kString);
   if (chance.OneIn(8)) pattern = OfLiteral(Text(""));
   return TestText(std::move(subject), static_cast<StringTest>(chance.Below(3)), std::move(pattern));
 }
@@ -369,9 +381,34 @@ Expr RandomIsNone(Chance& chance) {
   }
 }
 
+constexpr const char* kNetworks[] = {"10.0.0.0/8", "10.0.0.0/15", "10.0.0.1",      "192.168.4.0/22",
+                                     "0.0.0.0/0",  "::/0",        "2001:db8::/32", "2001:db8::/33",
+                                     "::1",        "255.0.0.0/8"};
+
+// Networks, and now and then texts beside them.
+Expr RandomInNetworks(Chance& chance) {
+  Expr expr = In(RandomText(chance), {});
+  const size_t members = 1 + chance.Below(4);
+  for (size_t i = 0; i < members; ++i) {
+    compiler::base::CidrError error;
+    expr.networks.push_back(compiler::base::ParseCidr(chance.Pick(kNetworks), &error).value());
+  }
+  if (chance.OneIn(3)) expr.set.push_back({RandomLiteral(chance, BaseType::kString), 0});
+  return expr;
+}
+
+Expr RandomMatches(Chance& chance) {
+  Expr expr = Condition(ExprKind::kMatches, {RandomText(chance)});
+  expr.slot = static_cast<int32_t>(chance.Below(RandomPatterns().size()));
+  expr.pattern = RandomPatterns()[static_cast<size_t>(expr.slot)];
+  return expr;
+}
+
 // A condition without and, or and not.
 Expr RandomAtom(Chance& chance) {
-  switch (chance.Below(12)) {
+  switch (chance.Below(14)) {
+    case 12: return RandomInNetworks(chance);
+    case 13: return RandomMatches(chance);
     case 0: return RandomIsNone(chance);
     case 1:
     case 2:
@@ -395,6 +432,19 @@ Expr RandomAtom(Chance& chance) {
 }
 
 }  // namespace
+
+const std::vector<std::shared_ptr<const compiler::abi::Pattern>>& RandomPatterns() {
+  static const auto patterns = [] {
+    std::vector<std::shared_ptr<const compiler::abi::Pattern>> compiled;
+    for (const char* source : {"^a", "b", "^(ab|abc)$", "^$", "^[a-d]+$", "(?i)ABC", "型$", "^/api/(chat|generate)$",
+                               "^x{31,33}$", "\\x00", "^[0-9.:]+$", "."}) {
+      compiled.push_back(compiler::regex::CompilePattern(source).pattern);
+      if (compiled.back() == nullptr) std::abort();
+    }
+    return compiled;
+  }();
+  return patterns;
+}
 
 Expr RandomCondition(Chance& chance, int depth) {
   if (depth == 0 || chance.OneIn(3)) return RandomAtom(chance);

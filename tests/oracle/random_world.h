@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <random>
 #include <string>
 #include <string_view>
@@ -74,6 +75,9 @@ class RandomFacts {
   std::deque<std::vector<compiler::abi::JsonValue>> jsons_;
   std::vector<int64_t> window_;
 };
+
+// The patterns that RandomCondition asks: Policy::patterns of its policy.
+const std::vector<std::shared_ptr<const compiler::abi::Pattern>>& RandomPatterns();
 
 // A Bool expression such as the checker makes, with at most `depth` levels of and, or and not.
 Expr RandomCondition(Chance& chance, int depth);

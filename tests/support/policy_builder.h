@@ -74,6 +74,12 @@ inline model::Expr StatusIn(const std::vector<std::pair<int, int>>& ranges) {
 inline model::Expr StatusIs(int status) { return StatusIn({std::pair(status, status)}); }
 inline model::Expr Status5xx() { return StatusIn({std::pair(500, 599)}); }
 
+inline model::Expr ServedBy(std::string name) {
+  model::Expr text = Literal(abi::BaseType::kString, 0);
+  text.literal.text = std::move(name);
+  return Compare(model::CompareOp::kEq, Field(abi::FieldId::k_served_by), std::move(text));
+}
+
 // error in {…}
 inline model::Expr ErrorIn(const std::vector<abi::ErrorKind>& errors) {
   model::Expr e = Node(model::ExprKind::kIn, {Field(abi::FieldId::k_error)});

@@ -27,6 +27,36 @@ TEST_F(TwoUpstreams, ANeutralAnswerIsPassedOnAndNotMovedOn) {
   EXPECT_THAT(x.On(1s, AttemptContent{}), ElementsAre("commit a"));
 }
 
+TEST_F(TwoUpstreams, NextWhenMovesANeutralAnswerOn) {
+  b[route].next_when = b.When(expr::StatusIs(404), abi::Phase::kAnswer);
+  TestExchange x(scene(), 0s);
+  x.Ready(0s);
+  EXPECT_THAT(x.On(1s, AttemptHead{404}),
+              ElementsAre("abort", "note_ended a 1 status_404 neutral 1000ms", "start c 1"));
+  EXPECT_THAT(x.On(2s, AttemptHead{404}), IsEmpty()) << "nothing is behind the last one";
+  EXPECT_THAT(x.On(2s, AttemptContent{}), ElementsAre("commit c"));
+}
+
+TEST_F(TwoUpstreams, NextWhenNamesTheOneThatAnswered) {
+  b[route].next_when = b.When(expr::ServedBy("c"), abi::Phase::kAnswer);
+  TestExchange x(scene(), 0s);
+  x.Ready(0s);
+  EXPECT_THAT(x.On(1s, AttemptHead{404}), IsEmpty());
+}
+
+TEST_F(TwoUpstreams, NextWhenKeepsAnAnswerThatNobodyElseWouldGive) {
+  b[route].next_when = b.When(expr::StatusIs(404), abi::Phase::kAnswer);
+  const model::ReplyId reply = b.Reply("sorry");
+  b[route].fallback = {reply};
+  for (int i = 0; i < 2; ++i)
+    scene().breaker(c.value).Record(*scene().breaker(c.value).Admit(At(0s), 1s).ticket,
+                                    runtime::engine::OutcomeClass::kFailure, At(0s));
+  TestExchange x(scene(), 1s);
+  x.Ready(1s);
+  EXPECT_THAT(x.On(2s, AttemptHead{404}), IsEmpty()) << "a fallback is for failures";
+  EXPECT_THAT(x.On(2s, AttemptContent{}), ElementsAre("commit a"));
+}
+
 TEST_F(TwoUpstreams, AnOpenBreakerIsPassedByAtOnce) {
   for (int i = 0; i < 2; ++i) {
     TestExchange x(scene(), 0s);
