@@ -97,6 +97,7 @@ class Checker {
   void CheckReply(const ast::Block& block, model::ReplyId id);
   void CheckMock(const ast::Block& block, model::MockId id);
   void CheckUpstream(const ast::Block& block, model::UpstreamId id);
+  void CheckQueue(const BlockContents& contents, model::UpstreamSettings* upstream);
   void CheckRetry(const ast::Block& block, model::UpstreamSettings* upstream);
   void CheckBreaker(const ast::Block& block, model::UpstreamSettings* upstream);
   void CheckRoutes();
@@ -398,7 +399,21 @@ void Checker::CheckUpstream(const ast::Block& block, model::UpstreamId id) {
     CheckRetry(*retry->second, &upstream);
   if (const auto breaker = contents.blocks.find("breaker"); breaker != contents.blocks.end())
     CheckBreaker(*breaker->second, &upstream);
+  CheckQueue(contents, &upstream);
   policy_.upstreams[id] = std::move(upstream);
+}
+
+void Checker::CheckQueue(const BlockContents& contents, model::UpstreamSettings* upstream) {
+  const auto queue = contents.blocks.find("queue");
+  if (queue == contents.blocks.end()) return;
+  model::QueueSettings settings;
+  blocks_.Read(BlockKind::k_queue, *queue->second, &settings);
+  if (!contents.Has("max_in_flight")) {
+    diagnostics_->Emit(Kind::kNoEffectWithout, queue->second->kind.range,
+                       {"queue", "max_in_flight", "say how many may be under way: `max_in_flight = 4`"});
+    return;
+  }
+  upstream->queue = settings;
 }
 
 void Checker::CheckRetry(const ast::Block& block, model::UpstreamSettings* upstream) {

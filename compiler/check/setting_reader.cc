@@ -167,6 +167,13 @@ void SettingReader::ReadInt(int& out) {
     out = static_cast<int>(constant->literal.integer);
 }
 
+void SettingReader::ReadOptionalInt(std::optional<int>& out) {
+  int number = 0;
+  const size_t errors = diagnostics_->errors();
+  ReadInt(number);
+  if (diagnostics_->errors() == errors) out = number;
+}
+
 void SettingReader::ReadStatus(int& out) {
   if (value().kind == ExprKind::kNumber && ParseNumber(value().text).kind == NumberKind::kStatusClass) {
     Mismatch(value(), "one status", "a class of them", "write for example `503`");

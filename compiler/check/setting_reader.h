@@ -31,6 +31,7 @@ class SettingReader {
   void ReadConstantDuration(model::Duration& out);  // where exponential(…) is not honoured yet
   void ReadSize(int64_t& out);
   void ReadInt(int& out);
+  void ReadOptionalInt(std::optional<int>& out);
   void ReadStatus(int& out);
   void ReadBool(bool& out);
 

@@ -184,6 +184,13 @@ class Printer {
       Close();
     }
     if (u.breaker) PrintBreaker(*u.breaker);
+    if (u.max_in_flight) Set("max_in_flight", *u.max_in_flight);
+    if (u.queue) {
+      Open("queue");
+      Set("length", u.queue->length);
+      Set("timeout", u.queue->timeout);
+      Close();
+    }
     Set("fallback", Chain(u.fallback));
     Close();
   }

@@ -134,6 +134,12 @@ struct BreakerSettings {
   std::vector<WindowMeasure> measures;      // slots that the rules above read (Facts::window)
 };
 
+// Requests that wait for one of max_in_flight places.
+struct QueueSettings {
+  int length = 0;                     // most that wait; required
+  Duration timeout{};                 // how long each; required
+};
+
 struct CacheSettings {
   std::string name;
   Template key;
@@ -182,6 +188,8 @@ struct UpstreamSettings {
   std::optional<Template> rewrite;           // a JSON object: the merge patch of a JSON body (RFC 7396)
   std::optional<RetrySettings> retry;
   std::optional<BreakerSettings> breaker;
+  std::optional<int> max_in_flight;   // none: no limit
+  std::optional<QueueSettings> queue; // only with max_in_flight
   std::vector<FallbackRef> fallback;
 };
 

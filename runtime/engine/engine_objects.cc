@@ -5,6 +5,8 @@ namespace runtime::engine {
 EngineObjects::EngineObjects(const compiler::CompiledPolicy& policy) {
   for (const compiler::model::UpstreamSettings& upstream : policy.policy.upstreams) {
     breakers_.push_back(upstream.breaker ? std::make_unique<Breaker>(*upstream.breaker, policy.predicates) : nullptr);
+    limiters_.push_back(upstream.max_in_flight ? std::make_unique<Limiter>(*upstream.max_in_flight, upstream.queue)
+                                               : nullptr);
   }
   for (const compiler::model::CacheSettings& cache : policy.policy.caches) {
     caches_.push_back(std::make_unique<Cache>(cache));
@@ -13,6 +15,9 @@ EngineObjects::EngineObjects(const compiler::CompiledPolicy& policy) {
 
 Breaker* EngineObjects::breaker(compiler::model::UpstreamId id) const {
   return breakers_[static_cast<size_t>(id.value)].get();
+}
+Limiter* EngineObjects::limiter(compiler::model::UpstreamId id) const {
+  return limiters_[static_cast<size_t>(id.value)].get();
 }
 Cache* EngineObjects::cache(compiler::model::CacheId id) const { return caches_[static_cast<size_t>(id.value)].get(); }
 

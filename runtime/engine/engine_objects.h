@@ -1,4 +1,5 @@
-// The named objects of a policy that outlive a request and are shared by all workers: its breakers and caches.
+// The named objects of a policy that outlive a request and are shared by all workers: its breakers, limiters
+// and caches.
 #pragma once
 
 #include <memory>
@@ -7,6 +8,7 @@
 #include "compiler/compiled_policy.h"
 #include "runtime/engine/breaker.h"
 #include "runtime/engine/cache.h"
+#include "runtime/engine/limiter.h"
 
 namespace runtime::engine {
 
@@ -16,10 +18,12 @@ class EngineObjects {
   explicit EngineObjects(const compiler::CompiledPolicy& policy);  // must outlive it
 
   Breaker* breaker(compiler::model::UpstreamId id) const;  // null where the upstream has none
+  Limiter* limiter(compiler::model::UpstreamId id) const;  // null where it has no max_in_flight
   Cache* cache(compiler::model::CacheId id) const;
 
  private:
   std::vector<std::unique_ptr<Breaker>> breakers_;
+  std::vector<std::unique_ptr<Limiter>> limiters_;
   std::vector<std::unique_ptr<Cache>> caches_;
 };
 

@@ -14,6 +14,7 @@
 #include "runtime/base/time.h"
 #include "runtime/engine/breaker.h"
 #include "runtime/engine/cache.h"
+#include "runtime/engine/limiter.h"
 #include "runtime/engine/outcome.h"
 
 namespace runtime::engine {
@@ -58,12 +59,13 @@ struct AttemptFailed {
   bool is_reuse_race = false;  // a reused connection was closed with no byte of an answer
 };
 
+struct PlaceNews {};     // there is news of the place that this exchange waits for (WaitForPlace)
 struct CacheSettled {};  // the leader that this exchange followed is done
 struct ClientGone {};
 struct TimeReached {};  // now ≥ NextDeadline()
 
 using Event = std::variant<RequestReady, AttemptConnected, AttemptRequestSent, AttemptHead, AttemptContent,
-                           AttemptEnded, AttemptFailed, CacheSettled, ClientGone, TimeReached>;
+                           AttemptEnded, AttemptFailed, PlaceNews, CacheSettled, ClientGone, TimeReached>;
 
 // ---- Commands, to be carried out in order ---------------------------------------------------------------------------
 
@@ -93,6 +95,19 @@ struct StoreAnswer {
 struct EndCacheFlight {
   CacheId cache;
   std::string key;
+};
+
+// Call Limiter::OnNews; its wake-up, or that it returned false, is PlaceNews (queued, never from within the call). May come
+// again for the same place.
+struct WaitForPlace {
+  UpstreamId upstream;
+  Limiter::Place place = Limiter::kNoPlace;
+};
+struct StopWaiting {};  // no PlaceNews is wanted any more
+// Call Limiter::Release: comes once the attempt's connection is closed (AbortAttempt) or its answer complete.
+struct ReleasePlace {
+  UpstreamId upstream;
+  Limiter::Place place = Limiter::kNoPlace;
 };
 
 // Call Cache::Follow; its wake-up, or that it returned false, is CacheSettled (queued, never from within the call).
@@ -156,9 +171,19 @@ struct NoteRejected {  // the breaker let the request not through
   UpstreamId upstream;
 };
 
+// The request asked for one of the max_in_flight places of an upstream, and that is over: it has one after `waited`, was
+// refused (queue_full), or its time ran out, at once or later (queue_timeout). kNone also where it left by itself.
+struct NoteQueued {
+  UpstreamId upstream;
+  Duration waited{};
+  ErrorKind error = ErrorKind::kNone;
+};
+
 using Command = std::variant<StartAttempt, AbortAttempt, CommitAnswer, FinishAnswer, BreakOffAnswer, StoreAnswer,
-                             EndCacheFlight, FollowCache, UnfollowCache, SendReply, SendCached, SendMock, SendError,
-                             NoteRetry, NoteRetryDenied, NoteAttemptEnded, NoteBreaker, NoteRejected>;
+                             EndCacheFlight, WaitForPlace, StopWaiting, ReleasePlace,
+                             FollowCache, UnfollowCache, SendReply, SendCached, SendMock, SendError,
+                             NoteRetry, NoteRetryDenied, NoteAttemptEnded, NoteBreaker,
+                             NoteRejected, NoteQueued>;
 using Commands = std::vector<Command>;
 
 }  // namespace runtime::engine

@@ -8,6 +8,8 @@
 namespace runtime::engine {
 
 ExchangeMachine::State::~State() {
+  if (queued) objects.limiter(queued->upstream)->Leave(queued->place);
+  if (attempt.place != Limiter::kNoPlace) objects.limiter(attempt.upstream)->Release(attempt.place, now);
   if (attempt.ticket) objects.breaker(attempt.upstream)->Release(*attempt.ticket, now);
   if (led) objects.cache(led->cache)->EndFlight(led->key);
 }
@@ -32,6 +34,18 @@ void ExchangeMachine::State::Handle(const Event& event) {
         }
       } else if (time_reached && DeadlineIsDue()) {
         MeetDeadline();
+      }
+      break;
+
+    case Phase::kQueued:
+      if (DeadlineIsDue() && (time_reached || std::holds_alternative<PlaceNews>(event))) {
+        MeetDeadline();
+      } else if (std::holds_alternative<PlaceNews>(event)) {
+        HearOfPlace();
+      } else if (time_reached && now >= queued->give_up_at) {
+        LeaveQueue(ErrorKind::k_queue_timeout);
+        LeaveUpstream();
+        GoOn();
       }
       break;
 
@@ -109,6 +123,7 @@ std::optional<TimePoint> ExchangeMachine::State::NextDeadline() const {
     case Phase::kAttempting:
     case Phase::kHeld:
     case Phase::kCommitted: return std::min(NextLimit().at, deadline().value_or(TimePoint::max()));
+    case Phase::kQueued: return std::min(queued->give_up_at, deadline().value_or(TimePoint::max()));
     case Phase::kBackingOff: return std::min(wait_until, deadline().value_or(TimePoint::max()));
     case Phase::kMocking: return wait_until;
   }

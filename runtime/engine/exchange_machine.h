@@ -8,11 +8,12 @@
 // | state      | what it waits for                              | leads to                                      |
 // | ---------- | ---------------------------------------------- | --------------------------------------------- |
 // | New        | RequestReady                                   | any but Held, BackingOff                      |
-// | Following  | CacheSettled; deadline                         | Attempting, Mocking, Done                     |
-// | Attempting | AttemptHead; AttemptFailed; a limit; deadline  | Held, Attempting, BackingOff, Mocking, Done   |
+// | Following  | CacheSettled; deadline                         | Queued, Attempting, Mocking, Done             |
+// | Queued     | PlaceNews; the queue's timeout; deadline       | Queued, Attempting, Mocking, Done             |
+// | Attempting | AttemptHead; AttemptFailed; a limit; deadline  | Held, Queued, Attempting, BackingOff, …, Done |
 // | Held       | AttemptContent, AttemptEnded; as Attempting    | Committed, Done; as Attempting                |
 // | Committed  | AttemptEnded; AttemptFailed; a limit; deadline | Done                                          |
-// | BackingOff | the end of the wait; deadline                  | Attempting, Mocking, Done                     |
+// | BackingOff | the end of the wait; deadline                  | Queued, Attempting, Mocking, Done             |
 // | Mocking    | the end of the mock's delay                    | Done                                          |
 // | Done       | nothing                                        |                                               |
 //

@@ -26,6 +26,7 @@ struct Attempt {
   AttemptClock clock;
   std::optional<Ticket> ticket;          // what is to be given back to the breaker
   std::optional<OutcomeClass> recorded;  // how it was given back
+  Limiter::Place place = Limiter::kNoPlace;  // to be given back when it has ended
 };
 
 // The request at one upstream of the chain: attempts, retries and waits.
@@ -35,13 +36,32 @@ struct Visit {
   std::optional<Ticket> last_ticket;  // already given back; names the generation for failed_requests
 };
 
+// Waiting for one of the places of an upstream.
+struct QueuePlace {
+  UpstreamId upstream;
+  int number = 1;  // of the attempt that is to be made
+  Limiter::Place place = Limiter::kNoPlace;
+  TimePoint since;
+  TimePoint give_up_at;
+};
+
 struct CacheFlight {
   CacheId cache;
   std::string key;
 };
 
 struct ExchangeMachine::State {
-  enum class Phase : uint8_t { kNew, kFollowing, kAttempting, kHeld, kCommitted, kBackingOff, kMocking, kDone };
+  enum class Phase : uint8_t {
+    kNew,
+    kFollowing,
+    kQueued,
+    kAttempting,
+    kHeld,
+    kCommitted,
+    kBackingOff,
+    kMocking,
+    kDone
+  };
 
   State(const compiler::CompiledPolicy& compiled_policy, EngineObjects& engine_objects, base::Random& random_source,
         compiler::abi::Facts* exchange_facts, TimePoint arrival)
@@ -60,6 +80,12 @@ struct ExchangeMachine::State {
   void Begin(const RequestReady& ready);
   void StartChain();
   bool StartAttemptAt(UpstreamId upstream, int number);
+  bool Launch(UpstreamId upstream, int number, Limiter::Place place);
+  std::optional<Ticket> Admit(UpstreamId upstream, Breaker* breaker);
+  bool BreakerRefuses(UpstreamId upstream);
+  void HearOfPlace();
+  void LeaveQueue(ErrorKind error);
+  void RefusePlace(UpstreamId upstream, Duration waited, ErrorKind error, TimePoint retry_at);
   void ReconnectAfterRace();
   void Judge(const Outcome& outcome, bool alive);
   void Commit();
@@ -118,6 +144,7 @@ struct ExchangeMachine::State {
   size_t position = 0;  // in route->to
   Visit visit;
   Attempt attempt;                         // kAttempting, kHeld, kCommitted; afterwards the last one
+  std::optional<QueuePlace> queued;        // kQueued
   TimePoint wait_until;                    // kBackingOff, kMocking
   MockId mock;                             // kMocking
   std::optional<CacheFlight> led;          // others may be following

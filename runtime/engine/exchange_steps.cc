@@ -1,6 +1,6 @@
-// The steps between the states of an exchange, in the order of a request's life: cache, admission, attempt, judgement,
-// back-off, next upstream, fallback, end. Which fallback, and which error, is fallback.cc's business; whether a retry,
-// retry_decision.cc's; which time limit, attempt_clock.h's.
+// The steps between the states of an exchange, in the order of a request's life: cache, admission, queue, attempt,
+// judgement, back-off, next upstream, fallback, end. Which fallback, and which error, is fallback.cc's business; whether
+// a retry, retry_decision.cc's; which time limit, attempt_clock.h's.
 #include <algorithm>
 
 #include "runtime/engine/exchange_state.h"
@@ -51,32 +51,103 @@ void ExchangeMachine::State::StartChain() {
   FallBack();
 }
 
+// True: the attempt is started, or the request waits for its place. False: this upstream takes none now; `trouble` says
+// why.
 bool ExchangeMachine::State::StartAttemptAt(UpstreamId id, int number) {
-  const UpstreamSettings& settings = compiled.policy.upstreams[id];
+  Limiter* limiter = objects.limiter(id);
+  if (limiter == nullptr) return Launch(id, number, Limiter::kNoPlace);
+  if (BreakerRefuses(id)) return false;  // nobody waits in the queue of an upstream that is left alone
+  const Limiter::Entry entry = limiter->Enter(now, deadline());
+  switch (entry.answer) {
+    case Limiter::Answer::kIn: Emit(NoteQueued{id, Duration::zero(), ErrorKind::kNone}); break;
+    case Limiter::Answer::kWaits:
+      queued = QueuePlace{id, number, entry.place, now, entry.give_up_at};
+      phase = Phase::kQueued;
+      Emit(WaitForPlace{id, entry.place});
+      return true;
+    case Limiter::Answer::kFull: RefusePlace(id, {}, ErrorKind::k_queue_full, entry.retry_at); return false;
+    case Limiter::Answer::kTooLate: RefusePlace(id, {}, ErrorKind::k_queue_timeout, entry.retry_at); return false;
+  }
+  return Launch(id, number, entry.place);
+}
+
+std::optional<Ticket> ExchangeMachine::State::Admit(UpstreamId id, Breaker* breaker) {
+  const Breaker::Admission admission = breaker->Admit(now, compiled.policy.upstreams[id].timeouts.total);
+  NoteTransition(id, admission.transition);
+  if (admission.ticket) return admission.ticket;
+  Emit(NoteRejected{id});
+  trouble.last = {0, ErrorKind::k_breaker_open};
+  trouble.retry_at = std::min(trouble.retry_at.value_or(admission.retry_at), admission.retry_at);
+  return std::nullopt;
+}
+
+// Whether the breaker lets nothing through now: noted, as Admit does.
+bool ExchangeMachine::State::BreakerRefuses(UpstreamId id) {
+  Breaker* breaker = objects.breaker(id);
+  if (breaker == nullptr || breaker->WouldAdmit(now)) return false;
+  const std::optional<Ticket> ticket = Admit(id, breaker);
+  if (ticket) breaker->Release(*ticket, now);  // another loop has closed it since
+  return !ticket;
+}
+
+// The attempt, with its place. As StartAttemptAt, but nothing waits.
+bool ExchangeMachine::State::Launch(UpstreamId id, int number, Limiter::Place place) {
   std::optional<Ticket> ticket;
   if (Breaker* breaker = objects.breaker(id)) {
-    const Breaker::Admission admission = breaker->Admit(now, settings.timeouts.total);
-    NoteTransition(id, admission.transition);
-    if (!admission.ticket) {
-      Emit(NoteRejected{id});
-      trouble.last = {0, ErrorKind::k_breaker_open};
-      trouble.retry_at = std::min(trouble.retry_at.value_or(admission.retry_at), admission.retry_at);
+    ticket = Admit(id, breaker);
+    if (!ticket) {
+      if (place != Limiter::kNoPlace) objects.limiter(id)->Leave(place);
       return false;
     }
-    ticket = admission.ticket;
   }
   if (number == 1) visit = Visit{};
   attempt = Attempt{};
   attempt.upstream = id;
   attempt.number = number;
   // A pooled connection may turn out to be closed, and then this request could not be sent again.
-  attempt.fresh_connection = !body_is_kept || !IsRepeatable(settings);
+  attempt.fresh_connection = !body_is_kept || !IsRepeatable(compiled.policy.upstreams[id]);
   attempt.ticket = ticket;
+  attempt.place = place;
   attempt.clock.started = attempt.clock.connecting_since = now;
   facts.first_token = compiler::abi::kAbsentInt;
   phase = Phase::kAttempting;
   Emit(StartAttempt{id, number, attempt.fresh_connection});
   return true;
+}
+
+// ---- In the queue ---------------------------------------------------------------------------------------------------
+
+void ExchangeMachine::State::HearOfPlace() {
+  const QueuePlace mine = *queued;
+  if (objects.limiter(mine.upstream)->HasSlot(mine.place)) {
+    queued.reset();
+    Emit(NoteQueued{mine.upstream, now - mine.since, ErrorKind::kNone});
+    if (Launch(mine.upstream, mine.number, mine.place)) return;
+  } else if (BreakerRefuses(mine.upstream)) {
+    LeaveQueue(ErrorKind::kNone);
+  } else {
+    Emit(WaitForPlace{mine.upstream, mine.place});
+    return;
+  }
+  LeaveUpstream();
+  GoOn();
+}
+
+void ExchangeMachine::State::LeaveQueue(ErrorKind error) {
+  const QueuePlace mine = *std::exchange(queued, std::nullopt);
+  Emit(StopWaiting{});
+  objects.limiter(mine.upstream)->Leave(mine.place);
+  if (error == ErrorKind::kNone) {
+    Emit(NoteQueued{mine.upstream, now - mine.since, error});
+  } else {
+    RefusePlace(mine.upstream, now - mine.since, error, now);
+  }
+}
+
+void ExchangeMachine::State::RefusePlace(UpstreamId id, Duration waited, ErrorKind error, TimePoint retry_at) {
+  Emit(NoteQueued{id, waited, error});
+  trouble.last = {0, error};
+  trouble.retry_at = std::min(trouble.retry_at.value_or(retry_at), retry_at);
 }
 
 // A reused connection that the upstream had given up says nothing about the upstream; the attempt goes on, on a
@@ -183,6 +254,10 @@ void ExchangeMachine::State::MeetDeadline() {
       if (followed) Emit(UnfollowCache{followed->cache, followed->key});
       followed.reset();
       break;
+    case Phase::kQueued:
+      LeaveQueue(ErrorKind::kNone);
+      LeaveUpstream();
+      break;
     case Phase::kAttempting:
     case Phase::kHeld:
       SetAttemptFacts(outcome);
@@ -205,7 +280,9 @@ bool ExchangeMachine::State::AnotherUpstreamWouldTakeIt() const {
   if (ReplayOfAttempt() != Replay::kPossible || DeadlineIsDue()) return false;
   for (size_t next = position + 1; next < route->to.size(); ++next) {
     const Breaker* breaker = objects.breaker(route->to[next]);
-    if (breaker == nullptr || breaker->WouldAdmit(now)) return true;
+    if (breaker != nullptr && !breaker->WouldAdmit(now)) continue;
+    const Limiter* limiter = objects.limiter(route->to[next]);
+    if (limiter == nullptr || limiter->WouldTake(now, deadline())) return true;
   }
   return false;
 }
@@ -266,6 +343,10 @@ void ExchangeMachine::State::Abandon() {
       Emit(UnfollowCache{followed->cache, followed->key});
       followed.reset();
       break;
+    case Phase::kQueued:
+      LeaveQueue(ErrorKind::kNone);
+      LeaveUpstream();
+      break;
     case Phase::kAttempting:
     case Phase::kHeld:
     case Phase::kCommitted:
@@ -322,6 +403,8 @@ void ExchangeMachine::State::NoteEnd(const Outcome& outcome, OutcomeClass outcom
   trouble.last = outcome;
   if (outcome.status >= 400) trouble.last_status = outcome.status;
   Emit(NoteAttemptEnded{attempt.upstream, attempt.number, outcome, outcome_class, now - attempt.clock.started});
+  if (attempt.place == Limiter::kNoPlace) return;
+  Emit(ReleasePlace{attempt.upstream, std::exchange(attempt.place, Limiter::kNoPlace)});
 }
 
 void ExchangeMachine::State::LeaveUpstream() {
@@ -352,7 +435,12 @@ Replay ExchangeMachine::State::ReplayOfAttempt() const {
 }
 
 void ExchangeMachine::State::NoteTransition(UpstreamId id, const std::optional<BreakerTransition>& transition) {
-  if (transition) Emit(NoteBreaker{id, *transition});
+  if (!transition) return;
+  Emit(NoteBreaker{id, *transition});
+  // Who waits for a place there need not wait any longer.
+  if (Limiter* limiter = objects.limiter(id); limiter != nullptr && transition->to == BreakerState::kOpen) {
+    limiter->WakeAll();
+  }
 }
 
 }  // namespace runtime::engine

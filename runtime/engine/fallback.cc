@@ -76,7 +76,8 @@ SendError ErrorFor(const Trouble& trouble, TimePoint now) {
   if (trouble.last_status != 0)
     return {trouble.last_status, ReasonOf({trouble.last_status, ErrorKind::kNone}), std::nullopt};
   SendError error{StatusFor(trouble.last.error), trouble.reason(), std::nullopt};
-  if (trouble.last.error == ErrorKind::k_breaker_open && trouble.retry_at) {
+  const bool made_here = StatusFor(trouble.last.error) == 503;
+  if (made_here && trouble.retry_at) {
     // Retry-After counts whole seconds: less than one would say "at once".
     error.retry_after = std::max<Duration>(*trouble.retry_at - now, std::chrono::seconds(1));
   }

@@ -37,9 +37,9 @@ std::string_view ReasonOf(const Outcome& outcome);
 
 // What went wrong on the way along a chain.
 struct Trouble {
-  Outcome last;                       // of the last attempt, or breaker_open
+  Outcome last;                       // of the last attempt, or what the gateway made: breaker_open, queue_full …
   int last_status = 0;                // the last error status of an upstream; 0: none came
-  std::optional<TimePoint> retry_at;  // when the first of the breakers that refused may admit again
+  std::optional<TimePoint> retry_at;  // when the first of those that refused may take one again
   bool deadline = false;              // the request's time is up
 
   std::string_view reason() const;

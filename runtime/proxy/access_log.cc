@@ -45,6 +45,7 @@ std::string AccessLogLine(const AccessLogContext& context, const ExchangeRecord&
   const auto* upstream = record.attempts.empty() ? nullptr : &worker.policy().upstreams[record.attempts.back().upstream];
   if (upstream != nullptr) line.Add("upstream", upstream->name);
   line.AddRaw("attempts", attempts);
+  if (record.queued > base::Duration::zero()) line.AddMillis("queued_ms", record.queued.count());
   if (!record.retry_denied.empty()) line.Add("retry_denied", record.retry_denied);
   if (!record.fallback.empty()) line.Add("fallback", record.fallback);
   if (!record.fallback_reason.empty()) line.Add("fallback_reason", record.fallback_reason);

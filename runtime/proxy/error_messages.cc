@@ -8,6 +8,8 @@ std::string_view MessageFor(std::string_view reason) {
   static constexpr std::pair<std::string_view, std::string_view> kMessages[] = {
       {"no_route", "No route of the policy takes this request."},
       {"breaker_open", "The model server is failing; requests to it are paused for a moment. Try again later."},
+      {"queue_full", "The model server is busy and its queue is full. Try again later."},
+      {"queue_timeout", "The model server is busy; the turn of this request would come too late. Try again later."},
       {"deadline", "The request could not be answered within its deadline."},
       {"connect_failure", "The model server can't be reached."},
       {"refused", "The model server refuses connections."},

@@ -1,4 +1,4 @@
-// The request's side of an exchange and its machine. exchange_attempt.cc has the attempts, exchange_answer.cc the upstream's
+// The request's side of an exchange and its machine. exchange_queue.cc has the wait for a place, exchange_attempt.cc the attempts, exchange_answer.cc the upstream's
 // answer on its way to the client, exchange_local.cc the answers of the gateway's own, exchange_notes.cc log and metrics.
 #include "runtime/proxy/exchange.h"
 
@@ -31,6 +31,7 @@ Exchange::Exchange(WorkerContext& worker, ExchangeHost& host, ExchangeRequest re
 
 Exchange::~Exchange() {
   StopFollowing();
+  On(engine::StopWaiting{});
   worker_.metrics.AddInFlight(-1);
 }
 
@@ -214,6 +215,7 @@ void Exchange::Over(AfterExchange next) {
   if (phase_ == Phase::kOver) return;
   phase_ = Phase::kOver;
   if (attempt_ != nullptr) worker_.transport.DeleteLater(std::move(attempt_));
+  in_flight_.reset();
   WriteRecords();
   host_.OnExchangeOver(next);
 }

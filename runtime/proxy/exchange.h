@@ -101,6 +101,9 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   void On(const engine::BreakOffAnswer& command);
   void On(const engine::StoreAnswer& command);
   void On(const engine::EndCacheFlight& command);
+  void On(const engine::WaitForPlace& command);
+  void On(const engine::StopWaiting& command);
+  void On(const engine::ReleasePlace& command);
   void On(const engine::FollowCache& command);
   void On(const engine::UnfollowCache& command);
   void On(const engine::SendReply& command);
@@ -112,6 +115,7 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   void On(const engine::NoteAttemptEnded& command);
   void On(const engine::NoteBreaker& command);
   void On(const engine::NoteRejected& command);
+  void On(const engine::NoteQueued& command);
 
   Attempt::Request MakeUpstreamRequest(UpstreamId id, bool fresh_connection);
   bool RewriteBody(UpstreamId id);  // false: it cannot be, and the client has its answer
@@ -183,6 +187,8 @@ class Exchange final : public AttemptObserver, public net::Deletable {
     uint64_t follower = 0;
   };
   std::optional<Followed> followed_;
+  std::optional<uint64_t> waiter_;  // of the place in a queue, among the worker's followers
+  std::optional<UpstreamInFlight> in_flight_;
   bool finish_pending_ = false;    // the answer is complete; ends once the other commands are carried out
 
   ExchangeRecord record_;

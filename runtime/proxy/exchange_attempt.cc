@@ -36,6 +36,7 @@ void Exchange::On(const engine::StartAttempt& command) {
   attempt_number_ = command.number;
   attempt_started_ = worker_.transport.Now();
   if (!RewriteBody(command.upstream)) return;
+  in_flight_.emplace(worker_.metrics, label);
   attempt_ = std::make_unique<Attempt>(worker_, command.upstream, *this);
   attempt_->Start(MakeUpstreamRequest(command.upstream, command.fresh_connection));
 }
@@ -70,6 +71,7 @@ void Exchange::DropAttempt() {
   content_told_ = false;
   upload_open_ = false;
   reading_paused_ = false;
+  in_flight_.reset();
   if (attempt_ == nullptr) return;
   attempt_->Abort();
   worker_.transport.DeleteLater(std::move(attempt_));

@@ -145,7 +145,7 @@ std::string Number(double value) {
 
 }  // namespace
 
-MetricsShard::MetricsShard(const Policy& policy) {
+MetricsShard::MetricsShard(const Policy& policy) : upstream_in_flight_(policy.upstreams.size()) {
   for (size_t i = 0; i < counters_.size(); ++i) counters_[i].resize(LabelValues(kCounters[i].label, policy).size());
   for (size_t i = 0; i < histograms_.size(); ++i) {
     histograms_[i].resize(LabelValues(kHistograms[i].label, policy).size());
@@ -186,6 +186,11 @@ void MetricsShard::AddInFlight(int delta) {
 void MetricsShard::AddConnections(int delta) {
   std::lock_guard lock(mutex_);
   connections_ += delta;
+}
+
+void MetricsShard::AddUpstreamInFlight(size_t upstream, int delta) {
+  std::lock_guard lock(mutex_);
+  upstream_in_flight_[upstream] += delta;
 }
 
 Metrics::Metrics(const Policy& policy, const engine::EngineObjects& objects, size_t workers)
@@ -238,6 +243,9 @@ std::string Metrics::Expose(base::TimePoint now, uint64_t dropped_log_lines) con
     }
     total.in_flight_ += shard->in_flight_;
     total.connections_ += shard->connections_;
+    for (size_t i = 0; i < total.upstream_in_flight_.size(); ++i) {
+      total.upstream_in_flight_[i] += shard->upstream_in_flight_[i];
+    }
   }
 
   std::string out;
@@ -294,6 +302,11 @@ std::string Metrics::Expose(base::TimePoint now, uint64_t dropped_log_lines) con
   });
   gauge(GaugeId::kClientConnections, [&](size_t) { return total.connections_; });
   gauge(GaugeId::kInFlight, [&](size_t) { return total.in_flight_; });
+  gauge(GaugeId::kUpstreamInFlight, [&](size_t i) { return total.upstream_in_flight_[i]; });
+  gauge(GaugeId::kQueueLength, [&](size_t i) -> int64_t {
+    const engine::Limiter* limiter = objects_.limiter(UpstreamId(static_cast<int32_t>(i)));
+    return limiter == nullptr ? -1 : limiter->Look().waiting;
+  });
   const auto cache = [&](size_t i) { return objects_.cache(CacheId(static_cast<int32_t>(i)))->stats(); };
   gauge(GaugeId::kCacheEntries, [&](size_t i) { return static_cast<int64_t>(cache(i).entries); });
   gauge(GaugeId::kCacheBytes, [&](size_t i) { return static_cast<int64_t>(cache(i).bytes); });

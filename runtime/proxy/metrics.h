@@ -53,6 +53,7 @@ class MetricsShard {
   void Observe(HistogramId id, size_t label_index, base::Duration value);
   void AddInFlight(int delta);
   void AddConnections(int delta);
+  void AddUpstreamInFlight(size_t upstream, int delta);
 
  private:
   friend class Metrics;
@@ -68,6 +69,22 @@ class MetricsShard {
   std::array<std::vector<Histogram>, static_cast<size_t>(HistogramId::kCount)> histograms_;
   int64_t in_flight_ = 0;
   int64_t connections_ = 0;
+  std::vector<int64_t> upstream_in_flight_;
+};
+
+// An attempt under way, for as long as it lives.
+class UpstreamInFlight {
+ public:
+  UpstreamInFlight(MetricsShard& metrics, size_t upstream) : metrics_(metrics), upstream_(upstream) {
+    metrics_.AddUpstreamInFlight(upstream_, 1);
+  }
+  ~UpstreamInFlight() { metrics_.AddUpstreamInFlight(upstream_, -1); }
+  UpstreamInFlight(const UpstreamInFlight&) = delete;
+  UpstreamInFlight& operator=(const UpstreamInFlight&) = delete;
+
+ private:
+  MetricsShard& metrics_;
+  const size_t upstream_;
 };
 
 class Metrics {

@@ -808,7 +808,7 @@ route r$ {
 })",
      R"(upstream u$ {
   url = "http://a:1"
-  ⟦max_in_flight⟧ = 4
+  ⟦keep_warm⟧ = 4min
 })",
      "PL0132"},
     {"block not honoured yet", R"(upstream u$ {
@@ -816,9 +816,19 @@ route r$ {
 })",
      R"(upstream u$ {
   url = "http://a:1"
-  ⟦queue⟧ { length = 16 timeout = 5s }
+  ⟦health⟧ { path = "/" }
 })",
      "PL0132"},
+    {"queue without a limit", R"(upstream u$ {
+  url = "http://a:1"
+  max_in_flight = 4
+  queue { length = 16 timeout = 5s }
+})",
+     R"(upstream u$ {
+  url = "http://a:1"
+  ⟦queue⟧ { length = 16 timeout = 5s }
+})",
+     "PL0102"},
     {"required setting missing", R"(cache c$ {
   key = "${request.body}"
   ttl = 5s

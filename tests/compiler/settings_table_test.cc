@@ -57,7 +57,10 @@ std::string PolicyWith(const std::string& block, const std::string& name, const 
           (block == "limits" ? "  limits {\n" + in("limits") + "  }\n" : "") + "}\n";
   text += "upstream first {\n" + unless("upstream", "url", "url = \"http://first:1\"") + in("upstream");
   if (block == "timeouts") text += "  timeouts {\n" + in("timeouts") + "  }\n";
-  if (block == "queue" || block == "health") text += "  " + block + " {\n" + in(block) + "  }\n";
+  if (block == "queue")
+    text += "  max_in_flight = 4\n  queue {\n" + unless("queue", "length", "length = 8") +
+            unless("queue", "timeout", "timeout = 4s") + in(block) + "  }\n";
+  if (block == "health") text += "  " + block + " {\n" + in(block) + "  }\n";
   if (block == "retry")
     text += "  retry {\n" + unless("retry", "max_retries", "max_retries = 1") + "  when status in 5xx\n" + in("retry") +
             "  }\n";
@@ -106,6 +109,8 @@ TEST(SettingsTable, AnotherValueChangesTheModel) {
                                                               {"max_retries", "1"},
                                                               {"key", "\"${request.body} ${client.ip}\""},
                                                               {"ttl", "5s"},
+                                                              {"length", "8"},
+                                                              {"timeout", "4s"},
                                                               {"status", "200"}};
     std::string without_lines;
     if (is_required) without_lines = Line(setting, kFirst.at(setting.name));

@@ -205,6 +205,19 @@ std::map<std::string, Case> UpstreamCases() {
                                          return std::to_string(upstream.request_count()) + " attempts";
                                        },
                                        e2e::AnswerFailure)};
+  // Places that other requests hold, those that wait for one behind them, and then one more request.
+  const auto busy = [](int holders, int waiters) {
+    return InTheEngine([=](VirtualStory& story) {
+      runtime::engine::Limiter& limiter = *story.objects().limiter(compiler::model::UpstreamId(0));
+      for (int i = 0; i < holders + waiters; ++i) limiter.Enter(story.now(), std::nullopt);
+      return story.Send(Plan{});
+    });
+  };
+  cases["upstream.max_in_flight"] = {VirtualUpstreamWith("max_in_flight = @"), "4", "5", busy(4, 0)};
+  cases["queue.length"] = {VirtualUpstreamWith("max_in_flight = 4  queue { length = @  timeout = 5s }"), "16", "17",
+                           busy(4, 16)};
+  cases["queue.timeout"] = {VirtualUpstreamWith("max_in_flight = 4  queue { length = 16  timeout = @ }"), "5s", "6s",
+                            busy(4, 3)};
   cases["upstream.header"] = {UpstreamWith("header[\"X-Walk\"] = @"), "\"one\"", "\"two\"",
                               OnTheWire(WhatTheUpstreamSees)};
   cases["upstream.remove_header"] = {UpstreamWith("remove_header = @"), "[\"X-None\"]", "[\"Cookie\"]",

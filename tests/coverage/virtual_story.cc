@@ -96,6 +96,8 @@ std::string VirtualStory::Send(const Planner& plan, const Request& request) {
         upcoming = EventsOf(plan(policy.upstreams[start->upstream].name, start->number), now_);
       } else if (std::holds_alternative<engine::AbortAttempt>(command)) {
         upcoming.clear();
+      } else if (const auto* place = std::get_if<engine::ReleasePlace>(&command)) {
+        objects_->limiter(place->upstream)->Release(place->place, now_);
       } else if (const auto* store = std::get_if<engine::StoreAnswer>(&command)) {
         const bool kept =
             objects_->cache(store->cache)->Store(store->key, {200, {}, std::string(stored_bytes, 'x'), {}}, now_);

@@ -64,7 +64,13 @@ TEST(ExchangeSimulation, InvariantsHoldAfterEveryEvent) {
                            "denied body_too_large",
                            "denied not_repeat_safe",
                            "denied breaker_open",
-                           "denied deadline"}) {
+                           "denied deadline",
+                           "queue waits",
+                           "queue served",
+                           "queue left",
+                           "queue full",
+                           "queue timeout",
+                           "queue too late"}) {
     EXPECT_GE(seen[what], 20) << what;
   }
 }

@@ -4,20 +4,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tests/simulation/invariants_batch.h"
 #include "tests/support/describe_command.h"
 
 namespace tests::simulation {
 
 using namespace runtime::engine;  // NOLINT: events and commands, by the dozen
-
-struct Invariants::Batch {
-  const ExchangeView& view;
-  ShadowExchange& exchange;
-  const Event& event;
-  const Commands& commands;
-  TimePoint now;
-  std::optional<TimePoint> deadline;
-};
 
 namespace {
 
@@ -52,7 +44,8 @@ Invariants::Invariants(std::vector<UpstreamRules> upstreams, std::vector<RouteRu
       routes_(std::move(routes)),
       policy_(policy),
       report_(report),
-      breakers_(upstreams_.size()) {}
+      breakers_(upstreams_.size()),
+      limiters_(upstreams_.size()) {}
 
 void Invariants::Violation(int exchange, TimePoint now, const std::string& what) {
   if (report_->violations.size() >= kMostViolations) return;
@@ -70,6 +63,7 @@ void Invariants::Expect(bool holds, const Batch& batch, const std::string& what)
 void Invariants::Handled(const ExchangeView& view, const Event& event, const Commands& commands, bool done,
                          std::optional<TimePoint> next_deadline, TimePoint now) {
   ShadowExchange& exchange = exchanges_[view.id];
+  exchange.last_handled = now;
   const std::optional<Duration>& limit = routes_[static_cast<size_t>(view.route)].deadline;
   const Batch batch{view, exchange, event, commands, now, limit ? std::optional(view.arrived + *limit) : std::nullopt};
   for (ShadowBreaker& breaker : breakers_) {
@@ -86,8 +80,9 @@ void Invariants::Handled(const ExchangeView& view, const Event& event, const Com
     if (const auto* start = std::get_if<StartAttempt>(&command)) OnStart(batch, *start);
     if (std::holds_alternative<AbortAttempt>(command)) {
       Expect(attempt.alive, batch, "an attempt was aborted that isn't under way");
-      attempt.alive = false;
+      CloseAttempt(view.id, &attempt);
     }
+    OnPlaceCommand(batch, command);
     if (std::holds_alternative<CommitAnswer>(command)) {
       Expect(!exchange.committed && attempt.status != 0 && exchange.finals == 0, batch, "commit out of place");
       exchange.committed = true;
@@ -115,6 +110,7 @@ void Invariants::Handled(const ExchangeView& view, const Event& event, const Com
   Expect(done == (exchange.finals > 0 || exchange.gone), batch,
          "done without a final answer, or a final answer and not done");
   Expect(!done || (!exchange.attempt.alive && exchange.attempt.is_noted), batch, "done while an attempt is left");
+  CheckPlaces(batch, done, next_deadline);
   if (!done) {
     const bool waits_for_leader = exchange.following && !batch.deadline;
     Expect(next_deadline.has_value() || waits_for_leader, batch, "stuck: no deadline and nothing else to wait for");
@@ -133,7 +129,7 @@ void Invariants::OnEvent(const Batch& batch) {
   if (std::holds_alternative<AttemptRequestSent>(batch.event)) attempt.sent = true;
   if (std::holds_alternative<CacheSettled>(batch.event)) exchange.following = false;
   if (std::holds_alternative<AttemptEnded>(batch.event) || std::holds_alternative<AttemptFailed>(batch.event))
-    attempt.alive = false;
+    CloseAttempt(batch.view.id, &attempt);
   if (std::holds_alternative<ClientGone>(batch.event)) {
     exchange.gone = true;
     ++report_->seen["final client_gone"];
@@ -194,6 +190,7 @@ void Invariants::OnStart(const Batch& batch, const StartAttempt& command) {
     Expect(!last.fresh && command.fresh_connection, batch, "a reuse race on a fresh connection, or once more");
     last.fresh = true;
     last.alive = true;
+    OpenAttempt(batch, last);
     last.is_noted = false;
     last.sent = false;
     ++report_->seen["reconnect"];
@@ -241,6 +238,7 @@ void Invariants::OnStart(const Batch& batch, const StartAttempt& command) {
     }
   }
   last = attempt;
+  OpenAttempt(batch, last);
 }
 
 void Invariants::OnAttemptEnded(const Batch& batch, const NoteAttemptEnded& command, bool is_race) {
@@ -418,7 +416,10 @@ void Invariants::CheckBreaker(int upstream, const Breaker::Snapshot& look, TimeP
 void Invariants::Destroyed(int exchange) {
   const auto found = exchanges_.find(exchange);
   if (found == exchanges_.end()) return;
-  const ShadowAttempt& attempt = found->second.attempt;
+  ShadowAttempt& attempt = found->second.attempt;
+  CloseAttempt(exchange, &attempt);
+  for (size_t u = 0; u < upstreams_.size(); ++u)
+    GiveBack(exchange, static_cast<int>(u), !found->second.queued_at, found->second.last_handled);
   if (attempt.upstream >= 0) breakers_[static_cast<size_t>(attempt.upstream)].probes.erase({exchange, attempt.serial});
   exchanges_.erase(found);
   ++report_->seen["final destroyed"];

@@ -1,6 +1,7 @@
 // What must hold after every event of every exchange, kept by a model of its own: attempts within their limits, no
-// attempt through an open breaker, probes within their number, transitions exactly when the counts say so, one final
-// answer, nothing after commit, waits as set, nobody stuck, everything given back.
+// attempt through an open breaker, probes within their number, transitions exactly when the counts say so, no more under
+// way at an upstream than may be, places in the order of arrival, nobody waiting too long, one final answer, nothing
+// after commit, waits as set, nobody stuck, everything given back.
 #pragma once
 
 #include <map>
@@ -18,6 +19,8 @@ namespace tests::simulation {
 
 // The most that the driver is late with a TimeReached.
 inline constexpr Duration kMaxLateness = std::chrono::milliseconds(20);
+// The most that the news of a place takes to the loop of its waiter.
+inline constexpr Duration kMaxNewsDelay = std::chrono::microseconds(500);
 
 struct ExchangeView {
   int id = 0;
@@ -36,6 +39,10 @@ class Invariants {
   void Handled(const ExchangeView& exchange, const runtime::engine::Event& event,
                const runtime::engine::Commands& commands, bool done, std::optional<TimePoint> next_deadline,
                TimePoint now);
+  // After each event, for each upstream that has a limiter.
+  void CheckLimiter(int upstream, const runtime::engine::Limiter::Snapshot& look, TimePoint now);
+  // At the end.
+  void CheckAllGivenBack(TimePoint now);
   // A machine was destroyed before it was done.
   void Destroyed(int exchange);
   // After each event, for each upstream that has a breaker.
@@ -69,6 +76,10 @@ class Invariants {
     bool gone = false;
     int finals = 0;
     bool following = false;
+    std::optional<int> queued_at;  // an upstream
+    TimePoint queued_since;
+    bool stopped_waiting = false;
+    TimePoint last_handled;
     bool any_start = false;
     std::optional<bool> sent_unsafely;  // a request was sent that must not be repeated
     int retries = 0;                    // at this upstream
@@ -89,12 +100,34 @@ class Invariants {
     bool success_in_batch = false;
   };
 
+  // A limiter as it should be: who is in, who waits, and how long places were taken.
+  struct ShadowLimiter {
+    struct Holder {
+      TimePoint since;  // as the pace counts it
+      TimePoint given_at;
+    };
+    std::map<int, Holder> holders;  // by exchange
+    std::vector<int> waiters;          // exchanges, in the order of arrival
+    std::optional<double> pace_ns;
+    std::set<AttemptKey> alive;  // attempts whose connection is open
+  };
+
   struct Batch;
   void OnEvent(const Batch& batch);
   void OnStart(const Batch& batch, const runtime::engine::StartAttempt& command);
   void OnAttemptEnded(const Batch& batch, const runtime::engine::NoteAttemptEnded& command, bool is_race);
   void OnRetry(const Batch& batch, const runtime::engine::NoteRetry& command);
   void OnTransition(const Batch& batch, const runtime::engine::NoteBreaker& command);
+  // invariants_queue.cc: places at upstreams with a limit.
+  void OnPlaceCommand(const Batch& batch, const runtime::engine::Command& command);
+  void OnQueued(const Batch& batch, const runtime::engine::NoteQueued& command);
+  void OnWait(const Batch& batch, int upstream);
+  void CheckPlaces(const Batch& batch, bool done, std::optional<TimePoint> next_deadline);
+  void OpenAttempt(const Batch& batch, const ShadowAttempt& attempt);
+  // `now`: as the engine knows it.
+  void GiveBack(int exchange, int upstream, bool was_used, TimePoint now, TimePoint given_at);
+  bool ComesTooLate(const Batch& batch, int upstream) const;
+  void CloseAttempt(int exchange, ShadowAttempt* attempt);
   void OnFinal(const Batch& batch, const char* kind);
   void CountFailure(ShadowAttempt* attempt, TimePoint now);
   void CountSuccess(ShadowAttempt* attempt, TimePoint now);
@@ -108,6 +141,7 @@ class Invariants {
   Report* report_;
   std::map<int, ShadowExchange> exchanges_;
   std::vector<ShadowBreaker> breakers_;
+  std::vector<ShadowLimiter> limiters_;
 };
 
 }  // namespace tests::simulation

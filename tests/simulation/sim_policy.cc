@@ -66,6 +66,15 @@ UpstreamRules DrawUpstream(Random& random) {
     }
     rules.breaker = breaker;
   }
+  if (Chance(random, 0.6)) {
+    LimitRules limit;
+    limit.max_in_flight = DrawInt(random, 1, 6);
+    if (Chance(random, 0.8)) {
+      limit.queue_length = DrawInt(random, 1, 8);
+      limit.queue_timeout = DrawDuration(random, 20, 4000);
+    }
+    rules.limit = limit;
+  }
   return rules;
 }
 
@@ -115,6 +124,11 @@ SimPolicy DrawPolicy(Random& random) {
       breaker.probes = rules.breaker->probes;
       if (rules.breaker->failure_when) breaker.failure_when = b.When(AsExpr(*rules.breaker->failure_when));
       b[id].breaker = breaker;
+    }
+    if (rules.limit) {
+      b[id].max_in_flight = rules.limit->max_in_flight;
+      if (rules.limit->queue_length > 0)
+        b[id].queue = model::QueueSettings{rules.limit->queue_length, rules.limit->queue_timeout};
     }
     policy.upstreams.push_back(rules);
   }

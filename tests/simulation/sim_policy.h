@@ -48,12 +48,20 @@ struct BreakerRules {
   std::optional<OutcomeSet> failure_when;
 };
 
+struct LimitRules {
+  int max_in_flight = 1;
+  int queue_length = 0;  // 0: no queue
+  Duration queue_timeout{};
+  bool newest_first = false;  // never so in the engine
+};
+
 struct UpstreamRules {
   Duration connect{};
   Duration total{};
   bool repeat_safe = false;
   std::optional<RetryRules> retry;
   std::optional<BreakerRules> breaker;
+  std::optional<LimitRules> limit;
 
   OutcomeClass ClassOf(const Outcome& outcome) const;
 };

@@ -34,17 +34,19 @@ struct Exchange {
   int attempt = 0;  // of its events only the current one's are delivered
   bool attempt_is_alive = false;
   std::optional<FollowCache> follows;
+  int waits = 0;  // for places, counted; of news only that of the current wait is delivered
+  bool is_waiting = false;
   std::optional<TimePoint> woken_for;
 };
 
-enum class What : uint8_t { kArrive, kDeliver, kProgress, kWake, kLeave, kDestroy };
+enum class What : uint8_t { kArrive, kDeliver, kNews, kProgress, kWake, kLeave, kDestroy };
 
 struct Item {
   TimePoint at;
   uint64_t order = 0;
   What what{};
   int exchange = 0;
-  int attempt = 0;  // kDeliver, kProgress: 0 for events that belong to none
+  int attempt = 0;  // kDeliver, kProgress: 0 for events that belong to none; kNews: which wait
   Event event;
 };
 struct Later {
@@ -95,6 +97,7 @@ class World {
   }
   bool Chance(double p) { return random_.Fraction() < p; }
   Duration Short() { return microseconds(random_.Below(20'000)); }
+  Duration NewsDelay() { return Duration(random_.Below(static_cast<uint64_t>(kMaxNewsDelay.count()))); }
   Duration Long() { return milliseconds(random_.Below(4000)); }
 
   void Arrive(Exchange& exchange);
@@ -106,6 +109,7 @@ class World {
   void Destroy(Exchange& exchange);
   Commands AsSeen(const Commands& commands);
   void CheckBreakers();
+  void CheckLimiters();
 
   Random random_;
   Bug bug_;
@@ -142,6 +146,11 @@ void World::Judge() {
     if (bug_ == Bug::kRetriesTheWrongThing && retry != nullptr) retry->when.errors.erase(retry->when.errors.begin());
     if (bug_ == Bug::kRepeatsWhatIsUnsafe) u.repeat_safe = false;
     if (bug_ == Bug::kAttemptTooLong) u.total /= 2;
+    LimitRules* limit = u.limit ? &*u.limit : nullptr;
+    if (bug_ == Bug::kOnePlaceTooMany && limit != nullptr) --limit->max_in_flight;
+    if (bug_ == Bug::kQueueTooLong && limit != nullptr && limit->queue_length > 1) --limit->queue_length;
+    if (bug_ == Bug::kWaitsInTheQueueTooLong && limit != nullptr) limit->queue_timeout /= 2;
+    if (bug_ == Bug::kServesTheNewestFirst && limit != nullptr) limit->newest_first = true;
     if (bug_ == Bug::kMisjudgesAnOutcome && breaker != nullptr) breaker->failure_when = OutcomeSet{{{501, 599}}, {}};
   }
   for (RouteRules& route : routes) {
@@ -170,6 +179,11 @@ Report World::Run() {
       case What::kDeliver:
         if (is_current) Handle(exchange, item.event);
         break;
+      case What::kNews:
+        if (!exchange.is_waiting || exchange.waits != item.attempt) break;
+        exchange.is_waiting = false;
+        Handle(exchange, PlaceNews{});
+        break;
       case What::kProgress:
         if (is_current) exchange.machine->NoteProgress(now_);
         break;
@@ -181,13 +195,14 @@ Report World::Run() {
       case What::kDestroy: Destroy(exchange); break;
     }
     CheckBreakers();
+    CheckLimiters();
   }
   for (Exchange& exchange : exchanges_) {
     if (exchange.machine != nullptr && report_.violations.empty())
       invariants_->Violation(exchange.view.id, now_, "never ended");
     exchange.machine.reset();
   }
-  // Everything was given back: no flight is left, and (CheckBreakers) no probe.
+  // Everything was given back: no flight is left, and (CheckBreakers, CheckLimiters) no probe and no place.
   if (report_.violations.empty()) {
     for (size_t i = 0; i < exchanges_.size(); ++i) {
       Cache& cache = *objects_.cache(CacheId(0));
@@ -196,6 +211,8 @@ Report World::Run() {
       cache.EndFlight(key);
     }
     CheckBreakers();
+    CheckLimiters();
+    invariants_->CheckAllGivenBack(now_);
   }
   report_.exchanges = static_cast<int64_t>(exchanges_.size());
   return report_;
@@ -255,6 +272,22 @@ void World::CarryOut(Exchange& exchange, const Command& command) {
   if (const auto* flight = std::get_if<EndCacheFlight>(&command)) {
     if (bug_ == Bug::kForgetsAFlight) return;
     objects_.cache(flight->cache)->EndFlight(flight->key);
+  }
+  if (const auto* wait = std::get_if<WaitForPlace>(&command)) {
+    const int id = exchange.view.id;
+    const int serial = ++exchange.waits;
+    exchange.is_waiting = true;
+    // The news travels to the loop of the waiter.
+    const auto wake = [this, id, serial] { Push({now_ + NewsDelay(), 0, What::kNews, id, serial, {}}); };
+    Limiter& limiter = *objects_.limiter(wait->upstream);
+    if (bug_ == Bug::kLosesTheNewsOfAPlace && Chance(0.2)) return;
+    if (!limiter.OnNews(wait->place, wake)) wake();
+    if (bug_ == Bug::kGivesAPlaceBackTooEarly) limiter.Leave(1 + random_.Below(wait->place));
+  }
+  if (std::holds_alternative<StopWaiting>(command)) exchange.is_waiting = false;
+  if (const auto* release = std::get_if<ReleasePlace>(&command)) {
+    if (bug_ == Bug::kForgetsAPlace && Chance(0.05)) return;
+    objects_.limiter(release->upstream)->Release(release->place, now_);
   }
   if (const auto* follow = std::get_if<FollowCache>(&command)) {
     const int id = exchange.view.id;
@@ -364,6 +397,13 @@ Commands World::AsSeen(const Commands& commands) {
     }
   }
   return seen;
+}
+
+void World::CheckLimiters() {
+  for (size_t u = 0; u < policy_.upstreams.size(); ++u) {
+    const Limiter* limiter = objects_.limiter(UpstreamId(static_cast<int32_t>(u)));
+    if (limiter != nullptr) invariants_->CheckLimiter(static_cast<int>(u), limiter->Look(), now_);
+  }
 }
 
 void World::CheckBreakers() {

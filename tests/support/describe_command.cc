@@ -24,6 +24,9 @@ struct Describer {
   std::string operator()(const BreakOffAnswer& c) const { return "break_off " + std::string(ReasonOf({0, c.error})); }
   std::string operator()(const StoreAnswer& c) const { return "store " + Name(c.cache); }
   std::string operator()(const EndCacheFlight& c) const { return "end_flight " + Name(c.cache); }
+  std::string operator()(const WaitForPlace& c) const { return "wait_for_place " + Name(c.upstream); }
+  std::string operator()(const StopWaiting&) const { return "stop_waiting"; }
+  std::string operator()(const ReleasePlace& c) const { return "release_place " + Name(c.upstream); }
   std::string operator()(const FollowCache& c) const { return "follow " + Name(c.cache); }
   std::string operator()(const UnfollowCache& c) const { return "unfollow " + Name(c.cache); }
   std::string operator()(const SendReply& c) const {
@@ -58,6 +61,10 @@ struct Describer {
            std::string(runtime::engine::Name(c.transition.to));
   }
   std::string operator()(const NoteRejected& c) const { return "note_rejected " + Name(c.upstream); }
+  std::string operator()(const NoteQueued& c) const {
+    return "note_queued " + Name(c.upstream) + " " + DescribeDuration(c.waited) +
+           (c.error == ErrorKind::kNone ? "" : " " + std::string(ReasonOf({0, c.error})));
+  }
 };
 
 }  // namespace

@@ -27,6 +27,7 @@ using runtime::engine::BreakerState;
 using runtime::engine::CacheSettled;
 using runtime::engine::ClientGone;
 using runtime::engine::ErrorKind;
+using runtime::engine::PlaceNews;
 using runtime::engine::RequestReady;
 using runtime::engine::TimeReached;
 using Lines = std::vector<std::string>;
@@ -44,6 +45,7 @@ class Scene {
   runtime::base::Random random{1};
 
   runtime::engine::Breaker& breaker(int32_t upstream = 0) { return *objects.breaker(model::UpstreamId(upstream)); }
+  runtime::engine::Limiter& limiter(int32_t upstream = 0) { return *objects.limiter(model::UpstreamId(upstream)); }
   BreakerState StateAt(std::chrono::nanoseconds t, int32_t upstream = 0) { return breaker(upstream).Look(At(t)).state; }
 };
 
@@ -57,7 +59,7 @@ class TestExchange {
                                                                   At(arrived));
   }
 
-  // Handles one event at t. StoreAnswer and the flights of caches are carried out, the rest is only written down.
+  // Handles one event at t. StoreAnswer, the flights of caches and places are carried out, the rest is only written down.
   Lines On(std::chrono::nanoseconds t, const runtime::engine::Event& event) {
     runtime::engine::Commands commands;
     machine_->Handle(event, At(t), &commands);
@@ -70,6 +72,10 @@ class TestExchange {
         scene_.objects.cache(e->cache)->EndFlight(e->key);
       } else if (const auto* f = std::get_if<runtime::engine::FollowCache>(&command)) {
         EXPECT_TRUE(scene_.objects.cache(f->cache)->Follow(f->key, 1, [this] { ++wake_ups; }));
+      } else if (const auto* w = std::get_if<runtime::engine::WaitForPlace>(&command)) {
+        if (!scene_.objects.limiter(w->upstream)->OnNews(w->place, [this] { ++wake_ups; })) ++wake_ups;
+      } else if (const auto* r = std::get_if<runtime::engine::ReleasePlace>(&command)) {
+        scene_.objects.limiter(r->upstream)->Release(r->place, At(t));
       } else if (const auto* u = std::get_if<runtime::engine::UnfollowCache>(&command)) {
         scene_.objects.cache(u->cache)->Unfollow(u->key, 1);
       }
