@@ -17,8 +17,7 @@ using source::SourceRange;
 namespace {
 
 // Words of the language that stand for nothing in this version.
-constexpr std::string_view kNotHonouredFunctions[] = {"failure_ratio",        "slow_ratio",  "latency",
-                                                      "consecutive_failures", "retry_after", "attempts"};
+constexpr std::string_view kNotHonouredFunctions[] = {"attempts"};
 
 model::Expr Literal(BaseType type, int64_t integer, double number = 0, std::string text = "") {
   model::Expr expr;
@@ -292,6 +291,10 @@ ExprChecker::Value ExprChecker::CheckCall(const ast::Expr& expr) {
   }
   if (name == "exponential") {
     diagnostics_->Emit(Kind::kNotAPath, callee.range, {"`exponential` stands only in `wait`", ""});
+    return Invalid();
+  }
+  if (name == "retry_after") {
+    diagnostics_->Emit(Kind::kNotAPath, callee.range, {"`retry_after` stands only in `honour`", ""});
     return Invalid();
   }
   if (name == "hash") {

@@ -348,8 +348,53 @@ void SettingReader::ReadHeaderText(std::optional<std::string>& out) {
   out = *text;
 }
 
-void SettingReader::ReadBackoff(model::BackoffSettings& out) {
+void SettingReader::ReadOptionalPercent(std::optional<double>& out) {
+  const auto constant = Constant(value(), BaseType::kPercent, "20%");
+  if (!constant) return;
+  const size_t dots = range_.find("..");
+  const double low = ParseNumber(range_.substr(0, dots)).value;
+  const double high = ParseNumber(range_.substr(dots + 2)).value;
+  const double share = constant->literal.number;
+  if (share >= low && share <= high) {
+    out = share;
+    return;
+  }
+  diagnostics_->Emit(Kind::kOutOfRange, value().range,
+                     {name(), model::Print(*constant), range_.substr(0, dots), range_.substr(dots + 2), ""});
+}
+
+void SettingReader::ReadRetryAfter(std::optional<model::Duration>& out) {
+  constexpr std::string_view kExample = "write `retry_after(cap: 8s)`: how long a wait is obeyed";
   const ast::Expr& call = value();
+  if (call.kind == ExprKind::kError) return;
+  if (call.kind != ExprKind::kCall || call.operands[0].kind != ExprKind::kName ||
+      call.operands[0].text != "retry_after") {
+    Mismatch(call, "retry_after(…)", call.kind == ExprKind::kNumber ? "`" + call.text + "`" : "this", kExample);
+    return;
+  }
+  if (call.arguments.size() != 1) {
+    diagnostics_->Emit(Kind::kBadArguments, call.range, {"`retry_after` takes its cap", std::string(kExample)});
+    return;
+  }
+  const ast::Argument& argument = call.arguments[0];
+  if (!argument.name) {
+    diagnostics_->Emit(Kind::kBadArguments, argument.value->range,
+                       {"the argument of `retry_after` has a name", std::string(kExample)});
+  } else if (argument.name->text != "cap") {
+    diagnostics_->Emit(Kind::kUnknownArgument, argument.name->range,
+                       {"retry_after", argument.name->text, "it has `cap`"}).Replace("cap");
+  } else if (const auto ns = DurationAt(*argument.value, "cap", range_)) {
+    out = model::Duration(*ns);
+  }
+}
+
+void SettingReader::ReadBackoff(model::BackoffSettings& out) {
+  if (auto wait = ExponentialAt(value(), {}, "1ms..1h", /*takes_jitter=*/true)) out = *wait;
+}
+
+// exponential(from:, factor:, cap:) and, where it is taken, jitter. What is left out is as in `wait`.
+std::optional<model::BackoffSettings> SettingReader::ExponentialAt(const ast::Expr& call, model::BackoffSettings wait,
+                                                                   std::string_view range, bool takes_jitter) {
   constexpr std::string_view kExample = "write for example `exponential(from: 500ms, factor: 2, cap: 2s)`";
   if (call.kind != ExprKind::kCall || call.operands[0].kind != ExprKind::kName) {
     if (call.kind == ExprKind::kError) return;

@@ -28,7 +28,7 @@ class SettingReader {
 
   void ReadDuration(model::Duration& out);
   void ReadOptionalDuration(std::optional<model::Duration>& out);
-  void ReadConstantDuration(model::Duration& out);  // where exponential(…) is not honoured yet
+  void ReadOpenFor(model::OpenFor& out);
   void ReadSize(int64_t& out);
   void ReadInt(int& out);
   void ReadOptionalInt(std::optional<int>& out);
@@ -45,6 +45,8 @@ class SettingReader {
   void ReadAnswerHeader(std::vector<model::HeaderSetting>& out);
   void ReadHeaderNames(std::vector<std::string>& out);
   void ReadHeaderText(std::optional<std::string>& out);
+  void ReadOptionalPercent(std::optional<double>& out);
+  void ReadRetryAfter(std::optional<model::Duration>& out);  // retry_after(cap: 8s)
   void ReadBackoff(model::BackoffSettings& out);
   void ReadKey(model::Template& out);
   void ReadJsonBody(model::Body& out);

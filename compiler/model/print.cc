@@ -181,6 +181,8 @@ class Printer {
       Set("wait", "exponential(from: " + PrintDuration(wait.from.count()) + ", factor: " + PrintNumber(wait.factor) +
                       ", cap: " + PrintDuration(wait.cap.count()) + ", jitter: " + PrintNumber(wait.jitter * 100) +
                       "%)");
+      if (u.retry->honour_cap) Set("honour", "retry_after(cap: " + PrintDuration(u.retry->honour_cap->count()) + ")");
+      if (u.retry->budget) Set("budget", PrintNumber(*u.retry->budget * 100) + "%");
       Close();
     }
     if (u.breaker) PrintBreaker(*u.breaker);

@@ -112,6 +112,8 @@ struct RetrySettings {
   int max_retries = 0;                // so at most max_retries + 1 attempts
   PredicateId when;
   BackoffSettings wait;
+  std::optional<Duration> honour_cap; // Retry-After is obeyed up to here; none: not at all
+  std::optional<double> budget;       // retries as a share of first attempts, 0 … 1; none: no limit
 };
 
 // failures(60s) of a breaker. A count needs no more precision than the largest number that it is compared with: above

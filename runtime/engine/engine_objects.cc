@@ -7,6 +7,8 @@ EngineObjects::EngineObjects(const compiler::CompiledPolicy& policy) {
     breakers_.push_back(upstream.breaker ? std::make_unique<Breaker>(*upstream.breaker, policy.predicates) : nullptr);
     limiters_.push_back(upstream.max_in_flight ? std::make_unique<Limiter>(*upstream.max_in_flight, upstream.queue)
                                                : nullptr);
+    const bool has_budget = upstream.retry && upstream.retry->budget;
+    budgets_.push_back(has_budget ? std::make_unique<RetryBudget>(*upstream.retry->budget) : nullptr);
   }
   for (const compiler::model::CacheSettings& cache : policy.policy.caches) {
     caches_.push_back(std::make_unique<Cache>(cache));
@@ -18,6 +20,9 @@ Breaker* EngineObjects::breaker(compiler::model::UpstreamId id) const {
 }
 Limiter* EngineObjects::limiter(compiler::model::UpstreamId id) const {
   return limiters_[static_cast<size_t>(id.value)].get();
+}
+RetryBudget* EngineObjects::budget(compiler::model::UpstreamId id) const {
+  return budgets_[static_cast<size_t>(id.value)].get();
 }
 Cache* EngineObjects::cache(compiler::model::CacheId id) const { return caches_[static_cast<size_t>(id.value)].get(); }
 

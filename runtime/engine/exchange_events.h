@@ -45,6 +45,7 @@ struct AttemptRequestSent {};
 // The head of the answer is here (not a 1xx). response.header[…] slots are filled.
 struct AttemptHead {
   int status = 0;
+  std::optional<Duration> retry_after = std::nullopt;  // how long the upstream asks to be left alone
 };
 
 // The commit point: content is ready to go to the client. Until it the driver holds the answer back (a JSON object

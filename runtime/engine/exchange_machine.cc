@@ -55,6 +55,7 @@ void ExchangeMachine::State::Handle(const Event& event) {
       if (const auto* head = std::get_if<AttemptHead>(&event)) {
         attempt.request_sent = attempt.clock.connected = true;
         attempt.status = head->status;
+        attempt.retry_after = head->retry_after;
         attempt.clock.progress_at = now;
         phase = Phase::kHeld;
         Judge({head->status, ErrorKind::kNone}, true);

@@ -22,6 +22,7 @@ struct Attempt {
   bool fresh_connection = false;
   bool request_sent = false;  // of this connection
   int status = 0;
+  std::optional<Duration> retry_after;
   bool denial_noted = false;
   AttemptClock clock;
   std::optional<Ticket> ticket;          // what is to be given back to the breaker

@@ -100,6 +100,16 @@ bool ExchangeMachine::State::Launch(UpstreamId id, int number, Limiter::Place pl
       return false;
     }
   }
+  if (RetryBudget* budget = objects.budget(id)) {
+    if (number == 1) {
+      budget->Deposit();
+    } else if (!budget->Take(now)) {  // others have spent it during the wait
+      if (ticket) objects.breaker(id)->Release(*ticket, now);
+      if (place != Limiter::kNoPlace) objects.limiter(id)->Leave(place);
+      Emit(NoteRetryDenied{id, Name(RetryDenial::kBudgetSpent)});
+      return false;
+    }
+  }
   if (number == 1) visit = Visit{};
   attempt = Attempt{};
   attempt.upstream = id;
@@ -179,6 +189,8 @@ void ExchangeMachine::State::Judge(const Outcome& outcome, bool alive) {
   question.replay = ReplayOfAttempt();
   question.breaker = objects.breaker(attempt.upstream);
   question.own_ticket = attempt.ticket ? &*attempt.ticket : nullptr;
+  question.budget = objects.budget(attempt.upstream);
+  question.retry_after = attempt.retry_after;
   question.deadline = deadline();
   const RetryDecision decision = DecideRetry(retry, question, now, random);
   if (!decision.retry() && decision.denial != RetryDenial::kNotMatched && !attempt.denial_noted) {
@@ -401,7 +413,13 @@ void ExchangeMachine::State::NoteEnd(const Outcome& outcome, OutcomeClass outcom
   Record(outcome_class);
   visit.last_attempt_failed = outcome_class == OutcomeClass::kFailure;
   trouble.last = outcome;
-  if (outcome.status >= 400) trouble.last_status = outcome.status;
+  if (outcome.status >= 400) {
+    trouble.last_status = outcome.status;
+    if (attempt.retry_after) {
+      const TimePoint at = now + *attempt.retry_after;
+      trouble.retry_at = std::min(trouble.retry_at.value_or(at), at);
+    }
+  }
   Emit(NoteAttemptEnded{attempt.upstream, attempt.number, outcome, outcome_class, now - attempt.clock.started});
   if (attempt.place == Limiter::kNoPlace) return;
   Emit(ReleasePlace{attempt.upstream, std::exchange(attempt.place, Limiter::kNoPlace)});

@@ -76,11 +76,13 @@ SendError ErrorFor(const Trouble& trouble, TimePoint now) {
   if (trouble.last_status != 0)
     return {trouble.last_status, ReasonOf({trouble.last_status, ErrorKind::kNone}), std::nullopt};
   SendError error{StatusFor(trouble.last.error), trouble.reason(), std::nullopt};
-  const bool made_here = StatusFor(trouble.last.error) == 503;
-  if (made_here && trouble.retry_at) {
-    // Retry-After counts whole seconds: less than one would say "at once".
-    error.retry_after = std::max<Duration>(*trouble.retry_at - now, std::chrono::seconds(1));
+  if (trouble.last_status != 0) {
+    error.status = trouble.last_status;
+    error.reason = ReasonOf({trouble.last_status, ErrorKind::kNone});
   }
+  // RFC 9110 10.2.3, RFC 6585 4. It counts whole seconds: less than one would say "at once".
+  const bool takes_retry_after = error.status == 503 || error.status == 429;
+  if (takes_retry_after && trouble.retry_at) error.retry_after = std::max<Duration>(*trouble.retry_at - now, std::chrono::seconds(1));
   return error;
 }
 

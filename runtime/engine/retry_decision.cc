@@ -26,7 +26,12 @@ RetryDecision DecideRetry(const compiler::model::RetrySettings* settings, const 
   if (question.breaker != nullptr && !question.breaker->WouldAdmit(now, question.own_ticket)) {
     return {RetryDenial::kBreakerOpen, {}};
   }
-  const Duration wait = BackoffWait(settings->wait, question.retries_made + 1, random);
+  if (question.budget != nullptr && !question.budget->WouldAllow(now)) return {RetryDenial::kBudgetSpent, {}};
+  Duration wait = BackoffWait(settings->wait, question.retries_made + 1, random);
+  if (settings->honour_cap && question.retry_after) {
+    if (*question.retry_after > *settings->honour_cap) return {RetryDenial::kRetryAfter, {}};
+    wait = std::max(wait, *question.retry_after);
+  }
   if (question.deadline && now + wait >= *question.deadline) return {RetryDenial::kDeadline, {}};
   return {RetryDenial::kNone, wait};
 }

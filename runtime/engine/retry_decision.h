@@ -10,6 +10,7 @@
 #include "runtime/base/random.h"
 #include "runtime/base/time.h"
 #include "runtime/engine/breaker.h"
+#include "runtime/engine/retry_budget.h"
 
 namespace runtime::engine {
 
@@ -35,7 +36,9 @@ struct RetryQuestion {
   Replay replay = Replay::kPossible;
   const Breaker* breaker = nullptr;    // null: the upstream has none
   const Ticket* own_ticket = nullptr;  // what the ending attempt still holds of the breaker and would give back
-  std::optional<TimePoint> deadline;   // of the request
+  const RetryBudget* budget = nullptr;  // null: there is none
+  std::optional<Duration> retry_after;  // what the answer asked for
+  std::optional<TimePoint> deadline;    // of the request
 };
 
 struct RetryDecision {
@@ -45,7 +48,7 @@ struct RetryDecision {
   bool retry() const { return denial == RetryDenial::kNone; }
 };
 
-// `settings` null: the upstream has no retry block.
+// Nothing is taken: the breaker's ticket and the budget's token are when the attempt starts. `settings` null: the upstream has no retry block.
 RetryDecision DecideRetry(const compiler::model::RetrySettings* settings, const RetryQuestion& question, TimePoint now,
                           base::Random& random);
 

@@ -5,6 +5,7 @@
 #include "compiler/model/template.h"
 #include "runtime/http/forwarding.h"
 #include "runtime/http/message_writer.h"
+#include "runtime/http/retry_after.h"
 #include "runtime/proxy/exchange.h"
 #include "runtime/proxy/limits.h"
 
@@ -190,7 +191,9 @@ void Exchange::OnAttemptHead(const http::ResponseHead& head) {
       mark_ = std::make_unique<dialect::CompletionMark>(ClientReads(), head.status, content_type);
     }
   }
-  Dispatch(engine::AttemptHead{head.status});
+  std::optional<base::Duration> retry_after;
+  if (head.status >= 400) retry_after = http::RetryAfter(head.headers, worker_.transport.WallNow());
+  Dispatch(engine::AttemptHead{head.status, retry_after});
   if (response_ == nullptr || hold_ != Hold::kNothing) return;
   content_told_ = true;
   Dispatch(engine::AttemptContent{});

@@ -242,6 +242,17 @@ std::map<std::string, Case> UpstreamCases() {
       VirtualUpstreamWith("repeat_safe = true  retry { max_retries = 2  when status == 500  wait = @ }"),
       "exponential(from: 100ms, factor: 2, cap: 2s)", "exponential(from: 100ms, factor: 3, cap: 2s)",
       OneRequest(Status(500))};
+  cases["retry.honour"] = {
+      VirtualUpstreamWith("repeat_safe = true  retry { max_retries = 1  when status == 503  honour = @ }"),
+      "retry_after(cap: 8s)", "retry_after(cap: 2s)", OneRequest({.status = 503, .retry_after = 5s})};
+  cases["retry.budget"] = {
+      VirtualUpstreamWith("repeat_safe = true  retry { max_retries = 9  when status == 503  "
+                          "wait = exponential(from: 1ms)  budget = @ }"),
+      "1%", "100%", InTheEngine([](VirtualStory& story) {
+        std::string text;
+        for (int i = 0; i < 3; ++i) text += story.Send(Status(503));
+        return text;
+      })};
   cases["retry.when"] = {VirtualUpstreamWith("repeat_safe = true  retry { max_retries = 1  when @ }"), "status == 500",
                          "status == 503", OneRequest(Status(500))};
   return cases;

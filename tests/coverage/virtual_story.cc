@@ -39,7 +39,7 @@ Upcoming EventsOf(const Plan& plan, TimePoint at) {
     add(plan.answers, engine::AttemptFailed{plan.error, false});
     return events;
   }
-  if (!add(plan.answers, engine::AttemptHead{plan.status})) return events;
+  if (!add(plan.answers, engine::AttemptHead{plan.status, plan.retry_after})) return events;
   if (!add(plan.content, engine::AttemptContent{})) return events;
   add(plan.ends, engine::AttemptEnded{});
   return events;

@@ -27,6 +27,7 @@ struct Plan {
   int status = 200;
   std::optional<Duration> content = 1ms;
   std::optional<Duration> ends = 1ms;
+  std::optional<Duration> retry_after = std::nullopt;
 };
 
 inline Plan Status(int status) { return {.status = status}; }

@@ -45,6 +45,7 @@ Invariants::Invariants(std::vector<UpstreamRules> upstreams, std::vector<RouteRu
       policy_(policy),
       report_(report),
       breakers_(upstreams_.size()),
+      budgets_(upstreams_.size()),
       limiters_(upstreams_.size()) {}
 
 void Invariants::Violation(int exchange, TimePoint now, const std::string& what) {
@@ -95,6 +96,11 @@ void Invariants::Handled(const ExchangeView& view, const Event& event, const Com
     if (const auto* retry = std::get_if<NoteRetry>(&command)) OnRetry(batch, *retry);
     if (const auto* denied = std::get_if<NoteRetryDenied>(&command))
       ++report_->seen["denied " + std::string(denied->reason)];
+      if (denied->reason == "budget_spent") {
+        Expect(!BudgetAllows(denied->upstream.value, now), batch, "a retry was denied that is in the budget");
+        exchange.wait.reset();
+      }
+    }
     if (const auto* transition = std::get_if<NoteBreaker>(&command)) OnTransition(batch, *transition);
     if (std::holds_alternative<NoteRejected>(command)) exchange.wait.reset();
     if (std::holds_alternative<FollowCache>(command)) {
@@ -138,6 +144,7 @@ void Invariants::OnEvent(const Batch& batch) {
   if (const auto* head = std::get_if<AttemptHead>(&batch.event)) {
     attempt.sent = true;
     attempt.status = head->status;
+    attempt.retry_after = head->retry_after;
     const Outcome outcome{head->status, ErrorKind::kNone};
     if (judged && upstreams_[static_cast<size_t>(attempt.upstream)].ClassOf(outcome) == OutcomeClass::kFailure) {
       CountFailure(&attempt, batch.now);
@@ -203,6 +210,8 @@ void Invariants::OnStart(const Batch& batch, const StartAttempt& command) {
     Expect(exchange.visited.insert(upstream).second, batch, "an upstream was begun twice");
     if (exchange.failed_visit) CloseVisit(batch);
     exchange.retries = 0;
+    ShadowBudget& budget = budgets_[static_cast<size_t>(upstream)];
+    if (rules.retry && rules.retry->budget) budget.tokens = std::min(budget.tokens + *rules.retry->budget, 100.0);
   } else {
     Expect(exchange.wait && last.upstream == upstream && command.number == last.number + 1, batch,
            "a retry without its wait");
@@ -290,13 +299,33 @@ void Invariants::OnRetry(const Batch& batch, const NoteRetry& command) {
   Expect(rules.has_value() && rules->when.Has(command.cause), batch, "a retry of what the rule doesn't name");
   if (!rules) return;
   Expect(command.retry == exchange.retries + 1 && command.retry <= rules->max_retries, batch, "one retry too many");
-  const Duration longest = LongestWait(*rules, command.retry);
-  const Duration shortest(static_cast<int64_t>(static_cast<double>(longest.count()) * (1 - rules->jitter)));
+  Duration longest = LongestWait(*rules, command.retry);
+  Duration shortest(static_cast<int64_t>(static_cast<double>(longest.count()) * (1 - rules->jitter)));
+  if (const auto& asked = exchange.attempt.retry_after; asked && rules->honour_cap) {
+    Expect(*asked <= *rules->honour_cap, batch, "a retry although the upstream asks for more than the cap");
+    longest = std::max(longest, *asked);
+    shortest = std::max(shortest, *asked);
+    ++report_->seen["honoured"];
+  }
   Expect(command.wait <= longest + kRounding && command.wait >= shortest - kRounding, batch,
          "a wait of " + DescribeDuration(command.wait) + " is not within " + DescribeDuration(shortest) + " … " +
              DescribeDuration(longest));
   Expect(!batch.deadline || batch.now + command.wait < *batch.deadline, batch, "a retry that comes after the deadline");
   exchange.wait = {batch.now, command.wait};
+}
+
+bool Invariants::BudgetAllows(int upstream, TimePoint now) const {
+  const ShadowBudget& budget = budgets_[static_cast<size_t>(upstream)];
+  return budget.tokens >= 1 - 1e-9 || !budget.last_taken || now - *budget.last_taken >= std::chrono::seconds(1);
+}
+
+void Invariants::SpendToken(const Batch& batch, int upstream) {
+  const std::optional<RetryRules>& rules = upstreams_[static_cast<size_t>(upstream)].retry;
+  if (!rules || !rules->budget) return;
+  Expect(BudgetAllows(upstream, batch.now), batch, "a retry beyond the budget");
+  ShadowBudget& budget = budgets_[static_cast<size_t>(upstream)];
+  budget.tokens = std::max(budget.tokens - 1, 0.0);
+  budget.last_taken = batch.now;
 }
 
 void Invariants::OnTransition(const Batch& batch, const NoteBreaker& command) {

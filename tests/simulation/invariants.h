@@ -1,6 +1,6 @@
 // What must hold after every event of every exchange, kept by a model of its own: attempts within their limits, no
 // attempt through an open breaker, probes within their number, transitions exactly when the counts say so, no more under
-// way at an upstream than may be, places in the order of arrival, nobody waiting too long, one final answer, nothing
+// way at an upstream than may be, retries within their budget, places in the order of arrival, nobody waiting too long, one final answer, nothing
 // after commit, waits as set, nobody stuck, everything given back.
 #pragma once
 
@@ -63,6 +63,7 @@ class Invariants {
     bool fresh = false;
     bool sent = false;
     int status = 0;
+    std::optional<Duration> retry_after;
     std::optional<OutcomeClass> counted;
     TimePoint started;
     uint64_t generation = 0;
@@ -100,6 +101,10 @@ class Invariants {
     bool success_in_batch = false;
   };
 
+  struct ShadowBudget {
+    double tokens = 10;
+    std::optional<TimePoint> last_taken;
+  };
   // A limiter as it should be: who is in, who waits, and how long places were taken.
   struct ShadowLimiter {
     struct Holder {
@@ -117,6 +122,9 @@ class Invariants {
   void OnStart(const Batch& batch, const runtime::engine::StartAttempt& command);
   void OnAttemptEnded(const Batch& batch, const runtime::engine::NoteAttemptEnded& command, bool is_race);
   void OnRetry(const Batch& batch, const runtime::engine::NoteRetry& command);
+  bool BudgetAllows(int upstream, TimePoint now) const;
+  void SpendToken(const Batch& batch, int upstream);
+  void Trip(const BreakerRules& rules, runtime::engine::BreakerState from, TimePoint now, ShadowBreaker* breaker);
   void OnTransition(const Batch& batch, const runtime::engine::NoteBreaker& command);
   // invariants_queue.cc: places at upstreams with a limit.
   void OnPlaceCommand(const Batch& batch, const runtime::engine::Command& command);
@@ -141,6 +149,7 @@ class Invariants {
   Report* report_;
   std::map<int, ShadowExchange> exchanges_;
   std::vector<ShadowBreaker> breakers_;
+  std::vector<ShadowBudget> budgets_;
   std::vector<ShadowLimiter> limiters_;
 };
 

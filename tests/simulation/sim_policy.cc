@@ -46,6 +46,8 @@ UpstreamRules DrawUpstream(Random& random) {
     retry.factor = 1 + random.Fraction() * 2;
     retry.cap = DrawDuration(random, 100, 4000);
     retry.jitter = Chance(random, 0.5) ? 0 : random.Fraction();
+    if (Chance(random, 0.4)) retry.budget = random.Fraction() * 0.5;
+    if (Chance(random, 0.4)) retry.honour_cap = DrawDuration(random, 100, 5000);
     rules.retry = retry;
   }
   if (Chance(random, 0.75)) {
@@ -113,6 +115,8 @@ SimPolicy DrawPolicy(Random& random) {
       retry.max_retries = rules.retry->max_retries;
       retry.when = b.When(AsExpr(rules.retry->when));
       retry.wait = {rules.retry->from, rules.retry->factor, rules.retry->cap, rules.retry->jitter};
+      retry.budget = rules.retry->budget;
+      retry.honour_cap = rules.retry->honour_cap;
       b[id].retry = retry;
     }
     if (rules.breaker) {

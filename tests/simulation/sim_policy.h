@@ -35,6 +35,8 @@ struct RetryRules {
   double factor = 1;
   Duration cap{};
   double jitter = 0;
+  std::optional<double> budget;
+  std::optional<Duration> honour_cap;
 };
 
 struct BreakerRules {

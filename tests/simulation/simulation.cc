@@ -146,6 +146,9 @@ void World::Judge() {
     if (bug_ == Bug::kRetriesTheWrongThing && retry != nullptr) retry->when.errors.erase(retry->when.errors.begin());
     if (bug_ == Bug::kRepeatsWhatIsUnsafe) u.repeat_safe = false;
     if (bug_ == Bug::kAttemptTooLong) u.total /= 2;
+    if (bug_ == Bug::kRetriesBeyondTheBudget && retry != nullptr && retry->budget) *retry->budget /= 2;
+    if (bug_ == Bug::kWaitsBeyondTheCap && retry != nullptr && retry->honour_cap) *retry->honour_cap /= 2;
+    if (bug_ == Bug::kOpenForDoesNotGrow && breaker != nullptr && breaker->open_factor > 1) ++breaker->open_factor;
     LimitRules* limit = u.limit ? &*u.limit : nullptr;
     if (bug_ == Bug::kOnePlaceTooMany && limit != nullptr) --limit->max_in_flight;
     if (bug_ == Bug::kQueueTooLong && limit != nullptr && limit->queue_length > 1) --limit->queue_length;
@@ -353,7 +356,9 @@ void World::PlanAnswer(Exchange& exchange, int attempt, TimePoint t, bool faulty
     constexpr int kStatuses[] = {201, 304, 400, 404, 422, 429};
     status = kStatuses[random_.Below(6)];
   }
-  deliver(AttemptHead{status});
+  std::optional<Duration> retry_after;
+  if ((status == 429 || status == 503) && Chance(0.5)) retry_after = Long();
+  deliver(AttemptHead{status, retry_after});
   if (fault == 5) return;  // it hangs before its content
   t += Chance(0.8) ? Short() : Long();
   if (fault == 6) return deliver(AttemptFailed{ErrorKind::k_truncated, false});

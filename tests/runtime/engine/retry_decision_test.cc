@@ -31,6 +31,13 @@ class RetryDecisionTest : public testing::Test {
   RetryDecision Decide() { return DecideRetry(&settings_, question_, kNow, random_); }
   void OpenBreaker() { breaker_->Record(*breaker_->Admit(kNow, 1s).ticket, OutcomeClass::kFailure, kNow); }
 
+  void SpendBudget() {
+    question_.budget = &budget_;
+    while (budget_.Take(kNow)) {
+    }
+  }
+
+  RetryBudget budget_{0.2};
   tests::PolicyBuilder builder_;
   compiler::model::RetrySettings settings_;
   compiler::model::BreakerSettings breaker_settings_;
@@ -84,6 +91,26 @@ TEST_F(RetryDecisionTest, NotThroughAnOpenBreaker) {
   EXPECT_TRUE(Decide().retry());
 }
 
+TEST_F(RetryDecisionTest, NotWithoutAToken) {
+  question_.budget = &budget_;
+  EXPECT_TRUE(Decide().retry());
+  EXPECT_EQ(budget_.balance(), 10) << "a decision takes nothing";
+  SpendBudget();
+  EXPECT_EQ(Decide().denial, RetryDenial::kBudgetSpent);
+}
+
+TEST_F(RetryDecisionTest, NotBeforeTheUpstreamAsksForIt) {
+  settings_.honour_cap = 8s;
+  question_.retry_after = 3s;
+  EXPECT_EQ(Decide().wait, 3s);
+  question_.retry_after = 100ms;
+  EXPECT_EQ(Decide().wait, 500ms);
+  question_.retry_after = 8s + 1ns;
+  EXPECT_EQ(Decide().denial, RetryDenial::kRetryAfter);
+  settings_.honour_cap.reset();
+  EXPECT_EQ(Decide().wait, 500ms);
+}
+
 TEST_F(RetryDecisionTest, NotWhenTheWaitEndsAtTheDeadlineOrLater) {
   question_.deadline = kNow + 500ms;
   EXPECT_EQ(Decide().denial, RetryDenial::kDeadline);
@@ -94,9 +121,12 @@ TEST_F(RetryDecisionTest, NotWhenTheWaitEndsAtTheDeadlineOrLater) {
 }
 
 TEST_F(RetryDecisionTest, TheFirstCheckThatFailsIsTheOneThatIsSaid) {
+  settings_.honour_cap = 8s;
   question_.deadline = kNow;
   const std::vector<std::pair<RetryDenial, std::function<void()>>> from_last_to_first = {
       {RetryDenial::kDeadline, [] {}},
+      {RetryDenial::kRetryAfter, [this] { question_.retry_after = 9s; }},
+      {RetryDenial::kBudgetSpent, [this] { SpendBudget(); }},
       {RetryDenial::kBreakerOpen, [this] { OpenBreaker(); }},
       {RetryDenial::kNotRepeatSafe, [this] { question_.replay = Replay::kNotRepeatSafe; }},
       {RetryDenial::kBodyTooLarge, [this] { question_.replay = Replay::kBodyTooLarge; }},

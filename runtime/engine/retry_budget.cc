@@ -1,0 +1,40 @@
+#include "runtime/engine/retry_budget.h"
+
+#include <algorithm>
+
+namespace runtime::engine {
+namespace {
+
+// Five shares of 20% are one retry, although their sum as doubles is a little less.
+constexpr double kRounding = 1e-9;
+
+}  // namespace
+
+void RetryBudget::Deposit() {
+  std::lock_guard lock(mutex_);
+  tokens_ = std::min(tokens_ + share_, kMost);
+}
+
+bool RetryBudget::Allows(base::TimePoint now) const {
+  return tokens_ >= 1 - kRounding || !last_taken_ || now - *last_taken_ >= kFloor;
+}
+
+bool RetryBudget::WouldAllow(base::TimePoint now) const {
+  std::lock_guard lock(mutex_);
+  return Allows(now);
+}
+
+bool RetryBudget::Take(base::TimePoint now) {
+  std::lock_guard lock(mutex_);
+  if (!Allows(now)) return false;
+  tokens_ = std::max(tokens_ - 1, 0.0);
+  last_taken_ = now;
+  return true;
+}
+
+double RetryBudget::balance() const {
+  std::lock_guard lock(mutex_);
+  return tokens_;
+}
+
+}  // namespace runtime::engine
