@@ -24,9 +24,17 @@ enum class FamilyId : int32_t {
 };
 
 enum class WindowMeasureKind : int32_t {
-#define WINDOW_MEASURE(language_name, enumerator, Base, doc) enumerator,
+#define WINDOW_MEASURE(language_name, enumerator, Base, Arguments, written, doc) enumerator,
 #include "compiler/abi/fact_fields.def"
 #undef WINDOW_MEASURE
+};
+
+// What stands in the parentheses of a measure.
+enum class WindowArguments : uint8_t {
+  kNone,                 // no parentheses
+  kWindow,               // (60s)
+  kWindowAndOver,        // (60s, over: 5s)
+  kPercentileAndWindow,  // (p95, 60s)
 };
 
 struct FieldInfo {
@@ -51,6 +59,8 @@ struct WindowMeasureInfo {
   WindowMeasureKind kind;
   std::string_view name;
   Type type;
+  WindowArguments arguments;
+  std::string_view written;
   std::string_view doc;
 };
 

@@ -75,7 +75,7 @@ struct Facts {
 #define FACT_FAMILY(language_name, member, Base, optional, phase, doc) const storage::Base* member = nullptr;
 #include "compiler/abi/fact_fields.def"
 #undef FACT_FAMILY
-  const int64_t* window = nullptr;   // one value for each (measure, window) slot of a breaker
+  const int64_t* window = nullptr;   // one value for each slot of a breaker; a Percent as the bits of its double
 };
 // clang-format on
 

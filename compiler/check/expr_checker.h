@@ -67,12 +67,16 @@ class ExprChecker {
   Value CheckPath(const ast::Expr& expr);
   Value CheckCall(const ast::Expr& expr);
   Value CheckWindow(const ast::Expr& call, const abi::WindowMeasureInfo& info);
+  std::optional<model::Duration> WindowLength(const ast::Expr& at, std::string_view what, const std::string& example);
+  Value Measure(const abi::WindowMeasureInfo& info, const model::WindowMeasure& measure);
   Value CheckEnv(const ast::Expr& call);
   Value CheckSecret(const ast::Expr& call);
   Value CheckLogic(const ast::Expr& expr);
   Value CheckCompare(const ast::Expr& expr);
   Value CheckNone(const ast::Expr& expr, Value value, model::CompareOp op);
   Value CheckWindowCompare(const ast::Expr& expr, Value left, Value right, model::CompareOp op);
+  bool FitsMeasure(const ast::Expr& number_at, const Value& number, abi::BaseType base, const std::string& name,
+                   model::CompareOp op, std::string_view op_text);
   Value CheckStringTest(const ast::Expr& expr, Value left, Value right, model::StringTest test);
   Value CheckMatches(const ast::Expr& expr);
   Value CheckIn(const ast::Expr& expr);

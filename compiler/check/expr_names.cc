@@ -52,6 +52,24 @@ std::string Lower(std::string text) {
   return text;
 }
 
+std::string ExampleOf(const abi::WindowMeasureInfo& info) {
+  const std::string name(info.name);
+  switch (info.arguments) {
+    case abi::WindowArguments::kNone: return name;
+    case abi::WindowArguments::kWindow: return name + "(60s)";
+    case abi::WindowArguments::kWindowAndOver: return name + "(60s, over: 5s)";
+    case abi::WindowArguments::kPercentileAndWindow: return name + "(p95, 60s)";
+  }
+  return name;
+}
+
+// p1 … p99; 0 for anything else.
+int PercentileOf(const ast::Expr& at) {
+  const bool is_name = at.kind == ExprKind::kName && at.text.size() >= 2 && at.text.size() <= 3 && at.text[0] == 'p' &&
+                       at.text[1] >= '1' && at.text.find_first_not_of("0123456789", 1) == std::string::npos;
+  return is_name ? std::stoi(at.text.substr(1)) : 0;
+}
+
 template <typename Key>
 int32_t Intern(std::vector<Key>* keys, Key key) {
   const auto found = std::find(keys->begin(), keys->end(), key);
@@ -104,8 +122,12 @@ ExprChecker::Value ExprChecker::CheckName(const ast::Expr& expr) {
   }
   for (const abi::WindowMeasureInfo& info : abi::WindowMeasures()) {
     if (info.name != name) continue;
+    if (info.arguments == abi::WindowArguments::kNone) {
+      if (!Read(Phase::kWindow, info.name, expr.range)) return Invalid();
+      return Measure(info, {info.kind, {}, 1});
+    }
     diagnostics_->Emit(Kind::kNotAPath, expr.range,
-                       {"`" + name + "` needs a window", "write for example `" + name + "(60s)`"});
+                       {"`" + name + "` needs a window", "write for example `" + ExampleOf(info) + "`"});
     return Invalid();
   }
   if (std::find(std::begin(kNotHonouredFunctions), std::end(kNotHonouredFunctions), name) !=
@@ -315,45 +337,89 @@ ExprChecker::Value ExprChecker::CheckCall(const ast::Expr& expr) {
 ExprChecker::Value ExprChecker::CheckWindow(const ast::Expr& call, const abi::WindowMeasureInfo& info) {
   const SourceRange name_range = call.operands[0].range;
   if (!Read(Phase::kWindow, info.name, name_range)) return Invalid();
-  if (call.arguments.size() != 1 || call.arguments[0].name) {
-    diagnostics_->Emit(Kind::kBadArguments, call.range,
-                       {"`" + std::string(info.name) + "` takes one window",
-                        "write for example `" + std::string(info.name) + "(60s)`"});
+  const std::string example = "write for example `" + ExampleOf(info) + "`";
+  const auto refuse = [&](SourceRange at, const std::string& what) {
+    diagnostics_->Emit(Kind::kBadArguments, at, {what, example});
     return Invalid();
+  };
+  const std::string name = "`" + std::string(info.name) + "`";
+  std::vector<const ast::Expr*> plain;
+  const ast::Expr* over = nullptr;
+  for (const ast::Argument& argument : call.arguments) {
+    if (!argument.name) {
+      plain.push_back(argument.value.get());
+    } else if (info.arguments == abi::WindowArguments::kWindowAndOver && argument.name->text == "over") {
+      over = argument.value.get();
+    } else {
+      return refuse(argument.name->range, name + " has no argument `" + argument.name->text + "`");
+    }
   }
-  const ast::Expr& at = *call.arguments[0].value;
+  model::WindowMeasure measure{info.kind, {}, 1};
+  switch (info.arguments) {
+    case abi::WindowArguments::kNone: return refuse(call.range, name + " takes no arguments");
+    case abi::WindowArguments::kWindow:
+      if (plain.size() != 1) return refuse(call.range, name + " takes one window");
+      break;
+    case abi::WindowArguments::kWindowAndOver: {
+      if (plain.size() != 1 || over == nullptr) {
+        return refuse(call.range, name + " takes a window, and `over`: what counts as slow");
+      }
+      const auto length = WindowLength(*over, "what counts as slow", example);
+      if (!length) return Invalid();
+      measure.over = *length;
+      break;
+    }
+    case abi::WindowArguments::kPercentileAndWindow:
+      if (plain.size() != 2) return refuse(call.range, name + " takes a percentile and a window");
+      measure.percentile = PercentileOf(*plain[0]);
+      if (measure.percentile == 0) return refuse(plain[0]->range, "a percentile is one of p1 … p99");
+      break;
+  }
+  const auto window = WindowLength(*plain.back(), "a window", example);
+  if (!window) return Invalid();
+  measure.window = *window;
+  return Measure(info, measure);
+}
+
+// A constant from 1ms to 24h.
+std::optional<model::Duration> ExprChecker::WindowLength(const ast::Expr& at, std::string_view what,
+                                                         const std::string& example) {
   const Value window = Check(at);
-  if (!window.ok()) return Invalid();
+  if (!window.ok()) return std::nullopt;
   if (window.is_group() || !IsLiteral(window.expr) || window.expr.type.base != BaseType::kDuration) {
     if (IsLiteral(window.expr) && window.expr.type.base == BaseType::kInt) {
       const std::string digits = model::Print(window.expr);
       diagnostics_->Emit(Kind::kMissingUnit, at.range, {digits, "write `" + digits + "s` or `" + digits + "min`"});
     } else {
-      diagnostics_->Emit(Kind::kBadArguments, at.range, {"a window is a constant Duration", "write for example `60s`"});
+      diagnostics_->Emit(Kind::kBadArguments, at.range, {std::string(what) + " is a constant Duration", example});
     }
-    return Invalid();
+    return std::nullopt;
   }
   constexpr int64_t kShortest = 1'000'000;
   constexpr int64_t kLongest = int64_t{24} * 3600 * 1'000'000'000;
   if (window.expr.literal.integer < kShortest || window.expr.literal.integer > kLongest) {
     diagnostics_->Emit(Kind::kWindowRange, at.range,
-                       {"a window of " + model::PrintDuration(window.expr.literal.integer) + " cannot be kept",
+                       {std::string(what) + " of " + model::PrintDuration(window.expr.literal.integer) +
+                            " cannot be kept",
                         "windows go from 1ms to 24h"});
-    return Invalid();
+    return std::nullopt;
   }
+  return model::Duration(window.expr.literal.integer);
+}
+
+ExprChecker::Value ExprChecker::Measure(const abi::WindowMeasureInfo& info, const model::WindowMeasure& measure) {
   Value value;
   value.expr.kind = model::ExprKind::kWindow;
   value.expr.type = info.type;
   value.expr.slot = 0;
-  if (place_.measures != nullptr) {
-    const model::Duration length(window.expr.literal.integer);
-    auto& measures = *place_.measures;
-    const auto found = std::find_if(measures.begin(), measures.end(), [&](const model::WindowMeasure& m) {
-      return m.kind == info.kind && m.window == length;
-    });
-    value.expr.slot = static_cast<int32_t>(found - measures.begin());
-    if (found == measures.end()) measures.push_back({info.kind, length, 1});
-  }
+  if (place_.measures == nullptr) return value;
+  auto& measures = *place_.measures;
+  const auto found = std::find_if(measures.begin(), measures.end(), [&](const model::WindowMeasure& m) {
+    return m.kind == measure.kind && m.window == measure.window && m.over == measure.over &&
+           m.percentile == measure.percentile;
+  });
+  value.expr.slot = static_cast<int32_t>(found - measures.begin());
+  if (found == measures.end()) measures.push_back(measure);
   return value;
 }
 

@@ -146,14 +146,18 @@ void SettingReader::ReadOptionalDuration(std::optional<model::Duration>& out) {
   if (const auto ns = DurationAt(value(), name(), range_)) out = model::Duration(*ns);
 }
 
-void SettingReader::ReadConstantDuration(model::Duration& out) {
-  if (value().kind == ExprKind::kCall && value().operands[0].kind == ExprKind::kName &&
-      value().operands[0].text == "exponential") {
-    diagnostics_->Emit(Kind::kNotHonoured, value().operands[0].range,
-                       {name() + " = exponential(…)", "; write a constant such as 15s"});
+void SettingReader::ReadOpenFor(model::OpenFor& out) {
+  const bool is_call = value().kind == ExprKind::kCall;
+  if (!is_call) {
+    if (const auto ns = DurationAt(value(), name(), range_)) out = model::OpenFor(model::Duration(*ns));
     return;
   }
-  ReadDuration(out);
+  model::BackoffSettings defaults;
+  defaults.from = model::seconds(15);
+  defaults.cap = model::minutes(2);
+  if (const auto grows = ExponentialAt(value(), defaults, range_, /*takes_jitter=*/false)) {
+    out = {grows->from, grows->factor, grows->cap};
+  }
 }
 
 void SettingReader::ReadSize(int64_t& out) {
@@ -397,17 +401,16 @@ std::optional<model::BackoffSettings> SettingReader::ExponentialAt(const ast::Ex
                                                                    std::string_view range, bool takes_jitter) {
   constexpr std::string_view kExample = "write for example `exponential(from: 500ms, factor: 2, cap: 2s)`";
   if (call.kind != ExprKind::kCall || call.operands[0].kind != ExprKind::kName) {
-    if (call.kind == ExprKind::kError) return;
+    if (call.kind == ExprKind::kError) return std::nullopt;
     Mismatch(call, "exponential(…)", call.kind == ExprKind::kNumber ? "`" + call.text + "`" : "this", kExample);
-    return;
+    return std::nullopt;
   }
   if (call.operands[0].text != "exponential") {
     auto& diagnostic =
         diagnostics_->Emit(Kind::kUnknownFunction, call.operands[0].range, {call.operands[0].text, kExample});
     if (base::EditDistance(call.operands[0].text, "exponential") <= 4) diagnostic.Replace("exponential");
-    return;
+    return std::nullopt;
   }
-  model::BackoffSettings wait;
   std::vector<std::string> seen;
   bool good = true;
   const ast::Expr* from_at = &call;
@@ -416,7 +419,7 @@ std::optional<model::BackoffSettings> SettingReader::ExponentialAt(const ast::Ex
     if (!argument.name) {
       diagnostics_->Emit(Kind::kBadArguments, at.range,
                          {"the arguments of `exponential` have names", std::string(kExample)});
-      return;
+      return std::nullopt;
     }
     const std::string& word = argument.name->text;
     if (std::find(seen.begin(), seen.end(), word) != seen.end()) {
@@ -426,14 +429,14 @@ std::optional<model::BackoffSettings> SettingReader::ExponentialAt(const ast::Ex
     }
     seen.push_back(word);
     if (word == "from" || word == "cap") {
-      const auto ns = DurationAt(at, word, "1ms..1h");
+      const auto ns = DurationAt(at, word, range);
       if (ns) (word == "from" ? wait.from : wait.cap) = model::Duration(*ns);
       if (word == "from") from_at = &at;
       good = good && ns.has_value();
-    } else if (word == "factor" || word == "jitter") {
+    } else if (word == "factor" || (word == "jitter" && takes_jitter)) {
       const bool is_factor = word == "factor";
       const auto found = expressions_->CheckValue(at, Place());
-      if (!found) return;
+      if (!found) return std::nullopt;
       const bool is_number = found->type.base == BaseType::kInt || found->type.base == BaseType::kNumber;
       if (!IsLiteral(*found) || (is_factor ? !is_number : found->type.base != BaseType::kPercent)) {
         if (!is_factor && is_number)
@@ -442,7 +445,7 @@ std::optional<model::BackoffSettings> SettingReader::ExponentialAt(const ast::Ex
           diagnostics_->Emit(Kind::kBadArguments, at.range,
                              {is_factor ? "`factor` is a number" : "`jitter` is a Percent",
                               is_factor ? "write for example `2`" : "write for example `25%`"});
-        return;
+        return std::nullopt;
       }
       const double number =
           found->type.base == BaseType::kInt ? static_cast<double>(found->literal.integer) : found->literal.number;
@@ -450,24 +453,26 @@ std::optional<model::BackoffSettings> SettingReader::ExponentialAt(const ast::Ex
         diagnostics_->Emit(Kind::kOutOfRange, at.range,
                            {word, at.text, is_factor ? "1" : "0%", is_factor ? "100" : "100%",
                             is_factor ? "2 doubles the wait each time" : "25% shortens a wait by up to a quarter"});
-        return;
+        return std::nullopt;
       }
       (is_factor ? wait.factor : wait.jitter) = number;
     } else {
-      const std::vector<std::string_view> known = {"from", "factor", "cap", "jitter"};
+      std::vector<std::string_view> known = {"from", "factor", "cap"};
+      if (takes_jitter) known.push_back("jitter");
       auto& diagnostic = diagnostics_->Emit(Kind::kUnknownArgument, argument.name->range,
-                                            {"exponential", word, "it has from, factor, cap and jitter"});
+                                            {"exponential", word,
+                                             takes_jitter ? "it has from, factor, cap and jitter" : "it has from, factor and cap"});
       if (const auto nearest = base::Nearest(word, known)) diagnostic.Replace(std::string(*nearest));
-      return;
+      return std::nullopt;
     }
   }
-  if (!good) return;
+  if (!good) return std::nullopt;
   if (wait.cap < wait.from) {
     diagnostics_->Emit(Kind::kCapBelowFrom, from_at->range,
                        {model::PrintDuration(wait.from.count()), model::PrintDuration(wait.cap.count())});
-    return;
+    return std::nullopt;
   }
-  out = wait;
+  return wait;
 }
 
 Entity* SettingReader::EntityAt(const ast::Expr& at, std::initializer_list<EntityKind> kinds, Kind unknown,

@@ -66,6 +66,8 @@ class SettingReader {
   std::optional<model::Expr> Constant(const ast::Expr& at, abi::BaseType type, std::string_view example);
   std::optional<int64_t> DurationAt(const ast::Expr& at, std::string_view what, std::string_view range);
   bool InRange(const ast::Expr& at, std::string_view what, int64_t number, std::string_view range);
+  std::optional<model::BackoffSettings> ExponentialAt(const ast::Expr& call, model::BackoffSettings wait,
+                                                      std::string_view range, bool takes_jitter);
   std::optional<std::string> TextAt(const ast::Expr& at, std::string_view example);
   std::optional<model::ListenAddress> AddressAt(const ast::Expr& at);
   std::optional<std::string> HeaderNameAt(const ast::Expr& at);

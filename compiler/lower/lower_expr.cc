@@ -369,7 +369,14 @@ LoweredValue ExprLowering::LowerValue(const model::Expr& expr) {
     case ExprKind::kWindow: {
       llvm::Value* window = Load(b_.getPtrTy(), facts_, offsetof(abi::Facts, window));
       const size_t offset = static_cast<size_t>(expr.slot) * sizeof(int64_t);
-      return OfInteger(BaseType::kInt, Load(b_.getInt64Ty(), window, offset));
+      if (expr.type.base == BaseType::kPercent) {
+        LoweredValue share;
+        share.base = expr.type.base;
+        share.present = b_.getTrue();
+        share.number = Load(b_.getDoubleTy(), window, offset);
+        return share;
+      }
+      return OfInteger(expr.type.base, Load(b_.getInt64Ty(), window, offset));
     }
     case ExprKind::kCoalesce: return LowerCoalesce(expr);
     case ExprKind::kNot:

@@ -2,6 +2,7 @@
 // helpers, so that a mistake in one of them shows as a difference.
 #include "compiler/model/interpret.h"
 
+#include <bit>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -264,7 +265,9 @@ Value Evaluate(const Expr& expr, const abi::Facts& facts) {
     case ExprKind::kLiteral: return OfLiteral(expr.literal);
     case ExprKind::kField: return OfField(abi::Fields()[static_cast<size_t>(expr.field)], facts);
     case ExprKind::kSlot: return OfSlot(abi::Families()[static_cast<size_t>(expr.family)], expr.slot, facts);
-    case ExprKind::kWindow: return OfInteger(BaseType::kInt, facts.window[expr.slot]);
+    case ExprKind::kWindow:
+      if (expr.type.base == BaseType::kPercent) return OfNumber(expr.type.base, std::bit_cast<double>(facts.window[expr.slot]));
+      return OfInteger(expr.type.base, facts.window[expr.slot]);
     case ExprKind::kNot: return OfBool(!Interpret(expr.operands[0], facts));
     case ExprKind::kAnd:
       for (const Expr& operand : expr.operands) {

@@ -201,14 +201,32 @@ class Printer {
     Open("breaker");
     for (PredicateId id : b.open_when) When("open ", id);
     if (b.failure_when) When("failure ", *b.failure_when);
-    Set("open_for", b.open_for);
+    if (b.open_for.is_constant()) {
+      Set("open_for", b.open_for.from);
+    } else {
+      Set("open_for", "exponential(from: " + PrintDuration(b.open_for.from.count()) +
+                          ", factor: " + PrintNumber(b.open_for.factor) +
+                          ", cap: " + PrintDuration(b.open_for.cap.count()) + ")");
+    }
     Set("probes", b.probes);
     for (PredicateId id : b.close_when) When("close ", id);
     for (size_t i = 0; i < b.measures.size(); ++i) {
       const WindowMeasure& measure = b.measures[i];
-      Line("window[" + std::to_string(i) +
-           "] = " + std::string(abi::WindowMeasures()[static_cast<size_t>(measure.kind)].name) + "(" +
-           PrintDuration(measure.window.count()) + ") up to " + std::to_string(measure.enough));
+      const abi::WindowMeasureInfo& info = abi::WindowMeasures()[static_cast<size_t>(measure.kind)];
+      const std::string window = PrintDuration(measure.window.count());
+      std::string text(info.name);
+      switch (info.arguments) {
+        case abi::WindowArguments::kNone: break;
+        case abi::WindowArguments::kWindow: text += "(" + window + ")"; break;
+        case abi::WindowArguments::kWindowAndOver:
+          text += "(" + window + ", over: " + PrintDuration(measure.over.count()) + ")";
+          break;
+        case abi::WindowArguments::kPercentileAndWindow:
+          text += "(p" + std::to_string(measure.percentile) + ", " + window + ")";
+          break;
+      }
+      if (info.type.base == abi::BaseType::kInt) text += " up to " + std::to_string(measure.enough);
+      Line("window[" + std::to_string(i) + "] = " + text);
     }
     Close();
   }

@@ -116,12 +116,14 @@ struct RetrySettings {
   std::optional<double> budget;       // retries as a share of first attempts, 0 … 1; none: no limit
 };
 
-// failures(60s) of a breaker. A count needs no more precision than the largest number that it is compared with: above
-// `enough` it may stand still.
+// failures(60s) of a breaker, or another measure with its arguments. A count needs no more precision than the largest
+// number that it is compared with: above `enough` it may stand still.
 struct WindowMeasure {
   abi::WindowMeasureKind kind{};
-  Duration window{};
-  int64_t enough = 1;                 // ≥ 1, ≤ kMaxWindowCount
+  Duration window{};                  // zero: it has none
+  int64_t enough = 1;                 // ≥ 1, ≤ kMaxWindowCount; counts only
+  Duration over{};                    // slow_ratio: what is slow
+  int percentile = 0;                 // latency: 1 … 99
 
   bool operator==(const WindowMeasure&) const = default;
 };
@@ -130,7 +132,7 @@ inline constexpr int64_t kMaxWindowCount = 10'000;
 struct BreakerSettings {
   std::vector<PredicateId> open_when;       // any of them
   std::optional<PredicateId> failure_when;  // instead of the default classification
-  Duration open_for = seconds(15);
+  OpenFor open_for;
   int probes = 1;                           // most requests in flight while half-open
   std::vector<PredicateId> close_when;      // any of them
   std::vector<WindowMeasure> measures;      // slots that the rules above read (Facts::window)

@@ -3,12 +3,14 @@
 #include "runtime/engine/breaker.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace runtime::engine {
 namespace {
 
 using compiler::abi::WindowMeasureKind;
 
+constexpr double kOpenJitter = 0.1;  // of an open_for that grows; upwards
 constexpr Duration kDefaultShownWindow = std::chrono::seconds(60);
 
 std::optional<size_t> FirstFailureMeasure(const compiler::model::BreakerSettings& settings) {
@@ -36,11 +38,13 @@ std::string_view Name(BreakerState state) {
   return "";
 }
 
-Breaker::Breaker(const compiler::model::BreakerSettings& settings, const compiler::abi::PredicateTable& predicates)
+Breaker::Breaker(const compiler::model::BreakerSettings& settings, const compiler::abi::PredicateTable& predicates,
+                 uint64_t seed)
     : settings_(settings),
       predicates_(predicates),
       word_(WordOf(BreakerState::kClosed, 0)),
       open_until_(0),
+      random_(seed),
       windows_(settings.measures),
       probe_windows_(settings.measures),
       shown_measure_(FirstFailureMeasure(settings)),
@@ -107,22 +111,23 @@ bool Breaker::WouldAdmit(TimePoint now, const Ticket* own) const {
 
 // ---- Outcomes -------------------------------------------------------------------------------------------------------
 
-std::optional<BreakerTransition> Breaker::Record(const Ticket& ticket, OutcomeClass outcome, TimePoint now) {
+std::optional<BreakerTransition> Breaker::Record(const Ticket& ticket, OutcomeClass outcome, TimePoint now,
+                                                 Duration took) {
   std::lock_guard lock(mutex_);
   if (!IsCurrent(ticket)) return std::nullopt;
   GiveBack(ticket);
   std::optional<BreakerTransition> transition;
   Ticket mine = ticket;
-  if (outcome != OutcomeClass::kNeutral) transition = CountOutcome(&mine, outcome == OutcomeClass::kSuccess, now);
+  if (outcome != OutcomeClass::kNeutral) transition = CountOutcome(&mine, outcome == OutcomeClass::kSuccess, now, took);
   if (!transition && state_ == BreakerState::kHalfOpen && AnyLeaseIsOver(now)) transition = Open(now);
   return transition;
 }
 
-std::optional<BreakerTransition> Breaker::RecordFirstContent(Ticket* ticket, TimePoint now) {
+std::optional<BreakerTransition> Breaker::RecordFirstContent(Ticket* ticket, TimePoint now, Duration took) {
   if (ticket->probe == 0 || ticket->counted) return std::nullopt;
   std::lock_guard lock(mutex_);
   if (!IsCurrent(*ticket)) return std::nullopt;
-  std::optional<BreakerTransition> transition = CountOutcome(ticket, true, now);
+  std::optional<BreakerTransition> transition = CountOutcome(ticket, true, now, took);
   // Its own success closed the breaker: what becomes of the rest of its answer belongs to the new generation.
   if (transition) *ticket = Ticket{generation_, 0, true};
   return transition;
@@ -146,7 +151,7 @@ void Breaker::Release(const Ticket& ticket, TimePoint) {
   if (IsCurrent(ticket)) GiveBack(ticket);
 }
 
-std::optional<BreakerTransition> Breaker::CountOutcome(Ticket* ticket, bool success, TimePoint now) {
+std::optional<BreakerTransition> Breaker::CountOutcome(Ticket* ticket, bool success, TimePoint now, Duration took) {
   if (success && ticket->counted) return std::nullopt;
   if (success) {
     ticket->counted = true;
@@ -157,15 +162,15 @@ std::optional<BreakerTransition> Breaker::CountOutcome(Ticket* ticket, bool succ
   }
   if (state_ == BreakerState::kHalfOpen) {
     if (!success) return Open(now);
-    probe_windows_.AddSuccess(now);
+    probe_windows_.AddSuccess(now, took);
     ++probe_successes_;
-    if (AnyHolds(settings_.close_when, &probe_windows_, now)) return Close();
+    if (AnyHolds(settings_.close_when, &probe_windows_, now)) return Close(now);
     return std::nullopt;
   }
   if (success) {
-    windows_.AddSuccess(now);
+    windows_.AddSuccess(now, took);
   } else {
-    windows_.AddFailure(now);
+    windows_.AddFailure(now, took);
   }
   if (AnyHolds(settings_.open_when, &windows_, now)) return Open(now);
   return std::nullopt;
@@ -201,7 +206,7 @@ BreakerTransition Breaker::Open(TimePoint now) {
   const BreakerState from = state_;
   if (from == BreakerState::kClosed) {
     failures_when_opened_ =
-        shown_measure_ ? windows_.Value(*shown_measure_, now) : shown_failures_.CountWithin(shown_window_, now);
+        shown_measure_ ? windows_.Count(*shown_measure_, now) : shown_failures_.CountWithin(shown_window_, now);
   } else {
     last_failure_ = std::max(last_failure_.value_or(now), now);  // a lease that is over is a failure, too
   }
@@ -217,7 +222,8 @@ BreakerTransition Breaker::BeginHalfOpen() {
   return {BreakerState::kOpen, state_, generation_};
 }
 
-BreakerTransition Breaker::Close() {
+BreakerTransition Breaker::Close(TimePoint now) {
+  closed_at_ = now;
   windows_.Clear();
   shown_failures_.Clear();
   shown_successes_.Clear();
@@ -240,7 +246,7 @@ Breaker::Snapshot Breaker::Look(TimePoint now) const {
   switch (state_) {
     case BreakerState::kClosed:
       snapshot.failure_count =
-          shown_measure_ ? windows_.Value(*shown_measure_, now) : shown_failures_.CountWithin(shown_window_, now);
+          shown_measure_ ? windows_.Count(*shown_measure_, now) : shown_failures_.CountWithin(shown_window_, now);
       break;
     case BreakerState::kOpen: {
       const TimePoint open_until{Duration(open_until_.load())};
@@ -256,7 +262,7 @@ Breaker::Snapshot Breaker::Look(TimePoint now) const {
       snapshot.success_count = probe_successes_;
       if (AnyLeaseIsOver(now)) {  // the next request will find it open
         snapshot.state = BreakerState::kOpen;
-        snapshot.retry_at = now + settings_.open_for;
+        snapshot.retry_at = now + OpenForAfter(trips_);
         snapshot.probes_in_flight = 0;
       }
       break;

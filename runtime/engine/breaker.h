@@ -12,6 +12,7 @@
 
 #include "compiler/abi/predicate.h"
 #include "compiler/model/settings.h"
+#include "runtime/base/random.h"
 #include "runtime/base/time.h"
 #include "runtime/engine/count_windows.h"
 #include "runtime/engine/outcome.h"
@@ -40,8 +41,9 @@ struct Ticket {
 
 class Breaker {
  public:
-  // Both (and the code behind `predicates`) must outlive the breaker.
-  Breaker(const compiler::model::BreakerSettings& settings, const compiler::abi::PredicateTable& predicates);
+  // Both (and the code behind `predicates`) must outlive the breaker. `seed`: of the jitter of an open_for that grows.
+  Breaker(const compiler::model::BreakerSettings& settings, const compiler::abi::PredicateTable& predicates,
+          uint64_t seed = 0);
   Breaker(const Breaker&) = delete;
   Breaker& operator=(const Breaker&) = delete;
 
@@ -58,11 +60,13 @@ class Breaker {
   bool WouldAdmit(TimePoint now, const Ticket* own = nullptr) const;
 
   // An attempt ended. Results of an older generation are not counted. Neutral gives a probe back and counts nowhere.
-  std::optional<BreakerTransition> Record(const Ticket& ticket, OutcomeClass outcome, TimePoint now);
+  // `took`: how long it took.
+  std::optional<BreakerTransition> Record(const Ticket& ticket, OutcomeClass outcome, TimePoint now,
+                                          Duration took = {});
 
   // A probe has had its first content: counts as a success now; a later failure of it still counts as one, a later
   // success doesn't count again. No-op for other tickets.
-  std::optional<BreakerTransition> RecordFirstContent(Ticket* ticket, TimePoint now);
+  std::optional<BreakerTransition> RecordFirstContent(Ticket* ticket, TimePoint now, Duration took = {});
 
   // The last attempt of a client request at this upstream failed: failed_requests. Call it before the Record of that
   // attempt or after, in the generation of its ticket.
@@ -95,8 +99,9 @@ class Breaker {
   void Enter(BreakerState state);
   BreakerTransition Open(TimePoint now);
   BreakerTransition BeginHalfOpen();
-  BreakerTransition Close();
-  std::optional<BreakerTransition> CountOutcome(Ticket* ticket, bool success, TimePoint now);
+  BreakerTransition Close(TimePoint now);
+  std::optional<BreakerTransition> CountOutcome(Ticket* ticket, bool success, TimePoint now, Duration took);
+  Duration OpenForAfter(int trips) const;
   bool AnyHolds(const std::vector<compiler::abi::PredicateId>& rules, CountWindows* windows, TimePoint now) const;
   bool IsCurrent(const Ticket& ticket) const { return ticket.generation == generation_; }
   bool AnyLeaseIsOver(TimePoint now) const;

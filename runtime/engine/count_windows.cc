@@ -1,6 +1,7 @@
 #include "runtime/engine/count_windows.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace runtime::engine {
 
@@ -52,38 +53,80 @@ void CountRing::Clear() {
 
 CountWindows::CountWindows(const std::vector<compiler::model::WindowMeasure>& measures)
     : measures_(measures), values_(measures.size()) {
-  rings_.reserve(measures.size());
-  for (const compiler::model::WindowMeasure& measure : measures) rings_.emplace_back(measure.enough);
-}
-
-void CountWindows::Add(WindowMeasureKind kind, TimePoint now) {
-  for (size_t i = 0; i < rings_.size(); ++i) {
-    if (measures_[i].kind == kind) rings_[i].Add(now);
+  windows_.reserve(measures.size());
+  for (const compiler::model::WindowMeasure& measure : measures) {
+    switch (measure.kind) {
+      case WindowMeasureKind::kFailures:
+      case WindowMeasureKind::kSuccesses:
+      case WindowMeasureKind::kRequests:
+      case WindowMeasureKind::kFailedRequests: windows_.emplace_back(CountRing(measure.enough)); break;
+      case WindowMeasureKind::kConsecutiveFailures: windows_.emplace_back(int64_t{0}); break;
+      case WindowMeasureKind::kFailureRatio:
+      case WindowMeasureKind::kSlowRatio: windows_.emplace_back(ShareWindow(measure.window)); break;
+      case WindowMeasureKind::kLatency: windows_.emplace_back(LatencyWindow(measure.window)); break;
+    }
   }
 }
 
-void CountWindows::AddSuccess(TimePoint now) {
-  Add(WindowMeasureKind::kSuccesses, now);
-  Add(WindowMeasureKind::kRequests, now);
+void CountWindows::AddOutcome(bool success, TimePoint now, Duration took) {
+  for (size_t i = 0; i < windows_.size(); ++i) {
+    Window& window = windows_[i];
+    switch (measures_[i].kind) {
+      case WindowMeasureKind::kFailures:
+        if (!success) std::get<CountRing>(window).Add(now);
+        break;
+      case WindowMeasureKind::kSuccesses:
+        if (success) std::get<CountRing>(window).Add(now);
+        break;
+      case WindowMeasureKind::kRequests: std::get<CountRing>(window).Add(now); break;
+      case WindowMeasureKind::kFailedRequests: break;
+      case WindowMeasureKind::kConsecutiveFailures: {
+        int64_t& count = std::get<int64_t>(window);
+        count = success ? 0 : count + 1;
+        break;
+      }
+      case WindowMeasureKind::kFailureRatio: std::get<ShareWindow>(window).Add(now, !success); break;
+      case WindowMeasureKind::kSlowRatio: std::get<ShareWindow>(window).Add(now, took > measures_[i].over); break;
+      case WindowMeasureKind::kLatency: std::get<LatencyWindow>(window).Add(now, took); break;
+    }
+  }
 }
 
-void CountWindows::AddFailure(TimePoint now) {
-  Add(WindowMeasureKind::kFailures, now);
-  Add(WindowMeasureKind::kRequests, now);
-}
+void CountWindows::AddSuccess(TimePoint now, Duration took) { AddOutcome(true, now, took); }
+void CountWindows::AddFailure(TimePoint now, Duration took) { AddOutcome(false, now, took); }
 
-void CountWindows::AddFailedRequest(TimePoint now) { Add(WindowMeasureKind::kFailedRequests, now); }
+void CountWindows::AddFailedRequest(TimePoint now) {
+  for (size_t i = 0; i < windows_.size(); ++i) {
+    if (measures_[i].kind == WindowMeasureKind::kFailedRequests) std::get<CountRing>(windows_[i]).Add(now);
+  }
+}
 
 void CountWindows::Clear() {
-  for (CountRing& ring : rings_) ring.Clear();
+  for (Window& window : windows_) {
+    if (auto* count = std::get_if<int64_t>(&window)) *count = 0;
+    if (auto* ring = std::get_if<CountRing>(&window)) ring->Clear();
+    if (auto* share = std::get_if<ShareWindow>(&window)) share->Clear();
+    if (auto* latency = std::get_if<LatencyWindow>(&window)) latency->Clear();
+  }
 }
 
-int64_t CountWindows::Value(size_t slot, TimePoint now) const {
-  return rings_[slot].CountWithin(measures_[slot].window, now);
+int64_t CountWindows::Count(size_t slot, TimePoint now) const {
+  return std::get<CountRing>(windows_[slot]).CountWithin(measures_[slot].window, now);
 }
 
 const int64_t* CountWindows::Values(TimePoint now) {
-  for (size_t i = 0; i < rings_.size(); ++i) values_[i] = Value(i, now);
+  for (size_t i = 0; i < windows_.size(); ++i) {
+    Window& window = windows_[i];
+    if (const auto* count = std::get_if<int64_t>(&window)) {
+      values_[i] = *count;
+    } else if (const auto* share = std::get_if<ShareWindow>(&window)) {
+      values_[i] = std::bit_cast<int64_t>(share->Share(now));
+    } else if (auto* latency = std::get_if<LatencyWindow>(&window)) {
+      values_[i] = latency->Percentile(measures_[i].percentile, now).count();
+    } else {
+      values_[i] = Count(i, now);
+    }
+  }
   return values_.data();
 }
 

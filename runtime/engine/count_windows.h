@@ -4,10 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <variant>
 #include <vector>
 
 #include "compiler/model/settings.h"
 #include "runtime/base/time.h"
+#include "runtime/engine/bucket_windows.h"
 
 namespace runtime::engine {
 
@@ -33,25 +35,28 @@ class CountRing {
   size_t size_ = 0;
 };
 
-// One ring for each measure of a breaker, in the order of BreakerSettings::measures.
+// What a breaker's rules read: a window for each of its measures, in the order of BreakerSettings::measures. `took`: how
+// long the attempt took.
 class CountWindows {
  public:
   explicit CountWindows(const std::vector<compiler::model::WindowMeasure>& measures);
 
-  void AddSuccess(base::TimePoint now);        // successes, requests
-  void AddFailure(base::TimePoint now);        // failures, requests
+  void AddSuccess(base::TimePoint now, base::Duration took = {});
+  void AddFailure(base::TimePoint now, base::Duration took = {});
   void AddFailedRequest(base::TimePoint now);  // failed_requests
   void Clear();
 
-  int64_t Value(size_t slot, base::TimePoint now) const;
+  // Of a measure that counts within a window.
+  int64_t Count(size_t slot, base::TimePoint now) const;
   // All values, for Facts::window. Valid until the next call.
   const int64_t* Values(base::TimePoint now);
 
  private:
-  void Add(compiler::abi::WindowMeasureKind kind, base::TimePoint now);
+  using Window = std::variant<int64_t, CountRing, ShareWindow, LatencyWindow>;  // int64_t: consecutive_failures
+  void AddOutcome(bool success, base::TimePoint now, base::Duration took);
 
   const std::vector<compiler::model::WindowMeasure>& measures_;
-  std::vector<CountRing> rings_;
+  std::vector<Window> windows_;
   std::vector<int64_t> values_;
 };
 

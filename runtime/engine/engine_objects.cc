@@ -2,9 +2,10 @@
 
 namespace runtime::engine {
 
-EngineObjects::EngineObjects(const compiler::CompiledPolicy& policy) {
+EngineObjects::EngineObjects(const compiler::CompiledPolicy& policy, uint64_t seed) {
   for (const compiler::model::UpstreamSettings& upstream : policy.policy.upstreams) {
-    breakers_.push_back(upstream.breaker ? std::make_unique<Breaker>(*upstream.breaker, policy.predicates) : nullptr);
+    breakers_.push_back(upstream.breaker ? std::make_unique<Breaker>(*upstream.breaker, policy.predicates, seed++)
+                                         : nullptr);
     limiters_.push_back(upstream.max_in_flight ? std::make_unique<Limiter>(*upstream.max_in_flight, upstream.queue)
                                                : nullptr);
     const bool has_budget = upstream.retry && upstream.retry->budget;

@@ -16,7 +16,8 @@ namespace runtime::engine {
 // By id. Immutable after construction, so any thread may ask; the objects lock for themselves.
 class EngineObjects {
  public:
-  explicit EngineObjects(const compiler::CompiledPolicy& policy);  // must outlive it
+  // `policy` must outlive it. `seed`: of what chance adds to open_for.
+  explicit EngineObjects(const compiler::CompiledPolicy& policy, uint64_t seed = 0);
 
   Breaker* breaker(compiler::model::UpstreamId id) const;  // null where the upstream has none
   Limiter* limiter(compiler::model::UpstreamId id) const;  // null where it has no max_in_flight

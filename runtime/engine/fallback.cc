@@ -73,8 +73,6 @@ std::string_view Trouble::reason() const { return deadline ? "deadline" : Reason
 
 SendError ErrorFor(const Trouble& trouble, TimePoint now) {
   if (trouble.deadline) return {504, trouble.reason(), std::nullopt};
-  if (trouble.last_status != 0)
-    return {trouble.last_status, ReasonOf({trouble.last_status, ErrorKind::kNone}), std::nullopt};
   SendError error{StatusFor(trouble.last.error), trouble.reason(), std::nullopt};
   if (trouble.last_status != 0) {
     error.status = trouble.last_status;

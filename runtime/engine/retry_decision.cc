@@ -1,5 +1,7 @@
 #include "runtime/engine/retry_decision.h"
 
+#include <algorithm>
+
 #include "runtime/engine/backoff.h"
 
 namespace runtime::engine {

@@ -27,8 +27,8 @@ std::string_view Name(ListenerRole role) {
 }  // namespace
 
 Gateway::Gateway(std::shared_ptr<const compiler::CompiledPolicy> compiled, size_t workers, LineLog& events,
-                 LineLog* access)
-    : state_(std::move(compiled), workers, events, access) {}
+                 LineLog* access, uint64_t seed)
+    : state_(std::move(compiled), workers, events, access, seed) {}
 
 Gateway::~Gateway() {
   Drain();
@@ -41,7 +41,7 @@ base::Result<std::unique_ptr<Gateway>> Gateway::Start(std::shared_ptr<const comp
   if (workers == 0) workers = static_cast<size_t>(std::max(compiled->policy.gateway.workers, 0));
   if (workers == 0) workers = UsableCpus();
 
-  std::unique_ptr<Gateway> gateway(new Gateway(std::move(compiled), workers, events, access));
+  std::unique_ptr<Gateway> gateway(new Gateway(std::move(compiled), workers, events, access, options.seed));
   for (size_t i = 0; i < workers; ++i) {
     gateway->transports_.push_back(std::make_unique<net::UvTransport>());
     gateway->workers_.push_back(std::make_unique<Worker>(gateway->state_, *gateway->transports_.back(),

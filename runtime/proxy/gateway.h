@@ -37,7 +37,8 @@ class Gateway {
   void Join();
 
  private:
-  Gateway(std::shared_ptr<const compiler::CompiledPolicy> compiled, size_t workers, LineLog& events, LineLog* access);
+  Gateway(std::shared_ptr<const compiler::CompiledPolicy> compiled, size_t workers, LineLog& events, LineLog* access,
+          uint64_t seed);
 
   base::Result<bool> ListenAll();
   void LogListening(const compiler::model::ListenAddress& address, uint16_t port, ListenerRole role);

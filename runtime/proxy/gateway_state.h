@@ -13,11 +13,11 @@
 namespace runtime::proxy {
 
 struct GatewayState {
-  // `access` may be null: no access log. The logs must outlive this.
+  // `access` may be null: no access log. The logs must outlive this. `seed`: of what chance adds to open_for.
   GatewayState(std::shared_ptr<const compiler::CompiledPolicy> compiled_policy, size_t workers, LineLog& event_log,
-               LineLog* access_log)
+               LineLog* access_log, uint64_t seed = 0)
       : compiled(std::move(compiled_policy)),
-        objects(*compiled),
+        objects(*compiled, seed),
         metrics(compiled->policy, objects, workers),
         events(event_log),
         access(access_log) {}

@@ -818,7 +818,7 @@ route r$ {
   url = "http://a:1"
   ⟦health⟧ { path = "/" }
 })",
-     "PL0132"},
+     "PL0102"},
     {"queue without a limit", R"(upstream u$ {
   url = "http://a:1"
   max_in_flight = 4

@@ -110,6 +110,7 @@ TEST(SettingsTable, AnotherValueChangesTheModel) {
                                                               {"key", "\"${request.body} ${client.ip}\""},
                                                               {"ttl", "5s"},
                                                               {"length", "8"},
+                                                              {"path", "\"/\""},
                                                               {"timeout", "4s"},
                                                               {"status", "200"}};
     std::string without_lines;
@@ -203,8 +204,8 @@ TEST(SettingsTable, EverySettingStandsInTheDocumentation) {
   std::string("| `" language_name "` | " #Base) + (optional ? "?" : "") + " | " #phase " | " + doc + " |",
 #include "compiler/abi/fact_fields.def"
 #undef FACT_FAMILY
-#define WINDOW_MEASURE(language_name, enumerator, Base, doc) \
-  std::string("| `" language_name "(w)` | " #Base " | Window | ") + doc + " |",
+#define WINDOW_MEASURE(language_name, enumerator, Base, Arguments, written, doc) \
+  std::string("| `" written "` | " #Base " | Window | ") + doc + " |",
 #include "compiler/abi/fact_fields.def"
 #undef WINDOW_MEASURE
 #define ERROR_KIND(name, is_timeout, doc) \

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
@@ -169,7 +170,10 @@ RandomFacts::RandomFacts(Chance& chance, const GuardedTexts& texts) : chance_(ch
 #include "compiler/abi/fact_fields.def"
 #undef FACT_FIELD
 #undef FACT_FAMILY
-  for (size_t i = 0; i < compiler::abi::WindowMeasures().size(); ++i) window_.push_back(RandomInteger(chance_));
+  for (const compiler::abi::WindowMeasureInfo& measure : compiler::abi::WindowMeasures()) {
+    const bool is_share = measure.type.base == BaseType::kPercent;
+    window_.push_back(is_share ? std::bit_cast<int64_t>(RandomNumber(chance_)) : RandomInteger(chance_));
+  }
   facts_.window = window_.data();
 }
 

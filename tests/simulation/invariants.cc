@@ -94,7 +94,7 @@ void Invariants::Handled(const ExchangeView& view, const Event& event, const Com
                      next != nullptr && next->upstream == ended->upstream && next->number == ended->number);
     }
     if (const auto* retry = std::get_if<NoteRetry>(&command)) OnRetry(batch, *retry);
-    if (const auto* denied = std::get_if<NoteRetryDenied>(&command))
+    if (const auto* denied = std::get_if<NoteRetryDenied>(&command)) {
       ++report_->seen["denied " + std::string(denied->reason)];
       if (denied->reason == "budget_spent") {
         Expect(!BudgetAllows(denied->upstream.value, now), batch, "a retry was denied that is in the budget");
@@ -215,12 +215,14 @@ void Invariants::OnStart(const Batch& batch, const StartAttempt& command) {
   } else {
     Expect(exchange.wait && last.upstream == upstream && command.number == last.number + 1, batch,
            "a retry without its wait");
-    if (exchange.wait) {
+    if (exchange.wait && !exchange.queued_after_wait) {
       const TimePoint due = exchange.wait->first + exchange.wait->second;
       Expect(batch.now >= due && batch.now <= due + kMaxLateness, batch, "the wait was not what was said");
     }
+    SpendToken(batch, upstream);
     ++exchange.retries;
     exchange.wait.reset();
+    exchange.queued_after_wait = false;
     exchange.failed_visit.reset();
     ++report_->seen["retry"];
   }
@@ -338,10 +340,13 @@ void Invariants::OnTransition(const Batch& batch, const NoteBreaker& command) {
   breaker.lapsed_in_batch.push_back(std::any_of(breaker.probes.begin(), breaker.probes.end(),
                                                 [&](const auto& probe) { return batch.now >= probe.second; }));
   if (t.to == BreakerState::kHalfOpen) {
-    const Duration open_for = upstreams_[static_cast<size_t>(command.upstream.value)].breaker->open_for;
-    Expect(batch.now >= breaker.opened_at + open_for, batch, "half-open before open_for was over");
+    Expect(batch.now >= breaker.opened_at + breaker.open_least, batch, "half-open before open_for was over");
   }
-  if (t.to == BreakerState::kOpen) breaker.opened_at = batch.now;
+  if (t.to == BreakerState::kOpen) {
+    Trip(*upstreams_[static_cast<size_t>(command.upstream.value)].breaker, t.from, batch.now, &breaker);
+  } else if (t.to == BreakerState::kClosed) {
+    breaker.closed_at = batch.now;
+  }
   // An answer whose first content closed the breaker goes on in the new generation.
   if (t.to == BreakerState::kClosed) batch.exchange.attempt.generation = t.generation;
   breaker.state = t.to;
@@ -422,9 +427,10 @@ void Invariants::CheckBreaker(int upstream, const Breaker::Snapshot& look, TimeP
       break;
     }
     case BreakerState::kOpen: {
-      const bool is_due = now >= breaker.opened_at + rules.open_for;
-      expect(look.state == (is_due ? BreakerState::kHalfOpen : BreakerState::kOpen),
-             "is open and shows something else");
+      if (now < breaker.opened_at + breaker.open_least)
+        expect(look.state == BreakerState::kOpen, "is open and shows something else");
+      if (now >= breaker.opened_at + breaker.open_most)
+        expect(look.state == BreakerState::kHalfOpen, "is open for too long");
       expect(look.probes_in_flight == 0, "is open and has probes");
       break;
     }
@@ -442,13 +448,13 @@ void Invariants::CheckBreaker(int upstream, const Breaker::Snapshot& look, TimeP
   }
 }
 
-void Invariants::Destroyed(int exchange) {
+void Invariants::Destroyed(int exchange, TimePoint now) {
   const auto found = exchanges_.find(exchange);
   if (found == exchanges_.end()) return;
   ShadowAttempt& attempt = found->second.attempt;
   CloseAttempt(exchange, &attempt);
   for (size_t u = 0; u < upstreams_.size(); ++u)
-    GiveBack(exchange, static_cast<int>(u), !found->second.queued_at, found->second.last_handled);
+    GiveBack(exchange, static_cast<int>(u), !found->second.queued_at, found->second.last_handled, now);
   if (attempt.upstream >= 0) breakers_[static_cast<size_t>(attempt.upstream)].probes.erase({exchange, attempt.serial});
   exchanges_.erase(found);
   ++report_->seen["final destroyed"];

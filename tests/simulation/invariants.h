@@ -44,7 +44,7 @@ class Invariants {
   // At the end.
   void CheckAllGivenBack(TimePoint now);
   // A machine was destroyed before it was done.
-  void Destroyed(int exchange);
+  void Destroyed(int exchange, TimePoint now);
   // After each event, for each upstream that has a breaker.
   void CheckBreaker(int upstream, const runtime::engine::Breaker::Snapshot& look, TimePoint now);
 
@@ -80,6 +80,7 @@ class Invariants {
     std::optional<int> queued_at;  // an upstream
     TimePoint queued_since;
     bool stopped_waiting = false;
+    bool queued_after_wait = false;  // a retry whose wait is over
     TimePoint last_handled;
     bool any_start = false;
     std::optional<bool> sent_unsafely;  // a request was sent that must not be repeated
@@ -92,6 +93,10 @@ class Invariants {
     runtime::engine::BreakerState state{};
     uint64_t generation = 0;
     TimePoint opened_at;
+    Duration open_least{};  // how long it is open
+    Duration open_most{};
+    int trips = 0;  // as far as they make it longer
+    TimePoint closed_at;
     std::map<uint64_t, std::vector<TimePoint>> failures;  // by generation
     std::map<uint64_t, std::vector<TimePoint>> failed_requests;
     std::map<uint64_t, std::vector<TimePoint>> successes;  // of half-open generations

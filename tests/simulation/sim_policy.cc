@@ -56,6 +56,10 @@ UpstreamRules DrawUpstream(Random& random) {
     breaker.open_window = DrawDuration(random, 500, 60'000);
     breaker.open_at = DrawInt(random, 1, 12);
     breaker.open_for = DrawDuration(random, 100, 8000);
+    if (Chance(random, 0.4)) {
+      breaker.open_factor = 1 + random.Fraction() * 2;
+      breaker.open_cap = breaker.open_for * DrawInt(random, 2, 10);
+    }
     breaker.probes = DrawInt(random, 1, 5);
     breaker.close_window = DrawDuration(random, 500, 30'000);
     breaker.close_at = DrawInt(random, 1, 4);
@@ -124,7 +128,9 @@ SimPolicy DrawPolicy(Random& random) {
           rules.breaker->counts_requests ? abi::WindowMeasureKind::kFailedRequests : abi::WindowMeasureKind::kFailures;
       model::BreakerSettings breaker = b.Breaker(kind, rules.breaker->open_window, rules.breaker->open_at,
                                                  rules.breaker->close_window, rules.breaker->close_at);
-      breaker.open_for = rules.breaker->open_for;
+      breaker.open_for = rules.breaker->open_factor == 1
+                             ? model::OpenFor(rules.breaker->open_for)
+                             : model::OpenFor(rules.breaker->open_for, rules.breaker->open_factor, rules.breaker->open_cap);
       breaker.probes = rules.breaker->probes;
       if (rules.breaker->failure_when) breaker.failure_when = b.When(AsExpr(*rules.breaker->failure_when));
       b[id].breaker = breaker;

@@ -44,6 +44,8 @@ struct BreakerRules {
   Duration open_window{};
   int64_t open_at = 1;
   Duration open_for{};
+  double open_factor = 1;  // 1: a constant
+  Duration open_cap{};
   int probes = 1;
   Duration close_window{};
   int64_t close_at = 1;

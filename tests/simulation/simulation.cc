@@ -379,7 +379,7 @@ void World::Destroy(Exchange& exchange) {
   if (exchange.follows)
     objects_.cache(exchange.follows->cache)->Unfollow(exchange.follows->key, static_cast<uint64_t>(exchange.view.id));
   exchange.machine.reset();
-  invariants_->Destroyed(exchange.view.id);
+  invariants_->Destroyed(exchange.view.id, now_);
 }
 
 Commands World::AsSeen(const Commands& commands) {

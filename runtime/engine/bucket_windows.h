@@ -1,0 +1,72 @@
+// Sliding windows of 60 buckets: shares and percentiles of attempts. What is older than the window never counts; what is
+// younger by a bucket (a sixtieth of the window) or more always does. CountRing (count_windows.h) is the exact kind.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "runtime/base/time.h"
+
+namespace runtime::engine {
+
+inline constexpr int64_t kWindowBuckets = 60;
+
+// Which bucket a time falls into, and which buckets are in the window.
+class BucketClock {
+ public:
+  explicit BucketClock(base::Duration window) : width_((window.count() + kWindowBuckets - 1) / kWindowBuckets) {}
+
+  int64_t IndexOf(base::TimePoint time) const { return time.time_since_epoch().count() / width_; }
+  static size_t SlotOf(int64_t index) { return static_cast<size_t>(index % kWindowBuckets); }
+
+ private:
+  int64_t width_;  // ns
+};
+
+// The share of attempts that were bad (failed, or slow). One thread at a time.
+class ShareWindow {
+ public:
+  explicit ShareWindow(base::Duration window) : clock_(window) {}
+
+  void Add(base::TimePoint time, bool is_bad);
+  double Share(base::TimePoint now) const;  // 0 … 1; 0 where there was none
+  void Clear() { buckets_ = {}; }
+
+ private:
+  struct Bucket {
+    int64_t index = -1;
+    int64_t all = 0;
+    int64_t bad = 0;
+  };
+  BucketClock clock_;
+  std::array<Bucket, kWindowBuckets> buckets_{};
+};
+
+// How long attempts took: percentiles, each off by at most one part in 32 (or 0.1 ms). One thread at a time.
+class LatencyWindow {
+ public:
+  explicit LatencyWindow(base::Duration window) : clock_(window) {}
+
+  void Add(base::TimePoint time, base::Duration took);
+  // The least time that `percentile` percent of the attempts did not exceed; 0 where there was none. 1 ≤ percentile ≤ 99.
+  base::Duration Percentile(int percentile, base::TimePoint now);
+  void Clear();
+
+ private:
+  struct Bucket {
+    int64_t index = -1;
+    std::vector<uint32_t> counts;  // by BinOf; as long as was needed
+  };
+  static size_t BinOf(base::Duration took);
+  static base::Duration ValueOf(size_t bin);
+  void Forget(Bucket* bucket);
+  void ForgetOld(int64_t newest);
+
+  BucketClock clock_;
+  std::array<Bucket, kWindowBuckets> buckets_{};
+  std::vector<uint64_t> sums_;  // of all buckets
+  uint64_t count_ = 0;
+};
+
+}  // namespace runtime::engine
