@@ -21,7 +21,8 @@ constexpr FamilyInfo kFamilies[] = {
 
 constexpr WindowMeasureInfo kWindowMeasures[] = {
 #define WINDOW_MEASURE(language_name, enumerator, Base, Arguments, written, doc) \
-  {WindowMeasureKind::enumerator, language_name, {BaseType::k##Base, false}, WindowArguments::k##Arguments, written, doc},
+  {WindowMeasureKind::enumerator, language_name, {BaseType::k##Base, false},     \
+   WindowArguments::k##Arguments, written,       doc},
 #include "compiler/abi/fact_fields.def"
 #undef WINDOW_MEASURE
 };

@@ -51,6 +51,14 @@ struct TargetOf<k_breaker> {
   using Struct = model::BreakerSettings;
 };
 template <>
+struct TargetOf<k_queue> {
+  using Struct = model::QueueSettings;
+};
+template <>
+struct TargetOf<k_health> {
+  using Struct = model::HealthSettings;
+};
+template <>
 struct TargetOf<k_cache> {
   using Struct = model::CacheSettings;
 };

@@ -97,6 +97,7 @@ class Checker {
   void CheckReply(const ast::Block& block, model::ReplyId id);
   void CheckMock(const ast::Block& block, model::MockId id);
   void CheckUpstream(const ast::Block& block, model::UpstreamId id);
+  void CheckHealth(const BlockContents& contents, model::UpstreamSettings* upstream);
   void CheckQueue(const BlockContents& contents, model::UpstreamSettings* upstream);
   void CheckRetry(const ast::Block& block, model::UpstreamSettings* upstream);
   void CheckBreaker(const ast::Block& block, model::UpstreamSettings* upstream);
@@ -400,6 +401,7 @@ void Checker::CheckUpstream(const ast::Block& block, model::UpstreamId id) {
   if (const auto breaker = contents.blocks.find("breaker"); breaker != contents.blocks.end())
     CheckBreaker(*breaker->second, &upstream);
   CheckQueue(contents, &upstream);
+  CheckHealth(contents, &upstream);
   policy_.upstreams[id] = std::move(upstream);
 }
 
@@ -414,6 +416,19 @@ void Checker::CheckQueue(const BlockContents& contents, model::UpstreamSettings*
     return;
   }
   upstream->queue = settings;
+}
+
+void Checker::CheckHealth(const BlockContents& contents, model::UpstreamSettings* upstream) {
+  const auto health = contents.blocks.find("health");
+  if (health == contents.blocks.end()) return;
+  model::HealthSettings settings;
+  blocks_.Read(BlockKind::k_health, *health->second, &settings);
+  if (contents.blocks.count("breaker") == 0) {
+    diagnostics_->Emit(Kind::kNoEffectWithout, health->second->kind.range,
+                       {"health", "breaker", "it is asked only while the breaker is open: add `breaker { … }`"});
+    return;
+  }
+  upstream->health = settings;
 }
 
 void Checker::CheckRetry(const ast::Block& block, model::UpstreamSettings* upstream) {

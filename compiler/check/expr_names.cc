@@ -398,10 +398,10 @@ std::optional<model::Duration> ExprChecker::WindowLength(const ast::Expr& at, st
   constexpr int64_t kShortest = 1'000'000;
   constexpr int64_t kLongest = int64_t{24} * 3600 * 1'000'000'000;
   if (window.expr.literal.integer < kShortest || window.expr.literal.integer > kLongest) {
-    diagnostics_->Emit(Kind::kWindowRange, at.range,
-                       {std::string(what) + " of " + model::PrintDuration(window.expr.literal.integer) +
-                            " cannot be kept",
-                        "windows go from 1ms to 24h"});
+    diagnostics_->Emit(
+        Kind::kWindowRange, at.range,
+        {std::string(what) + " of " + model::PrintDuration(window.expr.literal.integer) + " cannot be kept",
+         "windows go from 1ms to 24h"});
     return std::nullopt;
   }
   return model::Duration(window.expr.literal.integer);

@@ -246,12 +246,12 @@ bool ExprChecker::FitsMeasure(const ast::Expr& number_at, const Value& number, B
   if (!IsLiteralOf(number.expr, base)) {
     if (IsLiteralOf(number.expr, BaseType::kInt)) {
       const std::string digits = model::Print(number.expr);
-      diagnostics_->Emit(Kind::kMissingUnit, number_at.range,
-                         {digits, is_share ? "write `" + digits + "%`" : "write `" + digits + "s` or `" + digits + "ms`"});
+      diagnostics_->Emit(
+          Kind::kMissingUnit, number_at.range,
+          {digits, is_share ? "write `" + digits + "%`" : "write `" + digits + "s` or `" + digits + "ms`"});
     } else {
       diagnostics_->Emit(Kind::kWindowShareCompare, number_at.range,
-                         {name, is_share ? "a Percent" : "a Duration",
-                          name + (is_share ? " > 50%" : " > 40s")});
+                         {name, is_share ? "a Percent" : "a Duration", name + (is_share ? " > 50%" : " > 40s")});
     }
     return false;
   }

@@ -89,7 +89,9 @@ std::optional<model::Expr> SettingReader::Constant(const ast::Expr& at, BaseType
   const std::string written = at.kind == ExprKind::kNumber ? at.text : model::Print(*found);
   const bool has_unit = found->type.base == BaseType::kDuration || found->type.base == BaseType::kSize ||
                         found->type.base == BaseType::kPercent;
-  if (found->type.base == BaseType::kInt && (type == BaseType::kDuration || type == BaseType::kSize)) {
+  if (found->type.base == BaseType::kInt && type == BaseType::kPercent) {
+    diagnostics_->Emit(Kind::kMissingUnit, at.range, {written, "write `" + written + "%`"});
+  } else if (found->type.base == BaseType::kInt && (type == BaseType::kDuration || type == BaseType::kSize)) {
     const std::string fix = type == BaseType::kDuration ? "write `" + written + "s` or `" + written + "ms`"
                                                         : "write `" + written + "KiB` or `" + written + "MiB`";
     diagnostics_->Emit(Kind::kMissingUnit, at.range, {written, fix});
@@ -341,6 +343,18 @@ void SettingReader::ReadHeaderNames(std::vector<std::string>& out) {
   out = std::move(names);
 }
 
+void SettingReader::ReadHttpPath(std::string& out) {
+  const auto path = TextAt(value(), "\"/\"");
+  if (!path) return;
+  const bool is_clean = std::all_of(path->begin(), path->end(), [](char c) { return c > ' ' && c < 0x7F && c != '#'; });
+  if (!path->starts_with('/') || !is_clean) {
+    diagnostics_->Emit(Kind::kBadText, value().range,
+                       {*path, "this is no path", "a path begins with `/` and holds neither spaces nor `#`"});
+    return;
+  }
+  out = *path;
+}
+
 void SettingReader::ReadHeaderText(std::optional<std::string>& out) {
   const auto text = TextAt(value(), "\"application/json\"");
   if (!text) return;
@@ -385,9 +399,10 @@ void SettingReader::ReadRetryAfter(std::optional<model::Duration>& out) {
     diagnostics_->Emit(Kind::kBadArguments, argument.value->range,
                        {"the argument of `retry_after` has a name", std::string(kExample)});
   } else if (argument.name->text != "cap") {
-    diagnostics_->Emit(Kind::kUnknownArgument, argument.name->range,
-                       {"retry_after", argument.name->text, "it has `cap`"}).Replace("cap");
-  } else if (const auto ns = DurationAt(*argument.value, "cap", range_)) {
+    diagnostics_
+        ->Emit(Kind::kUnknownArgument, argument.name->range, {"retry_after", argument.name->text, "it has `cap`"})
+        .Replace("cap");
+  } else if (const auto ns = DurationAt(*argument.value, "cap", "1ms..24h")) {
     out = model::Duration(*ns);
   }
 }
@@ -459,9 +474,9 @@ std::optional<model::BackoffSettings> SettingReader::ExponentialAt(const ast::Ex
     } else {
       std::vector<std::string_view> known = {"from", "factor", "cap"};
       if (takes_jitter) known.push_back("jitter");
-      auto& diagnostic = diagnostics_->Emit(Kind::kUnknownArgument, argument.name->range,
-                                            {"exponential", word,
-                                             takes_jitter ? "it has from, factor, cap and jitter" : "it has from, factor and cap"});
+      auto& diagnostic = diagnostics_->Emit(
+          Kind::kUnknownArgument, argument.name->range,
+          {"exponential", word, takes_jitter ? "it has from, factor, cap and jitter" : "it has from, factor and cap"});
       if (const auto nearest = base::Nearest(word, known)) diagnostic.Replace(std::string(*nearest));
       return std::nullopt;
     }

@@ -44,6 +44,7 @@ class SettingReader {
   void ReadHeader(std::vector<model::HeaderSetting>& out);
   void ReadAnswerHeader(std::vector<model::HeaderSetting>& out);
   void ReadHeaderNames(std::vector<std::string>& out);
+  void ReadHttpPath(std::string& out);
   void ReadHeaderText(std::optional<std::string>& out);
   void ReadOptionalPercent(std::optional<double>& out);
   void ReadRetryAfter(std::optional<model::Duration>& out);  // retry_after(cap: 8s)

@@ -266,7 +266,8 @@ Value Evaluate(const Expr& expr, const abi::Facts& facts) {
     case ExprKind::kField: return OfField(abi::Fields()[static_cast<size_t>(expr.field)], facts);
     case ExprKind::kSlot: return OfSlot(abi::Families()[static_cast<size_t>(expr.family)], expr.slot, facts);
     case ExprKind::kWindow:
-      if (expr.type.base == BaseType::kPercent) return OfNumber(expr.type.base, std::bit_cast<double>(facts.window[expr.slot]));
+      if (expr.type.base == BaseType::kPercent)
+        return OfNumber(expr.type.base, std::bit_cast<double>(facts.window[expr.slot]));
       return OfInteger(expr.type.base, facts.window[expr.slot]);
     case ExprKind::kNot: return OfBool(!Interpret(expr.operands[0], facts));
     case ExprKind::kAnd:

@@ -187,6 +187,13 @@ class Printer {
     }
     if (u.breaker) PrintBreaker(*u.breaker);
     if (u.max_in_flight) Set("max_in_flight", *u.max_in_flight);
+    if (u.health) {
+      Open("health");
+      Set("path", Quote(u.health->path));
+      Set("interval", u.health->interval);
+      Set("timeout", u.health->timeout);
+      Close();
+    }
     if (u.queue) {
       Open("queue");
       Set("length", u.queue->length);
@@ -204,9 +211,8 @@ class Printer {
     if (b.open_for.is_constant()) {
       Set("open_for", b.open_for.from);
     } else {
-      Set("open_for", "exponential(from: " + PrintDuration(b.open_for.from.count()) +
-                          ", factor: " + PrintNumber(b.open_for.factor) +
-                          ", cap: " + PrintDuration(b.open_for.cap.count()) + ")");
+      Set("open_for", "exponential(from: " + PrintDuration(b.open_for.from.count()) + ", factor: " +
+                          PrintNumber(b.open_for.factor) + ", cap: " + PrintDuration(b.open_for.cap.count()) + ")");
     }
     Set("probes", b.probes);
     for (PredicateId id : b.close_when) When("close ", id);

@@ -129,6 +129,19 @@ struct WindowMeasure {
 };
 inline constexpr int64_t kMaxWindowCount = 10'000;
 
+// How long a breaker stays open: min(cap, from · factor^n), n growing while it trips again and falling back with health.
+struct OpenFor {
+  Duration from = seconds(15);
+  double factor = 1;                  // 1: always the same
+  Duration cap = seconds(15);
+
+  OpenFor() = default;
+  template <typename Rep, typename Period>
+  OpenFor(std::chrono::duration<Rep, Period> constant) : from(constant), cap(constant) {}  // NOLINT: a constant is one
+  OpenFor(Duration first, double by, Duration most) : from(first), factor(by), cap(most) {}
+  bool is_constant() const { return factor == 1 || from == cap; }
+};
+
 struct BreakerSettings {
   std::vector<PredicateId> open_when;       // any of them
   std::optional<PredicateId> failure_when;  // instead of the default classification
@@ -142,6 +155,13 @@ struct BreakerSettings {
 struct QueueSettings {
   int length = 0;                     // most that wait; required
   Duration timeout{};                 // how long each; required
+};
+
+// Asked while the breaker is open.
+struct HealthSettings {
+  std::string path;                   // required
+  Duration interval = seconds(2);
+  Duration timeout = seconds(1);
 };
 
 struct CacheSettings {
@@ -194,6 +214,7 @@ struct UpstreamSettings {
   std::optional<BreakerSettings> breaker;
   std::optional<int> max_in_flight;   // none: no limit
   std::optional<QueueSettings> queue; // only with max_in_flight
+  std::optional<HealthSettings> health;  // only with breaker
   std::vector<FallbackRef> fallback;
 };
 

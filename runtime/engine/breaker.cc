@@ -210,7 +210,17 @@ BreakerTransition Breaker::Open(TimePoint now) {
   } else {
     last_failure_ = std::max(last_failure_.value_or(now), now);  // a lease that is over is a failure, too
   }
-  open_until_.store((now + settings_.open_for).time_since_epoch().count(), std::memory_order_release);
+  if (from == BreakerState::kClosed) {
+    // Health takes back what trips brought: a step for each time that it was closed as long as that step had it open.
+    Duration healthy = now - closed_at_;
+    while (trips_ > 0 && healthy >= OpenForAfter(trips_ - 1)) healthy -= OpenForAfter(--trips_);
+  }
+  Duration open_for = OpenForAfter(trips_);
+  if (!settings_.open_for.is_constant()) {
+    if (trips_ == 0 || OpenForAfter(trips_ - 1) < settings_.open_for.cap) ++trips_;
+    open_for += Duration(std::llround(static_cast<double>(open_for.count()) * kOpenJitter * random_.Fraction()));
+  }
+  open_until_.store((now + open_for).time_since_epoch().count(), std::memory_order_release);
   Enter(BreakerState::kOpen);
   return {from, state_, generation_};
 }
@@ -230,6 +240,20 @@ BreakerTransition Breaker::Close(TimePoint now) {
   failures_when_opened_ = 0;
   Enter(BreakerState::kClosed);
   return {BreakerState::kHalfOpen, state_, generation_};
+}
+
+Duration Breaker::OpenForAfter(int trips) const {
+  const compiler::model::OpenFor& open_for = settings_.open_for;
+  const double grown = static_cast<double>(open_for.from.count()) * std::pow(open_for.factor, trips);
+  return grown >= static_cast<double>(open_for.cap.count()) ? open_for.cap : Duration(std::llround(grown));
+}
+
+bool Breaker::EndOpenEarly(uint64_t generation, TimePoint now) {
+  std::lock_guard lock(mutex_);
+  if (state_ != BreakerState::kOpen || generation_ != generation) return false;
+  if (TimePoint{Duration(open_until_.load())} <= now) return false;
+  open_until_.store(now.time_since_epoch().count(), std::memory_order_release);
+  return true;
 }
 
 // ---- What operators see ---------------------------------------------------------------------------------------------

@@ -75,6 +75,10 @@ class Breaker {
   // As Record with kNeutral: the client is gone, or the attempt was never made.
   void Release(const Ticket& ticket, TimePoint now);
 
+  // A health check of the upstream succeeded: half-open may begin now. Nothing if the breaker is not open any more, or
+  // was closed since the check began, in `generation`. Whether it did something.
+  bool EndOpenEarly(uint64_t generation, TimePoint now);
+
   struct Snapshot {
     BreakerState state{};       // as it would be for a request now
     int64_t failure_count = 0;  // the first measure that counts failures; kept while open and half-open
@@ -119,6 +123,11 @@ class Breaker {
   uint64_t generation_ = 0;
   uint64_t last_probe_ = 0;
   std::vector<Probe> probes_;  // in flight, while half-open
+
+  // open_for that grows: how many times in a row it opened, less what health took back.
+  int trips_ = 0;
+  TimePoint closed_at_;
+  base::Random random_;
 
   CountWindows windows_;        // while closed
   CountWindows probe_windows_;  // since half-open began

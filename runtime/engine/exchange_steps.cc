@@ -220,8 +220,9 @@ void ExchangeMachine::State::Commit() {
   const Outcome so_far{attempt.status, ErrorKind::kNone};
   SetAttemptFacts(so_far);
   if (attempt.ticket && ClassOf(so_far) == OutcomeClass::kSuccess) {
-    NoteTransition(attempt.upstream, objects.breaker(attempt.upstream)->RecordFirstContent(&*attempt.ticket, now,
-                                                                                          now - attempt.clock.started));
+    NoteTransition(
+        attempt.upstream,
+        objects.breaker(attempt.upstream)->RecordFirstContent(&*attempt.ticket, now, now - attempt.clock.started));
   }
   phase = Phase::kCommitted;
   Emit(CommitAnswer{attempt.upstream});
@@ -407,8 +408,9 @@ void ExchangeMachine::State::Record(OutcomeClass outcome_class) {
   attempt.recorded = outcome_class;
   if (!attempt.ticket) return;
   visit.last_ticket = *std::exchange(attempt.ticket, std::nullopt);
-  NoteTransition(attempt.upstream, objects.breaker(attempt.upstream)->Record(*visit.last_ticket, outcome_class, now,
-                                                                              now - attempt.clock.started));
+  NoteTransition(
+      attempt.upstream,
+      objects.breaker(attempt.upstream)->Record(*visit.last_ticket, outcome_class, now, now - attempt.clock.started));
 }
 
 void ExchangeMachine::State::NoteEnd(const Outcome& outcome, OutcomeClass outcome_class) {

@@ -80,7 +80,8 @@ SendError ErrorFor(const Trouble& trouble, TimePoint now) {
   }
   // RFC 9110 10.2.3, RFC 6585 4. It counts whole seconds: less than one would say "at once".
   const bool takes_retry_after = error.status == 503 || error.status == 429;
-  if (takes_retry_after && trouble.retry_at) error.retry_after = std::max<Duration>(*trouble.retry_at - now, std::chrono::seconds(1));
+  if (takes_retry_after && trouble.retry_at)
+    error.retry_after = std::max<Duration>(*trouble.retry_at - now, std::chrono::seconds(1));
   return error;
 }
 

@@ -7,7 +7,14 @@
 namespace runtime::proxy {
 
 Worker::Worker(GatewayState& gateway, net::Transport& transport, int index, uint64_t seed)
-    : context_(gateway, transport, index, seed) {}
+    : context_(gateway, transport, index, seed) {
+  if (index != 0) return;
+  const auto& upstreams = context_.policy().upstreams;
+  for (size_t i = 0; i < upstreams.size(); ++i) {
+    const compiler::model::UpstreamId id(static_cast<int32_t>(i));
+    if (upstreams[id].health) health_checks_.push_back(std::make_unique<HealthCheck>(context_, id));
+  }
+}
 
 Worker::~Worker() = default;
 
@@ -45,6 +52,7 @@ void Worker::OnConnectionOver(ClientConnection* connection) {
 
 void Worker::Drain(base::Duration limit, std::function<void()> done) {
   listeners_.clear();
+  health_checks_.clear();
   std::vector<ClientConnection*> connections;
   connections.reserve(connections_.size());
   for (const auto& item : connections_) connections.push_back(item.first);

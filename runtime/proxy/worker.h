@@ -10,6 +10,7 @@
 #include "runtime/base/result.h"
 #include "runtime/net/transport.h"
 #include "runtime/proxy/client_connection.h"
+#include "runtime/proxy/health_check.h"
 #include "runtime/proxy/worker_context.h"
 
 namespace runtime::proxy {
@@ -39,6 +40,7 @@ class Worker final : public ConnectionOwner {
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::vector<std::unique_ptr<net::Listener>> admin_listeners_;  // open until the loop stops: it says not ready meanwhile
   std::unordered_map<ClientConnection*, std::unique_ptr<ClientConnection>> connections_;
+  std::vector<std::unique_ptr<HealthCheck>> health_checks_;  // of the first worker
   std::unique_ptr<net::Timer> drain_timer_;
   std::unique_ptr<net::Timer> drain_poll_;
   std::function<void()> drained_;

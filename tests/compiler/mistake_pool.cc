@@ -811,8 +811,10 @@ route r$ {
   ⟦keep_warm⟧ = 4min
 })",
      "PL0132"},
-    {"block not honoured yet", R"(upstream u$ {
+    {"health without a breaker", R"(upstream u$ {
   url = "http://a:1"
+  breaker { open when failures(60s) >= 5 }
+  health { path = "/" }
 })",
      R"(upstream u$ {
   url = "http://a:1"

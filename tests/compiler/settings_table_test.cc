@@ -60,7 +60,8 @@ std::string PolicyWith(const std::string& block, const std::string& name, const 
   if (block == "queue")
     text += "  max_in_flight = 4\n  queue {\n" + unless("queue", "length", "length = 8") +
             unless("queue", "timeout", "timeout = 4s") + in(block) + "  }\n";
-  if (block == "health") text += "  " + block + " {\n" + in(block) + "  }\n";
+  if (block == "health") text += "  breaker {\n  open when failures(60s) >= 5\n  }\n";
+  if (block == "health") text += "  health {\n" + unless("health", "path", "path = \"/\"") + in(block) + "  }\n";
   if (block == "retry")
     text += "  retry {\n" + unless("retry", "max_retries", "max_retries = 1") + "  when status in 5xx\n" + in("retry") +
             "  }\n";

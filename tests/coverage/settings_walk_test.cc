@@ -245,14 +245,13 @@ std::map<std::string, Case> UpstreamCases() {
   cases["retry.honour"] = {
       VirtualUpstreamWith("repeat_safe = true  retry { max_retries = 1  when status == 503  honour = @ }"),
       "retry_after(cap: 8s)", "retry_after(cap: 2s)", OneRequest({.status = 503, .retry_after = 5s})};
-  cases["retry.budget"] = {
-      VirtualUpstreamWith("repeat_safe = true  retry { max_retries = 9  when status == 503  "
-                          "wait = exponential(from: 1ms)  budget = @ }"),
-      "1%", "100%", InTheEngine([](VirtualStory& story) {
-        std::string text;
-        for (int i = 0; i < 3; ++i) text += story.Send(Status(503));
-        return text;
-      })};
+  cases["retry.budget"] = {VirtualUpstreamWith("repeat_safe = true  retry { max_retries = 9  when status == 503  "
+                                               "wait = exponential(from: 1ms)  budget = @ }"),
+                           "1%", "100%", InTheEngine([](VirtualStory& story) {
+                             std::string text;
+                             for (int i = 0; i < 3; ++i) text += story.Send(Status(503));
+                             return text;
+                           })};
   cases["retry.when"] = {VirtualUpstreamWith("repeat_safe = true  retry { max_retries = 1  when @ }"), "status == 500",
                          "status == 503", OneRequest(Status(500))};
   return cases;
@@ -292,6 +291,39 @@ std::map<std::string, Case> BreakerCases() {
       })};
   cases["breaker.failure"] = {VirtualUpstreamWith("breaker { open when failures(60s) >= 1  failure when @ }"),
                               "status == 500", "status == 503", fails_then_asks_after(1s)};
+  return cases;
+}
+
+std::map<std::string, Case> HealthCases() {
+  std::map<std::string, Case> cases;
+  const auto with = [](const std::string& health) {
+    return UpstreamWith("breaker { open when failures(60s) >= 1  open_for = 1h }  health { " + health + " }");
+  };
+  // The breaker is opened by a failure; then the first checks are looked at. They get no answer.
+  const auto checks = [](std::function<std::string(ScriptedUpstream&)> look) {
+    return OnTheWire(
+        [look](GatewayProcess& gateway, ScriptedUpstream& upstream) {
+          Post(gateway.port(), "/", "x");
+          return look(upstream);
+        },
+        [](UpstreamExchange& exchange) {
+          exchange.request().method == "POST" ? e2e::AnswerFailure(exchange) : exchange.Hang();
+        });
+  };
+  const auto asked = [](ScriptedUpstream& upstream, int requests) {
+    // What must not happen can only be waited out: one second, against an hour.
+    return WaitUntil([&] { return upstream.request_count() >= requests; }, std::chrono::seconds(1)) ? "asked"
+                                                                                                    : "not asked";
+  };
+  cases["health.path"] = {with("path = @  interval = 10ms"), "\"/one\"", "\"/two\"",
+                          checks([](ScriptedUpstream& upstream) {
+                            WaitUntil([&] { return upstream.request_count() >= 2; });
+                            return upstream.requests()[1].target;
+                          })};
+  cases["health.interval"] = {with("path = \"/\"  interval = @"), "10ms", "1h",
+                              checks([asked](ScriptedUpstream& upstream) { return asked(upstream, 2); })};
+  cases["health.timeout"] = {with("path = \"/\"  interval = 10ms  timeout = @"), "20ms", "1h",
+                             checks([asked](ScriptedUpstream& upstream) { return asked(upstream, 3); })};
   return cases;
 }
 
@@ -371,7 +403,8 @@ std::map<std::string, Case> AnswerCases() {
 const std::map<std::string, Case>& Cases() {
   static const auto* const kCases = [] {
     auto* cases = new std::map<std::string, Case>;
-    for (const auto& some : {GatewayCases(), UpstreamCases(), BreakerCases(), CacheCases(), AnswerCases()})
+    for (const auto& some :
+         {GatewayCases(), UpstreamCases(), BreakerCases(), HealthCases(), CacheCases(), AnswerCases()})
       cases->insert(some.begin(), some.end());
     return cases;
   }();
@@ -459,8 +492,6 @@ TEST_P(RefusedSettings, AreRefusedByName) {
       {"upstream", VirtualUpstreamWith(line)},
       {"retry", VirtualUpstreamWith("repeat_safe = true  retry { max_retries = 1  when status == 500  " + line + " }")},
       {"route", TwoUpstreamsWith("to = first  " + line)},
-      {"queue", VirtualUpstreamWith("queue { " + line + " }")},
-      {"health", VirtualUpstreamWith("health { " + line + " }")},
       {"limits", "edition 1\ngateway { listen = \"127.0.0.1:0\"  limits { " + line + " } }\n"},
   };
   const auto home = homes.find(setting.block);

@@ -181,5 +181,23 @@ TEST(Breaker, ProbeWhoseClientLeavesIsGivenBack) {
   EXPECT_EQ(Post(gateway.port(), "/api/chat", Chat("x")).is_fallback(), false);
 }
 
+// A promise to users, so it is timed.
+TEST(Breaker, WithAHealthCheckTheUpstreamServesAgainWithinFiveSecondsOfItsRecovery) {
+  ScriptedUpstream upstream(AnswerWell);
+  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(),
+                                              "breaker { open when failures(60s) >= 5  open_for = 10min }\n"
+                                              "  health { path = \"/api/tags\" }"));
+  upstream.Stop();
+  for (int i = 0; i < 5; ++i) Post(gateway.port(), "/api/chat", Chat("x"));
+  ASSERT_EQ(State(gateway), "OPEN");
+  upstream.Start();
+  const auto recovered = support::Clock::now();
+  EXPECT_TRUE(WaitUntil([&] { return Post(gateway.port(), "/api/chat", Chat("x")).status == 200; }));
+  EXPECT_LE(support::Clock::now() - recovered, seconds(5));
+  EXPECT_EQ(State(gateway), "CLOSED");
+  EXPECT_EQ(upstream.requests()[0].target, "/api/tags");
+  EXPECT_EQ(gateway.WaitForEvent("health check passed")["upstream"], "main");
+}
+
 }  // namespace
 }  // namespace tests::e2e

@@ -6,7 +6,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -56,15 +56,12 @@ class SlotUpstream {
 
 std::string Policy(const SlotUpstream& upstream, const std::string& timeout, const std::string& deadline) {
   return Gateway() +
-         Upstream("main", upstream.url(),
-                  "max_in_flight = 4\n  queue { length = 16  timeout = " + timeout + " }") +
+         Upstream("main", upstream.url(), "max_in_flight = 4\n  queue { length = 16  timeout = " + timeout + " }") +
          "route all { to = main  deadline = " + deadline + " }\n";
 }
 
 std::string Id(const std::string& name, int number) { return name + "-" + std::to_string(number); }
-std::string Request(const std::string& id) {
-  return ToText({.headers = {{"X-Request-Id", id}}, .body = Chat("x")});
-}
+std::string Request(const std::string& id) { return ToText({.headers = {{"X-Request-Id", id}}, .body = Chat("x")}); }
 
 double Waiting(const GatewayProcess& gateway) {
   return gateway.Metric("breakwater_queue_length{upstream=\"main\"}").value_or(-1);
@@ -187,7 +184,8 @@ TEST(Queue, AClientThatLeavesFreesItsPlace) {
 TEST(Queue, TheNextUpstreamTakesWhatTheFirstCannot) {
   SlotUpstream big;
   ScriptedUpstream small(AnswerWell);
-  GatewayProcess gateway(Gateway() + Upstream("big", big.url(), "max_in_flight = 1  breaker { open when failures(60s) >= 1 }") +
+  GatewayProcess gateway(Gateway() +
+                         Upstream("big", big.url(), "max_in_flight = 1  breaker { open when failures(60s) >= 1 }") +
                          Upstream("small", small.url()) + "route all { to = [big, small] }\n");
   RawClient first(gateway.port());
   first.Send(Request("first"));

@@ -50,7 +50,8 @@ inline Expr Window(int32_t slot) {
   Expr expr;
   expr.kind = ExprKind::kWindow;
   expr.slot = slot;
-  expr.type = compiler::abi::WindowMeasures()[static_cast<size_t>(slot)].type;  // the random world has one slot for each
+  expr.type =
+      compiler::abi::WindowMeasures()[static_cast<size_t>(slot)].type;  // the random world has one slot for each
   return expr;
 }
 

@@ -354,6 +354,27 @@ void Invariants::OnTransition(const Batch& batch, const NoteBreaker& command) {
   breaker.probes.clear();
 }
 
+// How long it is to be open: longer with each trip that follows another one, and back again with health.
+void Invariants::Trip(const BreakerRules& rules, BreakerState from, TimePoint now, ShadowBreaker* breaker) {
+  const auto step = [&rules](int trips) {
+    double open = static_cast<double>(rules.open_for.count());
+    for (int i = 0; i < trips; ++i) open *= rules.open_factor;
+    return rules.open_factor == 1 ? rules.open_for : std::min(Duration(std::llround(open)), rules.open_cap);
+  };
+  if (from == BreakerState::kClosed) {
+    Duration healthy = now - breaker->closed_at;
+    while (breaker->trips > 0 && healthy >= step(breaker->trips - 1)) healthy -= step(--breaker->trips);
+  }
+  const Duration open = step(breaker->trips);
+  breaker->opened_at = now;
+  breaker->open_least = open - kRounding;
+  breaker->open_most = open + kRounding;
+  if (rules.open_factor == 1) return;
+  breaker->open_most += open / 10;
+  if (breaker->trips == 0 || step(breaker->trips - 1) < rules.open_cap) ++breaker->trips;
+  if (open > rules.open_for) ++report_->seen["open_for grown"];
+}
+
 void Invariants::OnFinal(const Batch& batch, const char* kind) {
   ShadowExchange& exchange = batch.exchange;
   ++report_->seen["final " + std::string(kind)];

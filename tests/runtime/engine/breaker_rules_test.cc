@@ -121,7 +121,8 @@ TEST(BreakerRules, ClosingForgetsSharesToo) {
 
 TEST(BreakerRules, ASlowProbeCanBeKeptFromClosing) {
   BreakerOfText breaker(
-      "open when failures(60s) >= 1\nopen_for = 1s\nclose when successes(30s) >= 1 and slow_ratio(30s, over: 2s) < 50%");
+      "open when failures(60s) >= 1\nopen_for = 1s\nclose when successes(30s) >= 1 and slow_ratio(30s, over: 2s) < "
+      "50%");
   breaker.Fail(0s);
   EXPECT_FALSE(breaker.Succeed(2s, 3s));
   EXPECT_FALSE(breaker.Succeed(2s, 1s));
@@ -131,7 +132,8 @@ TEST(BreakerRules, ASlowProbeCanBeKeptFromClosing) {
 // ---- open_for -------------------------------------------------------------------------------------------------------
 
 constexpr const char* kGrows =
-    "open when failures(60s) >= 1\nopen_for = exponential(from: 10s, factor: 2, cap: 1min)\nclose when successes(30s) >= 1";
+    "open when failures(60s) >= 1\nopen_for = exponential(from: 10s, factor: 2, cap: 1min)\nclose when successes(30s) "
+    ">= 1";
 
 // `open` is what it was open for, up to a tenth longer.
 void ExpectOpenFor(BreakerOfText& breaker, Duration opened_at, Duration open) {

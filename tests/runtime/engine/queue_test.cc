@@ -114,7 +114,8 @@ TEST_F(OnePlace, NewsThatComeAfterTheDeadlineStartNothing) {
   second.Ready(600ms);
   first.Succeed(999ms);
   EXPECT_EQ(second.wake_ups, 1);
-  EXPECT_THAT(second.On(1001ms, PlaceNews{}), ElementsAre("stop_waiting", "note_queued a 401ms", "send_error 504 deadline"));
+  EXPECT_THAT(second.On(1001ms, PlaceNews{}),
+              ElementsAre("stop_waiting", "note_queued a 401ms", "send_error 504 deadline"));
   EXPECT_EQ(scene().limiter().Look().in_flight, 0);
 }
 

@@ -21,8 +21,8 @@ class HonouringUpstream : public OneUpstream {
 };
 
 TEST_F(HonouringUpstream, TheRetryComesNoEarlierThanAskedFor) {
-  EXPECT_THAT(On429(2s),
-              ElementsAre("abort", "note_ended a 1 status_429 neutral 10ms", "note_retry a 1/1 wait 2000ms status_429"));
+  EXPECT_THAT(On429(2s), ElementsAre("abort", "note_ended a 1 status_429 neutral 10ms",
+                                     "note_retry a 1/1 wait 2000ms status_429"));
 }
 
 TEST_F(HonouringUpstream, AShorterWaitDoesNotShortenTheBackOff) {
@@ -80,8 +80,9 @@ TEST_F(BudgetedUpstream, TheDenialIsNamed) {
   }
   TestExchange exchange(scene(), 200ms);
   exchange.Ready(200ms);
-  EXPECT_THAT(exchange.On(200ms, AttemptFailed{ErrorKind::k_refused, false}),
-              ElementsAre("note_denied a budget_spent", "note_ended a 1 refused failure 0ms", "send_error 502 refused"));
+  EXPECT_THAT(
+      exchange.On(200ms, AttemptFailed{ErrorKind::k_refused, false}),
+      ElementsAre("note_denied a budget_spent", "note_ended a 1 refused failure 0ms", "send_error 502 refused"));
 }
 
 // Looked at when the retry is decided, taken when it starts: nothing is held through the wait.

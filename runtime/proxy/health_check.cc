@@ -1,0 +1,79 @@
+#include "runtime/proxy/health_check.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "compiler/abi/fact_table.h"
+
+namespace runtime::proxy {
+namespace {
+
+// Headers of the policy whose values are known without a request (an API key) are sent; the others can't be.
+std::string RequestText(const compiler::model::UpstreamSettings& upstream) {
+  std::string text = "GET " + upstream.health->path + " HTTP/1.1\r\nHost: " + upstream.url.authority +
+                     "\r\nUser-Agent: breakwater-health\r\nAccept: */*\r\nConnection: close\r\n";
+  for (const compiler::model::HeaderSetting& header : upstream.headers) {
+    std::string value;
+    const auto& parts = header.value.parts;
+    const bool is_constant = std::all_of(parts.begin(), parts.end(), [&](const auto& part) {
+      const auto* literal = std::get_if<std::string>(&part);
+      if (literal != nullptr) value += *literal;
+      return literal != nullptr;
+    });
+    if (is_constant && !http::EqualsIgnoreCase(header.name, "host")) text += header.name + ": " + value + "\r\n";
+  }
+  return text + "\r\n";
+}
+
+}  // namespace
+
+HealthCheck::HealthCheck(WorkerContext& worker, UpstreamId upstream)
+    : worker_(worker),
+      upstream_(upstream),
+      request_(RequestText(worker.policy().upstreams[upstream])),
+      timer_(worker.transport.NewTimer([this] { OnTimer(); })) {
+  timer_->Set(worker_.transport.Now() + worker_.policy().upstreams[upstream_].health->interval);
+}
+
+HealthCheck::~HealthCheck() = default;
+
+void HealthCheck::OnTimer() {
+  if (attempt_ != nullptr) return End(false, "timeout");
+  const auto& settings = *worker_.policy().upstreams[upstream_].health;
+  const base::TimePoint now = worker_.transport.Now();
+  const engine::Breaker::Snapshot breaker = worker_.gateway.objects.breaker(upstream_)->Look(now);
+  if (breaker.state != engine::BreakerState::kOpen) {
+    timer_->Set(now + settings.interval);
+    return;
+  }
+  generation_ = breaker.generation;
+  started_ = now;
+  timer_->Set(now + settings.timeout);
+  attempt_ = std::make_unique<Attempt>(worker_, upstream_, *this);
+  Attempt::Request request;
+  request.bytes = request_;
+  request.fresh_connection = true;  // a pooled one says little about a server that may have been restarted
+  attempt_->Start(std::move(request));
+}
+
+void HealthCheck::OnAttemptHead(const http::ResponseHead& head) {
+  End(head.status >= 200 && head.status < 300, std::to_string(head.status));
+}
+
+void HealthCheck::OnAttemptFailed(ErrorKind error, bool) { End(false, compiler::abi::Name(error)); }
+
+void HealthCheck::End(bool is_well, std::string_view outcome) {
+  const auto& upstream = worker_.policy().upstreams[upstream_];
+  const base::TimePoint now = worker_.transport.Now();
+  attempt_->Abort();
+  worker_.transport.DeleteLater(std::move(attempt_));
+  timer_->Set(std::max(started_ + upstream.health->interval, now));
+  worker_.metrics.CountBy(CounterById::kHealthChecks, upstream.name + std::string(1, '\0') + std::string(outcome));
+  if (!is_well || !worker_.gateway.objects.breaker(upstream_)->EndOpenEarly(generation_, now)) return;
+  JsonLine line = worker_.Event("info", "health check passed");
+  line.Add("upstream", upstream.name).AddMillis("after_ms", (now - started_).count());
+  worker_.Log(line);
+}
+
+}  // namespace runtime::proxy
