@@ -115,31 +115,37 @@ class Run:
     late: float           # the most that a request was sent after its time, in real seconds
 
 
-async def run_once(seed, workload, scale, sides, build, folder):
-    servers = Servers(build, folder / str(seed), seed, scale, workload)
-    try:
-        ports = {side: servers.start(side) for side in sides}
-        clock = load.Clock(scale)
-        people = [load.Side(side, ports[side][0], clock) for side in sides]
-        ollamas = [load.Side(side, ports[side][1], clock) for side in sides]
-        asked = world.requests(workload, seed)
-        down_at, up_at = {}, {}
-        breaking = [asyncio.create_task(_change_oom_rate(workload, ollamas, clock)),
-                    *(asyncio.create_task(_outage(workload, ollama, clock, down_at, up_at)) for ollama in ollamas)]
-        late = await _ask_everything(asked, workload, people, clock)
-        await asyncio.gather(*breaking)
-        for side in (*people, *ollamas):
-            side.close()
-    finally:
-        servers.stop()
+@dataclasses.dataclass
+class Seen:
+    """What there is when a run is over and its servers have not ended yet."""
+    people: list
+    down_at: dict
+    up_at: dict
+    late: float
 
+
+async def run_once(asked, workload, scale, ports):
+    clock = load.Clock(scale)
+    people = [load.Side(side, port, clock) for side, (port, _) in ports.items()]
+    ollamas = [load.Side(side, port, clock) for side, (_, port) in ports.items()]
+    down_at, up_at = {}, {}
+    breaking = [asyncio.create_task(_change_oom_rate(workload, ollamas, clock)),
+                *(asyncio.create_task(_outage(workload, ollama, clock, down_at, up_at)) for ollama in ollamas)]
+    late = await _ask_everything(asked, workload, people, clock)
+    await asyncio.gather(*breaking)
+    for side in (*people, *ollamas):
+        side.close()
+    return Seen(people, down_at, up_at, late)
+
+
+def evaluate(seed, asked, seen, servers):
     found = {}
-    for side in people:
+    for side in seen.people:
         attempts = None
         if side.name in POLICIES:
             attempts = measure.attempts_in(servers.access_log(side.name).read_text(encoding='utf-8').splitlines())
-        found[side.name] = measure.figures(side.records, workload, down_at[side.name], up_at[side.name], attempts)
-    return Run(seed, found, world.best_hit_rate(asked, ttl=600.0), late)
+        found[side.name] = measure.figures(side.records, seen.down_at[side.name], seen.up_at[side.name], attempts)
+    return Run(seed, found, world.best_hit_rate(asked, ttl=600.0), seen.late)
 
 
 async def _ask_everything(asked, workload, people, clock):
@@ -176,10 +182,20 @@ async def _outage(workload, ollama, clock, down_at, up_at):
     up_at[ollama.name] = clock.now()
 
 
-async def run_all(seeds, at_once, *arguments):
+async def run_all(seeds, at_once, workload, scale, sides, build, folder):
     runs = []
     for begin in range(0, len(seeds), at_once):
-        runs += await asyncio.gather(*(run_once(seed, *arguments) for seed in seeds[begin:begin + at_once]))
+        batch = seeds[begin:begin + at_once]
+        asked = [world.requests(workload, seed) for seed in batch]
+        servers = [Servers(build, folder / str(seed), seed, scale, workload) for seed in batch]
+        try:
+            # Nothing else happens in the loop while servers start and end: no clock runs then.
+            ports = [{side: started.start(side) for side in sides} for started in servers]
+            seen = await asyncio.gather(*(run_once(asks, workload, scale, its) for asks, its in zip(asked, ports)))
+        finally:
+            for started in servers:
+                started.stop()
+        runs += [evaluate(*parts) for parts in zip(batch, asked, seen, servers)]
     return runs
 
 
@@ -216,7 +232,7 @@ def main():
     parser.add_argument('--smoke', action='store_true', help='one short run; fails if a result has the wrong shape')
     parser.add_argument('--seeds', default=','.join(map(str, world.SEEDS)))
     parser.add_argument('--sides', default=','.join(SIDES), help='which of ' + ', '.join(SIDES))
-    parser.add_argument('--at-once', type=int, default=2, help='how many seeds run beside one another')
+    parser.add_argument('--at-once', type=int, default=3, help='how many seeds run beside one another')
     arguments = parser.parse_args()
     build = arguments.build.resolve()
     for binary in ('cli/breakwater', 'examples/flaky_ollama/flaky_ollama'):

@@ -43,26 +43,30 @@ class Side:
     async def ask(self, number, asked, patience):
         record = Record(f'{self.name}-{number}', 0.0, asked.frequent, self.in_flight + 1)
         self.records.append(record)
-        body = json.dumps({'model': 'qwen3:32b', 'stream': False, 'messages': [{'role': 'user', 'content': asked.question}]})
+        request = self._request('/api/chat', {'model': 'qwen3:32b', 'stream': False,
+                                              'messages': [{'role': 'user', 'content': asked.question}]}, record.id)
         self.in_flight += 1
         record.at = self.clock.now()
         try:
             async with asyncio.timeout(self.clock.real(patience)):
-                record.status, headers, content = await self._exchange('POST', '/api/chat', body, record.id)
-            record.got = _judge(record.status, headers, content)
+                answer = await self._exchange(request)
+            record.status = answer.status
+            record.got = _judge(answer.status, answer.headers, answer.content)
+            record.took = self.clock.at(answer.arrived) - record.at
         except TimeoutError:
             record.got = TIMEOUT
-        except (OSError, asyncio.IncompleteReadError):
+            record.took = patience
+        except OSError:
             record.got = CUT_OFF
-        finally:
             record.took = self.clock.now() - record.at
+        finally:
             self.in_flight -= 1
 
     async def control(self, path, change):
         """POST to flaky_ollama's /control."""
-        status, _, content = await self._exchange('POST', path, json.dumps(change), 'control')
-        if status != 200:
-            raise RuntimeError(f'flaky_ollama refused {change}: {content!r}')
+        answer = await self._exchange(self._request(path, change, 'control'))
+        if answer.status != 200:
+            raise RuntimeError(f'flaky_ollama refused {change}: {answer.content!r}')
 
     async def wait_until_up(self):
         while True:
@@ -74,34 +78,81 @@ class Side:
                 await asyncio.sleep(0.001)
 
     def close(self):
-        for _, writer in self._idle:
-            writer.close()
+        for connection in self._idle:
+            connection.close()
 
-    async def _exchange(self, method, path, body, request_id):
-        reader, writer = await self._connection()
-        done = False
+    def _request(self, path, content, request_id):
+        body = json.dumps(content).encode()
+        return (f'POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nContent-Type: application/json\r\n'
+                f'X-Request-Id: {request_id}\r\nContent-Length: {len(body)}\r\n\r\n').encode() + body
+
+    async def _exchange(self, request):
+        connection = await self._connection()
         try:
-            payload = body.encode()
-            writer.write(f'{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nContent-Type: application/json\r\n'
-                         f'X-Request-Id: {request_id}\r\nContent-Length: {len(payload)}\r\n\r\n'.encode() + payload)
-            head = (await reader.readuntil(b'\r\n\r\n')).decode('latin-1').split('\r\n')
-            headers = {name.lower(): value.strip() for name, _, value in (line.partition(':') for line in head[1:] if line)}
-            content = await reader.readexactly(int(headers['content-length']))
-            done = headers.get('connection', '').lower() != 'close'
-            return int(head[0].split()[1]), headers, content
-        finally:
-            if done:
-                self._idle.append((reader, writer))
-            else:
-                writer.close()
+            answer = await connection.exchange(request)
+        except BaseException:
+            connection.close()
+            raise
+        if answer.headers.get('connection', '').lower() == 'close':
+            connection.close()
+        else:
+            self._idle.append(connection)
+        return answer
 
     async def _connection(self):
         while self._idle:
-            reader, writer = self._idle.pop()
-            if not reader.at_eof() and reader.exception() is None and not writer.is_closing():
-                return reader, writer
-            writer.close()
-        return await asyncio.open_connection('127.0.0.1', self.port)
+            connection = self._idle.pop()
+            if connection.is_open:
+                return connection
+        _, connection = await asyncio.get_running_loop().create_connection(_Connection, '127.0.0.1', self.port)
+        return connection
+
+
+@dataclasses.dataclass
+class _Answer:
+    status: int
+    headers: dict
+    content: bytes
+    arrived: float   # when its last byte did, by time.monotonic()
+
+
+class _Connection(asyncio.Protocol):
+    """One connection, one request at a time. Notes the moment itself, so that what else the loop has to do is nobody's latency."""
+
+    def __init__(self):
+        self.is_open = True
+        self._received = b''
+        self._waiting = None
+
+    def connection_made(self, transport):
+        self._transport = transport
+
+    def data_received(self, data):
+        arrived = time.monotonic()
+        self._received += data
+        head, end, content = self._received.partition(b'\r\n\r\n')
+        if not end or self._waiting is None or self._waiting.done():
+            return
+        status, *lines = head.decode('latin-1').split('\r\n')
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(':') for line in lines)}
+        if len(content) >= int(headers['content-length']):
+            self._received = b''
+            self._waiting.set_result(_Answer(int(status.split()[1]), headers, content, arrived))
+
+    def connection_lost(self, exc):
+        self.is_open = False
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(exc or ConnectionResetError('the connection ended before the answer'))
+
+    async def exchange(self, request):
+        if not self.is_open:
+            raise ConnectionResetError('the connection ended before the request')
+        self._waiting = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._waiting
+
+    def close(self):
+        self._transport.close()
 
 
 class Clock:
@@ -112,7 +163,10 @@ class Clock:
         self.begin = time.monotonic()
 
     def now(self):
-        return (time.monotonic() - self.begin) / self.scale
+        return self.at(time.monotonic())
+
+    def at(self, moment):
+        return (moment - self.begin) / self.scale
 
     def real(self, seconds):
         return seconds * self.scale

@@ -27,7 +27,7 @@ class Figures:
     got: dict
 
 
-def figures(records, workload, down_at, up_at, attempts=None):
+def figures(records, down_at, up_at, attempts=None):
     """`attempts`: statuses of the attempts of each request id, as a gateway's access log has them; without a gateway None."""
     records = sorted(records, key=lambda record: record.at)
     above = [record for record in records if record.parallel > world.PARALLEL]

@@ -16,7 +16,7 @@ def record(at, got=load.MODEL, took=2.0, parallel=1, frequent=False, id='', stat
 
 
 def figures(records, attempts=None, down_at=1e6, up_at=1e6):
-    return measure.figures(records, world.FULL, down_at, up_at, attempts)
+    return measure.figures(records, down_at, up_at, attempts)
 
 
 class ScaledPolicy(unittest.TestCase):
