@@ -76,6 +76,7 @@ TEST_F(DevelopmentPolicy, MockAnswersInPlaceOfAModel) {
   const Answer answer = Post(gateway.port(), "/api/chat", Chat("x"), {{"Origin", "http://localhost:3000"}});
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.json()["message"]["content"], "This is what an answer looks like.");
+  EXPECT_EQ(answer.json()["model"], "qwen3:32b") << "the one that was asked for";
   EXPECT_EQ(answer.json()["is_fallback"], true);
   EXPECT_EQ(answer.header("x-breakwater-fallback"), "pretend");
   EXPECT_EQ(answer.header("access-control-allow-origin"), "http://localhost:3000");
@@ -89,32 +90,43 @@ TEST_F(DevelopmentPolicy, IsRefusedWhereMocksAreDenied) {
 
 // ---- failover.policy
 
-TEST_F(FailoverPolicy, SecondAnswersWhenTheFirstFailsAndThePersonIsToldWhenBothDo) {
-  ScriptedUpstream first(AnswerFailure), second(AnswerWell);
-  GatewayProcess gateway = Start({{"FIRST_URL", first.url()}, {"SECOND_URL", second.url()}}, {{"200ms", "2ms"}});
+TEST_F(FailoverPolicy, SmallModelAnswersWhenTheLargeOneFailsAndThePersonIsToldWhenBothDo) {
+  ScriptedUpstream large(AnswerFailure), small(AnswerWell);
+  GatewayProcess gateway = Start({{"LARGE_URL", large.url()}, {"SMALL_URL", small.url()}}, {{"200ms", "2ms"}});
   const Answer answer = Post(gateway.port(), "/api/chat", Chat("x"));
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.body, kOllamaAnswer);
   EXPECT_FALSE(answer.is_fallback());
-  EXPECT_EQ(first.request_count(), 2);
-  EXPECT_EQ(second.request_count(), 1);
+  EXPECT_EQ(large.request_count(), 2);
+  EXPECT_EQ(large.last_request().body, Chat("x"));
+  EXPECT_EQ(Json::parse(small.last_request().body)["model"], "qwen3:8b");
+  EXPECT_EQ(Json::parse(small.last_request().body)["messages"], Json::parse(Chat("x"))["messages"]);
 
-  second.SetScript(AnswerFailure);
+  small.SetScript(AnswerFailure);
   const Answer busy = Post(gateway.port(), "/api/chat", Chat("y"));
   EXPECT_EQ(busy.status, 503);
   EXPECT_EQ(busy.header("retry-after"), "30");
   EXPECT_EQ(busy.header("x-breakwater-fallback"), "busy_now");
 }
 
-TEST_F(FailoverPolicy, FirstIsLeftAloneAfterFiveFailuresAndOtherPathsReachNobody) {
-  ScriptedUpstream first(AnswerFailure), second(AnswerWell);
-  GatewayProcess gateway = Start({{"FIRST_URL", first.url()}, {"SECOND_URL", second.url()}}, {{"200ms", "2ms"}});
+TEST_F(FailoverPolicy, BusyLargeModelIsAskedOnceAndNotBlamed) {
+  ScriptedUpstream large([](UpstreamExchange& exchange) { exchange.Answer(429, R"({"error":"too many requests"})"); });
+  ScriptedUpstream small(AnswerWell);
+  GatewayProcess gateway = Start({{"LARGE_URL", large.url()}, {"SMALL_URL", small.url()}});
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(Post(gateway.port(), "/api/chat", Chat("x")).status, 200) << i;
+  EXPECT_EQ(large.request_count(), 6);
+  EXPECT_EQ(gateway.Health("large").value("state", ""), "CLOSED");
+}
+
+TEST_F(FailoverPolicy, LargeModelIsLeftAloneAfterFiveFailuresAndOtherPathsReachNobody) {
+  ScriptedUpstream large(AnswerFailure), small(AnswerWell);
+  GatewayProcess gateway = Start({{"LARGE_URL", large.url()}, {"SMALL_URL", small.url()}}, {{"200ms", "2ms"}});
   for (int i = 0; i < 5; ++i) EXPECT_EQ(Post(gateway.port(), "/api/chat", Chat("x")).status, 200) << i;
-  EXPECT_EQ(gateway.Health("first").value("state", ""), "OPEN");
-  EXPECT_EQ(first.request_count(), 5);
-  EXPECT_EQ(second.request_count(), 5);
+  EXPECT_EQ(gateway.Health("large").value("state", ""), "OPEN");
+  EXPECT_EQ(large.request_count(), 5);
+  EXPECT_EQ(small.request_count(), 5);
   EXPECT_EQ(Post(gateway.port(), "/api/pull", "{}").status, 404);
-  EXPECT_EQ(second.request_count(), 5);
+  EXPECT_EQ(small.request_count(), 5);
 }
 
 // ---- faq-cache.policy
@@ -124,7 +136,7 @@ TEST_F(FaqCachePolicy, FrequentQuestionIsAskedOnceAndOthersEveryTime) {
   GatewayProcess gateway = Start({{"MODEL_URL", model.url()}});
   const HeaderList faq = {{"X-Faq", "yes"}};
   EXPECT_EQ(Post(gateway.port(), "/api/chat", Chat("opening hours"), faq).body, kOllamaAnswer);
-  const Answer again = Post(gateway.port(), "/api/chat", Chat("opening hours"), faq);
+  const Answer again = Post(gateway.port(), "/api/chat", Json::parse(Chat("opening hours")).dump(2), faq);
   EXPECT_EQ(again.body, kOllamaAnswer);
   EXPECT_TRUE(again.has_header("age"));
   EXPECT_FALSE(again.is_fallback());
@@ -216,6 +228,15 @@ TEST_F(TenantsPolicy, EachTenantHasItsKeyAndItsAnswersAndStrangersGetNothing) {
   EXPECT_EQ(Post(gateway.port(), "/api/chat", Chat("same question")).status, 403);
   EXPECT_EQ(shop.request_count(), 1);
   EXPECT_EQ(school.request_count(), 1);
+}
+
+TEST_F(TenantsPolicy, NobodyIsATenantWhoDoesNotComeByTheLoginProxy) {
+  ScriptedUpstream shop(AnswerWell);
+  GatewayProcess gateway =
+      Start({{"SHOP_URL", shop.url()}, {"SCHOOL_URL", kNobody}, {"SHOP_KEY", "s1"}, {"SCHOOL_KEY", "s2"}},
+            {{"[127.0.0.1, ::1]", "[192.0.2.7]"}});
+  EXPECT_EQ(Post(gateway.port(), "/api/chat", Chat("x"), {{"X-Tenant", "shop"}}).status, 403);
+  EXPECT_EQ(shop.request_count(), 0);
 }
 
 TEST_F(TenantsPolicy, OneTenantsFailuresLeaveTheOtherAlone) {
