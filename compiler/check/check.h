@@ -13,8 +13,10 @@ namespace compiler::check {
 
 // Expressions with their `let` names written out may have so many nodes.
 inline constexpr int kMaxPredicateNodes = 4096;
-// Members of a set.
+// Members of a set or a list.
 inline constexpr size_t kMaxSetMembers = 1000;
+// Each pattern may take regex::kMemoryBytes while it is matched.
+inline constexpr size_t kMaxPatterns = 500;
 // `let` names that stand in `let` names.
 inline constexpr int kMaxLetDepth = 64;
 

@@ -233,7 +233,7 @@ ExprChecker::Value ExprChecker::CheckString(const ast::Expr& expr) {
     if (!IsLiteral(value.expr) || value.expr.type.base != BaseType::kString) {
       diagnostics_->Emit(Kind::kNotAPath, part.value->range,
                          {"text that is put together when a request runs cannot stand here",
-                          "it may stand in the key of a cache and in a header of an upstream"});
+                          "it may stand in a key, a header or a body"});
       return Invalid();
     }
     text += value.expr.literal.text;

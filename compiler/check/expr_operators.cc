@@ -408,7 +408,13 @@ ExprChecker::Value ExprChecker::CheckMatches(const ast::Expr& expr) {
     auto& patterns = place_.policy->patterns;
     const auto found = std::find(patterns.begin(), patterns.end(), pattern);
     result.slot = static_cast<int32_t>(found - patterns.begin());
-    if (found == patterns.end()) patterns.push_back(pattern);
+    if (found == patterns.end()) {
+      if (patterns.size() == kMaxPatterns) {
+        diagnostics_->Emit(Kind::kTooManyPatterns, right.range, {std::to_string(kMaxPatterns)});
+        return Invalid();
+      }
+      patterns.push_back(pattern);
+    }
   }
   result.pattern = std::move(pattern);
   return {std::move(result), {}, {}};

@@ -67,6 +67,11 @@ std::vector<const ast::Expr*> SettingReader::Items() const {
   const std::vector<ast::Expr>* list =
       value().kind == ExprKind::kList ? &value().operands : expressions_->NamedList(value());
   if (list == nullptr) return {&value()};
+  if (list->size() > kMaxSetMembers) {
+    diagnostics_->Emit(Kind::kSetTooLarge, value().range,
+                       {std::to_string(list->size()), std::to_string(kMaxSetMembers)});
+    return {};
+  }
   std::vector<const ast::Expr*> items;
   for (const ast::Expr& item : *list) items.push_back(&item);
   return items;

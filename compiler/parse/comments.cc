@@ -14,8 +14,8 @@ DocComments::DocComments(const std::vector<std::unique_ptr<antlr4::Token>>& toke
   for (const auto& token : tokens) {
     const bool is_first = token->getLine() != line_before;
     line_before = token->getLine();
-    const std::string text = token->getText();
     if (token->getType() != PolicyParser::COMMENT || !is_first) continue;
+    const std::string text = token->getText();
     // ### and more are rules across the page.
     if (!text.starts_with("##") || text.starts_with("###")) continue;
     size_t begin = 2;

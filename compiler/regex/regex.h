@@ -12,9 +12,10 @@
 namespace compiler::regex {
 
 inline constexpr size_t kMaxPatternBytes = 1000;
-inline constexpr int kMaxPatternSteps = 5000;  // of RE2's program: a counted repetition multiplies what it repeats
-inline constexpr int kMemoryBytes =
-    2 << 20;  // of one pattern while it is matched; beyond, matching is slower, never wrong
+// Of RE2's program: a counted repetition multiplies what it repeats.
+inline constexpr int kMaxPatternSteps = 5000;
+// Of one pattern while it is matched; with less than it would like, matching is slower, never wrong.
+inline constexpr int kMemoryBytes = 1 << 20;
 
 struct CompileResult {
   std::shared_ptr<const abi::Pattern> pattern;  // null on failure

@@ -89,6 +89,35 @@ TEST(Limits, AThousandMembersOfASetAreReadAndMoreAreNot) {
   ExpectOnly(Check(set_of(1001)), Kind::kSetTooLarge);
 }
 
+TEST(Limits, AThousandMembersOfAListAreReadAndMoreAreNot) {
+  const auto list_of = [](int members) {
+    std::string list = "[";
+    for (int i = 0; i < members; ++i) list += (i > 0 ? ", \"X" : "\"X") + std::to_string(i) + "\"";
+    return list + "]";
+  };
+  const auto named = [&](int members) { return "let names = " + list_of(members) + "\n"; };
+  const auto removed = [&](const std::string& list) {
+    return "upstream b { url = \"http://b:1\" remove_header = " + list + " }\n";
+  };
+  const std::string route = "route all { to = [a, b] }\n";
+  EXPECT_FALSE(Check(kHead + named(1000) + removed("names") + route).has_errors());
+  ExpectOnly(Check(kHead + named(1001) + removed("names") + route), Kind::kSetTooLarge);
+  EXPECT_FALSE(Check(kHead + removed(list_of(1000)) + route).has_errors());
+  ExpectOnly(Check(kHead + removed(list_of(1001)) + route), Kind::kSetTooLarge);
+}
+
+TEST(Limits, FiveHundredPatternsAreReadAndMoreAreNot) {
+  const auto with_patterns = [](int count) {
+    std::string text = kHead;
+    for (int i = 0; i < count; ++i)
+      text +=
+          "route r" + std::to_string(i) + " { when request.path matches /^\\/" + std::to_string(i) + "$/ to = a }\n";
+    return text + "route same { when request.path matches /^\\/0$/ to = a }\nroute all { to = a }\n";
+  };
+  EXPECT_FALSE(Check(with_patterns(500)).has_errors());
+  ExpectOnly(Check(with_patterns(501)), Kind::kTooManyPatterns);
+}
+
 TEST(Limits, LetNamesThatDoubleEachOtherAreStopped) {
   std::string text = kHead + "let x0 = client.tls\n";
   for (int i = 1; i <= 40; ++i) {

@@ -222,7 +222,8 @@ std::map<std::string, Case> UpstreamCases() {
                               OnTheWire(WhatTheUpstreamSees)};
   cases["upstream.remove_header"] = {UpstreamWith("remove_header = @"), "[\"X-None\"]", "[\"Cookie\"]",
                                      OnTheWire(WhatTheUpstreamSees)};
-  cases["upstream.rewrite"] = {UpstreamWith("rewrite = @"), "json { \"model\": \"one\" }", "json { \"model\": \"two\" }",
+  cases["upstream.rewrite"] = {UpstreamWith("rewrite = @"), "json { \"model\": \"one\" }",
+                               "json { \"model\": \"two\" }",
                                OnTheWire([](GatewayProcess& gateway, ScriptedUpstream& upstream) {
                                  Post(gateway.port(), "/api/chat", Chat("x"));
                                  return upstream.last_request().body;
@@ -377,7 +378,7 @@ std::map<std::string, Case> AnswerCases() {
                          "2s", OneRequest(Status(500))};
   cases["route.to"] = {TwoUpstreamsWith("to = @"), "first", "[second, first]", OneRequest(Status(500))};
   cases["route.next"] = {TwoUpstreamsWith("to = [first, second]  next when @"), "status == 404", "status == 410",
-                         OneRequest(Status(404))};
+                         OneRequest(Status(404), {.method = compiler::abi::Method::kGET})};
   cases["route.reply"] = {
       kGateway +
           "route first { when request.path == \"/first\"  reply = one }\n"
