@@ -200,6 +200,32 @@ void SettingReader::ReadBool(bool& out) {
   if (constant) out = constant->literal.integer != 0;
 }
 
+template <typename Enum>
+void SettingReader::ReadWord(Words<Enum> words, Enum& out) {
+  std::string all;
+  for (const auto& [word, meaning] : words) {
+    if (IsWord(word)) {
+      out = meaning;
+      return;
+    }
+    all += (all.empty() ? "" : " or ") + std::string(word);
+  }
+  Mismatch(value(), "a word", value().kind == ExprKind::kName ? "`" + value().text + "`" : "a value", "write " + all);
+}
+
+void SettingReader::ReadDialectName(model::UpstreamDialect& out) {
+  using model::UpstreamDialect;
+  ReadWord<UpstreamDialect>({{"auto", UpstreamDialect::kAuto},
+                             {"ollama", UpstreamDialect::kOllama},
+                             {"openai", UpstreamDialect::kOpenAi},
+                             {"anthropic", UpstreamDialect::kAnthropic}},
+                            out);
+}
+
+void SettingReader::ReadCommitAt(model::CommitAt& out) {
+  ReadWord<model::CommitAt>({{"any_output", model::CommitAt::kAnyOutput}, {"answer", model::CommitAt::kAnswer}}, out);
+}
+
 std::optional<std::string> SettingReader::TextAt(const ast::Expr& at, std::string_view example) {
   const auto constant = Constant(at, BaseType::kString, example);
   if (!constant) return std::nullopt;

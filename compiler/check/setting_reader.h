@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "compiler/ast/ast.h"
@@ -34,6 +35,9 @@ class SettingReader {
   void ReadOptionalInt(std::optional<int>& out);
   void ReadStatus(int& out);
   void ReadBool(bool& out);
+
+  void ReadDialectName(model::UpstreamDialect& out);
+  void ReadCommitAt(model::CommitAt& out);
 
   void ReadListenAddresses(std::vector<model::ListenAddress>& out);
   void ReadAdminAddress(std::optional<model::ListenAddress>& out);
@@ -79,6 +83,11 @@ class SettingReader {
   void AddHeader(std::vector<model::HeaderSetting>& out, std::string_view leak);
   static bool IsHeaderText(std::string_view text);
   bool IsWord(std::string_view word) const;
+  // One of a few words.
+  template <typename Enum>
+  using Words = std::initializer_list<std::pair<std::string_view, Enum>>;
+  template <typename Enum>
+  void ReadWord(Words<Enum> words, Enum& out);
   // The items of a list, or of the one that the value names, or the value itself.
   std::vector<const ast::Expr*> Items() const;
   // The entity that `at` names, of one of `kinds`; null with a finding otherwise.

@@ -6,6 +6,18 @@
 namespace compiler::model {
 namespace {
 
+std::string Word(UpstreamDialect dialect) {
+  switch (dialect) {
+    case UpstreamDialect::kAuto: return "auto";
+    case UpstreamDialect::kOllama: return "ollama";
+    case UpstreamDialect::kOpenAi: return "openai";
+    case UpstreamDialect::kAnthropic: return "anthropic";
+  }
+  return "";
+}
+
+std::string Word(CommitAt commit) { return commit == CommitAt::kAnswer ? "answer" : "any_output"; }
+
 std::string Quote(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
@@ -173,6 +185,8 @@ class Printer {
     Headers(u.headers);
     for (const std::string& name : u.remove_headers) Set("remove_header", Quote(name));
     if (u.rewrite) Set("rewrite", "json " + PrintTemplate(*u.rewrite));
+    if (u.dialect != UpstreamDialect::kAuto) Set("dialect", Word(u.dialect));
+    if (u.commit != CommitAt::kAnyOutput) Set("commit", Word(u.commit));
     if (u.retry) {
       Open("retry");
       Set("max_retries", u.retry->max_retries);

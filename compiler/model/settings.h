@@ -201,6 +201,12 @@ struct MockSettings {
 // One step of a fallback chain.
 using FallbackRef = std::variant<ReplyId, CacheId, MockId>;
 
+// What an upstream speaks; kAuto: told by the path that it is asked at.
+enum class UpstreamDialect : uint8_t { kAuto, kOllama, kOpenAi, kAnthropic };
+
+// Which content commits an answer: from there on it can't be taken back.
+enum class CommitAt : uint8_t { kAnyOutput, kAnswer };
+
 struct UpstreamSettings {
   std::string name;
   Url url;
@@ -210,6 +216,8 @@ struct UpstreamSettings {
   std::vector<HeaderSetting> headers;
   std::vector<std::string> remove_headers;   // lower case
   std::optional<Template> rewrite;           // a JSON object: the merge patch of a JSON body (RFC 7396)
+  UpstreamDialect dialect = UpstreamDialect::kAuto;
+  CommitAt commit = CommitAt::kAnyOutput;
   std::optional<RetrySettings> retry;
   std::optional<BreakerSettings> breaker;
   std::optional<int> max_in_flight;   // none: no limit

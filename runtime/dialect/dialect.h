@@ -1,11 +1,8 @@
-// The dialects that clients of model servers speak, and how the gateway answers in them: shapes of replies and
-// errors, and the mark by which a complete answer is known. Pure. Adding a dialect is one line in dialects.def and
-// its functions.
+// The dialects that clients of model servers speak, and how the gateway answers in them: shapes of replies and errors.
+// Pure. How answers are read is answer_reader.h. Adding a dialect is one line in dialects.def and one file (speech.h).
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -15,7 +12,12 @@
 namespace runtime::dialect {
 
 // What the path speaks (POST on it).
-enum class Api : uint8_t { kPlain, kOllamaChat, kOllamaGenerate, kOpenAiChat, kOpenAiCompletions };
+enum class Api : uint8_t {
+  kPlain,
+#define DIALECT(api, path, Family, stream_shape, streams_by_default) api,
+#include "runtime/dialect/dialects.def"
+#undef DIALECT
+};
 
 // How the client reads the answer.
 enum class Shape : uint8_t { kJson, kNdjson, kSse };
@@ -28,11 +30,19 @@ struct ClientDialect {
   bool is_stream() const { return shape != Shape::kJson; }
 };
 
-// Told by the path (the request's own; if that one is plain, the path of the upstream's endpoint) and the body's
-// `stream` member: Ollama streams unless it is false, OpenAI only if it is true. A body that is not JSON counts as
-// without members.
+// Told by the path (the request's own; if that one is plain, the path of the upstream's endpoint, or what the policy says
+// that it speaks) and the body's `stream` member: Ollama streams unless it is false, OpenAI only if it is true. A body that
+// is not JSON counts as without members.
 ClientDialect Detect(compiler::abi::Method method, std::string_view path, std::string_view endpoint_path,
-                     std::string_view body);
+                     std::string_view body,
+                     compiler::model::UpstreamDialect endpoint_dialect = compiler::model::UpstreamDialect::kAuto);
+
+// What an upstream answers in that is asked at `path`, by a client that speaks `client`: what the policy says, else by the
+// path.
+Api ApiOfAnswer(compiler::model::UpstreamDialect dialect, std::string_view path, Api client);
+
+// Of the answers that stream; kJson for kPlain.
+Shape StreamShapeOf(Api api);
 
 struct ShapedBody {
   std::string content_type;
@@ -53,40 +63,5 @@ ShapedBody ShapeError(const ClientDialect& client, int status, std::string_view 
 // An error frame inside a stream that had begun (NDJSON line or SSE event). Empty for a plain answer.
 std::string ErrorFrame(const ClientDialect& client, std::string_view code, std::string_view message,
                        std::string_view request_id);
-
-// Watches an answer pass for the mark that it is complete: NDJSON "done": true in a line, SSE a finish_reason or
-// [DONE], JSON nothing (its framing tells; if it ends with the connection, every bracket must be closed, which no cut
-// object is). Bounded memory: one line or event ≤ kMaxFrameBytes; longer ones are not inspected, and if the last one
-// was, the framing tells.
-class CompletionMark {
- public:
-  static constexpr size_t kMaxFrameBytes = 1 << 20;
-
-  // `content_type`: of the answer. A dialect applies only where it is its own, and only to a 2xx.
-  CompletionMark(const ClientDialect& client, int status, std::string_view content_type);
-  ~CompletionMark();
-  CompletionMark(CompletionMark&&) noexcept;
-
-  void Feed(std::string_view bytes);
-  // At the end of the body as HTTP framed it: whether the answer may be taken for complete. `framing_tells`: the
-  // framing itself shows the end (length or chunks), not the closing of the connection.
-  bool IsComplete(bool framing_tells) const;
-
-  // A whole frame has passed (anything at all, where the answer has no frames).
-  bool saw_frame() const;
-
-  // A whole frame of the stream was an error ({"error": …}): stream_error. Such an answer is never complete. Cheap.
-  bool saw_error() const;
-
-  // What ends a frame that the answer left unfinished, so that a frame of the gateway's own can follow; mostly "".
-  std::string_view FrameBreak() const;
-
-  // What the gateway adds to a complete answer for clients that insist on it: [DONE] after a finish_reason; mostly "".
-  std::string MissingEnd() const;
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
 
 }  // namespace runtime::dialect

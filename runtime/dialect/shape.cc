@@ -1,16 +1,14 @@
 // Replies and errors of the gateway in the shape in which the client reads: one JSON object, lines of JSON (NDJSON), or
 // server-sent events (SSE, https://html.spec.whatwg.org/multipage/server-sent-events.html).
 #include "runtime/dialect/dialect.h"
-#include "runtime/dialect/frames.h"
 #include "runtime/dialect/members.h"
+#include "runtime/dialect/speech.h"
 
 namespace runtime::dialect {
 namespace {
 
 using compiler::model::Body;
 using compiler::model::BodyKind;
-
-constexpr std::string_view kDoneEvent = "data: [DONE]\n\n";
 
 std::string_view ContentTypeOf(Shape shape) {
   switch (shape) {
@@ -44,24 +42,15 @@ std::string Compact(std::string_view json) {
   return out;
 }
 
-std::string AsEvent(std::string_view object) { return "data: " + std::string(object) + "\n\n"; }
-
 // One object as the only content of a stream.
-std::string JsonAsStream(std::string_view text, const ClientDialect& client, std::string_view created_at) {
+std::string JsonAsStream(std::string_view text, const ClientDialect& client) {
   std::string object = Compact(text);
-  if (client.shape == Shape::kSse) return AsEvent(object).append(kDoneEvent);
+  if (client.shape == Shape::kSse) return AsEvent(object).append(SpeechOf(client.api).end);
 
   const Members members = ReadMembers(object).value_or(Members{});
-  if (!members.is_object) return object + "\n" + LastFrame(client, created_at) + "\n";
+  if (!members.is_object) return AsLine(object) + AsLine("{\"done\":true}");
   if (!members.has_done) object.insert(object.size() - 1, object == "{}" ? "\"done\":true" : ",\"done\":true");
-  return object + "\n";
-}
-
-std::string TextAsStream(std::string_view text, const ClientDialect& client, std::string_view created_at) {
-  const std::string content = ContentFrame(client, text, created_at);
-  const std::string last = LastFrame(client, created_at);
-  if (client.shape == Shape::kSse) return AsEvent(content) + AsEvent(last).append(kDoneEvent);
-  return content + "\n" + last + "\n";
+  return AsLine(object);
 }
 
 }  // namespace
@@ -77,25 +66,28 @@ ShapedBody ShapeReply(const Body& body, const ClientDialect& client, std::string
   }
   shaped.content_type = ContentTypeOf(client.shape);
   if (body.kind == BodyKind::kJson) {
-    shaped.body = client.is_stream() ? JsonAsStream(body.text, client, created_at) : body.text;
+    shaped.body = client.is_stream() ? JsonAsStream(body.text, client) : body.text;
   } else {
-    shaped.body =
-        client.is_stream() ? TextAsStream(body.text, client, created_at) : WholeAnswer(client, body.text, created_at);
+    const Speech& speech = SpeechOf(client.api);
+    shaped.body = (client.is_stream() ? speech.text_stream : speech.whole_answer)(client, body.text, created_at);
   }
   return shaped;
 }
 
 ShapedBody ShapeError(const ClientDialect& client, int status, std::string_view code, std::string_view message,
                       std::string_view request_id) {
-  return {std::string(ContentTypeOf(Shape::kJson)), ErrorObject(client, status, code, message, request_id)};
+  return {std::string(ContentTypeOf(Shape::kJson)),
+          SpeechOf(client.api).error_object(status, code, message, request_id)};
 }
 
 std::string ErrorFrame(const ClientDialect& client, std::string_view code, std::string_view message,
                        std::string_view request_id) {
+  const Speech& speech = SpeechOf(client.api);
+  const std::string object = speech.error_object(0, code, message, request_id);
   switch (client.shape) {
     case Shape::kJson: return {};
-    case Shape::kNdjson: return ErrorObject(client, 0, code, message, request_id) + "\n";
-    case Shape::kSse: return AsEvent(ErrorObject(client, 0, code, message, request_id));
+    case Shape::kNdjson: return AsLine(object);
+    case Shape::kSse: return speech.error_event.empty() ? AsEvent(object) : AsEvent(speech.error_event, object);
   }
   return {};
 }

@@ -16,6 +16,7 @@ ExchangeMachine::State::~State() {
 
 void ExchangeMachine::State::Handle(const Event& event) {
   if (std::holds_alternative<ClientGone>(event)) return Abandon();
+  if (std::holds_alternative<AttemptFailed>(event) && attempt.clock.complete_at) return Handle(AttemptEnded{});
   const bool time_reached = std::holds_alternative<TimeReached>(event);
   const auto* failed = std::get_if<AttemptFailed>(&event);
   switch (phase) {
@@ -77,7 +78,7 @@ void ExchangeMachine::State::Handle(const Event& event) {
         Commit();
       } else if (std::holds_alternative<AttemptEnded>(event)) {  // complete without content: nothing to wait for
         Commit();
-        EndCommitted();
+        EndCommitted(false);
       } else if (failed != nullptr) {
         Judge({attempt.status, failed->error}, false);
       } else if (time_reached) {
@@ -87,7 +88,7 @@ void ExchangeMachine::State::Handle(const Event& event) {
 
     case Phase::kCommitted:
       if (std::holds_alternative<AttemptEnded>(event)) {
-        EndCommitted();
+        EndCommitted(false);
       } else if (failed != nullptr) {
         BreakOff({attempt.status, failed->error}, false);
       } else if (time_reached) {
@@ -148,6 +149,16 @@ void ExchangeMachine::Handle(const Event& event, TimePoint now, Commands* comman
 
 void ExchangeMachine::NoteProgress(TimePoint now) {
   if (state_->attempt.clock.progress_at) state_->attempt.clock.progress_at = now;
+}
+
+void ExchangeMachine::NoteFirstOutput(TimePoint now) {
+  if (!state_->attempt.clock.content_at) state_->attempt.clock.content_at = state_->attempt.clock.progress_at = now;
+}
+
+void ExchangeMachine::NoteComplete(TimePoint now) {
+  if (state_->phase == State::Phase::kHeld || state_->phase == State::Phase::kCommitted) {
+    state_->attempt.clock.complete_at = now;
+  }
 }
 
 std::optional<TimePoint> ExchangeMachine::NextDeadline() const { return state_->NextDeadline(); }

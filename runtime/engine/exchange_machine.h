@@ -49,8 +49,10 @@ class ExchangeMachine {
   // Appends to *commands. Never recursive: a driver that gets an event while it carries out commands queues it.
   void Handle(const Event& event, TimePoint now, Commands* commands);
 
-  // Bytes of the answer arrived: pushes the idle limit back. Cheap; no commands.
-  void NoteProgress(TimePoint now);
+  // News of the answer under way that need no decision. Cheap; no commands, but NextDeadline may change.
+  void NoteProgress(TimePoint now);      // a step of it arrived: pushes the idle limit back
+  void NoteFirstOutput(TimePoint now);   // something that is content but doesn't commit: first_token is met
+  void NoteComplete(TimePoint now);      // it has all its content: a failure or a limit can't take that back
 
   // When TimeReached is wanted. Nothing: no timer runs.
   std::optional<TimePoint> NextDeadline() const;

@@ -90,7 +90,7 @@ struct ExchangeMachine::State {
   void ReconnectAfterRace();
   void Judge(const Outcome& outcome, bool alive);
   void Commit();
-  void EndCommitted();
+  void EndCommitted(bool alive);
   void BreakOff(const Outcome& outcome, bool alive);
   void CheckLimits();
   void MeetDeadline();

@@ -228,10 +228,11 @@ void ExchangeMachine::State::Commit() {
   Emit(CommitAnswer{attempt.upstream});
 }
 
-void ExchangeMachine::State::EndCommitted() {
+void ExchangeMachine::State::EndCommitted(bool alive) {
   const Outcome outcome{attempt.status, ErrorKind::kNone};
   SetAttemptFacts(outcome);
   const OutcomeClass outcome_class = ClassOf(outcome);
+  if (alive) Emit(AbortAttempt{});
   NoteEnd(outcome, outcome_class);
   LeaveUpstream();
   Emit(FinishAnswer{});
@@ -249,8 +250,12 @@ void ExchangeMachine::State::BreakOff(const Outcome& outcome, bool alive) {
 }
 
 void ExchangeMachine::State::CheckLimits() {
-  if (DeadlineIsDue()) return MeetDeadline();
   const AttemptClock::Limit limit = NextLimit();
+  if (attempt.clock.complete_at && (now >= limit.at || DeadlineIsDue())) {  // only its end is missing
+    if (phase == Phase::kHeld) Commit();
+    return EndCommitted(true);
+  }
+  if (DeadlineIsDue()) return MeetDeadline();
   if (now < limit.at) return;  // woken early
   const Outcome outcome{attempt.status, limit.error};
   if (phase == Phase::kCommitted) return BreakOff(outcome, true);

@@ -135,7 +135,14 @@ std::string_view Exchange::EndpointPath() const {
 }
 
 const dialect::ClientDialect& Exchange::ClientReads() {
-  if (!client_reads_) client_reads_ = dialect::Detect(request_.head.method, request_.path, EndpointPath(), body_);
+  if (!client_reads_) {
+    auto dialect = compiler::model::UpstreamDialect::kAuto;
+    if (route_.has_value()) {
+      const auto& to = worker_.policy().routes[route_].to;
+      if (!to.empty()) dialect = worker_.policy().upstreams[to.front()].dialect;
+    }
+    client_reads_ = dialect::Detect(request_.head.method, request_.path, EndpointPath(), body_, dialect);
+  }
   return *client_reads_;
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "compiler/abi/facts.h"
+#include "runtime/dialect/answer_reader.h"
 #include "runtime/dialect/dialect.h"
 #include "runtime/engine/exchange_machine.h"
 #include "runtime/http/facts_from_message.h"
@@ -76,7 +77,7 @@ class Exchange final : public AttemptObserver, public net::Deletable {
  private:
   enum class Phase : uint8_t { kReadingBody, kRunning, kOver };
   // How much of an answer is held back before its commit point (runtime/README.md).
-  enum class Hold : uint8_t { kNothing, kFirstFrame, kWhole };
+  enum class Hold : uint8_t { kNothing, kFirstContent, kWhole };
 
   // AttemptObserver
   void OnAttemptConnected() override;
@@ -90,6 +91,7 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   void Begin();
   std::optional<compiler::model::RouteId> ChooseRoute() const;
   const dialect::ClientDialect& ClientReads();
+  dialect::Api ApiOfAnswer(UpstreamId id);
   std::string_view EndpointPath() const;
 
   void Dispatch(const engine::Event& event);
@@ -122,7 +124,11 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   void QueueUpload(std::span<const std::string_view> pieces);
   void FlushUpload();
   void DropAttempt();
+  bool TakeFrame(const dialect::Frame& frame);  // false: the attempt is over
+  void NoteReading(const dialect::FrameReading& reading);
+  void SendFrames();
   void ForwardBody(std::span<const std::string_view> pieces);
+  void ForwardBody(std::string_view bytes) { ForwardBody(std::span<const std::string_view>(&bytes, 1)); }
   void Send(std::span<const std::string_view> pieces);
   void Send(std::string_view bytes) { Send(std::span<const std::string_view>(&bytes, 1)); }
   void SendLocal(LocalAnswer answer);
@@ -166,7 +172,10 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   std::string held_;
   bool content_told_ = false;
   bool answer_is_whole_ = false;   // held_ is all of it
-  std::unique_ptr<dialect::CompletionMark> mark_;
+  dialect::Api answer_api_ = dialect::Api::kPlain;
+  std::optional<dialect::AnswerReader> reader_;
+  std::string frames_;             // read, and not yet passed on
+  std::string error_frame_;        // the upstream's own, in an answer that was committed
 
   // The answer as the client gets it.
   bool answer_begun_ = false;

@@ -27,13 +27,13 @@ void Exchange::On(const engine::CommitAnswer& command) {
     client_framing_ = is_head_method && head.framing == http::BodyFraming::kLength ? http::BodyFraming::kLength
                                                                                    : http::BodyFraming::kNone;
     response.content_length = head.content_length;
-  } else if (head.framing == http::BodyFraming::kLength && hold_ != Hold::kFirstFrame) {
+  } else if (head.framing == http::BodyFraming::kLength && hold_ != Hold::kFirstContent) {
     client_framing_ = http::BodyFraming::kLength;
     response.content_length = head.content_length;
   } else if (answer_is_whole_ && hold_ == Hold::kWhole) {
     client_framing_ = http::BodyFraming::kLength;
     response.content_length = held_.size();
-  } else if (request_.head.minor_version == 0 || (head.framing == http::BodyFraming::kUntilClose && mark_ == nullptr)) {
+  } else if (request_.head.minor_version == 0 || (head.framing == http::BodyFraming::kUntilClose && !reader_)) {
     // An end that only the closing shows stays one: the gateway can't vouch for it.
     client_framing_ = http::BodyFraming::kUntilClose;
     keep_alive_ = false;
@@ -125,27 +125,28 @@ void Exchange::OnClientDrained() {
 }
 
 void Exchange::On(const engine::FinishAnswer&) {
-  if (mark_ != nullptr && client_framing_ != http::BodyFraming::kLength) {  // clients wait for [DONE] where some servers forget it
-    const std::string end = mark_->MissingEnd();
-    const std::string_view piece = end;
-    if (!end.empty()) ForwardBody(std::span<const std::string_view>(&piece, 1));
-  }
+  SendFrames();
+  if (reader_ && client_framing_ != http::BodyFraming::kLength) ForwardBody(reader_->MissingEnd());
   finish_pending_ = true;
 }
 
 void Exchange::On(const engine::BreakOffAnswer& command) {
   record_.how = EndedHow::kCut;
+  SendFrames();
   if (client_framing_ == http::BodyFraming::kUntilClose) {
     Over(AfterExchange::kReset);
     return;
   }
-  const bool is_told = mark_ != nullptr && mark_->saw_error();  // by the upstream's own error frame
-  if (client_framing_ == http::BodyFraming::kChunked && ClientReads().is_stream() && mark_ != nullptr && !is_told) {
-    const std::string frame = std::string(mark_->FrameBreak()) +
-                              dialect::ErrorFrame(ClientReads(), compiler::abi::Name(command.error),
-                                                  MessageFor(compiler::abi::Name(command.error)), request_.request_id);
-    const std::string_view piece = frame;
-    ForwardBody(std::span<const std::string_view>(&piece, 1));
+  if (client_framing_ == http::BodyFraming::kChunked && reader_ && reader_->has_frames()) {
+    std::string frame(reader_->FrameBreak());
+    if (!error_frame_.empty()) {
+      frame += error_frame_;  // the upstream has said itself what is wrong
+    } else {
+      const dialect::ClientDialect reads{answer_api_, dialect::StreamShapeOf(answer_api_), {}};
+      const std::string_view code = compiler::abi::Name(command.error);
+      frame += dialect::ErrorFrame(reads, code, MessageFor(code), request_.request_id);
+    }
+    ForwardBody(frame);
   }
   Over(AfterExchange::kClose);  // without the last chunk, or short of Content-Length: the client sees the cut
 }

@@ -25,7 +25,7 @@ bool IsStreamType(std::string_view content_type) {
 
 void Exchange::On(const engine::StartAttempt& command) {
   DropAttempt();
-  mark_.reset();  // outlives its attempt: it knows how far a frame got that is to be followed by one of ours
+  reader_.reset();  // outlives its attempt: it knows how far a frame got that is to be followed by one of ours
   const bool is_reconnect = attempt_upstream_ == command.upstream && attempt_number_ == command.number;
   const auto label = static_cast<size_t>(command.upstream.value);
   if (is_reconnect) {
@@ -69,6 +69,8 @@ void Exchange::DropAttempt() {
   message_facts_.ClearResponse(&facts_);
   response_ = nullptr;
   held_.clear();
+  frames_.clear();
+  error_frame_.clear();
   content_told_ = false;
   upload_open_ = false;
   reading_paused_ = false;
@@ -181,15 +183,16 @@ void Exchange::OnAttemptHead(const http::ResponseHead& head) {
   const std::string_view content_type = head.headers.Find("content-type").value_or("");
   hold_ = Hold::kNothing;
   if (has_body && request_.head.method == compiler::abi::Method::kPOST) {
-    if (IsStreamType(content_type)) {
-      if (ClientReads().api != dialect::Api::kPlain) hold_ = Hold::kFirstFrame;
-    } else if (IsJsonType(content_type) &&
-               (head.framing != http::BodyFraming::kLength || head.content_length <= kMaxHeldBytes)) {
-      if (ClientReads().api != dialect::Api::kPlain) hold_ = Hold::kWhole;
+    answer_api_ = ApiOfAnswer(attempt_upstream_);
+    if (answer_api_ != dialect::Api::kPlain) {
+      if (IsStreamType(content_type)) {
+        hold_ = Hold::kFirstContent;
+      } else if (IsJsonType(content_type) &&
+                 (head.framing != http::BodyFraming::kLength || head.content_length <= kMaxHeldBytes)) {
+        hold_ = Hold::kWhole;
+      }
     }
-    if (hold_ != Hold::kNothing) {
-      mark_ = std::make_unique<dialect::CompletionMark>(ClientReads(), head.status, content_type);
-    }
+    if (hold_ != Hold::kNothing) reader_.emplace(answer_api_, head.status, content_type);
   }
   std::optional<base::Duration> retry_after;
   if (head.status >= 400) retry_after = http::RetryAfter(head.headers, worker_.transport.WallNow());
@@ -199,45 +202,102 @@ void Exchange::OnAttemptHead(const http::ResponseHead& head) {
   Dispatch(engine::AttemptContent{});
 }
 
+dialect::Api Exchange::ApiOfAnswer(UpstreamId id) {
+  const auto& upstream = worker_.policy().upstreams[id];
+  return dialect::ApiOfAnswer(upstream.dialect, upstream.url.path.empty() ? request_.path : upstream.url.path,
+                              ClientReads().api);
+}
+
 void Exchange::OnAttemptBody(std::span<const std::string_view> pieces) {
-  machine_->NoteProgress(worker_.transport.Now());
-  if (mark_ != nullptr) {
-    for (const std::string_view piece : pieces) mark_->Feed(piece);
-  }
-  if (answer_begun_) {
-    ForwardBody(pieces);
+  if (!reader_) {
+    machine_->NoteProgress(worker_.transport.Now());
+    if (answer_begun_) {
+      ForwardBody(pieces);
+    } else {
+      for (const std::string_view piece : pieces) held_.append(piece);
+    }
     return;
   }
-  for (const std::string_view piece : pieces) held_.append(piece);
-  if (content_told_) return;
-  if (mark_ != nullptr && mark_->saw_error()) {  // an error inside a 200, and nothing of it was sent yet
+  dialect::Frame frame;
+  for (std::string_view piece : pieces) {
+    while (reader_->Next(&piece, &frame)) {
+      if (!TakeFrame(frame)) return;
+    }
+  }
+  SendFrames();
+}
+
+bool Exchange::TakeFrame(const dialect::Frame& frame) {
+  NoteReading(frame.reading);
+  if (frame.reading.is_error) {
+    SendFrames();
+    if (content_told_) error_frame_ = frame.bytes;
     attempt_->Abort();
     OnAttemptFailed(ErrorKind::k_stream_error, false);
-    return;
+    return false;
   }
-  const bool has_frame = hold_ == Hold::kFirstFrame && mark_->saw_frame();
-  if (has_frame || held_.size() > kMaxHeldBytes) {
+  if (content_told_) {
+    frames_.append(frame.bytes);
+    return true;
+  }
+  held_.append(frame.bytes);
+  const auto& upstream = worker_.policy().upstreams[attempt_upstream_];
+  const bool commits = upstream.commit == compiler::model::CommitAt::kAnswer ? frame.reading.has_answer
+                                                                             : frame.reading.has_content();
+  if ((hold_ == Hold::kFirstContent && commits) || held_.size() > kMaxHeldBytes) {
     content_told_ = true;
     Dispatch(engine::AttemptContent{});
   }
+  return phase_ == Phase::kRunning && response_ != nullptr;
+}
+
+// What the time limits need to know of a frame. Until the first content nothing but content is progress.
+void Exchange::NoteReading(const dialect::FrameReading& reading) {
+  const base::TimePoint now = worker_.transport.Now();
+  if (reading.has_content()) machine_->NoteFirstOutput(now);
+  if (reading.has_content() || (content_told_ && reading.is_data)) machine_->NoteProgress(now);
+  if (reader_->has_terminal() && reading.is_data) machine_->NoteComplete(now);
+}
+
+void Exchange::SendFrames() {
+  if (!answer_begun_ || frames_.empty()) return;
+  ForwardBody(frames_);
+  frames_.clear();
 }
 
 void Exchange::OnAttemptEnd(bool framing_tells) {
-  if (mark_ != nullptr && !mark_->IsComplete(framing_tells)) {
-    OnAttemptFailed(ErrorKind::k_truncated, false);
-    return;
+  if (reader_) {
+    dialect::Frame frame;
+    if (reader_->Finish(&frame) && !TakeFrame(frame)) return;
+    SendFrames();
+    ErrorKind error = reader_->IsComplete(framing_tells) ? ErrorKind::kNone : ErrorKind::k_truncated;
+    if (error == ErrorKind::kNone && !content_told_ && hold_ == Hold::kWhole && response_->status < 300) {
+      // A whole object that is held: servers put errors and unfinished answers into a 200, too.
+      const auto reading = dialect::ReadObject(answer_api_, held_);
+      if (reading && reading->is_error) error = ErrorKind::k_stream_error;
+      if (reading && reading->is_unfinished) error = ErrorKind::k_truncated;
+    }
+    if (error != ErrorKind::kNone) {
+      OnAttemptFailed(error, false);
+      return;
+    }
   }
   answer_is_whole_ = true;
   if (!content_told_) {
     content_told_ = true;
     Dispatch(engine::AttemptContent{});
   }
+  SendFrames();
   Dispatch(engine::AttemptEnded{});
 }
 
 void Exchange::OnAttemptFailed(ErrorKind error, bool is_reuse_race) {
   upload_open_ = false;
-  if (error == ErrorKind::k_truncated && mark_ != nullptr && mark_->saw_error()) error = ErrorKind::k_stream_error;
+  if (error == ErrorKind::k_truncated && reader_ && response_ != nullptr) {  // what was kept may be the last frame, only without its end
+    dialect::Frame frame;
+    if (reader_->Finish(&frame) && !TakeFrame(frame)) return;
+    SendFrames();
+  }
   Dispatch(engine::AttemptFailed{error, is_reuse_race});
   if (attempt_ != nullptr && attempt_->is_over()) {  // its connection may serve another exchange from here on
     response_ = nullptr;

@@ -218,6 +218,26 @@ std::map<std::string, Case> UpstreamCases() {
                            busy(4, 16)};
   cases["queue.timeout"] = {VirtualUpstreamWith("max_in_flight = 4  queue { length = 16  timeout = @ }"), "5s", "6s",
                             busy(4, 3)};
+  cases["upstream.dialect"] = {UpstreamWith("dialect = @"), "auto", "openai",
+                               OnTheWire(
+                                   [](GatewayProcess& gateway, ScriptedUpstream&) {
+                                     return Seen(Post(gateway.port(), "/elsewhere/completions", Chat("x", true)));
+                                   },
+                                   [](UpstreamExchange& exchange) {
+                                     exchange.Answer(200, "data: {}\n\n", {{"Content-Type", "text/event-stream"}});
+                                   })};
+  cases["upstream.commit"] = {UpstreamWith("commit = @"), "any_output", "answer",
+                              OnTheWire(
+                                  [](GatewayProcess& gateway, ScriptedUpstream&) {
+                                    const Answer answer = Post(gateway.port(), "/api/chat", Chat("x", true));
+                                    return std::to_string(answer.status);
+                                  },
+                                  [](UpstreamExchange& exchange) {
+                                    exchange.SendHead(200, {{"Content-Type", "application/x-ndjson"},
+                                                            {"Transfer-Encoding", "chunked"}});
+                                    exchange.SendChunk("{\"message\":{\"thinking\":\"Hm\"},\"done\":false}\n");
+                                    exchange.SendLastChunk();
+                                  })};
   cases["upstream.header"] = {UpstreamWith("header[\"X-Walk\"] = @"), "\"one\"", "\"two\"",
                               OnTheWire(WhatTheUpstreamSees)};
   cases["upstream.remove_header"] = {UpstreamWith("remove_header = @"), "[\"X-None\"]", "[\"Cookie\"]",

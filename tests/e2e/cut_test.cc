@@ -119,10 +119,10 @@ TEST(CutBeforeContent, StreamWithoutItsMarkIsCutHoweverWellHttpEnded) {
 }
 
 // An event that was cut in its middle must not swallow the error that follows it.
-TEST(CutBeforeContent, ErrorEventStandsOnItsOwnAfterHalfAnEvent) {
+TEST(CutAfterContent, ErrorEventStandsOnItsOwnAfterHalfAnEvent) {
   ScriptedUpstream upstream([](UpstreamExchange& exchange) {
     exchange.SendHead(200, {{"Content-Type", "text/event-stream"}, {"Transfer-Encoding", "chunked"}});
-    exchange.SendChunk("data: {\"choices\":[]}\n\ndata: {\"choi");
+    exchange.SendChunk("data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}\n\ndata: {\"choi");
     exchange.Finish();
   });
   GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()));

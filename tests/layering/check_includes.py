@@ -47,6 +47,7 @@ HOMES = {
     'llhttp': (r'llhttp\.h', ['runtime/http']),
     'libuv': (r'uv\.h|uv/', ['runtime/net']),
     'OpenSSL': (r'openssl/', ['compiler', 'compiler/base', 'runtime/net', 'runtime/base', 'runtime/proxy']),
+    'simdjson': (r'simdjson\.h', ['runtime/dialect']),
     'CLI11': (r'CLI/', ['cli', 'examples']),
 }
 

@@ -5,8 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "runtime/dialect/answer_reader.h"
 #include "runtime/dialect/dialect.h"
-#include "runtime/dialect/frames.h"
+#include "runtime/dialect/rfc3339.h"
 
 namespace runtime::dialect {
 namespace {
@@ -181,14 +182,13 @@ TEST(ShapeReply, EmptyReplyHasNoBodyAndNoType) {
 TEST(ShapeReply, EveryShapeCarriesItsTerminalMark) {
   for (const Body& body : {JsonBody(kFounding), TextBody("text"), JsonBody("[]")}) {
     for (const Api api : {Api::kOllamaChat, Api::kOllamaGenerate, Api::kOpenAiChat, Api::kOpenAiCompletions}) {
-      const bool is_ollama = api == Api::kOllamaChat || api == Api::kOllamaGenerate;
-      const ClientDialect client = Client(api, is_ollama ? Shape::kNdjson : Shape::kSse);
+      const ClientDialect client = Client(api, StreamShapeOf(api));
       const ShapedBody shaped = ShapeReply(body, client, kTime);
-      CompletionMark mark(client, 200, shaped.content_type);
-      mark.Feed(shaped.body);
-      EXPECT_TRUE(mark.IsComplete(false)) << shaped.body;
-      EXPECT_FALSE(mark.saw_error()) << shaped.body;
-      EXPECT_EQ(mark.MissingEnd(), "");
+      AnswerReader reader(api, 200, shaped.content_type);
+      std::string_view rest = shaped.body;
+      for (Frame frame; reader.Next(&rest, &frame);) EXPECT_FALSE(frame.reading.is_error) << frame.bytes;
+      EXPECT_TRUE(reader.IsComplete(false)) << shaped.body;
+      EXPECT_EQ(reader.MissingEnd(), "");
     }
   }
 }

@@ -1,0 +1,52 @@
+// Cuts the bytes of a stream into frames: lines of NDJSON, or events of SSE
+// (https://html.spec.whatwg.org/multipage/server-sent-events.html). Whatever pieces they come in, the frames are the same.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace runtime::dialect {
+
+class FrameSplitter {
+ public:
+  enum class Format : uint8_t { kLines, kEvents };
+
+  // A longer frame is not kept together: its bytes are given out as they come.
+  static constexpr size_t kMaxFrameBytes = 1 << 20;
+
+  explicit FrameSplitter(Format format) : format_(format) {}
+
+  struct Piece {
+    std::string_view bytes;     // with what ends the frame; valid until the next call, or as long as the input
+    bool is_fragment = false;   // of a frame that is too long
+    bool ends_frame = true;     // false: more of the same frame follows
+  };
+  // Takes bytes from the front of *bytes. False: they are used up, and what is kept waits for more.
+  bool Next(std::string_view* bytes, Piece* piece);
+
+  // The input is over: what was kept, a frame that lacks its end. False: there is none.
+  bool Finish(Piece* piece);
+
+  // Part of a frame waits for its end, or was given out without it.
+  bool in_frame() const { return !kept_.empty() || is_passing_; }
+  bool is_passing() const { return is_passing_; }
+
+  // What is missing at the end of the last piece so that another frame can follow it; "" if nothing is.
+  std::string_view FrameBreak() const;
+
+ private:
+  enum class At : uint8_t { kLineStart, kInLine, kAfterCr, kAfterBlankCr };
+
+  // How many bytes of `bytes` belong to the frame under way; *ends: it ends there.
+  size_t Scan(std::string_view bytes, bool* ends);
+
+  Format format_;
+  At at_ = At::kLineStart;
+  bool is_passing_ = false;  // the frame under way is too long
+  std::string kept_;         // of the frame under way
+  std::string given_;        // the frame that was given out last, if it came in pieces
+};
+
+}  // namespace runtime::dialect

@@ -1,0 +1,123 @@
+// Ollama's API (/api/chat, /api/generate, /api/pull), with the members that its server always sends: strict clients fail
+// on missing ones. https://github.com/ollama/ollama/blob/main/docs/api.md
+#include "runtime/dialect/speech.h"
+
+namespace runtime::dialect {
+namespace {
+
+using simdjson::dom::element;
+using simdjson::dom::object;
+
+void ReadMessage(const element& message, FrameReading* reading) {
+  object members;
+  if (message.get(members) != simdjson::SUCCESS) {
+    reading->has_answer = IsSomething(message);
+    reading->is_plain = !reading->has_answer;
+    return;
+  }
+  for (const auto [name, value] : members) {
+    if (name == "role" || name == "tool_name") continue;
+    if (name == "content") {
+      reading->text = TextOf(value);
+      reading->has_answer |= !reading->text.empty();
+    } else if (name == "thinking") {
+      reading->thinking = TextOf(value);
+      reading->has_thinking |= !reading->thinking.empty();
+    } else if (IsSomething(value)) {  // tool_calls, images, what is yet to come
+      reading->has_answer = true;
+      reading->is_plain = false;
+    }
+  }
+}
+
+void Read(Api api, const object& frame, FrameReading* reading) {
+  bool is_known = false;
+  for (const auto [name, value] : frame) {
+    if (name == "model") {
+      reading->model = TextOf(value);
+    } else if (name == "message") {
+      is_known = true;
+      ReadMessage(value, reading);
+    } else if (name == "response") {
+      is_known = true;
+      reading->text = TextOf(value);
+      reading->has_answer |= !reading->text.empty();
+    } else if (name == "thinking") {
+      is_known = true;
+      reading->thinking = TextOf(value);
+      reading->has_thinking |= !reading->thinking.empty();
+    } else if (name == "done") {  // of equal names the last one counts, as in Go's decoder
+      is_known = true;
+      bool is_done = false;
+      reading->is_terminal = value.get(is_done) == simdjson::SUCCESS && is_done;
+      reading->is_unfinished = !reading->is_terminal;
+    } else if (name == "status" && api == Api::kOllamaPull) {
+      is_known = reading->has_answer = true;
+      reading->is_plain = false;
+      reading->is_terminal = TextOf(value) == "success";
+    } else if (name == "error") {
+      reading->is_error = !value.is_null();
+      is_known |= reading->is_error;
+    } else if (name == "prompt_eval_count") {
+      reading->prompt_tokens = CountOf(value);
+    } else if (name == "eval_count") {
+      reading->completion_tokens = CountOf(value);
+    }
+  }
+  reading->is_last = reading->is_terminal;
+  if (!is_known) {
+    reading->has_answer = true;
+    reading->is_plain = false;
+  }
+}
+
+std::string Object(const ClientDialect& client, std::string_view text, std::string_view created_at, bool is_last) {
+  Json json;
+  json["model"] = client.model;
+  json["created_at"] = created_at;
+  if (client.api == Api::kOllamaGenerate) {
+    json["response"] = text;
+  } else {
+    json["message"] = {{"role", "assistant"}, {"content", text}};
+  }
+  json["done"] = is_last;
+  if (is_last) {
+    json["done_reason"] = "stop";
+    // The model did nothing for this answer.
+    for (const char* name : {"total_duration", "load_duration", "prompt_eval_count", "prompt_eval_duration",
+                             "eval_count", "eval_duration"}) {
+      json[name] = 0;
+    }
+  }
+  return Dump(json);
+}
+
+// What a pull says: a line of progress; only "success" would end it well, and nothing was pulled.
+std::string PullStatus(std::string_view text) { return Dump(Json{{"status", text}}); }
+
+std::string WholeAnswer(const ClientDialect& client, std::string_view text, std::string_view created_at) {
+  if (client.api == Api::kOllamaPull) return PullStatus(text);
+  return Object(client, text, created_at, true);
+}
+
+std::string TextStream(const ClientDialect& client, std::string_view text, std::string_view created_at) {
+  if (client.api == Api::kOllamaPull) return AsLine(PullStatus(text));
+  return AsLine(Object(client, text, created_at, false)) + AsLine(Object(client, "", created_at, true));
+}
+
+std::string ErrorObject(int, std::string_view code, std::string_view message, std::string_view request_id) {
+  Json json;
+  json["error"] = message;
+  json["code"] = code;
+  json["request_id"] = request_id;
+  return Dump(json);
+}
+
+}  // namespace
+
+const Speech& OllamaSpeech() {
+  static constexpr Speech kSpeech{Read, WholeAnswer, TextStream, ErrorObject, "", ""};
+  return kSpeech;
+}
+
+}  // namespace runtime::dialect

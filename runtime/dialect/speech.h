@@ -1,0 +1,63 @@
+// Private to this folder: what one dialect contributes. A dialect is one file that defines one of these, and its lines in
+// dialects.def.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+#include <simdjson.h>
+
+#include "runtime/dialect/dialect.h"
+#include "runtime/dialect/reading.h"
+#include "runtime/dialect/rfc3339.h"
+
+namespace runtime::dialect {
+
+struct Speech {
+  // Reads a frame: an object of a stream, or a whole answer. `reading` comes with its defaults.
+  void (*read)(Api api, const simdjson::dom::object& frame, FrameReading* reading);
+
+  // Writing. A whole answer that says `text`, as one object; the same as a whole stream; an error object (status 0: none
+  // is known, inside a stream).
+  std::string (*whole_answer)(const ClientDialect& client, std::string_view text, std::string_view created_at);
+  std::string (*text_stream)(const ClientDialect& client, std::string_view text, std::string_view created_at);
+  std::string (*error_object)(int status, std::string_view code, std::string_view message, std::string_view request_id);
+
+  std::string_view error_event;  // the name of the event that carries an error; "": events have no names
+  std::string_view end;          // what strict clients wait for after an answer that has all its content; "": nothing
+};
+
+// One for each family of dialects.def.
+const Speech& OllamaSpeech();
+const Speech& OpenAiSpeech();
+const Speech& AnthropicSpeech();
+
+const Speech& SpeechOf(Api api);  // of kPlain: Ollama's, whose errors are the plainest
+
+// ---- For the dialects ------------------------------------------------------------------------------------------------
+
+using Json = nlohmann::ordered_json;
+
+// Text of a client or an upstream may hold bytes that are not UTF-8: they become U+FFFD instead of an exception.
+inline std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+inline std::string AsLine(std::string_view object) { return std::string(object) + "\n"; }
+inline std::string AsEvent(std::string_view object) { return "data: " + std::string(object) + "\n\n"; }
+inline std::string AsEvent(std::string_view name, std::string_view object) {
+  return "event: " + std::string(name) + "\n" + AsEvent(object);
+}
+
+// "" if it is no string.
+inline std::string_view TextOf(const simdjson::dom::element& value) {
+  std::string_view text;
+  return value.get(text) == simdjson::SUCCESS ? text : std::string_view();
+}
+inline int64_t CountOf(const simdjson::dom::element& value) {
+  int64_t count = 0;
+  return value.get(count) == simdjson::SUCCESS && count >= 0 ? count : kNoCount;
+}
+// Whether it says anything: not null, false, "", [] or {}.
+bool IsSomething(const simdjson::dom::element& value);
+
+}  // namespace runtime::dialect

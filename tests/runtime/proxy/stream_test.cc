@@ -1,0 +1,212 @@
+// Streams of model servers: what is held back, when an answer is committed, and that no incomplete answer is ever taken for
+// complete. On a simulated network and a virtual clock.
+#include <cstdlib>
+#include <iostream>
+
+#include "runtime/proxy/limits.h"
+#include "tests/runtime/proxy/stream_scene.h"
+
+namespace tests {
+namespace {
+
+namespace proxy = runtime::proxy;
+using Fault = ServerPlan::Fault;
+
+const SpokenDialect* const kDialects[] = {&kOllama, &kOpenAi, &kAnthropic};
+
+const std::string kUpstream =
+    "upstream main {\n  url = \"http://10.0.0.1:11434\"\n  timeouts { first_token = 20s  idle = 5s  total = 60s }\n";
+const std::string kSorry = "  fallback = [sorry]\n}\nreply sorry { status = 200  text = \"Later.\" }\n";
+
+class StreamTest : public testing::Test {
+ protected:
+  void Begin(const std::string& policy) {
+    server.reset();
+    gateway = std::make_unique<SimGateway>(policy);
+    server = std::make_unique<SimServer>(&gateway->network, "10.0.0.1", 11434, Serving(&plan));
+  }
+  Received AskFor(const SpokenDialect& dialect, const std::string& body, Fault fault = Fault::kNone) {
+    plan.content_type = dialect.content_type;
+    plan.body = body;
+    plan.fault = fault;
+    plan.fault_at = body.size();
+    return Ask(*gateway, dialect, StreamRequest(dialect));
+  }
+
+  ServerPlan plan;
+  std::unique_ptr<SimGateway> gateway;
+  std::unique_ptr<SimServer> server;
+};
+
+TEST_F(StreamTest, FramesWithoutContentAreHeldBackAndAnyFailureFallsBack) {
+  Begin(kUpstream + kSorry);
+  for (const SpokenDialect* dialect : kDialects) {
+    for (const Fault fault : {Fault::kFin, Fault::kReset, Fault::kStall, Fault::kCleanEnd}) {
+      const Received received = AskFor(*dialect, dialect->begin, fault);
+      EXPECT_EQ(received.status, 200);
+      EXPECT_EQ(received.text, "Later.") << dialect->path;
+      EXPECT_NE(received.head.find("X-Breakwater-Fallback: sorry"), std::string::npos) << received.head;
+      EXPECT_TRUE(received.is_taken_for_complete(*dialect));
+    }
+    const Received in_band = AskFor(*dialect, dialect->begin + dialect->error);
+    EXPECT_NE(in_band.head.find("X-Breakwater-Fallback-Reason: stream_error"), std::string::npos) << in_band.head;
+  }
+}
+
+TEST_F(StreamTest, RoleFrameThenSilenceIsNotProgress) {
+  Begin(kUpstream + kSorry);
+  for (const SpokenDialect* dialect : kDialects) {
+    const auto before = gateway->network.now();
+    const Received received = AskFor(*dialect, dialect->begin, Fault::kStall);
+    EXPECT_NE(received.head.find("Reason: first_token_timeout"), std::string::npos) << received.head;
+    EXPECT_LT(gateway->network.now() - before, 21s);
+  }
+}
+
+TEST_F(StreamTest, ThinkingIsContentUnlessThePolicyWaitsForTheAnswer) {
+  for (const bool waits : {false, true}) {
+    Begin(kUpstream + (waits ? "  commit = answer\n" : "") + kSorry);
+    for (const SpokenDialect* dialect : kDialects) {
+      const Received received = AskFor(*dialect, dialect->begin + dialect->thinking("Hm"), Fault::kFin);
+      EXPECT_EQ(received.thinking, waits ? "" : "Hm") << dialect->path;
+      EXPECT_EQ(received.text, waits ? "Later." : "");
+      EXPECT_EQ(received.is_taken_for_complete(*dialect), waits);
+      const Received whole =
+          AskFor(*dialect, dialect->begin + dialect->thinking("Hm") + dialect->text("4") + dialect->end);
+      EXPECT_EQ(whole.thinking + whole.text, "Hm4");
+      EXPECT_TRUE(whole.is_taken_for_complete(*dialect));
+    }
+  }
+}
+
+TEST_F(StreamTest, CompleteAnswerIsOneHoweverItsConnectionEnds) {
+  Begin(kUpstream + kSorry);
+  for (const SpokenDialect* dialect : kDialects) {
+    for (const Fault fault : {Fault::kFin, Fault::kReset, Fault::kStall}) {
+      const auto before = gateway->network.now();
+      const Received received = AskFor(*dialect, dialect->begin + dialect->text("4") + dialect->end, fault);
+      EXPECT_TRUE(received.is_taken_for_complete(*dialect)) << dialect->path;
+      EXPECT_TRUE(received.http_ended);
+      EXPECT_EQ(received.ends, 1) << received.body;
+      EXPECT_LT(gateway->network.now() - before, 1s + proxy::kLinger + 100ms) << "nobody waits for a server that forgot to hang up";
+    }
+  }
+}
+
+TEST_F(StreamTest, WholeObjectWithAnErrorOrNotDoneIsNoAnswer) {
+  Begin(kUpstream + kSorry);
+  plan.content_type = "application/json";
+  for (const char* body : {"{\"error\":\"x\"}", "{\"message\":{\"content\":\"Hel\"},\"done\":false}"}) {
+    plan.body = body;
+    const Received received = Ask(*gateway, kOllama, StreamRequest(kOllama, "{\"stream\":false}"));
+    EXPECT_NE(received.body.find("Later."), std::string::npos) << received.body;
+  }
+}
+
+TEST_F(StreamTest, WhatAnUpstreamSpeaksCanBeSaid) {
+  const std::string elsewhere = "POST /elsewhere/chat/completions HTTP/1.1\r\nHost: g\r\nConnection: close\r\n"
+                                "Content-Length: 15\r\n\r\n{\"stream\":true}";
+  for (const bool is_said : {false, true}) {
+    Begin(kUpstream + (is_said ? "  dialect = openai\n" : "") + kSorry);
+    plan = {200, kOpenAi.content_type, kOpenAi.begin};
+    const Received received = Ask(*gateway, kOpenAi, elsewhere);
+    EXPECT_EQ(received.text, is_said ? "Later." : "") << received.body;
+  }
+}
+
+// A client that leaves closes the upstream connection at once, whatever the answer is doing.
+TEST_F(StreamTest, ClientThatLeavesClosesTheUpstream) {
+  Begin(kUpstream + kSorry);
+  for (const SpokenDialect* dialect : kDialects) {
+    for (const std::string& body : {std::string(), dialect->begin, dialect->begin + dialect->text("4")}) {
+      plan = {200, dialect->content_type, body, Fault::kStall, body.size()};
+      auto client = gateway->NewClient();
+      client->Send(StreamRequest(*dialect));
+      gateway->network.RunFor(100ms);
+      ASSERT_FALSE(server->peers.back()->ended);
+      client->stream->Reset();
+      gateway->network.RunFor(50ms);
+      EXPECT_TRUE(server->peers.back()->ended) << dialect->path << " after " << body.size() << " bytes";
+    }
+  }
+}
+
+// ---- No truncated success --------------------------------------------------------------------------------------------
+
+uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+constexpr std::string_view kWords = "Waves roll in, and \"calm\" water\nlies behind the wall: 42 \\o/ done true [DONE]";
+
+// An answer in frames of random sizes, with or without thinking before it.
+std::string DrawBody(const SpokenDialect& dialect, runtime::base::Random& random) {
+  std::string body = dialect.begin;
+  if (random.Below(3) == 0) body += dialect.thinking("Let me see.");
+  for (std::string_view rest = kWords; !rest.empty();) {
+    const std::string_view part = rest.substr(0, 1 + random.Below(12));
+    rest.remove_prefix(part.size());
+    body += dialect.text(std::string(part));
+    if (random.Below(20) == 0 && dialect.content_type == "text/event-stream") body += ": ping\n\n";
+  }
+  return body + dialect.end;
+}
+
+// BREAKWATER_CUTS=N draws more.
+TEST_F(StreamTest, NoCutIsEverTakenForACompleteAnswer) {
+  constexpr uint64_t kCuts = 3000;
+  const uint64_t cuts = FromEnvironment("BREAKWATER_CUTS", kCuts);
+  const uint64_t seed = FromEnvironment("BREAKWATER_CUTS_SEED", 1);
+  Begin(kUpstream + "}\n");
+  runtime::base::Random random(seed);
+  uint64_t complete = 0, cut = 0, refused = 0;
+  for (uint64_t i = 0; i < cuts && !HasFailure(); ++i) {
+    const SpokenDialect& dialect = *kDialects[random.Below(3)];
+    plan = {200, dialect.content_type, DrawBody(dialect, random)};
+    plan.chunked = random.Below(4) != 0;
+    plan.last_chunk = random.Below(4) != 0;
+    plan.piece_seed = random.Below(3) == 0 ? 0 : 1 + random.Below(1'000'000);
+    plan.fault = static_cast<Fault>(random.Below(5));
+    plan.fault_at = random.Below(plan.body.size() + 1);
+    bool has_error = false;
+    if (plan.fault != Fault::kNone && random.Below(4) == 0) {  // an error of the server's own where a frame ends
+      const std::string separator = dialect.content_type == "text/event-stream" ? "\n\n" : "\n";
+      const size_t end = plan.body.find(separator, plan.fault_at);
+      if (end != std::string::npos && end + separator.size() < plan.body.size() - dialect.end.size()) {
+        plan.body = plan.body.substr(0, end + separator.size()) + dialect.error + (random.Below(2) ? dialect.end : "");
+        plan.fault_at = plan.body.size();
+        has_error = true;
+      }
+    }
+    const Received received = Ask(*gateway, dialect, StreamRequest(dialect));
+    const bool taken = received.is_taken_for_complete(dialect);
+    const std::string story = "cut " + std::to_string(i) + " of seed " + std::to_string(seed) + ": " + dialect.path +
+                              " fault " + std::to_string(static_cast<int>(plan.fault)) + " at " +
+                              std::to_string(plan.fault_at) + " of " + std::to_string(plan.body.size());
+    EXPECT_EQ(received.text, kWords.substr(0, received.text.size())) << story;
+    if (taken) {
+      EXPECT_EQ(received.text, kWords) << story;
+      EXPECT_EQ(received.ends, 1) << story << "\n" << received.body;
+    } else if (plan.fault == Fault::kNone) {
+      ADD_FAILURE() << story << ": a complete answer was reported as failed\n" << received.head << received.body;
+    }
+    if (has_error) {
+      EXPECT_FALSE(taken) << story;
+    }
+    // From the last brace on everything is there (who only waits can't know that a line feed is all that is missing).
+    const size_t mark = plan.body.size() - (plan.fault == Fault::kStall ? 0 : 1);
+    if (!has_error && &dialect == &kOllama && plan.fault_at >= mark) {
+      EXPECT_TRUE(taken) << story;
+    }
+    (taken ? complete : received.status == 200 ? cut : refused) += 1;
+  }
+  std::cout << cuts << " answers: " << complete << " complete, " << cut << " cut, " << refused << " refused\n";
+  if (cuts < kCuts) return;
+  EXPECT_GT(complete, cuts / 20);
+  EXPECT_GT(cut, cuts / 20);
+  EXPECT_GT(refused, cuts / 100);
+}
+
+}  // namespace
+}  // namespace tests
