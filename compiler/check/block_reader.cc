@@ -35,6 +35,10 @@ struct TargetOf<k_gateway> {
   using Struct = model::GatewaySettings;
 };
 template <>
+struct TargetOf<k_limits> {
+  using Struct = model::ClientLimits;
+};
+template <>
 struct TargetOf<k_upstream> {
   using Struct = model::UpstreamSettings;
 };

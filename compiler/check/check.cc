@@ -320,7 +320,9 @@ void Checker::CheckGateway() {
     }
     return;
   }
-  blocks_.Read(BlockKind::k_gateway, *gateway_, &policy_.gateway);
+  const BlockContents contents = blocks_.Read(BlockKind::k_gateway, *gateway_, &policy_.gateway);
+  if (const auto limits = contents.blocks.find("limits"); limits != contents.blocks.end())
+    blocks_.Read(BlockKind::k_limits, *limits->second, &policy_.gateway.limits);
 }
 
 void Checker::CheckCache(const ast::Block& block, model::CacheId id) {

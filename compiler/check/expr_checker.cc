@@ -202,6 +202,7 @@ ExprChecker::Value ExprChecker::CheckNumber(const ast::Expr& expr) {
       value.group_name = expr.text;
       return value;
     }
+    case NumberKind::kByteRate:
     case NumberKind::kRate: diagnostics_->Emit(Kind::kNotHonoured, expr.range, {expr.text, ""}); return Invalid();
     case NumberKind::kUnknownUnit: {
       auto& diagnostic = diagnostics_->Emit(

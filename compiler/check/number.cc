@@ -119,6 +119,14 @@ Number ParseNumber(std::string_view text) {
     number.kind = NumberKind::kRate;
     return number;
   }
+  for (const Unit& known : kUnits) {
+    if (known.kind != NumberKind::kSize || !unit.ends_with("/s") || known.name != unit.substr(0, unit.size() - 2)) continue;
+    const std::optional<int64_t> exact = Scale(whole, fraction, known.size);
+    if (!exact) return number;
+    number.kind = NumberKind::kByteRate;
+    number.integer = negative ? -*exact : *exact;
+    return number;
+  }
   number.kind = NumberKind::kUnknownUnit;
   for (const Habit& habit : kHabits) {
     if (habit.written == unit) {

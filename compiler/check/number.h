@@ -15,6 +15,7 @@ enum class NumberKind : uint8_t {
   kPercent,      // value: a fraction
   kStatusClass,  // integer: 1 … 5
   kRate,         // 30/min: known to the language, used by nothing yet
+  kByteRate,     // 1KiB/s; integer: bytes a second
   kUnknownUnit,  // suggestion: what was likely meant, "" if nothing is near
   kMalformed,    // not a number at all, or too large for 64 bits
 };

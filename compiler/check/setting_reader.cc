@@ -185,6 +185,28 @@ void SettingReader::ReadOptionalInt(std::optional<int>& out) {
   if (diagnostics_->errors() == errors) out = number;
 }
 
+void SettingReader::ReadByteRate(int64_t& out) {
+  const Number rate = value().kind == ExprKind::kNumber ? ParseNumber(value().text) : Number();
+  if (rate.kind != NumberKind::kByteRate) {
+    if (value().kind == ExprKind::kError) return;
+    if (rate.kind == NumberKind::kSize) {
+      diagnostics_->Emit(Kind::kMissingUnit, value().range, {value().text, "write `" + value().text + "/s`"})
+          .Replace(value().text + "/s");
+    } else {
+      Mismatch(value(), "a rate", "something else", "write for example `1KiB/s`");
+    }
+    return;
+  }
+  const size_t dots = range_.find("..");
+  const std::string_view low = range_.substr(0, dots);
+  const std::string_view high = range_.substr(dots + 2);
+  if (rate.integer < ParseNumber(low).integer || rate.integer > ParseNumber(high).integer) {
+    diagnostics_->Emit(Kind::kOutOfRange, value().range, {name(), value().text, low, high, "bytes of a body in one second"});
+    return;
+  }
+  out = rate.integer;
+}
+
 void SettingReader::ReadStatus(int& out) {
   if (value().kind == ExprKind::kNumber && ParseNumber(value().text).kind == NumberKind::kStatusClass) {
     Mismatch(value(), "one status", "a class of them", "write for example `503`");
@@ -329,6 +351,25 @@ void SettingReader::ReadCorsOrigins(model::Cors& out) {
     }
   }
   out = std::move(cors);
+}
+
+void SettingReader::ReadNetworks(std::vector<base::Cidr>& out) {
+  std::vector<base::Cidr> networks;
+  for (const ast::Expr* item : Items()) {
+    std::optional<std::string> text;
+    if (item->kind == ExprKind::kNumber) text = item->text;  // 10.0.0.0/8, one token
+    else text = TextAt(*item, "\"10.0.0.0/8\"");
+    if (!text) return;
+    if (expressions_->used_stand_in()) continue;
+    base::CidrError error;
+    const auto network = base::ParseCidr(*text, &error);
+    if (!network) {
+      diagnostics_->Emit(Kind::kBadText, item->range, {*text, error.reason, error.help});
+      return;
+    }
+    networks.push_back(*network);
+  }
+  out = std::move(networks);
 }
 
 void SettingReader::ReadUpstreamUrl(model::Url& out) {

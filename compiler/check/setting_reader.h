@@ -33,6 +33,7 @@ class SettingReader {
   void ReadSize(int64_t& out);
   void ReadInt(int& out);
   void ReadOptionalInt(std::optional<int>& out);
+  void ReadByteRate(int64_t& out);   // bytes a second
   void ReadStatus(int& out);
   void ReadBool(bool& out);
 
@@ -44,6 +45,7 @@ class SettingReader {
   void ReadMetricsPrefix(std::string& out);
   void ReadAccessLogTarget(model::AccessLog& out);
   void ReadCorsOrigins(model::Cors& out);
+  void ReadNetworks(std::vector<base::Cidr>& out);
   void ReadUpstreamUrl(model::Url& out);
   void ReadHeader(std::vector<model::HeaderSetting>& out);
   void ReadAnswerHeader(std::vector<model::HeaderSetting>& out);

@@ -169,6 +169,26 @@ class Printer {
     std::string origins = !g.cors.enabled ? "off" : g.cors.any_origin ? "*" : "";
     for (const std::string& origin : g.cors.origins) origins += (origins.empty() ? "" : " ") + origin;
     Set("cors", origins);
+    for (const base::Cidr& network : g.trusted_proxies) Set("trusted_proxy", network.ToString());
+    PrintLimits(g.limits);
+    Close();
+  }
+
+  // The defaults would stand in every printed policy.
+  void PrintLimits(const ClientLimits& limits) {
+    if (limits == ClientLimits()) return;
+    Open("limits");
+    Set("connections", limits.connections);
+    Set("per_address", limits.per_address ? std::to_string(*limits.per_address) : std::string("none"));
+    Set("header_bytes", PrintSize(limits.header_bytes));
+    Set("header_line", PrintSize(limits.header_line));
+    Set("header_count", limits.header_count);
+    Set("uri", PrintSize(limits.uri));
+    Set("body", PrintSize(limits.body));
+    Set("header_time", limits.header_time);
+    Set("body_rate", PrintSize(limits.body_rate) + "/s");
+    Set("idle", limits.idle);
+    Set("write_stall", limits.write_stall);
     Close();
   }
 

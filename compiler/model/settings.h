@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "compiler/abi/predicate.h"
+#include "compiler/base/cidr.h"
 #include "compiler/base/id.h"
 #include "compiler/model/expr.h"
 
@@ -44,6 +45,23 @@ struct Cors {
 
 enum class AccessLog : uint8_t { kOff, kStdout, kFile };
 
+// What clients may send, how much at a time and how slowly.
+struct ClientLimits {
+  int connections = 20'000;
+  std::optional<int> per_address;
+  int64_t header_bytes = 64 << 10;
+  int64_t header_line = 8 << 10;
+  int header_count = 100;
+  int64_t uri = 8 << 10;
+  int64_t body = 16 << 20;
+  Duration header_time = seconds(10);
+  int64_t body_rate = 1 << 10;        // bytes a second
+  Duration idle = seconds(60);
+  Duration write_stall = seconds(30);
+
+  bool operator==(const ClientLimits&) const = default;
+};
+
 struct GatewaySettings {
   std::vector<ListenAddress> listen;
   std::optional<ListenAddress> admin = ListenAddress{"127.0.0.1", 9180};  // none: off
@@ -54,6 +72,8 @@ struct GatewaySettings {
   std::string access_log_path;        // for kFile
   Duration drain = seconds(30);
   Cors cors;
+  std::vector<base::Cidr> trusted_proxies;
+  ClientLimits limits;
 };
 
 // http://host:port/path. path empty: the request's own path is kept; otherwise it is replaced.

@@ -156,6 +156,7 @@ MessageFacts::BodyProblem MessageFacts::FillRequest(const RequestHead& head, std
   switch (impl.request_json.Read(body)) {
     case JsonMembers::Outcome::kRead:
     case JsonMembers::Outcome::kNotJson: return BodyProblem::kNone;
+    case JsonMembers::Outcome::kTrailing: return BodyProblem::kTrailing;
     case JsonMembers::Outcome::kDuplicate: return BodyProblem::kDuplicateMember;
     case JsonMembers::Outcome::kTooDeep: return BodyProblem::kTooDeep;
   }

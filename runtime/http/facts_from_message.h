@@ -20,6 +20,7 @@ class MessageFacts {
   enum class BodyProblem : uint8_t {
     kNone,
     kDuplicateMember,  // a member that a predicate reads stands twice: gateway and upstream would disagree → 400
+    kTrailing,         // something follows the JSON, which some servers don't look at → 400, when a predicate reads JSON
     kTooDeep,          // nested beyond 64 → 400, when a predicate reads JSON
   };
 

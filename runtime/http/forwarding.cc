@@ -11,7 +11,8 @@ namespace runtime::http {
 namespace {
 
 constexpr std::string_view kInternalPrefix = "x-breakwater-";
-constexpr std::string_view kViaHere = "1.1 breakwater";
+// The version is that of the message that was received, RFC 9110 7.6.3.
+constexpr std::string_view Via(int minor_version) { return minor_version == 0 ? "1.0 breakwater" : "1.1 breakwater"; }
 
 struct OwnHeader {
   std::string_view name;
@@ -97,6 +98,8 @@ void AppendUpstreamRequest(const RequestHead& client, const UpstreamRequest& req
   if (!IsSet(request.set, "host")) AppendHeader("Host", request.authority, out);
   const bool names_headers = ConnectionNamesHeaders(client.headers);
   for (const Header& line : client.headers.lines()) {
+    // X_Tenant is X-Tenant to servers that map headers to CGI variables: a client could say what the policy took away.
+    if (line.name.find('_') != std::string_view::npos) continue;
     if (IsOwnForRequests(line.name) || IsSet(request.set, line.name) || IsRemoved(request.remove, line.name) ||
         (names_headers && client.headers.HasToken("connection", line.name))) {
       continue;
@@ -105,13 +108,17 @@ void AppendUpstreamRequest(const RequestHead& client, const UpstreamRequest& req
   }
   for (const SetHeader& header : request.set) AppendHeader(header.name, header.value, out);
   const auto own = [&](std::string_view name) { return !IsSet(request.set, name) && !IsRemoved(request.remove, name); };
-  if (own("x-forwarded-for") && !request.client_ip.empty()) {
-    AppendExtended(client.headers, "x-forwarded-for", "X-Forwarded-For", request.client_ip, out);
+  if (own("x-forwarded-for") && !request.peer_ip.empty()) {
+    AppendExtended(client.headers, "x-forwarded-for", "X-Forwarded-For", request.peer_ip, out);
   }
   if (own("x-forwarded-proto")) AppendHeader("X-Forwarded-Proto", request.client_tls ? "https" : "http", out);
-  if (own("x-forwarded-host") && !client.host.empty()) AppendHeader("X-Forwarded-Host", client.host, out);
+  const std::string_view host = request.forwarded_host.empty() ? client.host : request.forwarded_host;
+  if (own("x-forwarded-host") && !host.empty()) AppendHeader("X-Forwarded-Host", host, out);
   if (own("x-request-id") && !request.request_id.empty()) AppendHeader("X-Request-Id", request.request_id, out);
-  if (own("via")) AppendExtended(client.headers, "via", "Via", kViaHere, out);
+  if (own("via")) AppendExtended(client.headers, "via", "Via", Via(client.minor_version), out);
+  if (!request.trace_parent.empty() && own("traceparent") && !client.headers.Find("traceparent")) {
+    AppendHeader("traceparent", request.trace_parent, out);
+  }
   AppendFraming(request.framing, request.content_length, out);
   AppendEndOfHead(out);
 }
@@ -127,7 +134,7 @@ void AppendClientResponse(const ResponseHead& upstream, const ClientResponse& re
     AppendHeader(line.name, line.value, out);
   }
   for (const SetHeader& header : response.set) AppendHeader(header.name, header.value, out);
-  if (!IsSet(response.set, "via")) AppendExtended(upstream.headers, "via", "Via", kViaHere, out);
+  if (!IsSet(response.set, "via")) AppendExtended(upstream.headers, "via", "Via", Via(upstream.minor_version), out);
   if (response.framing == BodyFraming::kNone) {
     // An answer to HEAD, or a 304, tells the length of what a GET would have had (RFC 9110 8.6).
     if (upstream.status >= 200 && upstream.status != 204 && upstream.headers.Find("content-length") &&

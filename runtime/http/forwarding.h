@@ -24,8 +24,10 @@ struct UpstreamRequest {
   std::span<const SetHeader> set;                   // replace what the client sent under that name
   std::span<const std::string> remove;              // lower case; taken away from what the client sent
   std::string_view request_id;  // sent as X-Request-Id
-  std::string_view client_ip;   // appended to X-Forwarded-For
+  std::string_view peer_ip;     // appended to X-Forwarded-For
   bool client_tls = false;      // X-Forwarded-Proto
+  std::string_view forwarded_host = {};  // X-Forwarded-Host; the client's Host where empty
+  std::string_view trace_parent = {};    // traceparent, unless the client sent one
   BodyFraming framing = BodyFraming::kNone;         // kNone, kLength or kChunked
   uint64_t content_length = 0;
 };

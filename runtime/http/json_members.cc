@@ -113,12 +113,16 @@ JsonMembers::Outcome JsonMembers::Read(std::string_view text) {
   depth_ = 0;
   too_deep_ = duplicate_ = false;
   SkipBlanks();
-  bool is_json = Value(&nodes_[0]);
+  const bool is_value = Value(&nodes_[0]);
+  const char* const value_end = at_;
   SkipBlanks();
-  is_json = is_json && at_ == end_;
+  const bool is_json = is_value && at_ == end_;
   if (too_deep_ || !is_json) Clear();
   if (too_deep_) return Outcome::kTooDeep;
-  if (!is_json) return Outcome::kNotJson;
+  if (!is_json) {
+    const bool is_closed = is_value && (value_end[-1] == '}' || value_end[-1] == ']');
+    return is_closed ? Outcome::kTrailing : Outcome::kNotJson;
+  }
   return duplicate_ ? Outcome::kDuplicate : Outcome::kRead;
 }
 

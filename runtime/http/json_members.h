@@ -23,6 +23,7 @@ class JsonMembers {
   enum class Outcome : uint8_t {
     kRead,
     kNotJson,    // all values are absent
+    kTrailing,   // an array or object, and then something else: some servers read only the first (Go's json.Decoder)
     kDuplicate,  // a member that is read stands twice in its object; names that differ in case only count, because some
                  // servers (Go's encoding/json) don't tell them apart
     kTooDeep,

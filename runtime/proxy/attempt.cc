@@ -137,6 +137,8 @@ void Attempt::OnData(std::string_view bytes) {
           Fail(ErrorKind::k_bad_response);
           return;
         }
+        observer_.OnAttemptInterim(parser.response());
+        if (phase_ != Phase::kExchanging) return;
         parser.Reset();
         if (request_.is_head_method) parser.ExpectNoBody();
         continue;

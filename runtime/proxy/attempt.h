@@ -24,6 +24,7 @@ class AttemptObserver {
   virtual ~AttemptObserver() = default;
   virtual void OnAttemptConnected() = 0;
   virtual void OnAttemptRequestSent() = 0;  // its first bytes were handed to the kernel; more of the body may be sent now
+  virtual void OnAttemptInterim(const http::ResponseHead& head) = 0;  // a 1xx; valid during the call
   virtual void OnAttemptHead(const http::ResponseHead& head) = 0;  // final, valid until the attempt is destroyed
   virtual void OnAttemptBody(std::span<const std::string_view> pieces) = 0;
   virtual void OnAttemptEnd(bool framing_tells) = 0;  // false: the body ended with the connection

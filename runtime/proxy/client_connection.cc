@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/http/forwarding.h"
+#include "runtime/proxy/client_origin.h"
 #include "runtime/proxy/cors.h"
 #include "runtime/proxy/health.h"
 #include "runtime/proxy/limits.h"
@@ -12,6 +13,7 @@
 namespace runtime::proxy {
 namespace {
 
+constexpr size_t kKeptPieces = 8;  // of an idle connection
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 // An id from a client is kept if it can stand in a header, a log line and a URL as it is.
@@ -34,20 +36,24 @@ LocalAnswer PlainError(int status, std::string_view code, std::string_view messa
 }  // namespace
 
 ClientConnection::ClientConnection(WorkerContext& worker, ConnectionOwner& owner, ListenerRole role,
-                                   std::unique_ptr<net::Stream> stream)
+                                   std::unique_ptr<net::Stream> stream, bool is_trusted, bool is_counted)
     : worker_(worker),
       owner_(owner),
       role_(role),
+      is_trusted_(is_trusted),
+      is_counted_(is_counted),
       stream_(std::move(stream)),
-      client_ip_(stream_->peer().ip),
-      timer_(worker.transport.NewTimer([this] { OnTimer(); })),
-      parser_(http::Role::kRequest, http::ParserLimits()) {
+      peer_ip_(stream_->peer().ip),
+      timer_(worker.transport.NewTimer([this] { OnTimer(); })) {
   stream_->SetObserver(this);
   worker_.metrics.AddConnections(1);
-  SetOwnDeadline(kIdleTime);
+  SetOwnDeadline(limits().idle);
 }
 
-ClientConnection::~ClientConnection() { worker_.metrics.AddConnections(-1); }
+ClientConnection::~ClientConnection() {
+  worker_.metrics.AddConnections(-1);
+  if (is_counted_) worker_.gateway.addresses.Remove(peer_ip_);
+}
 
 // ---- Reading ---------------------------------------------------------------------------------------------------------
 
@@ -67,26 +73,27 @@ void ClientConnection::Consume(std::string_view bytes) {
       pending_.append(bytes);
       break;
     }
+    if (parser_ == nullptr) parser_ = worker_.parsers.Take();
     pieces_.clear();
-    const bool was_started = parser_.started();
-    const auto fed = parser_.Feed(bytes, &pieces_);
-    if (!was_started && parser_.started()) {
+    const bool was_started = parser_->started();
+    const auto fed = parser_->Feed(bytes, &pieces_);
+    if (!was_started && parser_->started()) {
       request_arrived_ = worker_.transport.Now();
-      SetOwnDeadline(kHeaderTime);
+      SetOwnDeadline(limits().header_time);
     }
     if (fed.error != http::ParseError::kNone) {
       RefuseRequest(fed.error);
       break;
     }
     bytes.remove_prefix(fed.consumed);
-    if (!head_seen_ && parser_.head_complete()) {
+    if (!head_seen_ && parser_->head_complete()) {
       head_seen_ = true;
       BeginRequest();
       if (stream_ == nullptr || close_after_) break;
     }
     if (!pieces_.empty() && exchange_ != nullptr) exchange_->OnRequestBody(pieces_);
     if (stream_ == nullptr || close_after_) break;
-    if (parser_.message_complete()) {
+    if (parser_->message_complete()) {
       request_ended_ = true;
       SetOwnDeadline(std::nullopt);
       if (exchange_ != nullptr) {
@@ -95,7 +102,7 @@ void ClientConnection::Consume(std::string_view bytes) {
         EndRequest(AfterExchange::kKeepAlive);
       }
     } else if (head_seen_ && !pieces_.empty() && !body_paused_) {
-      SetOwnDeadline(kBodyStall);
+      ExtendBodyTime();
     }
     if (fed.consumed == 0 && pieces_.empty()) break;
   }
@@ -110,8 +117,8 @@ bool ClientConnection::MustWait() const {
 }
 
 void ClientConnection::BeginRequest() {
-  const http::RequestHead& head = parser_.request();
-  SetOwnDeadline(kBodyStall);
+  const http::RequestHead& head = parser_->request();
+  BeginBodyTime();
   request_id_ = ChooseRequestId();
   const auto path = http::NormalisePath(head.path);
   if (!path) {
@@ -138,13 +145,25 @@ void ClientConnection::BeginRequest() {
     return;
   }
   if (head.expects_continue && head.framing != http::BodyFraming::kNone) stream_->Write(kContinue);  // RFC 9110 10.1.1
-  exchange_ = std::make_unique<Exchange>(
-      worker_, *this, ExchangeRequest{head, std::move(*path), request_id_, client_ip_, request_arrived_});
+  exchange_ = std::make_unique<Exchange>(worker_, *this, MakeExchangeRequest(std::move(*path)));
   exchange_->Start();
 }
 
+ExchangeRequest ClientConnection::MakeExchangeRequest(std::string path) {
+  const http::RequestHead& head = parser_->request();
+  ExchangeRequest request{head, std::move(path), request_id_, peer_ip_, request_arrived_};
+  request.peer_ip = peer_ip_;
+  if (is_trusted_) {
+    ClientOrigin origin = OriginBehind(worker_.policy().gateway.trusted_proxies, peer_ip_, head.headers);
+    request.client_ip = std::move(origin.ip);
+    request.client_tls = origin.tls;
+    request.forwarded_host = origin.host;
+  }
+  return request;
+}
+
 std::string ClientConnection::ChooseRequestId() {
-  if (const auto given = parser_.request().headers.Find("x-request-id"); given && IsSaneRequestId(*given)) {
+  if (const auto given = parser_->request().headers.Find("x-request-id"); given && IsSaneRequestId(*given)) {
     return std::string(*given);
   }
   return NewRequestId();
@@ -159,7 +178,7 @@ std::string ClientConnection::NewRequestId() {
 
 // What the gateway answers without an exchange. A body that still comes is read and dropped.
 void ClientConnection::AnswerByItself(LocalAnswer answer) {
-  const http::RequestHead& head = parser_.request();
+  const http::RequestHead& head = parser_->request();
   const bool keep_alive = head.keep_alive && !worker_.gateway.is_draining.load();
   AddCorsHeaders(worker_.policy().gateway.cors, head, &answer.headers);
   std::string bytes;
@@ -194,12 +213,12 @@ void ClientConnection::RefuseRequest(http::ParseError error) {
   if (!head_seen_) request_id_ = NewRequestId();
   const std::string& id = request_id_;
   LocalAnswer answer = PlainError(http::StatusOf(error), http::Name(error), http::Explain(error), id);
-  if (head_seen_) AddCorsHeaders(worker_.policy().gateway.cors, parser_.request(), &answer.headers);
+  if (head_seen_) AddCorsHeaders(worker_.policy().gateway.cors, parser_->request(), &answer.headers);
   std::string bytes;
   AppendLocalAnswer(answer, {id, worker_.Date(), /*keep_alive=*/false, /*is_head_method=*/false}, &bytes);
   JsonLine line = worker_.Event("warn", "request refused");
   line.Add("request_id", id)
-      .Add("client", client_ip_)
+      .Add("client", peer_ip_)
       .Add("status", static_cast<int64_t>(answer.status))
       .Add("reason", http::Name(error));
   worker_.Log(line);
@@ -225,10 +244,11 @@ void ClientConnection::EndRequest(AfterExchange next) {
     CloseGracefully();
     return;
   }
-  parser_.Reset();
+  worker_.parsers.Put(std::move(parser_));
+  if (pieces_.capacity() > kKeptPieces) std::vector<std::string_view>().swap(pieces_);
   head_seen_ = false;
   request_ended_ = false;
-  SetOwnDeadline(kIdleTime);
+  SetOwnDeadline(limits().idle);
   if (!consuming_) ContinueWithPending();
 }
 
@@ -249,7 +269,7 @@ void ClientConnection::SendToClient(std::span<const std::string_view> pieces) {
   stream_->Write(pieces);
   if (!stall_deadline_ && stream_->queued_bytes() > 0) {
     taken_at_stall_check_ = sent_bytes_ - stream_->queued_bytes();
-    stall_deadline_ = worker_.transport.Now() + kWriteStall;
+    stall_deadline_ = worker_.transport.Now() + limits().write_stall;
     OnDeadlineChanged();
   }
 }
@@ -258,13 +278,15 @@ size_t ClientConnection::client_queued_bytes() const { return stream_ == nullptr
 
 void ClientConnection::PauseRequestBody() {
   body_paused_ = true;
+  body_paused_at_ = worker_.transport.Now();
   SetOwnDeadline(std::nullopt);
   UpdateReading();
 }
 
 void ClientConnection::ResumeRequestBody() {
   body_paused_ = false;
-  if (!request_ended_) SetOwnDeadline(kBodyStall);
+  body_since_ += worker_.transport.Now() - body_paused_at_;
+  if (!request_ended_) ExtendBodyTime();
   if (!consuming_) ContinueWithPending();
 }
 
@@ -322,7 +344,7 @@ void ClientConnection::CloseGracefully() {
 }
 
 void ClientConnection::Drain() {
-  if (!IsBusy() && !parser_.started()) CloseGracefully();
+  if (!IsBusy() && !has_started()) CloseGracefully();
 }
 
 void ClientConnection::BreakOff() {
@@ -339,6 +361,24 @@ void ClientConnection::SetOwnDeadline(std::optional<base::Duration> after) {
   own_deadline_.reset();
   if (after) own_deadline_ = worker_.transport.Now() + *after;
   OnDeadlineChanged();
+}
+
+void ClientConnection::BeginBodyTime() {
+  body_since_ = worker_.transport.Now();
+  body_bytes_ = 0;
+  ExtendBodyTime();
+}
+
+// A body may stand still for a while, but on the whole it must come at the least rate: the first bytes buy no more time
+// than they are worth, or a byte now and then would hold the connection for ever.
+void ClientConnection::ExtendBodyTime() {
+  for (const std::string_view piece : pieces_) body_bytes_ += piece.size();
+  const auto earned = std::chrono::duration<double>(static_cast<double>(body_bytes_) / static_cast<double>(limits().body_rate));
+  // Only what is less than standing still matters; a longer time might not fit a Duration.
+  const base::Duration now_in_body = worker_.transport.Now() - body_since_;
+  const auto left = std::chrono::duration<double>(kBodyStall) + earned - std::chrono::duration<double>(now_in_body);
+  const auto least = std::min(left, std::chrono::duration<double>(kBodyStall));
+  SetOwnDeadline(std::chrono::duration_cast<base::Duration>(std::max(least, std::chrono::duration<double>(0))));
 }
 
 // One timer for everything of this connection. Moving a deadline away is free: the timer fires early and is set anew.
@@ -365,11 +405,11 @@ void ClientConnection::OnTimer() {
       return;
     }
     taken_at_stall_check_ = taken;
-    stall_deadline_ = now + kWriteStall;
+    stall_deadline_ = now + limits().write_stall;
   }
   if (own_deadline_ && now >= *own_deadline_) {
     own_deadline_.reset();
-    if (!parser_.started() && !IsBusy()) {
+    if (!has_started() && !IsBusy()) {
       CloseGracefully();  // idle
       return;
     }

@@ -36,7 +36,9 @@ enum class ListenerRole : uint8_t {
 
 class ClientConnection final : public net::StreamObserver, public net::Deletable, public ExchangeHost {
  public:
-  ClientConnection(WorkerContext& worker, ConnectionOwner& owner, ListenerRole role, std::unique_ptr<net::Stream> stream);
+  // `is_trusted`: a proxy of gateway.trusted_proxies. `is_counted`: it has a place in the counts of addresses, to be given back.
+  ClientConnection(WorkerContext& worker, ConnectionOwner& owner, ListenerRole role, std::unique_ptr<net::Stream> stream,
+                   bool is_trusted, bool is_counted);
   ~ClientConnection() override;
 
   // Drain: an idle connection closes now, a busy one after its answer.
@@ -68,6 +70,11 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   void UpdateReading();
   void OnTimer();
   void SetOwnDeadline(std::optional<base::Duration> after);
+  void BeginBodyTime();
+  void ExtendBodyTime();
+  const compiler::model::ClientLimits& limits() const { return worker_.policy().gateway.limits; }
+  ExchangeRequest MakeExchangeRequest(std::string path);
+  bool has_started() const { return parser_ != nullptr && parser_->started(); }
   std::string ChooseRequestId();  // the client's if it is sane
   std::string NewRequestId();
   bool MustWait() const;          // what comes now is not looked at yet
@@ -78,8 +85,10 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   WorkerContext& worker_;
   ConnectionOwner& owner_;
   const ListenerRole role_;
+  const bool is_trusted_;
+  const bool is_counted_;
   std::unique_ptr<net::Stream> stream_;     // null: over
-  const std::string client_ip_;
+  const std::string peer_ip_;
   std::unique_ptr<net::Timer> timer_;
   base::TimePoint timer_set_for_ = base::TimePoint::max();
   std::optional<base::TimePoint> own_deadline_;    // idle, header or body time
@@ -87,7 +96,11 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   uint64_t sent_bytes_ = 0;
   uint64_t taken_at_stall_check_ = 0;  // by the kernel, of sent_bytes_
 
-  http::MessageParser parser_;
+  base::TimePoint body_since_;         // moved on by pauses that are not the client's
+  base::TimePoint body_paused_at_;
+  uint64_t body_bytes_ = 0;
+
+  std::unique_ptr<http::MessageParser> parser_;  // lent by the worker; null: between requests
   std::vector<std::string_view> pieces_;
   std::string pending_;                     // came ahead of its turn
   base::TimePoint request_arrived_;

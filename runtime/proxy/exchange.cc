@@ -22,6 +22,12 @@ size_t MostKeptBytes(const compiler::model::Policy& policy) {
   return static_cast<size_t>(most);
 }
 
+// Whether members of a body decide or are changed anywhere: then it must be one that can be read.
+bool ReadsBodies(const compiler::model::Policy& policy) {
+  return !policy.slots.request_json.empty() ||
+         std::any_of(policy.upstreams.begin(), policy.upstreams.end(), [](const auto& u) { return u.rewrite.has_value(); });
+}
+
 }  // namespace
 
 Exchange::Exchange(WorkerContext& worker, ExchangeHost& host, ExchangeRequest request)
@@ -75,11 +81,23 @@ void Exchange::OnRequestEnd() {
 
 void Exchange::Begin() {
   phase_ = Phase::kRunning;
+  const auto coding = request_.head.headers.Find("content-encoding");
+  if (coding && !http::EqualsIgnoreCase(*coding, "identity") && request_.head.framing != http::BodyFraming::kNone &&
+      ReadsBodies(worker_.policy())) {
+    worker_.metrics.CountBy(CounterById::kBadRequest, "content_encoding");
+    SendGatewayError(415, "content_encoding", "The policy reads the body, so it must not be compressed.", {});
+    return;
+  }
   const auto problem = message_facts_.FillRequest(request_.head, request_.path, body_, request_.client_ip,
-                                                  /*client_tls=*/false, &facts_);
+                                                  request_.client_tls, &facts_);
   if (problem == http::MessageFacts::BodyProblem::kDuplicateMember) {
     worker_.metrics.CountBy(CounterById::kBadRequest, "duplicate_json_member");
     SendGatewayError(400, "duplicate_json_member", "The JSON body names a member twice that the policy reads.", {});
+    return;
+  }
+  if (problem == http::MessageFacts::BodyProblem::kTrailing) {
+    worker_.metrics.CountBy(CounterById::kBadRequest, "json_trailing");
+    SendGatewayError(400, "json_trailing", "Something follows the JSON of the body, which the policy reads.", {});
     return;
   }
   if (problem == http::MessageFacts::BodyProblem::kTooDeep) {

@@ -49,8 +49,11 @@ struct ExchangeRequest {
   const http::RequestHead& head;  // valid until OnExchangeOver
   std::string path;               // normalised
   std::string request_id;
-  std::string client_ip;
+  std::string client_ip;          // who asks: behind trusted proxies not who is connected
   base::TimePoint arrived;
+  std::string_view peer_ip = {};  // who is connected
+  bool client_tls = false;
+  std::string_view forwarded_host = {};  // X-Forwarded-Host of a trusted proxy
 };
 
 class Exchange final : public AttemptObserver, public net::Deletable {
@@ -82,6 +85,7 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   // AttemptObserver
   void OnAttemptConnected() override;
   void OnAttemptRequestSent() override;
+  void OnAttemptInterim(const http::ResponseHead& head) override;
   void OnAttemptHead(const http::ResponseHead& head) override;
   void OnAttemptBody(std::span<const std::string_view> pieces) override;
   void OnAttemptEnd(bool framing_tells) override;
@@ -93,6 +97,7 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   const dialect::ClientDialect& ClientReads();
   dialect::Api ApiOfAnswer(UpstreamId id);
   std::string_view EndpointPath() const;
+  bool ReadsAnswer();  // looks into what the upstream answers: its end is told by its content
 
   void Dispatch(const engine::Event& event);
   void CarryOut(const engine::Command& command);

@@ -8,6 +8,7 @@
 #include "runtime/http/retry_after.h"
 #include "runtime/proxy/exchange.h"
 #include "runtime/proxy/limits.h"
+#include "runtime/proxy/trace_context.h"
 
 namespace runtime::proxy {
 namespace {
@@ -65,6 +66,10 @@ bool Exchange::RewriteBody(UpstreamId id) {
   return true;
 }
 
+bool Exchange::ReadsAnswer() {
+  return request_.head.method == compiler::abi::Method::kPOST && ClientReads().api != dialect::Api::kPlain;
+}
+
 void Exchange::DropAttempt() {
   message_facts_.ClearResponse(&facts_);
   response_ = nullptr;
@@ -105,6 +110,13 @@ Attempt::Request Exchange::MakeUpstreamRequest(UpstreamId id, bool fresh_connect
   }
 
   const std::string& body = rewritten_ ? *rewritten_ : body_;
+
+  // An answer that is looked into must not come compressed.
+  const bool names_coding = std::any_of(set.begin(), set.end(), [](const http::SetHeader& header) {
+    return http::EqualsIgnoreCase(header.name, "accept-encoding");
+  });
+  if (!names_coding && ReadsAnswer()) set.push_back({"Accept-Encoding", "identity"});
+
   http::UpstreamRequest request;
   request.target = target;
   request.authority = upstream.url.authority;
@@ -115,7 +127,11 @@ Attempt::Request Exchange::MakeUpstreamRequest(UpstreamId id, bool fresh_connect
   if (!to.empty() && to.front() != id) remove.insert(remove.end(), {"authorization", "cookie", "x-api-key", "api-key"});
   request.remove = remove;
   request.request_id = request_.request_id;
-  request.client_ip = request_.client_ip;
+  request.peer_ip = request_.peer_ip;
+  request.client_tls = request_.client_tls;
+  request.forwarded_host = request_.forwarded_host;
+  const std::string trace_parent = TraceParent(request_.request_id, worker_.random.Next());
+  request.trace_parent = trace_parent;
   if (head.framing == http::BodyFraming::kNone) {
     request.framing = http::BodyFraming::kNone;
   } else if (streams_) {
@@ -173,12 +189,24 @@ void Exchange::OnAttemptDrained() {
   if (upload_open_) FlushUpload();
 }
 
+// Early hints are for the client (RFC 8297 2) and bind nobody: another attempt may still give the answer. 100 and 102 are
+// between the upstream and us.
+void Exchange::OnAttemptInterim(const http::ResponseHead& head) {
+  machine_->NoteProgress(worker_.transport.Now());
+  if (head.status != 103 || request_.head.minor_version == 0 || answer_begun_) return;
+  std::string bytes;
+  http::AppendClientResponse(head, http::ClientResponse(), &bytes);
+  Send(bytes);
+}
+
 void Exchange::OnAttemptHead(const http::ResponseHead& head) {
   response_ = &head;
   message_facts_.FillResponse(head, &facts_);
   content_told_ = false;
   answer_is_whole_ = false;
-  const bool has_body = head.framing != http::BodyFraming::kNone &&
+  const auto coding = head.headers.Find("content-encoding");
+  const bool is_encoded = coding && !http::EqualsIgnoreCase(*coding, "identity");  // passes by, nobody looks into it
+  const bool has_body = head.framing != http::BodyFraming::kNone && !is_encoded &&
                         request_.head.method != compiler::abi::Method::kHEAD;
   const std::string_view content_type = head.headers.Find("content-type").value_or("");
   hold_ = Hold::kNothing;

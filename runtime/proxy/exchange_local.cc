@@ -88,6 +88,7 @@ void Exchange::SendGatewayError(int status, std::string_view reason, std::string
   answer.content_type = std::move(shaped.content_type);
   answer.body = std::move(shaped.body);
   answer.headers.emplace_back("Cache-Control", "no-store");
+  if (status == 415) answer.headers.emplace_back("Accept-Encoding", "identity");  // RFC 9110 15.5.16
   if (retry_after) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(*retry_after).count();
     answer.headers.emplace_back("Retry-After", std::to_string(std::max<int64_t>(seconds, 1)));

@@ -7,6 +7,7 @@
 
 #include "compiler/compiled_policy.h"
 #include "runtime/engine/exchange_machine.h"
+#include "runtime/proxy/address_counts.h"
 #include "runtime/proxy/line_log.h"
 #include "runtime/proxy/metrics.h"
 
@@ -27,6 +28,7 @@ struct GatewayState {
   const std::shared_ptr<const compiler::CompiledPolicy> compiled;
   engine::EngineObjects objects;
   Metrics metrics;
+  AddressCounts addresses;               // of clients; counted where limits.per_address is set
   LineLog& events;
   LineLog* const access;
   std::atomic<bool> is_ready{false};     // what /health/ready says

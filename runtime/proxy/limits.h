@@ -1,4 +1,4 @@
-// Every limit of the proxy that is not a setting of the policy, in one place. Each is tested.
+// Every limit of the proxy that is not a setting of the policy (gateway.limits), in one place. Each is tested.
 #pragma once
 
 #include <chrono>
@@ -8,18 +8,15 @@
 
 namespace runtime::proxy {
 
-inline constexpr size_t kMaxConnections = 20'000;             // of clients, in all
 inline constexpr size_t kMaxHeldBytes = 64 << 10;             // of an answer that may still be replaced by another
 inline constexpr size_t kHighWater = 256 << 10;               // queued towards a peer: its source is paused above
 inline constexpr size_t kMaxPipelinedBytes = 64 << 10;        // read ahead of the answer that is under way
 inline constexpr int kMaxInterimResponses = 20;               // 1xx before one final answer
 inline constexpr size_t kMaxIdleUpstreamConnections = 256;    // for each upstream and worker
 inline constexpr size_t kMaxRequestIdLength = 128;
+inline constexpr size_t kMaxSpareParsers = 256;               // for each worker, kept for the next requests
 
-inline constexpr base::Duration kHeaderTime = std::chrono::seconds(10);    // first byte of a request to the end of its head
-inline constexpr base::Duration kIdleTime = std::chrono::seconds(60);      // between requests of a client
-inline constexpr base::Duration kBodyStall = std::chrono::seconds(30);     // a request body that stands still
-inline constexpr base::Duration kWriteStall = std::chrono::seconds(30);    // a client that does not read
+inline constexpr base::Duration kBodyStall = std::chrono::seconds(30);     // a request body that stands still, and how long it is not held to limits.body_rate
 inline constexpr base::Duration kLinger = std::chrono::seconds(2);         // RFC 9112 9.6, after the last answer
 inline constexpr base::Duration kIdleUpstream = std::chrono::seconds(60);  // a pooled connection to an upstream
 

@@ -7,17 +7,13 @@
 namespace runtime::proxy {
 namespace {
 
-http::ParserLimits ResponseLimits() {
-  http::ParserLimits limits;
-  limits.header_line = limits.header_bytes;  // an upstream's cookies may be long; the whole head is bounded
-  limits.body = 0;
-  return limits;
-}
+// An upstream's cookies may be long; the whole head is bounded.
+constexpr http::ParserLimits kResponseLimits{.header_line = http::ParserLimits().header_bytes, .body = 0};
 
 }  // namespace
 
 UpstreamConnection::UpstreamConnection(std::unique_ptr<net::Stream> opened)
-    : stream(std::move(opened)), parser(http::Role::kResponse, ResponseLimits()) {}
+    : stream(std::move(opened)), parser(http::Role::kResponse, kResponseLimits) {}
 
 void UpstreamConnection::OnData(std::string_view) { pool->Remove(this); }
 void UpstreamConnection::OnEnd() { pool->Remove(this); }

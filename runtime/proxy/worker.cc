@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "runtime/proxy/client_origin.h"
 #include "runtime/proxy/limits.h"
 
 namespace runtime::proxy {
@@ -30,16 +31,33 @@ base::Result<uint16_t> Worker::Listen(const compiler::model::ListenAddress& addr
 }
 
 void Worker::OnAccept(ListenerRole role, std::unique_ptr<net::Stream> stream) {
-  if (role != ListenerRole::kAdmin &&
-      context_.gateway.metrics.connections() >= static_cast<int64_t>(kMaxConnections)) {
-    JsonLine line = context_.Event("warn", "connection refused: too many are open");
-    line.Add("limit", static_cast<int64_t>(kMaxConnections)).Add("client", stream->peer().ip);
-    context_.Log(line);
-    return;  // closed
+  const auto& limits = context_.policy().gateway.limits;
+  const bool is_trusted = IsTrusted(context_.policy().gateway.trusted_proxies, stream->peer().ip);
+  bool is_counted = false;
+  if (role != ListenerRole::kAdmin) {
+    if (context_.gateway.metrics.connections() >= limits.connections) {
+      Refuse("connections", limits.connections, *stream);
+      return;  // closed
+    }
+    if (limits.per_address && !is_trusted) {
+      if (!context_.gateway.addresses.Add(stream->peer().ip, *limits.per_address)) {
+        Refuse("per_address", *limits.per_address, *stream);
+        return;
+      }
+      is_counted = true;
+    }
   }
-  auto connection = std::make_unique<ClientConnection>(context_, *this, role, std::move(stream));
+  auto connection =
+      std::make_unique<ClientConnection>(context_, *this, role, std::move(stream), is_trusted, is_counted);
   ClientConnection* const key = connection.get();
   connections_.emplace(key, std::move(connection));
+}
+
+void Worker::Refuse(std::string_view limit, int value, const net::Stream& stream) {
+  context_.metrics.CountBy(CounterById::kRefusedConnections, limit);
+  JsonLine line = context_.Event("warn", "connection refused: too many are open");
+  line.Add("limit", limit).Add("value", static_cast<int64_t>(value)).Add("client", stream.peer().ip);
+  context_.Log(line);
 }
 
 void Worker::OnConnectionOver(ClientConnection* connection) {

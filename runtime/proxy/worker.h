@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -33,6 +34,7 @@ class Worker final : public ConnectionOwner {
 
  private:
   void OnAccept(ListenerRole role, std::unique_ptr<net::Stream> stream);
+  void Refuse(std::string_view limit, int value, const net::Stream& stream);
   void OnConnectionOver(ClientConnection* connection) override;
   void CheckDrained();
 

@@ -11,6 +11,7 @@
 #include "runtime/net/transport.h"
 #include "runtime/proxy/gateway_state.h"
 #include "runtime/proxy/name_cache.h"
+#include "runtime/proxy/request_parsers.h"
 #include "runtime/proxy/upstream_pool.h"
 #include "runtime/proxy/wall_clock.h"
 
@@ -23,7 +24,8 @@ struct WorkerContext {
         index(worker_index),
         metrics(gateway_state.metrics.shard(static_cast<size_t>(worker_index))),
         random(seed),
-        names(worker_transport) {
+        names(worker_transport),
+        parsers(gateway_state.policy().gateway.limits) {
     for (size_t i = 0; i < gateway.policy().upstreams.size(); ++i) {
       pools.Add(std::make_unique<UpstreamPool>(worker_transport));
     }
@@ -75,6 +77,7 @@ struct WorkerContext {
   MetricsShard& metrics;
   base::Random random;
   NameCache names;
+  RequestParsers parsers;
   compiler::base::IdVector<compiler::model::UpstreamId, std::unique_ptr<UpstreamPool>> pools;
 
  private:

@@ -33,7 +33,7 @@ UpstreamRequest Plain() {
   UpstreamRequest request;
   request.target = "/up";
   request.authority = "upstream:11434";
-  request.client_ip = "192.0.2.1";
+  request.peer_ip = "192.0.2.1";
   request.request_id = "id-1";
   return request;
 }
@@ -88,12 +88,13 @@ TEST(Forwarding, AClientCannotTakeAwayWhatTheGatewayWrites) {
 
 TEST(Forwarding, StripsInternalNamesAndTwins) {
   EXPECT_EQ(
-      "GET /up HTTP/1.1\r\nHost: upstream:11434\r\nA_B: kept\r\n" + std::string(kAdded) + "\r\n",
+      "GET /up HTTP/1.1\r\nHost: upstream:11434\r\nA-B: kept\r\n" + std::string(kAdded) + "\r\n",
       ToUpstream(
           "GET / HTTP/1.1\r\nHost: gateway\r\nX-Breakwater-Fallback: x\r\nx_breakwater_admin: x\r\nX-Should-Retry: "
           "true\r\n"
           "X_Forwarded_For: 1.2.3.4\r\nProxy_Connection: x\r\nX-Request-Id: theirs\r\nX-Forwarded-Proto: https\r\n"
-          "X-Forwarded-Host: theirs\r\nA_B: kept\r\n\r\n",
+          "X-Forwarded-Host: theirs\r\nA_B: dropped\r\nA-B: kept\r\n"
+          "Forwarded: for=1.2.3.4\r\n\r\n",
           Plain()));
 }
 
@@ -109,6 +110,31 @@ TEST(Forwarding, AppendsToForwardedForAndVia) {
   EXPECT_NE(std::string::npos, out.find("X-Forwarded-For: 10.0.0.1, 10.0.0.2, 10.0.0.3, 192.0.2.1\r\n")) << out;
   EXPECT_NE(std::string::npos, out.find("Via: 1.0 a, 1.1 breakwater\r\n")) << out;
   EXPECT_NE(std::string::npos, out.find("X-Forwarded-Proto: https\r\n")) << out;
+}
+
+TEST(Forwarding, PassesOnWhatATrustedProxySays) {
+  UpstreamRequest request = Plain();
+  request.client_tls = true;
+  request.forwarded_host = "public.example";
+  const std::string out = ToUpstream("GET / HTTP/1.1\r\nHost: gateway\r\n\r\n", request);
+  EXPECT_NE(std::string::npos, out.find("X-Forwarded-Proto: https\r\n")) << out;
+  EXPECT_NE(std::string::npos, out.find("X-Forwarded-Host: public.example\r\n")) << out;
+}
+
+TEST(Forwarding, TraceIsBegunWhereThereIsNone) {
+  UpstreamRequest request = Plain();
+  request.trace_parent = "00-new-01";
+  EXPECT_NE(std::string::npos,
+            ToUpstream("GET / HTTP/1.1\r\nHost: g\r\n\r\n", request).find("traceparent: 00-new-01\r\n"));
+  const std::string kept = ToUpstream("GET / HTTP/1.1\r\nHost: g\r\nTraceparent: 00-old-01\r\n\r\n", request);
+  EXPECT_NE(std::string::npos, kept.find("Traceparent: 00-old-01\r\n"));
+  EXPECT_EQ(std::string::npos, kept.find("00-new-01"));
+}
+
+TEST(Forwarding, ViaNamesTheVersionThatWasReceived) {
+  EXPECT_NE(std::string::npos, ToUpstream("GET / HTTP/1.0\r\n\r\n", Plain()).find("Via: 1.0 breakwater\r\n"));
+  EXPECT_NE(std::string::npos,
+            ToClient("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", ClientResponse()).find("Via: 1.0 breakwater\r\n"));
 }
 
 TEST(Forwarding, PolicySetsAndRemovesHeaders) {

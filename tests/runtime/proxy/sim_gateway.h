@@ -1,6 +1,7 @@
 // The real proxy on a simulated network: one worker, a virtual clock, clients and upstreams that do what a test says.
 #pragma once
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <functional>
@@ -83,10 +84,12 @@ class SimGateway {
  public:
   static constexpr uint16_t kPort = 8080;
 
-  explicit SimGateway(const std::string& upstream_settings)
+  // `gateway_settings`: more lines of the gateway's block.
+  explicit SimGateway(const std::string& upstream_settings, const std::string& gateway_settings = "")
       : network(1), transport(&network, "10.9.9.9"), client_transport(&network, "10.0.0.99"), events_(null_fd_), access_(null_fd_) {
     compiler::diagnostics::Diagnostics diagnostics;
-    const std::string text = "edition 1\ngateway { listen = \"10.9.9.9:8080\"  admin = \"10.9.9.9:8080\" }\n" + upstream_settings;
+    const std::string text = "edition 1\ngateway { listen = \"10.9.9.9:8080\"  admin = \"10.9.9.9:8080\"  " + gateway_settings + " }\n" +
+                             upstream_settings;
     compiled = compiler::CompileInterpreted(text, {}, &diagnostics);
     for (const auto& item : diagnostics.items()) ADD_FAILURE() << item.message;
     state = std::make_unique<runtime::proxy::GatewayState>(compiled, 1, events_, &access_);
@@ -107,7 +110,7 @@ class SimGateway {
 
  private:
   struct NullFile {
-    NullFile();
+    NullFile() : fd(open("/dev/null", O_WRONLY | O_CLOEXEC)) {}
     ~NullFile() { close(fd); }
     int fd;
   } null_file_;
