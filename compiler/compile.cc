@@ -38,6 +38,7 @@ std::shared_ptr<CompiledPolicy> Checked(std::string_view text, const CompileOpti
   if (!policy) return nullptr;
   auto compiled = std::make_shared<CompiledPolicy>();
   compiled->policy = std::move(*policy);
+  compiled->routes = routes::RouteIndex(compiled->policy);
   compiled->hash = base::Sha256Hex(text, 16);
   return compiled;
 }

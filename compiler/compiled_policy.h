@@ -7,6 +7,7 @@
 #include "compiler/abi/predicate.h"
 #include "compiler/jit/predicate_code.h"
 #include "compiler/model/policy.h"
+#include "compiler/routes/route_index.h"
 
 namespace compiler {
 
@@ -15,6 +16,7 @@ struct CompiledPolicy {
   model::Policy policy;
   abi::PredicateTable predicates;
   std::unique_ptr<PredicateCode> code;  // null: predicates are interpreted
+  routes::RouteIndex routes;            // finds the route of a request
   std::string hash;                     // 16 hex digits of SHA-256 of the text
 };
 

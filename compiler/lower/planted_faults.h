@@ -1,19 +1,13 @@
-// PLANT_FAULT(name, statement) marks where a fault of planted_faults.def would sit. In the shipped library it expands
-// to nothing. In the test library the statement runs if the environment variable BREAKWATER_PLANTED_FAULT is the
-// name.
+// PLANT_FAULT for the lowering, and whether the fault that was asked for is one of planted_faults.def.
 #pragma once
+
+#include "compiler/base/planted_fault.h"
 
 #ifdef BREAKWATER_PLANTED_FAULTS
 
-#include <cstdlib>
-#include <string_view>
-
 namespace compiler::lower {
 
-inline std::string_view PlantedFault() {
-  const char* name = std::getenv("BREAKWATER_PLANTED_FAULT");
-  return name == nullptr ? std::string_view() : std::string_view(name);
-}
+using base::PlantedFault;
 
 // Whether the variable is unset or names a fault: a misspelt one would prove nothing.
 inline bool PlantedFaultIsKnown() {
@@ -25,16 +19,5 @@ inline bool PlantedFaultIsKnown() {
 }
 
 }  // namespace compiler::lower
-
-#define PLANT_FAULT(name, statement)                  \
-  do {                                                \
-    if (::compiler::lower::PlantedFault() == #name) { \
-      statement;                                      \
-    }                                                 \
-  } while (false)
-
-#else
-
-#define PLANT_FAULT(name, statement)
 
 #endif

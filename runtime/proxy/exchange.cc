@@ -13,7 +13,6 @@ namespace runtime::proxy {
 namespace {
 
 using compiler::model::CacheId;
-using compiler::model::RouteId;
 
 // The most of a request body that any upstream of the policy wants kept; some is always kept, so that a reply can be shaped.
 size_t MostKeptBytes(const compiler::model::Policy& policy) {
@@ -105,7 +104,8 @@ void Exchange::Begin() {
     SendGatewayError(400, "json_too_deep", "The JSON body is nested deeper than 64 levels.", {});
     return;
   }
-  const auto route = ChooseRoute();
+  const auto& compiled = *worker_.gateway.compiled;
+  const auto route = compiled.routes.Find(facts_, compiled.predicates);
   if (!route) {
     SendGatewayError(404, "no_route", "No route of the policy takes this request.", {});
     return;
@@ -132,18 +132,9 @@ void Exchange::Begin() {
     if (body_.size() > static_cast<size_t>(upstream.replay_body_bytes)) ready.body_is_kept = false;
     if (upstream.timeouts.first_token) ready.wants_stream = ready.wants_stream || ClientReads().is_stream();
   }
-  machine_ = std::make_unique<engine::ExchangeMachine>(*worker_.gateway.compiled, worker_.gateway.objects, worker_.random,
+  machine_ = std::make_unique<engine::ExchangeMachine>(compiled, worker_.gateway.objects, worker_.random,
                                                        &facts_, request_.arrived);
   Dispatch(ready);
-}
-
-std::optional<RouteId> Exchange::ChooseRoute() const {
-  const auto& routes = worker_.policy().routes;
-  for (size_t i = 0; i < routes.size(); ++i) {
-    const RouteId id(static_cast<int32_t>(i));
-    if (!routes[id].when || worker_.gateway.compiled->predicates.Test(*routes[id].when, facts_)) return id;
-  }
-  return std::nullopt;
 }
 
 std::string_view Exchange::EndpointPath() const {

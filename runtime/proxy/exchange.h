@@ -93,7 +93,6 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   void OnAttemptDrained() override;
 
   void Begin();
-  std::optional<compiler::model::RouteId> ChooseRoute() const;
   const dialect::ClientDialect& ClientReads();
   dialect::Api ApiOfAnswer(UpstreamId id);
   std::string_view EndpointPath() const;

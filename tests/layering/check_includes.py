@@ -22,6 +22,7 @@ ALLOWED = {
     'compiler/parse': ['compiler/source', 'compiler/diagnostics', 'compiler/ast'],
     'compiler/regex': ['compiler/abi'],
     'compiler/model': ['compiler/abi'],
+    'compiler/routes': ['compiler/abi', 'compiler/model'],
     'compiler/check': ['compiler/source', 'compiler/diagnostics', 'compiler/ast', 'compiler/abi', 'compiler/model',
                        'compiler/regex'],
     'compiler/lower': ['compiler/abi', 'compiler/model'],
