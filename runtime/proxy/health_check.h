@@ -21,6 +21,7 @@ class HealthCheck final : public AttemptObserver {
   // AttemptObserver
   void OnAttemptConnected() override {}
   void OnAttemptRequestSent() override {}
+  void OnAttemptInterim(const http::ResponseHead&) override {}
   void OnAttemptHead(const http::ResponseHead& head) override;
   void OnAttemptBody(std::span<const std::string_view>) override {}
   void OnAttemptEnd(bool) override {}
