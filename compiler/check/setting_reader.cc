@@ -357,7 +357,7 @@ void SettingReader::ReadNetworks(std::vector<base::Cidr>& out) {
   std::vector<base::Cidr> networks;
   for (const ast::Expr* item : Items()) {
     std::optional<std::string> text;
-    if (item->kind == ExprKind::kNumber) text = item->text;  // 10.0.0.0/8, one token
+    if (item->kind == ExprKind::kNetwork) text = item->text;
     else text = TextAt(*item, "\"10.0.0.0/8\"");
     if (!text) return;
     if (expressions_->used_stand_in()) continue;
