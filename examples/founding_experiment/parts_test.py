@@ -32,7 +32,7 @@ class ScaledPolicy(unittest.TestCase):
             after = scaled_policy.addressed(scaled_policy.scaled('\n'.join(before), 0.02), 1, 2).splitlines()
             self.assertEqual(len(before), len(after))
             changed = [line.split()[0] for line, other in zip(before, after) if line != other]
-            self.assertEqual(set(changed) - {'listen', 'admin', 'url', 'attempt_timeout', 'wait', 'open', 'open_for', 'close',
+            self.assertEqual(set(changed) - {'listen', 'admin', 'url', 'attempt_timeout', 'queue', 'wait', 'open', 'open_for', 'close',
                                              'ttl', 'deadline'}, set())
 
     def test_experiments_policy_only_adds_to_the_founding_one(self):
@@ -43,7 +43,7 @@ class ScaledPolicy(unittest.TestCase):
         for line in lines('founding'):
             self.assertIn(line, added)
             added.remove(line)
-        self.assertEqual([line.split()[0] for line in added], ['route', 'to', 'cache', 'deadline', '}'])
+        self.assertEqual([line.split()[0] for line in added], ['max_in_flight', 'queue', 'route', 'to', 'cache', 'deadline', '}'])
 
 
 class Load(unittest.TestCase):

@@ -2,9 +2,11 @@
 // policies/faq-cache.policy. The last test fails for a file without a suite.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <regex>
 #include <set>
+#include <thread>
 
 #include "tests/e2e/story.h"
 
@@ -62,6 +64,7 @@ class DevelopmentPolicy : public ShippedPolicy {};
 class FailoverPolicy : public ShippedPolicy {};
 class FaqCachePolicy : public ShippedPolicy {};
 class HostedApiPolicy : public ShippedPolicy {};
+class PrioritiesPolicy : public ShippedPolicy {};
 class Qwen332bPolicy : public ShippedPolicy {};
 class TenantsPolicy : public ShippedPolicy {};
 class TwoModelsPolicy : public ShippedPolicy {};
@@ -198,6 +201,36 @@ TEST_F(HostedApiPolicy, EachUserHasAnswersOfTheirOwn) {
   EXPECT_EQ(hosted.request_count(), 1);
   EXPECT_NE(Post(gateway.port(), path, Chat("x"), {{"X-User", "bob"}}).body.find("bob"), std::string::npos);
   EXPECT_EQ(hosted.request_count(), 2);
+}
+
+// ---- priorities.policy
+
+TEST_F(PrioritiesPolicy, PeopleAreAnsweredWhateverPilesUpBehindThem) {
+  Signal done;
+  ScriptedUpstream model([&](UpstreamExchange& exchange) {
+    if (exchange.request().header("x-priority") == "batch") exchange.WaitFor(done);
+    AnswerWell(exchange);
+  });
+  GatewayProcess gateway = Start({{"MODEL_URL", model.url()}});
+  std::vector<std::thread> pile;
+  std::atomic<int> answered{0};
+  for (int i = 0; i < 5; ++i) {
+    pile.emplace_back([&, i] {
+      const Answer answer = Post(gateway.port(), "/api/generate", Chat(std::to_string(i)), {{"X-Priority", "batch"}});
+      if (answer.status == 200) ++answered;
+    });
+  }
+  EXPECT_TRUE(WaitUntil([&] { return model.in_flight() == 2; }));
+  for (int i = 0; i < 3; ++i) {
+    const Answer person = Post(gateway.port(), "/api/chat", Chat("person"));
+    EXPECT_EQ(person.status, 200);
+    EXPECT_FALSE(person.is_fallback());
+  }
+  EXPECT_LE(model.max_in_flight(), 3) << "two of the pile, and a person";
+  EXPECT_EQ(answered, 0);
+  done.Set();
+  for (std::thread& thread : pile) thread.join();
+  EXPECT_EQ(answered, 5);
 }
 
 // ---- qwen3-32b.policy: founding_test.cc tells more of it.
