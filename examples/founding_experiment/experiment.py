@@ -232,7 +232,7 @@ def main():
     parser.add_argument('--smoke', action='store_true', help='one short run; fails if a result has the wrong shape')
     parser.add_argument('--seeds', default=','.join(map(str, world.SEEDS)))
     parser.add_argument('--sides', default=','.join(SIDES), help='which of ' + ', '.join(SIDES))
-    parser.add_argument('--at-once', type=int, default=3, help='how many seeds run beside one another')
+    parser.add_argument('--at-once', type=int, default=5, help='how many seeds run beside one another')
     arguments = parser.parse_args()
     build = arguments.build.resolve()
     for binary in ('cli/breakwater', 'examples/flaky_ollama/flaky_ollama'):
@@ -247,14 +247,14 @@ def main():
     sides = ('without', 'with') if arguments.smoke else arguments.sides.split(',')
     begin = time.monotonic()
     try:
-        runs = asyncio.run(run_all(seeds, arguments.at_once, workload, world.TIME_SCALE, sides, build,
-                                   build / 'founding_experiment'))
+        scale = world.SMOKE_TIME_SCALE if arguments.smoke else world.TIME_SCALE
+        runs = asyncio.run(run_all(seeds, arguments.at_once, workload, scale, sides, build, build / 'founding_experiment'))
         if arguments.smoke:
             check_shape(runs[0])
     except Failed as failure:
         print(f'The experiment failed: {failure}', file=sys.stderr)
         return 1
-    text = report.text(runs, workload, sides, time.monotonic() - begin, build_type(build))
+    text = report.text(runs, workload, scale, sides, time.monotonic() - begin, build_type(build))
     if arguments.write:
         arguments.write.write_text(text, encoding='utf-8')
     else:

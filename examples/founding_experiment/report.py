@@ -59,7 +59,7 @@ HEADLINES = (
 COLUMNS = {'without': 'without', 'founding': 'founding policy', 'with': 'experiment\'s policy'}
 
 
-def text(runs, workload, sides, took, build_type):
+def text(runs, workload, scale, sides, took, build_type):
     several = len(runs) > 1
     seeds = ', '.join(str(run.seed) for run in runs)
     out = ['# The founding experiment', '',
@@ -67,8 +67,8 @@ def text(runs, workload, sides, took, build_type):
            'goes wrong, how each figure is counted and how the policies differ.', '',
            f'{len(runs)} run{"s with the seeds" if several else " with the seed"} {seeds}, '
            f'{min(run.figures[sides[0]].requests for run in runs)} requests or more in each, over {seconds(workload.length)}. '
-           f'Times are those of the model\'s world, {1 / world.TIME_SCALE:.0f} times as fast as ours; the gateway\'s own time, which '
-           f'nothing scales, counts {1 / world.TIME_SCALE:.0f} times.'
+           f'Times are those of the model\'s world, {1 / scale:.0f} times as fast as ours; the gateway\'s own time, which '
+           f'nothing scales, counts {1 / scale:.0f} times.'
            + (' Each cell: median (least – most).' if several else ''), '',
            '## Does the load do what the founding system saw?', '']
     out += _table(CALIBRATION, runs, sides, 'wanted of *without*')

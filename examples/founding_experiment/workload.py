@@ -1,12 +1,12 @@
 """What is asked and what goes wrong meanwhile. All of it is fixed before a run; README.md says why it is as it is.
 
-Times are seconds of the model's world. The run passes them TIME_SCALE times as long: 0.025 makes a minute last 1.5 s.
+Times are seconds of the model's world. A run makes them TIME_SCALE times as long: with 0.05 a minute lasts 3 s.
 """
 import dataclasses
 import random
 
 SEEDS = (1, 2, 3, 4, 5)
-TIME_SCALE = 0.025
+TIME_SCALE = 0.05
 PARALLEL = 8          # what Ollama serves at full speed; flaky_ollama's own default
 ANSWERS_IN_A_ROW = 10  # so many good answers one after another, and the service is back
 FLOOR_MODEL_ONLY = 0.90  # availability when no fallback counts as an answer; set before the first run
@@ -21,8 +21,8 @@ class Workload:
     base_rate: float = 1.2       # a second
     surge_at: float = 75.0       # in the period
     surge_length: float = 6.0
-    surge_smallest: int = 15     # people; the surges of a run differ, evenly between the two
-    surge_largest: int = 29
+    surge_smallest: int = 16     # people; the surges of a run differ, evenly between the two
+    surge_largest: int = 30
     patience: float = 10.0       # then a person leaves
 
     # What they ask: a question of the list, or one that nobody else asks.
@@ -45,6 +45,7 @@ class Workload:
 
 
 FULL = Workload()
+SMOKE_TIME_SCALE = 0.02
 SMOKE = Workload(periods=4, outage_at=380.0, outage_length=50.0, frequent_questions=20)
 
 
