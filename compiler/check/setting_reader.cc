@@ -70,7 +70,6 @@ std::vector<const ast::Expr*> SettingReader::Items() const {
   if (list->size() > kMaxSetMembers) {
     diagnostics_->Emit(Kind::kSetTooLarge, value().range,
                        {std::to_string(list->size()), std::to_string(kMaxSetMembers)});
-    return {};
   }
   std::vector<const ast::Expr*> items;
   for (const ast::Expr& item : *list) items.push_back(&item);
@@ -266,11 +265,12 @@ std::optional<model::ListenAddress> SettingReader::AddressAt(const ast::Expr& at
 
 void SettingReader::ReadListenAddresses(std::vector<model::ListenAddress>& out) {
   std::vector<model::ListenAddress> addresses;
-  if (Items().empty()) {
+  const auto items = Items();
+  if (items.empty()) {
     Mismatch(value(), "an address or a list of them", "an empty list", "write for example `\"0.0.0.0:8080\"`");
     return;
   }
-  for (const ast::Expr* item : Items()) {
+  for (const ast::Expr* item : items) {
     auto address = AddressAt(*item);
     if (!address) return;
     if (address->port != 0 && std::find(addresses.begin(), addresses.end(), *address) != addresses.end()) {
