@@ -243,7 +243,7 @@ void Checker::DeclareBlock(const ast::Block& block) {
       if (before != routes_.end())
         diagnostics_->Emit(Kind::kDuplicateName, name.range, {name.text})
             .At(before->block->name->range, "it was given here");
-      policy_.routes.Add({}).value;
+      policy_.routes.Add({});
       routes_.push_back({&block, static_cast<int32_t>(routes_.size())});
       return;
     }
