@@ -3,198 +3,263 @@
 
 Every round visits every proxy once, so that what else the machine does falls on all alike. The proxies have one worker each,
 pinned to one CPU; upstream and load generator share another. CPU time is what the scheduler gave to all threads of a proxy
-(/proc/PID/task/*/schedstat), divided by the requests that wrk counted.
+(/proc/PID/task/*/schedstat), divided by the requests that wrk counted, with 16 connections. Latency is that of one connection,
+less that of the upstream asked directly.
 
-usage: bench/proxy/run.py --breakwater build/release/cli/breakwater [--rounds 5] [--seconds 3] [--json FILE]
-needs: wrk nginx haproxy taskset
+    bench/proxy/run.py --breakwater build/release/cli/breakwater                        all cases
+    bench/proxy/run.py --breakwater … --case post,routes --rounds 3 --seconds 2         some
+    bench/proxy/run.py --breakwater … --json FILE       adds the cases that were run to FILE
+    bench/proxy/run.py --breakwater … --compare FILE    and says what changed since FILE was written
+
+needs: wrk nginx haproxy taskset (scripts/install-packages --bench)
 """
 import argparse
+import datetime
 import json
 import os
+import platform
 import re
 import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
-PROXY_CPU, LOAD_CPU = "0", "1"
+import servers
+from servers import Setup
+
 BODY = json.dumps({"model": "qwen3:32b", "stream": False, "messages": [{"role": "user", "content": "x" * 900}]})
+LUA_POST = f"wrk.method='POST'\nwrk.headers['Content-Type']='application/json'\nwrk.body=[[{BODY}]]\n"
+PEERS = ("nginx", "haproxy")
+ROUTES = (1, 10, 100, 1000, 10000)
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def all_three(**more):
+    return {proxy: (proxy, Setup(**more)) for proxy in (*PEERS, "breakwater")}
 
 
-def wait_for(port, process):
-    for _ in range(500):
-        if process.poll() is not None:
-            sys.exit(f"bench: {process.args} ended with {process.returncode}")
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.01)
-    sys.exit(f"bench: nothing listens on {port}")
+# ---- Cases: what the proxies do, and what wrk asks -------------------------------------------------------------------
 
 
-def write(folder, name, text):
-    path = os.path.join(folder, name)
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(text)
-    return path
+def cached():
+    return all_three(
+        nginx_http="proxy_cache_path FOLDER/cache keys_zone=c:1m;",
+        nginx="location / { proxy_pass http://u; proxy_cache c; proxy_cache_key $uri; proxy_cache_valid 200 1h; }",
+        haproxy_more="cache c\n  total-max-size 4\n  max-age 3600",
+        haproxy="http-request cache-use c\n  http-response cache-store c\n  default_backend b",
+        haproxy_backend="http-response set-header Cache-Control max-age=3600",
+        breakwater="""cache c { key = "${request.path}"  ttl = 1h  shared = true }
+route all { to = u  cache = c }""")
 
 
-NGINX = """daemon off; worker_processes 1; pid {dir}/{name}.pid; error_log {dir}/{name}.err;
-events {{ worker_connections 4096; }}
-http {{ access_log off; client_body_temp_path {dir}/{name}.b; proxy_temp_path {dir}/{name}.p; fastcgi_temp_path {dir}/{name}.f;
-uwsgi_temp_path {dir}/{name}.u; scgi_temp_path {dir}/{name}.s; keepalive_requests 1000000000; client_max_body_size 16m;
-{http} }}
+def static_answer():
+    quoted = servers.STATIC.replace('"', '\\"')
+    return all_three(
+        upstream_is_down=True,
+        nginx=f"""location / {{ proxy_pass http://u; error_page 502 504 =200 @static; }}
+                  location @static {{ return 200 '{servers.STATIC}'; }}""",
+        haproxy=f"""http-request return status 200 content-type application/json string "{quoted}" if {{ nbsrv(b) eq 0 }}
+  default_backend b""",
+        breakwater=f"reply static_answer {{ status = 200  body = json {servers.STATIC} }}")
+
+
+def tenant(number):
+    return f"/tenants/t{number}/api/chat"
+
+
+def routes():
+    """Breakwater with few and many routes, and the peers with the fewest and the most."""
+    setups = {}
+    for count in ROUTES:
+        numbers = range(count)
+        if count in (ROUTES[0], ROUTES[-1]):
+            setups[f"nginx {count}"] = ("nginx", Setup(
+                nginx="\n".join(f"location = {tenant(n)} {{ proxy_pass http://u; }}" for n in numbers)))
+            setups[f"haproxy {count}"] = ("haproxy", Setup(
+                haproxy=f"use_backend %[path,map(FOLDER/map{count})]"))
+        setups[f"breakwater {count}"] = ("breakwater", Setup(breakwater="\n".join(
+            f'route r{n} {{ when request.method == POST and request.path == "{tenant(n)}" to = u }}' for n in numbers)))
+    return setups
+
+
+def write_maps(folder):
+    for count in (ROUTES[0], ROUTES[-1]):
+        servers.write(folder, f"map{count}", "".join(f"{tenant(n)} b\n" for n in range(count)))
+
+
+def lua_routes(target):
+    """Asks up to 1,000 of the routes in turn, spread over all of them."""
+    last = target.split()[-1]
+    count = int(last) if last.isdigit() else 1
+    return LUA_POST + f"""
+local requests, at, count = {{}}, 0, {count}
+function init()
+  local some = math.min(count, 1000)
+  for i = 1, some do
+    local number = ((i * 7919) % some) * math.floor(count / some)
+    requests[i] = wrk.format(nil, "/tenants/t" .. number .. "/api/chat")
+  end
+end
+function request() at = at % #requests + 1 return requests[at] end
 """
 
 
-def start(folder, breakwater, rules):
-    """Returns (processes, {name: port}); the upstream itself is 'direct'."""
-    ports = {name: free_port() for name in ("direct", "nginx", "haproxy", "breakwater")}
-    upstream = ports["direct"]
-    answer = json.dumps({"model": "qwen3:32b", "message": {"role": "assistant", "content": "y" * 200}, "done": True})
-    commands = {
-        "direct": (LOAD_CPU, ["nginx", "-c", write(folder, "direct.conf", NGINX.format(dir=folder, name="direct", http=f"""
-            server {{ listen 127.0.0.1:{upstream} backlog=4096; default_type application/json;
-                      location / {{ return 200 '{answer}'; }} }}"""))]),
-        "nginx": (PROXY_CPU, ["nginx", "-c", write(folder, "nginx.conf", NGINX.format(dir=folder, name="nginx", http=f"""
-            upstream u {{ server 127.0.0.1:{upstream}; keepalive 256; keepalive_requests 1000000000; }}
-            server {{ listen 127.0.0.1:{ports['nginx']} backlog=4096; location / {{ proxy_pass http://u;
-                      proxy_http_version 1.1; proxy_set_header Connection ""; }} }}"""))]),
-        "haproxy": (PROXY_CPU, ["haproxy", "-f", write(folder, "haproxy.cfg", f"""global
-  nbthread 1
-  maxconn 4096
-defaults
-  mode http
-  timeout connect 2s
-  timeout client 60s
-  timeout server 60s
-  retries 2
-  retry-on conn-failure 500 502 503 504
-  option redispatch
-frontend f
-  bind 127.0.0.1:{ports['haproxy']}
-  default_backend b
-backend b
-  http-reuse always
-  server s 127.0.0.1:{upstream}
-""")]),
-        "breakwater": (PROXY_CPU, [breakwater, "run", write(folder, "bench.policy", f"""edition 1
-gateway {{ listen = "127.0.0.1:{ports['breakwater']}"  admin = off  workers = 1  access_log = off }}
-upstream u {{
-  url = "http://127.0.0.1:{upstream}"
-  repeat_safe = true
-  retry {{ max_retries = 2  when status in 5xx or error in {{connect_failure, refused}}  wait = exponential(from: 500ms, factor: 2, cap: 2s) }}
-  breaker {{ open when failed_requests(60s) >= 5 }}
-}}
-{rules}
-""")]),
-    }
-    processes = {}
-    for name, (cpu, command) in commands.items():
-        log = open(os.path.join(folder, name + ".log"), "wb")
-        processes[name] = subprocess.Popen(["taskset", "-c", cpu] + command, stdout=log, stderr=log)
-    for name, process in processes.items():
-        wait_for(ports[name], process)
-    return processes, ports
+class Case:
+    def __init__(self, title, setups, path="/", lua=None, headers=(), prepare=None, connections=16):
+        self.title, self.setups, self.path, self.lua = title, setups, path, lua or (lambda target: "")
+        self.headers, self.prepare, self.connections = headers, prepare, connections
 
 
-def family(pid):
-    with os.popen(f"pgrep -P {pid}") as children:
-        return [pid] + [int(c) for c in children.read().split()]
+CASES = {
+    "get": Case("GET, 300-byte JSON answer", all_three),
+    "post": Case("POST /api/chat, 1 KiB JSON body, 300-byte JSON answer", all_three, "/api/chat", lambda target: LUA_POST),
+    "static": Case("POST while the upstream is down: a static answer", static_answer, "/api/chat", lambda target: LUA_POST),
+    "cache": Case("GET answered from the cache", cached),
+    "connections": Case("GET, a new connection for each request", all_three, headers=("Connection: close",)),
+    "big": Case("GET, 10 MiB answer", all_three, "/big", connections=4),
+    "routes": Case("POST to one of 1 to 10,000 routes", routes, lua=lua_routes, prepare=write_maps),
+}
 
 
-def cpu_ns(pid):
-    total = 0
-    for p in family(pid):
-        for task in os.listdir(f"/proc/{p}/task"):
-            with open(f"/proc/{p}/task/{task}/schedstat", encoding="ascii") as f:
-                total += int(f.read().split()[0])
-    return total
+# ---- Measuring -------------------------------------------------------------------------------------------------------
 
 
 def in_us(text):
-    value, unit = re.fullmatch(r"([\d.]+)(us|ms|s)", text).groups()
-    return float(value) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
+    found = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text)
+    if found is None:
+        sys.exit(f"bench: wrk gives a latency as {text!r}")
+    return float(found[1]) * {"us": 1, "ms": 1e3, "s": 1e6, "m": 6e7}[found[2]]
 
 
-def load(folder, port, connections, seconds, post):
-    command = ["taskset", "-c", LOAD_CPU, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
-    if post:
-        command += ["-s", write(folder, "post.lua", "wrk.method='POST'\nwrk.headers['Content-Type']='application/json'\n"
-                                f"wrk.body=[[{BODY}]]\n")]
-    path = "/api/chat" if post else "/"
-    out = subprocess.run(command + [f"http://127.0.0.1:{port}{path}"], check=True, capture_output=True, text=True).stdout
+def load(folder, case, target, port, connections, seconds):
+    command = ["taskset", "-c", servers.LOAD_CPU, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
+    lua = case.lua(target)
+    if lua:
+        command += ["-s", servers.write(folder, "load.lua", lua)]
+    for header in case.headers:
+        command += ["-H", header]
+    out = subprocess.run(command + [f"http://127.0.0.1:{port}{case.path}"], check=True, capture_output=True,
+                         text=True).stdout
     requests = int(re.search(r"(\d+) requests in", out).group(1))
-    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
-    if failed or re.search(r"Socket errors: .*[1-9]", out):
-        sys.exit(f"bench: failed requests on port {port}\n{out}")
+    if "Non-2xx or 3xx responses" in out or re.search(r"Socket errors: .*[1-9]", out) or requests == 0:
+        sys.exit(f"bench: failed requests at {target}\n{out}")
     return {"requests": requests, "rps": float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1)),
             "p50_us": in_us(re.search(r"50%\s+(\S+)", out).group(1)),
             "p99_us": in_us(re.search(r"99%\s+(\S+)", out).group(1))}
 
 
-def measure(args, folder, case, post, processes, ports):
-    rows = {name: {"cpu_us": [], "p50_us": [], "p99_us": [], "rps": []} for name in processes}
-    for _ in range(args.rounds):
-        for name, process in processes.items():
-            before = cpu_ns(process.pid)
-            result = load(folder, ports[name], 16, args.seconds, post)
-            rows[name]["cpu_us"].append((cpu_ns(process.pid) - before) / 1e3 / result["requests"])
-            rows[name]["rps"].append(result["rps"])
-            single = load(folder, ports[name], 1, max(1, args.seconds // 2), post)
-            rows[name]["p50_us"].append(single["p50_us"])
-            rows[name]["p99_us"].append(single["p99_us"])
-    print(f"\n## {case}: median of {args.rounds} rounds (min–max)")
-    print("| proxy | CPU µs per request | requests/s, 16 connections | p50 µs, 1 connection | added p50 µs | p99 µs |")
-    print("|---|---|---|---|---|---|")
-    direct = statistics.median(rows["direct"]["p50_us"])
-    for name, row in rows.items():
-        median = {key: statistics.median(values) for key, values in row.items()}
-        cpu = "–" if name == "direct" else f"{median['cpu_us']:.1f} ({min(row['cpu_us']):.1f}–{max(row['cpu_us']):.1f})"
-        added = "–" if name == "direct" else f"{median['p50_us'] - direct:.0f}"
-        print(f"| {name} | {cpu} | {median['rps']:.0f} | {median['p50_us']:.0f} | {added} | {median['p99_us']:.0f} |")
-    own = statistics.median(rows["breakwater"]["cpu_us"])
-    for peer in ("nginx", "haproxy"):
-        print(f"breakwater / {peer}: CPU {own / statistics.median(rows[peer]['cpu_us']):.2f}")
+def measure(args, case):
+    """{target: {figure: [one of each round]}}"""
+    with tempfile.TemporaryDirectory() as folder:
+        if case.prepare:
+            case.prepare(folder)
+        with servers.Servers(folder, os.path.abspath(args.breakwater), case.setups()) as running:
+            rows = {name: {"cpu_us": [], "p50_us": [], "p99_us": [], "rps": []} for name in running.ports}
+            for name, port in running.ports.items():  # connections, caches and breakers come to rest
+                load(folder, case, name, port, case.connections, 1)
+            for _ in range(args.rounds):
+                for name, port in running.ports.items():
+                    before = running.cpu_ns(name)
+                    result = load(folder, case, name, port, case.connections, args.seconds)
+                    rows[name]["cpu_us"].append((running.cpu_ns(name) - before) / 1e3 / result["requests"])
+                    rows[name]["rps"].append(result["rps"])
+                    single = load(folder, case, name, port, 1, max(1, args.seconds // 2))
+                    rows[name]["p50_us"].append(single["p50_us"])
+                    rows[name]["p99_us"].append(single["p99_us"])
+            for name in rows:
+                rows[name]["rss_mib"] = [running.rss_mib(name)]
     return rows
 
 
+# ---- Telling ---------------------------------------------------------------------------------------------------------
+
+
+def ratios(figures):
+    """Breakwater's CPU time against each peer's (with as many routes), and against itself with one route."""
+    found = {}
+    for name, row in figures.items():
+        proxy, _, count = name.partition(" ")
+        if proxy != "breakwater":
+            continue
+        for peer in PEERS:
+            other = f"{peer} {count}".strip()
+            if other in figures:
+                found[f"{name} / {other}"] = row["cpu_us"]["median"] / figures[other]["cpu_us"]["median"]
+        if count not in ("", "1"):
+            found[f"{name} / breakwater 1"] = row["cpu_us"]["median"] / figures["breakwater 1"]["cpu_us"]["median"]
+    return found
+
+
+def summarise(rows):
+    return {name: {key: {"median": round(statistics.median(values), 2), "min": round(min(values), 2),
+                         "max": round(max(values), 2)} for key, values in row.items()} for name, row in rows.items()}
+
+
+def tell(title, rounds, result, before):
+    print(f"\n## {title}: median of {rounds} rounds (min–max)\n")
+    print("| proxy | CPU µs per request | requests/s | added p50 µs | added p99 µs | MiB |")
+    print("|---|---|---|---|---|---|")
+    figures = result["figures"]
+    for name, row in figures.items():
+        cpu, added = "–", {"p50_us": "–", "p99_us": "–"}
+        if name != "direct":
+            cpu = f"{row['cpu_us']['median']:.1f} ({row['cpu_us']['min']:.1f}–{row['cpu_us']['max']:.1f})"
+            for key in added:
+                added[key] = f"{row[key]['median'] - figures['direct'][key]['median']:.0f}"
+        print(f"| {name} | {cpu} | {row['rps']['median']:.0f} | {added['p50_us']} | {added['p99_us']} | "
+              f"{row['rss_mib']['median']:.0f} |")
+    print()
+    for name, ratio in result["ratios"].items():
+        line = f"CPU {name}: {ratio:.2f}"
+        if before and name in before["ratios"]:
+            line += f" (recorded: {before['ratios'][name]:.2f}, {100 * (ratio / before['ratios'][name] - 1):+.0f} %)"
+        print(line, flush=True)
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        cpu = next((line.split(":")[1].strip() for line in f if line.startswith("model name")), platform.machine())
+    return f"{cpu}, {os.cpu_count()} CPUs, Linux {platform.release()}"
+
+
+def read(path):
+    if not path or not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as f:
+        return json.load(f)
+
+
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--breakwater", required=True)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--breakwater", required=True, help="a release build")
+    parser.add_argument("--case", default=",".join(CASES), help="some of: " + ", ".join(CASES))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--json")
+    parser.add_argument("--json", help="file to which the results are added")
+    parser.add_argument("--compare", help="file of an earlier run")
     args = parser.parse_args()
-    for tool in ("wrk", "nginx", "haproxy", "taskset"):
-        if shutil.which(tool) is None and not os.path.exists("/usr/sbin/" + tool):
-            sys.exit(f"bench: {tool} is missing; scripts/install-packages --bench installs it")
     os.environ["PATH"] += ":/usr/sbin"
-    results = {}
-    with tempfile.TemporaryDirectory() as folder:
-        processes, ports = start(folder, os.path.abspath(args.breakwater), "")
-        try:
-            results["GET"] = measure(args, folder, "GET, 300-byte JSON answer", False, processes, ports)
-            results["POST"] = measure(args, folder, "POST /api/chat, 1 KiB JSON body, 300-byte JSON answer", True,
-                                      processes, ports)
-        finally:
-            for process in processes.values():
-                process.send_signal(signal.SIGTERM)
-            for process in processes.values():
-                process.wait(20)
-    if args.json:
-        with open(args.json, "w", encoding="utf-8") as f:
-            json.dump(results, f, indent=1)
+    for tool in ("wrk", "nginx", "haproxy", "taskset"):
+        if shutil.which(tool) is None:
+            sys.exit(f"bench: {tool} is missing; scripts/install-packages --bench installs it")
+    names = args.case.split(",")
+    for name in names:
+        if name not in CASES:
+            sys.exit(f"bench: there is no case {name}; there are {', '.join(CASES)}")
+    if args.compare and not os.path.exists(args.compare):
+        sys.exit(f"bench: there is no {args.compare}")
+    before = read(args.compare).get("cases", {})
+    for name in names:
+        figures = summarise(measure(args, CASES[name]))
+        result = {"machine": machine(), "date": datetime.date.today().isoformat(), "rounds": args.rounds,
+                  "seconds": args.seconds, "figures": figures, "ratios": ratios(figures)}
+        tell(CASES[name].title, args.rounds, result, before.get(name))
+        if args.json:
+            recorded = read(args.json)
+            recorded.setdefault("cases", {})[name] = result
+            with open(args.json, "w", encoding="utf-8") as f:
+                json.dump(recorded, f, indent=1)
+                f.write("\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,176 @@
+"""The servers of one case: the upstream, and each proxy in front of it, configured to do the same.
+
+One worker each. Proxies share one CPU, upstream and load generator the other; see run.py.
+"""
+import dataclasses
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+PROXY_CPU, LOAD_CPU = "0", "1"
+ANSWER = json.dumps({"model": "qwen3:32b", "message": {"role": "assistant", "content": "y" * 200}, "done": True})
+STATIC = json.dumps({"message": "The model is busy. Please try again later.", "is_fallback": True})
+BIG_BYTES = 10 << 20
+
+
+@dataclasses.dataclass
+class Setup:
+    """What the proxies of a case do beyond passing requests on. FOLDER stands for the folder of the run."""
+    nginx: str = "location / { proxy_pass http://u; }"
+    nginx_http: str = ""                 # beside the server
+    haproxy: str = "default_backend b"   # in the frontend
+    haproxy_backend: str = ""
+    haproxy_more: str = ""               # further sections
+    breakwater: str = ""                 # further blocks; none: everything goes to upstream u
+    upstream_is_down: bool = False
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def write(folder, name, text):
+    path = os.path.join(folder, name)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+def nginx(folder, name, http):
+    return ["nginx", "-c", write(folder, name + ".conf", f"""daemon off; worker_processes 1; pid {folder}/{name}.pid;
+error_log {folder}/{name}.err crit; events {{ worker_connections 4096; }}
+http {{ access_log off; client_body_temp_path {folder}/{name}.b; proxy_temp_path {folder}/{name}.p;
+fastcgi_temp_path {folder}/{name}.f; uwsgi_temp_path {folder}/{name}.u; scgi_temp_path {folder}/{name}.s;
+keepalive_requests 1000000000; client_max_body_size 16m; default_type application/json; server_names_hash_max_size 65536;
+{http} }}
+""")]
+
+
+def direct(folder, port):
+    os.makedirs(f"{folder}/files", exist_ok=True)
+    with open(f"{folder}/files/big", "wb") as f:
+        f.write(b"z" * BIG_BYTES)
+    return nginx(folder, "direct", f"""sendfile on; server {{ listen 127.0.0.1:{port} backlog=4096; root {folder}/files;
+        location / {{ return 200 '{ANSWER}'; }} location = /big {{ }} }}""")
+
+
+def nginx_proxy(folder, name, port, upstream, setup):
+    return nginx(folder, name, f"""{setup.nginx_http.replace("FOLDER", folder)}
+        proxy_http_version 1.1; proxy_set_header Connection "";
+        upstream u {{ server 127.0.0.1:{upstream}; keepalive 256; keepalive_requests 1000000000; }}
+        server {{ listen 127.0.0.1:{port} backlog=4096; {setup.nginx} }}""")
+
+
+def haproxy(folder, name, port, upstream, setup):
+    return ["haproxy", "-f", write(folder, name + ".cfg", f"""global
+  nbthread 1
+  maxconn 4096
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 60s
+  timeout server 60s
+  retries 2
+  retry-on conn-failure 500 502 503 504
+  option redispatch
+frontend f
+  bind 127.0.0.1:{port}
+  {setup.haproxy.replace("FOLDER", folder)}
+backend b
+  http-reuse always
+  {setup.haproxy_backend}
+  server s 127.0.0.1:{upstream}{" check" if setup.upstream_is_down else ""}
+{setup.haproxy_more.replace("FOLDER", folder)}
+""")]
+
+
+def breakwater(folder, name, port, upstream, setup, binary):
+    return [binary, "run", write(folder, name + ".policy", f"""edition 1
+gateway {{ listen = "127.0.0.1:{port}"  admin = off  workers = 1  access_log = off }}
+upstream u {{
+  url = "http://127.0.0.1:{upstream}"
+  repeat_safe = true
+  retry {{ max_retries = 2  when status in 5xx or error in {{connect_failure, refused}}  wait = exponential(from: 1ms, factor: 2, cap: 2s) }}
+  breaker {{ open when failed_requests(60s) >= 5  open_for = 1h }}
+  {"fallback = [static_answer]" if setup.upstream_is_down else ""}
+}}
+{setup.breakwater}
+""")]
+
+
+class Servers:
+    """Runs them while it is open. `setups` names the proxies: {"breakwater": ("breakwater", Setup(…)), …}."""
+
+    def __init__(self, folder, binary, setups):
+        os.chmod(folder, 0o755)  # nginx's workers give root up
+        self.ports = {name: free_port() for name in ["direct", *setups]}
+        self.processes = {}
+        upstream = self.ports["direct"]
+        commands = {"direct": (LOAD_CPU, direct(folder, upstream))}
+        for name, (proxy, setup) in setups.items():
+            to = free_port() if setup.upstream_is_down else upstream
+            file, port = name.replace(" ", "-"), self.ports[name]
+            if proxy == "nginx":
+                command = nginx_proxy(folder, file, port, to, setup)
+            elif proxy == "haproxy":
+                command = haproxy(folder, file, port, to, setup)
+            else:
+                command = breakwater(folder, file, port, to, setup, binary)
+            commands[name] = (PROXY_CPU, command)
+        try:
+            for name, (cpu, command) in commands.items():
+                log = os.path.join(folder, name + ".log")
+                with open(log, "wb") as output:
+                    self.processes[name] = subprocess.Popen(["taskset", "-c", cpu] + command, stdout=output, stderr=output)
+                self.wait_for(name, log)
+        except BaseException:
+            self.close()
+            raise
+
+    def wait_for(self, name, log):
+        for _ in range(6000):
+            if self.processes[name].poll() is not None:
+                with open(log, encoding="utf-8", errors="replace") as f:
+                    sys.exit(f"bench: {name} ended with {self.processes[name].returncode}:\n{f.read()[:2000]}")
+            with socket.socket() as s:
+                if s.connect_ex(("127.0.0.1", self.ports[name])) == 0:
+                    return
+            time.sleep(0.01)
+        sys.exit(f"bench: {name} does not listen")
+
+    def close(self):
+        for process in self.processes.values():
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes.values():
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def cpu_ns(self, name):
+        """What the scheduler gave to all threads of a server so far."""
+        pid = self.processes[name].pid
+        with os.popen(f"pgrep -P {pid}") as children:
+            pids = [pid] + [int(child) for child in children.read().split()]
+        total = 0
+        for one in pids:
+            for task in os.listdir(f"/proc/{one}/task"):
+                with open(f"/proc/{one}/task/{task}/schedstat", encoding="ascii") as f:
+                    total += int(f.read().split()[0])
+        return total
+
+    def rss_mib(self, name):
+        with open(f"/proc/{self.processes[name].pid}/status", encoding="ascii") as f:
+            return int(next(line for line in f if line.startswith("VmRSS")).split()[1]) / 1024
