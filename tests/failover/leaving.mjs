@@ -36,7 +36,7 @@ const until = async (holds) => {
 const first = await new Provider('first').listen();
 const second = await new Provider('second').listen();
 const gateway = await startBreakwater({
-  executable: process.argv[2], policy: policy.replace(/(breaker|retry) \{[^}]*\}/g, ''),  // one would let nothing through, one makes waits
+  executable: process.argv[2], policy: policy.replace(/(breaker|health|retry) \{[^}]*\}/g, ''),  // one would let nothing through, one makes waits
   environment: { LARGE_URL: `http://127.0.0.1:${first.port}`, SMALL_URL: `http://127.0.0.1:${second.port}` },
 });
 let broken = 0;

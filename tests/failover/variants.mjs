@@ -17,7 +17,7 @@ const variants = [
   ['retry_after', 'Retry-After is not honoured', [[/^ *honour .*\n/m, '']]],
   ['limited', 'a 429 stays where it is', [[/^ *next when status == 429.*\n/m, '']]],
   ['error_once', 'nothing is retried', [[/retry \{[^}]*\}/, '']]],
-  ['overloaded', 'there is no second upstream', [[/to += \[large, small\]/, 'to = large']]],
+  ['overloaded', 'there is no second upstream', [[/to += \[large, small\]/, 'to = large'], [/^ *next when .*\n/gm, '']]],
   ['reset', 'a POST is not repeated', [[/repeat_safe = true/, 'repeat_safe = false']]],
   ['silence', 'no limit for the first token', [[/first_token = \w+/, 'first_token = 4min']]],
   ['slow_start', 'no limit for the first token', [[/first_token = \w+/, 'first_token = 4min']]],
