@@ -31,6 +31,16 @@ constexpr std::array<std::string_view, 24> kWords = {
 // A rough count, as good as any without the model's tokenizer.
 int64_t TokensOf(std::string_view text) { return static_cast<int64_t>(text.size()) / 4 + 1; }
 
+// Tokens of the answer that a message of the assistant begins: kWords begin with a blank, but for the full stop.
+int64_t SaidTokens(const json& message) {
+  if (!message.is_object() || message.value("role", json()) != "assistant") return 0;
+  const json content = message.value("content", json());
+  if (!content.is_string()) return 0;
+  const auto& text = content.get_ref<const std::string&>();
+  const auto begins = [](char c) { return c == ' ' || c == '.'; };
+  return text.empty() ? 0 : 1 + std::count_if(text.begin(), text.end(), begins);
+}
+
 std::string Line(const ordered_json& frame) { return frame.dump() + "\n"; }
 std::string Event(const ordered_json& frame) { return "data: " + frame.dump() + "\n\n"; }
 
@@ -86,7 +96,10 @@ std::variant<ApiCall, ApiError> ParseApiCall(Endpoint endpoint, std::string_view
     const bool empty = messages == request.end() || !messages->is_array() || messages->empty();
     if (endpoint == Endpoint::kOpenAiChat && empty) return ApiError{400, "[] is too short - 'messages'"};
     call.only_load = empty;
-    if (!empty) call.prompt_tokens = TokensOf(messages->dump());
+    if (!empty) {
+      call.prompt_tokens = TokensOf(messages->dump());
+      call.said_tokens = SaidTokens(messages->back());
+    }
   }
   call.only_unload = call.only_load && IsZeroKeepAlive(request);
   return call;
@@ -118,6 +131,11 @@ std::string Rfc3339(WallTime time) {
 
 Answer::Answer(const ApiCall& call, int64_t seed, uint64_t number, int64_t tokens, int64_t thinking_tokens)
     : call_(call), seed_(seed), number_(number), tokens_(tokens + thinking_tokens), thinking_tokens_(thinking_tokens) {
+  if (call.said_tokens > 0) {
+    first_word_ = std::min(call.said_tokens, tokens);
+    tokens_ = tokens - first_word_;
+    thinking_tokens_ = 0;
+  }
   if (call.only_load) {
     tokens_ = 0;
   } else if (call.most_tokens > 0) {
@@ -137,7 +155,7 @@ std::string_view Answer::content_type() const {
 std::string Answer::Word(int64_t index) const {
   if (IsThinking(index)) return index == 0 ? "Hm" : " …";
   // Two answers are never the same: the first words carry the number of the request.
-  const int64_t word = index - thinking_tokens_;
+  const int64_t word = first_word_ + index - thinking_tokens_;
   if (word == 0) return "Answer";
   if (word == 1) return " " + std::to_string(number_) + ":";
   runtime::base::Random random = RandomFor(seed_, number_, /*salt=*/16 + static_cast<uint64_t>(word));

@@ -21,6 +21,7 @@ struct ApiCall {
   bool stream = true;
   int64_t most_tokens = 0;     // num_predict or max_tokens; 0: not said
   int64_t prompt_tokens = 0;   // a guess from its length
+  int64_t said_tokens = 0;     // of an answer that the last message begins: it is continued (prefill)
   bool only_load = false;      // no prompt: Ollama loads the model and says so
   bool only_unload = false;    // the same with "keep_alive": 0
   bool include_usage = false;  // OpenAI: stream_options.include_usage
@@ -76,6 +77,7 @@ class Answer {
   const uint64_t number_;
   int64_t tokens_;
   int64_t thinking_tokens_;
+  int64_t first_word_ = 0;  // of an answer that is continued; the others are said
   bool cut_short_ = false;  // by most_tokens
 };
 

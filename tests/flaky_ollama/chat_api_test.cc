@@ -192,6 +192,23 @@ TEST(ChatApi, TheSameSeedAndNumberGiveTheSameWords) {
   EXPECT_NE(Answer(call, 5, 11, 30, 0).Whole(kTimes), Answer(call, 6, 11, 30, 0).Whole(kTimes));
 }
 
+TEST(ChatApi, MessageOfTheAssistantAtTheEndIsContinued) {
+  const std::string question = R"({"model":"m","messages":[{"role":"user","content":"hi"})";
+  for (const Endpoint endpoint : {Endpoint::kChat, Endpoint::kOpenAiChat}) {
+    const auto text_of = [&](const ApiCall& call) {
+      const json body = json::parse(Answer(call, 5, 11, 24, 3).Whole(kTimes));
+      return (endpoint == Endpoint::kChat ? body["message"] : body["choices"][0]["message"])["content"].get<std::string>();
+    };
+    const std::string end = R"(],"stream":false})";
+    const std::string whole = text_of(Call(endpoint, question + end));
+    for (size_t at = whole.find_first_of(" ."); at != std::string::npos; at = whole.find_first_of(" .", at + 1)) {
+      const json said = {{"role", "assistant"}, {"content", whole.substr(0, at)}};
+      const std::string rest = text_of(Call(endpoint, question + "," + said.dump() + end));
+      EXPECT_EQ(whole.substr(0, at) + rest, whole);
+    }
+  }
+}
+
 TEST(ChatApi, ListsItsModel) {
   const json tags = json::parse(TagsBody("qwen3:32b"));
   EXPECT_EQ(tags["models"][0]["name"], "qwen3:32b");
