@@ -9,9 +9,9 @@ const QUESTION = [{ role: 'user', content: 'Explain in exactly sixty words what 
 
 // Resolves, never rejects: { outcome: 'success' | 'error' | 'hang' | 'left', status, headers, text, error, code, elapsed_ms,
 // first_content_ms, models, ids, usages, ends, bad_frames, sentinel, frames }.
-// leave_when(result), signal: the client hangs up as soon as that holds, or when it is told to; left_at says when.
+// on_text(): some of the answer is there. leave_when(result), signal: the client hangs up as soon as that holds, or when it is told to; left_at says when.
 export function ask({ port, dialect, stream = true, model = 'qwen3:32b', headers = {}, limit_ms = 30_000, messages = QUESTION,
-                      leave_when, signal }) {
+                      leave_when, signal, on_text }) {
   const api = dialects[dialect];
   const begin = now();
   const result = { outcome: 'hang', text: '', models: [], ids: [], usages: [], ends: 0, bad_frames: 0, frames: 0, sentinel: false };
@@ -48,6 +48,7 @@ export function ask({ port, dialect, stream = true, model = 'qwen3:32b', headers
         const blocks = rest.split(api.separator);
         rest = blocks.pop();
         for (const block of blocks) readFrame(api, block, result, now() - begin);
+        if (result.text !== '') on_text?.();
         if (result.inBandError !== undefined) settle('error', `in the stream: ${result.inBandError}`);
         lookLeave();
       });

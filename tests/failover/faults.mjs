@@ -14,7 +14,7 @@ const TOO_LONG = {
   ollama: { status: 400, message: 'the input length exceeds the context length' },
 };
 const REFUSED = { status: 400, code: 'content_policy_violation', message: 'Your request was rejected as a result of our safety system.' };
-const CUT = { cut_at: 40, cut_how: 'fin' };
+const cut = ({ shown }) => always({ cut_at: 40, cut_how: 'fin', until: shown });
 
 // `test(seen)` → [holds, what was seen]. seen: { answer, first, second, retry_after_s, seconds(ms) in unscaled seconds, again,
 // sequence, open_for_s, log }.
@@ -96,12 +96,12 @@ export const faults = [
   },
   {
     id: 'cut', number: 'S08', title: 'stream cut after 40 of 60 tokens', limit_s: 40,
-    first: () => always(CUT),
+    first: cut,
     checks: [noTruncatedSuccess, noHang],
   },
   {
     id: 'stall', number: 'S09', title: 'stream stalls for 30 s after 20 tokens', limit_s: 70,
-    first: ({ ms }) => always({ cut_at: 20, cut_how: 'stall', stall_ms: ms(30) }),
+    first: ({ ms, shown }) => always({ cut_at: 20, cut_how: 'stall', stall_ms: ms(30), until: shown }),
     checks: [required('bounded', within(45)), noTruncatedSuccess, aliveAfter, noHang, cancelled,
              ours('noticed_soon', within(15))],
   },
@@ -135,7 +135,7 @@ export const faults = [
   },
   {
     id: 'no_prefill', number: 'S14', title: 'cut stream, and the fallback refuses prefill', limit_s: 40,
-    first: () => always(CUT),
+    first: cut,
     second: () => always({ prefill: 'refuse' }),
     checks: [
       required('no_prefill_masking', (seen) => {

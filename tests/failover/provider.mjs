@@ -18,6 +18,7 @@ export class Provider {
   //   cut_at, cut_how                  ends there: 'fin' (no last chunk), 'reset', 'clean' (as if complete), 'error' (an error
   //                                    frame, then cleanly), 'stall' (silent for stall_ms, then the connection ends);
   //                                    cut_at counts content frames, cut_at_byte bytes of the body
+  //   until                            a promise: it breaks off when that is kept, so that what was sent can have arrived
   //   malformed_at                     a frame that is no JSON before that content frame
   //   no_sentinel                      without the dialect's last word
   //   prefill                          'continue', 'refuse', or 'ignore' (a new turn from the beginning)
@@ -200,6 +201,11 @@ export class Provider {
         return keepAlive();
       }
       attempt.action = `200 stream, ${plan.cut_how ?? 'fin'} after ${bytes.length} bytes`;
+      if (plan.until) plan.until.then(breakOff);
+      else breakOff();
+    };
+    const breakOff = () => {
+      if (attempt.ended_at !== undefined) return;  // the client has gone
       switch (plan.cut_how) {
         case 'stall':
           return after(plan.stall_ms, () => end('fin'));

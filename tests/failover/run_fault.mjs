@@ -16,7 +16,11 @@ export async function runFault(setup, how) {
     dialect, retry_after_s: scale < 1 ? 1 : 2, open_for_s: setup.open_for_s,
     seconds: (milliseconds) => milliseconds / 1000 / scale,
   };
-  const circumstances = { dialect, ms, retry_after_s: seen.retry_after_s };
+  // Streams break off once the caller has some of their text; a gateway that holds it back longer than this has its reasons.
+  let callerHasText;
+  const shown = new Promise((resolve) => { callerHasText = resolve; });
+  const limit = setTimeout(callerHasText, ms(3));
+  const circumstances = { dialect, ms, shown, retry_after_s: seen.retry_after_s };
   const [first, second] = await Promise.all([new Provider('first').listen(), new Provider('second').listen()]);
   const gateway = typeof how === 'function' ? how() : await how.start({
     executable: how.executable, policy: scaleTimes(how.policy, scale),
@@ -30,7 +34,7 @@ export async function runFault(setup, how) {
       seen.answer = seen.sequence.last;
     } else {
       first.act = fault.first(circumstances);
-      seen.answer = await ask({ ...caller, limit_ms: Math.max(ms(fault.limit_s), 5000) });
+      seen.answer = await ask({ ...caller, limit_ms: Math.max(ms(fault.limit_s), 5000), on_text: callerHasText });
     }
     await settled([first, second]);
     seen.first = [...first.attempts];
@@ -41,6 +45,7 @@ export async function runFault(setup, how) {
     seen.again = await ask({ ...caller, limit_ms: 10_000 });
     return seen;
   } finally {
+    clearTimeout(limit);
     await gateway.stop();
     await Promise.all([first.close(), second.close()]);
   }

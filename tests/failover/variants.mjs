@@ -29,7 +29,7 @@ const variants = [
   ['too_long', 'a prompt that is too long stays where it is', [[/^ *next when .*context.*\n/gm, '']]],
   ['content_filter', 'every 400 goes to the second', [[/(to += \[large, small\])/, '$1\n  next when status == 400']]],
   ['no_prefill', 'a cut answer is not continued', [[/on_cut += continue/, 'on_cut = error']]],
-  ['flapping', 'no breaker', [[/breaker \{[^}]*\}/, '']]],
+  ['flapping', 'no breaker', [[/health \{[^}]*\}/, ''], [/breaker \{[^}]*\}/, '']]],
   ['accounting', 'the second is asked for the first model', [[/^ *rewrite .*\n/m, '']]],
 ];
 

@@ -21,6 +21,7 @@ const { values: options, positionals: [executable] } = parseArgs({
 const seed = Number(options.seed ?? Date.now() % 1_000_000);
 const SCALE = 0.15;
 const AT_ONCE = 16;
+const OTHER = 'Another model says it in other words, so nothing of this may follow what the first one said.';
 const HANG_MS = options['plain-proxy'] ? 1000 : 60_000;  // the proxy has no limits of its own
 
 const policy = readFileSync(new URL('../../policies/two-models.policy', import.meta.url), 'utf8');
@@ -48,7 +49,7 @@ function draw(number) {
   const large = pick([() => ({}), () => ({ status: pick([429, 500, 503]), message: 'no' }), () => ({ reset: true }),
                       ...Array(7).fill(() => breakage(hows))])();
   const small = pick([...Array(4).fill(() => ({})), () => ({ prefill: 'refuse' }), () => ({ prefill: 'ignore' }),
-                      () => breakage(hows), () => ({ status: 503, message: 'no' })])();
+                      () => ({ prefill: 'refuse', answer: OTHER }), () => breakage(hows), () => ({ status: 503, message: 'no' })])();
   return { number, client, stream, large: { tokens, ...large }, small: { tokens: pick(['words', 'letters', 'whole']), ...small } };
 }
 
@@ -106,9 +107,9 @@ await Promise.all(providers.map((provider) => provider.close()));
 // finished, once the large one had broken in a way that the policy goes on from.
 function judge(drawn, got, attempts) {
   if (got.hung) return 'hung';
-  if (got.complete) return got.text === ANSWER ? 'whole answers' : 'taken for complete';
+  if (got.complete) return got.text === ANSWER || got.text === drawn.small.answer ? 'whole answers' : 'taken for complete';
   const arrived = attempts.some((attempt) => attempt.outcome === 'complete');
-  const smallCan = drawn.small.cut_at_byte === undefined && drawn.small.status === undefined;
+  const smallCan = drawn.small.cut_at_byte === undefined && drawn.small.status === undefined && drawn.small.answer === undefined;
   const goesOn = drawn.large.status === 429 ? movesOnAfter429 : drawn.large.cut_at_byte === undefined || !drawn.stream || continues;
   return arrived || (smallCan && goesOn) ? 'reported as failed' : 'honest errors';
 }

@@ -6,7 +6,7 @@ import OpenAI from 'openai';
 console.warn = () => {};  // the client of Ollama tells there of every piece that it could not read
 
 export const clients = {
-  async openai({ port, stream, question }) {
+  async openai({ port, stream, question, on_text }) {
     // Its own retries are switched off: what is tried is the gateway.
     const client = new OpenAI({ baseURL: `http://127.0.0.1:${port}/v1`, apiKey: 'none', maxRetries: 0, logLevel: 'off' });
     const request = { model: 'qwen3:32b', messages: [{ role: 'user', content: question }] };
@@ -20,11 +20,12 @@ export const clients = {
       for await (const chunk of await client.chat.completions.create({ ...request, stream: true })) {
         seen.models.add(chunk.model);
         seen.text += chunk.choices[0]?.delta?.content ?? '';
+        if (seen.text !== '') on_text?.();
       }
     });
   },
 
-  async ollama({ port, stream, question }) {
+  async ollama({ port, stream, question, on_text }) {
     const client = new Ollama({ host: `http://127.0.0.1:${port}` });
     const request = { model: 'qwen3:32b', messages: [{ role: 'user', content: question }] };
     return believe(async (seen) => {
@@ -37,6 +38,7 @@ export const clients = {
       for await (const frame of await client.chat({ ...request, stream: true })) {
         seen.models.add(frame.model);
         seen.text += frame.message.content;
+        if (seen.text !== '') on_text?.();
       }
     });
   },
