@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "runtime/http/message_writer.h"
+#include "runtime/http/planted_faults.h"
 #include "runtime/http/text.h"
 
 namespace runtime::http {
@@ -95,9 +96,11 @@ bool IsHopByHop(std::string_view name) { return IsOwnForRequests(name); }
 
 void AppendUpstreamRequest(const RequestHead& client, const UpstreamRequest& request, std::string* out) {
   AppendRequestLine(client.method_text, request.target, out);
+  PLANT_FAULT(target_is_decoded, for (size_t at; (at = out->find("%0d%0a")) != std::string::npos;) out->replace(at, 6, "\r\n"));
   if (!IsSet(request.set, "host")) AppendHeader("Host", request.authority, out);
   const bool names_headers = ConnectionNamesHeaders(client.headers);
   for (const Header& line : client.headers.lines()) {
+    PLANT_FAULT(encoding_is_kept, if (EqualsIgnoreCase(line.name, "transfer-encoding")) AppendHeader(line.name, line.value, out));
     // X_Tenant is X-Tenant to servers that map headers to CGI variables: a client could say what the policy took away.
     if (line.name.find('_') != std::string_view::npos) continue;
     if (IsOwnForRequests(line.name) || IsSet(request.set, line.name) || IsRemoved(request.remove, line.name) ||
@@ -119,7 +122,11 @@ void AppendUpstreamRequest(const RequestHead& client, const UpstreamRequest& req
   if (!request.trace_parent.empty() && own("traceparent") && !client.headers.Find("traceparent")) {
     AppendHeader("traceparent", request.trace_parent, out);
   }
-  AppendFraming(request.framing, request.content_length, out);
+  uint64_t content_length = request.content_length;
+  PLANT_FAULT(length_is_one_short, content_length -= content_length > 0 ? 1 : 0);
+  BodyFraming framing = request.framing;
+  PLANT_FAULT(body_of_get_is_not_framed, if (client.method_text == "GET") framing = BodyFraming::kNone);
+  AppendFraming(framing, content_length, out);
   AppendEndOfHead(out);
 }
 

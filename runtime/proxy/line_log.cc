@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
@@ -46,7 +47,11 @@ void LineLog::Run() {
     while (written < batch.size()) {
       const ssize_t n = ::write(fd_, batch.data() + written, batch.size() - written);
       if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) break;  // a full disk or a closed pipe must not stop the gateway
+      if (n <= 0) {  // a full disk or a closed pipe must not stop the gateway
+        const auto lost = std::count(batch.begin() + static_cast<std::ptrdiff_t>(written), batch.end(), '\n');
+        dropped_.fetch_add(static_cast<uint64_t>(lost), std::memory_order_relaxed);
+        break;
+      }
       written += static_cast<size_t>(n);
     }
     batch.clear();
