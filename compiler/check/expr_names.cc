@@ -202,7 +202,7 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
   }
   const std::string full = name + "." + steps[0]->text;
   const SourceRange full_range = source::Join(root->range, steps[0]->word);
-  if (full == "response.json" || name == "chunk") {
+  if (name == "chunk") {
     diagnostics_->Emit(Kind::kNotHonoured, full_range, {full, ""});
     return Invalid();
   }
@@ -218,19 +218,19 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
   }
   for (const abi::FamilyInfo& family : abi::Families()) {
     if (family.name != full) continue;
+    const bool is_json = family.type.base == BaseType::kJson;
     if (steps.size() == 1) {
-      const bool is_json = family.id == abi::FamilyId::k_request_json;
       diagnostics_->Emit(
           Kind::kNotAPath, expr.range,
           {"`" + full + "` needs to say which one",
-           is_json ? "write for example `request.json.model`" : "write for example `" + full + "[\"X-Name\"]`"});
+           is_json ? "write for example `" + full + (full == "request.json" ? ".model`" : ".error.code`") : "write for example `" + full + "[\"X-Name\"]`"});
       return Invalid();
     }
     std::vector<std::string> keys;
     for (size_t i = 1; i < steps.size(); ++i) {
       if (steps[i]->kind == ExprKind::kMember) {
         keys.push_back(steps[i]->text);
-        if (family.id == abi::FamilyId::k_request_json) continue;
+        if (is_json) continue;
         diagnostics_->Emit(
             Kind::kNotAPath, steps[i]->word,
             {"`" + full + "` takes its name in brackets", "write `" + full + "[\"" + steps[i]->text + "\"]`"});
@@ -248,7 +248,7 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
       }
       keys.push_back(value.expr.literal.text);
     }
-    if (family.id != abi::FamilyId::k_request_json && steps.size() > 2) {
+    if (!is_json && steps.size() > 2) {
       diagnostics_->Emit(Kind::kNotAPath,
                          steps[2]->kind == ExprKind::kMember ? steps[2]->word : steps[2]->operands[1].range,
                          {"`" + full + "[…]` has no members", ""});
@@ -277,6 +277,7 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
         value.expr.slot = Intern(&slots.request_json, keys);
         place_.policy->reads_request_body = true;
         break;
+      case abi::FamilyId::k_response_json: value.expr.slot = Intern(&slots.response_json, keys); break;
     }
     return value;
   }

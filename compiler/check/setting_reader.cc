@@ -247,6 +247,11 @@ void SettingReader::ReadCommitAt(model::CommitAt& out) {
   ReadWord<model::CommitAt>({{"any_output", model::CommitAt::kAnyOutput}, {"answer", model::CommitAt::kAnswer}}, out);
 }
 
+void SettingReader::ReadOnCut(model::OnCut& out) {
+  using model::OnCut;
+  ReadWord<OnCut>({{"continue", OnCut::kContinue}, {"restart", OnCut::kRestart}, {"error", OnCut::kError}}, out);
+}
+
 std::optional<std::string> SettingReader::TextAt(const ast::Expr& at, std::string_view example) {
   const auto constant = Constant(at, BaseType::kString, example);
   if (!constant) return std::nullopt;

@@ -39,6 +39,7 @@ class SettingReader {
 
   void ReadDialectName(model::UpstreamDialect& out);
   void ReadCommitAt(model::CommitAt& out);
+  void ReadOnCut(model::OnCut& out);
 
   void ReadListenAddresses(std::vector<model::ListenAddress>& out);
   void ReadAdminAddress(std::optional<model::ListenAddress>& out);

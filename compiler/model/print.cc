@@ -16,6 +16,15 @@ std::string Word(UpstreamDialect dialect) {
   return "";
 }
 
+std::string Word(OnCut on_cut) {
+  switch (on_cut) {
+    case OnCut::kError: return "error";
+    case OnCut::kContinue: return "continue";
+    case OnCut::kRestart: return "restart";
+  }
+  return "";
+}
+
 std::string Word(CommitAt commit) { return commit == CommitAt::kAnswer ? "answer" : "any_output"; }
 
 std::string Quote(std::string_view text) {
@@ -207,6 +216,8 @@ class Printer {
     if (u.rewrite) Set("rewrite", "json " + PrintTemplate(*u.rewrite));
     if (u.dialect != UpstreamDialect::kAuto) Set("dialect", Word(u.dialect));
     if (u.commit != CommitAt::kAnyOutput) Set("commit", Word(u.commit));
+    if (u.on_cut != OnCut::kError) Set("on_cut", Word(u.on_cut));
+    if (!u.prefill) Set("prefill", u.prefill);
     if (u.retry) {
       Open("retry");
       Set("max_retries", u.retry->max_retries);
@@ -330,11 +341,13 @@ class Printer {
     const auto plain = [](const std::string& key) { return key; };
     slots("request.header", policy_.slots.request_headers, plain);
     slots("request.query", policy_.slots.request_queries, plain);
-    slots("request.json", policy_.slots.request_json, [](const std::vector<std::string>& path) {
+    const auto path_text = [](const std::vector<std::string>& path) {
       std::string out;
       for (const std::string& member : path) out += (out.empty() ? "" : ".") + member;
       return out;
-    });
+    };
+    slots("request.json", policy_.slots.request_json, path_text);
+    slots("response.json", policy_.slots.response_json, path_text);
     slots("response.header", policy_.slots.response_headers, plain);
     for (size_t i = 0; i < policy_.patterns.size(); ++i)
       Line("pattern[" + std::to_string(i) + "] = /" + std::string(policy_.patterns[i]->source()) + "/");

@@ -227,6 +227,10 @@ enum class UpstreamDialect : uint8_t { kAuto, kOllama, kOpenAi, kAnthropic };
 // Which content commits an answer: from there on it can't be taken back.
 enum class CommitAt : uint8_t { kAnyOutput, kAnswer };
 
+// What becomes of an answer that breaks off after its commit: the next upstream goes on from there, or is asked afresh and
+// what was already sent is skipped, or the client is told.
+enum class OnCut : uint8_t { kError, kContinue, kRestart };
+
 struct UpstreamSettings {
   std::string name;
   Url url;
@@ -238,6 +242,8 @@ struct UpstreamSettings {
   std::optional<Template> rewrite;           // a JSON object: the merge patch of a JSON body (RFC 7396)
   UpstreamDialect dialect = UpstreamDialect::kAuto;
   CommitAt commit = CommitAt::kAnyOutput;
+  OnCut on_cut = OnCut::kError;
+  bool prefill = true;                // goes on from a given beginning of an answer
   std::optional<RetrySettings> retry;
   std::optional<BreakerSettings> breaker;
   std::optional<int> max_in_flight;   // none: no limit

@@ -143,7 +143,7 @@ std::string ErrorObject(int status, std::string_view code, std::string_view mess
 
 const Speech& AnthropicSpeech() {
   static constexpr Speech kSpeech{
-      Read, WholeAnswer, TextStream, ErrorObject, "error", "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"};
+      Read, WholeAnswer, TextStream, ErrorObject, nullptr, "error", "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"};
   return kSpeech;
 }
 

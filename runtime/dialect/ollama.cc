@@ -113,10 +113,23 @@ std::string ErrorObject(int, std::string_view code, std::string_view message, st
   return Dump(json);
 }
 
+bool Join(Api api, const Json& first, std::string_view thinking, std::string_view text, Json* frame) {
+  Json& json = *frame;
+  if (first.contains("model")) json["model"] = first["model"];
+  json.erase("context");  // of the second answer's prompt only
+  Json& holder = api == Api::kOllamaChat ? json["message"] : json;
+  if (api == Api::kOllamaChat && !holder.is_object()) holder = {{"role", "assistant"}};
+  holder[api == Api::kOllamaChat ? "content" : "response"] = text;
+  holder.erase("thinking");
+  if (!thinking.empty()) holder["thinking"] = thinking;
+  const bool has_more = api == Api::kOllamaChat && holder.contains("tool_calls");
+  return !text.empty() || !thinking.empty() || has_more || json.value("done", Json()) == true;
+}
+
 }  // namespace
 
 const Speech& OllamaSpeech() {
-  static constexpr Speech kSpeech{Read, WholeAnswer, TextStream, ErrorObject, "", ""};
+  static constexpr Speech kSpeech{Read, WholeAnswer, TextStream, ErrorObject, Join, "", ""};
   return kSpeech;
 }
 

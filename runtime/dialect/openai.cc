@@ -157,10 +157,37 @@ std::string ErrorObject(int status, std::string_view code, std::string_view mess
   return Dump(json);
 }
 
+bool Join(Api api, const Json& first, std::string_view thinking, std::string_view text, Json* frame) {
+  Json& json = *frame;
+  for (const char* name : {"id", "created", "model", "system_fingerprint"}) {
+    if (first.contains(name)) {
+      json[name] = first[name];
+    } else {
+      json.erase(name);
+    }
+  }
+  if (!json.contains("choices") || !json["choices"].is_array() || json["choices"].empty()) return json.contains("usage");
+  Json& choice = json["choices"][0];
+  if (!choice.is_object()) return false;
+  bool is_something = !text.empty() || !thinking.empty() || !choice.value("finish_reason", Json()).is_null() ||
+                      !json.value("usage", Json()).is_null();
+  if (api == Api::kOpenAiCompletions) {
+    choice["text"] = text;
+    return is_something;
+  }
+  Json& delta = choice["delta"];
+  if (!delta.is_object()) delta = Json::object();
+  for (const char* name : {"role", "content", "reasoning", "reasoning_content", "reasoning_details"}) delta.erase(name);
+  for (const auto& [name, value] : delta.items()) is_something |= !value.is_null();
+  if (!text.empty()) delta["content"] = text;
+  if (!thinking.empty()) delta["reasoning_content"] = thinking;
+  return is_something;
+}
+
 }  // namespace
 
 const Speech& OpenAiSpeech() {
-  static constexpr Speech kSpeech{Read, WholeAnswer, TextStream, ErrorObject, "", kDone};
+  static constexpr Speech kSpeech{Read, WholeAnswer, TextStream, ErrorObject, Join, "", kDone};
   return kSpeech;
 }
 

@@ -24,6 +24,11 @@ struct Speech {
   std::string (*text_stream)(const ClientDialect& client, std::string_view text, std::string_view created_at);
   std::string (*error_object)(int status, std::string_view code, std::string_view message, std::string_view request_id);
 
+  // Makes `frame` of a second answer one of the first, whose first frame is `first`: its ids and names, and `thinking` and
+  // `text` instead of the frame's own. False: nothing is left of it. Null: answers of the dialect can't be joined.
+  bool (*join)(Api api, const nlohmann::ordered_json& first, std::string_view thinking, std::string_view text,
+               nlohmann::ordered_json* frame);
+
   std::string_view error_event;  // the name of the event that carries an error; "": events have no names
   std::string_view end;          // what strict clients wait for after an answer that has all its content; "": nothing
 };

@@ -58,6 +58,7 @@ struct AttemptEnded {};  // the answer is complete, terminal mark of its dialect
 struct AttemptFailed {
   ErrorKind error = ErrorKind::kNone;
   bool is_reuse_race = false;  // a reused connection was closed with no byte of an answer
+  bool is_mismatch = false;    // of an answer that was to go on with another one: nothing is wrong with it, but they can't be joined
 };
 
 struct PlaceNews {};     // there is news of the place that this exchange waits for (WaitForPlace)
@@ -70,16 +71,27 @@ using Event = std::variant<RequestReady, AttemptConnected, AttemptRequestSent, A
 
 // ---- Commands, to be carried out in order ---------------------------------------------------------------------------
 
+// How an attempt takes over an answer that was committed and then cut.
+enum class Continuation : uint8_t {
+  kNone,     // it doesn't
+  kAfresh,   // asked as the client asked; what the client already has is skipped
+  kPrefill,  // asked to go on from what the client already has
+};
+
 struct StartAttempt {
   UpstreamId upstream;
   int number = 1;                 // at this upstream
   bool fresh_connection = false;  // not a pooled one
+  Continuation continuation = Continuation::kNone;
 };
 struct AbortAttempt {};  // close the attempt's connection and drop what it sent; no event of it follows
 
 // Forward the attempt's answer: what is held now, the rest as it comes. Its status may be any that the chain lets
 // through.
 struct CommitAnswer {
+  UpstreamId served_by;
+};
+struct ResumeAnswer {  // the committed answer goes on with this attempt's: forward what it adds, now and as it comes
   UpstreamId served_by;
 };
 struct FinishAnswer {};  // the committed answer is complete: end it well
@@ -180,7 +192,7 @@ struct NoteQueued {
   ErrorKind error = ErrorKind::kNone;
 };
 
-using Command = std::variant<StartAttempt, AbortAttempt, CommitAnswer, FinishAnswer, BreakOffAnswer, StoreAnswer,
+using Command = std::variant<StartAttempt, AbortAttempt, CommitAnswer, ResumeAnswer, FinishAnswer, BreakOffAnswer, StoreAnswer,
                              EndCacheFlight, WaitForPlace, StopWaiting, ReleasePlace,
                              FollowCache, UnfollowCache, SendReply, SendCached, SendMock, SendError,
                              NoteRetry, NoteRetryDenied, NoteAttemptEnded, NoteBreaker,

@@ -96,6 +96,31 @@ void ExchangeMachine::State::Handle(const Event& event) {
       }
       break;
 
+    case Phase::kContinuing:
+      if (std::holds_alternative<AttemptConnected>(event)) attempt.clock.connected = true;
+      if (std::holds_alternative<AttemptRequestSent>(event)) attempt.request_sent = true;
+      if (const auto* head = std::get_if<AttemptHead>(&event)) {
+        attempt.request_sent = attempt.clock.connected = true;
+        attempt.status = head->status;
+        attempt.clock.progress_at = now;
+        if (head->status >= 300) Refused();
+      } else if (std::holds_alternative<AttemptContent>(event)) {
+        Resume();
+      } else if (std::holds_alternative<AttemptEnded>(event)) {
+        Resume();
+        EndCommitted(false);
+      } else if (failed != nullptr) {
+        if (failed->is_reuse_race && !attempt.fresh_connection) {
+          ReconnectAfterRace();
+        } else {
+          if (failed->is_mismatch) Record(OutcomeClass::kNeutral);
+          BreakOff({attempt.status, failed->is_reuse_race ? ErrorKind::k_reset : failed->error}, false);
+        }
+      } else if (time_reached) {
+        CheckLimits();
+      }
+      break;
+
     case Phase::kBackingOff:
       if (!time_reached) break;
       if (DeadlineIsDue()) {
@@ -124,7 +149,8 @@ std::optional<TimePoint> ExchangeMachine::State::NextDeadline() const {
     case Phase::kFollowing: return deadline();
     case Phase::kAttempting:
     case Phase::kHeld:
-    case Phase::kCommitted: return std::min(NextLimit().at, deadline().value_or(TimePoint::max()));
+    case Phase::kCommitted:
+    case Phase::kContinuing: return std::min(NextLimit().at, deadline().value_or(TimePoint::max()));
     case Phase::kQueued: return std::min(queued->give_up_at, deadline().value_or(TimePoint::max()));
     case Phase::kBackingOff: return std::min(wait_until, deadline().value_or(TimePoint::max()));
     case Phase::kMocking: return wait_until;
@@ -156,10 +182,13 @@ void ExchangeMachine::NoteFirstOutput(TimePoint now) {
 }
 
 void ExchangeMachine::NoteComplete(TimePoint now) {
-  if (state_->phase == State::Phase::kHeld || state_->phase == State::Phase::kCommitted) {
+  using Phase = State::Phase;
+  if (state_->phase == Phase::kHeld || state_->phase == Phase::kCommitted) {
     state_->attempt.clock.complete_at = now;
   }
 }
+
+void ExchangeMachine::NoteSent(Continuation possible) { state_->possible = possible; }
 
 std::optional<TimePoint> ExchangeMachine::NextDeadline() const { return state_->NextDeadline(); }
 

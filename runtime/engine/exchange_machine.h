@@ -12,14 +12,16 @@
 // | Queued     | PlaceNews; the queue's timeout; deadline       | Queued, Attempting, Mocking, Done             |
 // | Attempting | AttemptHead; AttemptFailed; a limit; deadline  | Held, Queued, Attempting, BackingOff, …, Done |
 // | Held       | AttemptContent, AttemptEnded; as Attempting    | Committed, Done; as Attempting                |
-// | Committed  | AttemptEnded; AttemptFailed; a limit; deadline | Done                                          |
+// | Committed  | AttemptEnded; AttemptFailed; a limit; deadline | Continuing, Done                              |
+// | Continuing | as Attempting and Held, of the next upstream   | Committed, Continuing, Done                   |
 // | BackingOff | the end of the wait; deadline                  | Queued, Attempting, Mocking, Done             |
 // | Mocking    | the end of the mock's delay                    | Done                                          |
 // | Done       | nothing                                        |                                               |
 //
 // ClientGone leads to Done from everywhere. Only Committed has sent anything of an attempt to the client, and nothing
-// leads from it to another attempt or a fallback: that is the rule "no retry after commit". An event that a state
-// doesn't wait for is ignored.
+// leads from it to a retry or a fallback: that is the rule "no retry after commit". What leads from it to Continuing is an
+// answer that was cut, where the policy wants it continued (on_cut) and the driver says that it can be (NoteSent): the
+// attempt there adds to the answer or comes to nothing. An event that a state doesn't wait for is ignored.
 #pragma once
 
 #include <memory>
@@ -53,6 +55,7 @@ class ExchangeMachine {
   void NoteProgress(TimePoint now);      // a step of it arrived: pushes the idle limit back
   void NoteFirstOutput(TimePoint now);   // something that is content but doesn't commit: first_token is met
   void NoteComplete(TimePoint now);      // it has all its content: a failure or a limit can't take that back
+  void NoteSent(Continuation possible);  // how another upstream could take over from what was sent so far
 
   // When TimeReached is wanted. Nothing: no timer runs.
   std::optional<TimePoint> NextDeadline() const;

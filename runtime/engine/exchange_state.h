@@ -20,6 +20,7 @@ struct Attempt {
   UpstreamId upstream;
   int number = 0;  // 0: none was made yet
   bool fresh_connection = false;
+  Continuation continuation = Continuation::kNone;
   bool request_sent = false;  // of this connection
   int status = 0;
   std::optional<Duration> retry_after;
@@ -59,6 +60,7 @@ struct ExchangeMachine::State {
     kAttempting,
     kHeld,
     kCommitted,
+    kContinuing,
     kBackingOff,
     kMocking,
     kDone
@@ -80,8 +82,8 @@ struct ExchangeMachine::State {
   // Steps.
   void Begin(const RequestReady& ready);
   void StartChain();
-  bool StartAttemptAt(UpstreamId upstream, int number);
-  bool Launch(UpstreamId upstream, int number, Limiter::Place place);
+  bool StartAttemptAt(UpstreamId upstream, int number, Continuation continuation = Continuation::kNone);
+  bool Launch(UpstreamId upstream, int number, Limiter::Place place, Continuation continuation = Continuation::kNone);
   std::optional<Ticket> Admit(UpstreamId upstream, Breaker* breaker);
   bool BreakerRefuses(UpstreamId upstream);
   void HearOfPlace();
@@ -90,8 +92,12 @@ struct ExchangeMachine::State {
   void ReconnectAfterRace();
   void Judge(const Outcome& outcome, bool alive);
   void Commit();
+  void MeetFirstContent();
   void EndCommitted(bool alive);
   void BreakOff(const Outcome& outcome, bool alive);
+  bool Continue();
+  void Refused();
+  void Resume();
   void CheckLimits();
   void MeetDeadline();
   void GoOn();
@@ -146,6 +152,9 @@ struct ExchangeMachine::State {
   Visit visit;
   Attempt attempt;                         // kAttempting, kHeld, kCommitted; afterwards the last one
   std::optional<QueuePlace> queued;        // kQueued
+  Continuation possible = Continuation::kNone;  // from what was sent so far (NoteSent)
+  ErrorKind cut_by = ErrorKind::kNone;     // kContinuing: why the answer was cut
+  compiler::model::OnCut on_cut{};         // … and what the policy wants then
   TimePoint wait_until;                    // kBackingOff, kMocking
   MockId mock;                             // kMocking
   std::optional<CacheFlight> led;          // others may be following

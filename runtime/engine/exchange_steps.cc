@@ -53,14 +53,19 @@ void ExchangeMachine::State::StartChain() {
 
 // True: the attempt is started, or the request waits for its place. False: this upstream takes none now; `trouble` says
 // why.
-bool ExchangeMachine::State::StartAttemptAt(UpstreamId id, int number) {
+bool ExchangeMachine::State::StartAttemptAt(UpstreamId id, int number, Continuation continuation) {
   Limiter* limiter = objects.limiter(id);
-  if (limiter == nullptr) return Launch(id, number, Limiter::kNoPlace);
+  if (limiter == nullptr) return Launch(id, number, Limiter::kNoPlace, continuation);
   if (BreakerRefuses(id)) return false;  // nobody waits in the queue of an upstream that is left alone
   const Limiter::Entry entry = limiter->Enter(now, deadline());
   switch (entry.answer) {
     case Limiter::Answer::kIn: Emit(NoteQueued{id, Duration::zero(), ErrorKind::kNone}); break;
     case Limiter::Answer::kWaits:
+      if (continuation != Continuation::kNone) {  // the client is in the middle of an answer
+        limiter->Leave(entry.place);
+        RefusePlace(id, {}, ErrorKind::k_queue_full, entry.give_up_at);
+        return false;
+      }
       queued = QueuePlace{id, number, entry.place, now, entry.give_up_at};
       phase = Phase::kQueued;
       Emit(WaitForPlace{id, entry.place});
@@ -68,7 +73,7 @@ bool ExchangeMachine::State::StartAttemptAt(UpstreamId id, int number) {
     case Limiter::Answer::kFull: RefusePlace(id, {}, ErrorKind::k_queue_full, entry.retry_at); return false;
     case Limiter::Answer::kTooLate: RefusePlace(id, {}, ErrorKind::k_queue_timeout, entry.retry_at); return false;
   }
-  return Launch(id, number, entry.place);
+  return Launch(id, number, entry.place, continuation);
 }
 
 std::optional<Ticket> ExchangeMachine::State::Admit(UpstreamId id, Breaker* breaker) {
@@ -91,7 +96,8 @@ bool ExchangeMachine::State::BreakerRefuses(UpstreamId id) {
 }
 
 // The attempt, with its place. As StartAttemptAt, but nothing waits.
-bool ExchangeMachine::State::Launch(UpstreamId id, int number, Limiter::Place place) {
+bool ExchangeMachine::State::Launch(UpstreamId id, int number, Limiter::Place place,
+                                    Continuation continuation) {
   std::optional<Ticket> ticket;
   if (Breaker* breaker = objects.breaker(id)) {
     ticket = Admit(id, breaker);
@@ -103,7 +109,7 @@ bool ExchangeMachine::State::Launch(UpstreamId id, int number, Limiter::Place pl
   if (RetryBudget* budget = objects.budget(id)) {
     if (number == 1) {
       budget->Deposit();
-    } else if (!budget->Take(now)) {  // others have spent it during the wait
+    } else if (continuation == Continuation::kNone && !budget->Take(now)) {  // others have spent it during the wait
       if (ticket) objects.breaker(id)->Release(*ticket, now);
       if (place != Limiter::kNoPlace) objects.limiter(id)->Leave(place);
       Emit(NoteRetryDenied{id, Name(RetryDenial::kBudgetSpent)});
@@ -116,12 +122,13 @@ bool ExchangeMachine::State::Launch(UpstreamId id, int number, Limiter::Place pl
   attempt.number = number;
   // A pooled connection may turn out to be closed, and then this request could not be sent again.
   attempt.fresh_connection = !body_is_kept || !IsRepeatable(compiled.policy.upstreams[id]);
+  attempt.continuation = continuation;
   attempt.ticket = ticket;
   attempt.place = place;
   attempt.clock.started = attempt.clock.connecting_since = now;
   facts.first_token = compiler::abi::kAbsentInt;
-  phase = Phase::kAttempting;
-  Emit(StartAttempt{id, number, attempt.fresh_connection});
+  phase = continuation == Continuation::kNone ? Phase::kAttempting : Phase::kContinuing;
+  Emit(StartAttempt{id, number, attempt.fresh_connection, continuation});
   return true;
 }
 
@@ -169,7 +176,7 @@ void ExchangeMachine::State::ReconnectAfterRace() {
   attempt.request_sent = false;
   attempt.clock.connected = false;
   attempt.clock.connecting_since = now;
-  Emit(StartAttempt{attempt.upstream, attempt.number, true});
+  Emit(StartAttempt{attempt.upstream, attempt.number, true, attempt.continuation});
 }
 
 // ---- What an attempt came to ----------------------------------------------------------------------------------------
@@ -215,6 +222,11 @@ void ExchangeMachine::State::Judge(const Outcome& outcome, bool alive) {
 }
 
 void ExchangeMachine::State::Commit() {
+  MeetFirstContent();
+  Emit(CommitAnswer{attempt.upstream});
+}
+
+void ExchangeMachine::State::MeetFirstContent() {
   attempt.clock.content_at = attempt.clock.progress_at = now;
   facts.first_token = (now - attempt.clock.started).count();
   const Outcome so_far{attempt.status, ErrorKind::kNone};
@@ -225,7 +237,6 @@ void ExchangeMachine::State::Commit() {
         objects.breaker(attempt.upstream)->RecordFirstContent(&*attempt.ticket, now, now - attempt.clock.started));
   }
   phase = Phase::kCommitted;
-  Emit(CommitAnswer{attempt.upstream});
 }
 
 void ExchangeMachine::State::EndCommitted(bool alive) {
@@ -245,8 +256,48 @@ void ExchangeMachine::State::BreakOff(const Outcome& outcome, bool alive) {
   if (alive) Emit(AbortAttempt{});
   NoteEnd(outcome, ClassOf(outcome));
   LeaveUpstream();
-  Emit(BreakOffAnswer{outcome.error});
+  if (phase == Phase::kCommitted) {
+    cut_by = outcome.error;
+    on_cut = upstream().on_cut;
+  }
+  if (Continue()) return;
+  Emit(BreakOffAnswer{cut_by});  // the cause of the cut, not what went wrong with going on
   Finish();
+}
+
+// The answer was cut: the next upstream that admits it takes over. It is a second execution, which on_cut allows.
+bool ExchangeMachine::State::Continue() {
+  using compiler::model::OnCut;
+  if (on_cut == OnCut::kError || possible == Continuation::kNone || !body_is_kept || DeadlineIsDue()) return false;
+  while (++position < route->to.size()) {
+    const UpstreamId next = route->to[position];
+    const bool goes_on = on_cut == OnCut::kContinue && possible == Continuation::kPrefill &&
+                         compiled.policy.upstreams[next].prefill;
+    if (StartAttemptAt(next, 1, goes_on ? Continuation::kPrefill : Continuation::kAfresh)) return true;
+  }
+  return false;
+}
+
+// An upstream that was to take over says no. If it was asked to go on from a beginning, that may be what it can't do.
+void ExchangeMachine::State::Refused() {
+  const Outcome outcome{attempt.status, ErrorKind::kNone};
+  const bool may_ask_afresh = attempt.continuation == Continuation::kPrefill && attempt.status >= 400 &&
+                              attempt.status < 500 && attempt.status != 429 && !DeadlineIsDue();
+  if (!may_ask_afresh) return BreakOff(outcome, true);
+  SetAttemptFacts(outcome);
+  Emit(AbortAttempt{});
+  NoteEnd(outcome, ClassOf(outcome));
+  const UpstreamId same = attempt.upstream;
+  if (StartAttemptAt(same, attempt.number + 1, Continuation::kAfresh)) return;
+  LeaveUpstream();
+  if (Continue()) return;
+  Emit(BreakOffAnswer{cut_by});
+  Finish();
+}
+
+void ExchangeMachine::State::Resume() {
+  MeetFirstContent();
+  Emit(ResumeAnswer{attempt.upstream});
 }
 
 void ExchangeMachine::State::CheckLimits() {
@@ -258,7 +309,7 @@ void ExchangeMachine::State::CheckLimits() {
   if (DeadlineIsDue()) return MeetDeadline();
   if (now < limit.at) return;  // woken early
   const Outcome outcome{attempt.status, limit.error};
-  if (phase == Phase::kCommitted) return BreakOff(outcome, true);
+  if (phase == Phase::kCommitted || phase == Phase::kContinuing) return BreakOff(outcome, true);
   Emit(AbortAttempt{});
   Judge(outcome, false);
 }
@@ -285,7 +336,8 @@ void ExchangeMachine::State::MeetDeadline() {
       LeaveUpstream();
       break;
     case Phase::kBackingOff: LeaveUpstream(); break;
-    case Phase::kCommitted: return BreakOff(outcome, true);
+    case Phase::kCommitted:
+    case Phase::kContinuing: return BreakOff(outcome, true);
     case Phase::kNew: break;
     case Phase::kMocking:
     case Phase::kDone: return;
@@ -369,6 +421,7 @@ void ExchangeMachine::State::Abandon() {
     case Phase::kAttempting:
     case Phase::kHeld:
     case Phase::kCommitted:
+    case Phase::kContinuing:
       Emit(AbortAttempt{});
       NoteEnd({attempt.status, ErrorKind::kNone}, attempt.recorded.value_or(OutcomeClass::kNeutral));
       LeaveUpstream();

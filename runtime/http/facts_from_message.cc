@@ -117,12 +117,14 @@ class MessageFacts::Impl {
       : request_headers(policy.slots.request_headers),
         request_queries(policy.slots.request_queries),
         request_json(policy.slots.request_json),
+        response_json(policy.slots.response_json),
         response_headers(policy.slots.response_headers),
         reads_json(!policy.slots.request_json.empty()) {}
 
   HeaderSlots request_headers;
   QuerySlots request_queries;
   JsonMembers request_json;
+  JsonMembers response_json;
   HeaderSlots response_headers;
   std::string host;
   bool reads_json;
@@ -147,6 +149,7 @@ MessageFacts::BodyProblem MessageFacts::FillRequest(const RequestHead& head, std
   facts->request_header = impl.request_headers.data();
   facts->request_query = impl.request_queries.data();
   facts->request_json = impl.request_json.values().data();
+  facts->response_json = impl.response_json.values().data();
   facts->response_header = impl.response_headers.data();
   if (!impl.reads_json) return BodyProblem::kNone;
   if (body.empty()) {
@@ -168,7 +171,13 @@ void MessageFacts::FillResponse(const ResponseHead& head, Facts* facts) {
   facts->response_header = impl_->response_headers.data();
 }
 
+void MessageFacts::FillResponseBody(std::string_view body, Facts* facts) {
+  impl_->response_json.Read(body);  // what is no JSON has no members; of equal names the last one counts
+  facts->response_json = impl_->response_json.values().data();
+}
+
 void MessageFacts::ClearResponse(Facts* facts) {
+  impl_->response_json.Clear();
   impl_->response_headers.Clear();
   facts->response_header = impl_->response_headers.data();
 }

@@ -30,6 +30,7 @@ class MessageFacts {
                           bool client_tls, compiler::abi::Facts* facts);
 
   void FillResponse(const ResponseHead& head, compiler::abi::Facts* facts);   // response.header[…]
+  void FillResponseBody(std::string_view body, compiler::abi::Facts* facts);  // response.json; borrows from `body`
   void ClearResponse(compiler::abi::Facts* facts);                            // a new attempt begins
 
  private:

@@ -9,6 +9,7 @@ namespace runtime::proxy {
 std::string_view Name(EndedHow how) {
   switch (how) {
     case EndedHow::kComplete: return "complete";
+    case EndedHow::kContinued: return "continued";
     case EndedHow::kCut: return "cut";
     case EndedHow::kClientGone: return "client_gone";
   }
@@ -49,6 +50,15 @@ std::string AccessLogLine(const AccessLogContext& context, const ExchangeRecord&
   if (!record.retry_denied.empty()) line.Add("retry_denied", record.retry_denied);
   if (!record.fallback.empty()) line.Add("fallback", record.fallback);
   if (!record.fallback_reason.empty()) line.Add("fallback_reason", record.fallback_reason);
+  const TokenRecord& tokens = record.tokens;
+  if (!tokens.model.empty()) line.Add("model", tokens.model);
+  if (tokens.prompt >= 0) line.Add("prompt_tokens", tokens.prompt);
+  if (tokens.completion >= 0) {
+    line.Add("completion_tokens", tokens.completion);
+  } else if (tokens.frames > 0) {
+    line.Add("uncounted_tokens", tokens.frames);
+  }
+  if (record.continuations > 0) line.Add("continuations", static_cast<int64_t>(record.continuations));
   line.Add("bytes_in", static_cast<int64_t>(record.bytes_in))
       .Add("bytes_out", static_cast<int64_t>(record.bytes_out))
       .AddMillis("duration_ms", duration.count())

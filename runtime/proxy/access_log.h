@@ -20,7 +20,17 @@ struct AttemptRecord {
   base::Duration took{};
 };
 
-enum class EndedHow : uint8_t { kComplete, kCut, kClientGone };
+enum class EndedHow : uint8_t { kComplete, kContinued, kCut, kClientGone };
+
+// What an answer of a model used, as the upstream that ended it counted it. kNoCount: it didn't.
+struct TokenRecord {
+  static constexpr int64_t kNoCount = -1;
+  std::string model;  // as the upstream names it
+  int64_t prompt = kNoCount;
+  int64_t completion = kNoCount;
+  int64_t frames = 0;  // with content: all that is known of an answer that was cut
+  bool has_answer = false;
+};
 std::string_view Name(EndedHow how);
 
 struct ExchangeRecord {
@@ -34,6 +44,8 @@ struct ExchangeRecord {
   int status = 0;                       // sent to the client; 0: none
   uint64_t bytes_in = 0;                // of the request's body
   uint64_t bytes_out = 0;               // to the client, heads included
+  TokenRecord tokens;
+  int continuations = 0;                // times that another upstream took a cut answer over
   EndedHow how = EndedHow::kComplete;
 };
 

@@ -16,6 +16,7 @@
 #include "compiler/abi/facts.h"
 #include "runtime/dialect/answer_reader.h"
 #include "runtime/dialect/dialect.h"
+#include "runtime/dialect/splice.h"
 #include "runtime/engine/exchange_machine.h"
 #include "runtime/http/facts_from_message.h"
 #include "runtime/http/message.h"
@@ -103,6 +104,7 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   void On(const engine::StartAttempt& command);
   void On(const engine::AbortAttempt& command);
   void On(const engine::CommitAnswer& command);
+  void On(const engine::ResumeAnswer& command);
   void On(const engine::FinishAnswer& command);
   void On(const engine::BreakOffAnswer& command);
   void On(const engine::StoreAnswer& command);
@@ -123,12 +125,19 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   void On(const engine::NoteRejected& command);
   void On(const engine::NoteQueued& command);
 
+  void TakeOver(const engine::StartAttempt& command);
   Attempt::Request MakeUpstreamRequest(UpstreamId id, bool fresh_connection);
   bool RewriteBody(UpstreamId id);  // false: it cannot be, and the client has its answer
   void QueueUpload(std::span<const std::string_view> pieces);
   void FlushUpload();
   void DropAttempt();
   bool TakeFrame(const dialect::Frame& frame);  // false: the attempt is over
+  bool PassFrame(const dialect::Frame& frame);
+  bool TellHead();  // false: the answer is not wanted
+  void ReadResponseJson(std::string_view json);
+  bool JoinFrame(const dialect::Frame& frame);  // … of an attempt that takes over
+  void NoteSent();
+  void NoteTokens(const dialect::FrameReading& reading);
   void NoteReading(const dialect::FrameReading& reading);
   void SendFrames();
   void ForwardBody(std::span<const std::string_view> pieces);
@@ -143,6 +152,7 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   bool RetriesAreSpent() const;
   void Over(AfterExchange next);
   void WriteRecords();
+  void CountTokens();
   void StopFollowing();
 
   WorkerContext& worker_;
@@ -178,8 +188,13 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   bool answer_is_whole_ = false;   // held_ is all of it
   dialect::Api answer_api_ = dialect::Api::kPlain;
   std::optional<dialect::AnswerReader> reader_;
+  bool head_is_told_ = false;      // predicates of the policy may wait for the whole body
+  std::string response_json_;      // what response.json borrows from
   std::string frames_;             // read, and not yet passed on
   std::string error_frame_;        // the upstream's own, in an answer that was committed
+  std::optional<dialect::SentAnswer> sent_;   // where the answer may be continued
+  std::optional<dialect::Splicer> splicer_;   // of an attempt that takes over
+  bool client_reads_frames_ = false;          // the committed answer is a stream of frames
 
   // The answer as the client gets it.
   bool answer_begun_ = false;
@@ -204,6 +219,7 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   std::optional<UpstreamInFlight> in_flight_;
   bool finish_pending_ = false;    // the answer is complete; ends once the other commands are carried out
 
+  std::optional<base::TimePoint> last_token_;  // of this attempt's stream
   ExchangeRecord record_;
 };
 

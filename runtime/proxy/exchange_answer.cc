@@ -16,6 +16,7 @@ void Exchange::On(const engine::CommitAnswer& command) {
   const auto& upstream = worker_.policy().upstreams[command.served_by];
   record_.served_by = upstream.name;
   record_.status = head.status;
+  client_reads_frames_ = reader_ && reader_->has_frames();
   worker_.metrics.Observe(HistogramId::kFirstToken, static_cast<size_t>(command.served_by.value),
                           worker_.transport.Now() - attempt_started_);
 
@@ -91,6 +92,16 @@ void Exchange::On(const engine::CommitAnswer& command) {
   if (copy_) copy_->body.append(piece);
 }
 
+void Exchange::On(const engine::ResumeAnswer& command) {
+  record_.served_by = worker_.policy().upstreams[command.served_by].name;
+  ++record_.continuations;
+  worker_.metrics.Observe(HistogramId::kFirstToken, static_cast<size_t>(command.served_by.value),
+                          worker_.transport.Now() - attempt_started_);
+  JsonLine line = worker_.Event("warn", "answer continued");
+  line.Add("request_id", request_.request_id).Add("upstream", record_.served_by);
+  worker_.Log(line);
+}
+
 void Exchange::ForwardBody(std::span<const std::string_view> pieces) {
   if (!sends_body_) return;
   // What came in one read leaves in one write, as one chunk.
@@ -137,8 +148,8 @@ void Exchange::On(const engine::BreakOffAnswer& command) {
     Over(AfterExchange::kReset);
     return;
   }
-  if (client_framing_ == http::BodyFraming::kChunked && reader_ && reader_->has_frames()) {
-    std::string frame(reader_->FrameBreak());
+  if (client_framing_ == http::BodyFraming::kChunked && client_reads_frames_) {
+    std::string frame(reader_ ? reader_->FrameBreak() : "");
     if (!error_frame_.empty()) {
       frame += error_frame_;  // the upstream has said itself what is wrong
     } else {

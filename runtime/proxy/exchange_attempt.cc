@@ -37,7 +37,19 @@ void Exchange::On(const engine::StartAttempt& command) {
   attempt_upstream_ = command.upstream;
   attempt_number_ = command.number;
   attempt_started_ = worker_.transport.Now();
+  splicer_.reset();
+  last_token_.reset();
+  const TokenRecord before = std::exchange(record_.tokens, TokenRecord());
+  if (command.continuation != engine::Continuation::kNone) {
+    record_.tokens.frames = before.frames;
+    record_.tokens.has_answer = before.has_answer;
+  }
   if (!RewriteBody(command.upstream)) return;
+  if (command.continuation == engine::Continuation::kNone) {
+    sent_.reset();
+  } else {
+    TakeOver(command);
+  }
   in_flight_.emplace(worker_.metrics, label);
   attempt_ = std::make_unique<Attempt>(worker_, command.upstream, *this);
   attempt_->Start(MakeUpstreamRequest(command.upstream, command.fresh_connection));
@@ -59,6 +71,7 @@ bool Exchange::RewriteBody(UpstreamId id) {
     case compiler::base::MergeOutcome::kMerged: rewritten_ = std::move(body); break;
     case compiler::base::MergeOutcome::kNotAnObject: break;  // has no members: passed on as it is
     case compiler::base::MergeOutcome::kTooDeep:
+      if (answer_begun_) break;  // it takes over an answer to this very body: sent as it is
       worker_.metrics.CountBy(CounterById::kBadRequest, "json_too_deep");
       SendGatewayError(400, "json_too_deep", "The JSON body is nested deeper than 64 levels.", {});
       return false;
@@ -86,6 +99,17 @@ void Exchange::DropAttempt() {
 }
 
 void Exchange::On(const engine::AbortAttempt&) { DropAttempt(); }
+
+// An attempt that takes over is asked to go on from what the client has, where its API has a way to ask for that.
+void Exchange::TakeOver(const engine::StartAttempt& command) {
+  using Mode = dialect::Splicer::Mode;
+  std::optional<std::string> begun;
+  if (command.continuation == engine::Continuation::kPrefill) {
+    begun = dialect::WithBeginning(ApiOfAnswer(command.upstream), rewritten_ ? *rewritten_ : body_, sent_->text());
+  }
+  splicer_.emplace(begun ? Mode::kContinued : Mode::kAfresh, *sent_);
+  if (begun) rewritten_ = std::move(begun);
+}
 
 Attempt::Request Exchange::MakeUpstreamRequest(UpstreamId id, bool fresh_connection) {
   const auto& upstream = worker_.policy().upstreams[id];
@@ -208,26 +232,49 @@ void Exchange::OnAttemptHead(const http::ResponseHead& head) {
   const bool is_encoded = coding && !http::EqualsIgnoreCase(*coding, "identity");  // passes by, nobody looks into it
   const bool has_body = head.framing != http::BodyFraming::kNone && !is_encoded &&
                         request_.head.method != compiler::abi::Method::kHEAD;
-  const std::string_view content_type = head.headers.Find("content-type").value_or("");
+  std::string_view content_type = head.headers.Find("content-type").value_or("");
   hold_ = Hold::kNothing;
   if (has_body && request_.head.method == compiler::abi::Method::kPOST) {
+    const dialect::Api begun_in = answer_api_;
     answer_api_ = ApiOfAnswer(attempt_upstream_);
-    if (answer_api_ != dialect::Api::kPlain) {
-      if (IsStreamType(content_type)) {
+    if (splicer_ && answer_api_ != begun_in) content_type = {};  // another dialect can't go on with it
+    const bool is_judged = !worker_.policy().slots.response_json.empty();  // by what its body says
+    if (answer_api_ != dialect::Api::kPlain || is_judged) {
+      if (answer_api_ != dialect::Api::kPlain && IsStreamType(content_type)) {
         hold_ = Hold::kFirstContent;
       } else if (IsJsonType(content_type) &&
                  (head.framing != http::BodyFraming::kLength || head.content_length <= kMaxHeldBytes)) {
         hold_ = Hold::kWhole;
       }
     }
+    if (splicer_) answer_api_ = begun_in;
     if (hold_ != Hold::kNothing) reader_.emplace(answer_api_, head.status, content_type);
   }
-  std::optional<base::Duration> retry_after;
-  if (head.status >= 400) retry_after = http::RetryAfter(head.headers, worker_.transport.WallNow());
-  Dispatch(engine::AttemptHead{head.status, retry_after});
-  if (response_ == nullptr || hold_ != Hold::kNothing) return;
+  head_is_told_ = false;
+  if (hold_ == Hold::kWhole && !splicer_ && !worker_.policy().slots.response_json.empty()) return;  // told with the body
+  if (!TellHead()) return;
+  if (splicer_ && !(reader_ && reader_->has_frames())) {
+    attempt_->Abort();
+    Dispatch(engine::AttemptFailed{ErrorKind::k_bad_response, false, true});
+    return;
+  }
+  if (hold_ != Hold::kNothing) return;
   content_told_ = true;
   Dispatch(engine::AttemptContent{});
+}
+
+bool Exchange::TellHead() {
+  head_is_told_ = true;
+  std::optional<base::Duration> retry_after;
+  if (response_->status >= 400) retry_after = http::RetryAfter(response_->headers, worker_.transport.WallNow());
+  Dispatch(engine::AttemptHead{response_->status, retry_after});
+  return phase_ == Phase::kRunning && response_ != nullptr;
+}
+
+void Exchange::ReadResponseJson(std::string_view json) {
+  if (worker_.policy().slots.response_json.empty()) return;
+  response_json_ = json;
+  message_facts_.FillResponseBody(response_json_, &facts_);
 }
 
 dialect::Api Exchange::ApiOfAnswer(UpstreamId id) {
@@ -256,13 +303,26 @@ void Exchange::OnAttemptBody(std::span<const std::string_view> pieces) {
 }
 
 bool Exchange::TakeFrame(const dialect::Frame& frame) {
+  if (!PassFrame(frame)) return false;
+  if (frame.reading.is_data && reader_->has_terminal()) machine_->NoteComplete(worker_.transport.Now());
+  return true;
+}
+
+bool Exchange::PassFrame(const dialect::Frame& frame) {
   NoteReading(frame.reading);
   if (frame.reading.is_error) {
     SendFrames();
+    ReadResponseJson(frame.data);
     if (content_told_) error_frame_ = frame.bytes;
     attempt_->Abort();
     OnAttemptFailed(ErrorKind::k_stream_error, false);
     return false;
+  }
+  if (splicer_) return JoinFrame(frame);
+  if (hold_ == Hold::kFirstContent && worker_.policy().upstreams[attempt_upstream_].on_cut != compiler::model::OnCut::kError) {
+    if (!sent_) sent_.emplace();
+    sent_->Note(answer_api_, frame.data, frame.reading);
+    NoteSent();
   }
   if (content_told_) {
     frames_.append(frame.bytes);
@@ -273,22 +333,70 @@ bool Exchange::TakeFrame(const dialect::Frame& frame) {
   const bool commits = upstream.commit == compiler::model::CommitAt::kAnswer ? frame.reading.has_answer
                                                                              : frame.reading.has_content();
   if ((hold_ == Hold::kFirstContent && commits) || held_.size() > kMaxHeldBytes) {
+    if (!head_is_told_ && !TellHead()) return false;
     content_told_ = true;
     Dispatch(engine::AttemptContent{});
   }
   return phase_ == Phase::kRunning && response_ != nullptr;
 }
 
+// A frame of an answer that takes over: only what it adds goes to the client.
+bool Exchange::JoinFrame(const dialect::Frame& frame) {
+  const dialect::FrameReading& reading = frame.reading;
+  if (!reading.is_data) return true;  // comments, and what nobody can read
+  std::string thinking, text;
+  bool joins = !reading.is_unread && splicer_->Take(reading.thinking, reading.text, &thinking, &text);
+  if (joins && (reading.is_terminal || !reading.is_plain)) joins = splicer_->Settle(&text);
+  if (!joins) {
+    SendFrames();
+    attempt_->Abort();
+    Dispatch(engine::AttemptFailed{ErrorKind::k_bad_response, false, true});
+    return false;
+  }
+  std::string joined(frame.bytes);  // [DONE]
+  if (!frame.data.empty()) joined = dialect::JoinedFrame(answer_api_, frame.data, sent_->first_frame(), thinking, text);
+  if (joined.empty()) return true;
+  sent_->Add(thinking, text);
+  if (!reading.is_plain) sent_->AddSpecial();
+  NoteSent();
+  frames_.append(joined);
+  if (content_told_ || (text.empty() && thinking.empty() && reading.is_plain && !reading.is_terminal)) return true;
+  content_told_ = true;
+  Dispatch(engine::AttemptContent{});
+  return phase_ == Phase::kRunning && response_ != nullptr;
+}
+
+void Exchange::NoteSent() {
+  machine_->NoteSent(sent_->can_continue()  ? engine::Continuation::kPrefill
+                     : sent_->can_restart() ? engine::Continuation::kAfresh
+                                            : engine::Continuation::kNone);
+}
+
 // What the time limits need to know of a frame. Until the first content nothing but content is progress.
 void Exchange::NoteReading(const dialect::FrameReading& reading) {
   const base::TimePoint now = worker_.transport.Now();
-  if (reading.has_content()) machine_->NoteFirstOutput(now);
+  NoteTokens(reading);
+  if (reading.has_content()) {
+    machine_->NoteFirstOutput(now);
+    if (last_token_) {
+      worker_.metrics.Observe(HistogramId::kInterToken, static_cast<size_t>(attempt_upstream_.value), now - *last_token_);
+    }
+    if (reader_->has_frames()) last_token_ = now;
+  }
   if (reading.has_content() || (content_told_ && reading.is_data)) machine_->NoteProgress(now);
-  if (reader_->has_terminal() && reading.is_data) machine_->NoteComplete(now);
+}
+
+void Exchange::NoteTokens(const dialect::FrameReading& reading) {
+  TokenRecord& tokens = record_.tokens;
+  if (!reading.model.empty() && tokens.model != reading.model) tokens.model = reading.model;
+  if (reading.prompt_tokens != dialect::kNoCount) tokens.prompt = reading.prompt_tokens;
+  if (reading.completion_tokens != dialect::kNoCount) tokens.completion = reading.completion_tokens;
+  if (reader_->has_frames() && reading.has_content()) ++tokens.frames;
+  tokens.has_answer |= reading.has_answer;
 }
 
 void Exchange::SendFrames() {
-  if (!answer_begun_ || frames_.empty()) return;
+  if (!answer_begun_ || !content_told_ || frames_.empty()) return;
   ForwardBody(frames_);
   frames_.clear();
 }
@@ -298,10 +406,16 @@ void Exchange::OnAttemptEnd(bool framing_tells) {
     dialect::Frame frame;
     if (reader_->Finish(&frame) && !TakeFrame(frame)) return;
     SendFrames();
+    if (!head_is_told_) {
+      ReadResponseJson(held_);
+      if (!TellHead()) return;
+    }
     ErrorKind error = reader_->IsComplete(framing_tells) ? ErrorKind::kNone : ErrorKind::k_truncated;
-    if (error == ErrorKind::kNone && !content_told_ && hold_ == Hold::kWhole && response_->status < 300) {
+    if (error == ErrorKind::kNone && !content_told_ && hold_ == Hold::kWhole && response_->status < 300 &&
+        answer_api_ != dialect::Api::kPlain) {
       // A whole object that is held: servers put errors and unfinished answers into a 200, too.
       const auto reading = dialect::ReadObject(answer_api_, held_);
+      if (reading) NoteTokens(*reading);
       if (reading && reading->is_error) error = ErrorKind::k_stream_error;
       if (reading && reading->is_unfinished) error = ErrorKind::k_truncated;
     }
@@ -321,6 +435,7 @@ void Exchange::OnAttemptEnd(bool framing_tells) {
 
 void Exchange::OnAttemptFailed(ErrorKind error, bool is_reuse_race) {
   upload_open_ = false;
+  if (response_ != nullptr && !head_is_told_ && !TellHead()) return;
   if (error == ErrorKind::k_truncated && reader_ && response_ != nullptr) {  // what was kept may be the last frame, only without its end
     dialect::Frame frame;
     if (reader_->Finish(&frame) && !TakeFrame(frame)) return;

@@ -63,6 +63,25 @@ void Exchange::On(const engine::NoteRejected& command) {
   worker_.metrics.Count(CounterId::kBreakerRejected, static_cast<size_t>(command.upstream.value));
 }
 
+void Exchange::CountTokens() {
+  if (!reader_ || record_.attempts.empty() || record_.status >= 300 || !record_.fallback.empty()) return;
+  const TokenRecord& tokens = record_.tokens;
+  const compiler::model::UpstreamId id = record_.attempts.back().upstream;
+  const std::string upstream = worker_.policy().upstreams[id].name + std::string(1, '\0');
+  const auto count = [&](std::string_view kind, int64_t amount) {
+    if (amount > 0) {
+      worker_.metrics.CountBy(CounterById::kTokens, upstream + std::string(kind), static_cast<uint64_t>(amount));
+    }
+  };
+  count("prompt", tokens.prompt);
+  count("completion", tokens.completion);
+  if (tokens.completion < 0) count("uncounted", tokens.frames);
+  const bool is_complete = record_.how == EndedHow::kComplete || record_.how == EndedHow::kContinued;
+  if (is_complete && !tokens.has_answer && answer_api_ != dialect::Api::kPlain) {
+    worker_.metrics.Count(CounterId::kEmptyAnswer, static_cast<size_t>(id.value));
+  }
+}
+
 void Exchange::WriteRecords() {
   constexpr int kClientClosedRequest = 499;  // as nginx logs it
   const int status = record_.status != 0 ? record_.status : kClientClosedRequest;
@@ -73,6 +92,8 @@ void Exchange::WriteRecords() {
   labels.push_back('\0');
   labels += record_.served_by;
   worker_.metrics.CountBy(CounterById::kRequests, labels);
+  if (record_.how == EndedHow::kComplete && record_.continuations > 0) record_.how = EndedHow::kContinued;
+  CountTokens();
   worker_.metrics.CountBy(CounterById::kStreamEnd, Name(record_.how));
   worker_.metrics.Observe(HistogramId::kRequestDuration, 0, duration);
   if (worker_.gateway.access == nullptr) return;

@@ -157,14 +157,14 @@ void MetricsShard::Count(CounterId id, size_t label_index) {
   ++counters_[static_cast<size_t>(id)][label_index];
 }
 
-void MetricsShard::CountBy(CounterById id, std::string_view labels) {
+void MetricsShard::CountBy(CounterById id, std::string_view labels, uint64_t amount) {
   std::lock_guard lock(mutex_);
   auto& series = counters_by_[static_cast<size_t>(id)];
   const auto found = series.find(labels);
   if (found != series.end()) {
-    ++found->second;
+    found->second += amount;
   } else {
-    series.emplace(labels, 1);
+    series.emplace(labels, amount);
   }
 }
 

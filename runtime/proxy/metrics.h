@@ -49,7 +49,7 @@ class MetricsShard {
 
   void Count(CounterId id, size_t label_index);                 // 0 where the metric has no label
   // `labels`: the values in the order of the table, joined by a zero byte.
-  void CountBy(CounterById id, std::string_view labels);
+  void CountBy(CounterById id, std::string_view labels, uint64_t amount = 1);
   void Observe(HistogramId id, size_t label_index, base::Duration value);
   void AddInFlight(int delta);
   void AddConnections(int delta);

@@ -303,6 +303,12 @@ std::map<std::string, Case> UpstreamCases() {
                                     exchange.SendChunk("{\"message\":{\"thinking\":\"Hm\"},\"done\":false}\n");
                                     exchange.SendLastChunk();
                                   })};
+  const auto cut = OneRequest({.ends = std::nullopt});
+  const std::string second = "prefill = true }\nroute all { to = [main, second] }\nupstream second { url = \"http://127.0.0.1:9\"";
+  cases["upstream.on_cut"] = {VirtualUpstreamWith("on_cut = @  " + second), "error", "continue", cut};
+  cases["upstream.prefill"] = {VirtualUpstreamWith("on_cut = continue }\nroute all { to = [main, second] }\nupstream second "
+                                                   "{ url = \"http://127.0.0.1:9\"  prefill = @"),
+                               "true", "false", cut};
   cases["upstream.header"] = {UpstreamWith("header[\"X-Walk\"] = @"), "\"one\"", "\"two\"",
                               OnTheWire(WhatTheUpstreamSees)};
   cases["upstream.remove_header"] = {UpstreamWith("remove_header = @"), "[\"X-None\"]", "[\"Cookie\"]",

@@ -9,6 +9,8 @@
 
 namespace tests::simulation {
 
+namespace model = compiler::model;
+
 using namespace runtime::engine;  // NOLINT: events and commands, by the dozen
 
 namespace {
@@ -86,7 +88,13 @@ void Invariants::Handled(const ExchangeView& view, const Event& event, const Com
     OnPlaceCommand(batch, command);
     if (std::holds_alternative<CommitAnswer>(command)) {
       Expect(!exchange.committed && attempt.status != 0 && exchange.finals == 0, batch, "commit out of place");
-      exchange.committed = true;
+      exchange.committed = attempt.committed = true;
+    }
+    if (std::holds_alternative<ResumeAnswer>(command)) {
+      Expect(exchange.committed && attempt.continuation != Continuation::kNone && !attempt.committed, batch,
+             "an answer goes on out of place");
+      attempt.committed = true;
+      ++report_->seen["resume"];
     }
     if (const auto* ended = std::get_if<NoteAttemptEnded>(&command)) {
       const auto* next = i + 1 < commands.size() ? std::get_if<StartAttempt>(&commands[i + 1]) : nullptr;
@@ -151,7 +159,7 @@ void Invariants::OnEvent(const Batch& batch) {
     }
   }
   const bool content = std::holds_alternative<AttemptContent>(batch.event) ||
-                       (std::holds_alternative<AttemptEnded>(batch.event) && !exchange.committed);
+                       (std::holds_alternative<AttemptEnded>(batch.event) && !attempt.committed);
   if (content && judged && !attempt.counted) {
     const Outcome outcome{attempt.status, ErrorKind::kNone};
     if (upstreams_[static_cast<size_t>(attempt.upstream)].ClassOf(outcome) == OutcomeClass::kSuccess) {
@@ -179,7 +187,16 @@ void Invariants::OnStart(const Batch& batch, const StartAttempt& command) {
   ShadowAttempt& last = exchange.attempt;
   const int upstream = command.upstream.value;
   const UpstreamRules& rules = upstreams_[static_cast<size_t>(upstream)];
-  Expect(!exchange.committed, batch, "an attempt after the commit");
+  const bool takes_over = command.continuation != Continuation::kNone;
+  Expect(exchange.committed == takes_over, batch, "an attempt after the commit that takes nothing over, or one before it");
+  if (takes_over) {
+    const auto& first = policy_.upstreams[model::UpstreamId(exchange.cut_upstream)];
+    Expect(first.on_cut != model::OnCut::kError, batch, "an answer was taken over that should not be");
+    Expect(command.continuation == Continuation::kAfresh ||
+               (first.on_cut == model::OnCut::kContinue && policy_.upstreams[command.upstream].prefill),
+           batch, "an upstream was asked to go on that can't, or for an answer to be begun again");
+    ++report_->seen[command.continuation == Continuation::kPrefill ? "take over" : "take over afresh"];
+  }
   Expect(exchange.finals == 0 && !exchange.gone, batch, "an attempt after the end");
   Expect(!last.alive && last.is_noted, batch, "an attempt beside another one");
   const bool repeatable = batch.view.is_idempotent || rules.repeat_safe;
@@ -188,7 +205,7 @@ void Invariants::OnStart(const Batch& batch, const StartAttempt& command) {
   if (exchange.any_start) {
     const bool last_repeatable = batch.view.is_idempotent || upstreams_[static_cast<size_t>(last.upstream)].repeat_safe;
     Expect(batch.view.body_is_kept, batch, "a body that isn't kept was sent twice");
-    Expect(last_repeatable || !last.sent, batch, "a request was repeated that must not be");
+    Expect(last_repeatable || !last.sent || takes_over, batch, "a request was repeated that must not be");
   }
   exchange.any_start = true;
 
@@ -212,6 +229,11 @@ void Invariants::OnStart(const Batch& batch, const StartAttempt& command) {
     exchange.retries = 0;
     ShadowBudget& budget = budgets_[static_cast<size_t>(upstream)];
     if (rules.retry && rules.retry->budget) budget.tokens = std::min(budget.tokens + *rules.retry->budget, 100.0);
+  } else if (takes_over) {
+    Expect(last.upstream == upstream && command.number == last.number + 1 &&
+               last.continuation == Continuation::kPrefill && last.status / 100 == 4,
+           batch, "asked afresh without having refused");
+    exchange.failed_visit.reset();
   } else {
     Expect(exchange.wait && last.upstream == upstream && command.number == last.number + 1, batch,
            "a retry without its wait");
@@ -226,7 +248,7 @@ void Invariants::OnStart(const Batch& batch, const StartAttempt& command) {
     exchange.failed_visit.reset();
     ++report_->seen["retry"];
   }
-  const int most = rules.retry ? rules.retry->max_retries + 1 : 1;
+  const int most = takes_over ? 2 : rules.retry ? rules.retry->max_retries + 1 : 1;
   Expect(command.number <= most, batch,
          "attempt " + std::to_string(command.number) + " of at most " + std::to_string(most));
 
@@ -237,6 +259,7 @@ void Invariants::OnStart(const Batch& batch, const StartAttempt& command) {
   attempt.alive = true;
   attempt.is_noted = false;
   attempt.fresh = command.fresh_connection;
+  attempt.continuation = command.continuation;
   attempt.started = batch.now;
   if (rules.breaker) {
     ShadowBreaker& breaker = breakers_[static_cast<size_t>(upstream)];
@@ -272,8 +295,11 @@ void Invariants::OnAttemptEnded(const Batch& batch, const NoteAttemptEnded& comm
   Expect(command.took == batch.now - attempt.started && command.took <= rules.total + kMaxLateness, batch,
          "an attempt took longer than its limit");
   const bool gone = std::holds_alternative<ClientGone>(batch.event);
-  const OutcomeClass expected = attempt.counted ? *attempt.counted
-                                : gone          ? OutcomeClass::kNeutral
+  const auto* failure = std::get_if<AttemptFailed>(&batch.event);
+  const bool mismatch = failure != nullptr && failure->is_mismatch;
+  if (attempt.committed) exchange.cut_upstream = attempt.upstream;
+  const OutcomeClass expected = attempt.counted    ? *attempt.counted
+                                : gone || mismatch ? OutcomeClass::kNeutral
                                                 : rules.ClassOf(command.outcome);
   Expect(command.outcome_class == expected, batch, "an outcome was misjudged");
   if (command.outcome_class == OutcomeClass::kFailure) {

@@ -69,11 +69,14 @@ class Invariants {
     uint64_t generation = 0;
     bool is_probe = false;
     bool success_counted = false;
+    bool committed = false;
+    runtime::engine::Continuation continuation{};
   };
   struct ShadowExchange {
     ShadowAttempt attempt;
     int serials = 0;
     bool committed = false;
+    int cut_upstream = -1;  // whose committed answer ended last
     bool gone = false;
     int finals = 0;
     bool following = false;

@@ -1,6 +1,7 @@
 #include "tests/simulation/sim_policy.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "tests/support/policy_builder.h"
@@ -113,6 +114,8 @@ SimPolicy DrawPolicy(Random& random) {
     b[id].timeouts.connect = rules.connect;
     b[id].timeouts.total = rules.total;
     b[id].timeouts.idle = DrawDuration(random, 200, 5000);
+    b[id].on_cut = std::array{model::OnCut::kError, model::OnCut::kContinue, model::OnCut::kRestart}[random.Below(3)];
+    b[id].prefill = Chance(random, 0.7);
     if (Chance(random, 0.4)) b[id].timeouts.first_token = DrawDuration(random, 200, 4000);
     if (rules.retry) {
       model::RetrySettings retry;

@@ -33,6 +33,7 @@ struct Exchange {
   std::unique_ptr<ExchangeMachine> machine;
   int attempt = 0;  // of its events only the current one's are delivered
   bool attempt_is_alive = false;
+  bool takes_over = false;  // the current attempt
   std::optional<FollowCache> follows;
   int waits = 0;  // for places, counted; of news only that of the current wait is delivered
   bool is_waiting = false;
@@ -188,7 +189,11 @@ Report World::Run() {
         Handle(exchange, PlaceNews{});
         break;
       case What::kProgress:
-        if (is_current) exchange.machine->NoteProgress(now_);
+        if (is_current) {
+          exchange.machine->NoteProgress(now_);
+          constexpr Continuation kPossible[] = {Continuation::kNone, Continuation::kAfresh, Continuation::kPrefill};
+          exchange.machine->NoteSent(kPossible[random_.Below(3)]);
+        }
         break;
       case What::kWake:
         exchange.woken_for.reset();
@@ -313,6 +318,8 @@ void World::CarryOut(Exchange& exchange, const Command& command) {
 void World::PlanAttempt(Exchange& exchange, const StartAttempt& command) {
   const int attempt = ++exchange.attempt;
   exchange.attempt_is_alive = true;
+  exchange.takes_over = command.continuation != Continuation::kNone;
+  if (exchange.takes_over && Chance(0.3)) exchange.machine->NoteSent(Continuation::kAfresh);
   const int id = exchange.view.id;
   const bool faulty = Chance(weather_[static_cast<size_t>(command.upstream.value)].FaultChance(now_));
   TimePoint t = now_;
@@ -363,6 +370,7 @@ void World::PlanAnswer(Exchange& exchange, int attempt, TimePoint t, bool faulty
   t += Chance(0.8) ? Short() : Long();
   if (fault == 6) return deliver(AttemptFailed{ErrorKind::k_truncated, false});
   if (Chance(0.03)) return deliver(AttemptEnded{});  // no content at all
+  if (exchange.takes_over && Chance(0.2)) return deliver(AttemptFailed{ErrorKind::k_bad_response, false, true});
   deliver(AttemptContent{});
   for (uint64_t n = random_.Below(6); n > 0; --n) {
     t += Chance(0.9) ? Short() : Long();

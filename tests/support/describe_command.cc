@@ -16,10 +16,12 @@ struct Describer {
   std::string Name(CacheId id) const { return policy.caches[id].name; }
 
   std::string operator()(const StartAttempt& c) const {
-    return "start " + Name(c.upstream) + " " + std::to_string(c.number) + (c.fresh_connection ? " fresh" : "");
+    return "start " + Name(c.upstream) + " " + std::to_string(c.number) + (c.fresh_connection ? " fresh" : "") +
+           (c.continuation == Continuation::kPrefill ? " prefill" : c.continuation == Continuation::kAfresh ? " afresh" : "");
   }
   std::string operator()(const AbortAttempt&) const { return "abort"; }
   std::string operator()(const CommitAnswer& c) const { return "commit " + Name(c.served_by); }
+  std::string operator()(const ResumeAnswer& c) const { return "resume " + Name(c.served_by); }
   std::string operator()(const FinishAnswer&) const { return "finish"; }
   std::string operator()(const BreakOffAnswer& c) const { return "break_off " + std::string(ReasonOf({0, c.error})); }
   std::string operator()(const StoreAnswer& c) const { return "store " + Name(c.cache); }

@@ -26,6 +26,7 @@ class FactsFromMessageTest : public testing::Test {
     policy_.slots.request_queries = {"a", "b c"};
     policy_.slots.request_json = {{"model"}, {"options", "num_ctx"}};
     policy_.slots.response_headers = {"retry-after"};
+    policy_.slots.response_json = {{"error", "code"}};
     filler_.emplace(policy_);
   }
 
@@ -101,8 +102,13 @@ TEST_F(FactsFromMessageTest, FillsAndClearsTheResponse) {
   EXPECT_EQ(std::nullopt, Text(facts_.response_header[0]));
   filler_->FillResponse(response.response(), &facts_);
   EXPECT_EQ("2", Text(facts_.response_header[0]));
+  const std::string body = R"({"error":{"code":"too_long","message":"x"}})";
+  EXPECT_EQ(JsonKind::kAbsent, facts_.response_json[0].kind);
+  filler_->FillResponseBody(body, &facts_);
+  EXPECT_EQ("too_long", Text(facts_.response_json[0].text));
   filler_->ClearResponse(&facts_);
   EXPECT_EQ(std::nullopt, Text(facts_.response_header[0]));
+  EXPECT_EQ(JsonKind::kAbsent, facts_.response_json[0].kind);
 }
 
 TEST_F(FactsFromMessageTest, AnIpv6HostKeepsItsBrackets) {

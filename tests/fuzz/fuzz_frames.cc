@@ -1,0 +1,66 @@
+// Answers of every dialect, cut into pieces as the first byte of the input says: whatever the bytes are, the frames must be
+// the same in one piece and in many, nothing but whole frames may come out, and a complete answer is one in both.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "runtime/dialect/answer_reader.h"
+#include "runtime/dialect/splice.h"
+
+namespace {
+
+using runtime::dialect::AnswerReader;
+using runtime::dialect::Api;
+using runtime::dialect::Frame;
+
+struct Result {
+  std::string bytes;
+  std::string said;  // what was read, a line for each frame
+  bool is_complete = false;
+
+  bool operator==(const Result&) const = default;
+};
+
+void Add(const Frame& frame, Result* result) {
+  result->bytes += frame.bytes;
+  const auto& r = frame.reading;
+  result->said += std::string(r.text) + '\0' + std::string(r.thinking) + (r.is_terminal ? "T" : "") +
+                  (r.is_error ? "E" : "") + (r.has_answer ? "A" : "") + "\n";
+}
+
+Result Read(Api api, std::string_view input, size_t piece) {
+  const bool is_sse = runtime::dialect::StreamShapeOf(api) == runtime::dialect::Shape::kSse;
+  AnswerReader reader(api, 200, is_sse ? "text/event-stream" : "application/x-ndjson");
+  Result result;
+  Frame frame;
+  while (!input.empty()) {
+    std::string_view bytes = input.substr(0, piece);
+    input.remove_prefix(bytes.size());
+    while (reader.Next(&bytes, &frame)) Add(frame, &result);
+  }
+  if (reader.Finish(&frame)) Add(frame, &result);
+  result.is_complete = reader.IsComplete(false);
+  return result;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size < 2) return 0;
+  constexpr Api kApis[] = {Api::kOllamaChat, Api::kOllamaGenerate, Api::kOllamaPull,
+                           Api::kOpenAiChat, Api::kOpenAiCompletions, Api::kAnthropicMessages};
+  const Api api = kApis[data[0] % 6];
+  const std::string_view input(reinterpret_cast<const char*>(data) + 2, size - 2);
+  const Result whole = Read(api, input, input.size() + 1);
+  if (!(Read(api, input, 1 + data[1]) == whole)) std::abort();
+
+  // Frames of strangers must not break the joining of answers either.
+  std::string_view rest = input;
+  AnswerReader reader(api, 200, "application/x-ndjson");
+  for (Frame frame; reader.Next(&rest, &frame);) {
+    if (frame.reading.is_data) runtime::dialect::JoinedFrame(api, frame.data, "{\"model\":\"m\"}", "", "text");
+  }
+  return 0;
+}
