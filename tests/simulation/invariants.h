@@ -43,6 +43,8 @@ class Invariants {
   void CheckLimiter(int upstream, const runtime::engine::Limiter::Snapshot& look, TimePoint now);
   // At the end.
   void CheckAllGivenBack(TimePoint now);
+  // Before the first event: the retry budget holds nothing, and its last token was taken at `now`.
+  void BudgetIsSpent(int upstream, TimePoint now) { budgets_[static_cast<size_t>(upstream)] = {0, now}; }
   // A machine was destroyed before it was done.
   void Destroyed(int exchange, TimePoint now);
   // After each event, for each upstream that has a breaker.
@@ -120,7 +122,7 @@ class Invariants {
       TimePoint given_at;
     };
     std::map<int, Holder> holders;  // by exchange
-    std::vector<int> waiters;          // exchanges, in the order of arrival
+    std::vector<int> waiters;       // exchanges, in the order of arrival
     std::optional<double> pace_ns;
     std::set<AttemptKey> alive;  // attempts whose connection is open
   };

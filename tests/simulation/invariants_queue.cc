@@ -18,7 +18,8 @@ void Invariants::OpenAttempt(const Batch& batch, const ShadowAttempt& attempt) {
 
 void Invariants::CloseAttempt(int exchange, ShadowAttempt* attempt) {
   attempt->alive = false;
-  if (attempt->upstream >= 0) limiters_[static_cast<size_t>(attempt->upstream)].alive.erase({exchange, attempt->serial});
+  if (attempt->upstream >= 0)
+    limiters_[static_cast<size_t>(attempt->upstream)].alive.erase({exchange, attempt->serial});
 }
 
 void Invariants::OnPlaceCommand(const Batch& batch, const Command& command) {
@@ -36,6 +37,12 @@ void Invariants::OnPlaceCommand(const Batch& batch, const Command& command) {
     Expect(!exchange.attempt.alive, batch, "a place was given back while its attempt is under way");
     GiveBack(id, upstream, true, batch.now, batch.now);
   }
+  // A retry that got its place and no token any more. One that is denied at its judgement still has an attempt to end.
+  if (const auto* denied = std::get_if<NoteRetryDenied>(&command)) {
+    if (!exchange.queued_at && exchange.attempt.is_noted) {
+      GiveBack(id, denied->upstream.value, false, batch.now, batch.now);
+    }
+  }
   if (const auto* rejected = std::get_if<NoteRejected>(&command)) {
     if (!exchange.queued_at) {  // the breaker opened meanwhile
       GiveBack(id, rejected->upstream.value, false, batch.now, batch.now);
@@ -51,7 +58,8 @@ void Invariants::OnWait(const Batch& batch, int upstream) {
   }
   const std::optional<LimitRules>& limit = upstreams_[static_cast<size_t>(upstream)].limit;
   ShadowLimiter& limiter = limiters_[static_cast<size_t>(upstream)];
-  Expect(limit && std::cmp_equal(limiter.holders.size(), limit->max_in_flight), batch, "waits for a place that is free");
+  Expect(limit && std::cmp_equal(limiter.holders.size(), limit->max_in_flight), batch,
+         "waits for a place that is free");
   Expect(limit && std::cmp_less(limiter.waiters.size(), limit->queue_length), batch, "too many wait");
   Expect(!ComesTooLate(batch, upstream), batch, "waits for what will come too late");
   if (exchange.wait) {

@@ -23,7 +23,7 @@ int DrawInt(Random& random, int from, int to) {
 OutcomeSet DrawRetryWhen(Random& random) {
   OutcomeSet set;
   if (Chance(random, 0.7)) set.statuses.emplace_back(500, 599);
-  if (Chance(random, 0.3)) set.statuses.emplace_back(429, 429);
+  if (Chance(random, 0.5)) set.statuses.emplace_back(429, 429);
   set.errors = {ErrorKind::k_refused, ErrorKind::k_connect_failure};
   if (Chance(random, 0.4)) set.errors.push_back(ErrorKind::k_reset);
   if (Chance(random, 0.3)) set.errors.push_back(ErrorKind::k_truncated);
@@ -47,8 +47,8 @@ UpstreamRules DrawUpstream(Random& random) {
     retry.factor = 1 + random.Fraction() * 2;
     retry.cap = DrawDuration(random, 100, 4000);
     retry.jitter = Chance(random, 0.5) ? 0 : random.Fraction();
-    if (Chance(random, 0.4)) retry.budget = random.Fraction() * 0.5;
-    if (Chance(random, 0.4)) retry.honour_cap = DrawDuration(random, 100, 5000);
+    if (Chance(random, 0.4)) retry.budget = random.Fraction();
+    if (Chance(random, 0.5)) retry.honour_cap = DrawDuration(random, 100, 5000);
     rules.retry = retry;
   }
   if (Chance(random, 0.75)) {
@@ -73,7 +73,7 @@ UpstreamRules DrawUpstream(Random& random) {
     }
     rules.breaker = breaker;
   }
-  if (Chance(random, 0.6)) {
+  if (Chance(random, 0.5)) {
     LimitRules limit;
     limit.max_in_flight = DrawInt(random, 1, 6);
     if (Chance(random, 0.8)) {
@@ -131,9 +131,10 @@ SimPolicy DrawPolicy(Random& random) {
           rules.breaker->counts_requests ? abi::WindowMeasureKind::kFailedRequests : abi::WindowMeasureKind::kFailures;
       model::BreakerSettings breaker = b.Breaker(kind, rules.breaker->open_window, rules.breaker->open_at,
                                                  rules.breaker->close_window, rules.breaker->close_at);
-      breaker.open_for = rules.breaker->open_factor == 1
-                             ? model::OpenFor(rules.breaker->open_for)
-                             : model::OpenFor(rules.breaker->open_for, rules.breaker->open_factor, rules.breaker->open_cap);
+      breaker.open_for =
+          rules.breaker->open_factor == 1
+              ? model::OpenFor(rules.breaker->open_for)
+              : model::OpenFor(rules.breaker->open_for, rules.breaker->open_factor, rules.breaker->open_cap);
       breaker.probes = rules.breaker->probes;
       if (rules.breaker->failure_when) breaker.failure_when = b.When(AsExpr(*rules.breaker->failure_when));
       b[id].breaker = breaker;

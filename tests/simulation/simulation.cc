@@ -140,7 +140,7 @@ void World::Judge() {
     if (bug_ == Bug::kOpensTooEarly && breaker != nullptr) ++breaker->open_at;
     if (bug_ == Bug::kClosesTooEarly && breaker != nullptr) ++breaker->close_at;
     if (bug_ == Bug::kClosesTooLate && breaker != nullptr) --breaker->close_at;
-    if (bug_ == Bug::kHalfOpenTooEarly && breaker != nullptr) breaker->open_for += milliseconds(1);
+    if (bug_ == Bug::kHalfOpenTooEarly && breaker != nullptr) breaker->open_for += breaker->open_for / 10;
     if (bug_ == Bug::kWindowTooShort && breaker != nullptr) breaker->open_window *= 2;
     if (bug_ == Bug::kWaitTooShort && retry != nullptr) retry->from *= 2, retry->cap *= 2;
     if (bug_ == Bug::kWaitTooLong && retry != nullptr) retry->from /= 2, retry->cap /= 2;
@@ -162,6 +162,14 @@ void World::Judge() {
   }
   invariants_ =
       std::make_unique<Invariants>(std::move(upstreams), std::move(routes), policy_.compiled->policy, &report_);
+  // What a fresh budget holds would last for a whole run: nothing would ever be denied.
+  for (size_t u = 0; u < policy_.upstreams.size(); ++u) {
+    RetryBudget* budget = objects_.budget(UpstreamId(static_cast<int32_t>(u)));
+    if (budget == nullptr) continue;
+    while (budget->Take(kStart)) {
+    }
+    invariants_->BudgetIsSpent(static_cast<int>(u), kStart);
+  }
 }
 
 Report World::Run() {
@@ -351,20 +359,21 @@ void World::PlanAttempt(Exchange& exchange, const StartAttempt& command) {
 void World::PlanAnswer(Exchange& exchange, int attempt, TimePoint t, bool faulty) {
   const int id = exchange.view.id;
   const auto deliver = [&](Event event) { Push({t, 0, What::kDeliver, id, attempt, std::move(event)}); };
-  const uint64_t fault = faulty ? 1 + random_.Below(9) : 0;
+  uint64_t fault = faulty ? 1 + random_.Below(9) : 0;
+  if (faulty && Chance(0.3)) fault = 4;  // the commonest of all: a status
   if (fault == 1) return;  // it hangs before its head
   if (fault == 2) return deliver(AttemptFailed{ErrorKind::k_reset, false});
   if (fault == 3) return deliver(AttemptFailed{ErrorKind::k_bad_response, false});
   int status = 200;
   if (fault == 4) {
-    constexpr int kStatuses[] = {500, 501, 502, 503, 505, 507};
-    status = kStatuses[random_.Below(6)];
-  } else if (Chance(0.05)) {
-    constexpr int kStatuses[] = {201, 304, 400, 404, 422, 429};
-    status = kStatuses[random_.Below(6)];
+    constexpr int kStatuses[] = {500, 501, 502, 503, 503, 503, 505, 507};
+    status = kStatuses[random_.Below(8)];
+  } else if (Chance(0.1)) {
+    constexpr int kStatuses[] = {201, 304, 400, 404, 422, 429, 429, 429};
+    status = kStatuses[random_.Below(8)];
   }
   std::optional<Duration> retry_after;
-  if ((status == 429 || status == 503) && Chance(0.5)) retry_after = Long();
+  if ((status == 429 || status == 503) && Chance(0.7)) retry_after = Long();
   deliver(AttemptHead{status, retry_after});
   if (fault == 5) return;  // it hangs before its content
   t += Chance(0.8) ? Short() : Long();
