@@ -1,5 +1,7 @@
 #include "tests/differential/mutants.h"
 
+#include <algorithm>
+#include <cstdio>
 #include <vector>
 
 #include "tests/runtime/http/request_cases.h"
