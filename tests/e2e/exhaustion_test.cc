@@ -41,7 +41,7 @@ TEST(FileDescriptors, WhenTheyRunOutAcceptingPausesAndFallbacksAnswer) {
   options.arguments = {};
   GatewayProcess gateway(Gateway(kOneWorker) + Upstream("main", upstream.url(), "fallback = [sorry]") + kSorry, options);
   RawClient first(gateway.port());
-  ASSERT_EQ(first.Request({.method = "GET", .target = "/health/live"}).status, 200);
+  ASSERT_EQ(first.Request({.target = "/api/pull", .body = "{}"}).status, 403) << "the upstream is not asked yet";
   LimitFiles(gateway.process().pid(), LimitThatLeaves(gateway.process().pid(), 1));
 
   RawClient second(gateway.port());  // takes the last one
