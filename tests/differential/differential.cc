@@ -71,8 +71,8 @@ class Forwarder {
     for (;;) {
       const size_t end = peer.received.find("\r\n\r\n");
       if (end == std::string::npos) return;
-      const size_t at = peer.received.find("Content-Length: ");
-      const size_t length = at < end ? std::stoul(peer.received.substr(at + 16)) : 0;
+      const size_t at = peer.received.find("\r\nContent-Length: ");  // a client's XContent-Length is none
+      const size_t length = at < end ? std::stoul(peer.received.substr(at + 18)) : 0;
       if (peer.received.size() < end + 4 + length) return;
       forwarded_.push_back(peer.received.substr(0, end + 4 + length));
       peer.received.erase(0, end + 4 + length);

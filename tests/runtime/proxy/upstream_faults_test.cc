@@ -221,6 +221,7 @@ TEST(Upstream, Row19HangEndsAtItsLimitWithoutARetryThere) {
   EXPECT_TRUE(Holds(PostChat(&gateway), "X-Breakwater-Fallback-Reason: attempt_timeout\r\n"));
   EXPECT_LT(gateway.network.now() - before, 15100ms);
   EXPECT_EQ(server.requests, 1);
+  gateway.network.RunFor(1ms);
   EXPECT_TRUE(server.server().peers[0]->ended) << "the upstream may stop working on it";
 }
 
