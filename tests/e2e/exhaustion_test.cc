@@ -97,9 +97,9 @@ TEST(Memory, OfAConnectionAtRestIsAtMostFourKiB) {
 #endif
   rlimit files;
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
-  files.rlim_cur = std::min<rlim_t>(files.rlim_max, 8192);
+  files.rlim_cur = std::min<rlim_t>(files.rlim_max, 4096);
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);  // the gateway inherits it
-  const size_t connections = std::min<size_t>(3000, files.rlim_cur - 300);
+  const size_t connections = std::min<size_t>(1500, files.rlim_cur - 300);
   ScriptedUpstream upstream(AnswerWell);
   GatewayOptions options;
   options.arguments = {};
