@@ -57,7 +57,8 @@ std::optional<size_t> RepeatedAtSeam(std::string_view text, std::string_view nex
       return std::nullopt;
     }
   }
-  const bool single_space = ends_with_space && (text.size() < 2 || (text[text.size() - 2] != ' ' && text[text.size() - 2] != '\n'));
+  const char before = text.size() < 2 ? 'x' : text[text.size() - 2];
+  const bool single_space = ends_with_space && before != ' ' && before != '\n';
   if (single_space && next.starts_with(' ')) {
     if (next.size() == 1) return is_end ? std::optional<size_t>(1) : std::nullopt;
     if (next[1] != ' ') return 1;

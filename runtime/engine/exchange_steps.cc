@@ -281,6 +281,7 @@ bool ExchangeMachine::State::Continue() {
 // An upstream that was to take over says no. If it was asked to go on from a beginning, that may be what it can't do.
 void ExchangeMachine::State::Refused() {
   const Outcome outcome{attempt.status, ErrorKind::kNone};
+  if (attempt.status < 400) Record(OutcomeClass::kNeutral);  // a redirect: no failure, and no answer
   const bool may_ask_afresh = attempt.continuation == Continuation::kPrefill && attempt.status >= 400 &&
                               attempt.status < 500 && attempt.status != 429 && !DeadlineIsDue();
   if (!may_ask_afresh) return BreakOff(outcome, true);

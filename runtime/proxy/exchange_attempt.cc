@@ -31,7 +31,7 @@ void Exchange::On(const engine::StartAttempt& command) {
   const auto label = static_cast<size_t>(command.upstream.value);
   if (is_reconnect) {
     worker_.metrics.Count(CounterId::kReuseRace, label);
-  } else if (command.number > 1) {
+  } else if (command.number > 1 && command.continuation == engine::Continuation::kNone) {
     worker_.metrics.Count(CounterId::kUpstreamRetry, label);
   }
   attempt_upstream_ = command.upstream;

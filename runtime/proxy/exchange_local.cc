@@ -99,6 +99,7 @@ void Exchange::SendGatewayError(int status, std::string_view reason, std::string
 
 void Exchange::SendLocal(LocalAnswer answer) {
   DropAttempt();
+  record_.tokens = TokenRecord();  // of attempts that came to nothing
   AddCorsHeaders(worker_.policy().gateway.cors, request_.head, &answer.headers);
   if (answer.status >= 400 && RetriesAreSpent()) answer.headers.emplace_back(kShouldRetry, "false");
   keep_alive_ = MayKeepAlive();

@@ -298,8 +298,9 @@ void Invariants::OnAttemptEnded(const Batch& batch, const NoteAttemptEnded& comm
   const auto* failure = std::get_if<AttemptFailed>(&batch.event);
   const bool mismatch = failure != nullptr && failure->is_mismatch;
   if (attempt.committed) exchange.cut_upstream = attempt.upstream;
-  const OutcomeClass expected = attempt.counted    ? *attempt.counted
-                                : gone || mismatch ? OutcomeClass::kNeutral
+  const bool redirected = attempt.continuation != Continuation::kNone && attempt.status / 100 == 3;
+  const OutcomeClass expected = attempt.counted                  ? *attempt.counted
+                                : gone || mismatch || redirected ? OutcomeClass::kNeutral
                                                 : rules.ClassOf(command.outcome);
   Expect(command.outcome_class == expected, batch, "an outcome was misjudged");
   if (command.outcome_class == OutcomeClass::kFailure) {

@@ -132,6 +132,7 @@ enum class Prefill { kGoesOn, kEchoes, kRefuses, kDiffers };
 class ContinuedTest : public StreamTest {
  protected:
   void BeginTwo(const std::string& policy, Prefill prefill) {
+    second.reset();
     Begin(policy);
     requests.clear();
     second = std::make_unique<SimServer>(&gateway->network, "10.0.0.2", 11434, [this, prefill](SimPeer& peer) {
@@ -232,7 +233,7 @@ TEST_F(ContinuedTest, NobodyElseIsAskedUnlessThePolicySaysSo) {
 // ---- Errors by class -------------------------------------------------------------------------------------------------
 
 TEST_F(ContinuedTest, WhatAnErrorSaysDecidesWhoIsAskedNext) {
-  const std::string policy = TwoUpstreams("", "");
+  const std::string policy = TwoUpstreams("repeat_safe = true", "");
   BeginTwo(policy.substr(0, policy.rfind('}')) + "  next when response.json.error.code == \"context_length_exceeded\"\n}\n",
            Prefill::kGoesOn);
   dialect = &kOpenAi;
