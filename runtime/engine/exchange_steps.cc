@@ -61,9 +61,8 @@ bool ExchangeMachine::State::StartAttemptAt(UpstreamId id, int number, Continuat
   switch (entry.answer) {
     case Limiter::Answer::kIn: Emit(NoteQueued{id, Duration::zero(), ErrorKind::kNone}); break;
     case Limiter::Answer::kWaits:
-      if (continuation != Continuation::kNone) {  // the client is in the middle of an answer
+      if (continuation != Continuation::kNone) {  // the client is in the middle of an answer: nobody waits here
         limiter->Leave(entry.place);
-        RefusePlace(id, {}, ErrorKind::k_queue_full, entry.give_up_at);
         return false;
       }
       queued = QueuePlace{id, number, entry.place, now, entry.give_up_at};
