@@ -191,6 +191,8 @@ export class Provider {
     else if (plan.cut_at !== undefined)
       bytes = Buffer.from(frames.slice(0, nthContent(frames, plan.cut_at)).map((frame) => frame.text).join(''));
     else breaks = false;
+    // A server that reports an error has its wits: it ends a frame before it begins another.
+    if (plan.cut_how === 'error') bytes = bytes.subarray(0, wholeFrames(bytes, dialect));
 
     write(head(200, { 'Content-Type': dialect.streamType, 'Cache-Control': 'no-cache', 'Transfer-Encoding': 'chunked' }));
     const go = () => {
@@ -210,8 +212,7 @@ export class Provider {
         case 'stall':
           return after(plan.stall_ms, () => end('fin'));
         case 'error':
-          write(chunk(Buffer.from((endsFrame(bytes, dialect) ? '' : dialect.separator) +
-                                  dialect.errorFrame('an error was encountered while running the model'))));
+          write(chunk(Buffer.from(dialect.errorFrame('an error was encountered while running the model'))));
           write('0\r\n\r\n');
           return keepAlive();
         case 'clean':
@@ -233,7 +234,11 @@ function head(status, headers) {
 
 const chunk = (bytes) => Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]);
 
-const endsFrame = (bytes, dialect) => bytes.length === 0 || bytes.toString().endsWith(dialect.separator);
+// How many bytes of a stream are whole frames.
+function wholeFrames(bytes, dialect) {
+  const at = bytes.lastIndexOf(dialect.separator);
+  return at < 0 ? 0 : at + dialect.separator.length;
+}
 
 // What an answer is that ends after `sent` bytes; `toEnd` goes up to and with the frame that completes it. The white space behind
 // that frame may be missing or not, and what a reset leaves of what was sent before it is a matter of luck.

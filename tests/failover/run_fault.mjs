@@ -96,10 +96,15 @@ async function readLog(gateway, seen) {
   const line = await gateway.access((access) => access.request_id === id);
   return {
     line,
+    // Who was asked, who answered, and its usage: once.
     accounting() {
       const tried = line.attempts.map((attempt) => attempt.upstream);
       const expected = [...seen.first.map(() => 'large'), ...seen.second.map(() => 'small')];
-      return [line.served_by === 'small' && tried.join() === expected.join(), `served_by ${line.served_by}, attempts at ${tried.join(', ')}`];
+      const [usage] = seen.answer.usages;
+      const counted = line.model === SECOND_MODEL && line.prompt_tokens === usage?.prompt_tokens &&
+        line.completion_tokens === usage?.completion_tokens;
+      return [line.served_by === 'small' && tried.join() === expected.join() && counted,
+              `served_by ${line.served_by}, attempts at ${tried.join(', ')}, ${line.model}: ${line.prompt_tokens} + ${line.completion_tokens} tokens`];
     },
   };
 }

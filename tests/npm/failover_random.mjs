@@ -108,7 +108,8 @@ await Promise.all(providers.map((provider) => provider.close()));
 function judge(drawn, got, attempts) {
   if (got.hung) return 'hung';
   if (got.complete) return got.text === ANSWER || got.text === drawn.small.answer ? 'whole answers' : 'taken for complete';
-  const arrived = attempts.some((attempt) => attempt.outcome === 'complete');
+  const joins = (attempt) => attempt.provider === 'large' || drawn.small.answer === undefined || got.text === '';
+  const arrived = attempts.some((attempt) => attempt.outcome === 'complete' && joins(attempt));
   const smallCan = drawn.small.cut_at_byte === undefined && drawn.small.status === undefined && drawn.small.answer === undefined;
   const goesOn = drawn.large.status === 429 ? movesOnAfter429 : drawn.large.cut_at_byte === undefined || !drawn.stream || continues;
   return arrived || (smallCan && goesOn) ? 'reported as failed' : 'honest errors';
