@@ -10,11 +10,31 @@ const QUESTION = [{ role: 'user', content: 'Explain in exactly sixty words what 
 // Resolves, never rejects: { outcome: 'success' | 'error' | 'hang' | 'left', status, headers, text, error, code, elapsed_ms,
 // first_content_ms, models, ids, usages, ends, bad_frames, sentinel, frames }.
 // on_text(): some of the answer is there. leave_when(result), signal: the client hangs up as soon as that holds, or when it is told to; left_at says when.
-export function ask({ port, dialect, stream = true, model = 'qwen3:32b', headers = {}, limit_ms = 30_000, messages = QUESTION,
-                      leave_when, signal, on_text }) {
+export function ask({
+  port,
+  dialect,
+  stream = true,
+  model = 'qwen3:32b',
+  headers = {},
+  limit_ms = 30_000,
+  messages = QUESTION,
+  leave_when,
+  signal,
+  on_text,
+}) {
   const api = dialects[dialect];
   const begin = now();
-  const result = { outcome: 'hang', text: '', models: [], ids: [], usages: [], ends: 0, bad_frames: 0, frames: 0, sentinel: false };
+  const result = {
+    outcome: 'hang',
+    text: '',
+    models: [],
+    ids: [],
+    usages: [],
+    ends: 0,
+    bad_frames: 0,
+    frames: 0,
+    sentinel: false,
+  };
   return new Promise((resolve) => {
     let settled = false;
     const settle = (outcome, error) => {
@@ -30,10 +50,18 @@ export function ask({ port, dialect, stream = true, model = 'qwen3:32b', headers
       result.left_at = now();
       settle('left');
     };
-    const lookLeave = () => { if (leave_when?.(result)) leave(); };
+    const lookLeave = () => {
+      if (leave_when?.(result)) leave();
+    };
     signal?.addEventListener('abort', leave);
-    const call = request({ host: '127.0.0.1', port, path: api.path, method: 'POST', agent: new Agent(),
-                           headers: { 'Content-Type': 'application/json', ...headers } });
+    const call = request({
+      host: '127.0.0.1',
+      port,
+      path: api.path,
+      method: 'POST',
+      agent: new Agent(),
+      headers: { 'Content-Type': 'application/json', ...headers },
+    });
     const timer = setTimeout(() => settle('hang', `nothing for ${limit_ms} ms`), limit_ms);
     call.on('error', (error) => settle('error', `no answer: ${error.message}`));
     call.on('response', (answer) => {
@@ -82,7 +110,7 @@ function readFrame(api, block, result, at_ms) {
   try {
     object = JSON.parse(payload);
   } catch {
-    ++result.bad_frames;  // skipped, as careful clients do
+    ++result.bad_frames; // skipped, as careful clients do
     return;
   }
   ++result.frames;

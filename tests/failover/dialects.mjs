@@ -26,18 +26,29 @@ const openai = {
   path: '/v1/chat/completions',
   streamType: 'text/event-stream; charset=utf-8',
 
-  request: (model, stream, messages) =>
-    ({ model, messages, stream, ...(stream ? { stream_options: { include_usage: true } } : {}) }),
+  request: (model, stream, messages) => ({
+    model,
+    messages,
+    stream,
+    ...(stream ? { stream_options: { include_usage: true } } : {}),
+  }),
   wantsStream: (body) => body.stream === true,
   wantsUsage: (body) => body.stream_options?.include_usage === true,
 
   // The frames of a stream, in order: [{ text, isContent, isEnd, isSentinel }]. isEnd: once it is out, the answer is complete.
   frames(a) {
-    const chunk = (delta, finish = null) =>
-      ({ id: a.id, object: 'chat.completion.chunk', created: a.created, model: a.model,
-         choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }] });
-    const usage = { prompt_tokens: a.promptTokens, completion_tokens: a.tokens.length,
-                    total_tokens: a.promptTokens + a.tokens.length };
+    const chunk = (delta, finish = null) => ({
+      id: a.id,
+      object: 'chat.completion.chunk',
+      created: a.created,
+      model: a.model,
+      choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }],
+    });
+    const usage = {
+      prompt_tokens: a.promptTokens,
+      completion_tokens: a.tokens.length,
+      total_tokens: a.promptTokens + a.tokens.length,
+    };
     return [
       sse(chunk({ role: 'assistant', content: '' })),
       ...a.tokens.map((token) => ({ ...sse(chunk({ content: token })), isContent: true })),
@@ -46,13 +57,23 @@ const openai = {
       { text: 'data: [DONE]\n\n', isSentinel: true },
     ];
   },
-  wholeAnswer: (a) =>
-    ({ id: a.id, object: 'chat.completion', created: a.created, model: a.model,
-       choices: [{ index: 0, message: { role: 'assistant', content: a.tokens.join('') }, logprobs: null, finish_reason: 'stop' }],
-       usage: { prompt_tokens: a.promptTokens, completion_tokens: a.tokens.length,
-                total_tokens: a.promptTokens + a.tokens.length } }),
-  error: (status, message, code) =>
-    ({ error: { message, type: status < 500 ? 'invalid_request_error' : 'server_error', param: null, code: code ?? null } }),
+  wholeAnswer: (a) => ({
+    id: a.id,
+    object: 'chat.completion',
+    created: a.created,
+    model: a.model,
+    choices: [
+      { index: 0, message: { role: 'assistant', content: a.tokens.join('') }, logprobs: null, finish_reason: 'stop' },
+    ],
+    usage: {
+      prompt_tokens: a.promptTokens,
+      completion_tokens: a.tokens.length,
+      total_tokens: a.promptTokens + a.tokens.length,
+    },
+  }),
+  error: (status, message, code) => ({
+    error: { message, type: status < 500 ? 'invalid_request_error' : 'server_error', param: null, code: code ?? null },
+  }),
   errorFrame: (message) => sse({ error: { message, type: 'server_error', code: null } }).text,
   malformedFrame: (a) => `data: {"id":"${a.id}","object":"chat.completion.chunk","choices":[{"delta":{"content":\n\n`,
   // Without [DONE]: everything was said, only the word for it is missing.
@@ -85,19 +106,35 @@ const ollama = {
   wantsUsage: () => true,
 
   frames(a) {
-    const frame = (content, more) =>
-      ({ model: a.model, created_at: new Date().toISOString(), message: { role: 'assistant', content }, done: false, ...more });
+    const frame = (content, more) => ({
+      model: a.model,
+      created_at: new Date().toISOString(),
+      message: { role: 'assistant', content },
+      done: false,
+      ...more,
+    });
     return [
       ...a.tokens.map((token) => ({ ...line(frame(token)), isContent: true })),
       { ...line(frame('', this.end(a))), isEnd: true, isSentinel: true },
     ];
   },
-  end: (a) =>
-    ({ done: true, done_reason: 'stop', total_duration: 174560334, load_duration: 101397084,
-       prompt_eval_count: a.promptTokens, prompt_eval_duration: 13074791, eval_count: a.tokens.length, eval_duration: 52479709 }),
+  end: (a) => ({
+    done: true,
+    done_reason: 'stop',
+    total_duration: 174560334,
+    load_duration: 101397084,
+    prompt_eval_count: a.promptTokens,
+    prompt_eval_duration: 13074791,
+    eval_count: a.tokens.length,
+    eval_duration: 52479709,
+  }),
   wholeAnswer(a) {
-    return { model: a.model, created_at: new Date().toISOString(),
-             message: { role: 'assistant', content: a.tokens.join('') }, ...this.end(a) };
+    return {
+      model: a.model,
+      created_at: new Date().toISOString(),
+      message: { role: 'assistant', content: a.tokens.join('') },
+      ...this.end(a),
+    };
   },
   error: (status, message) => ({ error: message }),
   errorFrame: (message) => line({ error: message }).text,
@@ -111,8 +148,10 @@ const ollama = {
   isSentinel: () => false,
   contentOf: (object) => object.message?.content ?? '',
   isEnd: (object) => object.done === true,
-  usageOf: (object) => (object.eval_count === undefined ? undefined
-    : { prompt_tokens: object.prompt_eval_count, completion_tokens: object.eval_count }),
+  usageOf: (object) =>
+    object.eval_count === undefined
+      ? undefined
+      : { prompt_tokens: object.prompt_eval_count, completion_tokens: object.eval_count },
   errorOf: (object) => object.error && (typeof object.error === 'string' ? object.error : JSON.stringify(object.error)),
   codeOf: () => undefined,
   wholeContent: (object) => object.message?.content,

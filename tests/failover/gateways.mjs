@@ -16,11 +16,17 @@ const START_LIMIT_MS = 60_000;
 // the limit for connecting: on this machine it takes nothing, and a busy machine must not seem to be a fault.
 export function scaleTimes(policy, scale) {
   const unit_ms = { ms: 1, s: 1000, min: 60_000, h: 3_600_000 };
-  return policy.split('\n').map((line) => {
-    const [code] = line.split('#');  // no string of these policies holds a #
-    if (/\bhonour\b/.test(code)) return line;
-    return code.replace(/(?<!connect = )\b(\d+)(ms|s|min|h)\b/g, (_, number, unit) => `${Math.max(1, Math.round(number * unit_ms[unit] * scale))}ms`);
-  }).join('\n');
+  return policy
+    .split('\n')
+    .map((line) => {
+      const [code] = line.split('#'); // no string of these policies holds a #
+      if (/\bhonour\b/.test(code)) return line;
+      return code.replace(
+        /(?<!connect = )\b(\d+)(ms|s|min|h)\b/g,
+        (_, number, unit) => `${Math.max(1, Math.round(number * unit_ms[unit] * scale))}ms`,
+      );
+    })
+    .join('\n');
 }
 
 // A policy with something taken out or changed: [[pattern, replacement], …], each of which must be found.
@@ -47,9 +53,16 @@ export async function startBreakwater({ executable, policy, environment }) {
   const errors = [];
   const wanted = [];
   const wake = () => wanted.splice(0).forEach((look) => look());
-  createInterface({ input: child.stdout }).on('line', (text) => { accesses.push(JSON.parse(text)); wake(); });
+  createInterface({ input: child.stdout }).on('line', (text) => {
+    accesses.push(JSON.parse(text));
+    wake();
+  });
   createInterface({ input: child.stderr }).on('line', (text) => {
-    try { events.push(JSON.parse(text)); } catch { errors.push(text); }
+    try {
+      events.push(JSON.parse(text));
+    } catch {
+      errors.push(text);
+    }
     wake();
   });
   const ended = new Promise((resolve) => child.on('exit', resolve));
@@ -62,14 +75,16 @@ export async function startBreakwater({ executable, policy, environment }) {
       const found = list.find(holds);
       if (found) return found;
       if (child.exitCode !== null || child.signalCode !== null || performance.now() > limit)
-        throw new Error(`the gateway did not say ${what}\n${[...errors, ...events.map((event) => JSON.stringify(event))].join('\n')}`);
+        throw new Error(
+          `the gateway did not say ${what}\n${[...errors, ...events.map((event) => JSON.stringify(event))].join('\n')}`,
+        );
       await Promise.race([new Promise((resolve) => wanted.push(resolve)), sleepUnref(1000)]);
     }
   };
   await find(events, (event) => event.message === 'ready', 'ready');
   const { address } = events.find((event) => event.message === 'listening');
   return {
-    port: Number(address.match(/:(\d+)$/)[1]),  // /metrics and /health/ are there, too
+    port: Number(address.match(/:(\d+)$/)[1]), // /metrics and /health/ are there, too
     headers: () => ({}),
     events,
     access: (holds) => find(accesses, holds, 'such a line of the access log'),
@@ -90,13 +105,19 @@ const PORTKEY = fileURLToPath(new URL('portkey/node_modules/@portkey-ai/gateway/
 export async function startPortkey({ scale }) {
   const port = await freePort();
   const { bin } = JSON.parse(readFileSync(join(PORTKEY, 'package.json')));
-  const child = spawn('node', [join(PORTKEY, typeof bin === 'string' ? bin : Object.values(bin)[0]), `--port=${port}`, '--headless'],
-                      { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, NODE_ENV: 'production' } });
+  const child = spawn(
+    'node',
+    [join(PORTKEY, typeof bin === 'string' ? bin : Object.values(bin)[0]), `--port=${port}`, '--headless'],
+    { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, NODE_ENV: 'production' } },
+  );
   let errors = '';
-  child.stderr.on('data', (text) => { errors += text; });
+  child.stderr.on('data', (text) => {
+    errors += text;
+  });
   const limit = performance.now() + START_LIMIT_MS;
   while (!(await answers(port))) {
-    if (child.exitCode !== null || performance.now() > limit) throw new Error(`Portkey's gateway did not start\n${errors}`);
+    if (child.exitCode !== null || performance.now() > limit)
+      throw new Error(`Portkey's gateway did not start\n${errors}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return {
@@ -108,10 +129,18 @@ export async function startPortkey({ scale }) {
         strategy: { mode: 'fallback' },
         request_timeout: 30_000 * scale,
         targets: [
-          { provider: 'openai', api_key: 'first', custom_host: `http://127.0.0.1:${first.port}/v1`,
-            retry: { attempts: 2, on_status_codes: [429, 500, 502, 503, 504], use_retry_after_header: true } },
-          { provider: 'openai', api_key: 'second', custom_host: `http://127.0.0.1:${second.port}/v1`,
-            override_params: { model: secondModel } },
+          {
+            provider: 'openai',
+            api_key: 'first',
+            custom_host: `http://127.0.0.1:${first.port}/v1`,
+            retry: { attempts: 2, on_status_codes: [429, 500, 502, 503, 504], use_retry_after_header: true },
+          },
+          {
+            provider: 'openai',
+            api_key: 'second',
+            custom_host: `http://127.0.0.1:${second.port}/v1`,
+            override_params: { model: secondModel },
+          },
         ],
       }),
     }),
@@ -138,4 +167,7 @@ async function freePort() {
   return port;
 }
 
-const sleepUnref = (ms) => new Promise((resolve) => { setTimeout(resolve, ms).unref(); });
+const sleepUnref = (ms) =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });

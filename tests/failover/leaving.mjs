@@ -29,14 +29,18 @@ const states = [
 const policy = readFileSync(new URL('../../policies/two-models.policy', import.meta.url), 'utf8');
 const until = async (holds) => {
   const limit = now() + END_LIMIT_MS;
-  while (!holds() && now() < limit) await new Promise((resolve) => { setTimeout(resolve, 1); });
+  while (!holds() && now() < limit)
+    await new Promise((resolve) => {
+      setTimeout(resolve, 1);
+    });
   return holds();
 };
 
 const first = await new Provider('first').listen();
 const second = await new Provider('second').listen();
 const gateway = await startBreakwater({
-  executable: process.argv[2], policy: policy.replace(/(breaker|health|retry) \{[^}]*\}/g, ''),  // one would let nothing through, one makes waits
+  executable: process.argv[2],
+  policy: policy.replace(/(breaker|health|retry) \{[^}]*\}/g, ''), // one would let nothing through, one makes waits
   environment: { LARGE_URL: `http://127.0.0.1:${first.port}`, SMALL_URL: `http://127.0.0.1:${second.port}` },
 });
 let broken = 0;
@@ -50,8 +54,13 @@ for (const dialect of ['openai', 'ollama']) {
       first.reset();
       second.reset();
       const call = new AbortController();
-      const answer = ask({ port: gateway.port, dialect, limit_ms: 60_000, signal: call.signal,
-                           leave_when: (result) => state === AT_TEXT && result.text !== '' });
+      const answer = ask({
+        port: gateway.port,
+        dialect,
+        limit_ms: 60_000,
+        signal: call.signal,
+        leave_when: (result) => state === AT_TEXT && result.text !== '',
+      });
       if (state !== AT_TEXT) {
         if (!(await until(() => provider.attempts.length > 0))) break;
         call.abort();
@@ -62,7 +71,9 @@ for (const dialect of ['openai', 'ollama']) {
     }
     const holds = times.length === TRIES && Math.min(...times) <= PROMISED_MS;
     if (!holds) ++broken;
-    console.log(`${holds ? '  ' : '! '}${dialect.padEnd(7)} ${state.padEnd(30)} ${times.map((time) => time.toFixed(1)).join(', ')} ms`);
+    console.log(
+      `${holds ? '  ' : '! '}${dialect.padEnd(7)} ${state.padEnd(30)} ${times.map((time) => time.toFixed(1)).join(', ')} ms`,
+    );
   }
 }
 await gateway.stop();

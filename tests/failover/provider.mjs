@@ -4,8 +4,14 @@
 import { createServer } from 'node:net';
 import { ANSWER, describe, dialectOf, tokenisers } from './dialects.mjs';
 
-const REASONS = { 200: 'OK', 400: 'Bad Request', 404: 'Not Found', 429: 'Too Many Requests', 500: 'Internal Server Error',
-                  503: 'Service Unavailable' };
+const REASONS = {
+  200: 'OK',
+  400: 'Bad Request',
+  404: 'Not Found',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+};
 
 export const now = () => performance.now();
 
@@ -29,7 +35,7 @@ export class Provider {
     this.name = name;
     this.act = () => ({});
     this.attempts = [];
-    this.checks = 0;  // GETs that were no attempt
+    this.checks = 0; // GETs that were no attempt
     this.isHealthy = () => true;
     this.sockets = new Set();
     this.server = createServer((socket) => this.#serve(socket));
@@ -87,15 +93,25 @@ export class Provider {
     const body = JSON.parse(request.body);
     const last = body.messages.at(-1);
     const attempt = {
-      number: this.attempts.length + 1, at: now(), provider: this.name, model: body.model, path: request.path,
-      stream: dialect.wantsStream(body), prefill: last?.role === 'assistant' ? last.content : undefined, body,
-      headers: request.headers, sent: 0,
+      number: this.attempts.length + 1,
+      at: now(),
+      provider: this.name,
+      model: body.model,
+      path: request.path,
+      stream: dialect.wantsStream(body),
+      prefill: last?.role === 'assistant' ? last.content : undefined,
+      body,
+      headers: request.headers,
+      sent: 0,
     };
     this.attempts.push(attempt);
     const plan = { prefill: 'continue', answer: ANSWER, tokens: 'words', ...this.act(attempt) };
     const timers = new Set();
     const after = (ms, then) => {
-      const timer = setTimeout(() => { timers.delete(timer); then(); }, ms);
+      const timer = setTimeout(() => {
+        timers.delete(timer);
+        then();
+      }, ms);
       timers.add(timer);
     };
     const finish = (action) => {
@@ -117,7 +133,10 @@ export class Provider {
       attempt.sent += Buffer.byteLength(bytes);
       socket.write(bytes);
     };
-    const keepAlive = (action) => { finish(action); this.#next(connection); };
+    const keepAlive = (action) => {
+      finish(action);
+      this.#next(connection);
+    };
     const end = (how, action) => {
       finish(action);
       if (how === 'reset') socket.resetAndDestroy();
@@ -133,15 +152,22 @@ export class Provider {
     if (plan.status) return this.#error(plan, dialect, write, keepAlive);
     if (attempt.prefill !== undefined && plan.prefill === 'refuse') {
       attempt.refused_prefill = true;
-      const message = 'This model does not support assistant message prefill. The conversation must end with a user message.';
+      const message =
+        'This model does not support assistant message prefill. The conversation must end with a user message.';
       return this.#error({ status: 400, message, code: 'invalid_prefill' }, dialect, write, keepAlive);
     }
 
-    const continues = attempt.prefill !== undefined && plan.prefill === 'continue' && plan.answer.startsWith(attempt.prefill);
+    const continues =
+      attempt.prefill !== undefined && plan.prefill === 'continue' && plan.answer.startsWith(attempt.prefill);
     const text = continues ? plan.answer.slice(attempt.prefill.length) : plan.answer;
     const id = `chatcmpl-${this.name}-${attempt.number}`;
-    const answer = describe({ id, model: body.model, messages: body.messages, tokens: tokenisers[plan.tokens](text),
-                              includeUsage: dialect.wantsUsage(body) });
+    const answer = describe({
+      id,
+      model: body.model,
+      messages: body.messages,
+      tokens: tokenisers[plan.tokens](text),
+      includeUsage: dialect.wantsUsage(body),
+    });
     if (!attempt.stream) return this.#whole(plan, dialect, answer, attempt, { write, after, keepAlive, end });
     attempt.action = continues ? '200 stream, continued' : '200 stream';
     this.#stream(plan, dialect, answer, attempt, { write, after, keepAlive, end });
@@ -149,8 +175,13 @@ export class Provider {
 
   #error({ status, message, code, headers = {} }, dialect, write, keepAlive) {
     const body = JSON.stringify(dialect.error(status, message, code));
-    write(head(status, { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(body)), ...headers }) +
-          body);
+    write(
+      head(status, {
+        'Content-Type': 'application/json',
+        'Content-Length': String(Buffer.byteLength(body)),
+        ...headers,
+      }) + body,
+    );
     keepAlive(String(status));
   }
 
@@ -185,16 +216,26 @@ export class Provider {
       frames.splice(at, 0, { text: dialect.malformedFrame(answer) });
     }
     let bytes = Buffer.from(frames.map((frame) => frame.text).join(''));
-    const toEnd = frames.slice(0, frames.findIndex((frame) => frame.isEnd) + 1).map((frame) => frame.text).join('');
+    const toEnd = frames
+      .slice(0, frames.findIndex((frame) => frame.isEnd) + 1)
+      .map((frame) => frame.text)
+      .join('');
     let breaks = true;
     if (plan.cut_at_byte !== undefined) bytes = bytes.subarray(0, plan.cut_at_byte % bytes.length);
     else if (plan.cut_at !== undefined)
-      bytes = Buffer.from(frames.slice(0, nthContent(frames, plan.cut_at)).map((frame) => frame.text).join(''));
+      bytes = Buffer.from(
+        frames
+          .slice(0, nthContent(frames, plan.cut_at))
+          .map((frame) => frame.text)
+          .join(''),
+      );
     else breaks = false;
     // A server that reports an error has its wits: it ends a frame before it begins another.
     if (plan.cut_how === 'error') bytes = bytes.subarray(0, wholeFrames(bytes, dialect));
 
-    write(head(200, { 'Content-Type': dialect.streamType, 'Cache-Control': 'no-cache', 'Transfer-Encoding': 'chunked' }));
+    write(
+      head(200, { 'Content-Type': dialect.streamType, 'Cache-Control': 'no-cache', 'Transfer-Encoding': 'chunked' }),
+    );
     const go = () => {
       for (const piece of pieces(bytes)) write(chunk(piece));
       attempt.outcome = outcomeOf(bytes.length, Buffer.from(toEnd), plan.cut_how);
@@ -207,7 +248,7 @@ export class Provider {
       else breakOff();
     };
     const breakOff = () => {
-      if (attempt.ended_at !== undefined) return;  // the client has gone
+      if (attempt.ended_at !== undefined) return; // the client has gone
       switch (plan.cut_how) {
         case 'stall':
           return after(plan.stall_ms, () => end('fin'));
@@ -250,7 +291,8 @@ function outcomeOf(sent, toEnd, how) {
 
 // Chunks that do not end where frames do: whoever reads them must not rely on it.
 function* pieces(bytes) {
-  for (let at = 0, size = 97; at < bytes.length; at += size, size = 61 + (size * 31) % 200) yield bytes.subarray(at, at + size);
+  for (let at = 0, size = 97; at < bytes.length; at += size, size = 61 + ((size * 31) % 200))
+    yield bytes.subarray(at, at + size);
 }
 
 // Where the frame with content number `count` (from 0) stands, or would stand.
@@ -266,10 +308,12 @@ function takeRequest(connection) {
   if (end < 0) return undefined;
   const [first, ...lines] = connection.input.subarray(0, end).toString('latin1').split('\r\n');
   const [method, target] = first.split(' ');
-  const headers = Object.fromEntries(lines.map((text) => {
-    const colon = text.indexOf(':');
-    return [text.slice(0, colon).trim().toLowerCase(), text.slice(colon + 1).trim()];
-  }));
+  const headers = Object.fromEntries(
+    lines.map((text) => {
+      const colon = text.indexOf(':');
+      return [text.slice(0, colon).trim().toLowerCase(), text.slice(colon + 1).trim()];
+    }),
+  );
   const framed = takeBody(headers, connection.input.subarray(end + 4));
   if (!framed) return undefined;
   connection.input = connection.input.subarray(end + 4 + framed.length);

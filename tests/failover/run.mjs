@@ -19,11 +19,18 @@ import { limitOf, runFault } from './run_fault.mjs';
 
 const POLICY = new URL('../../policies/two-models.policy', import.meta.url);
 
-const { values: options, positionals: [system, executable] } = parseArgs({
+const {
+  values: options,
+  positionals: [system, executable],
+} = parseArgs({
   allowPositionals: true,
   options: {
-    policy: { type: 'string' }, 'time-scale': { type: 'string' }, dialect: { type: 'string' }, fault: { type: 'string' },
-    'expect-pass': { type: 'boolean' }, verbose: { type: 'boolean' },
+    policy: { type: 'string' },
+    'time-scale': { type: 'string' },
+    dialect: { type: 'string' },
+    fault: { type: 'string' },
+    'expect-pass': { type: 'boolean' },
+    verbose: { type: 'boolean' },
   },
 });
 if (!(system === 'portkey' || (system === 'breakwater' && executable))) {
@@ -39,19 +46,26 @@ const unknown = wanted?.filter((id) => !faults.some((fault) => fault.id === id))
 if (unknown.length > 0) throw new Error(`no such fault: ${unknown}`);
 const policy = readFileSync(options.policy ?? POLICY, 'utf8');
 
-const cells = dialects.flatMap((dialect) => faults.filter((fault) => !wanted || wanted.includes(fault.id)).map((fault) => ({ dialect, fault })));
+const cells = dialects.flatMap((dialect) =>
+  faults.filter((fault) => !wanted || wanted.includes(fault.id)).map((fault) => ({ dialect, fault })),
+);
 const begin = performance.now();
 // The longest first, and several at a time: they wait most of their time.
 const queue = [...cells].sort((a, b) => limitOf(b.fault) - limitOf(a.fault));
 const shared = isPortkey ? await startPortkey({ scale }) : undefined;
 async function run(cell, timeScale) {
   const setup = { ...cell, scale: timeScale, open_for_s: openForSeconds(policy) };
-  cell.seen = await runFault(setup, shared ? () => ({ ...shared, stop: async () => {} }) : { executable, policy, start: startBreakwater });
+  cell.seen = await runFault(
+    setup,
+    shared ? () => ({ ...shared, stop: async () => {} }) : { executable, policy, start: startBreakwater },
+  );
   cell.result = judge(cell.fault, cell.seen, { published: isPortkey });
 }
-await Promise.all(Array.from({ length: isPortkey ? queue.length : 2 + 2 * cpus().length }, async () => {
-  for (let cell; (cell = queue.shift());) await run(cell, scale);
-}));
+await Promise.all(
+  Array.from({ length: isPortkey ? queue.length : 2 + 2 * cpus().length }, async () => {
+    for (let cell; (cell = queue.shift());) await run(cell, scale);
+  }),
+);
 for (const cell of options['expect-pass'] ? cells : []) {
   if (cell.result.verdict === 'pass') continue;
   console.log(`again: ${cell.fault.number} ${cell.dialect}, ${cell.result.verdict}: ${cell.result.reason}`);
@@ -64,11 +78,15 @@ for (const dialect of dialects) {
   for (const { fault, seen, result } of cells.filter((cell) => cell.dialect === dialect)) {
     const attempts = `${seen.first.length}+${seen.second.length}`;
     const seconds = ((seen.sequence ?? seen.answer).elapsed_ms / 1000).toFixed(1);
-    console.log(`  ${fault.number} ${fault.id.padEnd(15)} ${result.verdict.padEnd(8)} ${attempts.padStart(6)} ${seconds.padStart(6)} s  ${result.reason}`);
+    console.log(
+      `  ${fault.number} ${fault.id.padEnd(15)} ${result.verdict.padEnd(8)} ${attempts.padStart(6)} ${seconds.padStart(6)} s  ${result.reason}`,
+    );
     if (!options.verbose) continue;
     for (const check of fault.checks) {
       const [holds, detail] = check.test(seen);
-      console.log(`        ${holds ? 'holds ' : 'BROKEN'} ${check.id}${check.advisory ? ' (advisory)' : ''}: ${detail}`);
+      console.log(
+        `        ${holds ? 'holds ' : 'BROKEN'} ${check.id}${check.advisory ? ' (advisory)' : ''}: ${detail}`,
+      );
     }
   }
 }

@@ -13,19 +13,27 @@ export async function runFault(setup, how) {
   const { fault, dialect, scale } = setup;
   const ms = (seconds) => seconds * 1000 * scale;
   const seen = {
-    dialect, retry_after_s: scale < 1 ? 1 : 2, open_for_s: setup.open_for_s,
+    dialect,
+    retry_after_s: scale < 1 ? 1 : 2,
+    open_for_s: setup.open_for_s,
     seconds: (milliseconds) => milliseconds / 1000 / scale,
   };
   // Streams break off once the caller has some of their text; a gateway that holds it back longer than this has its reasons.
   let callerHasText;
-  const shown = new Promise((resolve) => { callerHasText = resolve; });
+  const shown = new Promise((resolve) => {
+    callerHasText = resolve;
+  });
   const limit = setTimeout(callerHasText, ms(3));
   const circumstances = { dialect, ms, shown, retry_after_s: seen.retry_after_s };
   const [first, second] = await Promise.all([new Provider('first').listen(), new Provider('second').listen()]);
-  const gateway = typeof how === 'function' ? how() : await how.start({
-    executable: how.executable, policy: scaleTimes(how.policy, scale),
-    environment: { LARGE_URL: `http://127.0.0.1:${first.port}`, SMALL_URL: `http://127.0.0.1:${second.port}` },
-  });
+  const gateway =
+    typeof how === 'function'
+      ? how()
+      : await how.start({
+          executable: how.executable,
+          policy: scaleTimes(how.policy, scale),
+          environment: { LARGE_URL: `http://127.0.0.1:${first.port}`, SMALL_URL: `http://127.0.0.1:${second.port}` },
+        });
   try {
     const caller = { port: gateway.port, dialect, headers: gateway.headers(first, second, SECOND_MODEL) };
     second.act = fault.second(circumstances);
@@ -62,15 +70,23 @@ async function runSequence({ count, interval_s, down_s, limit_s }, { first, call
   };
   const answers = [];
   for (let number = 0; number < count; ++number) {
-    await new Promise((resolve) => { setTimeout(resolve, begin + number * ms(interval_s) - now()); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, begin + number * ms(interval_s) - now());
+    });
     const down = isDown();
     answers.push({ down, ...(await ask({ ...caller, limit_ms: Math.max(ms(limit_s), 3000) })) });
   }
   const served = (answer) => answer.outcome === 'success' && answer.text === ANSWER;
   const back = first.attempts.find((attempt) => !attempt.down);
   return {
-    count, last: answers.at(-1), elapsed_ms: now() - begin,
-    outcome: answers.some((answer) => answer.outcome === 'hang') ? 'hang' : answers.every((answer) => answer.outcome === 'success') ? 'success' : 'error',
+    count,
+    last: answers.at(-1),
+    elapsed_ms: now() - begin,
+    outcome: answers.some((answer) => answer.outcome === 'hang')
+      ? 'hang'
+      : answers.every((answer) => answer.outcome === 'success')
+        ? 'success'
+        : 'error',
     complete: answers.every(served),
     error: answers.find((answer) => answer.error)?.error,
     hangs: answers.filter((answer) => answer.outcome === 'hang').length,
@@ -86,7 +102,10 @@ async function runSequence({ count, interval_s, down_s, limit_s }, { first, call
 async function settled(providers) {
   const limit = now() + 2000;
   const busy = () => providers.some((provider) => provider.attempts.some((attempt) => attempt.ended_at === undefined));
-  while (busy() && now() < limit) await new Promise((resolve) => { setTimeout(resolve, 5); });
+  while (busy() && now() < limit)
+    await new Promise((resolve) => {
+      setTimeout(resolve, 5);
+    });
 }
 
 // What the gateway says about the request in its access log.
@@ -101,10 +120,14 @@ async function readLog(gateway, seen) {
       const tried = line.attempts.map((attempt) => attempt.upstream);
       const expected = [...seen.first.map(() => 'large'), ...seen.second.map(() => 'small')];
       const [usage] = seen.answer.usages;
-      const counted = line.model === SECOND_MODEL && line.prompt_tokens === usage?.prompt_tokens &&
+      const counted =
+        line.model === SECOND_MODEL &&
+        line.prompt_tokens === usage?.prompt_tokens &&
         line.completion_tokens === usage?.completion_tokens;
-      return [line.served_by === 'small' && tried.join() === expected.join() && counted,
-              `served_by ${line.served_by}, attempts at ${tried.join(', ')}, ${line.model}: ${line.prompt_tokens} + ${line.completion_tokens} tokens`];
+      return [
+        line.served_by === 'small' && tried.join() === expected.join() && counted,
+        `served_by ${line.served_by}, attempts at ${tried.join(', ')}, ${line.model}: ${line.prompt_tokens} + ${line.completion_tokens} tokens`,
+      ];
     },
   };
 }

@@ -13,16 +13,23 @@ import { scaleTimes, startBreakwater } from '../failover/gateways.mjs';
 import { Provider } from '../failover/provider.mjs';
 import { clients } from './real_clients.mjs';
 
-const { values: options, positionals: [executable] } = parseArgs({
+const {
+  values: options,
+  positionals: [executable],
+} = parseArgs({
   allowPositionals: true,
-  options: { cases: { type: 'string', default: '200' }, seed: { type: 'string' }, case: { type: 'string' },
-             'plain-proxy': { type: 'boolean' } },
+  options: {
+    cases: { type: 'string', default: '200' },
+    seed: { type: 'string' },
+    case: { type: 'string' },
+    'plain-proxy': { type: 'boolean' },
+  },
 });
 const seed = Number(options.seed ?? Date.now() % 1_000_000);
 const SCALE = 0.15;
 const AT_ONCE = 16;
 const OTHER = 'Another model says it in other words, so nothing of this may follow what the first one said.';
-const HANG_MS = options['plain-proxy'] ? 1000 : 60_000;  // the proxy has no limits of its own
+const HANG_MS = options['plain-proxy'] ? 1000 : 60_000; // the proxy has no limits of its own
 
 const policy = readFileSync(new URL('../../policies/two-models.policy', import.meta.url), 'utf8');
 const continues = /on_cut\s*=\s*continue/.test(policy);
@@ -46,57 +53,105 @@ function draw(number) {
   const stream = random() < 0.8;
   const tokens = pick(['words', 'words', 'letters', 'whole']);
   const hows = ['fin', 'fin', 'reset', 'clean', 'error', 'stall'];
-  const large = pick([() => ({}), () => ({ status: pick([429, 500, 503]), message: 'no' }), () => ({ reset: true }),
-                      ...Array(7).fill(() => breakage(hows))])();
-  const small = pick([...Array(4).fill(() => ({})), () => ({ prefill: 'refuse' }), () => ({ prefill: 'ignore' }),
-                      () => ({ prefill: 'refuse', answer: OTHER }), () => breakage(hows), () => ({ status: 503, message: 'no' })])();
-  return { number, client, stream, large: { tokens, ...large }, small: { tokens: pick(['words', 'letters', 'whole']), ...small } };
+  const large = pick([
+    () => ({}),
+    () => ({ status: pick([429, 500, 503]), message: 'no' }),
+    () => ({ reset: true }),
+    ...Array(7).fill(() => breakage(hows)),
+  ])();
+  const small = pick([
+    ...Array(4).fill(() => ({})),
+    () => ({ prefill: 'refuse' }),
+    () => ({ prefill: 'ignore' }),
+    () => ({ prefill: 'refuse', answer: OTHER }),
+    () => breakage(hows),
+    () => ({ status: 503, message: 'no' }),
+  ])();
+  return {
+    number,
+    client,
+    stream,
+    large: { tokens, ...large },
+    small: { tokens: pick(['words', 'letters', 'whole']), ...small },
+  };
 }
 
-const numbers = options.case ? [Number(options.case)] : Array.from({ length: Number(options.cases) }, (_, number) => number);
-const cases = new Map([-1, ...numbers].map((number) => [number, number < 0 ? { number, large: {}, small: {} } : draw(number)]));
+const numbers = options.case
+  ? [Number(options.case)]
+  : Array.from({ length: Number(options.cases) }, (_, number) => number);
+const cases = new Map(
+  [-1, ...numbers].map((number) => [number, number < 0 ? { number, large: {}, small: {} } : draw(number)]),
+);
 const caseOf = (attempt) => cases.get(Number(/case (-?\d+)/.exec(attempt.body.messages[0].content)[1]));
 
 const providers = await Promise.all(['large', 'small'].map((name) => new Provider(name).listen()));
 for (const provider of providers) provider.act = (attempt) => caseOf(attempt)[provider.name];
 const isPlain = options['plain-proxy'];
 const gateway = await (isPlain ? startFlawed : startBreakwater)({
-  executable, flaw: 'none',
-  policy: scaleTimes(policy, SCALE).replace(/failures\((\w+)\) >= \d+/g, 'failures($1) >= 10000'),  // each case for itself
-  environment: { LARGE_URL: `http://127.0.0.1:${providers[0].port}`, SMALL_URL: `http://127.0.0.1:${providers[1].port}` },
+  executable,
+  flaw: 'none',
+  policy: scaleTimes(policy, SCALE).replace(/failures\((\w+)\) >= \d+/g, 'failures($1) >= 10000'), // each case for itself
+  environment: {
+    LARGE_URL: `http://127.0.0.1:${providers[0].port}`,
+    SMALL_URL: `http://127.0.0.1:${providers[1].port}`,
+  },
 });
 
-const counts = { 'whole answers': 0, 'of these rescued': 0, 'honest errors': 0, 'taken for complete': 0, 'reported as failed': 0, hung: 0 };
+const counts = {
+  'whole answers': 0,
+  'of these rescued': 0,
+  'honest errors': 0,
+  'taken for complete': 0,
+  'reported as failed': 0,
+  hung: 0,
+};
 const findings = [];
 
 async function run(drawn) {
   let timer;
-  const hang = new Promise((resolve) => { timer = setTimeout(() => resolve({ hung: true }), HANG_MS); });
+  const hang = new Promise((resolve) => {
+    timer = setTimeout(() => resolve({ hung: true }), HANG_MS);
+  });
   const before = providers.map((provider) => provider.attempts.length);
   const got = await Promise.race([
-    clients[drawn.client]({ port: gateway.port, stream: drawn.stream, question: `case ${drawn.number}` }), hang]);
+    clients[drawn.client]({ port: gateway.port, stream: drawn.stream, question: `case ${drawn.number}` }),
+    hang,
+  ]);
   clearTimeout(timer);
-  const attempts = providers.flatMap((provider, at) => provider.attempts.slice(before[at]).filter((attempt) => caseOf(attempt) === drawn));
+  const attempts = providers.flatMap((provider, at) =>
+    provider.attempts.slice(before[at]).filter((attempt) => caseOf(attempt) === drawn),
+  );
   return { drawn, got, attempts, kind: judge(drawn, got, attempts) };
 }
 
 function note({ drawn, got, attempts, kind }) {
   ++counts[kind];
-  if (kind === 'whole answers' && attempts.some((attempt) => attempt.outcome === 'broken')) ++counts['of these rescued'];
+  if (kind === 'whole answers' && attempts.some((attempt) => attempt.outcome === 'broken'))
+    ++counts['of these rescued'];
   if (['taken for complete', 'reported as failed', 'hung'].includes(kind))
-    findings.push({ kind, case: drawn, text: got.text, error: got.error, attempts: attempts.map(({ provider, action, prefill }) => ({ provider, action, prefill })) });
+    findings.push({
+      kind,
+      case: drawn,
+      text: got.text,
+      error: got.error,
+      attempts: attempts.map(({ provider, action, prefill }) => ({ provider, action, prefill })),
+    });
 }
 
-await Promise.all(Object.values(clients).map((client) => client({ port: gateway.port, stream: true, question: 'case -1' })));  // loads them
+await Promise.all(
+  Object.values(clients).map((client) => client({ port: gateway.port, stream: true, question: 'case -1' })),
+); // loads them
 const late = [];
 const queue = [...cases.values()].filter((drawn) => drawn.number >= 0);
-await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-  for (let drawn; (drawn = queue.shift());) {
-    const result = await run(drawn);
-    if (result.kind === 'reported as failed') late.push(drawn);
-    else note(result);
-  }
-}));
+await Promise.all(
+  Array.from({ length: AT_ONCE }, async () => {
+    for (let drawn; (drawn = queue.shift());) {
+      const result = await run(drawn);
+      if (result.kind === 'reported as failed') late.push(drawn);
+      else note(result);
+    }
+  }),
+);
 // The providers live in this process: where the machine left it no time, a gateway rightly found them too late. Such a case
 // must succeed by itself; a mistake of the gateway's shows again.
 for (const drawn of late) note(await run(drawn));
@@ -107,14 +162,21 @@ await Promise.all(providers.map((provider) => provider.close()));
 // finished, once the large one had broken in a way that the policy goes on from.
 function judge(drawn, got, attempts) {
   if (got.hung) return 'hung';
-  if (got.complete) return got.text === ANSWER || got.text === drawn.small.answer ? 'whole answers' : 'taken for complete';
+  if (got.complete)
+    return got.text === ANSWER || got.text === drawn.small.answer ? 'whole answers' : 'taken for complete';
   const joins = (attempt) => attempt.provider === 'large' || drawn.small.answer === undefined || got.text === '';
   const arrived = attempts.some((attempt) => attempt.outcome === 'complete' && joins(attempt));
-  const smallCan = drawn.small.cut_at_byte === undefined && drawn.small.status === undefined && drawn.small.answer === undefined;
-  const goesOn = drawn.large.status === 429 ? movesOnAfter429 : drawn.large.cut_at_byte === undefined || !drawn.stream || continues;
+  const smallCan =
+    drawn.small.cut_at_byte === undefined && drawn.small.status === undefined && drawn.small.answer === undefined;
+  const goesOn =
+    drawn.large.status === 429 ? movesOnAfter429 : drawn.large.cut_at_byte === undefined || !drawn.stream || continues;
   return arrived || (smallCan && goesOn) ? 'reported as failed' : 'honest errors';
 }
 
 for (const finding of isPlain ? [] : findings.slice(0, 10)) console.log(JSON.stringify(finding));
-console.log(`seed ${seed}: ${Object.entries(counts).map(([what, count]) => `${count} ${what}`).join(', ')}; ${late.length} asked again`);
+console.log(
+  `seed ${seed}: ${Object.entries(counts)
+    .map(([what, count]) => `${count} ${what}`)
+    .join(', ')}; ${late.length} asked again`,
+);
 process.exit(isPlain ? (counts['taken for complete'] > 0 ? 0 : 1) : findings.length > 0 ? 1 : 0);

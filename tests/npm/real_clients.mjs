@@ -3,12 +3,17 @@
 import { Ollama } from 'ollama';
 import OpenAI from 'openai';
 
-console.warn = () => {};  // the client of Ollama tells there of every piece that it could not read
+console.warn = () => {}; // the client of Ollama tells there of every piece that it could not read
 
 export const clients = {
   async openai({ port, stream, question, on_text }) {
     // Its own retries are switched off: what is tried is the gateway.
-    const client = new OpenAI({ baseURL: `http://127.0.0.1:${port}/v1`, apiKey: 'none', maxRetries: 0, logLevel: 'off' });
+    const client = new OpenAI({
+      baseURL: `http://127.0.0.1:${port}/v1`,
+      apiKey: 'none',
+      maxRetries: 0,
+      logLevel: 'off',
+    });
     const request = { model: 'qwen3:32b', messages: [{ role: 'user', content: question }] };
     return believe(async (seen) => {
       if (!stream) {

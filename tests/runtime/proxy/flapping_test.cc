@@ -16,12 +16,14 @@ using runtime::base::TimePoint;
 constexpr int kRequests = 20;
 constexpr Duration kEvery = 4s;
 constexpr Duration kOutage = 60s;
-constexpr Duration kUnlucky = 64s;  // requests every 4 s and an open_for of 5 s: without checks this one ends just after a probe
+constexpr Duration kUnlucky =
+    64s;  // requests every 4 s and an open_for of 5 s: without checks this one ends just after a probe
 constexpr Duration kOpenFor = 5s;  // as in the policy; looked at below
 constexpr int kFailuresThatOpen = 5;
 constexpr Duration kBackWithin = 5s;
 constexpr int kPhases = 20;
-constexpr Duration kBeginsWithin = 8s;  // more than `open_for`, so that a request may meet the breaker at any point of it
+constexpr Duration kBeginsWithin =
+    8s;  // more than `open_for`, so that a request may meet the breaker at any point of it
 
 // The upstreams and routes of the policy as it is shipped; SimGateway brings a gateway block of its own.
 std::string ShippedPolicy() {
@@ -41,8 +43,10 @@ std::string Without(const std::string& policy, const std::string& pattern) {
 }
 
 constexpr const char* kAnswer =
-    "{\"model\":\"m\",\"created_at\":\"2026-01-28T10:20:00Z\",\"message\":{\"role\":\"assistant\",\"content\":\"whole\"},\"done\":false}\n"
-    "{\"model\":\"m\",\"created_at\":\"2026-01-28T10:20:00Z\",\"message\":{\"role\":\"assistant\",\"content\":\"\"},\"done\":true}\n";
+    "{\"model\":\"m\",\"created_at\":\"2026-01-28T10:20:00Z\",\"message\":{\"role\":\"assistant\",\"content\":"
+    "\"whole\"},\"done\":false}\n"
+    "{\"model\":\"m\",\"created_at\":\"2026-01-28T10:20:00Z\",\"message\":{\"role\":\"assistant\",\"content\":\"\"},"
+    "\"done\":true}\n";
 
 // A model server that can be down. Requests arrive in one piece each: they are small.
 struct Model {
@@ -125,7 +129,9 @@ std::vector<Story> RunPhases(const std::string& policy, Duration outage) {
 }
 
 // What opens the breaker, and one probe for each time that it was open.
-int MostWhileDown(Duration outage) { return kFailuresThatOpen + static_cast<int>((outage + kOpenFor - 1ns) / kOpenFor); }
+int MostWhileDown(Duration outage) {
+  return kFailuresThatOpen + static_cast<int>((outage + kOpenFor - 1ns) / kOpenFor);
+}
 
 TEST(Flapping, OutageIsServedBySmallModelAndLargeOneIsBackSoon) {
   for (const Duration outage : {kOutage, kUnlucky}) {
