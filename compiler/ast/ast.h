@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -38,7 +39,8 @@ enum class ExprKind : uint8_t {
   kCoalesce,  // operands[0] ?? operands[1]
   kList,      // [ operands ]
   kSet,       // { operands }, only behind `in`
-  kJson,      // text: the JSON value exactly as written; parts: the same where ${ … } stands in its strings, else none
+  // text: the JSON value token by token, without white space and comments; parts: the same where ${ … } stands in its strings, else none
+  kJson,
 };
 
 struct Expr;
@@ -110,6 +112,7 @@ struct Statement {
 };
 
 struct File {
+  std::string_view text;  // what was read; the ranges point into it. It belongs to the SourceBuffer
   std::vector<Statement> body;
   bool broken = false;                    // as Block::broken
   std::vector<std::string> broken_names;  // words in what could not be read: they may be names that others refer to

@@ -54,7 +54,7 @@ std::vector<ast::Statement> AstBuilder::BuildBody(P::BodyContext* context, bool*
 ast::Statement AstBuilder::BuildStatement(P::StatementContext* context, bool broken) {
   ast::Statement statement;
   statement.range = RangeOf(context);
-  if (context->start != nullptr) statement.doc = docs_.Above(context->start->getLine());
+  if (context->start != nullptr) statement.doc = docs_.Above(*context->start);
   // A broken statement keeps its name where it has one, so that others may refer to it; its value is an error.
   if (P::LetContext* let = context->let(); let != nullptr && let->NAME() != nullptr) {
     ast::Let node{NameOf(let->NAME()->getSymbol()), {}};
@@ -241,7 +241,7 @@ Expr AstBuilder::BuildJson(P::JsonObjectContext* context) {
   Expr expr;
   expr.kind = ExprKind::kJson;
   expr.range = RangeOf(context);
-  expr.text = std::string(policy_.substr(expr.range.begin, expr.range.end - expr.range.begin));
+  expr.text = context->getText();  // its tokens, without white space and comments
 
   std::vector<SourceRange> interpolations;
   // Depth is bounded by kMaxNesting.
@@ -274,16 +274,31 @@ Expr AstBuilder::BuildJson(P::JsonObjectContext* context) {
     return CheckJsonWord(policy_, range, diagnostics_);
   };
   if (!check(check, context)) expr.kind = ExprKind::kError;
-  uint32_t done = expr.range.begin;
-  for (const SourceRange at : interpolations) {
-    expr.parts.push_back({std::string(policy_.substr(done, at.begin - done)), nullptr});
-    auto value = std::make_unique<Expr>(ParseInterpolation(policy_, {at.begin + 2, at.end - 1}, diagnostics_));
-    if (value->kind == ExprKind::kError) expr.kind = ExprKind::kError;
-    expr.parts.push_back({"", std::move(value)});
-    done = at.end;
-  }
-  if (!interpolations.empty())
-    expr.parts.push_back({std::string(policy_.substr(done, expr.range.end - done)), nullptr});
+  if (interpolations.empty()) return expr;
+
+  std::string literal;
+  size_t next = 0;
+  const auto split = [&](auto&& self, antlr4::tree::ParseTree* tree) -> void {
+    auto* leaf = dynamic_cast<antlr4::tree::TerminalNode*>(tree);
+    if (leaf == nullptr) {
+      for (antlr4::tree::ParseTree* child : tree->children) self(self, child);
+      return;
+    }
+    const SourceRange token = offsets_.RangeOf(*leaf->getSymbol());
+    uint32_t done = token.begin;
+    for (; next < interpolations.size() && interpolations[next].begin < token.end; ++next) {
+      const SourceRange at = interpolations[next];
+      literal += policy_.substr(done, at.begin - done);
+      expr.parts.push_back({std::exchange(literal, ""), nullptr});
+      auto value = std::make_unique<Expr>(ParseInterpolation(policy_, {at.begin + 2, at.end - 1}, diagnostics_));
+      if (value->kind == ExprKind::kError) expr.kind = ExprKind::kError;
+      expr.parts.push_back({"", std::move(value)});
+      done = at.end;
+    }
+    literal += policy_.substr(done, token.end - done);
+  };
+  split(split, context);
+  expr.parts.push_back({std::move(literal), nullptr});
   return expr;
 }
 

@@ -14,6 +14,7 @@ DocComments::DocComments(const std::vector<std::unique_ptr<antlr4::Token>>& toke
   for (const auto& token : tokens) {
     const bool is_first = token->getLine() != line_before;
     line_before = token->getLine();
+    if (is_first && lines_.count(token->getLine() - 1) > 0) first_tokens_[token->getLine()] = token->getStartIndex();
     if (token->getType() != PolicyParser::COMMENT || !is_first) continue;
     const std::string text = token->getText();
     // ### and more are rules across the page.
@@ -24,7 +25,10 @@ DocComments::DocComments(const std::vector<std::unique_ptr<antlr4::Token>>& toke
   }
 }
 
-std::string DocComments::Above(size_t line) const {
+std::string DocComments::Above(const antlr4::Token& token) const {
+  const size_t line = token.getLine();
+  const auto begins = first_tokens_.find(line);
+  if (begins == first_tokens_.end() || begins->second != token.getStartIndex()) return "";
   size_t first = line;
   while (first > 1 && lines_.count(first - 1) > 0) --first;
   std::string doc;

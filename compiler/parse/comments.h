@@ -19,11 +19,13 @@ class DocComments {
   // `tokens`: all of the file, comments too.
   explicit DocComments(const std::vector<std::unique_ptr<antlr4::Token>>& tokens);
 
-  // The lines of ## directly above a line, joined; "" for none. Each stands alone on its line.
-  std::string Above(size_t line) const;
+  // The lines of ## directly above the line that a token begins, joined; "" for none, and for a token that begins no line. Each stands
+  // alone on its line.
+  std::string Above(const antlr4::Token& token) const;
 
  private:
   std::map<size_t, std::string> lines_;
+  std::map<size_t, size_t> first_tokens_;  // of lines below such ones: where they start
 };
 
 void CheckWrittenText(const std::vector<std::unique_ptr<antlr4::Token>>& tokens, const OffsetMap& offsets,

@@ -109,7 +109,9 @@ ast::File ParseFile(const source::SourceBuffer& source, diagnostics::Diagnostics
   Session session(text.substr(begin), begin, true, diagnostics);
   if (!session.usable()) return broken;
   PolicyParser::FileContext* tree = session.parser().file();
-  return AstBuilder(text, session.offsets(), session.strategy(), session.docs(), diagnostics).BuildFile(tree);
+  ast::File file = AstBuilder(text, session.offsets(), session.strategy(), session.docs(), diagnostics).BuildFile(tree);
+  file.text = text;
+  return file;
 }
 
 }  // namespace compiler::parse

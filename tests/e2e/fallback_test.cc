@@ -45,7 +45,7 @@ TEST(Fallback, RouteRepliesAreAnswersAndNotFallbacks) {
                          "route all { reply = hello }\nreply hello { status = 203  body = json { \"a\": 1 } }\n");
   const Answer answer = Post(gateway.port(), "/x", "{}");
   EXPECT_EQ(answer.status, 203);
-  EXPECT_EQ(answer.body, R"({ "a": 1 })") << "as written";
+  EXPECT_EQ(answer.body, R"({"a":1})") << "whatever its layout in the policy";
   EXPECT_FALSE(answer.is_fallback());
   EXPECT_EQ(gateway.Metric("breakwater_fallback_response_total{fallback=\"hello\"}"), 0);
 }
