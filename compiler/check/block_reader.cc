@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "compiler/ast/print.h"
 #include "compiler/base/text.h"
 
 namespace compiler::check {
@@ -177,7 +178,8 @@ std::optional<BlockKind> TopLevelBlock(const ast::Block& block, diagnostics::Dia
     return std::nullopt;
   }
   if (!info->named && block.name) {
-    diagnostics->Emit(Kind::kTakesNoName, block.name->range, {block.kind.text});
+    diagnostics->Emit(Kind::kTakesNoName, block.name->range, {block.kind.text})
+        .Change({block.kind.range.end, block.name->range.end}, "");
   }
   return info->kind;
 }
@@ -190,8 +192,10 @@ BlockContents BlockReader::Read(BlockKind kind, const ast::Block& block, void* t
     if (const auto* setting = std::get_if<ast::Setting>(&statement.node)) {
       const auto [before, is_new] = seen.emplace(KeyOf(*setting), setting);
       if (!is_new && FindSetting(kind, setting->name.text) != nullptr) {
-        diagnostics_->Emit(Kind::kSetTwice, setting->name.range, {before->first})
-            .At(before->second->name.range, "it is set here");
+        auto& diagnostic = diagnostics_->Emit(Kind::kSetTwice, setting->name.range, {before->first})
+                               .At(before->second->name.range, "it is set here")
+                               .Change(statement.range, "");
+        if (ast::Print(setting->value) != ast::Print(before->second->value)) diagnostic.Unsafe();
         continue;
       }
       ReadSetting(kind, block, *setting, target, &contents);
@@ -256,7 +260,9 @@ void BlockReader::ReadSetting(BlockKind kind, const ast::Block& block, const ast
   } else if (info->keyed() && !setting.key) {
     diagnostics_->Emit(Kind::kNeedsKey, setting.name.range, {name});
   } else if (!info->keyed() && setting.key) {
-    diagnostics_->Emit(Kind::kTakesNoKey, setting.key->range, {name});
+    diagnostics_->Emit(Kind::kTakesNoKey, setting.key->range, {name})
+        .Change({setting.name.range.end, setting.value.range.begin}, " = ")
+        .Unsafe();
   } else if (setting.value.kind != ast::ExprKind::kError) {
     settings_->Begin(setting, info->range);
     info->read(*settings_, target);
@@ -332,7 +338,9 @@ void BlockReader::ReadInnerBlock(BlockKind kind, const ast::Block& block, const 
     diagnostics_->Emit(Kind::kNotHonoured, inner.kind.range, {inner.kind.text, ""});
     return;
   }
-  if (inner.name) diagnostics_->Emit(Kind::kTakesNoName, inner.name->range, {inner.kind.text});
+  if (inner.name)
+    diagnostics_->Emit(Kind::kTakesNoName, inner.name->range, {inner.kind.text})
+        .Change({inner.kind.range.end, inner.name->range.end}, "");
   const auto [before, is_new] = contents->blocks.emplace(info->name, &inner);
   if (!is_new)
     diagnostics_->Emit(Kind::kDuplicateBlock, inner.kind.range, {inner.kind.text})

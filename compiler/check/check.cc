@@ -54,6 +54,11 @@ bool ReadsCaller(const model::Expr& expr) {
   return std::any_of(expr.operands.begin(), expr.operands.end(), ReadsCaller);
 }
 
+// Where something is put in front of `range`.
+source::SourceRange AtBegin(source::SourceRange range) { return {range.begin, range.begin}; }
+
+source::SourceRange RangeOf(const ast::Setting& setting) { return {setting.name.range.begin, setting.value.range.end}; }
+
 class Checker {
  public:
   Checker(const ast::File& file, const CheckOptions& options, diagnostics::Diagnostics* diagnostics)
@@ -115,6 +120,12 @@ class Checker {
     place.policy = &policy_;
     return place;
   }
+  std::string_view TextOf(source::SourceRange range) const {
+    return file_.text.substr(range.begin, range.end - range.begin);
+  }
+  // The whole statement that gives a name, by the place of the name.
+  source::SourceRange StatementOf(source::SourceRange name) const;
+
   // Each line's predicate; those with findings are left out.
   std::vector<model::Expr> Predicates(const BlockContents& contents, std::string_view word, const ExprPlace& place);
   // One predicate for lines of which any may hold; nullopt for none.
@@ -139,22 +150,35 @@ class Checker {
   std::unordered_map<std::string, model::PredicateId> predicates_;
 };
 
+source::SourceRange Checker::StatementOf(source::SourceRange name) const {
+  const auto found = std::find_if(file_.body.begin(), file_.body.end(), [&](const ast::Statement& statement) {
+    return statement.range.begin <= name.begin && name.end <= statement.range.end;
+  });
+  return found == file_.body.end() ? name : found->range;
+}
+
 void Checker::CheckEdition() {
   bool seen = false;
   for (size_t i = 0; i < file_.body.size(); ++i) {
     const auto* edition = std::get_if<ast::Edition>(&file_.body[i].node);
     if (edition == nullptr) continue;
     if (seen || i > 0) {
-      if (seen || !file_.broken) diagnostics_->Emit(Kind::kEditionPlace, file_.body[i].range);
+      if (seen || !file_.broken) {
+        auto& diagnostic = diagnostics_->Emit(Kind::kEditionPlace, file_.body[i].range).Change(file_.body[i].range, "");
+        if (!seen) diagnostic.Change(AtBegin(file_.body[0].range), "edition " + edition->number.text + "\n\n");
+      }
     } else if (edition->number.text != "1") {
       diagnostics_->Emit(Kind::kBadEdition, edition->number.range, {edition->number.text}).Replace("1");
     }
     seen = true;
   }
   if (!seen && !file_.broken) {
-    diagnostics_->Emit(Kind::kNoEdition, file_.body.empty() ? source::SourceRange{0, 0}
-                                                            : source::SourceRange{file_.body[0].range.begin,
-                                                                                  file_.body[0].range.begin + 1});
+    if (file_.body.empty()) {
+      diagnostics_->Emit(Kind::kNoEdition, {0, 0});
+    } else {
+      const source::SourceRange first = file_.body[0].range;
+      diagnostics_->Emit(Kind::kNoEdition, {first.begin, first.begin + 1}).Change(AtBegin(first), "edition 1\n\n");
+    }
   }
 }
 
@@ -353,8 +377,16 @@ void Checker::CheckCache(const ast::Block& block, model::CacheId id) {
       std::for_each(hash->values.begin(), hash->values.end(), note);
   }
   const source::SourceRange range = contents.settings.at("key")->value.range;
-  if (!reads_anything) diagnostics_->Emit(Kind::kConstantKey, range, {cache.name});
-  else if (!reads_caller && !cache.shared) diagnostics_->Emit(Kind::kSharedKey, range, {cache.name});
+  // A key that is written as a string takes what it lacks in front.
+  const bool is_string = contents.settings.at("key")->value.kind == ast::ExprKind::kString;
+  const auto offer = [&](diagnostics::Diagnostic& diagnostic, const char* lacking) {
+    if (is_string) diagnostic.Change({range.begin + 1, range.begin + 1}, lacking).Unsafe();
+  };
+  if (!reads_anything)
+    offer(diagnostics_->Emit(Kind::kConstantKey, range, {cache.name}),
+          cache.shared ? "${request.body} " : "${client.ip} ${request.body} ");
+  else if (!reads_caller && !cache.shared)
+    offer(diagnostics_->Emit(Kind::kSharedKey, range, {cache.name}), "${client.ip} ");
 }
 
 void Checker::CheckBody(const ast::Block& block, const BlockContents& contents) {
@@ -507,7 +539,8 @@ void Checker::CheckRoute(const ast::Block& block, model::RouteId id) {
   } else if (has_reply) {
     for (const char* unused : {"fallback", "cache", "deadline"}) {
       if (contents.Has(unused))
-        diagnostics_->Emit(Kind::kFallbackWithoutUpstream, contents.settings.at(unused)->name.range, {unused});
+        diagnostics_->Emit(Kind::kFallbackWithoutUpstream, contents.settings.at(unused)->name.range, {unused})
+            .Change(RangeOf(*contents.settings.at(unused)), "");
     }
   }
   if (route.next_when && (has_reply || route.to.size() == 1)) {
@@ -523,7 +556,10 @@ void Checker::CheckReachable() {
     if (everything != nullptr) {
       diagnostics_
           ->Emit(Kind::kRouteNeverReached, route.block->name->range, {route.block->name->text, everything->name->text})
-          .At(everything->name->range, "it has no `when`");
+          .At(everything->name->range, "it has no `when`")
+          .Change(AtBegin(StatementOf(everything->name->range)),
+                  std::string(TextOf(StatementOf(route.block->name->range))) + "\n\n")
+          .Change(StatementOf(route.block->name->range), "");
       continue;
     }
     const bool has_when = std::any_of(route.block->body.begin(), route.block->body.end(), [](const ast::Statement& s) {
@@ -569,12 +605,13 @@ void Checker::WarnOfUnused() {
     const bool is_only_upstream = entity.kind == EntityKind::kUpstream && routes_.empty();
     if (is_only_upstream) continue;
     if (entity.kind == EntityKind::kLet) {
-      diagnostics_->Emit(Kind::kUnusedLet, entity.range, {name});
+      diagnostics_->Emit(Kind::kUnusedLet, entity.range, {name}).Change(StatementOf(entity.range), "");
     } else {
       const std::string help = entity.kind == EntityKind::kUpstream
                                    ? "name it in the `to` of a route, or remove it"
                                    : "name it in a `fallback` or a route, or remove it";
-      diagnostics_->Emit(Kind::kUnused, entity.range, {Word(entity.kind), name, help});
+      diagnostics_->Emit(Kind::kUnused, entity.range, {Word(entity.kind), name, help})
+          .Change(StatementOf(entity.range), "");
     }
   }
 }

@@ -88,8 +88,9 @@ class ExprChecker {
   bool MakeComparable(const ast::Expr& left_at, model::Expr* left, const ast::Expr& right_at, model::Expr* right,
                       source::SourceRange at);
   bool AdaptLiteral(const ast::Expr& at, model::Expr* literal, abi::BaseType to);
-  // Adds to the set or the networks of `in`, an expression whose operand is there already.
-  bool AddSetMember(const ast::Expr& at, const Value& member, model::Expr* in);
+  // Adds to the set or the networks of `in`, an expression whose operand is there already. `with_comma`: what to take out if the member
+  // is there already.
+  bool AddSetMember(const ast::Expr& at, source::SourceRange with_comma, const Value& member, model::Expr* in);
   bool AddNetwork(const ast::Expr& at, const Value& member, model::Expr* in);
   // Null, with a finding, if it is none.
   std::shared_ptr<const abi::Pattern> PatternOf(const ast::Expr& regex);

@@ -114,8 +114,11 @@ ExprChecker::Value ExprChecker::CheckCompare(const ast::Expr& expr) {
   for (const auto& [value, at] : {std::pair{&left, &expr.operands[0]}, std::pair{&right, &expr.operands[1]}}) {
     if (!value->is_group()) continue;
     auto& diagnostic = diagnostics_->Emit(Kind::kIsAGroup, at->range, {value->group_name});
-    if (value == &right && expr.text == "==")
+    const bool is_equal = expr.text == "==";
+    if (value == &right && is_equal)
       diagnostic.help = "write `in " + value->group_name + "` instead of `== " + value->group_name + "`";
+    if (value == &right && (is_equal || expr.text == "!="))
+      diagnostic.Change(expr.word, is_equal ? "in" : "not in");
     return Invalid();
   }
   const std::optional<model::CompareOp> op = CompareOpOf(expr.text);
@@ -319,10 +322,14 @@ bool ExprChecker::AdaptLiteral(const ast::Expr& at, model::Expr* literal, BaseTy
       literal->literal.integer = 0;
       break;
     case BaseType::kDuration:
-      diagnostics_->Emit(Kind::kMissingUnit, at.range, {digits, "write `" + digits + "s` or `" + digits + "ms`"});
+      diagnostics_->Emit(Kind::kMissingUnit, at.range, {digits, "write `" + digits + "s` or `" + digits + "ms`"})
+          .Change(at.range, digits + "s")
+          .Unsafe();
       return false;
     case BaseType::kSize:
-      diagnostics_->Emit(Kind::kMissingUnit, at.range, {digits, "write `" + digits + "B` or `" + digits + "KiB`"});
+      diagnostics_->Emit(Kind::kMissingUnit, at.range, {digits, "write `" + digits + "B` or `" + digits + "KiB`"})
+          .Change(at.range, digits + "B")
+          .Unsafe();
       return false;
     default: return true;
   }
@@ -445,7 +452,7 @@ bool ExprChecker::AddNetwork(const ast::Expr& at, const Value& member, model::Ex
   return true;
 }
 
-bool ExprChecker::AddSetMember(const ast::Expr& at, const Value& member, model::Expr* in) {
+bool ExprChecker::AddSetMember(const ast::Expr& at, SourceRange with_comma, const Value& member, model::Expr* in) {
   if (!member.networks.empty()) return AddNetwork(at, member, in);
   const model::Expr& left = in->operands[0];
   std::vector<model::SetMember>* const set = &in->set;
@@ -473,12 +480,13 @@ bool ExprChecker::AddSetMember(const ast::Expr& at, const Value& member, model::
   }
   for (model::SetMember& one : added) {
     if (std::find(set->begin(), set->end(), one) != set->end()) {
-      diagnostics_->Emit(Kind::kSetTwiceMember, at.range,
+      auto& diagnostic = diagnostics_->Emit(Kind::kSetTwiceMember, at.range,
                          {"`" +
                           (member.is_group() ? member.group_name
                            : at.text.empty() ? std::string("it")
                                              : at.text) +
                           "`"});
+      if (!member.is_group()) diagnostic.Change(with_comma, "");
       continue;
     }
     set->push_back(std::move(one));
@@ -493,7 +501,9 @@ ExprChecker::Value ExprChecker::CheckIn(const ast::Expr& expr) {
   if (members.kind == ExprKind::kList) {
     diagnostics_->Emit(
         Kind::kBadSetMember, members.range,
-        {"a list", "a set is written with braces: `in {a, b}`; a list needs a name: `let names = [a, b]`"});
+        {"a list", "a set is written with braces: `in {a, b}`; a list needs a name: `let names = [a, b]`"})
+        .Change({members.range.begin, members.range.begin + 1}, "{")
+        .Change({members.range.end - 1, members.range.end}, "}");
     return Invalid();
   }
   names_are_text_ = IsNameOf(expr.operands[0], "served_by");
@@ -527,10 +537,14 @@ ExprChecker::Value ExprChecker::CheckIn(const ast::Expr& expr) {
     const Value member = Check(at);
     if (!member.ok()) good = false;
     else if (items == nullptr && !member.is_group()) {
-      diagnostics_->Emit(Kind::kBadSetMember, at.range, {"a single value", "write it in braces: `in { … }`"});
+      diagnostics_->Emit(Kind::kBadSetMember, at.range, {"a single value", "write it in braces: `in { … }`"})
+          .Change({at.range.begin, at.range.begin}, "{")
+          .Change({at.range.end, at.range.end}, "}");
       good = false;
     } else if (good) {
-      good = AddSetMember(at, member, &result);
+      const SourceRange with_comma =
+          items != nullptr && i > 0 ? SourceRange{(*items)[i - 1].range.end, at.range.end} : at.range;
+      good = AddSetMember(at, with_comma, member, &result);
     }
   }
   names_are_text_ = outer_text;
@@ -548,12 +562,14 @@ ExprChecker::Value ExprChecker::CheckCoalesce(const ast::Expr& expr) {
     return Invalid();
   }
   if (!left.expr.type.optional) {
-    diagnostics_->Emit(Kind::kNeverAbsent, expr.operands[0].range, {"`??`", "remove `??` and what stands behind it"});
+    diagnostics_->Emit(Kind::kNeverAbsent, expr.operands[0].range, {"`??`", "remove `??` and what stands behind it"})
+        .Change({expr.operands[0].range.end, expr.operands[1].range.end}, "");
     return Invalid();
   }
   if (right.expr.type.base == BaseType::kNone) {
-    diagnostics_->Emit(Kind::kNeverAbsent, expr.operands[1].range, {"none as a default", "remove `?? none`"}).message =
-        "`?? none` has no effect";
+    diagnostics_->Emit(Kind::kNeverAbsent, expr.operands[1].range, {"none as a default", "remove `?? none`"})
+        .Change({expr.operands[0].range.end, expr.operands[1].range.end}, "")
+        .message = "`?? none` has no effect";
     return Invalid();
   }
   const BaseType base = left.expr.type.base;

@@ -76,6 +76,14 @@ std::vector<const ast::Expr*> SettingReader::Items() const {
   return items;
 }
 
+source::SourceRange SettingReader::WithComma(const ast::Expr* item) const {
+  const std::vector<const ast::Expr*> items = Items();
+  const size_t i = static_cast<size_t>(std::find(items.begin(), items.end(), item) - items.begin());
+  if (i > 0 && i < items.size()) return {items[i - 1]->range.end, item->range.end};
+  if (items.size() > 1) return {item->range.begin, items[1]->range.begin};
+  return item->range;
+}
+
 std::optional<model::Expr> SettingReader::Constant(const ast::Expr& at, BaseType type, std::string_view example) {
   const std::string takes = DescribeType({type, false});
   const std::string help = "write for example `" + std::string(example) + "`";
@@ -94,11 +102,13 @@ std::optional<model::Expr> SettingReader::Constant(const ast::Expr& at, BaseType
   const bool has_unit = found->type.base == BaseType::kDuration || found->type.base == BaseType::kSize ||
                         found->type.base == BaseType::kPercent;
   if (found->type.base == BaseType::kInt && type == BaseType::kPercent) {
-    diagnostics_->Emit(Kind::kMissingUnit, at.range, {written, "write `" + written + "%`"});
+    diagnostics_->Emit(Kind::kMissingUnit, at.range, {written, "write `" + written + "%`"}).Replace(written + "%");
   } else if (found->type.base == BaseType::kInt && (type == BaseType::kDuration || type == BaseType::kSize)) {
     const std::string fix = type == BaseType::kDuration ? "write `" + written + "s` or `" + written + "ms`"
                                                         : "write `" + written + "KiB` or `" + written + "MiB`";
-    diagnostics_->Emit(Kind::kMissingUnit, at.range, {written, fix});
+    diagnostics_->Emit(Kind::kMissingUnit, at.range, {written, fix})
+        .Change(at.range, written + (type == BaseType::kDuration ? "s" : "KiB"))
+        .Unsafe();
   } else if (has_unit && (type == BaseType::kDuration || type == BaseType::kSize || type == BaseType::kInt ||
                           type == BaseType::kPercent)) {
     diagnostics_->Emit(Kind::kWrongUnit, at.range, {written, DescribeType(found->type), name(), takes, help});
@@ -132,9 +142,12 @@ bool SettingReader::InRange(const ast::Expr& at, std::string_view what, int64_t 
   const bool above = number > high.integer;
   std::string help =
       above ? Show(type, number - high.integer) + " too much" : Show(type, low.integer - number) + " too little";
-  diagnostics_->Emit(Kind::kOutOfRange, at.range,
-                     {what, written == exact ? written : written + " = " + exact, Show(type, low.integer),
-                      Show(type, high.integer), help});
+  diagnostics_
+      ->Emit(Kind::kOutOfRange, at.range,
+             {what, written == exact ? written : written + " = " + exact, Show(type, low.integer),
+              Show(type, high.integer), help})
+      .Change(at.range, Show(type, above ? high.integer : low.integer))
+      .Unsafe();
   return false;
 }
 
@@ -391,8 +404,14 @@ void SettingReader::ReadUpstreamUrl(model::Url& out) {
   }
   AddressError error;
   auto url = ParseUrl(*text, &error);
-  if (url) out = std::move(*url);
-  else diagnostics_->Emit(Kind::kBadUrl, value().range, {error.reason, error.help});
+  if (url) {
+    out = std::move(*url);
+  } else {
+    auto& diagnostic = diagnostics_->Emit(Kind::kBadUrl, value().range, {error.reason, error.help});
+    AddressError ignored;
+    if (value().kind == ExprKind::kString && ParseUrl("http://" + *text, &ignored))
+      diagnostic.Change({value().range.begin + 1, value().range.begin + 1}, "http://").Unsafe();
+  }
 }
 
 std::optional<std::string> SettingReader::HeaderNameAt(const ast::Expr& at) {
@@ -506,6 +525,7 @@ std::optional<model::BackoffSettings> SettingReader::ExponentialAt(const ast::Ex
   std::vector<std::string> seen;
   bool good = true;
   const ast::Expr* from_at = &call;
+  const ast::Expr* cap_at = nullptr;
   for (const ast::Argument& argument : call.arguments) {
     const ast::Expr& at = *argument.value;
     if (!argument.name) {
@@ -523,7 +543,7 @@ std::optional<model::BackoffSettings> SettingReader::ExponentialAt(const ast::Ex
     if (word == "from" || word == "cap") {
       const auto ns = DurationAt(at, word, range);
       if (ns) (word == "from" ? wait.from : wait.cap) = model::Duration(*ns);
-      if (word == "from") from_at = &at;
+      (word == "from" ? from_at : cap_at) = &at;
       good = good && ns.has_value();
     } else if (word == "factor" || (word == "jitter" && takes_jitter)) {
       const bool is_factor = word == "factor";
@@ -532,7 +552,8 @@ std::optional<model::BackoffSettings> SettingReader::ExponentialAt(const ast::Ex
       const bool is_number = found->type.base == BaseType::kInt || found->type.base == BaseType::kNumber;
       if (!IsLiteral(*found) || (is_factor ? !is_number : found->type.base != BaseType::kPercent)) {
         if (!is_factor && is_number)
-          diagnostics_->Emit(Kind::kMissingUnit, at.range, {at.text, "write `" + at.text + "%`"});
+          diagnostics_->Emit(Kind::kMissingUnit, at.range, {at.text, "write `" + at.text + "%`"})
+              .Replace(at.text + "%");
         else
           diagnostics_->Emit(Kind::kBadArguments, at.range,
                              {is_factor ? "`factor` is a number" : "`jitter` is a Percent",
@@ -560,8 +581,13 @@ std::optional<model::BackoffSettings> SettingReader::ExponentialAt(const ast::Ex
   }
   if (!good) return std::nullopt;
   if (wait.cap < wait.from) {
-    diagnostics_->Emit(Kind::kCapBelowFrom, from_at->range,
-                       {model::PrintDuration(wait.from.count()), model::PrintDuration(wait.cap.count())});
+    auto& diagnostic =
+        diagnostics_->Emit(Kind::kCapBelowFrom, from_at->range,
+                           {model::PrintDuration(wait.from.count()), model::PrintDuration(wait.cap.count())});
+    if (from_at != &call && cap_at != nullptr)
+      diagnostic.Change(from_at->range, model::PrintDuration(wait.cap.count()))
+          .Change(cap_at->range, model::PrintDuration(wait.from.count()))
+          .Unsafe();
     return std::nullopt;
   }
   return wait;
@@ -620,7 +646,7 @@ void SettingReader::ReadTargets(std::vector<model::UpstreamId>& out) {
     }
     const model::UpstreamId id(entity->index);
     if (std::find(targets.begin(), targets.end(), id) != targets.end()) {
-      diagnostics_->Emit(Kind::kFallbackTwice, item->range, {item->text});
+      diagnostics_->Emit(Kind::kFallbackTwice, item->range, {item->text}).Change(WithComma(item), "");
       good = false;
     }
     targets.push_back(id);
@@ -660,10 +686,11 @@ void SettingReader::ReadFallbackChain(std::vector<model::FallbackRef>& out) {
 #include "compiler/model/fallback_kinds.def"
 #undef FALLBACK_KIND
     if (std::find(chain.begin(), chain.end(), step) != chain.end()) {
-      diagnostics_->Emit(Kind::kFallbackTwice, item->range, {item->text});
+      diagnostics_->Emit(Kind::kFallbackTwice, item->range, {item->text}).Change(WithComma(item), "");
       good = false;
     } else if (always != nullptr) {
-      diagnostics_->Emit(Kind::kFallbackUnreached, item->range, {item->text, always_kind, always->text});
+      diagnostics_->Emit(Kind::kFallbackUnreached, item->range, {item->text, always_kind, always->text})
+          .Change(WithComma(item), "");
       good = false;
     }
     if (answers && always == nullptr) {

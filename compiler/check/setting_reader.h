@@ -93,6 +93,8 @@ class SettingReader {
   void ReadWord(Words<Enum> words, Enum& out);
   // The items of a list, or of the one that the value names, or the value itself.
   std::vector<const ast::Expr*> Items() const;
+  // What to take out so that one of Items() is gone from its list.
+  source::SourceRange WithComma(const ast::Expr* item) const;
   // The entity that `at` names, of one of `kinds`; null with a finding otherwise.
   Entity* EntityAt(const ast::Expr& at, std::initializer_list<EntityKind> kinds, diagnostics::Kind unknown,
                    std::string_view wanted);

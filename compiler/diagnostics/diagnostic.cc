@@ -45,9 +45,23 @@ Diagnostic& Diagnostic::At(SourceRange note_range, std::string text) {
   return *this;
 }
 
-Diagnostic& Diagnostic::Replace(std::string text) {
-  replacement = std::move(text);
+Diagnostic& Diagnostic::Change(SourceRange place, std::string text) {
+  if (!fix) fix.emplace();
+  fix->edits.push_back({place, std::move(text)});
   return *this;
+}
+
+Diagnostic& Diagnostic::Unsafe() {
+  if (fix) fix->safe = false;
+  return *this;
+}
+
+const std::string* Diagnostic::replacement() const {
+  if (!fix || !fix->safe) return nullptr;
+  for (const Edit& edit : fix->edits) {
+    if (edit.range == range && !edit.text.empty()) return &edit.text;
+  }
+  return nullptr;
 }
 
 Diagnostic& Diagnostics::Emit(Kind kind, SourceRange range, std::initializer_list<std::string_view> arguments) {

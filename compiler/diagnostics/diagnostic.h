@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "compiler/source/source_range.h"
@@ -47,19 +48,36 @@ struct Note {
   std::string text;
 };
 
+// A change of the text: what to write instead of `range`. An empty range inserts, an empty text removes.
+struct Edit {
+  SourceRange range;
+  std::string text;
+};
+
+// What removes a finding. Its edits do not overlap.
+struct Fix {
+  std::vector<Edit> edits;
+  bool safe = true;  // surely what was meant; otherwise one of several ways, which a human must choose
+};
+
 struct Diagnostic {
   Kind kind{};
   Severity severity = Severity::kError;
   std::string_view code;
   SourceRange range;
   std::string message;
-  std::string help;                        // "" for none
-  std::vector<Note> notes;                 // other places that matter
-  std::optional<std::string> replacement;  // what to write instead of `range`, where one word would do
+  std::string help;         // "" for none
+  std::vector<Note> notes;  // other places that matter
+  std::optional<Fix> fix;
 
-  // For chaining behind Emit.
+  // What surely stands in place of `range`; null if that is not known.
+  const std::string* replacement() const;
+
+  // For chaining behind Emit. Replace changes `range` itself, Change another place as well; Unsafe marks what they wrote.
   Diagnostic& At(SourceRange note_range, std::string text);
-  Diagnostic& Replace(std::string text);
+  Diagnostic& Replace(std::string text) { return Change(range, std::move(text)); }
+  Diagnostic& Change(SourceRange place, std::string text);
+  Diagnostic& Unsafe();
 };
 
 class Diagnostics {

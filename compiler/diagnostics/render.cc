@@ -74,7 +74,8 @@ class Writer {
     Paint(color, std::string(Name(d.severity)) + "[" + std::string(d.code) + "]");
     Paint("\x1b[1m", ": " + d.message);
     out_ += "\n";
-    const std::string label = d.replacement ? "write `" + *d.replacement + "`" : "";
+    const std::string* replacement = d.replacement();
+    const std::string label = replacement != nullptr ? "write `" + *replacement + "`" : "";
     Frame(d.range, color, label, /*with_gap=*/true);
     if (!d.help.empty()) {
       out_ += std::string(Gutter(d.range), ' ') + " = ";

@@ -222,7 +222,8 @@ void ErrorStrategy::Explain(antlr4::Parser* parser, size_t index, size_t stateme
   if (IsInside(context, PolicyParser::RuleList) || IsInside(context, PolicyParser::RuleSet) ||
       IsInside(context, PolicyParser::RuleSuffix)) {
     if (!next_line || type == PolicyParser::STRING || type == PolicyParser::NAME || type == PolicyParser::NUMBER) {
-      Emit(Kind::kSideBySide, index, {Describe(At(index)), "separate the two with a comma"});
+      const uint32_t end = offsets_.RangeOf(At(index - 1)).end;
+      Emit(Kind::kSideBySide, index, {Describe(At(index)), "separate the two with a comma"}).Change({end, end}, ",");
       return;
     }
   }
@@ -256,18 +257,32 @@ void ErrorStrategy::ExplainMissing(size_t index) {
 bool ErrorStrategy::ExplainWord(size_t index) {
   const std::string text = At(index).getText();
   switch (TypeAt(index)) {
-    case PolicyParser::OPEN_STRING: Emit(Kind::kOpenString, index, {}); return true;
+    case PolicyParser::OPEN_STRING: {
+      const SourceRange range = offsets_.RangeOf(At(index));
+      Emit(Kind::kOpenString, index, {}).Change({range.end, range.end}, "\"").Unsafe();
+      return true;
+    }
     case PolicyParser::OPEN_REGEX: Emit(Kind::kOpenRegex, index, {}); return true;
     case PolicyParser::FOREIGN: {
       const auto* word = std::find_if(std::begin(kForeignWords), std::end(kForeignWords),
                                       [&](const ForeignWord& w) { return w.text == text; });
       if (word != std::end(kForeignWords)) {
         auto& diagnostic = Emit(Kind::kForeignOperator, index, {text, word->help});
-        if (!word->instead.empty()) diagnostic.Replace(std::string(word->instead));
+        if (!word->instead.empty() || text == ";") diagnostic.Replace(std::string(word->instead));
+        // A word needs a space that a sign does not: `!x`, `a&&b`.
+        const SourceRange range = offsets_.RangeOf(At(index));
+        const bool is_word = text == "!" || text == "&&" || text == "||" || text == "=~";
+        if (is_word && index + 1 < tokens_.size() && offsets_.RangeOf(At(index + 1)).begin == range.end)
+          diagnostic.Change({range.end, range.end}, " ");
+        if (is_word && index > 0 && offsets_.RangeOf(At(index - 1)).end == range.begin)
+          diagnostic.Change({range.begin, range.begin}, " ");
       } else if (text.starts_with("//")) {
-        Emit(Kind::kForeignOperator, index, {"//", "a comment begins with `#`"});
+        const SourceRange range = offsets_.RangeOf(At(index));
+        Emit(Kind::kForeignOperator, index, {"//", "a comment begins with `#`"}).Change({range.begin, range.begin + 2}, "#");
       } else {
-        Emit(Kind::kForeignOperator, index, {text.substr(0, 1), "a string stands in double quotes"});
+        auto& diagnostic = Emit(Kind::kForeignOperator, index, {text.substr(0, 1), "a string stands in double quotes"});
+        if (text.find_first_of("\"\\") == std::string::npos)
+          diagnostic.Replace("\"" + text.substr(1, text.size() - 2) + "\"");
       }
       return true;
     }
@@ -278,7 +293,7 @@ bool ErrorStrategy::ExplainWord(size_t index) {
       const bool printable = c > 0x20 && c != 0x7F;
       const std::optional<std::string_view> like = c < 0x80 ? std::nullopt : Lookalike(c);
       if (like && like->empty()) {
-        Emit(Kind::kHiddenCharacter, index, {code_point, "remove it"});
+        Emit(Kind::kHiddenCharacter, index, {code_point, "remove it"}).Replace("");
       } else if (like) {
         Emit(Kind::kConfusingCharacter, index, {text, code_point, *like == " " ? "a blank" : *like})
             .Replace(std::string(*like));
@@ -359,7 +374,12 @@ bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
     Emit(Kind::kMissingAssign, begin + 1, {written, Describe(At(begin + 1))});
     return true;
   }
-  Emit(Kind::kMissingAssign, place, {written, Describe(At(index))});
+  auto& diagnostic = Emit(Kind::kMissingAssign, place, {written, Describe(At(index))});
+  const bool is_value = type == PolicyParser::NUMBER || type == PolicyParser::STRING || type == PolicyParser::LBRACKET;
+  if (place == index && index == begin + 1 && is_value) {
+    const uint32_t at = offsets_.RangeOf(At(index)).begin;
+    diagnostic.Change({at, at}, "= ");
+  }
   return true;
 }
 
@@ -368,7 +388,8 @@ void ErrorStrategy::ExplainJson(size_t rule, size_t index) {
   const size_t before = TypeAt(index - 1);
   const bool closes = type == PolicyParser::RBRACE || type == PolicyParser::RBRACKET;
   if (before == PolicyParser::COMMA && closes) {
-    Emit(Kind::kBadJson, index - 1, {"nothing follows the comma", "remove it"});
+    Emit(Kind::kBadJson, index - 1, {"nothing follows the comma", "remove it"})
+        .Change(offsets_.RangeOf(At(index - 1)), "");
     return;
   }
   if (rule == PolicyParser::RuleJsonMember || rule == PolicyParser::RuleJsonObject) {
@@ -391,7 +412,9 @@ void ErrorStrategy::ExplainJson(size_t rule, size_t index) {
           "values are \"text\", numbers, true, false, null, [ … ] and { … }"});
     return;
   }
-  Emit(Kind::kBadJson, SameLine(index - 1, index) ? index : index - 1, {"members are separated by `,`", "add a comma"});
+  const uint32_t end = offsets_.RangeOf(At(index - 1)).end;
+  Emit(Kind::kBadJson, SameLine(index - 1, index) ? index : index - 1, {"members are separated by `,`", "add a comma"})
+      .Change({end, end}, ",");
 }
 
 void ErrorStrategy::ExplainGarbage(size_t index) {
@@ -412,7 +435,8 @@ void ErrorStrategy::ExplainGarbage(size_t index) {
     return;
   }
   if (type == PolicyParser::COMMA) {
-    Emit(Kind::kUnexpected, index, {"`,`", "remove it: a statement ends where the next one begins"});
+    Emit(Kind::kUnexpected, index, {"`,`", "remove it: a statement ends where the next one begins"})
+        .Change(offsets_.RangeOf(At(index)), "");
     return;
   }
   if (index > 0 && TypeAt(index - 1) == PolicyParser::REGEX &&
@@ -424,7 +448,8 @@ void ErrorStrategy::ExplainGarbage(size_t index) {
   if (index > 0 && TypeAt(index - 1) == PolicyParser::NUMBER && type == PolicyParser::NAME && IsUnit(text)) {
     const std::string joined = At(index - 1).getText() + text;
     Emit(Kind::kSideBySide, index,
-         {Describe(At(index)), "a unit stands behind its number without a space: `" + joined + "`"});
+         {Describe(At(index)), "a unit stands behind its number without a space: `" + joined + "`"})
+        .Change(offsets_.RangeOf(At(index - 1), At(index)), joined);
     return;
   }
   if (type == PolicyParser::NAME || type == PolicyParser::NUMBER || type == PolicyParser::STRING ||

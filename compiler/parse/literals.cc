@@ -74,14 +74,15 @@ bool ReadString(std::string_view policy, source::SourceRange range, diagnostics:
       if (!length) {
         size_t end = i + 1;
         if (end < text.size()) base::NextCodePoint(text, &end);
-        diagnostics->Emit(Kind::kBadEscape, {offset, static_cast<uint32_t>(end)}, {text.substr(i, end - i)});
+        diagnostics->Emit(Kind::kBadEscape, {offset, static_cast<uint32_t>(end)}, {text.substr(i, end - i)})
+            .Change({offset, offset}, "\\");
         return false;
       }
       i += *length;
     } else if (text[i] == '$' && i + 1 < text.size() && text[i + 1] == '{') {
       const std::optional<size_t> end = EndOfInterpolation(text, i);
       if (!end) {
-        diagnostics->Emit(Kind::kOpenInterpolation, {offset, offset + 2});
+        diagnostics->Emit(Kind::kOpenInterpolation, {offset, offset + 2}).Change({offset, offset}, "\\").Unsafe();
         return false;
       }
       flush();
@@ -113,7 +114,9 @@ bool CheckJsonString(std::string_view policy, source::SourceRange range, diagnos
       const source::SourceRange interpolation{offset, static_cast<uint32_t>(*end + 1)};
       if (interpolations == nullptr) {
         diagnostics->Emit(Kind::kRawJson, interpolation,
-                          {"a member's name", "write a name that is the same for every request"});
+                          {"a member's name", "write a name that is the same for every request"})
+            .Change({offset, offset + 1}, "\\u0024")
+            .Unsafe();
         return false;
       }
       interpolations->push_back(interpolation);

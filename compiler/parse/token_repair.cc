@@ -167,7 +167,8 @@ class Repairer {
         continue;
       }
       if (type == PolicyParser::LBRACE && i > 0 && TypeAt(i - 1) == PolicyParser::LBRACE) {
-        diagnostics_->Emit(Kind::kUnexpected, offsets_.RangeOf(*view_[i]), {"a second `{`", "remove it"});
+        diagnostics_->Emit(Kind::kUnexpected, offsets_.RangeOf(*view_[i]), {"a second `{`", "remove it"})
+            .Change(offsets_.RangeOf(*view_[i]), "");
         continue;
       }
       if (IsOpener(type)) open_.push_back({i, type, view_[i]->getLine(), LineColumn(i), IsBlockBrace(i)});
@@ -271,7 +272,9 @@ class Repairer {
     const size_t type = TypeAt(i);
     const char* opener = type == PolicyParser::RBRACE ? "{" : type == PolicyParser::RBRACKET ? "[" : "(";
     if (AfterOpenString(i)) return false;
-    diagnostics_->Emit(Kind::kStrayCloser, offsets_.RangeOf(*view_[i]), {TextOf(type), opener});
+    diagnostics_->Emit(Kind::kStrayCloser, offsets_.RangeOf(*view_[i]), {TextOf(type), opener})
+        .Change(offsets_.RangeOf(*view_[i]), "")
+        .Unsafe();
     if (!IsFirstOnLine(i)) guessed_->push_back(view_[i]->getStartIndex());
     return false;
   }

@@ -1080,7 +1080,7 @@ route r$ { when b$ to = base })",
     wait = exponential(from: ⟦5s⟧, cap: 2s)
   }
 })",
-     "PL0207"},
+     "PL0208"},
     {"to and reply", R"(route r$ {
   when client.tls
   to = base

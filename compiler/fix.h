@@ -1,0 +1,27 @@
+// Applies the fixes that findings carry, and proves each by checking again: what it was for is gone and no error has come.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/compile.h"
+#include "compiler/diagnostics/diagnostic.h"
+
+namespace compiler {
+
+struct FixOptions {
+  bool unsafe = false;  // also fixes that need a choice
+  CompileOptions compile;
+};
+
+struct FixResult {
+  std::string text;
+  std::vector<std::string> applied;      // the messages of the findings that are gone
+  std::vector<std::string> refused;      // messages of findings whose fix would have brought a new error
+  diagnostics::Diagnostics diagnostics;  // what is left, of `text`
+};
+
+FixResult FixPolicy(std::string_view text, const FixOptions& options);
+
+}  // namespace compiler

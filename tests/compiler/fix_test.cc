@@ -1,0 +1,128 @@
+// Fixes over all golden files and on their own: a fix takes its finding away, brings no error, and leaves the rest of the text as it
+// was.
+#include "compiler/fix.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <string>
+
+#include "compiler/diagnostics/edits.h"
+#include "compiler/diagnostics/render.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using compiler::diagnostics::ApplyEdits;
+using compiler::diagnostics::Diagnostics;
+
+const std::string kHead = "edition 1\ngateway { listen = \"127.0.0.1:8080\" }\n";
+
+compiler::FixResult Fix(const std::string& text, bool unsafe = false) {
+  compiler::FixOptions options;
+  options.unsafe = unsafe;
+  return compiler::FixPolicy(text, options);
+}
+
+std::map<std::string, int> ErrorsOf(const Diagnostics& diagnostics) {
+  std::map<std::string, int> errors;
+  for (const auto& item : diagnostics.items()) {
+    if (item.severity == compiler::diagnostics::Severity::kError) ++errors[std::string(item.code) + item.message];
+  }
+  return errors;
+}
+
+TEST(Fix, NoGoldenFileGetsANewErrorAndMostFindingsWithAFixGo) {
+  int files = 0;
+  size_t offered = 0;
+  size_t applied = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(fs::path(BREAKWATER_GOLDEN_DIR) / "check")) {
+    if (entry.path().extension() != ".policy") continue;
+    std::ifstream in(entry.path());
+    std::ostringstream whole;
+    whole << in.rdbuf();
+    const std::string text = whole.str();
+    Diagnostics before;
+    compiler::CheckPolicy(text, {}, &before);
+    for (const auto& item : before.items()) offered += item.fix ? 1 : 0;
+    const auto result = Fix(text, /*unsafe=*/true);
+    applied += result.applied.size();
+    auto known = ErrorsOf(before);
+    for (const auto& [name, count] : ErrorsOf(result.diagnostics))
+      EXPECT_LE(count, known[name]) << entry.path() << ": new: " << name << "\n" << result.text;
+    if (result.applied.empty()) {
+      EXPECT_EQ(result.text, text) << entry.path();
+    }
+    // What was fixed stays fixed: there is nothing left to do.
+    EXPECT_TRUE(Fix(result.text, true).applied.empty()) << entry.path() << "\n" << result.text;
+    ++files;
+  }
+  EXPECT_GT(files, 90);
+  EXPECT_GT(offered, 50u);
+  EXPECT_GE(applied * 10, offered * 9) << applied << " of " << offered;
+}
+
+TEST(Fix, CommentsAndLayoutStay) {
+  const auto result = Fix(
+      "edition 1\n\n# ours\ngateway {\n  listen = \"127.0.0.1:8080\"   # here\n}\n\n"
+      "upstream a {\n  url = \"http://a:1\"\n  retry {\n    max_retries = 1\n    when status == 500 && error != none   # why\n  }\n}\n");
+  EXPECT_NE(result.text.find("when status == 500 and error != none   # why\n"), std::string::npos) << result.text;
+  EXPECT_NE(result.text.find("# ours\ngateway {\n  listen = \"127.0.0.1:8080\"   # here\n"), std::string::npos);
+}
+
+TEST(Fix, WhatIsRemovedLeavesNoHole) {
+  const auto result = Fix(kHead + "\nlet a = client.tls\n\nupstream u { url = \"http://a:1\" }\n");
+  EXPECT_EQ(result.text, kHead + "\nupstream u { url = \"http://a:1\" }\n");
+}
+
+TEST(Fix, WhatOneFixBringsToLightIsFixedNext) {
+  // Once the route is reached, its reply has a user, and the warning of the other appears.
+  const auto result = Fix(kHead + "upstream u { url = \"http://a:1\" }\nreply x { status = 404 }\nroute a { to = u }\nroute b { when client.tls reply = y }\nreply y { status = 403 }\n");
+  EXPECT_TRUE(result.diagnostics.empty()) << result.text;
+  EXPECT_EQ(result.text.find("reply x"), std::string::npos) << result.text;
+  EXPECT_LT(result.text.find("route b"), result.text.find("route a")) << result.text;
+}
+
+TEST(Fix, ChoicesAreMadeOnlyWhenAskedFor) {
+  const std::string text = kHead + "upstream u { url = \"http://a:1\" attempt_timeout = 15 }\n";
+  const auto safe = Fix(text);
+  EXPECT_EQ(safe.text, text);
+  EXPECT_EQ(safe.diagnostics.size(), 1u);
+  EXPECT_NE(Fix(text, true).text.find("attempt_timeout = 15s"), std::string::npos);
+}
+
+TEST(Fix, WhatTheMistakeHidIsFixedWithItOrBothStay) {
+  const std::string text = kHead + "upstream u { url = \"http://a:1\" attempt_timout = 15 }\n";
+  const auto safe = Fix(text);
+  EXPECT_EQ(safe.text, text);
+  EXPECT_EQ(safe.refused.size(), 1u);
+  const auto all = Fix(text, true);
+  EXPECT_NE(all.text.find("attempt_timeout = 15s"), std::string::npos) << all.text;
+  EXPECT_TRUE(all.diagnostics.empty());
+}
+
+TEST(Fix, AGuessThatBringsAnErrorIsRefused) {
+  // The nearest name stands there already: it was not what was meant.
+  const std::string text = kHead + "upstream u { url = \"http://a:1\" }\nroute a { to = [u, uu] }\n";
+  const auto result = Fix(text);
+  EXPECT_EQ(result.text, text);
+  EXPECT_EQ(result.refused.size(), 1u);
+}
+
+TEST(Edits, AreAppliedInAnyOrder) {
+  EXPECT_EQ(ApplyEdits("abcdef", {{{4, 5}, "X"}, {{1, 1}, "-"}, {{1, 2}, "B"}}), "a-BcdXf");
+  EXPECT_EQ(ApplyEdits("", {{{0, 0}, "x"}}), "x");
+}
+
+TEST(Edits, RemovalsTakeTheirLineAndTheBlanksBefore) {
+  EXPECT_EQ(ApplyEdits("a\n  b\nc\n", {{{4, 5}, ""}}), "a\nc\n");
+  EXPECT_EQ(ApplyEdits("a\n\nb\n\nc\n", {{{3, 4}, ""}}), "a\n\nc\n");
+  EXPECT_EQ(ApplyEdits("x  y z", {{{3, 4}, ""}}), "x z");
+  EXPECT_EQ(ApplyEdits("b\nc", {{{0, 1}, ""}}), "c");
+  EXPECT_EQ(ApplyEdits("  b # comment\n", {{{2, 3}, ""}}), "   # comment\n");
+}
+
+}  // namespace
