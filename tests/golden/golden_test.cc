@@ -2,7 +2,7 @@
 //   golden_test            compares
 //   golden_test --update   writes what is found; read the diff before it is committed
 //
-// check/ prints findings, then the model; parse/ prints findings, then the tree. Files that must fail begin with fail_.
+// check/ prints findings, then the model; parse/ prints findings, then the tree; format/ prints the text in its layout. Files that must fail begin with fail_.
 // A line `#! deny_mock`, `#! for_run` or `#! env NAME=text` sets an option.
 #include <gtest/gtest.h>
 
@@ -18,6 +18,7 @@
 #include "compiler/ast/print.h"
 #include "compiler/compile.h"
 #include "compiler/diagnostics/render.h"
+#include "compiler/format/format.h"
 #include "compiler/model/print.h"
 #include "compiler/parse/parse.h"
 #include "compiler/source/source_buffer.h"
@@ -118,8 +119,17 @@ void RunFolder(const char* folder, std::string (*run)(const std::string&, Diagno
   }
 }
 
+std::string RunFormat(const std::string& input, Diagnostics* diagnostics) {
+  std::string refusal;
+  const auto formatted = compiler::format::FormatPolicy(input, diagnostics, &refusal);
+  EXPECT_EQ(refusal, "");
+  return formatted.value_or("");
+}
+
 TEST(Golden, ParseFilesPrintTheirTrees) { RunFolder("parse", RunParse); }
 TEST(Golden, CheckFilesPrintTheirFindingsAndModels) { RunFolder("check", RunCheck); }
+
+TEST(Golden, FormatFilesPrintTheirLayout) { RunFolder("format", RunFormat); }
 
 TEST(Golden, EveryDiagnosticIsShownByAFile) {
   std::set<compiler::diagnostics::Kind> seen;

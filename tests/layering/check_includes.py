@@ -21,6 +21,8 @@ ALLOWED = {
     'compiler/ast': ['compiler/source', 'compiler/diagnostics'],
     'compiler/parse': ['compiler/source', 'compiler/diagnostics', 'compiler/ast'],
     'compiler/regex': ['compiler/abi'],
+    'compiler/format': ['compiler/source', 'compiler/diagnostics', 'compiler/ast', 'compiler/parse'],
+    'compiler/migrate': ['compiler/diagnostics', 'compiler/format'],
     'compiler/model': ['compiler/abi'],
     'compiler/routes': ['compiler/abi', 'compiler/model'],
     'compiler/check': ['compiler/source', 'compiler/diagnostics', 'compiler/ast', 'compiler/abi', 'compiler/model',
@@ -49,6 +51,7 @@ HOMES = {
     'libuv': (r'uv\.h|uv/', ['runtime/net']),
     'OpenSSL': (r'openssl/', ['compiler', 'compiler/base', 'runtime/net', 'runtime/base', 'runtime/proxy']),
     'simdjson': (r'simdjson\.h', ['runtime/dialect']),
+    'yaml-cpp': (r'yaml-cpp/', ['compiler/migrate']),
     'CLI11': (r'CLI/', ['cli', 'examples']),
 }
 
@@ -116,6 +119,8 @@ PLANTED = {  # file, its text -> a word that the finding must hold; None: it mus
     ('runtime/proxy/b.cc', '#include <uv.h>'): 'libuv',
     ('runtime/proxy/c.cc', '#include <llhttp.h>'): 'llhttp',
     ('compiler/check/b.cc', '#include <antlr4-runtime.h>'): 'ANTLR',
+    ('compiler/format/a.cc', '#include "compiler/check/check.h"'): 'compiler/check',
+    ('cli/migrate.cc', '#include <yaml-cpp/yaml.h>'): 'yaml-cpp',
     ('runtime/engine/b.cc', '#include "llvm/IR/Module.h"'): 'LLVM',
     ('compiler/model/a.cc', '#include <re2/re2.h>'): 'RE2',
     ('tests/compiler/a.cc', '#include <llvm/IR/Module.h>'): 'LLVM',
