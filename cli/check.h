@@ -8,12 +8,13 @@ namespace cli {
 
 struct CheckOptions {
   std::vector<std::string> paths;  // files, folders (all *.policy below them) and - for standard input
+  std::string format = "pretty";   // one of ReportFormats()
   bool deny_warnings = false;      // warnings count as findings
   bool deny_mock = false;          // a mock block is an error
 };
 
-// Findings go to standard output, in colour on a terminal unless NO_COLOR is set; what cannot be read to standard error.
-// Returns the exit code: 0 clean, 1 findings, 2 a file cannot be read or parsed, 3 internal. The worst of all files counts.
+// Findings go to standard output; of the pretty format what cannot be read to standard error, and colours on a terminal
+// unless NO_COLOR is set. Returns the exit code; the worst of all files counts.
 int RunCheck(const CheckOptions& options);
 
 }  // namespace cli

@@ -9,14 +9,14 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <random>
 
+#include "cli/exit_codes.h"
+#include "cli/inputs.h"
+#include "cli/report.h"
 #include "compiler/compile.h"
 #include "compiler/diagnostics/render.h"
 #include "compiler/source/source_buffer.h"
@@ -26,19 +26,6 @@
 
 namespace cli {
 namespace {
-
-std::optional<std::string> ReadFile(const std::string& path) {
-  if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
-  if (std::filesystem::is_directory(path)) {
-    errno = EISDIR;
-    return std::nullopt;
-  }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  if (file.bad()) return std::nullopt;
-  return text;
-}
 
 // Signals are taken by one thread that waits for them; every other thread, the JIT's included, has them blocked.
 sigset_t BlockSignals() {
@@ -53,10 +40,11 @@ sigset_t BlockSignals() {
 }  // namespace
 
 int RunGateway(const RunOptions& options) {
-  const auto text = ReadFile(options.file);
-  if (!text) {
-    std::cerr << "breakwater: can't read " << options.file << ": " << std::strerror(errno) << "\n";
-    return 2;
+  std::string why;
+  const auto input = ReadInput(options.file, &why);
+  if (!input) {
+    std::cerr << "breakwater: can't read " << options.file << ": " << why << "\n";
+    return kUnreadable;
   }
   const sigset_t signals = BlockSignals();
 
@@ -64,11 +52,11 @@ int RunGateway(const RunOptions& options) {
   compiler::CompileOptions compile_options;
   compile_options.for_run = true;
   compile_options.deny_mock = options.deny_mock;
-  auto compiled = compiler::CompilePolicy(*text, compile_options, &diagnostics);
+  auto compiled = compiler::CompilePolicy(input->text, compile_options, &diagnostics);
   if (!diagnostics.empty()) {
-    const compiler::source::SourceBuffer source(options.file == "-" ? "<stdin>" : options.file, *text);
+    const compiler::source::SourceBuffer source(input->name, input->text);
     compiler::diagnostics::RenderOptions render;
-    render.color = isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
+    render.color = WantsColor(STDERR_FILENO);
     std::cerr << compiler::diagnostics::RenderAll(source, diagnostics, render);
   }
   if (compiled == nullptr) {
@@ -76,7 +64,7 @@ int RunGateway(const RunOptions& options) {
     const bool is_jit = std::any_of(findings.begin(), findings.end(), [](const compiler::diagnostics::Diagnostic& finding) {
       return finding.kind == compiler::diagnostics::Kind::kJitFailed;
     });
-    return is_jit ? 3 : 1;  // not the policy's fault
+    return is_jit ? kInternal : kFindings;  // not the policy's fault
   }
 
   runtime::proxy::LineLog events(STDERR_FILENO);

@@ -104,10 +104,26 @@ TEST(Founding, ConnectionsCutAtRandomCostARetryAndNotTheAnswer) {
   EXPECT_EQ(gateway.Health(kName).value("state", ""), "CLOSED");
 }
 
+// Stories that the founding policy and what `breakwater migrate` makes of the founding gateway.yaml have in common.
+class FoundingAndMigrated : public testing::TestWithParam<bool> {
+ protected:
+  static std::string Policy(const std::string& url) {
+    if (!GetParam()) return FoundingPolicy(url);
+    const support::TempDir folder;
+    const std::string output = (folder.path() / "migrated.policy").string();
+    support::ChildProcess migrate({BREAKWATER_EXECUTABLE, "migrate", BREAKWATER_SOURCE_DIR "/tests/compiler/data/founding_gateway.yaml",
+                                   "--output", output}, {});
+    EXPECT_EQ(migrate.WaitForExit(), 0);
+    return FoundingPolicy(url, support::ReadFile(output));
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Founding, FoundingAndMigrated, testing::Bool(),
+                         [](const auto& test) { return test.param ? "Migrated" : "Shipped"; });
+
 // Check 3: "is_fallback": true with status 200, for clients that read an object and for those that read a stream.
-TEST(Founding, FallbackSaysWhatItIsInTheShapeThatTheClientReads) {
+TEST_P(FoundingAndMigrated, FallbackSaysWhatItIsInTheShapeThatTheClientReads) {
   ScriptedUpstream ollama(AnswerFailure);
-  GatewayProcess gateway(FoundingPolicy(ollama.url()));
+  GatewayProcess gateway(Policy(ollama.url()));
 
   const Answer whole = Post(gateway.port(), "/api/chat", Chat("x", false));
   EXPECT_EQ(whole.status, 200);
@@ -152,10 +168,10 @@ TEST(Founding, KnownQuestionIsAnsweredFromTheCacheWhenOllamaIsDown) {
 }
 
 // The whole way round: open, half-open after open_for, closed after three successes.
-TEST(Founding, BreakerRecoversWithTheUpstream) {
+TEST_P(FoundingAndMigrated, BreakerRecoversWithTheUpstream) {
   ScriptedUpstream ollama(AnswerFailure);
   // 15 s of open_for and waits of 1.5 s for each request are shortened; everything else is as shipped.
-  std::string policy = support::ReplaceAll(FoundingPolicy(ollama.url()), "open_for = 15s", "open_for = 300ms");
+  std::string policy = support::ReplaceAll(Policy(ollama.url()), "open_for = 15s", "open_for = 300ms");
   policy = support::ReplaceAll(policy, "from: 500ms", "from: 1ms");
   GatewayProcess gateway(policy);
   RawClient client(gateway.port());

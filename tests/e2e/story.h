@@ -41,9 +41,9 @@ inline std::string Upstream(const std::string& name, const std::string& url, con
   return "upstream " + name + " {\n  url = \"" + url + "\"\n  " + more + "\n}\n\n";
 }
 
-// The founding policy as it is shipped, with the addresses of a test.
-inline std::string FoundingPolicy(const std::string& upstream_url) {
-  std::string policy = support::ReadFile(std::string(BREAKWATER_SOURCE_DIR) + "/policies/qwen3-32b.policy");
+// The founding policy as it is shipped, or another text of it, with the addresses of a test.
+inline std::string FoundingPolicy(const std::string& upstream_url, std::string policy = "") {
+  if (policy.empty()) policy = support::ReadFile(std::string(BREAKWATER_SOURCE_DIR) + "/policies/qwen3-32b.policy");
   policy = support::ReplaceAll(policy, "http://ollama-service:11434", upstream_url);
   return support::ReplaceAll(policy, "\"0.0.0.0:8080\"", "\"127.0.0.1:0\"");
 }

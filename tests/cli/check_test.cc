@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 #include <string>
 
 #include "cli/check.h"
@@ -13,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kClean = "edition 1\ngateway { listen = \"127.0.0.1:8080\" }\nupstream a { url = \"http://a:1\" }\n";
+const std::string kGood = "edition 1\ngateway { listen = \"127.0.0.1:8080\" }\nupstream a { url = \"http://a:1\" }\n";
 
 class CliCheck : public testing::Test {
  protected:
@@ -51,18 +52,18 @@ class CliCheck : public testing::Test {
 };
 
 TEST_F(CliCheck, PrintsNothingForACleanFile) {
-  EXPECT_EQ(Run({Write("a.policy", kClean)}), 0);
+  EXPECT_EQ(Run({Write("a.policy", kGood)}), 0);
   EXPECT_EQ(out_ + err_, "");
 }
 
 TEST_F(CliCheck, FindingsExitWithOneAndNameTheirPlace) {
-  const std::string path = Write("a.policy", kClean + "route r { to = b }\n");
+  const std::string path = Write("a.policy", kGood + "route r { to = b }\n");
   EXPECT_EQ(Run({path}), 1);
   EXPECT_EQ(out_.find(path + ":4:16: error[PL0101]: there is no upstream `b`"), 0u) << out_;
   EXPECT_EQ(out_.find('\x1B'), std::string::npos);  // no colours into a pipe
 }
 
-TEST_F(CliCheck, WhatCannotBeParsedExitsWithTwo) { EXPECT_EQ(Run({Write("a.policy", kClean + "route r {\n")}), 2); }
+TEST_F(CliCheck, WhatCannotBeParsedExitsWithTwo) { EXPECT_EQ(Run({Write("a.policy", kGood + "route r {\n")}), 2); }
 
 TEST_F(CliCheck, WhatCannotBeReadExitsWithTwo) {
   EXPECT_EQ(Run({(folder_ / "none.policy").string()}), 2);
@@ -73,7 +74,7 @@ TEST_F(CliCheck, WhatCannotBeReadExitsWithTwo) {
 
 TEST_F(CliCheck, WarningsCountOnlyWhenDenied) {
   cli::CheckOptions options;
-  options.paths = {Write("a.policy", kClean + "let x = client.tls\n")};
+  options.paths = {Write("a.policy", kGood + "let x = client.tls\n")};
   EXPECT_EQ(Run(options), 0);
   EXPECT_NE(out_.find("warning[PL0102]"), std::string::npos);
   options.deny_warnings = true;
@@ -82,7 +83,7 @@ TEST_F(CliCheck, WarningsCountOnlyWhenDenied) {
 
 TEST_F(CliCheck, MocksCountOnlyWhenDenied) {
   cli::CheckOptions options;
-  options.paths = {Write("a.policy", kClean + "mock m { text = \"x\" }\nroute r { to = a fallback = [m] }\n")};
+  options.paths = {Write("a.policy", kGood + "mock m { text = \"x\" }\nroute r { to = a fallback = [m] }\n")};
   EXPECT_EQ(Run(options), 0);
   EXPECT_EQ(out_, "");
   options.deny_mock = true;
@@ -91,13 +92,21 @@ TEST_F(CliCheck, MocksCountOnlyWhenDenied) {
 }
 
 TEST_F(CliCheck, FoldersAreWalkedAndTheWorstFileCounts) {
-  Write("good.policy", kClean);
-  Write("inner/bad.policy", kClean + "route r { to = b }\n");
+  Write("good.policy", kGood);
+  Write("inner/bad.policy", kGood + "route r { to = b }\n");
   Write("inner/other.txt", "not a policy");
   EXPECT_EQ(Run({folder_.string()}), 1);
   EXPECT_NE(out_.find("bad.policy:4:16"), std::string::npos);
   EXPECT_EQ(out_.find("other.txt"), std::string::npos);
   EXPECT_EQ(Run({folder_.string(), Write("worse.policy", "edition 1 }")}), 2);
+}
+
+TEST_F(CliCheck, StandardInputIsReadAsADash) {
+  std::istringstream text(kGood + "route r { to = b }\n");
+  std::streambuf* before = std::cin.rdbuf(text.rdbuf());
+  EXPECT_EQ(Run({"-"}), 1);
+  std::cin.rdbuf(before);
+  EXPECT_EQ(out_.find("<stdin>:4:16: error[PL0101]"), 0u) << out_;
 }
 
 TEST_F(CliCheck, NeverLoadsLlvm) {

@@ -1,0 +1,163 @@
+#include "cli/command_line.h"
+
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "cli/check.h"
+#include "cli/completion.h"
+#include "cli/exit_codes.h"
+#include "cli/explain.h"
+#include "cli/fix.h"
+#include "cli/format.h"
+#include "cli/manual.h"
+#include "cli/migrate.h"
+#include "cli/report.h"
+#include "cli/run.h"
+
+namespace cli {
+namespace {
+
+// Each declares the options of one command and returns what runs it once they have been read.
+using Runner = std::function<int()>;
+
+Runner DeclareCheck(CLI::App* command) {
+  auto options = std::make_shared<CheckOptions>();
+  auto deny = std::make_shared<std::string>();
+  command->alias("lint");
+  command->add_option("files", options->paths, "Files or folders; - is standard input")->required();
+  command->add_option("--format", options->format, "How findings are written")->check(CLI::IsMember(ReportFormats()));
+  command->add_option("--deny", *deny, "Exit with 1 on warnings, too")->check(CLI::IsMember({"warnings"}));
+  command->add_flag("--deny-mock", options->deny_mock, "A mock block is an error (for production)");
+  return [options, deny] {
+    options->deny_warnings = *deny == "warnings";
+    return RunCheck(*options);
+  };
+}
+
+Runner DeclareExplain(CLI::App* command) {
+  auto options = std::make_shared<ExplainOptions>();
+  command->add_option("code", options->code, "The code of a finding, such as PL0101; without one, all are listed");
+  return [options] { return RunExplain(*options); };
+}
+
+Runner DeclareFix(CLI::App* command) {
+  auto options = std::make_shared<FixCommandOptions>();
+  command->add_option("files", options->paths, "Files or folders; - is standard input")->required();
+  command->add_flag("--dry-run", options->dry_run, "Print what would change, and write nothing");
+  command->add_flag("--unsafe", options->unsafe, "Also make changes that need a choice; read them before you keep them");
+  return [options] { return RunFix(*options); };
+}
+
+Runner DeclareFormat(CLI::App* command) {
+  auto options = std::make_shared<FormatOptions>();
+  command->add_option("files", options->paths, "Files or folders; - is standard input")->required();
+  command->add_flag("--check", options->check, "Write nothing; list every file that is laid out otherwise");
+  command->add_flag("--diff", options->diff, "Write nothing; show what would change");
+  return [options] { return RunFormat(*options); };
+}
+
+Runner DeclareMigrate(CLI::App* command) {
+  auto options = std::make_shared<MigrateOptions>();
+  command->add_option("file", options->file, "The YAML; - is standard input")->required();
+  command->add_option("-o,--output", options->output, "Where the policy goes; default: standard output");
+  return [options] { return RunMigrate(*options); };
+}
+
+Runner DeclareRun(CLI::App* command) {
+  auto options = std::make_shared<RunOptions>();
+  command->add_option("file", options->file, "The policy; - is standard input")->required();
+  command->add_option("--workers", options->workers, "Event loops; default: the policy's setting, else the usable CPUs")
+      ->check(CLI::Range(1, 1024));
+  command->add_flag("--deny-mock", options->deny_mock, "Refuse a policy with a mock block (for production)");
+  return [options] { return RunGateway(*options); };
+}
+
+Runner DeclareCompletion(CLI::App* command) {
+  auto shell = std::make_shared<std::string>();
+  command->add_option("shell", *shell, "The shell that will read it")->required()->check(CLI::IsMember(Shells()));
+  return [command, shell] {
+    std::cout << Completion(*shell, *command->get_parent());
+    return kClean;
+  };
+}
+
+Runner DeclareManual(CLI::App* command) {
+  return [command] {
+    std::cout << ManualPage(*command->get_parent());
+    return kClean;
+  };
+}
+
+struct Command {
+  const char* name;
+  const char* summary;
+  Runner (*declare)(CLI::App* command);
+};
+constexpr Command kCommands[] = {
+    {"check", "Check policies: syntax, names, types and what they will do", DeclareCheck},
+    {"explain", "Explain the code of a finding", DeclareExplain},
+    {"fix", "Write the fixes that findings carry", DeclareFix},
+    {"fmt", "Give policies the one layout", DeclareFormat},
+    {"migrate", "Make a policy of a gateway.yaml", DeclareMigrate},
+    {"run", "Run the gateway on a policy", DeclareRun},
+    {"completion", "Print what completes commands and options in a shell", DeclareCompletion},
+    {"man", "Print the manual page", DeclareManual},
+};
+
+}  // namespace
+
+CommandLine::CommandLine() : app_("Breakwater: a resilience gateway for model servers, driven by .policy files", "breakwater") {
+  app_.require_subcommand(1);
+  app_.set_version_flag("--version", std::string("breakwater ") + BREAKWATER_VERSION);
+  for (const Command& command : kCommands) {
+    CLI::App* declared = app_.add_subcommand(command.name, command.summary);
+    commands_.emplace_back(declared, command.declare(declared));
+  }
+}
+
+int CommandLine::Run(int argc, const char* const* argv) {
+  // CLI11 would say that a subcommand is required, whatever was written.
+  const std::string first = argc > 1 ? argv[1] : "";
+  bool known = first.empty() || first.front() == '-';
+  std::string names;
+  for (const CLI::App* command : CommandsOf(app_)) {
+    known = known || command->check_name(first);
+    names += (names.empty() ? "" : ", ") + command->get_name();
+  }
+  if (!known) {
+    std::cerr << "breakwater: there is no command '" << first << "'; there are " << names
+              << ". See breakwater --help.\n";
+    return kUnreadable;
+  }
+  try {
+    app_.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app_.exit(error) == 0 ? kClean : kUnreadable;
+  }
+  for (const auto& [command, run] : commands_) {
+    if (*command) return run();
+  }
+  return kInternal;
+}
+
+std::vector<const CLI::App*> CommandsOf(const CLI::App& app) {
+  return app.get_subcommands([](const CLI::App*) { return true; });
+}
+
+std::vector<std::string> ChoicesOf(const CLI::Option& option) {
+  // CLI11 keeps the list in the name of the option's type: TEXT:{a,b}.
+  const std::string type = option.get_type_name();
+  const size_t open = type.find('{');
+  const size_t close = type.find('}', open);
+  std::vector<std::string> choices;
+  if (open == std::string::npos || close == std::string::npos) return choices;
+  for (size_t begin = open + 1; begin < close;) {
+    const size_t end = std::min(type.find(',', begin), close);
+    choices.push_back(type.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return choices;
+}
+
+}  // namespace cli

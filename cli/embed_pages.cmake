@@ -1,0 +1,10 @@
+# cmake -DPAGES=folder -DOUTPUT=file -P embed_pages.cmake: the pages of docs/checks as initialisers of explain.cc's table.
+file(GLOB pages "${PAGES}/PL*.md")
+list(SORT pages)
+set(text "")
+foreach(page IN LISTS pages)
+  get_filename_component(code "${page}" NAME_WE)
+  file(READ "${page}" content)
+  string(APPEND text "{\"${code}\", R\"page(${content})page\"},\n")
+endforeach()
+file(WRITE "${OUTPUT}" "${text}")

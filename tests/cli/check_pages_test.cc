@@ -1,0 +1,113 @@
+// Every code has its page, and what the page says is so: its bad example has the finding, its good one has none, and the fix does
+// what is promised.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include "cli/explain.h"
+#include "compiler/diagnostics/codes.h"
+#include "compiler/diagnostics/render.h"
+#include "compiler/fix.h"
+
+namespace {
+
+using compiler::diagnostics::CodeInfo;
+using compiler::diagnostics::Codes;
+using compiler::diagnostics::Diagnostics;
+using compiler::diagnostics::FixKind;
+
+struct Example {
+  std::string policy;
+  compiler::CompileOptions options;
+};
+
+// The block behind ```policy KIND, with the options that stand behind it.
+std::optional<Example> ExampleOf(std::string_view page, const std::string& kind) {
+  const std::string fence = "\n```policy " + kind;
+  const size_t begin = page.find(fence);
+  if (begin == std::string_view::npos) return std::nullopt;
+  const size_t line_end = page.find('\n', begin + 1);
+  std::istringstream flags(std::string(page.substr(begin + fence.size(), line_end - begin - fence.size())));
+  Example example;
+  for (std::string flag; flags >> flag;) {
+    if (flag == "deny_mock") example.options.deny_mock = true;
+    else if (flag == "for_run") example.options.for_run = true;
+    else ADD_FAILURE() << "unknown option " << flag;
+  }
+  example.policy = page.substr(line_end + 1, page.find("\n```\n", line_end) - line_end);
+  return example;
+}
+
+std::string Findings(const Example& example, std::set<std::string>* codes) {
+  Diagnostics diagnostics;
+  compiler::CheckPolicy(example.policy, example.options, &diagnostics);
+  for (const auto& item : diagnostics.items()) codes->emplace(item.code);
+  return compiler::diagnostics::RenderAll(compiler::source::SourceBuffer("example", example.policy), diagnostics);
+}
+
+TEST(CheckPages, EveryCodeOfTheCompilerIsInTheTableOnce) {
+  std::set<std::string_view> known;
+  for (const CodeInfo& info : Codes()) EXPECT_TRUE(known.insert(info.code).second) << info.code;
+  std::set<std::string_view> used;
+  for (const auto& kind : compiler::diagnostics::Kinds()) used.insert(kind.code);
+  EXPECT_EQ(known, used);
+  EXPECT_TRUE(std::is_sorted(Codes().begin(), Codes().end(), [](auto& a, auto& b) { return a.code < b.code; }));
+}
+
+TEST(CheckPages, EachBeginsWithItsTitleAndEndsWithItsFix) {
+  for (const CodeInfo& info : Codes()) {
+    const std::string page(cli::CheckPage(info.code));
+    EXPECT_TRUE(page.starts_with("# " + std::string(info.code) + ": " + std::string(info.title) + "\n\n")) << info.code;
+    const char* command = info.fix == FixKind::kSafe      ? "`breakwater fix`: "
+                          : info.fix == FixKind::kOffered ? "`breakwater fix --unsafe`: "
+                                                          : "None: ";
+    EXPECT_TRUE(page.ends_with("\n\n## Fix\n\n" + std::string(command) + std::string(info.why) + ".\n"))
+        << info.code << " must end with\n"
+        << command << info.why;
+  }
+}
+
+TEST(CheckPages, ExamplesDoWhatTheyAreShownFor) {
+  // Limits that no example of reasonable size breaks, and what depends on the version or the installation.
+  const std::set<std::string_view> without = {"PL0132", "PL0140", "PL0141", "PL0142", "PL0143", "PL0170"};
+  for (const CodeInfo& info : Codes()) {
+    const auto bad = ExampleOf(cli::CheckPage(info.code), "bad");
+    const auto good = ExampleOf(cli::CheckPage(info.code), "good");
+    ASSERT_EQ(bad.has_value(), without.count(info.code) == 0) << info.code;
+    ASSERT_EQ(good.has_value(), bad.has_value()) << info.code;
+    if (!bad) continue;
+    std::set<std::string> codes;
+    const std::string findings = Findings(*bad, &codes);
+    EXPECT_EQ(codes, std::set<std::string>{std::string(info.code)}) << info.code << "\n" << bad->policy << findings;
+    codes.clear();
+    EXPECT_EQ(Findings(*good, &codes), "") << info.code << "\n" << good->policy;
+  }
+}
+
+TEST(CheckPages, FixesTakeTheFindingAwayAndBringNoOther) {
+  int fixed = 0;
+  for (const CodeInfo& info : Codes()) {
+    const auto bad = ExampleOf(cli::CheckPage(info.code), "bad");
+    if (!bad) continue;
+    compiler::FixOptions options;
+    options.compile = bad->options;
+    const auto safe = compiler::FixPolicy(bad->policy, options);
+    EXPECT_EQ(safe.applied.empty(), info.fix != FixKind::kSafe) << info.code << "\n" << safe.text;
+    options.unsafe = true;
+    const auto all = compiler::FixPolicy(bad->policy, options);
+    EXPECT_EQ(all.applied.empty(), info.fix == FixKind::kNone) << info.code << "\n" << all.text;
+    if (info.fix == FixKind::kNone) continue;
+    EXPECT_TRUE(all.diagnostics.empty())
+        << info.code << "\n"
+        << all.text
+        << compiler::diagnostics::RenderAll(compiler::source::SourceBuffer("fixed", all.text), all.diagnostics);
+    ++fixed;
+  }
+  EXPECT_GE(fixed, 25);
+}
+
+}  // namespace

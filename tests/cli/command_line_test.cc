@@ -1,0 +1,126 @@
+// The table of commands, and what is made from it: completion and the manual page name everything in it.
+#include "cli/command_line.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <string>
+
+#include "cli/completion.h"
+#include "cli/manual.h"
+
+namespace {
+
+struct Result {
+  int code;
+  std::string out, err;
+};
+
+Result Call(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "breakwater");
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  cli::CommandLine line;
+  const int code = line.Run(static_cast<int>(arguments.size()), arguments.data());
+  std::string out = testing::internal::GetCapturedStdout();
+  return {code, std::move(out), testing::internal::GetCapturedStderr()};
+}
+
+// Output of a shell that reads `script`; nothing if there is no such shell.
+std::string Shell(const std::string& command, const std::string& script) {
+  const std::string path = testing::TempDir() + "completion_script";
+  FILE* file = std::fopen(path.c_str(), "w");
+  std::fwrite(script.data(), 1, script.size(), file);
+  std::fclose(file);
+  FILE* pipe = popen((command + " " + path + " 2>&1").c_str(), "r");
+  std::string out;
+  std::array<char, 256> buffer;
+  while (std::fgets(buffer.data(), buffer.size(), pipe) != nullptr) out += buffer.data();
+  pclose(pipe);
+  return out;
+}
+
+std::string CompleteInBash(const std::string& words, int word) {
+  const cli::CommandLine line;
+  return Shell("bash", cli::Completion("bash", line.app()) + "\nCOMP_WORDS=(" + words +
+                           ")\nCOMP_CWORD=" + std::to_string(word) + "\n_breakwater\necho \"${COMPREPLY[@]}\"\n");
+}
+
+TEST(CommandLine, SaysItsVersion) {
+  const Result result = Call({"--version"});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(result.out, "breakwater " BREAKWATER_VERSION "\n");
+}
+
+TEST(CommandLine, NamesTheCommandsThatThereAre) {
+  const Result result = Call({"chekc"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_NE(result.err.find("there is no command 'chekc'; there are check"), std::string::npos) << result.err;
+}
+
+TEST(CommandLine, WrongUseExitsWithTwo) {
+  EXPECT_EQ(Call({}).code, 2);
+  EXPECT_EQ(Call({"check"}).code, 2);
+  EXPECT_EQ(Call({"check", "--format", "xml", "a.policy"}).code, 2);
+  EXPECT_EQ(Call({"check", "--no-such", "a.policy"}).code, 2);
+}
+
+TEST(CommandLine, LintIsCheck) {
+  EXPECT_EQ(Call({"lint", BREAKWATER_POLICIES_DIR, "--deny", "warnings"}).code, 0);
+  EXPECT_EQ(Call({"lint", "none.policy"}).code, 2);
+}
+
+TEST(CommandLine, TheManualNamesEveryCommandAndOption) {
+  const cli::CommandLine line;
+  const std::string page = cli::ManualPage(line.app());
+  for (const CLI::App* command : cli::CommandsOf(line.app())) {
+    EXPECT_NE(page.find("\n.SS " + command->get_name()), std::string::npos);
+    for (const CLI::Option* option : command->get_options()) {
+      for (const std::string& name : option->get_lnames()) {
+        if (name == "help") continue;
+        std::string flag = "\\-\\-";
+        for (const char c : name) flag += c == '-' ? std::string("\\-") : std::string(1, c);
+        EXPECT_NE(page.find(flag), std::string::npos) << name;
+      }
+    }
+  }
+}
+
+TEST(Completion, OfEveryShellNamesEveryCommandAndOption) {
+  const cli::CommandLine line;
+  for (const std::string& shell : cli::Shells()) {
+    const std::string script = cli::Completion(shell, line.app());
+    for (const CLI::App* command : cli::CommandsOf(line.app())) {
+      EXPECT_NE(script.find(command->get_name()), std::string::npos) << shell;
+      for (const CLI::Option* option : command->get_options()) {
+        for (const std::string& name : option->get_lnames())
+          EXPECT_NE(script.find(name), std::string::npos) << shell << ": " << name;
+        for (const std::string& choice : cli::ChoicesOf(*option))
+          EXPECT_NE(script.find(choice), std::string::npos) << shell << ": " << choice;
+      }
+    }
+  }
+  EXPECT_EQ(cli::Completion("tcsh", line.app()), "");
+}
+
+TEST(Completion, WorksInBash) {
+  EXPECT_EQ(CompleteInBash("breakwater che", 1), "check\n");
+  EXPECT_EQ(CompleteInBash("breakwater check --for", 2), "--format\n");
+  EXPECT_EQ(CompleteInBash("breakwater check --format s", 3), "sarif\n");
+  EXPECT_EQ(CompleteInBash("breakwater lint --format ju", 3), "junit\n");
+  EXPECT_EQ(CompleteInBash("breakwater completion f", 2), "fish\n");
+  EXPECT_EQ(CompleteInBash("breakwater check " BREAKWATER_POLICIES_DIR "/qwen", 2),
+            BREAKWATER_POLICIES_DIR "/qwen3-32b.policy\n");
+}
+
+// Where the other shells are installed, they must be able to read their scripts.
+TEST(Completion, IsReadByZshAndFish) {
+  const cli::CommandLine line;
+  for (const char* shell : {"zsh", "fish"}) {
+    if (std::system((std::string("command -v ") + shell + " >/dev/null").c_str()) != 0) continue;
+    EXPECT_EQ(Shell(std::string(shell) + " -n", cli::Completion(shell, line.app())), "") << shell;
+  }
+}
+
+}  // namespace
