@@ -97,6 +97,7 @@ bool IsHopByHop(std::string_view name) { return IsOwnForRequests(name); }
 void AppendUpstreamRequest(const RequestHead& client, const UpstreamRequest& request, std::string* out) {
   AppendRequestLine(client.method_text, request.target, out);
   PLANT_FAULT(target_is_decoded, for (size_t at; (at = out->find("%0d%0a")) != std::string::npos;) out->replace(at, 6, "\r\n"));
+  PLANT_FAULT(target_is_decoded, for (size_t at; (at = out->find("%20")) != std::string::npos;) out->replace(at, 3, " "));
   if (!IsSet(request.set, "host")) AppendHeader("Host", request.authority, out);
   const bool names_headers = ConnectionNamesHeaders(client.headers);
   for (const Header& line : client.headers.lines()) {

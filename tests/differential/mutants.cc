@@ -33,7 +33,7 @@ const std::vector<std::string>& Seeds() {
       all.push_back(cases::Get(length(smuggled)) + smuggled + smuggled);
       all.push_back(cases::Post(length(ended), ended));
       all.push_back(cases::Chunked(chunk(ended)) + smuggled);
-      all.push_back(cases::Line("GET /a%0d%0aX:%20b?c=%0d%0a%0d%0aGET%20/smuggled HTTP/1.1"));
+      all.push_back(cases::Line("GET /a%20HTTP/1.1%0d%0aHost:%20a%0d%0a%0d%0aGET%20/smuggled HTTP/1.1"));
       all.push_back(cases::Post(length("hello") + "Cookie: a=b\r\nX-Forwarded-For: 1.2.3.4\r\n", "hello") + smuggled);
     }
     return all;
