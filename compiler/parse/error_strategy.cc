@@ -300,7 +300,9 @@ bool ErrorStrategy::ExplainWord(size_t index) {
       } else {
         Emit(Kind::kUnknownCharacter, index,
              {printable ? std::string_view(text) : std::string_view(code_point),
-              c < 0x80 ? "remove it" : "names are plain letters, digits and `_`; text stands in double quotes"});
+              c < 0x80 ? "remove it" : "names are plain letters, digits and `_`; text stands in double quotes"})
+            .Change(offsets_.RangeOf(At(index)), "")
+            .Unsafe();
       }
       return true;
     }
