@@ -141,10 +141,10 @@ async def run_once(asked, workload, scale, ports):
 def evaluate(seed, asked, seen, servers):
     found = {}
     for side in seen.people:
-        attempts = None
+        log = None
         if side.name in POLICIES:
-            attempts = measure.attempts_in(servers.access_log(side.name).read_text(encoding='utf-8').splitlines())
-        found[side.name] = measure.figures(side.records, seen.down_at[side.name], seen.up_at[side.name], attempts)
+            log = measure.logged_in(servers.access_log(side.name).read_text(encoding='utf-8').splitlines(), servers.scale)
+        found[side.name] = measure.figures(side.records, seen.down_at[side.name], seen.up_at[side.name], log)
     return Run(seed, found, world.best_hit_rate(asked, ttl=600.0), seen.late)
 
 

@@ -23,18 +23,20 @@ class Figures:
     back: float | None            # Ollama's own answers, after Ollama came back
     frequent_cached: float
     frequent_cached_mean: float | None
+    frequent_cached_own: float | None   # the same by the gateway's own log: without what the client needs for itself
     frequent_mean: float | None   # of all frequent questions that were answered
     got: dict
 
 
-def figures(records, down_at, up_at, attempts=None):
-    """`attempts`: statuses of the attempts of each request id, as a gateway's access log has them; without a gateway None."""
+def figures(records, down_at, up_at, log=None):
+    """`log`: what a gateway's access log says of each request id (see logged_in); without a gateway None."""
     records = sorted(records, key=lambda record: record.at)
     above = [record for record in records if record.parallel > world.PARALLEL]
     below = [record for record in records if record.parallel <= world.PARALLEL]
     frequent = [record for record in records if record.frequent]
     cached = [record for record in frequent if record.got == load.CACHED]
-    hit = [record for record in records if 500 in (attempts or {}).get(record.id, [record.status])]
+    hit = [record for record in records if 500 in (log[record.id].statuses if log and record.id in log else [record.status])]
+    own = [log[record.id].took for record in cached if log and record.id in log]
     recovered = [record for record in hit if record.got == load.MODEL]
     return Figures(
         requests=len(records),
@@ -50,6 +52,7 @@ def figures(records, down_at, up_at, attempts=None):
         back=_first_of_a_row([r for r in records if r.at + r.took >= up_at and r.got != load.CACHED], (load.MODEL,), up_at),
         frequent_cached=len(cached) / max(1, len(frequent)),
         frequent_cached_mean=_mean(cached, load.CACHED),
+        frequent_cached_own=statistics.fmean(own) if own else None,
         frequent_mean=_mean(frequent, *load.SERVED),
         got={kind: sum(record.got == kind for record in records)
              for kind in (*load.SERVED, load.TIMEOUT, load.CUT_OFF, load.ERROR)})
@@ -82,10 +85,17 @@ def _first_of_a_row(records, kinds, since):
     return None
 
 
-def attempts_in(access_log):
-    """Request id → statuses of its attempts (None: no answer), from the lines of a gateway's access log."""
+@dataclasses.dataclass
+class Logged:
+    statuses: list   # of the attempts; None where there was no answer
+    took: float      # seconds of the model's world
+
+
+def logged_in(access_log, scale):
+    """Request id → what the lines of a gateway's access log say of it."""
     found = {}
     for line in access_log:
         entry = json.loads(line)
-        found[entry['request_id']] = [attempt.get('status') for attempt in entry['attempts']]
+        statuses = [attempt.get('status') for attempt in entry['attempts']]
+        found[entry['request_id']] = Logged(statuses, entry['duration_ms'] / 1000 / scale)
     return found

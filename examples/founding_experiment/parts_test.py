@@ -15,8 +15,8 @@ def record(at, got=load.MODEL, took=2.0, parallel=1, frequent=False, id='', stat
     return load.Record(id or f'r{at}', at, frequent, parallel, took, got, status)
 
 
-def figures(records, attempts=None, down_at=1e6, up_at=1e6):
-    return measure.figures(records, down_at, up_at, attempts)
+def figures(records, log=None, down_at=1e6, up_at=1e6):
+    return measure.figures(records, down_at, up_at, log)
 
 
 class ScaledPolicy(unittest.TestCase):
@@ -94,10 +94,19 @@ class Figures(unittest.TestCase):
 
     def test_recovery_is_read_from_the_attempts(self):
         records = [record(1, id='a', took=4.0), record(2, load.FALLBACK, id='b'), record(3, id='c'), record(4, id='d', took=9, parallel=9)]
-        log = ['{"request_id": "a", "attempts": [{"status": 500}, {"status": 200}]}', '{"request_id": "d", "attempts": [{"status": 200}]}',
-               '{"request_id": "b", "attempts": [{"status": 500}, {"status": 500}, {"error": "refused"}]}']
-        found = figures(records, measure.attempts_in(log))
+        log = ['{"request_id": "a", "duration_ms": 80, "attempts": [{"status": 500}, {"status": 200}]}',
+               '{"request_id": "d", "duration_ms": 180, "attempts": [{"status": 200}]}',
+               '{"request_id": "b", "duration_ms": 60, "attempts": [{"status": 500}, {"status": 500}, {"error": "refused"}]}']
+        found = figures(records, measure.logged_in(log, scale=0.02))
         self.assertEqual((found.transient_500s, found.recovered, found.recovery_costs), (2, 0.5, 2.0))
+
+    def test_the_gateways_own_time_is_read_from_its_log(self):
+        records = [record(1, load.CACHED, id='a', took=0.5, frequent=True), record(2, id='b', frequent=True)]
+        log = measure.logged_in(['{"request_id": "a", "duration_ms": 2, "attempts": []}',
+                                 '{"request_id": "b", "duration_ms": 50, "attempts": [{"status": 200}]}'], scale=0.02)
+        found = figures(records, log)
+        self.assertEqual((found.frequent_cached, found.frequent_cached_mean), (0.5, 0.5))
+        self.assertAlmostEqual(found.frequent_cached_own, 0.1)
 
     def test_service_is_back_with_the_first_of_a_row(self):
         row = world.ANSWERS_IN_A_ROW
