@@ -16,7 +16,8 @@ DocComments::DocComments(const std::vector<std::unique_ptr<antlr4::Token>>& toke
     line_before = token->getLine();
     if (is_first && lines_.count(token->getLine() - 1) > 0) first_tokens_[token->getLine()] = token->getStartIndex();
     if (token->getType() != PolicyParser::COMMENT || !is_first) continue;
-    const std::string text = token->getText();
+    std::string text = token->getText();
+    text.erase(text.find_last_not_of(" \t\r") + 1);  // blanks at the end of a line are layout
     // ### and more are rules across the page.
     if (!text.starts_with("##") || text.starts_with("###")) continue;
     size_t begin = 2;

@@ -94,7 +94,8 @@ TEST(Format, ABlockThatDoesNotFitOnItsLineIsBroken) {
   const std::string fits = head + std::string(120 - head.size() - tail.size() + 1, 'x') + tail;
   EXPECT_EQ(Format(fits), fits);
   const std::string wide = head + std::string(120 - head.size() - tail.size() + 2, 'x') + tail;
-  EXPECT_EQ(std::count(Format(wide)->begin(), Format(wide)->end(), '\n'), 4);
+  const std::string broken = Format(wide).value_or("");
+  EXPECT_EQ(std::count(broken.begin(), broken.end(), '\n'), 4) << broken;
 }
 
 TEST(Format, DifferencesAreSeen) {
