@@ -87,7 +87,7 @@ class Printer {
       const size_t first_comment = at;
       // The comments right above a block belong to it.
       size_t own = next;
-      while (own > first_comment && !EmptyLineBefore(own)) --own;
+      while (block != nullptr && own > first_comment && !EmptyLineBefore(own)) --own;
       for (; at < next; ++at) {
         const bool empty = EmptyLineBefore(at) || apart || (wants_room && at == own);
         AddLine(level, "", CommentAt(at), empty && !first);
