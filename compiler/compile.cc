@@ -54,7 +54,9 @@ std::optional<model::Policy> CheckPolicy(std::string_view text, const CompileOpt
   check_options.secret_file = ReadSecretFile;
   check_options.for_run = options.for_run;
   check_options.deny_mock = options.deny_mock;
-  return check::Check(file, check_options, diagnostics);
+  std::optional<model::Policy> policy = check::Check(file, check_options, diagnostics);
+  if (diagnostics->has_errors()) return std::nullopt;  // of the parser, too: what it mended by guessing must not run
+  return policy;
 }
 
 std::shared_ptr<const CompiledPolicy> CompileInterpreted(std::string_view text, const CompileOptions& options,

@@ -48,6 +48,16 @@ TEST(Compile, InterpretedPoliciesRunTheirPredicates) {
   EXPECT_FALSE(compiled->predicates.Test(when, facts));
 }
 
+TEST(Compile, NothingIsReturnedBesideAnErrorThatTheParserMendedByGuessing) {
+  Diagnostics diagnostics;
+  const std::string text =
+      "edition 1\ngateway { listen = \"127.0.0.1:8080\" }\nreply r { status = 503 text = \"a\\q\" }\nroute x { reply = r }\n";
+  EXPECT_EQ(compiler::CompileInterpreted(text, {}, &diagnostics), nullptr);
+  EXPECT_TRUE(diagnostics.has_errors());
+  Diagnostics again;
+  EXPECT_EQ(compiler::CheckPolicy(text, {}, &again), std::nullopt);
+}
+
 TEST(Compile, TheHashIsTheBeginningOfSha256OfTheText) {
   Diagnostics diagnostics;
   const std::string text =
