@@ -21,7 +21,7 @@ std::string_view MessageFor(std::string_view reason) {
       {"idle_timeout", "The answer of the model server stood still for too long."},
       {"attempt_timeout", "The model server did not finish its answer in time."},
       {"truncated", "The model server cut its answer off."},
-      {"bad_response", "The model server answered with something that is not valid HTTP."},
+      {"bad_response", "The model server answered with something that is no valid answer."},
       {"stream_error", "The model server reported an error in the middle of its answer."},
   };
   for (const auto& [code, message] : kMessages) {

@@ -22,6 +22,15 @@ bool IsStreamType(std::string_view content_type) {
   return http::EqualsIgnoreCase(type, "application/x-ndjson") || http::EqualsIgnoreCase(type, "text/event-stream");
 }
 
+// A page for people, such as a proxy's error page sent with 200. No dialect answers in one.
+bool IsPageType(std::string_view content_type) {
+  const std::string_view type = content_type.substr(0, content_type.find(';'));
+  for (const std::string_view page : {"text/html", "application/xhtml+xml", "text/xml", "application/xml"}) {
+    if (http::EqualsIgnoreCase(type, page)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void Exchange::On(const engine::StartAttempt& command) {
@@ -237,6 +246,11 @@ void Exchange::OnAttemptHead(const http::ResponseHead& head) {
   if (has_body && request_.head.method == compiler::abi::Method::kPOST) {
     const dialect::Api begun_in = answer_api_;
     answer_api_ = ApiOfAnswer(attempt_upstream_);
+    if (answer_api_ != dialect::Api::kPlain && head.status < 300 && IsPageType(content_type)) {
+      attempt_->Abort();
+      OnAttemptFailed(ErrorKind::k_bad_response, false);
+      return;
+    }
     if (splicer_ && answer_api_ != begun_in) content_type = {};  // another dialect can't go on with it
     const bool is_judged = !worker_.policy().slots.response_json.empty();  // by what its body says
     if (answer_api_ != dialect::Api::kPlain || is_judged) {

@@ -117,6 +117,8 @@ const std::vector<Fault>& Faults() {
          return all + kWell;
        }(), Ending::kOpen, "bad_response", false},
       {"26 switches protocols unasked", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", Ending::kOpen, "bad_response", false},
+      {"36 page for people with status 200", "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 13\r\n\r\n<html></html>",
+       Ending::kOpen, "bad_response", false},
       {"27 close-delimited JSON, cut", kHead + "Connection: close\r\n\r\n" + kJson.substr(0, 20), Ending::kFin, "truncated", true},
   };
   return faults;
@@ -336,6 +338,52 @@ TEST(Upstream, Row35RedirectsArePassedOn) {
   FaultyServer server(&gateway.network, "HTTP/1.1 302 Found\r\nLocation: http://10.0.0.7/\r\nContent-Length: 0\r\n\r\n", Ending::kOpen, 1);
   EXPECT_TRUE(Holds(gateway.Get("/x"), "Location: http://10.0.0.7/\r\n"));
   EXPECT_EQ(server.requests, 1);
+}
+
+TEST(Upstream, Row22DripOfAFrameThatNeverEndsIsNoProgress) {
+  SimGateway gateway(Policy("timeouts { idle = 30s  total = 1h }"));
+  FaultyServer server(&gateway.network, "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n\r\n{\"message\":{\"content\":\"a\"},\"done\":false}\n",
+                      Ending::kOpen, 1000);
+  auto client = gateway.NewClient();
+  client->Send("POST /api/chat HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}");
+  gateway.network.RunFor(1s);
+  ASSERT_TRUE(Holds(client->received, "\"content\":\"a\"")) << client->received;
+  int drips = 0;
+  while (!client->ended && drips < 100) {
+    server.server().peers[0]->Send("{");
+    gateway.network.RunFor(10s);
+    ++drips;
+  }
+  EXPECT_LE(drips, 3) << "idle counts from the last whole frame, not from the last byte";
+  EXPECT_TRUE(Holds(client->received, "error")) << client->received;
+  EXPECT_EQ(Failures(&gateway), "1");
+}
+
+TEST(Upstream, Row36PageOnAPathOfNoDialectPasses) {
+  SimGateway gateway(Policy(kRetry));
+  FaultyServer server(&gateway.network, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<html></html>", Ending::kOpen, 1);
+  EXPECT_TRUE(Holds(gateway.Get("/docs"), "<html></html>"));
+}
+
+TEST(Upstream, Row40ResetOfAllThatIsUnderWayIsRetriedWithinTheBudget) {
+  SimGateway gateway(Policy("repeat_safe = true\n  retry { max_retries = 2  budget = 10%  when error in {reset, refused}"
+                            "  wait = exponential(from: 10ms) }"));
+  FaultyServer server(&gateway.network, "", Ending::kOpen, 1'000'000);  // every request hangs
+  constexpr int kClients = 200;
+  std::vector<std::unique_ptr<SimPeer>> clients;
+  for (int i = 0; i < kClients; ++i) {
+    clients.push_back(gateway.NewClient());
+    clients.back()->Send("POST /api/chat HTTP/1.1\r\nHost: a\r\nContent-Length: 16\r\n\r\n{\"stream\":false}");
+  }
+  gateway.network.RunFor(50ms);
+  ASSERT_EQ(server.requests, kClients);
+  gateway.network.ResetConnectionsTo({"10.0.0.1", 11434});
+  gateway.network.RunFor(900ms);
+  EXPECT_GT(server.requests, kClients) << "some are asked again";
+  EXPECT_LE(server.requests, kClients * 12 / 10);
+  int answered = 0;
+  for (const auto& client : clients) answered += Holds(client->received, "X-Breakwater-Fallback-Reason: reset\r\n") ? 1 : 0;
+  EXPECT_EQ(answered, 2 * kClients - server.requests) << "the others have the fallback at once";
 }
 
 TEST(Upstream, Row40RestartFlushesThePoolAndAmplifiesNothing) {
