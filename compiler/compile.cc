@@ -5,12 +5,12 @@
 #include <sstream>
 #include <utility>
 
+#include "compiler/analysis/analyse.h"
 #include "compiler/base/digest.h"
 #include "compiler/check/check.h"
 #include "compiler/jit/jit.h"
 #include "compiler/model/interpret.h"
 #include "compiler/parse/parse.h"
-#include "compiler/source/source_buffer.h"
 
 namespace compiler {
 namespace {
@@ -45,18 +45,37 @@ std::shared_ptr<CompiledPolicy> Checked(std::string_view text, const CompileOpti
 
 }  // namespace
 
-std::optional<model::Policy> CheckPolicy(std::string_view text, const CompileOptions& options,
-                                         diagnostics::Diagnostics* diagnostics) {
-  const source::SourceBuffer source("policy", text);
-  const ast::File file = parse::ParseFile(source, diagnostics);
+std::optional<WrittenPolicy> CheckWritten(std::string_view text, const CompileOptions& options,
+                                          diagnostics::Diagnostics* diagnostics) {
+  WrittenPolicy written;
+  written.source = std::make_unique<source::SourceBuffer>("policy", text);
+  const ast::File file = parse::ParseFile(*written.source, diagnostics);
   check::CheckOptions check_options;
   check_options.environment = options.environment ? options.environment : ProcessEnvironment;
   check_options.secret_file = ReadSecretFile;
   check_options.for_run = options.for_run;
   check_options.deny_mock = options.deny_mock;
-  std::optional<model::Policy> policy = check::Check(file, check_options, diagnostics);
-  if (diagnostics->has_errors()) return std::nullopt;  // of the parser, too: what it mended by guessing must not run
-  return policy;
+  std::optional<model::Policy> policy = check::Check(file, check_options, &written.origins, diagnostics);
+  // Errors of the parser, too: what it mended by guessing must not run.
+  const bool is_good = policy && !diagnostics->has_errors();
+  if (is_good) {
+    written.policy = std::move(*policy);
+    analysis::Analyse(written.policy, written.origins, {options.without_checks}, diagnostics);
+  }
+  for (const model::AllowOrigin& allow : written.origins.allows) {
+    // In a policy with errors not everything was looked at.
+    if (diagnostics->Allow(allow.code, allow.scope) == 0 && is_good)
+      diagnostics->Emit(diagnostics::Kind::kAllowsNothing, allow.code_range, {allow.code}).Change(allow.statement, "");
+  }
+  if (!is_good || diagnostics->has_errors()) return std::nullopt;
+  return written;
+}
+
+std::optional<model::Policy> CheckPolicy(std::string_view text, const CompileOptions& options,
+                                         diagnostics::Diagnostics* diagnostics) {
+  std::optional<WrittenPolicy> written = CheckWritten(text, options, diagnostics);
+  if (!written) return std::nullopt;
+  return std::move(written->policy);
 }
 
 std::shared_ptr<const CompiledPolicy> CompileInterpreted(std::string_view text, const CompileOptions& options,

@@ -5,13 +5,16 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "compiler/compiled_policy.h"
 #include "compiler/diagnostics/diagnostic.h"
 #include "compiler/jit/predicate_code.h"
+#include "compiler/model/origins.h"
 #include "compiler/model/policy.h"
+#include "compiler/source/source_buffer.h"
 
 namespace compiler {
 
@@ -21,9 +24,19 @@ struct CompileOptions {
   // Whether the policy is about to run. When it is only checked, a variable that is not set is no error.
   bool for_run = false;
   bool deny_mock = false;  // a `mock` block is an error
+  std::set<std::string_view> without_checks;  // codes of compiler/analysis/checks.def that are switched off
 };
 
-// Parses and checks. Findings go to `diagnostics`; nothing is returned if one of them is an error.
+// A checked policy and where it was written.
+struct WrittenPolicy {
+  std::unique_ptr<source::SourceBuffer> source;
+  model::Origins origins;  // borrows from source
+  model::Policy policy;
+};
+
+// Parses and checks, and says what the policy will do. Findings go to `diagnostics`; nothing is returned if one of them is an error.
+std::optional<WrittenPolicy> CheckWritten(std::string_view text, const CompileOptions& options,
+                                          diagnostics::Diagnostics* diagnostics);
 std::optional<model::Policy> CheckPolicy(std::string_view text, const CompileOptions& options,
                                          diagnostics::Diagnostics* diagnostics);
 

@@ -97,7 +97,18 @@ struct Edition {
   Name number;
 };
 
-// import, promise, allow, test: known, and refused by check.
+// promise worst_case.latency <= 6min
+struct Promise {
+  Expr claim;
+};
+
+// allow PL0201 because "…"
+struct Allow {
+  Name code;
+  Expr reason;
+};
+
+// import, test: known, and refused by check.
 struct Unsupported {
   std::string word;
 };
@@ -108,7 +119,7 @@ struct Broken {};
 struct Statement {
   SourceRange range;
   std::string doc;  // the lines of ## above it, without the marks
-  std::variant<Broken, Edition, Let, Setting, When, Block, Unsupported> node;
+  std::variant<Broken, Edition, Let, Setting, When, Block, Promise, Allow, Unsupported> node;
 };
 
 struct File {

@@ -43,6 +43,8 @@ struct StatementPrinter {
     *out += "block " + s.kind.text + (s.name ? " " + s.name->text : "") + (s.broken ? " broken" : "") + "\n";
     PrintBody(s.body, depth + 1, out);
   }
+  void operator()(const Promise& s) const { *out += "promise " + Print(s.claim) + "\n"; }
+  void operator()(const Allow& s) const { *out += "allow " + s.code.text + " because " + Print(s.reason) + "\n"; }
   void operator()(const Unsupported& s) const { *out += s.word + "\n"; }
 };
 

@@ -207,6 +207,8 @@ BlockContents BlockReader::Read(BlockKind kind, const ast::Block& block, void* t
       diagnostics_->Emit(Kind::kMisplaced, let->name.range, {"`let`", "it stands at the top of the file"});
     } else if (std::holds_alternative<ast::Edition>(statement.node)) {
       diagnostics_->Emit(Kind::kEditionPlace, statement.range);
+    } else if (std::holds_alternative<ast::Promise>(statement.node)) {
+      if (kind != k_route) diagnostics_->Emit(Kind::kMisplaced, statement.range, {"`promise`", "it stands in a route"});
     } else if (const auto* unsupported = std::get_if<ast::Unsupported>(&statement.node)) {
       diagnostics_->Emit(Kind::kNotHonoured, statement.range, {unsupported->word, ""});
     }

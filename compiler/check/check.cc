@@ -6,10 +6,13 @@
 #include <utility>
 #include <vector>
 
+#include "compiler/base/text.h"
 #include "compiler/check/block_reader.h"
 #include "compiler/check/expr_checker.h"
+#include "compiler/check/origins.h"
 #include "compiler/check/scope.h"
 #include "compiler/check/setting_reader.h"
+#include "compiler/diagnostics/codes.h"
 #include "compiler/model/print.h"
 
 namespace compiler::check {
@@ -23,6 +26,18 @@ namespace {
 // The paths of an Ollama that change the server; refused when a file leaves the routing to us.
 constexpr std::string_view kOllamaServerPaths[] = {"/api/pull", "/api/create", "/api/delete", "/api/copy", "/api/push"};
 constexpr std::string_view kOllamaBlobs = "/api/blobs";
+
+// What a route may promise.
+struct PromiseName {
+  std::string_view name;
+  model::PromisedBound bound;
+  BaseType type;
+};
+constexpr PromiseName kPromises[] = {
+    {"worst_case.latency", model::PromisedBound::kLatency, BaseType::kDuration},
+    {"worst_case.first_token", model::PromisedBound::kFirstToken, BaseType::kDuration},
+    {"worst_case.attempts", model::PromisedBound::kAttempts, BaseType::kInt},
+};
 
 model::Expr Literal(BaseType type, int64_t integer, std::string text = "") {
   model::Expr expr;
@@ -61,9 +76,11 @@ source::SourceRange RangeOf(const ast::Setting& setting) { return {setting.name.
 
 class Checker {
  public:
-  Checker(const ast::File& file, const CheckOptions& options, diagnostics::Diagnostics* diagnostics)
+  Checker(const ast::File& file, const CheckOptions& options, model::Origins* origins,
+          diagnostics::Diagnostics* diagnostics)
       : file_(file),
         options_(options),
+        origins_(origins),
         diagnostics_(diagnostics),
         expressions_(&scope_, options_, diagnostics_),
         settings_(&scope_, &expressions_, &policy_, diagnostics_),
@@ -72,6 +89,7 @@ class Checker {
   std::optional<model::Policy> Run() {
     const size_t errors_before = diagnostics_->errors();
     scope_.SetBrokenNames(file_.broken_names);
+    origins_->text = file_.text;
     CheckEdition();
     Declare();
     CompareNames();
@@ -95,7 +113,9 @@ class Checker {
 
   void CheckEdition();
   void Declare();
-  void DeclareBlock(const ast::Block& block);
+  void DeclareBlock(const ast::Block& block, source::SourceRange whole);
+  void ReadAllows(const std::vector<ast::Statement>& body, source::SourceRange scope);
+  void ReadPromises(const ast::Block& block, model::BlockOrigin* origin);
   void CompareNames();
   void CheckGateway();
   void CheckCache(const ast::Block& block, model::CacheId id);
@@ -134,6 +154,7 @@ class Checker {
 
   const ast::File& file_;
   CheckOptions options_;
+  model::Origins* origins_;
   diagnostics::Diagnostics* diagnostics_;
   model::Policy policy_;
   Scope scope_;
@@ -186,7 +207,7 @@ void Checker::Declare() {
   int32_t lets = 0;
   for (const ast::Statement& statement : file_.body) {
     if (const auto* block = std::get_if<ast::Block>(&statement.node)) {
-      DeclareBlock(*block);
+      DeclareBlock(*block, statement.range);
     } else if (const auto* let = std::get_if<ast::Let>(&statement.node)) {
       bool is_fact = let->name.text == "true" || let->name.text == "false" || let->name.text == "none" ||
                      let->name.text == "request" || let->name.text == "response" || let->name.text == "client" ||
@@ -200,6 +221,7 @@ void Checker::Declare() {
       entity.range = let->name.range;
       entity.index = lets++;
       entity.let = let;
+      origins_->lets.emplace(file_.text.substr(let->name.range.begin, let->name.text.size()), OriginOf(*let));
       Entity* before = scope_.Find(let->name.text);
       if (is_fact) {
         diagnostics_->Emit(Kind::kDuplicateName, let->name.range, {let->name.text}).help =
@@ -215,13 +237,72 @@ void Checker::Declare() {
     } else if (const auto* when = std::get_if<ast::When>(&statement.node)) {
       diagnostics_->Emit(Kind::kMisplaced, when->word ? when->word->range : when->when,
                          {"a line with `when`", "it stands in a block"});
+    } else if (std::holds_alternative<ast::Promise>(statement.node)) {
+      diagnostics_->Emit(Kind::kMisplaced, statement.range, {"`promise`", "it stands in a route"});
     } else if (const auto* unsupported = std::get_if<ast::Unsupported>(&statement.node)) {
       diagnostics_->Emit(Kind::kNotHonoured, statement.range, {unsupported->word, ""});
     }
   }
+  ReadAllows(file_.body, {0, static_cast<uint32_t>(file_.text.size())});
 }
 
-void Checker::DeclareBlock(const ast::Block& block) {
+// `allow` lines, for what is around them.
+void Checker::ReadAllows(const std::vector<ast::Statement>& body, source::SourceRange scope) {
+  for (const ast::Statement& statement : body) {
+    if (const auto* block = std::get_if<ast::Block>(&statement.node)) ReadAllows(block->body, statement.range);
+    const auto* allow = std::get_if<ast::Allow>(&statement.node);
+    if (allow == nullptr) continue;
+    const std::string& code = allow->code.text;
+    std::vector<std::string_view> warnings;
+    for (const diagnostics::KindInfo& kind : diagnostics::Kinds()) {
+      if (kind.severity != diagnostics::Severity::kError) warnings.push_back(kind.code);
+    }
+    if (std::find(warnings.begin(), warnings.end(), code) == warnings.end()) {
+      const bool is_known = diagnostics::FindCode(code) != nullptr;
+      const auto nearest = is_known ? std::nullopt : base::Nearest(code, warnings);
+      auto& diagnostic = diagnostics_->Emit(
+          is_known ? Kind::kCannotAllow : Kind::kUnknownCode, allow->code.range,
+          {code, nearest ? "did you mean `" + std::string(*nearest) + "`?" : "`breakwater explain` lists all"});
+      if (nearest) diagnostic.Replace(std::string(*nearest));
+      continue;
+    }
+    const bool says_why = std::any_of(allow->reason.parts.begin(), allow->reason.parts.end(), [](const auto& part) {
+      return part.value != nullptr || part.text.find_first_not_of(' ') != std::string::npos;
+    });
+    if (allow->reason.kind != ast::ExprKind::kError && !says_why)
+      diagnostics_->Emit(Kind::kBadText, allow->reason.range,
+                         {"because", "it does not say why", "write what makes it right here, for whoever reads this next"});
+    origins_->allows.push_back({code, allow->code.range, statement.range, scope});
+  }
+}
+
+// promise worst_case.latency <= 6min
+void Checker::ReadPromises(const ast::Block& block, model::BlockOrigin* origin) {
+  for (const ast::Statement& statement : block.body) {
+    const auto* promise = std::get_if<ast::Promise>(&statement.node);
+    if (promise == nullptr || promise->claim.kind == ast::ExprKind::kError) continue;
+    const ast::Expr& claim = promise->claim;
+    const std::string_view written = TextOf(claim.operands.empty() ? claim.range : claim.operands[0].range);
+    const auto* bound =
+        std::find_if(std::begin(kPromises), std::end(kPromises), [&](const auto& p) { return p.name == written; });
+    if (claim.kind != ast::ExprKind::kCompare || claim.text != "<=" || bound == std::end(kPromises)) {
+      diagnostics_->Emit(Kind::kBadPromise, claim.range);
+      continue;
+    }
+    const ast::Expr& limit_at = claim.operands[1];
+    const auto limit = expressions_.CheckValue(limit_at, Place(Phase::kRoute, "`promise`"));
+    if (!limit) continue;
+    if (limit->kind != model::ExprKind::kLiteral || limit->type.base != bound->type) {
+      diagnostics_->Emit(Kind::kTypeMismatch, limit_at.range,
+                         {bound->name, DescribeType({bound->type, false}), DescribeValue(*limit),
+                          bound->type == BaseType::kInt ? "write for example `3`" : "write for example `30s`"});
+      continue;
+    }
+    origin->promises.push_back({bound->bound, limit->literal.integer, claim.range, statement.range});
+  }
+}
+
+void Checker::DeclareBlock(const ast::Block& block, source::SourceRange whole) {
   const std::optional<BlockKind> kind = TopLevelBlock(block, diagnostics_);
   if (!kind) {
     scope_.AddBrokenName(block.kind.text);
@@ -233,7 +314,7 @@ void Checker::DeclareBlock(const ast::Block& block) {
     if (gateway_ != nullptr)
       diagnostics_->Emit(Kind::kDuplicateBlock, block.kind.range, {block.kind.text})
           .At(gateway_->kind.range, "the first one is here");
-    else gateway_ = &block;
+    else gateway_ = &block, origins_->gateway = OriginOf(block, whole, file_.text);
     return;
   }
   const ast::Name& name = *block.name;
@@ -268,6 +349,7 @@ void Checker::DeclareBlock(const ast::Block& block) {
         diagnostics_->Emit(Kind::kDuplicateName, name.range, {name.text})
             .At(before->block->name->range, "it was given here");
       policy_.routes.Add({});
+      origins_->routes.Add(OriginOf(block, whole, file_.text));
       routes_.push_back({&block, static_cast<int32_t>(routes_.size())});
       return;
     }
@@ -276,11 +358,24 @@ void Checker::DeclareBlock(const ast::Block& block) {
   const auto index = static_cast<int32_t>(list->size());
   entity.index = index;
   list->push_back({&block, index});
+  model::BlockOrigin origin = OriginOf(block, whole, file_.text);
   switch (*kind) {
-    case BlockKind::k_upstream: policy_.upstreams.resize(list->size()); break;
-    case BlockKind::k_cache: policy_.caches.resize(list->size()); break;
-    case BlockKind::k_reply: policy_.replies.resize(list->size()); break;
-    case BlockKind::k_mock: policy_.mocks.resize(list->size()); break;
+    case BlockKind::k_upstream:
+      policy_.upstreams.Add({});
+      origins_->upstreams.Add(std::move(origin));
+      break;
+    case BlockKind::k_cache:
+      policy_.caches.Add({});
+      origins_->caches.Add(std::move(origin));
+      break;
+    case BlockKind::k_reply:
+      policy_.replies.Add({});
+      origins_->replies.Add(std::move(origin));
+      break;
+    case BlockKind::k_mock:
+      policy_.mocks.Add({});
+      origins_->mocks.Add(std::move(origin));
+      break;
     default: break;
   }
   const Entity* before = scope_.Find(name.text);
@@ -546,6 +641,7 @@ void Checker::CheckRoute(const ast::Block& block, model::RouteId id) {
   if (route.next_when && (has_reply || route.to.size() == 1)) {
     diagnostics_->Emit(Kind::kNoNext, contents.whens.at("next")[0]->word->range, {route.name});
   }
+  ReadPromises(block, &origins_->routes[id]);
   if (!contents.Has("fallback") && !route.to.empty()) route.fallback = policy_.upstreams[route.to[0]].fallback;
   policy_.routes[id] = std::move(route);
 }
@@ -618,9 +714,9 @@ void Checker::WarnOfUnused() {
 
 }  // namespace
 
-std::optional<model::Policy> Check(const ast::File& file, const CheckOptions& options,
+std::optional<model::Policy> Check(const ast::File& file, const CheckOptions& options, model::Origins* origins,
                                    diagnostics::Diagnostics* diagnostics) {
-  return Checker(file, options, diagnostics).Run();
+  return Checker(file, options, origins, diagnostics).Run();
 }
 
 }  // namespace compiler::check

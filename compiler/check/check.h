@@ -7,6 +7,7 @@
 
 #include "compiler/ast/ast.h"
 #include "compiler/diagnostics/diagnostic.h"
+#include "compiler/model/origins.h"
 #include "compiler/model/policy.h"
 
 namespace compiler::check {
@@ -28,8 +29,9 @@ struct CheckOptions {
   bool deny_mock = false;  // a `mock` block is an error
 };
 
-// The policy; nullopt if `file` is broken or something was found that is an error.
-std::optional<model::Policy> Check(const ast::File& file, const CheckOptions& options,
+// The policy, and where its parts were written; nullopt if `file` is broken or something was found that is an error. `origins`
+// borrows the file's text.
+std::optional<model::Policy> Check(const ast::File& file, const CheckOptions& options, model::Origins* origins,
                                    diagnostics::Diagnostics* diagnostics);
 
 }  // namespace compiler::check

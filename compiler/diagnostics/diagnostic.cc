@@ -78,6 +78,15 @@ Diagnostic& Diagnostics::Emit(Kind kind, SourceRange range, std::initializer_lis
   return items_.back();
 }
 
+size_t Diagnostics::Allow(std::string_view code, SourceRange scope) {
+  const auto is_in_scope = [&](SourceRange range) { return scope.begin <= range.begin && range.end <= scope.end; };
+  return std::erase_if(items_, [&](const Diagnostic& item) {
+    if (item.code != code || item.severity == Severity::kError) return false;
+    return is_in_scope(item.range) ||
+           std::any_of(item.notes.begin(), item.notes.end(), [&](const Note& note) { return is_in_scope(note.range); });
+  });
+}
+
 std::vector<const Diagnostic*> Diagnostics::InSourceOrder() const {
   std::vector<const Diagnostic*> sorted;
   sorted.reserve(items_.size());

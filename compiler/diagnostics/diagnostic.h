@@ -90,6 +90,9 @@ class Diagnostics {
   size_t size() const { return items_.size(); }
   size_t errors() const { return errors_; }
 
+  // Takes out the warnings and notes of a code that stand within `scope`, or name a place there; returns how many.
+  size_t Allow(std::string_view code, SourceRange scope);
+
   // In the order of their places in the text; those of one place in the order of Emit.
   std::vector<const Diagnostic*> InSourceOrder() const;
   const std::vector<Diagnostic>& items() const { return items_; }

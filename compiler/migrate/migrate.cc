@@ -14,6 +14,9 @@
 namespace compiler::migrate {
 namespace {
 
+// With these an upstream may say when it will have room (PL0305).
+constexpr std::string_view kBusy[] = {"429", "503", "4xx", "5xx"};
+
 // What `retry_on` may name, and what the language calls it.
 constexpr std::pair<std::string_view, std::string_view> kRetryErrors[] = {
     {"connect_failure", "connect_failure"}, {"connect-failure", "connect_failure"}, {"refused", "refused"},
@@ -192,7 +195,8 @@ class Migrator {
           std::string(retries ? "" : "unsaid; ") + "so at most " + std::to_string(count + 1) + " tries");
     if (!retries) Unsaid(line, "how often a request is tried again: twice");
     if (!retry_on) Unsaid(line, "what is tried again: 5xx, connect_failure and refused");
-    Write("when " + Condition(retry_on ? retry_on->value : "5xx,connect_failure,refused", retry_on));
+    const std::string when = Condition(retry_on ? retry_on->value : "5xx,connect_failure,refused", retry_on);
+    Write("when " + when);
     if (backoff && backoff->value != "exponential")
       problems_.Add(backoff->mark, "`retry_backoff` is exponential, not `" + OneLine(backoff->value) + "`", true);
     const std::string most = cap ? cap->value : "2s";
@@ -200,6 +204,13 @@ class Migrator {
     Write("wait = exponential(from: " + from + ", factor: 2, cap: " + most + ")", "the first wait and the factor were unsaid");
     Unsaid(line, "the first wait and by what it grows: " + from + ", doubled each time");
     if (!cap) Unsaid(line, "the longest wait: 2s");
+    const bool retries_busy = std::any_of(std::begin(kBusy), std::end(kBusy), [&](std::string_view status) {
+      return when.find(status) != std::string::npos;
+    });
+    if (retries_busy) {
+      Write("allow PL0305 because \"the YAML knew no Retry-After\"");
+      Unsaid(line, "what becomes of a Retry-After: nothing, a retry comes when its wait is over");
+    }
     Write("}");
   }
 

@@ -71,6 +71,10 @@ ast::Statement AstBuilder::BuildStatement(P::StatementContext* context, bool bro
     statement.node = BuildWhen(when);
   } else if (P::BlockContext* block = context->block()) {
     statement.node = BuildBlock(block);
+  } else if (P::PromiseContext* promise = context->promise()) {
+    statement.node = ast::Promise{BuildExpression(promise->expression())};
+  } else if (P::AllowContext* allow = context->allow()) {
+    statement.node = ast::Allow{NameOf(allow->NAME()->getSymbol()), BuildString(allow->STRING()->getSymbol())};
   } else if (context->children.size() == 1) {
     statement.node = ast::Unsupported{context->start->getText()};
     statement.range = offsets_.RangeOf(*context->start);

@@ -1,0 +1,52 @@
+// What a request can come to at worst on a route, by the limits that the runtime keeps: how long a client waits for the end and
+// for the first token, and how often upstreams are asked. Each bound is a term that can be shown.
+//
+// They count from the moment at which the request is there, and hold for what the gateway and its upstreams do: a client that
+// sends or reads slowly is not in them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/analysis/term.h"
+#include "compiler/model/policy.h"
+
+namespace compiler::analysis {
+
+// Before retry n (from 1): what the policy waits. The upper end is without jitter, which only shortens, and with the longest
+// Retry-After that is obeyed.
+TimeInterval WaitBefore(const model::RetrySettings& retry, int n);
+
+// How many retries can begin before `deadline`, however quickly the attempts fail: the waits alone take their time.
+int RetriesWithin(const model::RetrySettings& retry, std::optional<model::Duration> deadline);
+
+// The longest that one attempt can take until its end, or until its first token where the client reads a stream.
+Term AttemptTime(const model::UpstreamSettings& upstream);
+Term FirstTokenTime(const model::UpstreamSettings& upstream);
+
+struct RouteBounds {
+  Term latency;              // until the last byte, cut by the deadline
+  Term latency_uncut;        // the same without a deadline
+  Term first_token;          // until the first content, for a client that reads a stream; cut by the deadline
+  std::string PrintAttempts(const model::Policy& policy, const model::RouteSettings& route) const;
+  std::vector<int64_t> attempts_at;  // by the upstreams of `to`
+  int64_t attempts = 0;      // requests that upstreams get for one of a client; a reconnect after a reuse race is not one
+};
+
+class Bounds {
+ public:
+  explicit Bounds(const model::Policy& policy);  // must outlive it
+
+  // Of a route with upstreams.
+  RouteBounds Of(const model::RouteSettings& route) const;
+
+ private:
+  Term Waiting(const model::RouteSettings& route, Term (*attempt)(const model::UpstreamSettings&)) const;
+
+  const model::Policy& policy_;
+  // By cache: the longest that a request may wait for another one of the same key.
+  std::vector<TimeInterval> flights_;
+};
+
+}  // namespace compiler::analysis

@@ -1,0 +1,271 @@
+// PL03: retries that never come, that make things worse, or that repeat what must not be repeated.
+#include <algorithm>
+#include <functional>
+#include <set>
+#include <string>
+
+#include "compiler/analysis/context.h"
+#include "compiler/analysis/outcomes.h"
+#include "compiler/model/print.h"
+
+namespace compiler::analysis {
+namespace {
+
+using abi::ErrorKind;
+using abi::FieldId;
+using model::Duration;
+
+// Calls of one retry block: its upstream, its block, its lines.
+struct Retry {
+  UpstreamId id;
+  const model::UpstreamSettings& upstream;
+  const model::RetrySettings& settings;
+  const BlockOrigin& block;
+  std::vector<Context::Line> lines;
+};
+
+void ForEachRetry(const Context& context, const std::function<void(const Retry&)>& look) {
+  for (size_t i = 0; i < context.policy.upstreams.size(); ++i) {
+    const UpstreamId id(static_cast<int32_t>(i));
+    const model::UpstreamSettings& upstream = context.Upstream(id);
+    if (!upstream.retry) continue;
+    const BlockOrigin& block = *context.OriginOf(id).Block("retry");
+    look({id, upstream, *upstream.retry, block, context.Lines(block, "", upstream.retry->when)});
+  }
+}
+
+// A retry is decided after attempts 1 … max_retries.
+Known Judged(Known known, const Retry& retry) { return known.Set(FieldId::k_attempt, 1, retry.settings.max_retries); }
+
+// Whether the predicate can hold after some attempt.
+bool CanHold(const model::Expr& expr, const Retry& retry, bool with_content) {
+  const auto holds = [&](Known known) {
+    known = Judged(known, retry);
+    if (with_content) known.Set(FieldId::k_first_token, 0, kMost);
+    return Evaluate(expr, known) != Truth::kNever;
+  };
+  const auto statuses = TellingStatuses(expr, 100, 599);
+  if (std::any_of(statuses.begin(), statuses.end(), [&](int status) { return holds(AtStatus(status)); })) return true;
+  const auto errors = AttemptErrors();
+  return std::any_of(errors.begin(), errors.end(), [&](ErrorKind error) { return holds(AtError(error)); });
+}
+
+// Whether it can hold after an outcome that the upstream may have worked for.
+bool CanHoldAfterSending(const model::Expr& expr, const Retry& retry) {
+  const auto statuses = TellingStatuses(expr, 100, 599);
+  if (std::any_of(statuses.begin(), statuses.end(),
+                  [&](int s) { return Evaluate(expr, Judged(AtStatus(s), retry)) != Truth::kNever; }))
+    return true;
+  const auto errors = AttemptErrors();
+  return std::any_of(errors.begin(), errors.end(), [&](ErrorKind e) {
+    return !IsBeforeSending(e) && Evaluate(expr, Judged(AtError(e), retry)) != Truth::kNever;
+  });
+}
+
+bool MayTake(const Context& context, RouteId route, abi::Method method) {
+  const auto& when = context.Route(route).when;
+  if (!when) return true;
+  Known known;
+  known.Set(FieldId::k_request_method, static_cast<int64_t>(method), static_cast<int64_t>(method));
+  return Evaluate(context.policy.predicates[*when].expr, known) != Truth::kNever;
+}
+
+bool AnyRouteTakes(const Context& context, UpstreamId id, std::initializer_list<abi::Method> methods) {
+  for (const RouteId route : context.routes_to[id]) {
+    for (const abi::Method method : methods) {
+      if (MayTake(context, route, method)) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+void CheckRetriedTimeouts(Context& context) {
+  ForEachRetry(context, [&](const Retry& retry) {
+    std::set<uint32_t> seen;
+    for (const Context::Line& line : retry.lines) {
+      bool found = false;
+      const auto tell = [&](SourceRange at, const std::string& what) -> Diagnostic* {
+        found = true;
+        if (!seen.insert(at.begin).second) return nullptr;
+        return &context.diagnostics->Emit(Kind::kRetriesTimeouts, at, {what});
+      };
+      constexpr ErrorKind kLate[] = {ErrorKind::k_attempt_timeout, ErrorKind::k_first_token_timeout,
+                                     ErrorKind::k_idle_timeout};
+      bool holds = false;
+      for (const ErrorKind error : kLate) {
+        // Most often there is no status, because nothing came.
+        const Truth truth = Evaluate(*line.expr, Judged(AtError(error).SetAbsent(FieldId::k_status), retry));
+        if (truth == Truth::kNever) continue;
+        holds = holds || truth == Truth::kAlways;
+        for (const WordAt& word : context.Find(line.origin->words, abi::Name(error))) {
+          Diagnostic* diagnostic = tell(word.range, "`" + std::string(abi::Name(error)) + "`");
+          if (diagnostic == nullptr) continue;
+          context.NoteUse(*diagnostic, word, *line.origin);
+          context.Remove(*diagnostic, word, line, retry.lines.size());
+        }
+        for (const WordAt& word : context.Find(line.origin->words, "timeout")) {
+          Diagnostic* diagnostic = tell(word.range, "`timeout`");
+          if (diagnostic == nullptr) continue;
+          context.NoteUse(*diagnostic, word, *line.origin);
+          if (context.Find(line.origin->words, "connect_timeout").empty()) diagnostic->Change(word.range, "connect_timeout");
+          else context.Remove(*diagnostic, word, line, retry.lines.size());
+        }
+      }
+      if (holds && !found) tell(line.origin->predicate, "an attempt that was too slow");
+    }
+  });
+}
+
+void CheckRepeatSafe(Context& context) {
+  ForEachRetry(context, [&](const Retry& retry) {
+    if (retry.upstream.repeat_safe) return;
+    if (!AnyRouteTakes(context, retry.id, {abi::Method::kPOST, abi::Method::kPATCH})) return;
+    // Whoever writes `repeat_safe = false` knows; then retries are for the other methods.
+    const bool for_others = AnyRouteTakes(context, retry.id, {abi::Method::kGET, abi::Method::kPUT});
+    if (context.OriginOf(retry.id).Setting("repeat_safe") != nullptr && for_others) return;
+    for (const Context::Line& line : retry.lines) {
+      if (!CanHoldAfterSending(*line.expr, retry)) continue;
+      Diagnostic& diagnostic = context.diagnostics->Emit(Kind::kNeedsRepeatSafe, line.origin->predicate,
+                                                         {retry.upstream.name});
+      context.Set(diagnostic, context.OriginOf(retry.id), "repeat_safe", "true");
+      diagnostic.Unsafe();
+      return;
+    }
+  });
+}
+
+void CheckRetriesBeforeContent(Context& context) {
+  ForEachRetry(context, [&](const Retry& retry) {
+    for (const Context::Line& line : retry.lines) {
+      if (CanHold(*line.expr, retry, false) || !CanHold(*line.expr, retry, true)) continue;
+      Diagnostic& diagnostic = context.diagnostics->Emit(Kind::kNeedsContent, line.origin->predicate);
+      diagnostic.Change(retry.lines.size() > 1 ? line.origin->statement : retry.block.whole, "");
+    }
+  });
+}
+
+void CheckReplayBody(Context& context) {
+  const BlockOrigin* limits = context.origins.gateway.Block("limits");
+  const model::SettingOrigin* body = limits == nullptr ? nullptr : limits->Setting("body");
+  if (body == nullptr) return;
+  const int64_t largest = context.policy.gateway.limits.body;
+  Diagnostic* diagnostic = nullptr;
+  ForEachRetry(context, [&](const Retry& retry) {
+    if (retry.upstream.replay_body_bytes >= largest) return;
+    const SourceRange at = context.At(context.OriginOf(retry.id), "replay_body");
+    if (diagnostic == nullptr) {
+      const int64_t kept = SaturatingMultiply(largest, context.policy.gateway.limits.connections);
+      diagnostic = &context.diagnostics->Emit(
+          Kind::kBodyBeyondReplay, body->value,
+          {model::PrintSize(retry.upstream.replay_body_bytes), model::PrintSize(largest), retry.upstream.name,
+           std::to_string(context.policy.gateway.limits.connections) + " × " + model::PrintSize(largest) + " = " +
+               (kept == kMost ? "more than there is" : model::PrintSize(kept))});
+    }
+    diagnostic->At(at, "`" + retry.upstream.name + "` keeps " + model::PrintSize(retry.upstream.replay_body_bytes));
+    context.Set(*diagnostic, context.OriginOf(retry.id), "replay_body", model::PrintSize(largest));
+    diagnostic->Unsafe();
+  });
+}
+
+void CheckAmplification(Context& context) {
+  constexpr int64_t kBearable = 4;
+  std::set<int32_t> seen;
+  for (const model::RouteSettings& route : context.policy.routes) {
+    if (route.to.empty()) continue;
+    const RouteBounds bounds = context.bounds.Of(route);
+    if (bounds.attempts <= kBearable) continue;
+    for (const UpstreamId id : route.to) {
+      const auto& retry = context.Upstream(id).retry;
+      if (!retry || retry->budget || RetriesWithin(*retry, route.deadline) == 0) continue;
+      if (!seen.insert(id.value).second) continue;
+      const BlockOrigin& block = *context.OriginOf(id).Block("retry");
+      Diagnostic& diagnostic = context.diagnostics->Emit(
+          Kind::kAmplifies, context.At(block, "max_retries"),
+          {route.name, bounds.PrintAttempts(context.policy, route)});
+      context.Add(diagnostic, block, "budget = 20%");
+    }
+  }
+}
+
+void CheckRetryAfter(Context& context) {
+  ForEachRetry(context, [&](const Retry& retry) {
+    if (retry.settings.honour_cap) return;
+    for (const Context::Line& line : retry.lines) {
+      for (const int status : {429, 503}) {
+        const Truth truth = Evaluate(*line.expr, Judged(AtStatus(status), retry));
+        if (truth == Truth::kNever) continue;
+        std::vector<WordAt> words = context.Find(line.origin->words, std::to_string(status));
+        if (words.empty()) words = context.Find(line.origin->words, status == 429 ? "4xx" : "5xx");
+        if (words.empty() && truth != Truth::kAlways) continue;
+        const Duration longest(std::max<int64_t>(WaitBefore(retry.settings, retry.settings.max_retries).high, 1));
+        Diagnostic& diagnostic =
+            context.diagnostics->Emit(Kind::kIgnoresRetryAfter, words.empty() ? line.origin->predicate : words[0].range,
+                                      {std::to_string(status), PrintTime(longest.count())});
+        if (!words.empty()) context.NoteUse(diagnostic, words[0], *line.origin);
+        context.Add(diagnostic, retry.block, "honour = retry_after(cap: " + WriteDuration(longest) + ")");
+        return;
+      }
+    }
+  });
+}
+
+void CheckRetriedClientErrors(Context& context) {
+  ForEachRetry(context, [&](const Retry& retry) {
+    std::set<uint32_t> seen;
+    for (const Context::Line& line : retry.lines) {
+      bool told = false;
+      for (const int status : ClientErrors()) {
+        if (Evaluate(*line.expr, Judged(AtStatus(status), retry)) != Truth::kAlways) continue;
+        const std::string text = std::to_string(status);
+        for (const WordAt& word : context.Find(line.origin->words, text)) {
+          told = true;
+          if (!seen.insert(word.range.begin).second) continue;
+          Diagnostic& diagnostic = context.diagnostics->Emit(Kind::kRetriesClientErrors, word.range, {text});
+          context.NoteUse(diagnostic, word, *line.origin);
+          context.Remove(diagnostic, word, line, retry.lines.size());
+        }
+        for (const WordAt& word : context.Find(line.origin->words, "4xx")) {
+          told = true;
+          if (!seen.insert(word.range.begin).second) continue;
+          Diagnostic& diagnostic = context.diagnostics->Emit(Kind::kRetriesClientErrors, word.range, {"4xx"});
+          context.NoteUse(diagnostic, word, *line.origin);
+          if (context.Find(line.origin->words, "429").empty()) diagnostic.Change(word.range, "429");
+          else context.Remove(diagnostic, word, line, retry.lines.size());
+        }
+        if (told || !seen.insert(line.origin->predicate.begin).second) continue;
+        told = true;
+        context.diagnostics->Emit(Kind::kRetriesClientErrors, line.origin->predicate, {text});
+      }
+    }
+  });
+}
+
+void CheckRetriesFire(Context& context) {
+  ForEachRetry(context, [&](const Retry& retry) {
+    for (const Context::Line& line : retry.lines) {
+      if (CanHold(*line.expr, retry, false) || CanHold(*line.expr, retry, true)) continue;
+      context.diagnostics->Emit(Kind::kRetryNeverFires, line.origin->predicate)
+          .Change(retry.lines.size() > 1 ? line.origin->statement : retry.block.whole, "");
+    }
+    int reached = 0;
+    std::optional<Duration> longest = Duration::zero();
+    for (const RouteId route : context.routes_to[retry.id]) {
+      const auto& deadline = context.Route(route).deadline;
+      reached = std::max(reached, RetriesWithin(retry.settings, deadline));
+      longest = !deadline || !longest ? std::nullopt : std::optional(std::max(*longest, *deadline));
+    }
+    if (context.routes_to[retry.id].empty() || !longest || reached >= retry.settings.max_retries) return;
+    std::vector<Term> waits;
+    for (int n = 1; n <= reached + 1; ++n)
+      waits.push_back(Term::Of(TimeInterval::Exactly(WaitBefore(retry.settings, n).low), "waits"));
+    Diagnostic& diagnostic = context.diagnostics->Emit(
+        Kind::kRetriesNeverReached, context.At(retry.block, "max_retries"),
+        {std::to_string(reached + 1), Term::Sum(std::move(waits)).PrintWithResult(), PrintTime(longest->count())});
+    if (reached > 0) context.Set(diagnostic, retry.block, "max_retries", std::to_string(reached));
+    else diagnostic.Change(retry.block.whole, "");
+  });
+}
+
+}  // namespace compiler::analysis
