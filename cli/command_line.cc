@@ -37,7 +37,12 @@ Runner DeclareCheck(CLI::App* command) {
 
 Runner DeclareExplain(CLI::App* command) {
   auto options = std::make_shared<ExplainOptions>();
-  command->add_option("code", options->code, "The code of a finding, such as PL0101; without one, all are listed");
+  command->add_option("what", options->what, "A policy, or the code of a finding, such as PL0101; without one, all codes are listed");
+  command->add_option("--request", options->request, "Say which route of the policy takes this request: 'POST /api/chat'");
+  command->add_option("--header", options->headers, "A header of the request, 'Name: value'; several times for several")
+      ->allow_extra_args(false);
+  command->add_option("--body", options->body, "The body of the request, or @FILE");
+  command->add_option("--client", options->client, "The address that the request comes from")->capture_default_str();
   return [options] { return RunExplain(*options); };
 }
 
@@ -96,7 +101,7 @@ struct Command {
 };
 constexpr Command kCommands[] = {
     {"check", "Check policies: syntax, names, types and what they will do", DeclareCheck},
-    {"explain", "Explain the code of a finding", DeclareExplain},
+    {"explain", "Explain the code of a finding, or what a policy comes to", DeclareExplain},
     {"fix", "Write the fixes that findings carry", DeclareFix},
     {"fmt", "Give policies the one layout", DeclareFormat},
     {"migrate", "Make a policy of a gateway.yaml", DeclareMigrate},

@@ -5,8 +5,13 @@
 #include <vector>
 
 #include "cli/exit_codes.h"
+#include "cli/explain_policy.h"
+#include "cli/explain_request.h"
+#include "cli/inputs.h"
 #include "compiler/base/text.h"
+#include "compiler/compile.h"
 #include "compiler/diagnostics/codes.h"
+#include "compiler/diagnostics/render.h"
 
 namespace cli {
 namespace {
@@ -19,6 +24,48 @@ constexpr Page kPages[] = {
 #include "cli/check_pages.inc"
 };
 
+// PL and digits, in any case: a policy of that name is written ./PL0101.
+bool IsCode(std::string_view text) {
+  return text.size() > 2 && (text[0] == 'P' || text[0] == 'p') && (text[1] == 'L' || text[1] == 'l') &&
+         text.find_first_not_of("0123456789", 2) == std::string_view::npos;
+}
+
+int Unreadable(const std::string& path, const std::string& why) {
+  std::cerr << "breakwater: can't read " << path << ": " << why << "\n";
+  return kUnreadable;
+}
+
+int RunExplainPolicy(const ExplainOptions& options) {
+  std::string why;
+  const auto input = ReadInput(options.what, &why);
+  if (!input) return Unreadable(options.what, why);
+  RequestLine request{options.request, options.headers, options.body, options.client};
+  if (request.body.starts_with('@')) {
+    const std::string path = request.body.substr(1);
+    const auto body = ReadInput(path, &why);
+    if (!body) return Unreadable(path, why);
+    request.body = body->text;
+  }
+  compiler::diagnostics::Diagnostics diagnostics;
+  const auto written = compiler::CheckWritten(input->text, {}, &diagnostics);
+  if (!written) {
+    std::cerr << compiler::diagnostics::RenderAll(compiler::source::SourceBuffer(input->name, input->text), diagnostics);
+    return kFindings;
+  }
+  if (request.request.empty()) {
+    std::cout << ExplainBounds(*written) << ExplainValues(*written);
+    return kClean;
+  }
+  std::string text;
+  const bool is_good = ExplainRequest(written->policy, request, &text);
+  if (!is_good) {
+    std::cerr << "breakwater: no route is asked: " << text << "\n";
+    return kUnreadable;
+  }
+  std::cout << request.request << "\n" << text;
+  return kClean;
+}
+
 }  // namespace
 
 std::string_view CheckPage(std::string_view code) {
@@ -29,20 +76,21 @@ std::string_view CheckPage(std::string_view code) {
 }
 
 int RunExplain(const ExplainOptions& options) {
-  if (options.code.empty()) {
+  if (options.what.empty()) {
     for (const auto& info : compiler::diagnostics::Codes()) std::cout << info.code << "  " << info.title << "\n";
     return kClean;
   }
-  std::string code = options.code;
+  std::string code = options.what;
   for (char& c : code) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   const std::string_view page = CheckPage(code);
   if (!page.empty()) {
     std::cout << page;
     return kClean;
   }
+  if (!IsCode(code)) return RunExplainPolicy(options);
   std::vector<std::string_view> known;
   for (const auto& info : compiler::diagnostics::Codes()) known.push_back(info.code);
-  std::cerr << "breakwater: there is no code " << options.code;
+  std::cerr << "breakwater: there is no code " << options.what;
   if (const auto nearest = compiler::base::Nearest(code, known)) std::cerr << "; did you mean " << *nearest << "?";
   std::cerr << " `breakwater explain` lists all.\n";
   return kUnreadable;

@@ -1,0 +1,149 @@
+// `breakwater explain FILE`: bounds, values with where they came from, and the route of a request with the reasons.
+#include "cli/explain.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <utility>
+
+namespace {
+
+struct Result {
+  int code;
+  std::string out, err;
+};
+
+cli::ExplainOptions Of(std::string what, std::string request = "") {
+  cli::ExplainOptions options;
+  options.what = std::move(what);
+  options.request = std::move(request);
+  return options;
+}
+
+Result Explain(const cli::ExplainOptions& options) {
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  const int code = cli::RunExplain(options);
+  std::string out = testing::internal::GetCapturedStdout();
+  return {code, std::move(out), testing::internal::GetCapturedStderr()};
+}
+
+std::string Shipped(const std::string& name) { return std::string(BREAKWATER_POLICIES_DIR) + "/" + name; }
+
+std::string Written(const std::string& text) {
+  const std::string path = testing::TempDir() + "explained.policy";
+  std::ofstream(path) << text;
+  return path;
+}
+
+// The first line that begins so, however wide the space between its words is.
+std::string LineOf(const std::string& text, const std::string& begin) {
+  size_t at = 0;
+  while (at < text.size()) {
+    const size_t end = text.find('\n', at);
+    std::string line;
+    for (const char c : text.substr(at, end - at)) {
+      if (c != ' ' || (!line.empty() && line.back() != ' ')) line += c;
+    }
+    if (line.starts_with(begin)) return line;
+    at = end + 1;
+  }
+  return "none begins with " + begin + "\n" + text;
+}
+
+TEST(ExplainPolicy, TheFoundingPolicyHasItsBoundWithTheArithmetic) {
+  const Result result = Explain(Of(Shipped("qwen3-32b.policy")));
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(LineOf(result.out, "longest wait"), "longest wait 46.5 s = 3 × 15 s + 0.5 s + 1 s");
+  EXPECT_EQ(LineOf(result.out, "3 × 15 s"), "3 × 15 s attempts at `ollama_qwen3_32b` (attempt_timeout)");
+  EXPECT_EQ(LineOf(result.out, "upstreams get"), "upstreams get 3 attempts at `ollama_qwen3_32b`");
+}
+
+TEST(ExplainPolicy, EveryValueSaysWhereItCameFrom) {
+  const Result result = Explain(Of(Written(R"(edition 1
+let patience = slow
+let slow     = 20s
+gateway { listen = env("LISTEN", default: "127.0.0.1:8080") }
+upstream a {
+  url             = "http://a"
+  attempt_timeout = patience
+  header["X-A"]   = secret("KEY")
+  breaker { open when failures(60s) >= 5  open_for = 20s }
+}
+)")));
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(LineOf(result.out, "listen"),
+            "listen env(\"LISTEN\", default: \"127.0.0.1:8080\") line 4, from the environment");
+  EXPECT_EQ(LineOf(result.out, "attempt_timeout"),
+            "attempt_timeout 20s line 7, from `let patience`, line 2, from `let slow`, line 3");
+  EXPECT_EQ(LineOf(result.out, "header["), "header[\"X-A\"] secret(\"KEY\") line 8, from the environment");
+  EXPECT_EQ(LineOf(result.out, "repeat_safe"), "repeat_safe false default");
+  EXPECT_EQ(LineOf(result.out, "open_for"), "open_for 20s line 9");
+  EXPECT_EQ(LineOf(result.out, "close when"), "close when successes(30s) >= probes default");
+  EXPECT_EQ(LineOf(result.out, "retry"), "retry off");
+}
+
+TEST(ExplainPolicy, RoutesAreNamedWithWhatTheyLackedAndWhy) {
+  cli::ExplainOptions options = Of(Shipped("tenants.policy"), "POST /api/chat");
+  options.headers = {"X-Tenant: school"};
+  const Result result = Explain(options);
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(LineOf(result.out, "no route strangers"), "no route strangers");
+  EXPECT_EQ(LineOf(result.out, "no route shop"), "no route shop");
+  EXPECT_NE(result.out.find("fails  (request.header[\"x-tenant\"] ?? \"nobody\") == \"shop\"; request.header[\"x-tenant\"] is "
+                            "\"school\""),
+            std::string::npos)
+      << result.out;
+  EXPECT_EQ(LineOf(result.out, "takes it"), "takes it route school");
+  EXPECT_EQ(LineOf(result.out, "asked:"), "asked: school");
+  EXPECT_EQ(result.out.find("otherwise"), std::string::npos);
+}
+
+TEST(ExplainPolicy, WhereItComesFromCounts) {
+  cli::ExplainOptions options = Of(Shipped("tenants.policy"), "/");
+  options.client = "192.0.2.7";
+  EXPECT_EQ(LineOf(Explain(options).out, "takes it"), "takes it route strangers");
+}
+
+TEST(ExplainPolicy, BodiesAreReadFromFilesToo) {
+  const std::string policy = R"(edition 1
+gateway { listen = "127.0.0.1:8080" }
+upstream a { url = "http://a" }
+reply no { status = 404 }
+route small {
+  when request.json.model == "small" and request.query["x"] == none
+  to = a
+}
+)";
+  const std::string body = testing::TempDir() + "body.json";
+  std::ofstream(body) << "{\"model\": \"small\"}";
+  cli::ExplainOptions options = Of(Written(policy), "POST /api/chat");
+  options.body = "@" + body;
+  EXPECT_EQ(LineOf(Explain(options).out, "takes it"), "takes it route small");
+  options.body = "{\"model\": \"large\"}";
+  const Result result = Explain(options);
+  EXPECT_NE(result.out.find("fails  request.json.model == \"small\"; request.json.model is large"), std::string::npos)
+      << result.out;
+  EXPECT_NE(result.out.find("no route takes it: the gateway answers 404"), std::string::npos);
+  options.body = "@" + body + ".gone";
+  EXPECT_EQ(Explain(options).code, 2);
+}
+
+TEST(ExplainPolicy, WhatIsNoRequestOrNoPolicyIsRefused) {
+  cli::ExplainOptions options = Of(Shipped("qwen3-32b.policy"), "POST /api chat");
+  EXPECT_EQ(Explain(options).code, 2);
+  EXPECT_EQ(Explain(Of(testing::TempDir() + "no.policy")).code, 2);
+  const Result broken = Explain(Of(Written("edition 1\n")));
+  EXPECT_EQ(broken.code, 1);
+  EXPECT_NE(broken.err.find("PL0136"), std::string::npos) << broken.err;
+}
+
+TEST(ExplainPolicy, CodesStillHaveTheirPages) {
+  EXPECT_EQ(Explain(Of("pl0201")).out.substr(0, 8), "# PL0201");
+  EXPECT_EQ(Explain(Of("PL9999")).code, 2);
+  EXPECT_NE(Explain(Of("")).out.find("PL0201"), std::string::npos);
+}
+
+}  // namespace
