@@ -116,4 +116,22 @@ void CheckFallbackReplies(Context& context) {
   }
 }
 
+// The gateway gives a fallback the shape that the client reads; a type that was written stays what it is.
+void CheckFallbackTypes(Context& context) {
+  std::set<int32_t> seen;
+  for (const model::RouteSettings& route : context.policy.routes) {
+    for (const model::FallbackRef& step : route.fallback) {
+      const auto* id = std::get_if<model::ReplyId>(&step);
+      if (id == nullptr || !seen.insert(id->value).second) continue;
+      const model::ReplySettings& reply = context.policy.replies[*id];
+      const model::SettingOrigin* type = context.origins.replies[*id].Setting("content_type");
+      // An answer that is an error is read as such before anybody looks for a stream.
+      if (reply.status >= 300 || type == nullptr || reply.body.kind == model::BodyKind::kNone) continue;
+      context.diagnostics->Emit(Kind::kFallbackType, type->value, {reply.name, *reply.content_type})
+          .Change(type->statement, "")
+          .Unsafe();
+    }
+  }
+}
+
 }  // namespace compiler::analysis
