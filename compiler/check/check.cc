@@ -168,6 +168,7 @@ class Checker {
   std::vector<Named> replies_;
   std::vector<Named> mocks_;
   std::vector<Named> routes_;
+  std::unordered_map<std::string_view, source::SourceRange> route_names_;
   std::unordered_map<std::string, model::PredicateId> predicates_;
 };
 
@@ -343,11 +344,9 @@ void Checker::DeclareBlock(const ast::Block& block, source::SourceRange whole) {
       list = &mocks_;
       break;
     case BlockKind::k_route: {
-      const auto before = std::find_if(routes_.begin(), routes_.end(),
-                                       [&](const Named& r) { return r.block->name->text == name.text; });
-      if (before != routes_.end())
-        diagnostics_->Emit(Kind::kDuplicateName, name.range, {name.text})
-            .At(before->block->name->range, "it was given here");
+      const auto [before, is_new] = route_names_.emplace(name.text, name.range);
+      if (!is_new)
+        diagnostics_->Emit(Kind::kDuplicateName, name.range, {name.text}).At(before->second, "it was given here");
       policy_.routes.Add({});
       origins_->routes.Add(OriginOf(block, whole, file_.text));
       routes_.push_back({&block, static_cast<int32_t>(routes_.size())});
