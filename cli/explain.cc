@@ -49,7 +49,8 @@ int RunExplainPolicy(const ExplainOptions& options) {
   compiler::diagnostics::Diagnostics diagnostics;
   const auto written = compiler::CheckWritten(input->text, {}, &diagnostics);
   if (!written) {
-    std::cerr << compiler::diagnostics::RenderAll(compiler::source::SourceBuffer(input->name, input->text), diagnostics);
+    std::cerr << compiler::diagnostics::RenderAll(compiler::source::SourceBuffer(input->name, input->text),
+                                                  diagnostics);
     return kFindings;
   }
   if (request.request.empty()) {

@@ -123,7 +123,8 @@ class Values {
   }
 
   void AddWritten(const SettingOrigin& setting, Table* table) const {
-    std::string_view name = origins_.text.substr(setting.name_range.begin, setting.value.begin - setting.name_range.begin);
+    std::string_view name =
+        origins_.text.substr(setting.name_range.begin, setting.value.begin - setting.name_range.begin);
     name = name.substr(0, name.find_last_of('='));
     name = name.substr(0, name.find_last_not_of(" \t\n") + 1);
     const auto [value, from] = Follow(setting.value);
@@ -207,11 +208,13 @@ std::string ExplainBounds(const WrittenPolicy& written) {
       out += " answers itself, with `" + policy.replies[route.reply].name + "`\n\n";
       continue;
     }
-    for (size_t i = 0; i < route.to.size(); ++i) out += (i == 0 ? " to " : ", then ") + policy.upstreams[route.to[i]].name;
+    for (size_t i = 0; i < route.to.size(); ++i)
+      out += (i == 0 ? " to " : ", then ") + policy.upstreams[route.to[i]].name;
     out += "\n";
     const auto worst = bounds.Of(route);
     AddTerm("longest wait ", worst.latency, &out);
-    if (worst.first_token.PrintWithResult() == worst.latency.PrintWithResult()) out += "  first token    " + PrintTime(worst.first_token.value().high) + ", too: it has no limit of its own\n";
+    if (worst.first_token.PrintWithResult() == worst.latency.PrintWithResult())
+      out += "  first token    " + PrintTime(worst.first_token.value().high) + ", too: it has no limit of its own\n";
     else AddTerm("first token  ", worst.first_token, &out);
     out += "  upstreams get  " + worst.PrintAttempts(policy, route) + "\n\n";
   }

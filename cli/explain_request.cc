@@ -85,7 +85,8 @@ class Reasons {
       compiler::model::Render(text, facts_, &value);
       constexpr size_t kMost = 80;
       if (value.size() > kMost) value = value.substr(0, kMost) + "…";
-      return "; " + Print(expr) + " is " + (expr.type.base == compiler::abi::BaseType::kString ? "\"" + value + "\"" : value);
+      return "; " + Print(expr) + " is " +
+             (expr.type.base == compiler::abi::BaseType::kString ? "\"" + value + "\"" : value);
     }
     std::string out;
     for (const Expr& operand : expr.operands) out += ValuesIn(operand);

@@ -26,10 +26,12 @@ std::string Number(int n) {
 // Routes that differ, each with two sets, a fallback and a deadline, so short that 10,000 fit into the largest policy.
 std::string PolicyOf(int routes) {
   std::string text =
-      "edition 1\ngateway{listen=\"127.0.0.1:8080\"}\nupstream a{url=\"http://a\" attempt_timeout=9s}\nreply b{status=404}\n";
+      "edition 1\ngateway{listen=\"127.0.0.1:8080\"}\nupstream a{url=\"http://a\" attempt_timeout=9s}\nreply "
+      "b{status=404}\n";
   for (int i = 0; i < routes; ++i) {
     const std::string number = Number(i);
-    text += "route r" + number + "{when request.path in{\"/" + number + "\",\"/-\"}and request.method in{GET,PUT}to=a fallback=[b]deadline=9s}\n";
+    text += "route r" + number + "{when request.path in{\"/" + number +
+            "\",\"/-\"}and request.method in{GET,PUT}to=a fallback=[b]deadline=9s}\n";
   }
   return text + "route z{reply=b}\n";
 }
@@ -61,12 +63,14 @@ double Measure(const std::string& policy, int runs) {
 }  // namespace
 
 int main() {
-  std::printf("| routes of %d tokens | KiB | CPU, ms | most memory, MiB | µs each |\n|---|---|---|---|---|\n", kTokensOfARoute);
+  std::printf("| routes of %d tokens | KiB | CPU, ms | most memory, MiB | µs each |\n|---|---|---|---|---|\n",
+              kTokensOfARoute);
   for (const int routes : {100, 200, 1000, 2000, 5000, 10000}) {
     const std::string policy = PolicyOf(routes);
     if (policy.size() > compiler::source::kMaxFileBytes) return 1;
     const double time = Measure(policy, routes < 5000 ? 10 : 3);
-    std::printf("| %d | %zu | %.1f | %ld | %.1f |\n", routes, policy.size() / 1024, time, PeakMebibytes(), 1000 * time / routes);
+    std::printf("| %d | %zu | %.1f | %ld | %.1f |\n", routes, policy.size() / 1024, time, PeakMebibytes(),
+                1000 * time / routes);
     std::fflush(stdout);
   }
 }

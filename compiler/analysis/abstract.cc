@@ -78,8 +78,8 @@ Abstract OfLiteral(const model::Literal& literal) {
 Truth IsIn(const Abstract& value, const Expr& expr) {
   Truth among = expr.networks.empty() ? Truth::kNever : Truth::kMaybe;
   for (const model::SetMember& member : expr.set) {
-    const Abstract literal = member.low.type == BaseType::kStatus ? Number(member.low.integer, member.high)
-                                                                  : OfLiteral(member.low);
+    const Abstract literal =
+        member.low.type == BaseType::kStatus ? Number(member.low.integer, member.high) : OfLiteral(member.low);
     if (!value.is_number || !literal.is_number) {
       among = std::max(among, Truth::kMaybe);
     } else if (literal.low <= value.low && value.high <= literal.high) {
@@ -181,7 +181,8 @@ Truth Evaluate(const Expr& expr, const Known& known) {
     }
     case ExprKind::kIn: return IsIn(Value(expr.operands[0], known), expr);
     case ExprKind::kStringTest: {
-      const bool never = !Value(expr.operands[0], known).may_be_present || !Value(expr.operands[1], known).may_be_present;
+      const bool never =
+          !Value(expr.operands[0], known).may_be_present || !Value(expr.operands[1], known).may_be_present;
       return never ? Truth::kNever : Truth::kMaybe;
     }
     case ExprKind::kMatches: return Value(expr.operands[0], known).may_be_present ? Truth::kMaybe : Truth::kNever;

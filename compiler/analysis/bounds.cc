@@ -15,9 +15,7 @@ using model::RetrySettings;
 using model::RouteSettings;
 using model::UpstreamSettings;
 
-int64_t Rounded(double nanoseconds) {
-  return nanoseconds >= 9.2e18 ? kMost : std::llround(std::max(nanoseconds, 0.0));
-}
+int64_t Rounded(double nanoseconds) { return nanoseconds >= 9.2e18 ? kMost : std::llround(std::max(nanoseconds, 0.0)); }
 
 int RetriesOf(const UpstreamSettings& upstream) { return upstream.retry ? upstream.retry->max_retries : 0; }
 
@@ -40,9 +38,8 @@ Term VisitTime(const UpstreamSettings& upstream, const Term& attempt) {
 // Whether an answer that another upstream began may be continued here, and asked for twice: from its beginning, which may be
 // refused, and afresh.
 bool MayTakeOver(const Policy& policy, const RouteSettings& route, size_t position) {
-  return std::any_of(route.to.begin(), route.to.begin() + static_cast<std::ptrdiff_t>(position), [&](auto before) {
-    return policy.upstreams[before].on_cut != model::OnCut::kError;
-  });
+  return std::any_of(route.to.begin(), route.to.begin() + static_cast<std::ptrdiff_t>(position),
+                     [&](auto before) { return policy.upstreams[before].on_cut != model::OnCut::kError; });
 }
 
 bool MayBeAskedTwice(const Policy& policy, const RouteSettings& route, size_t position) {
@@ -68,8 +65,7 @@ Term ChainTime(const Policy& policy, const RouteSettings& route, Term (*attempt)
   for (size_t i = 0; i < route.to.size(); ++i) {
     const UpstreamSettings& upstream = policy.upstreams[route.to[i]];
     Term visit = VisitTime(upstream, attempt(upstream));
-    if (MayBeAskedTwice(policy, route, i))
-      visit = Term::Larger({std::move(visit), Term::Times(2, attempt(upstream))});
+    if (MayBeAskedTwice(policy, route, i)) visit = Term::Larger({std::move(visit), Term::Times(2, attempt(upstream))});
     parts.push_back(std::move(visit));
   }
   return Term::Sum(std::move(parts));

@@ -26,12 +26,12 @@ Term AttemptTime(const model::UpstreamSettings& upstream);
 Term FirstTokenTime(const model::UpstreamSettings& upstream);
 
 struct RouteBounds {
-  Term latency;              // until the last byte, cut by the deadline
-  Term latency_uncut;        // the same without a deadline
-  Term first_token;          // until the first content, for a client that reads a stream; cut by the deadline
+  Term latency;        // until the last byte, cut by the deadline
+  Term latency_uncut;  // the same without a deadline
+  Term first_token;    // until the first content, for a client that reads a stream; cut by the deadline
   std::string PrintAttempts(const model::Policy& policy, const model::RouteSettings& route) const;
   std::vector<int64_t> attempts_at;  // by the upstreams of `to`
-  int64_t attempts = 0;      // requests that upstreams get for one of a client; a reconnect after a reuse race is not one
+  int64_t attempts = 0;  // requests that upstreams get for one of a client; a reconnect after a reuse race is not one
 };
 
 class Bounds {

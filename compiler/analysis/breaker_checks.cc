@@ -36,7 +36,9 @@ Duration TimeOfAnAttempt(const model::UpstreamSettings& upstream) {
   return std::min(upstream.timeouts.total, upstream.timeouts.first_token.value_or(upstream.timeouts.total));
 }
 
-int AttemptsOf(const model::UpstreamSettings& upstream) { return 1 + (upstream.retry ? upstream.retry->max_retries : 0); }
+int AttemptsOf(const model::UpstreamSettings& upstream) {
+  return 1 + (upstream.retry ? upstream.retry->max_retries : 0);
+}
 
 // Which measures an expression reads.
 bool Reads(const model::Expr& expr, const model::BreakerSettings& settings,
@@ -151,13 +153,14 @@ void CheckCountedAttempts(Context& context) {
     if (attempts == 1) return;
     for (const Context::Line& line : context.Lines(breaker.block, "open", breaker.settings.open_when)) {
       if (!Reads(*line.expr, breaker.settings, IsCountOfAttempts)) continue;
-      const bool with_retries = Evaluate(*line.expr, AfterFailedRequests(breaker.settings, 2, attempts)) == Truth::kAlways;
+      const bool with_retries =
+          Evaluate(*line.expr, AfterFailedRequests(breaker.settings, 2, attempts)) == Truth::kAlways;
       const bool without = Evaluate(*line.expr, AfterFailedRequests(breaker.settings, 2, 1)) != Truth::kNever;
       if (!with_retries || without) continue;
       const auto failures = context.Find(line.origin->words, "failures");
-      Diagnostic& diagnostic = context.diagnostics->Emit(
-          Kind::kCountsAttempts, failures.empty() ? line.origin->predicate : failures[0].range,
-          {std::to_string(attempts), std::to_string(2 * attempts)});
+      Diagnostic& diagnostic = context.diagnostics->Emit(Kind::kCountsAttempts,
+                                                         failures.empty() ? line.origin->predicate : failures[0].range,
+                                                         {std::to_string(attempts), std::to_string(2 * attempts)});
       if (!failures.empty()) diagnostic.Change(failures[0].range, "failed_requests").Unsafe();
     }
   });
@@ -248,9 +251,9 @@ void CheckOpenFor(Context& context) {
   ForEachBreaker(context, [&](const Breaker& breaker) {
     const BlockOrigin& upstream = context.OriginOf(breaker.id);
     const BlockOrigin* timeouts = upstream.Block("timeouts");
-    const bool is_said = upstream.Setting("attempt_timeout") != nullptr ||
-                         (timeouts != nullptr && (timeouts->Setting("total") != nullptr ||
-                                                  timeouts->Setting("first_token") != nullptr));
+    const bool is_said =
+        upstream.Setting("attempt_timeout") != nullptr ||
+        (timeouts != nullptr && (timeouts->Setting("total") != nullptr || timeouts->Setting("first_token") != nullptr));
     // Where nobody said how long an attempt takes there is nothing to compare with; a health check sees to it that no request is
     // the probe of a server that hangs.
     if (!is_said || breaker.upstream.health) return;
@@ -275,8 +278,7 @@ void CheckStreamErrors(Context& context) {
       if (Evaluate(*line.expr, known) != Truth::kNever) return;
     }
     const SourceRange at = lines[0].origin->predicate;
-    context.diagnostics->Emit(Kind::kStreamErrorsSucceed, at)
-        .Change({at.end, at.end}, " or error == stream_error");
+    context.diagnostics->Emit(Kind::kStreamErrorsSucceed, at).Change({at.end, at.end}, " or error == stream_error");
   });
 }
 

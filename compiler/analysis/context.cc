@@ -33,8 +33,7 @@ SourceRange Context::AtTotal(UpstreamId id) const {
   return At(block, "attempt_timeout");
 }
 
-std::vector<Context::Line> Context::Lines(const BlockOrigin& block, std::string_view word,
-                                          abi::PredicateId any) const {
+std::vector<Context::Line> Context::Lines(const BlockOrigin& block, std::string_view word, abi::PredicateId any) const {
   const std::vector<const WhenOrigin*> origins_of = block.Whens(word);
   const model::Expr& expr = policy.predicates[any].expr;
   if (origins_of.size() <= 1 || expr.operands.size() != origins_of.size()) {

@@ -36,7 +36,7 @@ struct Interval {
   friend constexpr Interval Max(Interval a, Interval b) { return {std::max(a.low, b.low), std::max(a.high, b.high)}; }
 };
 
-using TimeInterval = Interval<struct TimeTag>;    // nanoseconds
+using TimeInterval = Interval<struct TimeTag>;  // nanoseconds
 using CountInterval = Interval<struct CountTag>;
 
 constexpr TimeInterval operator*(CountInterval n, TimeInterval t) {

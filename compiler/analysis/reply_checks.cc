@@ -40,13 +40,16 @@ bool HasHeader(const model::ReplySettings& reply, std::string_view lower) {
 void AddMember(const Context& context, Diagnostic* diagnostic, SourceRange object, const std::string& member) {
   const std::string_view text = context.origins.text;
   uint32_t at = object.end - 1;
-  while (at > object.begin && (text[at - 1] == ' ' || text[at - 1] == '\n' || text[at - 1] == '\r' || text[at - 1] == '\t'))
+  while (at > object.begin &&
+         (text[at - 1] == ' ' || text[at - 1] == '\n' || text[at - 1] == '\r' || text[at - 1] == '\t'))
     --at;
   const bool is_empty = text[at - 1] == '{';
   const size_t line_begin = text.rfind('\n', at - 1) + 1;
   const size_t first = text.find_first_not_of(" \t", line_begin);
   const bool on_own_line = text.find('\n', at) < object.end;
-  std::string added = is_empty ? " " : on_own_line ? ",\n" + std::string(text.substr(line_begin, first - line_begin)) : ", ";
+  std::string added = is_empty      ? " "
+                      : on_own_line ? ",\n" + std::string(text.substr(line_begin, first - line_begin))
+                                    : ", ";
   added += member;
   if (is_empty) added += " ";
   diagnostic->Change({at, at}, added);
@@ -59,10 +62,9 @@ void CheckFallbacksUsed(Context& context) {
     const UpstreamId id(static_cast<int32_t>(i));
     const model::SettingOrigin* fallback = context.OriginOf(id).Setting("fallback");
     if (fallback == nullptr || context.routes_to[id].empty()) continue;
-    const bool is_used =
-        std::any_of(context.routes_to[id].begin(), context.routes_to[id].end(), [&](RouteId route) {
-          return context.Route(route).to[0] == id && context.OriginOf(route).Setting("fallback") == nullptr;
-        });
+    const bool is_used = std::any_of(context.routes_to[id].begin(), context.routes_to[id].end(), [&](RouteId route) {
+      return context.Route(route).to[0] == id && context.OriginOf(route).Setting("fallback") == nullptr;
+    });
     if (is_used) continue;
     const RouteId route = context.routes_to[id][0];
     const bool is_first = context.Route(route).to[0] == id;

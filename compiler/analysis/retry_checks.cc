@@ -109,7 +109,8 @@ void CheckRetriedTimeouts(Context& context) {
           Diagnostic* diagnostic = tell(word.range, "`timeout`");
           if (diagnostic == nullptr) continue;
           context.NoteUse(*diagnostic, word, *line.origin);
-          if (context.Find(line.origin->words, "connect_timeout").empty()) diagnostic->Change(word.range, "connect_timeout");
+          if (context.Find(line.origin->words, "connect_timeout").empty())
+            diagnostic->Change(word.range, "connect_timeout");
           else context.Remove(*diagnostic, word, line, retry.lines.size());
         }
       }
@@ -127,8 +128,8 @@ void CheckRepeatSafe(Context& context) {
     if (context.OriginOf(retry.id).Setting("repeat_safe") != nullptr && for_others) return;
     for (const Context::Line& line : retry.lines) {
       if (!CanHoldAfterSending(*line.expr, retry)) continue;
-      Diagnostic& diagnostic = context.diagnostics->Emit(Kind::kNeedsRepeatSafe, line.origin->predicate,
-                                                         {retry.upstream.name});
+      Diagnostic& diagnostic =
+          context.diagnostics->Emit(Kind::kNeedsRepeatSafe, line.origin->predicate, {retry.upstream.name});
       context.Set(diagnostic, context.OriginOf(retry.id), "repeat_safe", "true");
       diagnostic.Unsafe();
       return;
@@ -181,9 +182,8 @@ void CheckAmplification(Context& context) {
       if (!retry || retry->budget || RetriesWithin(*retry, route.deadline) == 0) continue;
       if (!seen.insert(id.value).second) continue;
       const BlockOrigin& block = *context.OriginOf(id).Block("retry");
-      Diagnostic& diagnostic = context.diagnostics->Emit(
-          Kind::kAmplifies, context.At(block, "max_retries"),
-          {route.name, bounds.PrintAttempts(context.policy, route)});
+      Diagnostic& diagnostic = context.diagnostics->Emit(Kind::kAmplifies, context.At(block, "max_retries"),
+                                                         {route.name, bounds.PrintAttempts(context.policy, route)});
       context.Add(diagnostic, block, "budget = 20%");
     }
   }

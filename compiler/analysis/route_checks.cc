@@ -114,8 +114,7 @@ void CheckRoutesReached(Context& context) {
       const BlockOrigin& late = context.OriginOf(id);
       const BlockOrigin& early = context.OriginOf(*before);
       Diagnostic& diagnostic =
-          context.diagnostics
-              ->Emit(Kind::kRouteTaken, late.name, {context.Route(id).name, context.Route(*before).name})
+          context.diagnostics->Emit(Kind::kRouteTaken, late.name, {context.Route(id).name, context.Route(*before).name})
               .At(early.name, "this route takes them")
               .Change(late.whole, "");
       Taken turned_round;

@@ -99,9 +99,8 @@ std::string Term::Print() const {
       return out.empty() ? "0 s" : out;
     }
     case Kind::kLarger: {
-      const auto largest = std::max_element(parts_.begin(), parts_.end(), [](const Term& a, const Term& b) {
-        return a.value_.high < b.value_.high;
-      });
+      const auto largest = std::max_element(parts_.begin(), parts_.end(),
+                                            [](const Term& a, const Term& b) { return a.value_.high < b.value_.high; });
       return largest->Print();
     }
     case Kind::kWithin:

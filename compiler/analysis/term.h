@@ -16,9 +16,9 @@ class Term {
  public:
   // A time that a setting gives. what: for the explanation, "attempts at `a` (attempt_timeout)".
   static Term Of(TimeInterval time, std::string what);
-  static Term Times(int64_t count, Term one);      // count ≥ 0
-  static Term Sum(std::vector<Term> parts);        // no part: 0 s
-  static Term Larger(std::vector<Term> parts);     // of alternatives; at least one
+  static Term Times(int64_t count, Term one);   // count ≥ 0
+  static Term Sum(std::vector<Term> parts);     // no part: 0 s
+  static Term Larger(std::vector<Term> parts);  // of alternatives; at least one
   // No more than `limit` whatever the term says.
   static Term Within(TimeInterval limit, std::string what, Term term);
 
@@ -42,9 +42,9 @@ class Term {
 
   Kind kind_ = Kind::kSum;
   TimeInterval value_;
-  int64_t count_ = 1;      // kTimes
-  TimeInterval limit_;     // kWithin
-  std::string what_;       // kTime, kWithin
+  int64_t count_ = 1;   // kTimes
+  TimeInterval limit_;  // kWithin
+  std::string what_;    // kTime, kWithin
   std::vector<Term> parts_;
 };
 

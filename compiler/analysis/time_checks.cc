@@ -73,9 +73,10 @@ void CheckAttemptsFitDeadlines(Context& context) {
     const BlockOrigin* timeouts = context.OriginOf(upstream).Block("timeouts");
     Diagnostic& diagnostic =
         context.diagnostics
-            ->Emit(Kind::kAttemptFillsDeadline, is_total ? context.AtTotal(upstream) : context.At(*timeouts, "first_token"),
-                   {settings.name, PrintTime(attempt.count()), route.name,
-                    PrintTime(route.deadline->count()), NextStep(context, route, *position)})
+            ->Emit(Kind::kAttemptFillsDeadline,
+                   is_total ? context.AtTotal(upstream) : context.At(*timeouts, "first_token"),
+                   {settings.name, PrintTime(attempt.count()), route.name, PrintTime(route.deadline->count()),
+                    NextStep(context, route, *position)})
             .At(context.At(context.OriginOf(id), "deadline"), "the deadline of " + Quote(route.name));
     const auto fitting = FittingTotal(settings, route.to.size() - *position - 1, *route.deadline);
     if (!fitting) continue;
@@ -109,13 +110,12 @@ void CheckQueues(Context& context) {
       const auto& deadline = context.Route(route).deadline;
       if (!deadline || queue->timeout < *deadline) continue;
       const BlockOrigin& block = *context.OriginOf(id).Block("queue");
-      Diagnostic& diagnostic =
-          context.diagnostics
-              ->Emit(Kind::kQueueBeyondDeadline, context.At(block, "timeout"),
-                     {context.Upstream(id).name, PrintTime(queue->timeout.count()), context.Route(route).name,
-                      PrintTime(deadline->count())})
-              .At(context.At(context.OriginOf(route), "deadline"),
-                  "the deadline of " + Quote(context.Route(route).name));
+      Diagnostic& diagnostic = context.diagnostics
+                                   ->Emit(Kind::kQueueBeyondDeadline, context.At(block, "timeout"),
+                                          {context.Upstream(id).name, PrintTime(queue->timeout.count()),
+                                           context.Route(route).name, PrintTime(deadline->count())})
+                                   .At(context.At(context.OriginOf(route), "deadline"),
+                                       "the deadline of " + Quote(context.Route(route).name));
       const Duration half = RoundDown(*deadline / 2);
       if (half > Duration::zero()) {
         context.Set(diagnostic, block, "timeout", WriteDuration(half));
@@ -142,9 +142,9 @@ void CheckPromises(Context& context) {
         for (const Term::Line& line : term.Lines())
           parts += (parts.empty() ? "" : "; ") + line.arithmetic + ": " + line.what;
       }
-      context.diagnostics->Emit(Kind::kPromiseBroken, promise.claim,
-                                {is_count ? "up to " + bounds.PrintAttempts(context.policy, route) : term.PrintWithResult(),
-                                 over, parts});
+      context.diagnostics->Emit(
+          Kind::kPromiseBroken, promise.claim,
+          {is_count ? "up to " + bounds.PrintAttempts(context.policy, route) : term.PrintWithResult(), over, parts});
     }
   }
 }

@@ -60,7 +60,7 @@ struct AllowOrigin {
 struct BlockOrigin {
   std::string_view kind;
   SourceRange kind_range;
-  SourceRange name;   // of a block without a name: kind_range
+  SourceRange name;  // of a block without a name: kind_range
   SourceRange whole;
   std::vector<SettingOrigin> settings;
   std::vector<WhenOrigin> whens;
@@ -99,7 +99,8 @@ struct Origins {
   base::IdVector<CacheId, BlockOrigin> caches;
   base::IdVector<ReplyId, BlockOrigin> replies;
   base::IdVector<MockId, BlockOrigin> mocks;
-  base::IdVector<RouteId, BlockOrigin> routes;  // fewer than routes: those that the policy got by itself stand at the end
+  base::IdVector<RouteId, BlockOrigin>
+      routes;  // fewer than routes: those that the policy got by itself stand at the end
   std::map<std::string_view, LetOrigin> lets;
   std::vector<AllowOrigin> allows;
 

@@ -21,7 +21,8 @@ using compiler::analysis::Truth;
 compiler::model::Expr ExprOf(const std::string& condition) {
   compiler::diagnostics::Diagnostics diagnostics;
   const auto policy = compiler::CheckPolicy(
-      "edition 1\ngateway { listen = \"127.0.0.1:8080\" }\nupstream a { url = \"http://a\" retry { max_retries = 1 when " +
+      "edition 1\ngateway { listen = \"127.0.0.1:8080\" }\nupstream a { url = \"http://a\" retry { max_retries = 1 "
+      "when " +
           condition + " } }\n",
       {}, &diagnostics);
   if (!policy) throw std::runtime_error(condition + ": " + diagnostics.items().at(0).message);
@@ -63,7 +64,8 @@ TEST(Abstract, NeverAndAlwaysHoldForEveryValueThatWasLeftOpen) {
       facts.error = static_cast<int32_t>(error);
       facts.first_token = compiler::abi::kAbsentInt;
       for (const int64_t attempt : {1, 2, 3, 50}) {
-        for (const int64_t time : {int64_t{0}, int64_t{1'000'000'000}, int64_t{2'000'000'001}, int64_t{7'200'000'000'000}}) {
+        for (const int64_t time :
+             {int64_t{0}, int64_t{1'000'000'000}, int64_t{2'000'000'001}, int64_t{7'200'000'000'000}}) {
           facts.attempt = attempt;
           facts.latency = facts.elapsed = time;
           const bool holds = compiler::model::Interpret(expr, facts);

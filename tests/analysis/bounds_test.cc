@@ -99,15 +99,18 @@ TEST(Bounds, JitterOnlyShortens) {
 }
 
 TEST(Bounds, RetryAfterLengthensWaitsUpToItsCap) {
-  EXPECT_EQ(LatencyOf("upstream a { url = \"http://a\" attempt_timeout = 1s retry { max_retries = 2 when error == refused "
-                      "wait = exponential(from: 500ms, factor: 4, cap: 2s) honour = retry_after(cap: 1s) } }"),
-            "6 s = 3 × 1 s + 1 s + 2 s");
+  EXPECT_EQ(
+      LatencyOf("upstream a { url = \"http://a\" attempt_timeout = 1s retry { max_retries = 2 when error == refused "
+                "wait = exponential(from: 500ms, factor: 4, cap: 2s) honour = retry_after(cap: 1s) } }"),
+      "6 s = 3 × 1 s + 1 s + 2 s");
 }
 
 TEST(Bounds, EveryAttemptMayWaitForAPlace) {
-  EXPECT_EQ(LatencyOf("upstream a { url = \"http://a\" attempt_timeout = 1s max_in_flight = 1 queue { length = 1 timeout "
-                      "= 5s } retry { max_retries = 1 when error == refused wait = exponential(from: 1s, factor: 1, cap: 1s) } }"),
-            "13 s = 2 × 5 s + 2 × 1 s + 1 s");
+  EXPECT_EQ(
+      LatencyOf(
+          "upstream a { url = \"http://a\" attempt_timeout = 1s max_in_flight = 1 queue { length = 1 timeout "
+          "= 5s } retry { max_retries = 1 when error == refused wait = exponential(from: 1s, factor: 1, cap: 1s) } }"),
+      "13 s = 2 × 5 s + 2 × 1 s + 1 s");
 }
 
 TEST(Bounds, UpstreamsAndMocksAddUpAndTheDeadlineCuts) {
@@ -123,8 +126,10 @@ TEST(Bounds, UpstreamsAndMocksAddUpAndTheDeadlineCuts) {
 
 TEST(Bounds, AnAnswerThatIsContinuedMayBeAskedForTwice) {
   const auto upstreams = [](const char* more) {
-    return std::string("upstream a { url = \"http://a\" attempt_timeout = 1s on_cut = continue }\nupstream b { url = "
-                       "\"http://b\" attempt_timeout = 2s ") + more + " }\nroute r { to = [a, b] }";
+    return std::string(
+               "upstream a { url = \"http://a\" attempt_timeout = 1s on_cut = continue }\nupstream b { url = "
+               "\"http://b\" attempt_timeout = 2s ") +
+           more + " }\nroute r { to = [a, b] }";
   };
   EXPECT_EQ(LatencyOf(upstreams("")), "5 s = 1 s + 2 × 2 s");
   EXPECT_EQ(AttemptsOf(upstreams("")), 3);
@@ -141,13 +146,15 @@ TEST(Bounds, TheFirstTokenIsBoundByItsOwnLimit) {
   EXPECT_EQ(FirstTokenOf("upstream a { url = \"http://a\" timeouts { first_token = 10s total = 1min } }"), "10 s");
   EXPECT_EQ(FirstTokenOf("upstream a { url = \"http://a\" timeouts { total = 1min } }"), "1 min");
   // Thinking meets the limit, and the answer behind it may take longer.
-  EXPECT_EQ(FirstTokenOf("upstream a { url = \"http://a\" commit = answer timeouts { first_token = 10s total = 1min } }"),
-            "1 min");
+  EXPECT_EQ(
+      FirstTokenOf("upstream a { url = \"http://a\" commit = answer timeouts { first_token = 10s total = 1min } }"),
+      "1 min");
 }
 
 TEST(Bounds, RetriesThatTheDeadlineKeepsFromBeginningAreNoAttempts) {
   const std::string retrying =
-      "upstream a { url = \"http://a\" retry { max_retries = 5 when error == refused wait = exponential(from: 1s, factor: "
+      "upstream a { url = \"http://a\" retry { max_retries = 5 when error == refused wait = exponential(from: 1s, "
+      "factor: "
       "1, cap: 1s) } }\nroute r { to = a deadline = ";
   EXPECT_EQ(AttemptsOf(retrying + "3s }"), 3);
   EXPECT_EQ(AttemptsOf(retrying + "3001ms }"), 4);

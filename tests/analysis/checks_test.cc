@@ -35,7 +35,7 @@ struct Case {
   std::string code;
   std::string name;
   bool is_bad = false;
-  std::string words;          // that the finding points at
+  std::string words;           // that the finding points at
   std::set<std::string> more;  // other codes
   bool has_fix = true;
   std::string policy;
@@ -209,9 +209,12 @@ TEST(Checks, ShippedPoliciesAreClean) {
 
 // ---- allow ----------------------------------------------------------------------------------------------------------
 
-std::string Retrying(const std::string& in_retry, const std::string& in_upstream = "", const std::string& in_file = "") {
-  return "edition 1\n" + in_file + "\ngateway { listen = \"127.0.0.1:8080\" }\nupstream a {\n  url = \"http://a\"\n  repeat_safe = true\n  " +
-         in_upstream + "\n  retry {\n    max_retries = 1\n    when status in {400, 503}\n    " + in_retry + "\n  }\n}\n";
+std::string Retrying(const std::string& in_retry, const std::string& in_upstream = "",
+                     const std::string& in_file = "") {
+  return "edition 1\n" + in_file +
+         "\ngateway { listen = \"127.0.0.1:8080\" }\nupstream a {\n  url = \"http://a\"\n  repeat_safe = true\n  " +
+         in_upstream + "\n  retry {\n    max_retries = 1\n    when status in {400, 503}\n    " + in_retry +
+         "\n  }\n}\n";
 }
 
 TEST(Allow, SilencesOneCodeInItsBlock) {
@@ -227,7 +230,8 @@ TEST(Allow, IsAFindingWhereItSilencesNothing) {
   const Diagnostics found = Check(policy);
   EXPECT_EQ(CodesOf(found), (std::set<std::string>{"PL0102", "PL0305", "PL0306"}));
   // In another block it does not help.
-  const std::string elsewhere = Retrying("") + "reply no { status = 404  allow PL0305 because \"x\" }\nroute r { to = a }\n";
+  const std::string elsewhere =
+      Retrying("") + "reply no { status = 404  allow PL0305 because \"x\" }\nroute r { to = a }\n";
   EXPECT_EQ(CodesOf(Check(elsewhere)).count("PL0305"), 1u);
   compiler::FixOptions options;
   EXPECT_EQ(compiler::FixPolicy(policy, options).text.find("allow"), std::string::npos);

@@ -92,8 +92,9 @@ TEST(ExplainPolicy, RoutesAreNamedWithWhatTheyLackedAndWhy) {
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_EQ(LineOf(result.out, "no route strangers"), "no route strangers");
   EXPECT_EQ(LineOf(result.out, "no route shop"), "no route shop");
-  EXPECT_NE(result.out.find("fails  (request.header[\"x-tenant\"] ?? \"nobody\") == \"shop\"; request.header[\"x-tenant\"] is "
-                            "\"school\""),
+  EXPECT_NE(result.out.find(
+                "fails  (request.header[\"x-tenant\"] ?? \"nobody\") == \"shop\"; request.header[\"x-tenant\"] is "
+                "\"school\""),
             std::string::npos)
       << result.out;
   EXPECT_EQ(LineOf(result.out, "takes it"), "takes it route school");

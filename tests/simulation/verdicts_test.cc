@@ -87,8 +87,8 @@ void ExpectNever(const std::string& code, const std::string& what, const std::st
 Plan Anything(Random& random) { return AnyPlan(random, 1s); }
 
 std::string Retrying(const std::string& when, const std::string& more = "") {
-  return "upstream a { url = \"http://a\" repeat_safe = true attempt_timeout = 1s retry { max_retries = 2 when " + when +
-         " } " + more + " }\n";
+  return "upstream a { url = \"http://a\" repeat_safe = true attempt_timeout = 1s retry { max_retries = 2 when " +
+         when + " } " + more + " }\n";
 }
 
 TEST(Verdicts, ARetryOfWhatNoAttemptEndsWithNeverRuns) {
@@ -102,8 +102,10 @@ TEST(Verdicts, ARetryOfWhatNoAttemptEndsWithNeverRuns) {
 
 TEST(Verdicts, ARetryWhoseWaitsTakeTheDeadlineNeverRuns) {
   const auto policy = [](const char* deadline) {
-    return std::string("upstream a { url = \"http://a\" attempt_timeout = 50ms repeat_safe = true retry { max_retries = 2 when error == refused or "
-                       "status in 5xx wait = exponential(from: 1s, factor: 2, cap: 4s) } }\nroute r { to = a deadline = ") +
+    return std::string(
+               "upstream a { url = \"http://a\" attempt_timeout = 50ms repeat_safe = true retry { max_retries = 2 when "
+               "error == refused or "
+               "status in 5xx wait = exponential(from: 1s, factor: 2, cap: 4s) } }\nroute r { to = a deadline = ") +
            deadline + " }\n";
   };
   const auto at_once = [](Random&) {
@@ -116,8 +118,8 @@ TEST(Verdicts, ARetryWhoseWaitsTakeTheDeadlineNeverRuns) {
 }
 
 TEST(Verdicts, ARetryThatNeedsAFirstTokenNeverRuns) {
-  ExpectNever("PL0302", "note_retry", Retrying("(first_token ?? 0s) >= 1ms"), Retrying("latency >= 1ms and status == 500"),
-              Anything);
+  ExpectNever("PL0302", "note_retry", Retrying("(first_token ?? 0s) >= 1ms"),
+              Retrying("latency >= 1ms and status == 500"), Anything);
 }
 
 TEST(Verdicts, NothingComesBehindAnAttemptThatHangsUntilTheDeadline) {
@@ -150,22 +152,28 @@ TEST(Verdicts, ARuleForAnythingButSuccessStoresNothing) {
     return std::string("cache c { key = \"${client.ip} ${request.body}\" ttl = 1min store when ") + when +
            " }\nupstream a { url = \"http://a\" fallback = [c] }\n";
   };
-  ExpectNever("PL0404", "store c", policy("status in {404, 500} or status == 304"), policy("status in {404, 299}"), Anything);
+  ExpectNever("PL0404", "store c", policy("status in {404, 500} or status == 304"), policy("status in {404, 299}"),
+              Anything);
   ExpectNever("PL0404", "store c", policy("is_fallback"), policy("not is_fallback"), Anything);
 }
 
 TEST(Verdicts, AFallbackBehindThoseOfAllRoutesIsNeverUsed) {
   const auto policy = [](const char* last) {
-    return std::string("reply one { status = 599 header[\"Retry-After\"] = \"1\" }\nreply two { status = 599 "
-                       "header[\"Retry-After\"] = \"1\" }\nupstream a { url = \"http://a\" attempt_timeout = 1s fallback = [one] }\n"
-                       "route b { when request.path == \"/b\" to = a fallback = [two] }\nroute r { to = a ") + last + " }\n";
+    return std::string(
+               "reply one { status = 599 header[\"Retry-After\"] = \"1\" }\nreply two { status = 599 "
+               "header[\"Retry-After\"] = \"1\" }\nupstream a { url = \"http://a\" attempt_timeout = 1s fallback = "
+               "[one] }\n"
+               "route b { when request.path == \"/b\" to = a fallback = [two] }\nroute r { to = a ") +
+           last + " }\n";
   };
   ExpectNever("PL0402", "send_reply one", policy("fallback = [two]"), policy(""), Anything);
 }
 
 TEST(Verdicts, AServerThatHangsNeverOpensABreakerWithTooFewPlaces) {
   const auto policy = [](const char* window) {
-    return std::string("upstream a { url = \"http://a\" attempt_timeout = 20s max_in_flight = 1 breaker { open when failed_requests(") +
+    return std::string(
+               "upstream a { url = \"http://a\" attempt_timeout = 20s max_in_flight = 1 breaker { open when "
+               "failed_requests(") +
            window + ") >= 5 open_for = 20s } }\n";
   };
   const auto hangs = [](Random&) {
@@ -178,9 +186,13 @@ TEST(Verdicts, AServerThatHangsNeverOpensABreakerWithTooFewPlaces) {
 
 TEST(Verdicts, ARouteBehindOthersThatTakeItAllIsNeverReached) {
   const auto policy = [](const char* early) {
-    return std::string("upstream a { url = \"http://a\" attempt_timeout = 1s }\nupstream b { url = \"http://b\" attempt_timeout = 1s }\n"
-                       "route one { when request.path == \"/a\" to = a }\nroute two { when ") + early +
-           " to = a }\nroute late { when request.path in {\"/a\", \"/b\"} and request.method == POST to = b }\nroute rest { to = a }\n";
+    return std::string(
+               "upstream a { url = \"http://a\" attempt_timeout = 1s }\nupstream b { url = \"http://b\" "
+               "attempt_timeout = 1s }\n"
+               "route one { when request.path == \"/a\" to = a }\nroute two { when ") +
+           early +
+           " to = a }\nroute late { when request.path in {\"/a\", \"/b\"} and request.method == POST to = b }\nroute "
+           "rest { to = a }\n";
   };
   ExpectNever("PL0701", "start b", policy("request.path == \"/b\""), policy("request.path == \"/c\""), Anything);
 }
@@ -197,14 +209,14 @@ int64_t EndOf(const std::string& told) {
 }
 
 const std::string kFounding =
-    "upstream a { url = \"http://a\" attempt_timeout = 15s repeat_safe = true retry { max_retries = 2 when status in 5xx or "
+    "upstream a { url = \"http://a\" attempt_timeout = 15s repeat_safe = true retry { max_retries = 2 when status in "
+    "5xx or "
     "error in {connect_failure, refused} wait = exponential(from: 500ms, factor: 2, cap: 2s) } }\n";
 
 int64_t BoundOf(const VirtualStory& story, const std::string& route_name) {
   const auto& policy = story.compiled().policy;
   for (const auto& route : policy.routes) {
-    if (route.name == route_name)
-      return compiler::analysis::Bounds(policy).Of(route).latency.value().high / 1'000'000;
+    if (route.name == route_name) return compiler::analysis::Bounds(policy).Of(route).latency.value().high / 1'000'000;
   }
   return -1;
 }
@@ -222,11 +234,15 @@ TEST(WorstCase, OfTheFoundingPolicyIsReachedByThreeLateErrors) {
 TEST(WorstCase, IsNotExceededWhateverAttemptsMeet) {
   const std::string policies[] = {
       kFounding,
-      "upstream a { url = \"http://a\" attempt_timeout = 2s on_cut = continue repeat_safe = true retry { max_retries = 1 when "
-      "status in 5xx honour = retry_after(cap: 1s) } }\nupstream b { url = \"http://b\" timeouts { first_token = 1s total = "
+      "upstream a { url = \"http://a\" attempt_timeout = 2s on_cut = continue repeat_safe = true retry { max_retries = "
+      "1 when "
+      "status in 5xx honour = retry_after(cap: 1s) } }\nupstream b { url = \"http://b\" timeouts { first_token = 1s "
+      "total = "
       "3s } }\nmock m { delay = 700ms text = \"x\" }\nroute default { to = [a, b] fallback = [m] }\n",
-      "upstream a { url = \"http://a\" attempt_timeout = 2s repeat_safe = true retry { max_retries = 3 when error in timeout or "
-      "status == 500 } }\nmock m { delay = 700ms text = \"x\" }\nroute default { to = a fallback = [m] deadline = 4s }\n"};
+      "upstream a { url = \"http://a\" attempt_timeout = 2s repeat_safe = true retry { max_retries = 3 when error in "
+      "timeout or "
+      "status == 500 } }\nmock m { delay = 700ms text = \"x\" }\nroute default { to = a fallback = [m] deadline = 4s "
+      "}\n"};
   for (const std::string& policy : policies) {
     VirtualStory story(WithGateway(policy));
     const int64_t bound = BoundOf(story, "default");
