@@ -128,6 +128,7 @@ class Checker {
   void CheckBreaker(const ast::Block& block, model::UpstreamSettings* upstream);
   void CheckRoutes();
   void CheckRoute(const ast::Block& block, model::RouteId id);
+  void CheckKeepAlive(const ast::Setting& setting, const model::RouteSettings& route);
   void CheckReachable();
   void AddDefaultRoutes();
   void WarnOfUnused();
@@ -631,7 +632,7 @@ void Checker::CheckRoute(const ast::Block& block, model::RouteId id) {
   } else if (!has_to && !has_reply && !contents.broken) {
     diagnostics_->Emit(Kind::kRequired, block.kind.range, {"route " + route.name, "to", "add `to = …` or `reply = …`"});
   } else if (has_reply) {
-    for (const char* unused : {"fallback", "cache", "deadline"}) {
+    for (const char* unused : {"fallback", "cache", "deadline", "keep_alive"}) {
       if (contents.Has(unused))
         diagnostics_->Emit(Kind::kFallbackWithoutUpstream, contents.settings.at(unused)->name.range, {unused})
             .Change(RangeOf(*contents.settings.at(unused)), "");
@@ -641,8 +642,19 @@ void Checker::CheckRoute(const ast::Block& block, model::RouteId id) {
     diagnostics_->Emit(Kind::kNoNext, contents.whens.at("next")[0]->word->range, {route.name});
   }
   ReadPromises(block, &origins_->routes[id]);
+  if (route.keep_alive && !route.to.empty()) CheckKeepAlive(*contents.settings.at("keep_alive"), route);
   if (!contents.Has("fallback") && !route.to.empty()) route.fallback = policy_.upstreams[route.to[0]].fallback;
   policy_.routes[id] = std::move(route);
+}
+
+// What it costs is said even where all is well.
+void Checker::CheckKeepAlive(const ast::Setting& setting, const model::RouteSettings& route) {
+  const std::string after(TextOf(setting.value.range));
+  if (route.deadline && *route.keep_alive >= *route.deadline) {
+    diagnostics_->Emit(Kind::kKeepAliveTooLate, RangeOf(setting), {after, "route " + route.name});
+  } else {
+    diagnostics_->Emit(Kind::kStatusSentEarly, setting.name.range, {after, route.name});
+  }
 }
 
 void Checker::CheckReachable() {

@@ -325,6 +325,7 @@ class Printer {
     Set("fallback", Chain(r.fallback));
     if (r.cache.has_value()) Set("cache", policy_.caches[r.cache].name);
     if (r.deadline) Set("deadline", *r.deadline);
+    if (r.keep_alive) Set("keep_alive", *r.keep_alive);
     Close();
   }
 

@@ -261,6 +261,7 @@ struct RouteSettings {
   std::vector<FallbackRef> fallback;  // already resolved: the route's own, else the first upstream's
   CacheId cache;                      // asked first; may be none
   std::optional<Duration> deadline;
+  std::optional<Duration> keep_alive; // of streams, until their first content; the price is a status sent early
 };
 
 }  // namespace compiler::model

@@ -64,4 +64,15 @@ ShapedBody ShapeError(const ClientDialect& client, int status, std::string_view 
 std::string ErrorFrame(const ClientDialect& client, std::string_view code, std::string_view message,
                        std::string_view request_id);
 
+// An answer that came too late for a status of its own, as an error inside the stream: what it says itself, if it is an
+// object with an `error`; else as ErrorFrame.
+std::string LateErrorFrame(const ClientDialect& client, std::string_view body, std::string_view code,
+                           std::string_view message, std::string_view request_id);
+
+// Bytes that a stream may begin with and that say nothing: a comment (SSE), a blank in front of the next line (NDJSON: RFC
+// 8259 2 lets one stand before a value; an empty line is more than some clients can read).
+std::string_view KeepAliveBytes(Shape shape);
+
+std::string_view ContentTypeOf(Shape shape);
+
 }  // namespace runtime::dialect

@@ -10,15 +10,6 @@ namespace {
 using compiler::model::Body;
 using compiler::model::BodyKind;
 
-std::string_view ContentTypeOf(Shape shape) {
-  switch (shape) {
-    case Shape::kJson: return "application/json";
-    case Shape::kNdjson: return "application/x-ndjson";
-    case Shape::kSse: return "text/event-stream";
-  }
-  return {};
-}
-
 // JSON without the white space between its tokens: what is written in strings and numbers stays as it is, byte for
 // byte.
 std::string Compact(std::string_view json) {
@@ -53,7 +44,35 @@ std::string JsonAsStream(std::string_view text, const ClientDialect& client) {
   return AsLine(object);
 }
 
+std::string FrameOfError(const ClientDialect& client, std::string_view object) {
+  const std::string_view event = SpeechOf(client.api).error_event;
+  switch (client.shape) {
+    case Shape::kJson: return {};
+    case Shape::kNdjson: return AsLine(object);
+    case Shape::kSse: return event.empty() ? AsEvent(object) : AsEvent(event, object);
+  }
+  return {};
+}
+
 }  // namespace
+
+std::string_view ContentTypeOf(Shape shape) {
+  switch (shape) {
+    case Shape::kJson: return "application/json";
+    case Shape::kNdjson: return "application/x-ndjson";
+    case Shape::kSse: return "text/event-stream";
+  }
+  return {};
+}
+
+std::string_view KeepAliveBytes(Shape shape) {
+  switch (shape) {
+    case Shape::kJson: return {};
+    case Shape::kNdjson: return " ";
+    case Shape::kSse: return ": keep-alive\n\n";
+  }
+  return {};
+}
 
 ShapedBody ShapeReply(const Body& body, const ClientDialect& client, std::string_view created_at) {
   ShapedBody shaped;
@@ -82,14 +101,14 @@ ShapedBody ShapeError(const ClientDialect& client, int status, std::string_view 
 
 std::string ErrorFrame(const ClientDialect& client, std::string_view code, std::string_view message,
                        std::string_view request_id) {
-  const Speech& speech = SpeechOf(client.api);
-  const std::string object = speech.error_object(0, code, message, request_id);
-  switch (client.shape) {
-    case Shape::kJson: return {};
-    case Shape::kNdjson: return AsLine(object);
-    case Shape::kSse: return speech.error_event.empty() ? AsEvent(object) : AsEvent(speech.error_event, object);
-  }
-  return {};
+  return FrameOfError(client, SpeechOf(client.api).error_object(0, code, message, request_id));
+}
+
+std::string LateErrorFrame(const ClientDialect& client, std::string_view body, std::string_view code,
+                           std::string_view message, std::string_view request_id) {
+  const auto members = ReadMembers(body);
+  if (members && members->is_object && members->has_error) return FrameOfError(client, Compact(body));
+  return ErrorFrame(client, code, message, request_id);
 }
 
 }  // namespace runtime::dialect

@@ -36,6 +36,7 @@ struct RequestReady {
   // How the client reads the answer (JSON, lines, events). Caches keep answers of different shapes apart: one that was
   // made for a stream is of no use to a client that reads an object.
   uint8_t answer_shape = 0;
+  bool takes_keep_alive = false;  // the client can be sent something before its answer: route.keep_alive runs
 };
 
 struct AttemptConnected {};  // the connection stands; the request is being sent
@@ -94,6 +95,7 @@ struct CommitAnswer {
 struct ResumeAnswer {  // the committed answer goes on with this attempt's: forward what it adds, now and as it comes
   UpstreamId served_by;
 };
+struct SendKeepAlive {};  // the client still waits: send it something that says nothing, the first time after a head with 200
 struct FinishAnswer {};  // the committed answer is complete: end it well
 struct BreakOffAnswer {  // the committed answer can't be completed: the client must see that it is cut
   ErrorKind error{};
@@ -192,7 +194,7 @@ struct NoteQueued {
   ErrorKind error = ErrorKind::kNone;
 };
 
-using Command = std::variant<StartAttempt, AbortAttempt, CommitAnswer, ResumeAnswer, FinishAnswer, BreakOffAnswer, StoreAnswer,
+using Command = std::variant<StartAttempt, AbortAttempt, CommitAnswer, ResumeAnswer, SendKeepAlive, FinishAnswer, BreakOffAnswer, StoreAnswer,
                              EndCacheFlight, WaitForPlace, StopWaiting, ReleasePlace,
                              FollowCache, UnfollowCache, SendReply, SendCached, SendMock, SendError,
                              NoteRetry, NoteRetryDenied, NoteAttemptEnded, NoteBreaker,

@@ -15,8 +15,19 @@ ExchangeMachine::State::~State() {
 }
 
 void ExchangeMachine::State::Handle(const Event& event) {
+  Decide(event);
+  if (std::holds_alternative<TimeReached>(event)) KeepClientAlive();  // last: what is over now needs none
+}
+
+void ExchangeMachine::State::KeepClientAlive() {
+  if (!keep_alive_at || now < *keep_alive_at || !ClientWaits()) return;
+  Emit(SendKeepAlive{});
+  keep_alive_at = now + *route->keep_alive;
+}
+
+void ExchangeMachine::State::Decide(const Event& event) {
   if (std::holds_alternative<ClientGone>(event)) return Abandon();
-  if (std::holds_alternative<AttemptFailed>(event) && attempt.clock.complete_at) return Handle(AttemptEnded{});
+  if (std::holds_alternative<AttemptFailed>(event) && attempt.clock.complete_at) return Decide(AttemptEnded{});
   const bool time_reached = std::holds_alternative<TimeReached>(event);
   const auto* failed = std::get_if<AttemptFailed>(&event);
   switch (phase) {
@@ -143,6 +154,12 @@ void ExchangeMachine::State::Handle(const Event& event) {
 }
 
 std::optional<TimePoint> ExchangeMachine::State::NextDeadline() const {
+  const std::optional<TimePoint> limit = NextLimitOfPhase();
+  if (!keep_alive_at || !ClientWaits()) return limit;
+  return std::min(limit.value_or(TimePoint::max()), *keep_alive_at);
+}
+
+std::optional<TimePoint> ExchangeMachine::State::NextLimitOfPhase() const {
   switch (phase) {
     case Phase::kNew:
     case Phase::kDone: return std::nullopt;

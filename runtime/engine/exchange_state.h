@@ -77,7 +77,10 @@ struct ExchangeMachine::State {
   ~State();
 
   void Handle(const Event& event);
+  void Decide(const Event& event);
   std::optional<TimePoint> NextDeadline() const;
+  std::optional<TimePoint> NextLimitOfPhase() const;
+  void KeepClientAlive();
 
   // Steps.
   void Begin(const RequestReady& ready);
@@ -128,6 +131,9 @@ struct ExchangeMachine::State {
   std::optional<TimePoint> deadline() const {
     return route != nullptr && route->deadline ? std::optional(arrived + *route->deadline) : std::nullopt;
   }
+  bool ClientWaits() const {  // for the first content
+    return phase != Phase::kNew && phase != Phase::kCommitted && phase != Phase::kContinuing && phase != Phase::kDone;
+  }
   bool DeadlineIsDue() const { return deadline() && now >= *deadline(); }
 
   template <typename C>
@@ -148,6 +154,7 @@ struct ExchangeMachine::State {
   bool body_is_kept = true;
   bool wants_stream = false;
   uint8_t answer_shape = 0;
+  std::optional<TimePoint> keep_alive_at;  // when a client that still waits is to be sent something
   size_t position = 0;  // in route->to
   Visit visit;
   Attempt attempt;                         // kAttempting, kHeld, kCommitted; afterwards the last one

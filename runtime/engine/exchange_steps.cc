@@ -20,6 +20,7 @@ void ExchangeMachine::State::Begin(const RequestReady& ready) {
   body_is_kept = ready.body_is_kept;
   wants_stream = ready.wants_stream;
   answer_shape = ready.answer_shape;
+  if (ready.takes_keep_alive && route->keep_alive) keep_alive_at = now + *route->keep_alive;
   if (route->reply.has_value()) {
     Emit(SendReply{route->reply, false, {}});
     return Finish();

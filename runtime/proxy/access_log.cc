@@ -58,6 +58,7 @@ std::string AccessLogLine(const AccessLogContext& context, const ExchangeRecord&
   } else if (tokens.frames > 0) {
     line.Add("uncounted_tokens", tokens.frames);
   }
+  if (record.keep_alives > 0) line.Add("keep_alives", static_cast<int64_t>(record.keep_alives));
   if (record.continuations > 0) line.Add("continuations", static_cast<int64_t>(record.continuations));
   line.Add("bytes_in", static_cast<int64_t>(record.bytes_in))
       .Add("bytes_out", static_cast<int64_t>(record.bytes_out))

@@ -45,6 +45,7 @@ struct ExchangeRecord {
   uint64_t bytes_in = 0;                // of the request's body
   uint64_t bytes_out = 0;               // to the client, heads included
   TokenRecord tokens;
+  int keep_alives = 0;                  // sent while the client waited
   int continuations = 0;                // times that another upstream took a cut answer over
   EndedHow how = EndedHow::kComplete;
 };

@@ -1,5 +1,6 @@
 // The request's side of an exchange and its machine. exchange_queue.cc has the wait for a place, exchange_attempt.cc the attempts, exchange_answer.cc the upstream's
-// answer on its way to the client, exchange_local.cc the answers of the gateway's own, exchange_notes.cc log and metrics.
+// answer on its way to the client, exchange_local.cc the answers of the gateway's own, exchange_notes.cc log and
+// metrics, exchange_early.cc what is sent while the client waits.
 #include "runtime/proxy/exchange.h"
 
 #include <algorithm>
@@ -132,6 +133,8 @@ void Exchange::Begin() {
     if (body_.size() > static_cast<size_t>(upstream.replay_body_bytes)) ready.body_is_kept = false;
     if (upstream.timeouts.first_token) ready.wants_stream = ready.wants_stream || ClientReads().is_stream();
   }
+  // To HTTP/1.0 a failure inside a stream could not be shown but by a reset.
+  if (settings.keep_alive) ready.takes_keep_alive = request_.head.minor_version > 0 && ClientReads().is_stream();
   machine_ = std::make_unique<engine::ExchangeMachine>(compiled, worker_.gateway.objects, worker_.random,
                                                        &facts_, request_.arrived);
   Dispatch(ready);

@@ -76,7 +76,7 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   void BreakOff();
 
   const std::string& request_id() const { return request_.request_id; }
-  bool answer_begun() const { return answer_begun_; }
+  bool answer_begun() const { return answer_begun_ || status_sent_early_; }
 
  private:
   enum class Phase : uint8_t { kReadingBody, kRunning, kOver };
@@ -105,6 +105,7 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   void On(const engine::AbortAttempt& command);
   void On(const engine::CommitAnswer& command);
   void On(const engine::ResumeAnswer& command);
+  void On(const engine::SendKeepAlive& command);
   void On(const engine::FinishAnswer& command);
   void On(const engine::BreakOffAnswer& command);
   void On(const engine::StoreAnswer& command);
@@ -145,6 +146,10 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   void Send(std::span<const std::string_view> pieces);
   void Send(std::string_view bytes) { Send(std::span<const std::string_view>(&bytes, 1)); }
   void SendLocal(LocalAnswer answer);
+  void SendEarlyHead();
+  bool CommitLate();  // false: it is no stream, and the client was told so
+  void SendLocalLate(const LocalAnswer& answer);
+  void TellLateFailure(std::string_view body, std::string_view reason, std::string_view message);
   void SendGatewayError(int status, std::string_view reason, std::string_view message,
                         std::optional<base::Duration> retry_after);
   void MarkFallback(std::string name, std::string_view reason, size_t metric_index, LocalAnswer* answer);
@@ -198,6 +203,8 @@ class Exchange final : public AttemptObserver, public net::Deletable {
 
   // The answer as the client gets it.
   bool answer_begun_ = false;
+  bool status_sent_early_ = false;  // a head with 200 went out while the client waited (route.keep_alive)
+  bool failed_late_ = false;        // … and then there was nothing to go with it
   bool sends_body_ = true;
   http::BodyFraming client_framing_ = http::BodyFraming::kNone;
   bool keep_alive_ = true;

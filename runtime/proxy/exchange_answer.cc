@@ -20,10 +20,13 @@ void Exchange::On(const engine::CommitAnswer& command) {
   worker_.metrics.Observe(HistogramId::kFirstToken, static_cast<size_t>(command.served_by.value),
                           worker_.transport.Now() - attempt_started_);
 
+  if (status_sent_early_ && !CommitLate()) return;
   http::ClientResponse response;
-  keep_alive_ = MayKeepAlive();
+  if (!status_sent_early_) keep_alive_ = MayKeepAlive();
   const bool is_head_method = request_.head.method == compiler::abi::Method::kHEAD;
-  if (is_head_method || head.framing == http::BodyFraming::kNone) {
+  if (status_sent_early_) {
+    // its framing was chosen then
+  } else if (is_head_method || head.framing == http::BodyFraming::kNone) {
     sends_body_ = false;
     client_framing_ = is_head_method && head.framing == http::BodyFraming::kLength ? http::BodyFraming::kLength
                                                                                    : http::BodyFraming::kNone;
@@ -72,12 +75,12 @@ void Exchange::On(const engine::CommitAnswer& command) {
 
   std::string bytes;
   bytes.reserve(512 + held_.size());
-  http::AppendClientResponse(head, response, &bytes);
+  if (!status_sent_early_) http::AppendClientResponse(head, response, &bytes);
   answer_begun_ = true;
   const std::string held = std::move(held_);
   held_.clear();
   if (held.empty() || !sends_body_) {
-    Send(bytes);
+    if (!bytes.empty()) Send(bytes);
     return;
   }
   const std::string_view piece = held;
@@ -143,6 +146,7 @@ void Exchange::On(const engine::FinishAnswer&) {
 
 void Exchange::On(const engine::BreakOffAnswer& command) {
   record_.how = EndedHow::kCut;
+  if (failed_late_) return Over(AfterExchange::kClose);  // the client knows
   SendFrames();
   if (client_framing_ == http::BodyFraming::kUntilClose) {
     Over(AfterExchange::kReset);

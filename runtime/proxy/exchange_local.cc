@@ -30,6 +30,7 @@ void Exchange::On(const engine::SendReply& command) {
                                    ? dialect::ShapeError(ClientReads(), reply.status, reply.name, body.text,
                                                          request_.request_id)
                                    : dialect::ShapeReply(body, ClientReads(), wall);
+  if (status_sent_early_ && reply.status >= 400 && body.kind == BodyKind::kJson) shaped = {"application/json", body.text};
   answer.content_type = reply.content_type.value_or(std::move(shaped.content_type));
   answer.body = std::move(shaped.body);
   for (const auto& header : reply.headers) {
@@ -100,6 +101,7 @@ void Exchange::SendGatewayError(int status, std::string_view reason, std::string
 void Exchange::SendLocal(LocalAnswer answer) {
   DropAttempt();
   record_.tokens = TokenRecord();  // of attempts that came to nothing
+  if (status_sent_early_) return SendLocalLate(answer);
   AddCorsHeaders(worker_.policy().gateway.cors, request_.head, &answer.headers);
   if (answer.status >= 400 && RetriesAreSpent()) answer.headers.emplace_back(kShouldRetry, "false");
   keep_alive_ = MayKeepAlive();

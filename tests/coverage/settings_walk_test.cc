@@ -485,6 +485,8 @@ std::map<std::string, Case> AnswerCases() {
                           "one", "two",
                           InTheEngine([](VirtualStory& story) { return TwoRequests(story, 1s, "another question"); })};
   cases["route.deadline"] = {TwoUpstreamsWith("to = first  deadline = @"), "1s", "2s", OneRequest(kHang)};
+  cases["route.keep_alive"] = {TwoUpstreamsWith("to = first  deadline = 10s  keep_alive = @"), "1s", "2s",
+                               OneRequest(kHang, {.wants_stream = true})};
   cases["route.when"] = {kGateway +
                              "route some { when @  reply = one }\nroute rest { reply = two }\n"
                              "reply one { status = 200  text = \"1\" }\nreply two { status = 200  text = \"2\" }\n",

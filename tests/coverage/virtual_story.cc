@@ -75,6 +75,7 @@ std::string VirtualStory::Send(const Planner& plan, const Request& request) {
   facts.request_path = abi::Str::Of(request.path);
   facts.request_body = abi::Str::Of(request.body);
   engine::RequestReady ready;
+  ready.takes_keep_alive = request.wants_stream;
   ready.wants_stream = request.wants_stream;
   for (int32_t i = 0; i < static_cast<int32_t>(policy.routes.size()) && !ready.route.has_value(); ++i) {
     const auto& when = policy.routes[RouteId(i)].when;

@@ -44,6 +44,7 @@ TEST(ExchangeSimulation, InvariantsHoldAfterEveryEvent) {
                            "retry",
                            "reconnect",
                            "follow",
+                           "keep_alive",
                            "store",
                            "take over",
                            "take over afresh",

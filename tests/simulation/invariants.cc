@@ -96,6 +96,10 @@ void Invariants::Handled(const ExchangeView& view, const Event& event, const Com
       attempt.committed = true;
       ++report_->seen["resume"];
     }
+    if (std::holds_alternative<SendKeepAlive>(command)) {
+      Expect(!exchange.committed && exchange.finals == 0, batch, "a client was kept alive that has its answer");
+      ++report_->seen["keep_alive"];
+    }
     if (const auto* ended = std::get_if<NoteAttemptEnded>(&command)) {
       const auto* next = i + 1 < commands.size() ? std::get_if<StartAttempt>(&commands[i + 1]) : nullptr;
       OnAttemptEnded(batch, *ended,

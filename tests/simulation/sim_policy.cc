@@ -160,6 +160,7 @@ SimPolicy DrawPolicy(Random& random) {
     for (const model::UpstreamId id : to) rules.to.push_back(id.value);
     const model::RouteId id = b.Route(to);
     if (Chance(random, 0.5)) b[id].deadline = rules.deadline = DrawDuration(random, 300, 8000);
+    if (i % 2 == 0) b[id].keep_alive = std::chrono::milliseconds(700);
     if (Chance(random, 0.3)) b[id].cache = cache;
     if (Chance(random, 0.4)) b[id].fallback.push_back(cache);
     if (Chance(random, 0.2)) b[id].fallback.push_back(mock);

@@ -243,6 +243,7 @@ void World::Arrive(Exchange& exchange) {
   exchange.facts.request_method = static_cast<int32_t>(exchange.view.is_idempotent ? Method::kGET : Method::kPOST);
   exchange.facts.request_body = compiler::abi::Str::Of(exchange.body);
   exchange.ready = {RouteId(route), exchange.view.body_is_kept, Chance(0.5)};
+  exchange.ready.takes_keep_alive = exchange.ready.wants_stream;
   exchange.machine =
       std::make_unique<ExchangeMachine>(*policy_.compiled, objects_, engine_random_, &exchange.facts, now_);
   // The head and body of the request take their time; the deadline runs from the arrival.

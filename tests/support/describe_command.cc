@@ -22,6 +22,7 @@ struct Describer {
   std::string operator()(const AbortAttempt&) const { return "abort"; }
   std::string operator()(const CommitAnswer& c) const { return "commit " + Name(c.served_by); }
   std::string operator()(const ResumeAnswer& c) const { return "resume " + Name(c.served_by); }
+  std::string operator()(const SendKeepAlive&) const { return "keep_alive"; }
   std::string operator()(const FinishAnswer&) const { return "finish"; }
   std::string operator()(const BreakOffAnswer& c) const { return "break_off " + std::string(ReasonOf({0, c.error})); }
   std::string operator()(const StoreAnswer& c) const { return "store " + Name(c.cache); }
