@@ -43,7 +43,7 @@ class ScaledPolicy(unittest.TestCase):
         for line in lines('founding'):
             self.assertIn(line, added)
             added.remove(line)
-        self.assertEqual([line.split()[0] for line in added], ['max_in_flight', 'queue', 'route', 'to', 'cache', 'deadline', '}'])
+        self.assertEqual([line.split()[0] for line in added], ['max_in_flight', 'queue', 'route', 'to', 'cache', 'deadline', 'allow', '}'])
 
 
 class Load(unittest.TestCase):

@@ -103,7 +103,7 @@ TEST_F(KeepAliveTest, WhatFailsAfterwardsIsAnErrorInsideTheStream) {
         {"", "deadline = 5s", {}, "within its deadline", "deadline"},
         {"", "", {404, "application/json", "{ \"error\": \"no such model\" }"}, "no such model", "status_404"},
         {"", "", {500, "text/html", "<h1>Oops</h1>"}, "status 500", "status_500"},
-        {"", "", {200, "text/html", "<h1>Hello</h1>"}, "no stream", "bad_response"},
+        {"", "", {200, "text/plain", "Hello"}, "no stream", "bad_response"},
         {"", "", {200, type, dialect->begin, Fault::kReset, dialect->begin.size()}, "cut its answer off", "truncated"},
         {"", "fallback = [down]", {503, type, ""}, "All models are down.", "status_503", text},
         {"", "fallback = [down]", {503, type, ""}, "says no", "status_503", object},
