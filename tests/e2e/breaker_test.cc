@@ -116,8 +116,8 @@ TEST(Breaker, HalfOpenLetsAtMostItsProbesThroughAndClosesOnce) {
   fails = false;
 
   Crowd crowd(gateway.port(), kClients);
-  EXPECT_TRUE(WaitUntil([&] { return crowd.fallbacks() == kClients - 3; })) << crowd.fallbacks();
-  EXPECT_EQ(upstream.in_flight(), 3);
+  EXPECT_TRUE(WaitUntil([&] { return crowd.fallbacks() == kClients - 3 && upstream.in_flight() == 3; })) << crowd.fallbacks();
+  EXPECT_EQ(upstream.max_in_flight(), 3);
   EXPECT_EQ(upstream.request_count(), kFailuresToOpen + 3);
   EXPECT_EQ(gateway.Health("main").value("probes_in_flight", -1), 3);
   EXPECT_EQ(State(gateway), "HALF_OPEN");
