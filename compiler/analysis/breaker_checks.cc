@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 
+#include "compiler/analysis/client_errors.h"
 #include "compiler/analysis/context.h"
 #include "compiler/analysis/outcomes.h"
 
@@ -220,30 +221,8 @@ void CheckClientErrorsCount(Context& context) {
     if (!breaker.settings.failure_when) return;
     std::set<uint32_t> seen;
     const auto lines = context.Lines(breaker.block, "failure", *breaker.settings.failure_when);
-    for (const Context::Line& line : lines) {
-      bool told = false;
-      for (const int status : ClientErrors()) {
-        if (Evaluate(*line.expr, AtStatus(status)) != Truth::kAlways) continue;
-        const std::string text = std::to_string(status);
-        for (const WordAt& word : context.Find(line.origin->words, text)) {
-          told = true;
-          if (!seen.insert(word.range.begin).second) continue;
-          Diagnostic& diagnostic = context.diagnostics->Emit(Kind::kClientErrorsCount, word.range, {text});
-          context.NoteUse(diagnostic, word, *line.origin);
-          context.Remove(diagnostic, word, line, lines.size());
-        }
-        for (const WordAt& word : context.Find(line.origin->words, "4xx")) {
-          told = true;
-          if (!seen.insert(word.range.begin).second) continue;
-          Diagnostic& diagnostic = context.diagnostics->Emit(Kind::kClientErrorsCount, word.range, {"4xx"});
-          context.NoteUse(diagnostic, word, *line.origin);
-          context.Remove(diagnostic, word, line, lines.size());
-        }
-        if (told || !seen.insert(line.origin->predicate.begin).second) continue;
-        told = true;
-        context.diagnostics->Emit(Kind::kClientErrorsCount, line.origin->predicate, {text});
-      }
-    }
+    for (const Context::Line& line : lines)
+      TellClientErrors(context, line, lines.size(), {Kind::kClientErrorsCount, AtStatus}, &seen);
   });
 }
 

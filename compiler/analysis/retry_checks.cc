@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "compiler/analysis/client_errors.h"
 #include "compiler/analysis/context.h"
 #include "compiler/analysis/outcomes.h"
 #include "compiler/model/print.h"
@@ -213,32 +214,9 @@ void CheckRetryAfter(Context& context) {
 
 void CheckRetriedClientErrors(Context& context) {
   ForEachRetry(context, [&](const Retry& retry) {
+    const ClientErrorRule rule{Kind::kRetriesClientErrors, [&](int status) { return Judged(AtStatus(status), retry); }, true};
     std::set<uint32_t> seen;
-    for (const Context::Line& line : retry.lines) {
-      bool told = false;
-      for (const int status : ClientErrors()) {
-        if (Evaluate(*line.expr, Judged(AtStatus(status), retry)) != Truth::kAlways) continue;
-        const std::string text = std::to_string(status);
-        for (const WordAt& word : context.Find(line.origin->words, text)) {
-          told = true;
-          if (!seen.insert(word.range.begin).second) continue;
-          Diagnostic& diagnostic = context.diagnostics->Emit(Kind::kRetriesClientErrors, word.range, {text});
-          context.NoteUse(diagnostic, word, *line.origin);
-          context.Remove(diagnostic, word, line, retry.lines.size());
-        }
-        for (const WordAt& word : context.Find(line.origin->words, "4xx")) {
-          told = true;
-          if (!seen.insert(word.range.begin).second) continue;
-          Diagnostic& diagnostic = context.diagnostics->Emit(Kind::kRetriesClientErrors, word.range, {"4xx"});
-          context.NoteUse(diagnostic, word, *line.origin);
-          if (context.Find(line.origin->words, "429").empty()) diagnostic.Change(word.range, "429");
-          else context.Remove(diagnostic, word, line, retry.lines.size());
-        }
-        if (told || !seen.insert(line.origin->predicate.begin).second) continue;
-        told = true;
-        context.diagnostics->Emit(Kind::kRetriesClientErrors, line.origin->predicate, {text});
-      }
-    }
+    for (const Context::Line& line : retry.lines) TellClientErrors(context, line, retry.lines.size(), rule, &seen);
   });
 }
 
