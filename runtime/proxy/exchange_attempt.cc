@@ -239,18 +239,15 @@ void Exchange::OnAttemptHead(const http::ResponseHead& head) {
   answer_is_whole_ = false;
   const auto coding = head.headers.Find("content-encoding");
   const bool is_encoded = coding && !http::EqualsIgnoreCase(*coding, "identity");  // passes by, nobody looks into it
-  const bool has_body = head.framing != http::BodyFraming::kNone && !is_encoded &&
-                        request_.head.method != compiler::abi::Method::kHEAD;
+  const bool has_body =
+      head.framing != http::BodyFraming::kNone && request_.head.method == compiler::abi::Method::kPOST;
   std::string_view content_type = head.headers.Find("content-type").value_or("");
   hold_ = Hold::kNothing;
-  if (has_body && request_.head.method == compiler::abi::Method::kPOST) {
+  const bool is_page = has_body && head.status < 300 && IsPageType(content_type) &&
+                       ApiOfAnswer(attempt_upstream_) != dialect::Api::kPlain;
+  if (has_body && !is_encoded) {
     const dialect::Api begun_in = answer_api_;
     answer_api_ = ApiOfAnswer(attempt_upstream_);
-    if (answer_api_ != dialect::Api::kPlain && head.status < 300 && IsPageType(content_type)) {
-      attempt_->Abort();
-      OnAttemptFailed(ErrorKind::k_bad_response, false);
-      return;
-    }
     if (splicer_ && answer_api_ != begun_in) content_type = {};  // another dialect can't go on with it
     const bool is_judged = !worker_.policy().slots.response_json.empty();  // by what its body says
     if (answer_api_ != dialect::Api::kPlain || is_judged) {
@@ -267,6 +264,11 @@ void Exchange::OnAttemptHead(const http::ResponseHead& head) {
   head_is_told_ = false;
   if (hold_ == Hold::kWhole && !splicer_ && !worker_.policy().slots.response_json.empty()) return;  // told with the body
   if (!TellHead()) return;
+  if (is_page) {
+    attempt_->Abort();
+    OnAttemptFailed(ErrorKind::k_bad_response, false);
+    return;
+  }
   if (splicer_ && !(reader_ && reader_->has_frames())) {
     attempt_->Abort();
     Dispatch(engine::AttemptFailed{ErrorKind::k_bad_response, false, true});

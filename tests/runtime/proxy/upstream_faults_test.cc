@@ -119,6 +119,8 @@ const std::vector<Fault>& Faults() {
       {"26 switches protocols unasked", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", Ending::kOpen, "bad_response", false},
       {"36 page for people with status 200", "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 13\r\n\r\n<html></html>",
        Ending::kOpen, "bad_response", false},
+      {"36 page, compressed", "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x01",
+       Ending::kOpen, "bad_response", false},
       {"27 close-delimited JSON, cut", kHead + "Connection: close\r\n\r\n" + kJson.substr(0, 20), Ending::kFin, "truncated", true},
   };
   return faults;
@@ -357,6 +359,29 @@ TEST(Upstream, Row22DripOfAFrameThatNeverEndsIsNoProgress) {
   EXPECT_LE(drips, 3) << "idle counts from the last whole frame, not from the last byte";
   EXPECT_TRUE(Holds(client->received, "error")) << client->received;
   EXPECT_EQ(Failures(&gateway), "1");
+}
+
+TEST(Upstream, Row36PageOfTheUpstreamThatTakesOverEndsTheStreamInTheClientsDialect) {
+  SimGateway gateway("upstream u { url = \"http://10.0.0.1:11434\"  repeat_safe = true  on_cut = continue }\n"
+                     "upstream v { url = \"http://10.0.0.2:11434\"  repeat_safe = true  dialect = openai }\n"
+                     "route all { to = [u, v] }\n");
+  FaultyServer first(&gateway.network, "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n\r\n"
+                                       "{\"message\":{\"role\":\"assistant\",\"content\":\"a\"},\"done\":false}\n", Ending::kRst, 1);
+  int pages = 0;
+  SimServer second(&gateway.network, "10.0.0.2", 11434, [&](SimPeer& peer) {
+    if (peer.received.find("\r\n\r\n") == std::string::npos) return;
+    peer.received.clear();
+    ++pages;
+    peer.Send("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<html></html>");
+  });
+  auto client = gateway.NewClient();
+  client->Send("POST /api/chat HTTP/1.1\r\nHost: a\r\nContent-Length: 63\r\n\r\n"
+               R"({"model":"m","messages":[{"role":"user","content":"question"}]})");
+  gateway.network.RunFor(5s);
+  EXPECT_EQ(pages, 1);
+  EXPECT_TRUE(Holds(client->received, "\"content\":\"a\"")) << client->received;
+  EXPECT_TRUE(Holds(client->received, "\n{\"error\":\"")) << "a line of Ollama's: " << client->received;
+  EXPECT_FALSE(Holds(client->received, "html")) << client->received;
 }
 
 TEST(Upstream, Row36PageOnAPathOfNoDialectPasses) {
