@@ -33,9 +33,9 @@ struct RequestReady {
   // The whole body is kept and can be sent again. False: it is larger than the replay buffer and streams past.
   bool body_is_kept = true;
   bool wants_stream = false;  // the client reads a stream: timeouts.first_token runs
-  // How the client reads the answer (JSON, lines, events). Caches keep answers of different shapes apart: one that was
-  // made for a stream is of no use to a client that reads an object.
-  uint8_t answer_shape = 0;
+  // What the client reads: the answers of which API, as an object, lines or events. Caches keep answers of different forms apart:
+  // one of another API, or one that was made for a stream, is of no use to a client that reads an object.
+  uint8_t answer_form = 0;
   bool takes_keep_alive = false;  // the client can be sent something before its answer: route.keep_alive runs
 };
 

@@ -41,8 +41,8 @@ int StatusFor(ErrorKind error) {
 }  // namespace
 
 std::string CacheKey(const compiler::model::CacheSettings& cache, const compiler::abi::Facts& facts,
-                     uint8_t answer_shape) {
-  std::string key = cache.name + "\n" + std::to_string(answer_shape) + "\n";
+                     uint8_t answer_form) {
+  std::string key = cache.name + "\n" + std::to_string(answer_form) + "\n";
   compiler::model::Render(cache.key, facts, &key);
   return key;
 }
@@ -50,13 +50,13 @@ std::string CacheKey(const compiler::model::CacheSettings& cache, const compiler
 std::optional<FallbackAnswer> FindFallback(const compiler::model::Policy& policy,
                                            const compiler::model::RouteSettings& route,
                                            const compiler::abi::Facts& facts, bool use_caches,
-                                           uint8_t answer_shape, const EngineObjects& objects, TimePoint now) {
+                                           uint8_t answer_form, const EngineObjects& objects, TimePoint now) {
   for (const compiler::model::FallbackRef& element : route.fallback) {
     if (const auto* reply = std::get_if<ReplyId>(&element)) return *reply;
     if (const auto* mock = std::get_if<MockId>(&element)) return *mock;
     if (!use_caches) continue;
     const CacheId cache = std::get<CacheId>(element);
-    auto response = objects.cache(cache)->Find(CacheKey(policy.caches[cache], facts, answer_shape), true, now);
+    auto response = objects.cache(cache)->Find(CacheKey(policy.caches[cache], facts, answer_form), true, now);
     if (response != nullptr) return CachedAnswer{cache, std::move(response)};
   }
   return std::nullopt;

@@ -15,9 +15,9 @@
 
 namespace runtime::engine {
 
-// The key of this request in a cache: its name, the shape of the answer (RequestReady::answer_shape) and the rendered
+// The key of this request in a cache: its name, the form of the answer (RequestReady::answer_form) and the rendered
 // template, a line each. The name keeps caches apart wherever they may share a store.
-std::string CacheKey(const compiler::model::CacheSettings& cache, const compiler::abi::Facts& facts, uint8_t answer_shape);
+std::string CacheKey(const compiler::model::CacheSettings& cache, const compiler::abi::Facts& facts, uint8_t answer_form);
 
 struct CachedAnswer {
   CacheId cache;
@@ -30,7 +30,7 @@ using FallbackAnswer = std::variant<ReplyId, MockId, CachedAnswer>;
 std::optional<FallbackAnswer> FindFallback(const compiler::model::Policy& policy,
                                            const compiler::model::RouteSettings& route,
                                            const compiler::abi::Facts& facts, bool use_caches,
-                                           uint8_t answer_shape, const EngineObjects& objects, TimePoint now);
+                                           uint8_t answer_form, const EngineObjects& objects, TimePoint now);
 
 // "refused", "breaker_open", "status_500"; static text.
 std::string_view ReasonOf(const Outcome& outcome);

@@ -125,7 +125,7 @@ void Exchange::Begin() {
   }
 
   engine::RequestReady ready;
-  if (copy_limit_ > 0) ready.answer_shape = static_cast<uint8_t>(ClientReads().shape);
+  if (copy_limit_ > 0) ready.answer_form = ClientReads().form();
   ready.route = route_;
   ready.body_is_kept = !streams_;
   for (const UpstreamId id : settings.to) {
