@@ -63,8 +63,9 @@ std::optional<WrittenPolicy> CheckWritten(std::string_view text, const CompileOp
     analysis::Analyse(written.policy, written.origins, {options.without_checks}, diagnostics);
   }
   for (const model::AllowOrigin& allow : written.origins.allows) {
-    // In a policy with errors not everything was looked at.
-    if (diagnostics->Allow(allow.code, allow.scope) == 0 && is_good)
+    // In a policy with errors not everything was looked at, nor by checks that are switched off.
+    const bool was_looked_at = is_good && !options.without_checks.contains(allow.code);
+    if (diagnostics->Allow(allow.code, allow.scope) == 0 && was_looked_at)
       diagnostics->Emit(diagnostics::Kind::kAllowsNothing, allow.code_range, {allow.code}).Change(allow.statement, "");
   }
   if (!is_good || diagnostics->has_errors()) return std::nullopt;

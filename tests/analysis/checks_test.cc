@@ -166,6 +166,13 @@ TEST(Checks, OneThatIsSwitchedOffLosesItsFindingsAndNoOthers) {
   }
 }
 
+TEST(Checks, AllowOfOneThatIsSwitchedOffIsNotTakenForUseless) {
+  const std::string policy = "edition 1\ngateway { listen = \"127.0.0.1:8080\" }\nupstream a { url = \"http://a\" }\n"
+                             "allow PL0503 because \"it is\"\n";
+  EXPECT_EQ(CodesOf(Check(policy)), std::set<std::string>{"PL0102"}) << "nothing here counts attempts";
+  EXPECT_EQ(CodesOf(Check(policy, {"PL0503"})), std::set<std::string>());
+}
+
 TEST(Checks, FixesTakeTheFindingAwayAndBringNoOther) {
   using compiler::diagnostics::FixKind;
   for (const Case& c : Cases()) {
