@@ -32,8 +32,13 @@ Result Explain(const cli::ExplainOptions& options) {
 
 std::string Shipped(const std::string& name) { return std::string(BREAKWATER_POLICIES_DIR) + "/" + name; }
 
+// Of this test alone: others run at the same time.
+std::string TempFile(const std::string& name) {
+  return testing::TempDir() + testing::UnitTest::GetInstance()->current_test_info()->name() + "." + name;
+}
+
 std::string Written(const std::string& text) {
-  const std::string path = testing::TempDir() + "explained.policy";
+  const std::string path = TempFile("policy");
   std::ofstream(path) << text;
   return path;
 }
@@ -118,7 +123,7 @@ route small {
   to = a
 }
 )";
-  const std::string body = testing::TempDir() + "body.json";
+  const std::string body = TempFile("body.json");
   std::ofstream(body) << "{\"model\": \"small\"}";
   cli::ExplainOptions options = Of(Written(policy), "POST /api/chat");
   options.body = "@" + body;
