@@ -144,8 +144,8 @@ def load(folder, case, target, port, connections, seconds):
     if "Non-2xx or 3xx responses" in out or re.search(r"Socket errors: .*[1-9]", out) or requests == 0:
         sys.exit(f"bench: failed requests at {target}\n{out}")
     return {"requests": requests, "rps": float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1)),
-            "p50_us": in_us(re.search(r"50%\s+(\S+)", out).group(1)),
-            "p99_us": in_us(re.search(r"99%\s+(\S+)", out).group(1))}
+            "p50_us": in_us(re.search(r"(?m)^ +50% +(\S+)$", out).group(1)),
+            "p99_us": in_us(re.search(r"(?m)^ +99% +(\S+)$", out).group(1))}
 
 
 def measure(args, case):
