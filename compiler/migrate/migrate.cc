@@ -1,9 +1,12 @@
 #include "compiler/migrate/migrate.h"
 
+#include <yaml-cpp/eventhandler.h>
+
 #include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <utility>
 
 #include "compiler/diagnostics/diagnostic.h"
@@ -47,6 +50,32 @@ bool IsOneObject(std::string_view text) {
   return false;
 }
 
+// Whether a file holds no document, one, or more. YAML::LoadAll isn't asked: of a file that begins with a comma it takes nothing and
+// makes empty documents without end.
+struct Documents : YAML::EventHandler {
+  int count = 0;  // at most 2
+  YAML::Mark last = YAML::Mark::null_mark();  // where the last one begins
+
+  void Count(const std::string& yaml) {
+    std::istringstream text(yaml);
+    YAML::Parser parser(text);
+    while (count < 2 && parser.HandleNextDocument(*this)) {}
+  }
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (++count == 2 && mark.pos == last.pos) throw YAML::ParserException(mark, "no document begins with this");
+    last = mark;
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
 struct Fallback {
   std::string name;  // in the policy
   bool is_mock = false;
@@ -56,17 +85,20 @@ class Migrator {
  public:
   Migration Run(std::string_view yaml) {
     Migration result;
-    std::vector<YAML::Node> documents;
+    YAML::Node document;
+    Documents documents;
     try {
-      documents = YAML::LoadAll(std::string(yaml));
+      documents.Count(std::string(yaml));
+      document = YAML::Load(std::string(yaml));
     } catch (const YAML::Exception& error) {
       result.is_yaml = false;
       problems_.Add(error.mark, "this is not YAML: " + OneLine(error.msg), true);
       result.problems = std::move(problems_.list);
       return result;
     }
-    if (documents.size() == 1) Read(documents[0]);
-    else problems_.Add(YAML::Mark::null_mark(), "the file holds " + std::to_string(documents.size()) + " documents, not one", true);
+    if (documents.count == 1) Read(document);
+    else if (documents.count == 0) problems_.Add(YAML::Mark::null_mark(), "the file is empty", true);
+    else problems_.Add(documents.last, "a second document begins here: give each gateway a file of its own", true);
     std::stable_sort(problems_.list.begin(), problems_.list.end(),
                      [](const Problem& a, const Problem& b) { return std::pair(a.line, a.column) < std::pair(b.line, b.column); });
     if (!problems_.fatal) {

@@ -132,8 +132,10 @@ TEST(Migrate, WhatIsNoYamlSaysWhere) {
   EXPECT_FALSE(migration.is_yaml);
   EXPECT_EQ(migration.problems.size(), 1u);
   EXPECT_GT(migration.problems[0].line, 0);
-  EXPECT_TRUE(MigrateGatewayYaml("").policy.empty());
-  EXPECT_TRUE(MigrateGatewayYaml("a: 1\n---\nb: 2\n").policy.empty());
+  EXPECT_EQ(ProblemsOf(""), "0: the file is empty\n");
+  EXPECT_EQ(ProblemsOf("a: 1\n---\nb: 2\n"), "2: a second document begins here: give each gateway a file of its own\n");
+  // YAML::LoadAll never comes back from this one.
+  EXPECT_EQ(ProblemsOf(", a\n"), "1: this is not YAML: no document begins with this\n");
   EXPECT_TRUE(MigrateGatewayYaml(std::string(20000, '[')).policy.empty());
 }
 
