@@ -13,7 +13,8 @@ class Re2Pattern final : public abi::Pattern {
       : source_(source), re2_(source_, options) {}
 
   bool IsFoundIn(std::string_view text) const noexcept override {
-    return re2_.Match(text, 0, text.size(), RE2::UNANCHORED, nullptr, 0);
+    // In braces: newer versions of RE2 take a string_view of their own.
+    return re2_.Match({text.data(), text.size()}, 0, text.size(), RE2::UNANCHORED, nullptr, 0);
   }
   std::string_view source() const override { return source_; }
 
