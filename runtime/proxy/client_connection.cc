@@ -120,7 +120,7 @@ void ClientConnection::BeginRequest() {
   const http::RequestHead& head = parser_->request();
   BeginBodyTime();
   request_id_ = ChooseRequestId();
-  const auto path = http::NormalisePath(head.path);
+  auto path = http::NormalisePath(head.path);
   if (!path) {
     worker_.metrics.CountBy(CounterById::kBadRequest, "path");
     AnswerByItself(PlainError(400, "path", "The path leaves the root or holds an encoded NUL.", request_id_));
