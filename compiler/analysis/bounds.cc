@@ -21,10 +21,13 @@ int RetriesOf(const UpstreamSettings& upstream) { return upstream.retry ? upstre
 
 std::string At(const UpstreamSettings& upstream) { return " at `" + upstream.name + "`"; }
 
-// All that can pass at one upstream: a place, an attempt, a wait, a place …
+// All that can pass at one upstream: its model is loaded, then a place, an attempt, a wait, a place …
 Term VisitTime(const UpstreamSettings& upstream, const Term& attempt) {
   const int attempts = 1 + RetriesOf(upstream);
   std::vector<Term> parts;
+  if (upstream.cold_load) {
+    parts.push_back(Term::Of(UpTo(*upstream.cold_load), "while the model is loaded" + At(upstream) + " (cold_load)"));
+  }
   if (upstream.queue) {
     parts.push_back(Term::Times(
         attempts, Term::Of(UpTo(upstream.queue->timeout), "in the queue" + At(upstream) + " (queue timeout)")));

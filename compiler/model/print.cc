@@ -218,6 +218,8 @@ class Printer {
     if (u.commit != CommitAt::kAnyOutput) Set("commit", Word(u.commit));
     if (u.on_cut != OnCut::kError) Set("on_cut", Word(u.on_cut));
     if (!u.prefill) Set("prefill", u.prefill);
+    if (u.cold_load) Set("cold_load", *u.cold_load);
+    if (u.keep_warm) Set("keep_warm", *u.keep_warm);
     if (u.retry) {
       Open("retry");
       Set("max_retries", u.retry->max_retries);

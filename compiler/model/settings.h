@@ -244,6 +244,8 @@ struct UpstreamSettings {
   CommitAt commit = CommitAt::kAnyOutput;
   OnCut on_cut = OnCut::kError;
   bool prefill = true;                // goes on from a given beginning of an answer
+  std::optional<Duration> cold_load;  // how long loading a model takes at most; none: nobody waits for it
+  std::optional<Duration> keep_warm;  // after so long without a request the model is asked to stay
   std::optional<RetrySettings> retry;
   std::optional<BreakerSettings> breaker;
   std::optional<int> max_in_flight;   // none: no limit

@@ -10,6 +10,8 @@ EngineObjects::EngineObjects(const compiler::CompiledPolicy& policy, uint64_t se
                                                : nullptr);
     const bool has_budget = upstream.retry && upstream.retry->budget;
     budgets_.push_back(has_budget ? std::make_unique<RetryBudget>(*upstream.retry->budget) : nullptr);
+    const bool has_loads = upstream.cold_load || upstream.keep_warm;
+    loads_.push_back(has_loads ? std::make_unique<ModelLoads>(upstream.cold_load, upstream.keep_warm) : nullptr);
   }
   for (const compiler::model::CacheSettings& cache : policy.policy.caches) {
     caches_.push_back(std::make_unique<Cache>(cache));
@@ -24,6 +26,9 @@ Limiter* EngineObjects::limiter(compiler::model::UpstreamId id) const {
 }
 RetryBudget* EngineObjects::budget(compiler::model::UpstreamId id) const {
   return budgets_[static_cast<size_t>(id.value)].get();
+}
+ModelLoads* EngineObjects::loads(compiler::model::UpstreamId id) const {
+  return loads_[static_cast<size_t>(id.value)].get();
 }
 Cache* EngineObjects::cache(compiler::model::CacheId id) const { return caches_[static_cast<size_t>(id.value)].get(); }
 

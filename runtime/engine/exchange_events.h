@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "runtime/engine/breaker.h"
 #include "runtime/engine/cache.h"
 #include "runtime/engine/limiter.h"
+#include "runtime/engine/model_loads.h"
 #include "runtime/engine/outcome.h"
 
 namespace runtime::engine {
@@ -36,6 +38,9 @@ struct RequestReady {
   // What the client reads: the answers of which API, as an object, lines or events. Caches keep answers of different forms apart:
   // one of another API, or one that was made for a stream, is of no use to a client that reads an object.
   uint8_t answer_form = 0;
+  // The model that an upstream would be asked for, empty if the request asks for none; called only for upstreams with cold_load or
+  // keep_warm. May be empty itself. Must live as long as the machine.
+  std::function<std::string(UpstreamId)> model_at = nullptr;
   bool takes_keep_alive = false;  // the client can be sent something before its answer: route.keep_alive runs
 };
 
@@ -63,12 +68,13 @@ struct AttemptFailed {
 };
 
 struct PlaceNews {};     // there is news of the place that this exchange waits for (WaitForPlace)
+struct LoadNews {};      // the load that this exchange waits for is over (WaitForLoad)
 struct CacheSettled {};  // the leader that this exchange followed is done
 struct ClientGone {};
 struct TimeReached {};  // now ≥ NextDeadline()
 
 using Event = std::variant<RequestReady, AttemptConnected, AttemptRequestSent, AttemptHead, AttemptContent,
-                           AttemptEnded, AttemptFailed, PlaceNews, CacheSettled, ClientGone, TimeReached>;
+                           AttemptEnded, AttemptFailed, PlaceNews, LoadNews, CacheSettled, ClientGone, TimeReached>;
 
 // ---- Commands, to be carried out in order ---------------------------------------------------------------------------
 
@@ -118,7 +124,19 @@ struct WaitForPlace {
   UpstreamId upstream;
   Limiter::Place place = Limiter::kNoPlace;
 };
-struct StopWaiting {};  // no PlaceNews is wanted any more
+// Ask the upstream to load this model, by a request of its own that outlives this exchange, and call ModelLoads::End when that is
+// over; give it ModelLoads::cold_load.
+struct StartLoad {
+  UpstreamId upstream;
+  std::string model;
+};
+// Call ModelLoads::OnNews; its wake-up, or that it returned false, is LoadNews (queued, never from within the call). Comes after
+// StartLoad.
+struct WaitForLoad {
+  UpstreamId upstream;
+  ModelLoads::Waiter waiter = 0;
+};
+struct StopWaiting {};  // no PlaceNews or LoadNews is wanted any more
 // Call Limiter::Release: comes once the attempt's connection is closed (AbortAttempt) or its answer complete.
 struct ReleasePlace {
   UpstreamId upstream;
@@ -194,11 +212,18 @@ struct NoteQueued {
   ErrorKind error = ErrorKind::kNone;
 };
 
+// The request waited for a model to be loaded, and that is over: it goes on there, or elsewhere (went_on).
+struct NoteLoadWait {
+  UpstreamId upstream;
+  Duration waited{};
+  bool went_on = false;
+};
+
 using Command = std::variant<StartAttempt, AbortAttempt, CommitAnswer, ResumeAnswer, SendKeepAlive, FinishAnswer, BreakOffAnswer, StoreAnswer,
-                             EndCacheFlight, WaitForPlace, StopWaiting, ReleasePlace,
+                             EndCacheFlight, WaitForPlace, StartLoad, WaitForLoad, StopWaiting, ReleasePlace,
                              FollowCache, UnfollowCache, SendReply, SendCached, SendMock, SendError,
                              NoteRetry, NoteRetryDenied, NoteAttemptEnded, NoteBreaker,
-                             NoteRejected, NoteQueued>;
+                             NoteRejected, NoteQueued, NoteLoadWait>;
 using Commands = std::vector<Command>;
 
 }  // namespace runtime::engine

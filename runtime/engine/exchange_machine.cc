@@ -8,6 +8,7 @@
 namespace runtime::engine {
 
 ExchangeMachine::State::~State() {
+  if (loading) objects.loads(loading->upstream)->Leave(loading->waiter);
   if (queued) objects.limiter(queued->upstream)->Leave(queued->place);
   if (attempt.place != Limiter::kNoPlace) objects.limiter(attempt.upstream)->Release(attempt.place, now);
   if (attempt.ticket) objects.breaker(attempt.upstream)->Release(*attempt.ticket, now);
@@ -46,6 +47,20 @@ void ExchangeMachine::State::Decide(const Event& event) {
         }
       } else if (time_reached && DeadlineIsDue()) {
         MeetDeadline();
+      }
+      break;
+
+    case Phase::kLoading:
+      if (DeadlineIsDue() && (time_reached || std::holds_alternative<LoadNews>(event))) {
+        MeetDeadline();
+      } else if (std::holds_alternative<LoadNews>(event)) {
+        HearOfLoad();
+      } else if (time_reached && now >= loading->give_up_at) {
+        LeaveLoad();
+        LeaveUpstream();
+        GoOn();
+      } else if (time_reached && now >= loading->look_round_at) {
+        LookRound();
       }
       break;
 
@@ -168,6 +183,7 @@ std::optional<TimePoint> ExchangeMachine::State::NextLimitOfPhase() const {
     case Phase::kHeld:
     case Phase::kCommitted:
     case Phase::kContinuing: return std::min(NextLimit().at, deadline().value_or(TimePoint::max()));
+    case Phase::kLoading: return std::min({loading->look_round_at, loading->give_up_at, deadline().value_or(TimePoint::max())});
     case Phase::kQueued: return std::min(queued->give_up_at, deadline().value_or(TimePoint::max()));
     case Phase::kBackingOff: return std::min(wait_until, deadline().value_or(TimePoint::max()));
     case Phase::kMocking: return wait_until;

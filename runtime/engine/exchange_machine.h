@@ -8,7 +8,8 @@
 // | state      | what it waits for                              | leads to                                      |
 // | ---------- | ---------------------------------------------- | --------------------------------------------- |
 // | New        | RequestReady                                   | any but Held, BackingOff                      |
-// | Following  | CacheSettled; deadline                         | Queued, Attempting, Mocking, Done             |
+// | Following  | CacheSettled; deadline                         | Loading, Queued, Attempting, Mocking, Done    |
+// | Loading    | LoadNews; a limit; deadline                    | Loading, Queued, Attempting, Mocking, Done    |
 // | Queued     | PlaceNews; the queue's timeout; deadline       | Queued, Attempting, Mocking, Done             |
 // | Attempting | AttemptHead; AttemptFailed; a limit; deadline  | Held, Queued, Attempting, BackingOff, …, Done |
 // | Held       | AttemptContent, AttemptEnded; as Attempting    | Committed, Done; as Attempting                |

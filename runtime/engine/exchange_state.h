@@ -47,6 +47,16 @@ struct QueuePlace {
   TimePoint give_up_at;
 };
 
+// Waiting for a model to be loaded.
+struct LoadWait {
+  UpstreamId upstream;
+  int number = 1;  // of the attempt that is to be made
+  ModelLoads::Waiter waiter = 0;
+  TimePoint since;
+  TimePoint look_round_at;  // when to see whether another upstream would answer sooner
+  TimePoint give_up_at;     // cold_load from `since` on: the load is over by then, whether the news comes or not
+};
+
 struct CacheFlight {
   CacheId cache;
   std::string key;
@@ -56,6 +66,7 @@ struct ExchangeMachine::State {
   enum class Phase : uint8_t {
     kNew,
     kFollowing,
+    kLoading,
     kQueued,
     kAttempting,
     kHeld,
@@ -86,6 +97,13 @@ struct ExchangeMachine::State {
   void Begin(const RequestReady& ready);
   void StartChain();
   bool StartAttemptAt(UpstreamId upstream, int number, Continuation continuation = Continuation::kNone);
+  bool TakePlace(UpstreamId upstream, int number, Continuation continuation = Continuation::kNone);
+  bool WaitForModel(UpstreamId upstream, int number, Continuation continuation);
+  void HearOfLoad();
+  void LookRound();
+  void LeaveLoad();
+  void EndLoadWait(bool went_on);
+  void NoteModel(bool answered);
   bool Launch(UpstreamId upstream, int number, Limiter::Place place, Continuation continuation = Continuation::kNone);
   std::optional<Ticket> Admit(UpstreamId upstream, Breaker* breaker);
   bool BreakerRefuses(UpstreamId upstream);
@@ -125,7 +143,7 @@ struct ExchangeMachine::State {
   }
   Replay ReplayOfAttempt() const;
   bool CanGoOn();
-  bool AnotherUpstreamWouldTakeIt() const;
+  bool AnotherUpstreamWouldTakeIt(bool at_once = false) const;
   bool GoesOnByPolicy();
   AttemptClock::Limit NextLimit() const { return attempt.clock.Next(upstream().timeouts, wants_stream); }
   std::optional<TimePoint> deadline() const {
@@ -159,6 +177,11 @@ struct ExchangeMachine::State {
   Visit visit;
   Attempt attempt;                         // kAttempting, kHeld, kCommitted; afterwards the last one
   std::optional<QueuePlace> queued;        // kQueued
+  std::optional<LoadWait> loading;         // kLoading
+  std::function<std::string(UpstreamId)> model_at;
+  UpstreamId load_waited_at;               // once at each upstream
+  UpstreamId asked_at;                     // with loads to look after: the last one …
+  std::string asked_model;                 // … and the model that it is asked for
   Continuation possible = Continuation::kNone;  // from what was sent so far (NoteSent)
   ErrorKind cut_by = ErrorKind::kNone;     // kContinuing: why the answer was cut
   compiler::model::OnCut on_cut{};         // … and what the policy wants then

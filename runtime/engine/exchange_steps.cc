@@ -1,5 +1,5 @@
-// The steps between the states of an exchange, in the order of a request's life: cache, admission, queue, attempt,
-// judgement, back-off, next upstream, fallback, end. Which fallback, and which error, is fallback.cc's business; whether
+// The steps between the states of an exchange, in the order of a request's life: cache, admission, attempt, judgement,
+// back-off, next upstream, fallback, end. Waiting for a model or a place is exchange_waits.cc's business. Which fallback, and which error, is fallback.cc's business; whether
 // a retry, retry_decision.cc's; which time limit, attempt_clock.h's.
 #include <algorithm>
 
@@ -20,6 +20,7 @@ void ExchangeMachine::State::Begin(const RequestReady& ready) {
   body_is_kept = ready.body_is_kept;
   wants_stream = ready.wants_stream;
   answer_form = ready.answer_form;
+  model_at = ready.model_at;
   if (ready.takes_keep_alive && route->keep_alive) keep_alive_at = now + *route->keep_alive;
   if (route->reply.has_value()) {
     Emit(SendReply{route->reply, false, {}});
@@ -52,9 +53,17 @@ void ExchangeMachine::State::StartChain() {
   FallBack();
 }
 
-// True: the attempt is started, or the request waits for its place. False: this upstream takes none now; `trouble` says
-// why.
+// True: the attempt is started, or the request waits for its model or its place. False: this upstream takes none now;
+// `trouble` says why.
 bool ExchangeMachine::State::StartAttemptAt(UpstreamId id, int number, Continuation continuation) {
+  if (objects.loads(id) != nullptr && model_at != nullptr) {
+    if (BreakerRefuses(id)) return false;  // nobody loads the model of an upstream that is left alone
+    if (WaitForModel(id, number, continuation)) return true;
+  }
+  return TakePlace(id, number, continuation);
+}
+
+bool ExchangeMachine::State::TakePlace(UpstreamId id, int number, Continuation continuation) {
   Limiter* limiter = objects.limiter(id);
   if (limiter == nullptr) return Launch(id, number, Limiter::kNoPlace, continuation);
   if (BreakerRefuses(id)) return false;  // nobody waits in the queue of an upstream that is left alone
@@ -132,41 +141,6 @@ bool ExchangeMachine::State::Launch(UpstreamId id, int number, Limiter::Place pl
   return true;
 }
 
-// ---- In the queue ---------------------------------------------------------------------------------------------------
-
-void ExchangeMachine::State::HearOfPlace() {
-  const QueuePlace mine = *queued;
-  if (objects.limiter(mine.upstream)->HasSlot(mine.place)) {
-    queued.reset();
-    Emit(NoteQueued{mine.upstream, now - mine.since, ErrorKind::kNone});
-    if (Launch(mine.upstream, mine.number, mine.place)) return;
-  } else if (BreakerRefuses(mine.upstream)) {
-    LeaveQueue(ErrorKind::kNone);
-  } else {
-    Emit(WaitForPlace{mine.upstream, mine.place});
-    return;
-  }
-  LeaveUpstream();
-  GoOn();
-}
-
-void ExchangeMachine::State::LeaveQueue(ErrorKind error) {
-  const QueuePlace mine = *std::exchange(queued, std::nullopt);
-  Emit(StopWaiting{});
-  objects.limiter(mine.upstream)->Leave(mine.place);
-  if (error == ErrorKind::kNone) {
-    Emit(NoteQueued{mine.upstream, now - mine.since, error});
-  } else {
-    RefusePlace(mine.upstream, now - mine.since, error, now);
-  }
-}
-
-void ExchangeMachine::State::RefusePlace(UpstreamId id, Duration waited, ErrorKind error, TimePoint retry_at) {
-  Emit(NoteQueued{id, waited, error});
-  trouble.last = {0, error};
-  trouble.retry_at = std::min(trouble.retry_at.value_or(retry_at), retry_at);
-}
-
 // A reused connection that the upstream had given up says nothing about the upstream; the attempt goes on, on a
 // connection of its own, and can't race again (RFC 9112 9.3.1).
 void ExchangeMachine::State::ReconnectAfterRace() {
@@ -229,6 +203,7 @@ void ExchangeMachine::State::Commit() {
 void ExchangeMachine::State::MeetFirstContent() {
   attempt.clock.content_at = attempt.clock.progress_at = now;
   facts.first_token = (now - attempt.clock.started).count();
+  if (attempt.status < 300) NoteModel(true);
   const Outcome so_far{attempt.status, ErrorKind::kNone};
   SetAttemptFacts(so_far);
   if (attempt.ticket && ClassOf(so_far) == OutcomeClass::kSuccess) {
@@ -325,6 +300,10 @@ void ExchangeMachine::State::MeetDeadline() {
       if (followed) Emit(UnfollowCache{followed->cache, followed->key});
       followed.reset();
       break;
+    case Phase::kLoading:
+      LeaveLoad();
+      LeaveUpstream();
+      break;
     case Phase::kQueued:
       LeaveQueue(ErrorKind::kNone);
       LeaveUpstream();
@@ -348,11 +327,14 @@ void ExchangeMachine::State::MeetDeadline() {
 
 // ---- Along the chain ------------------------------------------------------------------------------------------------
 
-bool ExchangeMachine::State::AnotherUpstreamWouldTakeIt() const {
+// `at_once`: without waiting for its model.
+bool ExchangeMachine::State::AnotherUpstreamWouldTakeIt(bool at_once) const {
   if (ReplayOfAttempt() != Replay::kPossible || DeadlineIsDue()) return false;
   for (size_t next = position + 1; next < route->to.size(); ++next) {
     const Breaker* breaker = objects.breaker(route->to[next]);
     if (breaker != nullptr && !breaker->WouldAdmit(now)) continue;
+    const ModelLoads* loads = at_once ? objects.loads(route->to[next]) : nullptr;
+    if (loads != nullptr && loads->WouldWait(model_at(route->to[next]), now)) continue;
     const Limiter* limiter = objects.limiter(route->to[next]);
     if (limiter == nullptr || limiter->WouldTake(now, deadline())) return true;
   }
@@ -415,6 +397,10 @@ void ExchangeMachine::State::Abandon() {
       Emit(UnfollowCache{followed->cache, followed->key});
       followed.reset();
       break;
+    case Phase::kLoading:
+      LeaveLoad();
+      LeaveUpstream();
+      break;
     case Phase::kQueued:
       LeaveQueue(ErrorKind::kNone);
       LeaveUpstream();
@@ -474,6 +460,7 @@ void ExchangeMachine::State::Record(OutcomeClass outcome_class) {
 
 void ExchangeMachine::State::NoteEnd(const Outcome& outcome, OutcomeClass outcome_class) {
   Record(outcome_class);
+  if (outcome.error != ErrorKind::kNone && !attempt.clock.content_at) NoteModel(false);
   visit.last_attempt_failed = outcome_class == OutcomeClass::kFailure;
   trouble.last = outcome;
   if (outcome.status >= 400) {

@@ -47,6 +47,7 @@ std::string AccessLogLine(const AccessLogContext& context, const ExchangeRecord&
   if (upstream != nullptr) line.Add("upstream", upstream->name);
   line.AddRaw("attempts", attempts);
   if (record.queued > base::Duration::zero()) line.AddMillis("queued_ms", record.queued.count());
+  if (record.loading > base::Duration::zero()) line.AddMillis("load_ms", record.loading.count());
   if (!record.retry_denied.empty()) line.Add("retry_denied", record.retry_denied);
   if (!record.fallback.empty()) line.Add("fallback", record.fallback);
   if (!record.fallback_reason.empty()) line.Add("fallback_reason", record.fallback_reason);

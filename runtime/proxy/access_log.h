@@ -40,6 +40,7 @@ struct ExchangeRecord {
   std::string fallback_reason;
   std::vector<AttemptRecord> attempts;
   base::Duration queued{};              // waited for places at upstreams, in all
+  base::Duration loading{};             // waited for models to be loaded, in all
   std::string_view retry_denied;        // the last reason; empty: none
   int status = 0;                       // sent to the client; 0: none
   uint64_t bytes_in = 0;                // of the request's body

@@ -7,6 +7,9 @@
 #include <utility>
 #include <variant>
 
+#include "compiler/base/json_text.h"
+#include "compiler/model/template.h"
+#include "runtime/dialect/members.h"
 #include "runtime/http/message_writer.h"
 #include "runtime/proxy/limits.h"
 
@@ -14,19 +17,6 @@ namespace runtime::proxy {
 namespace {
 
 using compiler::model::CacheId;
-
-// The most of a request body that any upstream of the policy wants kept; some is always kept, so that a reply can be shaped.
-size_t MostKeptBytes(const compiler::model::Policy& policy) {
-  int64_t most = 64 << 10;
-  for (const auto& upstream : policy.upstreams) most = std::max(most, upstream.replay_body_bytes);
-  return static_cast<size_t>(most);
-}
-
-// Whether members of a body decide or are changed anywhere: then it must be one that can be read.
-bool ReadsBodies(const compiler::model::Policy& policy) {
-  return !policy.slots.request_json.empty() ||
-         std::any_of(policy.upstreams.begin(), policy.upstreams.end(), [](const auto& u) { return u.rewrite.has_value(); });
-}
 
 }  // namespace
 
@@ -45,7 +35,7 @@ Exchange::~Exchange() {
 
 void Exchange::Start() {
   const http::RequestHead& head = request_.head;
-  if (head.framing == http::BodyFraming::kLength && head.content_length > MostKeptBytes(worker_.policy())) {
+  if (head.framing == http::BodyFraming::kLength && head.content_length > worker_.gateway.body_use.most_kept) {
     streams_ = true;
     Begin();
   }
@@ -59,7 +49,7 @@ void Exchange::OnRequestBody(std::span<const std::string_view> pieces) {
     return;
   }
   for (const std::string_view piece : pieces) body_.append(piece);
-  if (body_.size() <= MostKeptBytes(worker_.policy())) return;
+  if (body_.size() <= worker_.gateway.body_use.most_kept) return;
   // Too large to keep: what has come is passed on, the rest as it comes.
   streams_ = true;
   const std::string so_far = std::move(body_);
@@ -83,7 +73,7 @@ void Exchange::Begin() {
   phase_ = Phase::kRunning;
   const auto coding = request_.head.headers.Find("content-encoding");
   if (coding && !http::EqualsIgnoreCase(*coding, "identity") && request_.head.framing != http::BodyFraming::kNone &&
-      ReadsBodies(worker_.policy())) {
+      worker_.gateway.body_use.is_read) {
     worker_.metrics.CountBy(CounterById::kBadRequest, "content_encoding");
     SendGatewayError(415, "content_encoding", "The policy reads the body, so it must not be compressed.", {});
     return;
@@ -107,6 +97,12 @@ void Exchange::Begin() {
   }
   const auto& compiled = *worker_.gateway.compiled;
   const auto route = compiled.routes.Find(facts_, compiled.predicates);
+  const compiler::model::RouteId by_body = worker_.gateway.body_use.first_route_by_body;
+  if (streams_ && by_body.has_value() && (!route || *route >= by_body)) {  // or else padding would lead around a route
+    worker_.metrics.CountBy(CounterById::kBadRequest, "body_too_large_to_read");
+    SendGatewayError(413, "body_too_large_to_read", "The policy chooses the route by the body, and this one is larger than what is kept.", {});
+    return;
+  }
   if (!route) {
     SendGatewayError(404, "no_route", "No route of the policy takes this request.", {});
     return;
@@ -133,6 +129,10 @@ void Exchange::Begin() {
     if (body_.size() > static_cast<size_t>(upstream.replay_body_bytes)) ready.body_is_kept = false;
     if (upstream.timeouts.first_token) ready.wants_stream = ready.wants_stream || ClientReads().is_stream();
   }
+  const auto has_loads = [this](UpstreamId id) { return worker_.gateway.objects.loads(id) != nullptr; };
+  if (std::any_of(settings.to.begin(), settings.to.end(), has_loads)) {
+    ready.model_at = [this](UpstreamId id) { return ModelAt(id); };
+  }
   // To HTTP/1.0 a failure inside a stream could not be shown but by a reset.
   if (settings.keep_alive) ready.takes_keep_alive = request_.head.minor_version > 0 && ClientReads().is_stream();
   machine_ = std::make_unique<engine::ExchangeMachine>(compiled, worker_.gateway.objects, worker_.random,
@@ -144,6 +144,18 @@ std::string_view Exchange::EndpointPath() const {
   if (!route_.has_value()) return {};
   const auto& to = worker_.policy().routes[route_].to;
   return to.empty() ? std::string_view() : worker_.policy().upstreams[to.front()].url.path;
+}
+
+// Empty: the request asks for no model, or only the upstream can tell, because its body streams past.
+std::string Exchange::ModelAt(UpstreamId id) {
+  if (streams_ || !ReadsAnswer()) return {};
+  const auto& rewrite = worker_.policy().upstreams[id].rewrite;
+  if (!rewrite) return ClientReads().model;
+  std::string patch, body;
+  compiler::model::Render(*rewrite, facts_, &patch);
+  if (compiler::base::MergePatch(body_, patch, &body) != compiler::base::MergeOutcome::kMerged) return ClientReads().model;
+  const auto members = dialect::ReadMembers(body);
+  return members ? members->model : std::string();
 }
 
 const dialect::ClientDialect& Exchange::ClientReads() {

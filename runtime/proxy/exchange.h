@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -111,6 +112,8 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   void On(const engine::StoreAnswer& command);
   void On(const engine::EndCacheFlight& command);
   void On(const engine::WaitForPlace& command);
+  void On(const engine::StartLoad& command);
+  void On(const engine::WaitForLoad& command);
   void On(const engine::StopWaiting& command);
   void On(const engine::ReleasePlace& command);
   void On(const engine::FollowCache& command);
@@ -125,6 +128,9 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   void On(const engine::NoteBreaker& command);
   void On(const engine::NoteRejected& command);
   void On(const engine::NoteQueued& command);
+  void On(const engine::NoteLoadWait& command);
+  std::function<void()> WakeFor(const engine::Event& news);
+  std::string ModelAt(UpstreamId id);
 
   void TakeOver(const engine::StartAttempt& command);
   Attempt::Request MakeUpstreamRequest(UpstreamId id, bool fresh_connection);
@@ -222,7 +228,7 @@ class Exchange final : public AttemptObserver, public net::Deletable {
     uint64_t follower = 0;
   };
   std::optional<Followed> followed_;
-  std::optional<uint64_t> waiter_;  // of the place in a queue, among the worker's followers
+  std::optional<uint64_t> waiter_;  // for a place in a queue or a model, among the worker's followers
   std::optional<UpstreamInFlight> in_flight_;
   bool finish_pending_ = false;    // the answer is complete; ends once the other commands are carried out
 

@@ -42,21 +42,7 @@ void Exchange::On(const engine::NoteAttemptEnded& command) {
 }
 
 void Exchange::On(const engine::NoteBreaker& command) {
-  const auto& upstream = worker_.policy().upstreams[command.upstream];
-  std::string_view message = "breaker closed";
-  if (command.transition.to == engine::BreakerState::kOpen) {
-    message = "breaker opened";
-    worker_.metrics.Count(CounterId::kBreakerOpen, static_cast<size_t>(command.upstream.value));
-  } else if (command.transition.to == engine::BreakerState::kHalfOpen) {
-    message = "breaker half-open";
-  }
-  JsonLine line = worker_.Event("warn", message);
-  line.Add("upstream", upstream.name)
-      .Add("from", engine::Name(command.transition.from))
-      .Add("to", engine::Name(command.transition.to))
-      .Add("generation", static_cast<int64_t>(command.transition.generation))
-      .Add("request_id", request_.request_id);
-  worker_.Log(line);
+  worker_.NoteBreaker(command.upstream, command.transition, request_.request_id);
 }
 
 void Exchange::On(const engine::NoteRejected& command) {

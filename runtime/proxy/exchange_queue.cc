@@ -1,18 +1,36 @@
-// One of the max_in_flight places of an upstream: waiting for it, giving it back. The news of it may come from the loop of
-// another worker (Limiter::OnNews), so it travels as that of caches does.
+// What is waited for before an attempt: one of the max_in_flight places of an upstream, or the load of its model. The news may
+// come from the loop of another worker, so it travels as that of caches does.
+#include <functional>
+
 #include "compiler/abi/fact_table.h"
 #include "runtime/proxy/exchange.h"
 
 namespace runtime::proxy {
 
-void Exchange::On(const engine::WaitForPlace& command) {
-  const uint64_t id = worker_.AddFollower([this] {
+std::function<void()> Exchange::WakeFor(const engine::Event& news) {
+  const uint64_t id = worker_.AddFollower([this, news] {
     waiter_.reset();
-    if (phase_ == Phase::kRunning) Dispatch(engine::PlaceNews{});
+    if (phase_ == Phase::kRunning) Dispatch(news);
   });
   waiter_ = id;
-  const auto wake = worker_.WakeUp(id);
+  return worker_.WakeUp(id);
+}
+
+void Exchange::On(const engine::WaitForPlace& command) {
+  const auto wake = WakeFor(engine::PlaceNews{});
   if (!worker_.gateway.objects.limiter(command.upstream)->OnNews(command.place, wake)) wake();  // it was quicker
+}
+
+void Exchange::On(const engine::StartLoad& command) { worker_.start_load(command.upstream, command.model); }
+
+void Exchange::On(const engine::WaitForLoad& command) {
+  const auto wake = WakeFor(engine::LoadNews{});
+  if (!worker_.gateway.objects.loads(command.upstream)->OnNews(command.waiter, wake)) wake();
+}
+
+void Exchange::On(const engine::NoteLoadWait& command) {
+  record_.loading += command.waited;
+  worker_.metrics.Observe(HistogramId::kLoadWait, static_cast<size_t>(command.upstream.value), command.waited);
 }
 
 void Exchange::On(const engine::StopWaiting&) {

@@ -8,6 +8,7 @@
 #include "compiler/compiled_policy.h"
 #include "runtime/engine/exchange_machine.h"
 #include "runtime/proxy/address_counts.h"
+#include "runtime/proxy/body_use.h"
 #include "runtime/proxy/line_log.h"
 #include "runtime/proxy/metrics.h"
 
@@ -18,6 +19,7 @@ struct GatewayState {
   GatewayState(std::shared_ptr<const compiler::CompiledPolicy> compiled_policy, size_t workers, LineLog& event_log,
                LineLog* access_log, uint64_t seed = 0)
       : compiled(std::move(compiled_policy)),
+        body_use(compiled->policy),
         objects(*compiled, seed),
         metrics(compiled->policy, objects, workers),
         events(event_log),
@@ -26,6 +28,7 @@ struct GatewayState {
   const compiler::model::Policy& policy() const { return compiled->policy; }
 
   const std::shared_ptr<const compiler::CompiledPolicy> compiled;
+  const BodyUse body_use;
   engine::EngineObjects objects;
   Metrics metrics;
   AddressCounts addresses;               // of clients; counted where limits.per_address is set

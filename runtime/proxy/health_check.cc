@@ -2,36 +2,17 @@
 
 #include <algorithm>
 #include <utility>
-#include <variant>
 
 #include "compiler/abi/fact_table.h"
+#include "runtime/proxy/own_request.h"
 
 namespace runtime::proxy {
-namespace {
-
-// Headers of the policy whose values are known without a request (an API key) are sent; the others can't be.
-std::string RequestText(const compiler::model::UpstreamSettings& upstream) {
-  std::string text = "GET " + upstream.health->path + " HTTP/1.1\r\nHost: " + upstream.url.authority +
-                     "\r\nUser-Agent: breakwater-health\r\nAccept: */*\r\nConnection: close\r\n";
-  for (const compiler::model::HeaderSetting& header : upstream.headers) {
-    std::string value;
-    const auto& parts = header.value.parts;
-    const bool is_constant = std::all_of(parts.begin(), parts.end(), [&](const auto& part) {
-      const auto* literal = std::get_if<std::string>(&part);
-      if (literal != nullptr) value += *literal;
-      return literal != nullptr;
-    });
-    if (is_constant && !http::EqualsIgnoreCase(header.name, "host")) text += header.name + ": " + value + "\r\n";
-  }
-  return text + "\r\n";
-}
-
-}  // namespace
 
 HealthCheck::HealthCheck(WorkerContext& worker, UpstreamId upstream)
     : worker_(worker),
       upstream_(upstream),
-      request_(RequestText(worker.policy().upstreams[upstream])),
+      request_(OwnRequest(worker.policy().upstreams[upstream], "GET", worker.policy().upstreams[upstream].health->path, {},
+                          "health")),
       timer_(worker.transport.NewTimer([this] { OnTimer(); })) {
   timer_->Set(worker_.transport.Now() + worker_.policy().upstreams[upstream_].health->interval);
 }

@@ -1,5 +1,6 @@
 #include "runtime/proxy/worker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "runtime/proxy/client_origin.h"
@@ -9,11 +10,15 @@ namespace runtime::proxy {
 
 Worker::Worker(GatewayState& gateway, net::Transport& transport, int index, uint64_t seed)
     : context_(gateway, transport, index, seed) {
+  context_.start_load = [this](compiler::model::UpstreamId upstream, std::string model) {
+    StartLoad(upstream, std::move(model));
+  };
   if (index != 0) return;
   const auto& upstreams = context_.policy().upstreams;
   for (size_t i = 0; i < upstreams.size(); ++i) {
     const compiler::model::UpstreamId id(static_cast<int32_t>(i));
     if (upstreams[id].health) health_checks_.push_back(std::make_unique<HealthCheck>(context_, id));
+    if (upstreams[id].keep_warm) keeps_warm_.push_back(std::make_unique<KeepWarm>(context_, id));
   }
 }
 
@@ -68,9 +73,19 @@ void Worker::OnConnectionOver(ClientConnection* connection) {
   CheckDrained();
 }
 
+void Worker::StartLoad(compiler::model::UpstreamId upstream, std::string model) {
+  loads_.push_back(std::make_unique<ModelLoad>(context_, upstream, std::move(model), [this](ModelLoad* over) {
+    const auto found = std::find_if(loads_.begin(), loads_.end(), [over](const auto& load) { return load.get() == over; });
+    context_.transport.DeleteLater(std::move(*found));
+    loads_.erase(found);
+  }));
+  loads_.back()->Start();
+}
+
 void Worker::Drain(base::Duration limit, std::function<void()> done) {
   listeners_.clear();
   health_checks_.clear();
+  keeps_warm_.clear();  // loads go on: somebody may wait for them
   std::vector<ClientConnection*> connections;
   connections.reserve(connections_.size());
   for (const auto& item : connections_) connections.push_back(item.first);

@@ -12,6 +12,7 @@
 #include "runtime/net/transport.h"
 #include "runtime/proxy/client_connection.h"
 #include "runtime/proxy/health_check.h"
+#include "runtime/proxy/model_load.h"
 #include "runtime/proxy/worker_context.h"
 
 namespace runtime::proxy {
@@ -37,12 +38,15 @@ class Worker final : public ConnectionOwner {
   void Refuse(std::string_view limit, int value, const net::Stream& stream);
   void OnConnectionOver(ClientConnection* connection) override;
   void CheckDrained();
+  void StartLoad(compiler::model::UpstreamId upstream, std::string model);
 
   WorkerContext context_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::vector<std::unique_ptr<net::Listener>> admin_listeners_;  // open until the loop stops: it says not ready meanwhile
   std::unordered_map<ClientConnection*, std::unique_ptr<ClientConnection>> connections_;
   std::vector<std::unique_ptr<HealthCheck>> health_checks_;  // of the first worker
+  std::vector<std::unique_ptr<KeepWarm>> keeps_warm_;        // likewise
+  std::vector<std::unique_ptr<ModelLoad>> loads_;
   std::unique_ptr<net::Timer> drain_timer_;
   std::unique_ptr<net::Timer> drain_poll_;
   std::function<void()> drained_;

@@ -803,12 +803,14 @@ route r$ {
   timeouts { ⟦total⟧ = 20s }
 })",
      "PL0135"},
-    {"not honoured yet", R"(upstream u$ {
-  url = "http://a:1"
+    {"not honoured yet", R"(route r$ {
+  when request.path == "/r"
+  to = base
 })",
-     R"(upstream u$ {
-  url = "http://a:1"
-  ⟦keep_warm⟧ = 4min
+     R"(route r$ {
+  when request.path == "/r"
+  to = base
+  ⟦upgrade⟧ = 1
 })",
      "PL0132"},
     {"health without a breaker", R"(upstream u$ {

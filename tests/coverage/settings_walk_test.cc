@@ -252,6 +252,30 @@ std::map<std::string, Case> LimitCases() {
   return cases;
 }
 
+// Settings of an upstream that answers chats and never a request to load a model: what it was asked for in 20 minutes by one client,
+// and for how long.
+std::string LoadsSeen(const std::string& settings) {
+  SimGateway gateway("upstream u { url = \"http://10.0.0.1:11434\"  " + settings + " }\nroute r { to = u }\n");
+  std::string seen;
+  SimServer server(&gateway.network, "10.0.0.1", 11434, [&](SimPeer& peer) {
+    if (peer.received.find("\r\n\r\n") == std::string::npos) return;
+    const std::string request = std::exchange(peer.received, "");
+    const auto at = std::chrono::duration_cast<std::chrono::seconds>(gateway.transport.Now().time_since_epoch());
+    seen += request.substr(0, request.find(' ', 5)) + " at " + std::to_string(at.count()) + "\n";
+    const std::string body = "{\"message\":{\"content\":\"4\"},\"done\":true}";
+    if (request.starts_with("POST /api/chat")) {
+      peer.Send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    }
+  });
+  auto client = gateway.NewClient();
+  client->Send("POST /api/chat HTTP/1.1\r\nHost: a\r\nContent-Length: 28\r\n\r\n{\"model\":\"m\",\"stream\":false}");
+  for (int second = 0; second < 1200; ++second) {
+    gateway.network.RunFor(1s);
+    if (!client->received.empty()) seen += std::exchange(client->received, "").substr(0, 12) + " after " + std::to_string(second) + " s\n";
+  }
+  return seen;
+}
+
 std::map<std::string, Case> UpstreamCases() {
   std::map<std::string, Case> cases;
   cases["upstream.url"] = {kGateway + "upstream main { url = @ }\n", "\"$URL\"", "\"$URL/api/chat\"",
@@ -283,6 +307,8 @@ std::map<std::string, Case> UpstreamCases() {
                            busy(4, 16)};
   cases["queue.timeout"] = {VirtualUpstreamWith("max_in_flight = 4  queue { length = 16  timeout = @ }"), "5s", "6s",
                             busy(4, 3)};
+  cases["upstream.cold_load"] = {"cold_load = @", "10s", "3min", LoadsSeen};
+  cases["upstream.keep_warm"] = {"keep_warm = @", "4min", "8min", LoadsSeen};
   cases["upstream.dialect"] = {UpstreamWith("dialect = @"), "auto", "openai",
                                OnTheWire(
                                    [](GatewayProcess& gateway, ScriptedUpstream&) {

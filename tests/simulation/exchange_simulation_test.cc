@@ -11,7 +11,7 @@ namespace tests::simulation {
 namespace {
 
 constexpr int kExchangesPerSeed = 250;
-constexpr uint64_t kSeeds = 120;  // 30,000 exchanges
+constexpr uint64_t kSeeds = 160;  // 40,000 exchanges
 
 uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
   const char* text = std::getenv(name);
@@ -44,6 +44,8 @@ TEST(ExchangeSimulation, InvariantsHoldAfterEveryEvent) {
                            "retry",
                            "reconnect",
                            "follow",
+                           "load",
+                           "load in vain",
                            "keep_alive",
                            "store",
                            "take over",

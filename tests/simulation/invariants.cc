@@ -86,6 +86,7 @@ void Invariants::Handled(const ExchangeView& view, const Event& event, const Com
       CloseAttempt(view.id, &attempt);
     }
     OnPlaceCommand(batch, command);
+    OnLoadCommand(batch, command);
     if (std::holds_alternative<CommitAnswer>(command)) {
       Expect(!exchange.committed && attempt.status != 0 && exchange.finals == 0, batch, "commit out of place");
       exchange.committed = attempt.committed = true;
@@ -241,14 +242,14 @@ void Invariants::OnStart(const Batch& batch, const StartAttempt& command) {
   } else {
     Expect(exchange.wait && last.upstream == upstream && command.number == last.number + 1, batch,
            "a retry without its wait");
-    if (exchange.wait && !exchange.queued_after_wait) {
+    if (exchange.wait && !exchange.wait_is_over) {
       const TimePoint due = exchange.wait->first + exchange.wait->second;
       Expect(batch.now >= due && batch.now <= due + kMaxLateness, batch, "the wait was not what was said");
     }
     SpendToken(batch, upstream);
     ++exchange.retries;
     exchange.wait.reset();
-    exchange.queued_after_wait = false;
+    exchange.wait_is_over = false;
     exchange.failed_visit.reset();
     ++report_->seen["retry"];
   }

@@ -84,8 +84,10 @@ class Invariants {
     bool following = false;
     std::optional<int> queued_at;  // an upstream
     TimePoint queued_since;
+    std::optional<int> loading_at;  // an upstream, whose model is being loaded
+    TimePoint loading_since;
     bool stopped_waiting = false;
-    bool queued_after_wait = false;  // a retry whose wait is over
+    bool wait_is_over = false;  // of a retry, which waits for a model or a place now
     TimePoint last_handled;
     bool any_start = false;
     std::optional<bool> sent_unsafely;  // a request was sent that must not be repeated
@@ -136,6 +138,8 @@ class Invariants {
   void SpendToken(const Batch& batch, int upstream);
   void Trip(const BreakerRules& rules, runtime::engine::BreakerState from, TimePoint now, ShadowBreaker* breaker);
   void OnTransition(const Batch& batch, const runtime::engine::NoteBreaker& command);
+  void OnLoadCommand(const Batch& batch, const runtime::engine::Command& command);
+  void EndBackOff(const Batch& batch);
   // invariants_queue.cc: places at upstreams with a limit.
   void OnPlaceCommand(const Batch& batch, const runtime::engine::Command& command);
   void OnQueued(const Batch& batch, const runtime::engine::NoteQueued& command);

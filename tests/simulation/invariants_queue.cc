@@ -28,8 +28,8 @@ void Invariants::OnPlaceCommand(const Batch& batch, const Command& command) {
   if (const auto* queued = std::get_if<NoteQueued>(&command)) OnQueued(batch, *queued);
   if (const auto* wait = std::get_if<WaitForPlace>(&command)) OnWait(batch, wait->upstream.value);
   if (std::holds_alternative<StopWaiting>(command)) {
-    Expect(exchange.queued_at.has_value(), batch, "a wait was ended that there is not");
-    exchange.stopped_waiting = true;
+    Expect(exchange.queued_at || exchange.loading_at, batch, "a wait was ended that there is not");
+    if (exchange.queued_at) exchange.stopped_waiting = true;
   }
   if (const auto* release = std::get_if<ReleasePlace>(&command)) {
     const int upstream = release->upstream.value;
@@ -50,6 +50,44 @@ void Invariants::OnPlaceCommand(const Batch& batch, const Command& command) {
   }
 }
 
+// A retry waits for something else after its wait.
+void Invariants::EndBackOff(const Batch& batch) {
+  ShadowExchange& exchange = batch.exchange;
+  if (!exchange.wait || exchange.wait_is_over) return;
+  const TimePoint due = exchange.wait->first + exchange.wait->second;
+  Expect(batch.now >= due && batch.now <= due + kMaxLateness, batch, "another wait before that of the retry was over, or after");
+  exchange.wait_is_over = true;
+}
+
+// Waiting for a model: nobody longer than it may take to load it, nobody who is doing something else.
+void Invariants::OnLoadCommand(const Batch& batch, const Command& command) {
+  ShadowExchange& exchange = batch.exchange;
+  if (const auto* wait = std::get_if<WaitForLoad>(&command)) {
+    const int upstream = wait->upstream.value;
+    Expect(upstreams_[static_cast<size_t>(upstream)].cold_load.has_value(), batch, "waits for a model that needs no loading");
+    Expect(!exchange.queued_at && !exchange.attempt.alive, batch, "waits for a model, and for something else");
+    if (!exchange.loading_at) {
+      exchange.loading_since = batch.now;
+      EndBackOff(batch);
+    }
+    exchange.loading_at = upstream;
+  }
+  if (const auto* note = std::get_if<NoteLoadWait>(&command)) {
+    Expect(exchange.loading_at == note->upstream.value, batch, "the end of a wait for a model that there was not");
+    Expect(note->waited == batch.now - exchange.loading_since, batch, "a wait for a model has the wrong length");
+    const Duration cold_load = upstreams_[static_cast<size_t>(note->upstream.value)].cold_load.value_or(Duration::zero());
+    Expect(note->waited <= cold_load + kMaxLateness, batch, "waits for a model longer than it may take");
+    exchange.loading_at.reset();
+    if (!note->went_on) {
+      exchange.wait.reset();  // of a retry that is not made
+      exchange.wait_is_over = false;
+    }
+    ++report_->seen[note->went_on ? "load" : "load in vain"];
+  }
+  if (std::holds_alternative<StartAttempt>(command))
+    Expect(!exchange.loading_at, batch, "an attempt while its model is being loaded");
+}
+
 void Invariants::OnWait(const Batch& batch, int upstream) {
   ShadowExchange& exchange = batch.exchange;
   if (exchange.queued_at) {
@@ -62,11 +100,7 @@ void Invariants::OnWait(const Batch& batch, int upstream) {
          "waits for a place that is free");
   Expect(limit && std::cmp_less(limiter.waiters.size(), limit->queue_length), batch, "too many wait");
   Expect(!ComesTooLate(batch, upstream), batch, "waits for what will come too late");
-  if (exchange.wait) {
-    const TimePoint due = exchange.wait->first + exchange.wait->second;
-    Expect(batch.now >= due && batch.now <= due + kMaxLateness, batch, "queued up before its wait was over, or after");
-    exchange.queued_after_wait = true;
-  }
+  EndBackOff(batch);
   limiter.waiters.push_back(batch.view.id);
   exchange.queued_at = upstream;
   exchange.queued_since = batch.now;
@@ -81,7 +115,7 @@ void Invariants::OnQueued(const Batch& batch, const NoteQueued& command) {
   ShadowLimiter& limiter = limiters_[static_cast<size_t>(upstream)];
   if (command.error != ErrorKind::kNone || exchange.stopped_waiting) {
     exchange.wait.reset();  // of a retry that is not made
-    exchange.queued_after_wait = false;
+    exchange.wait_is_over = false;
   }
   const bool all_taken = std::cmp_equal(limiter.holders.size(), limit.max_in_flight);
   if (!exchange.queued_at) {

@@ -39,6 +39,7 @@ UpstreamRules DrawUpstream(Random& random) {
   rules.connect = DrawDuration(random, 50, 2000);
   rules.total = DrawDuration(random, 1000, 15'000);
   rules.repeat_safe = Chance(random, 0.6);
+  if (Chance(random, 0.3)) rules.cold_load = DrawDuration(random, 200, 6000);
   if (Chance(random, 0.8)) {
     RetryRules retry;
     retry.max_retries = DrawInt(random, 1, 3);
@@ -113,6 +114,7 @@ SimPolicy DrawPolicy(Random& random) {
     b[id].repeat_safe = rules.repeat_safe;
     b[id].timeouts.connect = rules.connect;
     b[id].timeouts.total = rules.total;
+    b[id].cold_load = rules.cold_load;
     b[id].timeouts.idle = DrawDuration(random, 200, 5000);
     b[id].on_cut = std::array{model::OnCut::kError, model::OnCut::kContinue, model::OnCut::kRestart}[random.Below(3)];
     b[id].prefill = Chance(random, 0.7);

@@ -62,6 +62,7 @@ struct LimitRules {
 struct UpstreamRules {
   Duration connect{};
   Duration total{};
+  std::optional<Duration> cold_load;
   bool repeat_safe = false;
   std::optional<RetryRules> retry;
   std::optional<BreakerRules> breaker;

@@ -40,14 +40,14 @@ struct Exchange {
   std::optional<TimePoint> woken_for;
 };
 
-enum class What : uint8_t { kArrive, kDeliver, kNews, kProgress, kWake, kLeave, kDestroy };
+enum class What : uint8_t { kArrive, kDeliver, kNews, kLoadNews, kLoadOver, kProgress, kWake, kLeave, kDestroy };
 
 struct Item {
   TimePoint at;
   uint64_t order = 0;
   What what{};
   int exchange = 0;
-  int attempt = 0;  // kDeliver, kProgress: 0 for events that belong to none; kNews: which wait
+  int attempt = 0;  // kDeliver, kProgress: 0 for events that belong to none; kNews, kLoadNews: which wait; kLoadOver: upstream
   Event event;
 };
 struct Later {
@@ -108,6 +108,11 @@ class World {
   void PlanAnswer(Exchange& exchange, int attempt, TimePoint t, bool faulty);
   void ScheduleWake(Exchange& exchange);
   void Destroy(Exchange& exchange);
+  void EndLoad(UpstreamId upstream, const std::string& model);
+  std::string ModelOf(const Exchange& exchange) const {
+    constexpr const char* kModels[] = {"small", "large", ""};
+    return kModels[exchange.view.id % 3];
+  }
   Commands AsSeen(const Commands& commands);
   void CheckBreakers();
   void CheckLimiters();
@@ -147,6 +152,7 @@ void World::Judge() {
     if (bug_ == Bug::kRetriesTheWrongThing && retry != nullptr) retry->when.errors.erase(retry->when.errors.begin());
     if (bug_ == Bug::kRepeatsWhatIsUnsafe) u.repeat_safe = false;
     if (bug_ == Bug::kAttemptTooLong) u.total /= 2;
+    if (bug_ == Bug::kLoadsTooLong && u.cold_load) *u.cold_load /= 2;
     if (bug_ == Bug::kRetriesBeyondTheBudget && retry != nullptr && retry->budget) *retry->budget /= 2;
     if (bug_ == Bug::kWaitsBeyondTheCap && retry != nullptr && retry->honour_cap) *retry->honour_cap /= 2;
     if (bug_ == Bug::kOpenForDoesNotGrow && breaker != nullptr && breaker->open_factor > 1) ++breaker->open_factor;
@@ -184,10 +190,15 @@ Report World::Run() {
       Arrive(exchange);
       continue;
     }
+    if (item.what == What::kLoadOver) {  // the load outlives who began it
+      EndLoad(UpstreamId(item.attempt), ModelOf(exchange));
+      continue;
+    }
     if (exchange.machine == nullptr) continue;
     const bool is_current = item.attempt == 0 || (item.attempt == exchange.attempt && exchange.attempt_is_alive);
     switch (item.what) {
-      case What::kArrive: break;
+      case What::kArrive:
+      case What::kLoadOver: break;
       case What::kDeliver:
         if (is_current) Handle(exchange, item.event);
         break;
@@ -195,6 +206,11 @@ Report World::Run() {
         if (!exchange.is_waiting || exchange.waits != item.attempt) break;
         exchange.is_waiting = false;
         Handle(exchange, PlaceNews{});
+        break;
+      case What::kLoadNews:
+        if (!exchange.is_waiting || exchange.waits != item.attempt) break;
+        exchange.is_waiting = false;
+        Handle(exchange, LoadNews{});
         break;
       case What::kProgress:
         if (is_current) {
@@ -244,6 +260,7 @@ void World::Arrive(Exchange& exchange) {
   exchange.facts.request_body = compiler::abi::Str::Of(exchange.body);
   exchange.ready = {RouteId(route), exchange.view.body_is_kept, Chance(0.5)};
   exchange.ready.takes_keep_alive = exchange.ready.wants_stream;
+  exchange.ready.model_at = [this, &exchange](UpstreamId) { return ModelOf(exchange); };
   exchange.machine =
       std::make_unique<ExchangeMachine>(*policy_.compiled, objects_, engine_random_, &exchange.facts, now_);
   // The head and body of the request take their time; the deadline runs from the arrival.
@@ -300,6 +317,18 @@ void World::CarryOut(Exchange& exchange, const Command& command) {
     if (bug_ == Bug::kLosesTheNewsOfAPlace && Chance(0.2)) return;
     if (!limiter.OnNews(wait->place, wake)) wake();
     if (bug_ == Bug::kGivesAPlaceBackTooEarly) limiter.Leave(1 + random_.Below(wait->place));
+  }
+  if (const auto* load = std::get_if<StartLoad>(&command)) {
+    const Duration most = *objects_.loads(load->upstream)->cold_load();
+    const Duration takes = Chance(0.4) ? Short() : Duration(static_cast<int64_t>(random_.Fraction() * 1.3 * static_cast<double>(most.count())));
+    Push({now_ + std::min(takes, most), 0, What::kLoadOver, exchange.view.id, load->upstream.value, {}});
+  }
+  if (const auto* wait = std::get_if<WaitForLoad>(&command)) {
+    const int id = exchange.view.id;
+    const int serial = ++exchange.waits;
+    exchange.is_waiting = true;
+    const auto wake = [this, id, serial] { Push({now_ + NewsDelay(), 0, What::kLoadNews, id, serial, {}}); };
+    if (!objects_.loads(wait->upstream)->OnNews(wait->waiter, wake)) wake();
   }
   if (std::holds_alternative<StopWaiting>(command)) exchange.is_waiting = false;
   if (const auto* release = std::get_if<ReleasePlace>(&command)) {
@@ -391,6 +420,12 @@ void World::PlanAnswer(Exchange& exchange, int attempt, TimePoint t, bool faulty
   if (fault == 8) return deliver(AttemptFailed{ErrorKind::k_truncated, false});
   if (fault == 9) return deliver(AttemptFailed{ErrorKind::k_stream_error, false});
   deliver(AttemptEnded{});
+}
+
+void World::EndLoad(UpstreamId upstream, const std::string& model) {
+  const double fate = random_.Fraction();
+  const auto news = fate < 0.2 ? ModelLoads::News::kTooLong : ModelLoads::News::kOver;
+  objects_.loads(upstream)->End(model, news, fate > 0.4, now_);
 }
 
 void World::Destroy(Exchange& exchange) {

@@ -28,6 +28,11 @@ struct Describer {
   std::string operator()(const StoreAnswer& c) const { return "store " + Name(c.cache); }
   std::string operator()(const EndCacheFlight& c) const { return "end_flight " + Name(c.cache); }
   std::string operator()(const WaitForPlace& c) const { return "wait_for_place " + Name(c.upstream); }
+  std::string operator()(const StartLoad& c) const { return "start_load " + Name(c.upstream) + " " + c.model; }
+  std::string operator()(const WaitForLoad& c) const { return "wait_for_load " + Name(c.upstream); }
+  std::string operator()(const NoteLoadWait& c) const {
+    return "note_load_wait " + Name(c.upstream) + " " + DescribeDuration(c.waited) + (c.went_on ? "" : " in vain");
+  }
   std::string operator()(const StopWaiting&) const { return "stop_waiting"; }
   std::string operator()(const ReleasePlace& c) const { return "release_place " + Name(c.upstream); }
   std::string operator()(const FollowCache& c) const { return "follow " + Name(c.cache); }

@@ -74,6 +74,8 @@ class TestExchange {
         EXPECT_TRUE(scene_.objects.cache(f->cache)->Follow(f->key, 1, [this] { ++wake_ups; }));
       } else if (const auto* w = std::get_if<runtime::engine::WaitForPlace>(&command)) {
         if (!scene_.objects.limiter(w->upstream)->OnNews(w->place, [this] { ++wake_ups; })) ++wake_ups;
+      } else if (const auto* l = std::get_if<runtime::engine::WaitForLoad>(&command)) {
+        if (!scene_.objects.loads(l->upstream)->OnNews(l->waiter, [this] { ++wake_ups; })) ++wake_ups;
       } else if (const auto* r = std::get_if<runtime::engine::ReleasePlace>(&command)) {
         scene_.objects.limiter(r->upstream)->Release(r->place, At(t));
       } else if (const auto* u = std::get_if<runtime::engine::UnfollowCache>(&command)) {

@@ -136,6 +136,26 @@ TEST(Rewrite, RefusesABodyThatIsPassedOnInPieces) {
       << "what is kept is rewritten, whatever replay_body says";
 }
 
+// Padding must not lead around a route that looks into bodies.
+TEST(RoutesByBody, RefuseABodyThatIsTooLargeToRead) {
+  SimGateway gateway(
+      "upstream u { url = \"http://10.0.0.1:1\" }\n"
+      "reply no { status = 403 }\n"
+      "route early { when request.path == \"/upload\"  to = u }\n"
+      "route guarded { when request.json.model == \"large\"  reply = no }\n"
+      "route rest { to = u }\n");
+  Recorder seen;
+  SimServer server(&gateway.network, "10.0.0.1", 1, seen.Answering(200));
+  EXPECT_TRUE(Exchange(gateway, PostOf("{\"model\":\"large\"}")).starts_with("HTTP/1.1 403 "));
+  const std::string padded = "{\"model\":\"large\",\"x\":\"" + std::string(2'000'000, 'x') + "\"}";
+  const std::string answer = Exchange(gateway, PostOf(padded));
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 413 ")) << answer.substr(0, 400);
+  EXPECT_TRUE(Holds(answer, "body_too_large_to_read")) << answer.substr(0, 400);
+  EXPECT_EQ(seen.requests.size(), 0u);
+  Exchange(gateway, PostOf(padded, "", "/upload"));
+  EXPECT_EQ(seen.requests.size(), 1u) << "chosen before anybody looks into bodies";
+}
+
 TEST(Rewrite, RefusesWhatIsNestedTooDeepToRead) {
   SimGateway gateway(kSmall);
   Recorder seen;

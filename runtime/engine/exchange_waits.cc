@@ -1,0 +1,118 @@
+// The two waits before an attempt: for the model to be loaded, and for one of the upstream's places.
+#include <algorithm>
+#include <utility>
+
+#include "runtime/engine/exchange_state.h"
+
+namespace runtime::engine {
+namespace {
+
+// How long a request waits for a model before it goes where one is ready; a model that is there after all is known sooner.
+constexpr Duration kLookRound = std::chrono::seconds(1);
+
+}  // namespace
+
+// ---- For a model ----------------------------------------------------------------------------------------------------
+
+// True: waits for the load. False: it is there, or it's better to ask.
+bool ExchangeMachine::State::WaitForModel(UpstreamId id, int number, Continuation continuation) {
+  asked_at = id;
+  asked_model = model_at(id);
+  ModelLoads* const loads = objects.loads(id);
+  const ModelLoads::Entry entry = loads->Ask(asked_model, now);
+  if (entry.answer == ModelLoads::Answer::kWarm) return false;
+  if (entry.answer == ModelLoads::Answer::kBegin) Emit(StartLoad{id, asked_model});
+  // In the middle of an answer, or after a load that came to nothing: it asks beside the load.
+  if (continuation != Continuation::kNone || load_waited_at == id) {
+    loads->Leave(entry.waiter);
+    return false;
+  }
+  load_waited_at = id;
+  const bool has_choice = position + 1 < route->to.size();
+  loading = LoadWait{id, number, entry.waiter, now, has_choice ? now + kLookRound : TimePoint::max(),
+                     now + *loads->cold_load()};
+  phase = Phase::kLoading;
+  Emit(WaitForLoad{id, entry.waiter});
+  return true;
+}
+
+void ExchangeMachine::State::HearOfLoad() {
+  const LoadWait mine = *loading;
+  const ModelLoads::News news = objects.loads(mine.upstream)->Look(mine.waiter);
+  if (news == ModelLoads::News::kLoading) {
+    Emit(WaitForLoad{mine.upstream, mine.waiter});
+    return;
+  }
+  EndLoadWait(news == ModelLoads::News::kOver);
+  if (news == ModelLoads::News::kOver && TakePlace(mine.upstream, mine.number)) return;
+  LeaveUpstream();
+  GoOn();
+}
+
+// The load takes its time: whoever can be served elsewhere goes there.
+void ExchangeMachine::State::LookRound() {
+  if (!AnotherUpstreamWouldTakeIt(true)) {
+    loading->look_round_at = now + kLookRound;
+    return;
+  }
+  LeaveLoad();
+  LeaveUpstream();
+  GoOn();
+}
+
+void ExchangeMachine::State::LeaveLoad() {
+  Emit(StopWaiting{});
+  EndLoadWait(false);
+}
+
+void ExchangeMachine::State::EndLoadWait(bool went_on) {
+  const LoadWait mine = *std::exchange(loading, std::nullopt);
+  objects.loads(mine.upstream)->Leave(mine.waiter);
+  Emit(NoteLoadWait{mine.upstream, now - mine.since, went_on});
+  if (!went_on) trouble.last = {0, ErrorKind::k_first_token_timeout};
+}
+
+// What the attempt tells of its model.
+void ExchangeMachine::State::NoteModel(bool answered) {
+  ModelLoads* const loads = objects.loads(attempt.upstream);
+  if (loads == nullptr || asked_at != attempt.upstream) return;
+  if (answered) loads->NoteContent(asked_model, now);
+  else loads->NoteSilence(asked_model);
+}
+
+// ---- For a place ----------------------------------------------------------------------------------------------------
+
+void ExchangeMachine::State::HearOfPlace() {
+  const QueuePlace mine = *queued;
+  if (objects.limiter(mine.upstream)->HasSlot(mine.place)) {
+    queued.reset();
+    Emit(NoteQueued{mine.upstream, now - mine.since, ErrorKind::kNone});
+    if (Launch(mine.upstream, mine.number, mine.place)) return;
+  } else if (BreakerRefuses(mine.upstream)) {
+    LeaveQueue(ErrorKind::kNone);
+  } else {
+    Emit(WaitForPlace{mine.upstream, mine.place});
+    return;
+  }
+  LeaveUpstream();
+  GoOn();
+}
+
+void ExchangeMachine::State::LeaveQueue(ErrorKind error) {
+  const QueuePlace mine = *std::exchange(queued, std::nullopt);
+  Emit(StopWaiting{});
+  objects.limiter(mine.upstream)->Leave(mine.place);
+  if (error == ErrorKind::kNone) {
+    Emit(NoteQueued{mine.upstream, now - mine.since, error});
+  } else {
+    RefusePlace(mine.upstream, now - mine.since, error, now);
+  }
+}
+
+void ExchangeMachine::State::RefusePlace(UpstreamId id, Duration waited, ErrorKind error, TimePoint retry_at) {
+  Emit(NoteQueued{id, waited, error});
+  trouble.last = {0, error};
+  trouble.retry_at = std::min(trouble.retry_at.value_or(retry_at), retry_at);
+}
+
+}  // namespace runtime::engine

@@ -1,0 +1,102 @@
+// Whether the models of an upstream are in its memory, as far as one can know from outside, and who waits until they are
+// (`cold_load`, `keep_warm`). One for each upstream with either, shared by all workers; a mutex around each call. No clock:
+// `now` comes in.
+//
+// A server such as Ollama loads a model when it is asked for, and gives that up when the one who asked leaves. So nobody who
+// may leave asks for a model that may be cold: a request of the gateway's own does (the load), and the others wait for its
+// end, or go elsewhere. A load says nothing about the upstream's health; but one that outlasts cold_load is a failure.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "runtime/base/time.h"
+
+namespace runtime::engine {
+
+using base::Duration;
+using base::TimePoint;
+
+class ModelLoads {
+ public:
+  static constexpr size_t kMaxModels = 64;  // clients choose their names; of more than these no one is waited for
+  static constexpr size_t kMaxModelName = 256;  // bytes; a longer one is not waited for
+  // How long a server keeps a model that nobody asks for: Ollama's default (OLLAMA_KEEP_ALIVE). With keep_warm a minute more
+  // than that, since the server is then set up to keep it as long.
+  static constexpr Duration kKept = std::chrono::minutes(5);
+  static constexpr Duration kKeptBeyond = std::chrono::minutes(1);
+
+  // At least one of them. Without cold_load nobody waits.
+  ModelLoads(std::optional<Duration> cold_load, std::optional<Duration> keep_warm);
+  ModelLoads(const ModelLoads&) = delete;
+  ModelLoads& operator=(const ModelLoads&) = delete;
+
+  using Waiter = uint64_t;
+  enum class Answer : uint8_t {
+    kWarm,   // it was there a moment ago, or nobody can know: ask
+    kBegin,  // it may not be there. The caller begins the load, and waits for it
+    kWaits,  // it is being loaded: the caller waits, too
+  };
+  struct Entry {
+    Answer answer{};
+    Waiter waiter = 0;  // kBegin, kWaits: to be given back with Leave
+  };
+  Entry Ask(std::string_view model, TimePoint now);
+  bool WouldWait(std::string_view model, TimePoint now) const;
+
+  // `wake` is called once, when the load is over; from any thread, and it must only hand the news over to the waiter's own loop.
+  // False, and no call: it is over.
+  bool OnNews(Waiter waiter, std::function<void()> wake);
+  enum class News : uint8_t {
+    kLoading,
+    kOver,     // the server has answered, or can't be reached: whoever asks now hears for himself
+    kTooLong,  // not within cold_load
+  };
+  News Look(Waiter waiter) const;
+  void Leave(Waiter waiter);
+
+  // The load is over: every waiter of this model is woken. `loaded`: the server said that the model is there.
+  void End(std::string_view model, News news, bool loaded, TimePoint now);
+
+  // What answers tell by the way. Content: the model is there. Silence where there should have been content, or no connection:
+  // nobody knows any more.
+  void NoteContent(std::string_view model, TimePoint now);
+  void NoteSilence(std::string_view model);
+
+  // keep_warm: the model that was asked for last, if it is warm, not being loaded and nobody has asked for it for keep_warm. It is
+  // being loaded from here on (call End). Nothing: look again at `next`.
+  std::optional<std::string> Due(TimePoint now, TimePoint* next);
+
+  std::optional<Duration> cold_load() const { return cold_load_; }
+
+ private:
+  struct Model {
+    bool is_loading = false;
+    std::optional<TimePoint> content_at;  // when it was there; nothing: nobody knows
+    TimePoint asked_at;                   // for what goes first when there are too many
+  };
+  struct Waiting {
+    std::string model;
+    News news = News::kLoading;
+    std::function<void()> wake;  // may be empty
+  };
+
+  // All of these need mutex_.
+  bool IsWarm(const Model& model, TimePoint now) const;
+  Model* Remember(std::string_view name, TimePoint now);
+
+  const std::optional<Duration> cold_load_;
+  const std::optional<Duration> keep_warm_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Model, std::less<>> models_;
+  std::string last_;  // the model that was asked for last
+  std::map<Waiter, Waiting> waiters_;
+  Waiter last_waiter_ = 0;
+};
+
+}  // namespace runtime::engine

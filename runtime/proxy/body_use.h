@@ -1,0 +1,22 @@
+// What a policy needs of the bodies of requests: worked out once, asked for each of them.
+#pragma once
+
+#include <cstddef>
+
+#include "compiler/model/policy.h"
+
+namespace runtime::proxy {
+
+struct BodyUse {
+  explicit BodyUse(const compiler::model::Policy& policy);
+
+  // The most of a body that any upstream wants kept; some is always kept, so that a reply can be shaped.
+  size_t most_kept = 64 << 10;
+  // Members decide or are changed anywhere: then it must be one that can be read.
+  bool is_read = false;
+  // The first route that is chosen by what stands in a body; none: no route is. With a body that is not kept neither this one nor
+  // those behind it can be told from each other.
+  compiler::model::RouteId first_route_by_body;
+};
+
+}  // namespace runtime::proxy
