@@ -86,6 +86,23 @@ void CheckAttemptsFitDeadlines(Context& context) {
   }
 }
 
+// Where there is another upstream, who finds this one cold may be served there.
+void CheckColdLoads(Context& context) {
+  for (size_t i = 0; i < context.policy.routes.size(); ++i) {
+    const RouteId id(static_cast<int32_t>(i));
+    const model::RouteSettings& route = context.Route(id);
+    if (!route.deadline || route.to.size() != 1) continue;
+    const model::UpstreamSettings& upstream = context.Upstream(route.to[0]);
+    if (!upstream.cold_load || *upstream.cold_load < *route.deadline) continue;
+    context.diagnostics
+        ->Emit(Kind::kLoadBeyondDeadline, context.At(context.OriginOf(id), "deadline"),
+               {upstream.name, PrintTime(upstream.cold_load->count()), route.name, PrintTime(route.deadline->count())})
+        .At(context.At(context.OriginOf(route.to[0]), "cold_load"), "the time that a load may take")
+        .Change(context.At(context.OriginOf(id), "deadline"), WriteDuration(*upstream.cold_load + FirstTokenTime(upstream).worst()))
+        .Unsafe();
+  }
+}
+
 void CheckStreamsFit(Context& context) {
   for (size_t i = 0; i < context.policy.upstreams.size(); ++i) {
     const UpstreamId id(static_cast<int32_t>(i));
