@@ -139,6 +139,10 @@ const llhttp_settings_t& MessageParser::Impl::Settings() {
       self.body_out_->emplace_back(at, size);
       return 0;
     };
+    // llhttp lets DEL stand in a quoted value, where RFC 9110 5.6.4 has no place for it.
+    s.on_chunk_extension_value = [](llhttp_t*, const char* at, size_t size) {
+      return std::memchr(at, 0x7f, size) == nullptr ? 0 : static_cast<int>(HPE_INVALID_CHUNK_SIZE);
+    };
     s.on_chunk_header = [](llhttp_t* p) {
       Impl& self = Of(p);
       if (p->content_length == 0) {

@@ -107,6 +107,14 @@ TEST(MessageParserLimits, ChunkExtensionsOfAllChunksAreBounded) {
             ErrorOf(Chunked(std::string(200, '0') + "1\r\nx\r\n"), limits));  // leading zeros
 }
 
+TEST(MessageParser, AChunkExtensionHoldsNoControlCharacters) {
+  for (const char c : {'\0', '\x01', '\n', '\x1f', '\x7f'}) {
+    for (const std::string& line : {std::string("1;a=b") + c, std::string("1;a=\"b") + c + "\"", std::string("1;a") + c + "=b"})
+      EXPECT_EQ(E::k_bad_chunk, ErrorOf(Chunked(line + "\r\nx\r\n0\r\n\r\n"), {})) << static_cast<int>(c) << " in " << line;
+  }
+  EXPECT_EQ(E::kNone, ErrorOf(Chunked("1;a=\"b\t \xff\"\r\nx\r\n0\r\n\r\n"), {}));
+}
+
 TEST(MessageParserLimits, TrailersAreBounded) {
   ParserLimits limits;
   limits.header_count = 5;
