@@ -52,9 +52,8 @@ class Reader:
     """One run of token_reader while it is open."""
 
     def __init__(self, args, port, **plan):
-        command = ["taskset", "-c", servers.LOAD_CPU, os.path.join(args.tools, "token_reader"), f"port={port}"]
-        self.process = subprocess.Popen(command + [f"{key}={value}" for key, value in plan.items()],
-                                        stdout=subprocess.PIPE, text=True)
+        command = [os.path.join(args.tools, "token_reader"), f"port={port}", *(f"{key}={value}" for key, value in plan.items())]
+        self.process = subprocess.Popen(servers.on_cpu(servers.LOAD_CPU, command), stdout=subprocess.PIPE, text=True)
 
     def wait_for(self, event):
         line = self.process.stdout.readline()  # it ends by itself if nothing comes
