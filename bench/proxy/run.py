@@ -14,17 +14,15 @@ less that of the upstream asked directly.
 needs: wrk nginx haproxy taskset (scripts/install-packages --bench)
 """
 import argparse
-import datetime
 import json
 import os
-import platform
 import re
-import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))  # what all benchmarks share
+import results
 import servers
 from servers import Setup
 
@@ -153,7 +151,7 @@ def measure(args, case):
     with tempfile.TemporaryDirectory() as folder:
         if case.prepare:
             case.prepare(folder)
-        with servers.Servers(folder, os.path.abspath(args.breakwater), case.setups()) as running:
+        with servers.Servers(folder, args.breakwater, case.setups()) as running:
             rows = {name: {"cpu_us": [], "p50_us": [], "p99_us": [], "rps": []} for name in running.ports}
             for name, port in running.ports.items():  # connections, caches and breakers come to rest
                 load(folder, case, name, port, case.connections, 1)
@@ -190,11 +188,6 @@ def ratios(figures):
     return found
 
 
-def summarise(rows):
-    return {name: {key: {"median": round(statistics.median(values), 2), "min": round(min(values), 2),
-                         "max": round(max(values), 2)} for key, values in row.items()} for name, row in rows.items()}
-
-
 def tell(title, rounds, result, before):
     print(f"\n## {title}: median of {rounds} rounds (min–max)\n")
     print("| proxy | CPU µs per request | requests/s | added p50 µs | added p99 µs | MiB |")
@@ -216,19 +209,6 @@ def tell(title, rounds, result, before):
         print(line, flush=True)
 
 
-def machine():
-    with open("/proc/cpuinfo", encoding="utf-8") as f:
-        cpu = next((line.split(":")[1].strip() for line in f if line.startswith("model name")), platform.machine())
-    return f"{cpu}, {os.cpu_count()} CPUs, Linux {platform.release()}"
-
-
-def read(path):
-    if not path or not os.path.exists(path):
-        return {}
-    with open(path, encoding="utf-8") as f:
-        return json.load(f)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--breakwater", required=True, help="a release build")
@@ -238,28 +218,20 @@ def main():
     parser.add_argument("--json", help="file to which the results are added")
     parser.add_argument("--compare", help="file of an earlier run")
     args = parser.parse_args()
-    os.environ["PATH"] += ":/usr/sbin"
-    for tool in ("wrk", "nginx", "haproxy", "taskset"):
-        if shutil.which(tool) is None:
-            sys.exit(f"bench: {tool} is missing; scripts/install-packages --bench installs it")
+    servers.need("wrk", "nginx", "haproxy", "taskset")
     names = args.case.split(",")
     for name in names:
         if name not in CASES:
             sys.exit(f"bench: there is no case {name}; there are {', '.join(CASES)}")
     if args.compare and not os.path.exists(args.compare):
         sys.exit(f"bench: there is no {args.compare}")
-    before = read(args.compare).get("cases", {})
+    before = results.read(args.compare).get("cases", {})
     for name in names:
-        figures = summarise(measure(args, CASES[name]))
-        result = {"machine": machine(), "date": datetime.date.today().isoformat(), "rounds": args.rounds,
-                  "seconds": args.seconds, "figures": figures, "ratios": ratios(figures)}
+        figures = results.summarise(measure(args, CASES[name]))
+        result = {"rounds": args.rounds, "seconds": args.seconds, "figures": figures, "ratios": ratios(figures)}
         tell(CASES[name].title, args.rounds, result, before.get(name))
         if args.json:
-            recorded = read(args.json)
-            recorded.setdefault("cases", {})[name] = result
-            with open(args.json, "w", encoding="utf-8") as f:
-                json.dump(recorded, f, indent=1)
-                f.write("\n")
+            results.add(args.json, name, result)
 
 
 if __name__ == "__main__":

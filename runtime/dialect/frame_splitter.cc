@@ -3,6 +3,8 @@
 #include <cstring>
 #include <utility>
 
+#include "runtime/base/buffers.h"
+
 namespace runtime::dialect {
 
 size_t FrameSplitter::Scan(std::string_view bytes, bool* ends) {
@@ -49,6 +51,7 @@ size_t FrameSplitter::Scan(std::string_view bytes, bool* ends) {
 }
 
 bool FrameSplitter::Next(std::string_view* bytes, Piece* piece) {
+  base::ClearBuffer(&given_);
   while (!bytes->empty()) {
     bool ends = false;
     const size_t size = Scan(*bytes, &ends);

@@ -37,6 +37,7 @@ class StreamHandle final : public Handle {
   void OnConnected(int status);
   void OnRead(ssize_t count, const char* bytes);
   void OnWritten(int status);
+  void WritePieces(std::span<const std::string_view> pieces);
   void StartQueuedWrite();
   void ShutDownIfDone();
   void WriteFailed(int status);
@@ -144,7 +145,24 @@ void StreamHandle::OnRead(ssize_t count, const char* bytes) {
   }
 }
 
+// Few bytes in several pieces, such as a token between the ends of its chunk, are put together: the kernel takes one buffer with
+// less ado than several, and for more than that the copy costs.
 void StreamHandle::Write(std::span<const std::string_view> pieces) {
+  constexpr size_t kSmall = 1024;
+  size_t size = 0;
+  for (const std::string_view piece : pieces) size += piece.size();
+  if (pieces.size() < 2 || size > kSmall) {
+    WritePieces(pieces);
+    return;
+  }
+  char together[kSmall];
+  char* end = together;
+  for (const std::string_view piece : pieces) end = std::copy(piece.begin(), piece.end(), end);
+  const std::string_view one(together, size);
+  WritePieces(std::span<const std::string_view>(&one, 1));
+}
+
+void StreamHandle::WritePieces(std::span<const std::string_view> pieces) {
   if (is_closing() || finishing_ || write_error_ != 0) return;
   constexpr size_t kMaxPieces = 32;
   size_t skip = 0;  // bytes of the first piece that are already sent

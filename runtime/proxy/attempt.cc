@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/base/buffers.h"
 #include "runtime/proxy/limits.h"
 
 namespace runtime::proxy {
@@ -155,8 +156,9 @@ void Attempt::OnData(std::string_view bytes) {
       Finish(/*framing_tells=*/true, /*has_surplus=*/!bytes.empty());
       return;
     }
-    if (fed.consumed == 0) return;
+    if (fed.consumed == 0) break;
   }
+  base::ClearBuffer(&pieces_);  // one for each chunk of the read
 }
 
 void Attempt::OnEnd() {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "compiler/abi/fact_table.h"
+#include "runtime/base/buffers.h"
 #include "runtime/http/forwarding.h"
 #include "runtime/http/message_writer.h"
 #include "runtime/proxy/error_messages.h"
@@ -118,6 +119,7 @@ void Exchange::ForwardBody(std::span<const std::string_view> pieces) {
     parts_.insert(parts_.end(), pieces.begin(), pieces.end());
     parts_.push_back(http::kChunkEnd);
     Send(parts_);
+    base::ClearBuffer(&parts_);
   } else {
     Send(pieces);
   }

@@ -3,6 +3,7 @@
 
 #include "compiler/base/json_text.h"
 #include "compiler/model/template.h"
+#include "runtime/base/buffers.h"
 #include "runtime/http/forwarding.h"
 #include "runtime/http/message_writer.h"
 #include "runtime/http/retry_after.h"
@@ -198,7 +199,7 @@ void Exchange::QueueUpload(std::span<const std::string_view> pieces) {
 void Exchange::FlushUpload() {
   if (upload_open_ && attempt_ != nullptr && attempt_->queued_bytes() < kHighWater) {
     attempt_->SendMore(upload_, request_ended_);
-    upload_.clear();
+    base::ClearBuffer(&upload_);
   }
   const size_t waiting = upload_.size() + (attempt_ != nullptr ? attempt_->queued_bytes() : 0);
   if (!upload_paused_ && waiting > kHighWater && !request_ended_) {
@@ -414,7 +415,7 @@ void Exchange::NoteTokens(const dialect::FrameReading& reading) {
 void Exchange::SendFrames() {
   if (!answer_begun_ || !content_told_ || frames_.empty()) return;
   ForwardBody(frames_);
-  frames_.clear();
+  base::ClearBuffer(&frames_);
 }
 
 void Exchange::OnAttemptEnd(bool framing_tells) {

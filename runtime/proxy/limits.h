@@ -9,7 +9,9 @@
 namespace runtime::proxy {
 
 inline constexpr size_t kMaxHeldBytes = 64 << 10;             // of an answer that may still be replaced by another
-inline constexpr size_t kHighWater = 256 << 10;               // queued towards a peer: its source is paused above
+// Queued towards a peer: its source is paused above. One more read may have come by then, and while it is written the queue
+// stands in two buffers; with the kernel's buffer behind it, more would not make anybody faster.
+inline constexpr size_t kHighWater = 64 << 10;
 inline constexpr size_t kMaxPipelinedBytes = 64 << 10;        // read ahead of the answer that is under way
 inline constexpr int kMaxInterimResponses = 20;               // 1xx before one final answer
 inline constexpr size_t kMaxIdleUpstreamConnections = 256;    // for each upstream and worker

@@ -179,6 +179,36 @@ TEST_F(UvTransportTest, WritesManyPiecesInOrder) {
   EXPECT_EQ(whole, server_side.data);
 }
 
+// Few bytes are put together before they are written: also where the socket takes none, or only some of them.
+TEST_F(UvTransportTest, WritesSmallGroupsOfPiecesInOrder) {
+  std::unique_ptr<Stream> server;
+  Recorder server_side, client_side;
+  bool is_written = false;
+  auto listener = Listen([&](std::unique_ptr<Stream> stream) {
+    server = std::move(stream);
+    server->SetObserver(&server_side);
+    if (!is_written) server->PauseReading();
+  });
+  std::string whole;
+  std::unique_ptr<Stream> client = transport_->Connect(Local(listener), &client_side);
+  client_side.on_connected = [&] {
+    int queued_groups = 0;
+    for (size_t i = 0; queued_groups < 100; ++i) {
+      const std::string head = std::to_string(i) + ":", text(i % 1200, static_cast<char>('a' + i % 26));
+      const std::vector<std::string_view> pieces = {head, text, "", ";"};
+      client->Write(pieces);
+      whole += head + text + ";";
+      if (client->queued_bytes() > 0) ++queued_groups;
+    }
+    client->FinishWriting();
+    is_written = true;
+    if (server != nullptr) server->ResumeReading();
+  };
+  server_side.on_end = [&] { Done(); };
+  RunUntilDone();
+  EXPECT_TRUE(server_side.data == whole);
+}
+
 TEST_F(UvTransportTest, ReportsARefusedConnection) {
   uint16_t port = 0;
   {

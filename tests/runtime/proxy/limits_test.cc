@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "runtime/proxy/limits.h"
 #include "tests/runtime/proxy/sim_gateway.h"
 
 namespace tests {
@@ -140,6 +141,25 @@ TEST(Limits, ClientThatDoesNotRead) {
   gateway.network.RunFor(3s);
   EXPECT_EQ(gateway.worker->connections(), 1u);
   ASSERT_TRUE(gateway.network.RunUntil([&] { return gateway.worker->connections() == 0; }, 6s));
+}
+
+TEST(Limits, QueuedTowardsAClientThatDoesNotRead) {
+  SimGateway gateway(kPolicy);
+  constexpr size_t kWindow = 16 << 10;  // of each of the two connections, and the most that one read gives
+  support::SimOptions options = gateway.network.options();
+  options.window = kWindow;
+  gateway.network.set_options(options);
+  const std::string body(1'000'000, 'x');
+  SimServer server(&gateway.network, "10.0.0.1", 11434, Answering(body));
+  auto client = gateway.NewClient();
+  client->Send(kGet);
+  client->stream->PauseReading();
+  gateway.network.RunFor(5s);
+  const size_t taken = body.size() - server.peers.at(0)->stream->queued_bytes();
+  EXPECT_GT(taken, runtime::proxy::kHighWater);
+  EXPECT_LE(taken, runtime::proxy::kHighWater + 3 * kWindow);
+  client->stream->ResumeReading();
+  ASSERT_TRUE(gateway.network.RunUntil([&] { return client->received.size() > body.size(); }, 20s));
 }
 
 TEST(Limits, ManyRestingConnectionsHoldNoParser) {

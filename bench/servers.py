@@ -1,10 +1,11 @@
 """The servers of one case: the upstream, and each proxy in front of it, configured to do the same.
 
-One worker each. Proxies share one CPU, upstream and load generator the other; see run.py.
+One worker each. Proxies share one CPU, upstream and load generator the other; see proxy/run.py.
 """
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,6 +28,18 @@ class Setup:
     haproxy_more: str = ""               # further sections
     breakwater: str = ""                 # further blocks; none: everything goes to upstream u
     upstream_is_down: bool = False
+
+
+def need(*tools):
+    os.environ["PATH"] += ":/usr/sbin"
+    for tool in tools:
+        if shutil.which(tool) is None:
+            sys.exit(f"bench: {tool} is missing; scripts/install-packages --bench installs it")
+
+
+def on_cpu(cpu, command):
+    """The command, pinned to a CPU if the machine lets us have it."""
+    return ["taskset", "-c", cpu, *command] if int(cpu) in os.sched_getaffinity(0) else command
 
 
 def free_port():
@@ -105,29 +118,29 @@ upstream u {{
 
 
 class Servers:
-    """Runs them while it is open. `setups` names the proxies: {"breakwater": ("breakwater", Setup(…)), …}."""
+    """Runs them while it is open. `setups` names the proxies: {"breakwater": ("breakwater", Setup(…)), …}. `upstream(folder, port)`
+    is the command of the server that stands behind them, and is asked directly as "direct"."""
 
-    def __init__(self, folder, binary, setups):
+    def __init__(self, folder, binary, setups, upstream=direct):
         os.chmod(folder, 0o755)  # nginx's workers give root up
         self.ports = {name: free_port() for name in ["direct", *setups]}
         self.processes = {}
-        upstream = self.ports["direct"]
-        commands = {"direct": (LOAD_CPU, direct(folder, upstream))}
+        commands = {"direct": (LOAD_CPU, upstream(folder, self.ports["direct"]))}
         for name, (proxy, setup) in setups.items():
-            to = free_port() if setup.upstream_is_down else upstream
+            to = free_port() if setup.upstream_is_down else self.ports["direct"]
             file, port = name.replace(" ", "-"), self.ports[name]
             if proxy == "nginx":
                 command = nginx_proxy(folder, file, port, to, setup)
             elif proxy == "haproxy":
                 command = haproxy(folder, file, port, to, setup)
             else:
-                command = breakwater(folder, file, port, to, setup, binary)
+                command = breakwater(folder, file, port, to, setup, os.path.abspath(binary))
             commands[name] = (PROXY_CPU, command)
         try:
             for name, (cpu, command) in commands.items():
                 log = os.path.join(folder, name + ".log")
                 with open(log, "wb") as output:
-                    self.processes[name] = subprocess.Popen(["taskset", "-c", cpu] + command, stdout=output, stderr=output)
+                    self.processes[name] = subprocess.Popen(on_cpu(cpu, command), stdout=output, stderr=output)
                 self.wait_for(name, log)
         except BaseException:
             self.close()
@@ -159,18 +172,27 @@ class Servers:
     def __exit__(self, *_):
         self.close()
 
-    def cpu_ns(self, name):
-        """What the scheduler gave to all threads of a server so far."""
+    def pids(self, name):
         pid = self.processes[name].pid
         with os.popen(f"pgrep -P {pid}") as children:
-            pids = [pid] + [int(child) for child in children.read().split()]
+            return [pid] + [int(child) for child in children.read().split()]
+
+    def cpu_ns(self, name):
+        """What the scheduler gave to all threads of a server so far."""
         total = 0
-        for one in pids:
-            for task in os.listdir(f"/proc/{one}/task"):
-                with open(f"/proc/{one}/task/{task}/schedstat", encoding="ascii") as f:
+        for pid in self.pids(name):
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as f:
                     total += int(f.read().split()[0])
         return total
 
+    def rss_kib(self, name):
+        """Of a server with its workers; pages that they share count for each."""
+        total = 0
+        for pid in self.pids(name):
+            with open(f"/proc/{pid}/status", encoding="ascii") as f:
+                total += int(next(line for line in f if line.startswith("VmRSS")).split()[1])
+        return total
+
     def rss_mib(self, name):
-        with open(f"/proc/{self.processes[name].pid}/status", encoding="ascii") as f:
-            return int(next(line for line in f if line.startswith("VmRSS")).split()[1]) / 1024
+        return self.rss_kib(name) / 1024
