@@ -113,7 +113,7 @@ std::string ErrorObject(int, std::string_view code, std::string_view message, st
   return Dump(json);
 }
 
-bool Join(Api api, const Json& first, std::string_view thinking, std::string_view text, Json* frame) {
+std::string Join(Api api, const Json& first, std::string_view thinking, std::string_view text, Json* frame, Blocks*) {
   Json& json = *frame;
   if (first.contains("model")) json["model"] = first["model"];
   json.erase("context");  // of the second answer's prompt only
@@ -123,7 +123,8 @@ bool Join(Api api, const Json& first, std::string_view thinking, std::string_vie
   holder.erase("thinking");
   if (!thinking.empty()) holder["thinking"] = thinking;
   const bool has_more = api == Api::kOllamaChat && holder.contains("tool_calls");
-  return !text.empty() || !thinking.empty() || has_more || json.value("done", Json()) == true;
+  const bool is_something = !text.empty() || !thinking.empty() || has_more || json.value("done", Json()) == true;
+  return is_something ? AsLine(Dump(json)) : std::string();
 }
 
 }  // namespace

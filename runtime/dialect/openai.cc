@@ -157,7 +157,7 @@ std::string ErrorObject(int status, std::string_view code, std::string_view mess
   return Dump(json);
 }
 
-bool Join(Api api, const Json& first, std::string_view thinking, std::string_view text, Json* frame) {
+bool JoinObject(Api api, const Json& first, std::string_view thinking, std::string_view text, Json* frame) {
   Json& json = *frame;
   for (const char* name : {"id", "created", "model", "system_fingerprint"}) {
     if (first.contains(name)) {
@@ -182,6 +182,10 @@ bool Join(Api api, const Json& first, std::string_view thinking, std::string_vie
   if (!text.empty()) delta["content"] = text;
   if (!thinking.empty()) delta["reasoning_content"] = thinking;
   return is_something;
+}
+
+std::string Join(Api api, const Json& first, std::string_view thinking, std::string_view text, Json* frame, Blocks*) {
+  return JoinObject(api, first, thinking, text, frame) ? AsEvent(Dump(*frame)) : std::string();
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "runtime/dialect/dialect.h"
 #include "runtime/dialect/reading.h"
 #include "runtime/dialect/rfc3339.h"
+#include "runtime/dialect/splice.h"
 
 namespace runtime::dialect {
 
@@ -25,9 +26,9 @@ struct Speech {
   std::string (*error_object)(int status, std::string_view code, std::string_view message, std::string_view request_id);
 
   // Makes `frame` of a second answer one of the first, whose first frame is `first`: its ids and names, and `thinking` and
-  // `text` instead of the frame's own. False: nothing is left of it. Null: answers of the dialect can't be joined.
-  bool (*join)(Api api, const nlohmann::ordered_json& first, std::string_view thinking, std::string_view text,
-               nlohmann::ordered_json* frame);
+  // `text` instead of the frame's own. Uses up `frame`. "": nothing is left of it.
+  std::string (*join)(Api api, const nlohmann::ordered_json& first, std::string_view thinking, std::string_view text,
+                      nlohmann::ordered_json* frame, Blocks* blocks);
 
   std::string_view error_event;  // the name of the event that carries an error; "": events have no names
   std::string_view end;          // what strict clients wait for after an answer that has all its content; "": nothing

@@ -112,11 +112,12 @@ void Exchange::On(const engine::AbortAttempt&) { DropAttempt(); }
 // An attempt that takes over is asked to go on from what the client has, where its API has a way to ask for that.
 void Exchange::TakeOver(const engine::StartAttempt& command) {
   using Mode = dialect::Splicer::Mode;
+  const dialect::Api api = ApiOfAnswer(command.upstream);
   std::optional<std::string> begun;
   if (command.continuation == engine::Continuation::kPrefill) {
-    begun = dialect::WithBeginning(ApiOfAnswer(command.upstream), rewritten_ ? *rewritten_ : body_, sent_->text());
+    begun = dialect::WithBeginning(api, rewritten_ ? *rewritten_ : body_, sent_->text());
   }
-  splicer_.emplace(begun ? Mode::kContinued : Mode::kAfresh, *sent_);
+  splicer_.emplace(begun ? Mode::kContinued : Mode::kAfresh, *sent_, dialect::GivenBeginning(api, sent_->text()).size());
   if (begun) rewritten_ = std::move(begun);
 }
 
@@ -337,7 +338,7 @@ bool Exchange::PassFrame(const dialect::Frame& frame) {
   if (splicer_) return JoinFrame(frame);
   if (hold_ == Hold::kFirstContent && worker_.policy().upstreams[attempt_upstream_].on_cut != compiler::model::OnCut::kError) {
     if (!sent_) sent_.emplace();
-    sent_->Note(answer_api_, frame.data, frame.reading);
+    sent_->Note(frame.data, frame.reading);
     NoteSent();
   }
   if (content_told_) {
@@ -362,7 +363,8 @@ bool Exchange::JoinFrame(const dialect::Frame& frame) {
   if (!reading.is_data) return true;  // comments, and what nobody can read
   std::string thinking, text;
   bool joins = !reading.is_unread && splicer_->Take(reading.thinking, reading.text, &thinking, &text);
-  if (joins && (reading.is_terminal || !reading.is_plain)) joins = splicer_->Settle(&text);
+  const bool only_thinks = reading.has_thinking && !reading.has_answer;  // a signature: it says nothing of the text
+  if (joins && (reading.is_terminal || (!reading.is_plain && !only_thinks))) joins = splicer_->Settle(&text);
   if (!joins) {
     SendFrames();
     attempt_->Abort();
@@ -370,13 +372,17 @@ bool Exchange::JoinFrame(const dialect::Frame& frame) {
     return false;
   }
   std::string joined(frame.bytes);  // [DONE]
-  if (!frame.data.empty()) joined = dialect::JoinedFrame(answer_api_, frame.data, sent_->first_frame(), thinking, text);
+  if (!frame.data.empty()) {
+    joined = dialect::JoinedFrame(answer_api_, frame.data, sent_->first_frame(), thinking, text, &splicer_->blocks());
+  }
   if (joined.empty()) return true;
   sent_->Add(thinking, text);
   if (!reading.is_plain) sent_->AddSpecial();
   NoteSent();
   frames_.append(joined);
-  if (content_told_ || (text.empty() && thinking.empty() && reading.is_plain && !reading.is_terminal)) return true;
+  if (!content_told_ && text.empty() && thinking.empty() && reading.is_plain && !reading.is_terminal) return true;
+  sent_->SetBlocks(splicer_->blocks());
+  if (content_told_) return true;
   content_told_ = true;
   Dispatch(engine::AttemptContent{});
   return phase_ == Phase::kRunning && response_ != nullptr;

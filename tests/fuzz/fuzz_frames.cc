@@ -59,8 +59,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // Frames of strangers must not break the joining of answers either.
   std::string_view rest = input;
   AnswerReader reader(api, 200, "application/x-ndjson");
+  runtime::dialect::Blocks blocks;
   for (Frame frame; reader.Next(&rest, &frame);) {
-    if (frame.reading.is_data) runtime::dialect::JoinedFrame(api, frame.data, "{\"model\":\"m\"}", "", "text");
+    if (frame.reading.is_data) runtime::dialect::JoinedFrame(api, frame.data, "{\"model\":\"m\"}", "", "text", &blocks);
   }
   return 0;
 }

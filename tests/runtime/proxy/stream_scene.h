@@ -92,6 +92,15 @@ inline const SpokenDialect kAnthropic = {
     "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
     "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n"};
 
+// The text of the answers.
+inline constexpr std::string_view kWords = "Waves roll in, and \"calm\" water\nlies behind the wall: 42 \\o/ done true [DONE]";
+
+// A whole answer that says it, in frames of random sizes and with comments between them.
+std::string DrawBody(const SpokenDialect& dialect, runtime::base::Random& random, bool thinks);
+
+// The number in an environment variable.
+uint64_t FromEnvironment(const char* name, uint64_t otherwise);
+
 // What a client makes of what it got.
 struct Received {
   int status = 0;
