@@ -351,6 +351,7 @@ bool Exchange::PassFrame(const dialect::Frame& frame) {
                                                                              : frame.reading.has_content();
   if ((hold_ == Hold::kFirstContent && commits) || held_.size() > kMaxHeldBytes) {
     if (!head_is_told_ && !TellHead()) return false;
+    if (!reader_->has_frames()) record_.tokens.has_answer = true;  // too large to be read, and so not empty
     content_told_ = true;
     Dispatch(engine::AttemptContent{});
   }
@@ -397,7 +398,7 @@ void Exchange::NoteSent() {
 // What the time limits need to know of a frame. Until the first content nothing but content is progress.
 void Exchange::NoteReading(const dialect::FrameReading& reading) {
   const base::TimePoint now = worker_.transport.Now();
-  NoteTokens(reading);
+  if (reader_->has_frames()) NoteTokens(reading);  // a piece of an object says nothing by itself
   if (reading.has_content()) {
     machine_->NoteFirstOutput(now);
     if (last_token_) {
@@ -438,6 +439,7 @@ void Exchange::OnAttemptEnd(bool framing_tells) {
       // A whole object that is held: servers put errors and unfinished answers into a 200, too.
       const auto reading = dialect::ReadObject(answer_api_, held_);
       if (reading) NoteTokens(*reading);
+      if (!reading && !held_.empty()) record_.tokens.has_answer = true;
       if (reading && reading->is_error) error = ErrorKind::k_stream_error;
       if (reading && reading->is_unfinished) error = ErrorKind::k_truncated;
     }
