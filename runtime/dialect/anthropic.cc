@@ -125,8 +125,7 @@ std::string Event(const Json& json) { return AsEvent(json["type"].get<std::strin
 std::string TextStream(const ClientDialect& client, std::string_view text, std::string_view created_at) {
   std::string stream = Event({{"type", "message_start"}, {"message", Message(client, created_at)}});
   stream += Event({{"type", "content_block_start"}, {"index", 0}, {"content_block", {{"type", "text"}, {"text", ""}}}});
-  stream +=
-      Event({{"type", "content_block_delta"}, {"index", 0}, {"delta", {{"type", "text_delta"}, {"text", text}}}});
+  stream += Event({{"type", "content_block_delta"}, {"index", 0}, {"delta", {{"type", "text_delta"}, {"text", text}}}});
   stream += Event({{"type", "content_block_stop"}, {"index", 0}});
   stream += Event({{"type", "message_delta"},
                    {"delta", {{"stop_reason", "end_turn"}, {"stop_sequence", nullptr}}},
@@ -167,7 +166,8 @@ class Joining {
       Close();
       Json block = {{"type", name}, {name, ""}};
       if (kind == BlockStep::kBeginsThinking) block["signature"] = "";
-      out_ += Event({{"type", "content_block_start"}, {"index", blocks_.last + 1}, {"content_block", std::move(block)}});
+      out_ +=
+          Event({{"type", "content_block_start"}, {"index", blocks_.last + 1}, {"content_block", std::move(block)}});
       blocks_.Note(kind, blocks_.last + 1);
     }
     Json delta = {{"type", std::string(name) + "_delta"}, {name, what}};
@@ -182,7 +182,8 @@ class Joining {
 
   // `frame` without its text and thinking, which were said.
   void Pass(const std::string& type, Json* frame) {
-    const int64_t index = frame->contains("index") && (*frame)["index"].is_number_integer() ? (*frame)["index"].get<int64_t>() : -1;
+    const int64_t index =
+        frame->contains("index") && (*frame)["index"].is_number_integer() ? (*frame)["index"].get<int64_t>() : -1;
     const auto passed = blocks_.passed.find(index);
     if (type == "message_start") return;  // the client has one
     if (type == "content_block_start") {
@@ -225,11 +226,76 @@ std::string Join(Api, const Json&, std::string_view thinking, std::string_view t
   return std::move(joining).out();
 }
 
+std::optional<Json> Fold(Api, const std::vector<Json>& events) {
+  Json message;
+  for (const Json& event : events) {
+    const std::string type = event.value("type", Json()).is_string() ? event["type"].get<std::string>() : std::string();
+    if (type == "ping" || type == "content_block_stop" || type == "message_stop") continue;
+    if (type == "message_start") {
+      if (!message.is_null()) return std::nullopt;
+      message = event.value("message", Json());
+      if (!message.is_object() || !message.value("content", Json()).is_array()) return std::nullopt;
+      continue;
+    }
+    if (!message.is_object()) return std::nullopt;
+    if (type == "content_block_start") {
+      message["content"].push_back(event.value("content_block", Json()));
+      if (!message["content"].back().is_object()) return std::nullopt;
+    } else if (type == "content_block_delta") {
+      const Json delta = event.value("delta", Json());
+      if (!delta.is_object() || message["content"].empty()) return std::nullopt;
+      for (const char* name : {"text", "thinking"}) {
+        if (delta.contains(name) && !AppendText(name, delta[name], &message["content"].back())) return std::nullopt;
+      }
+    } else if (type == "message_delta") {
+      for (const char* name : {"delta", "usage"}) {
+        if (event.contains(name) && !event[name].is_object()) return std::nullopt;
+      }
+      if (event.contains("delta")) message.update(event["delta"]);
+      if (event.contains("usage")) {
+        if (!message.value("usage", Json()).is_object()) message["usage"] = Json::object();
+        message["usage"].update(event["usage"]);
+      }
+    } else {
+      return std::nullopt;
+    }
+  }
+  return message.is_object() ? std::optional(std::move(message)) : std::nullopt;
+}
+
+std::string Unfold(Api, const Json& object, bool) {
+  if (!object.value("content", Json()).is_array() || !object.value("usage", Json()).is_object()) return {};
+  Json message = object;
+  message["content"] = Json::array();
+  message["stop_reason"] = message["stop_sequence"] = nullptr;
+  message["usage"]["output_tokens"] = 0;
+  std::string stream = Event({{"type", "message_start"}, {"message", std::move(message)}});
+  int64_t index = 0;
+  for (Json block : object["content"]) {
+    if (!block.is_object() || !block.value("type", Json()).is_string()) return {};
+    const std::string kind = block["type"].get<std::string>();  // "text" or "thinking", which name their text alike
+    if (!block.value(kind, Json()).is_string()) return {};
+    for (const auto& [name, value] : block.items()) {  // a signature, citations: they have events of their own
+      if (name != "type" && name != kind && !value.empty() && value != "") return {};
+    }
+    Json delta = {{"type", kind + "_delta"}, {kind, std::exchange(block[kind], "")}};
+    stream += Event({{"type", "content_block_start"}, {"index", index}, {"content_block", std::move(block)}});
+    stream += Event({{"type", "content_block_delta"}, {"index", index}, {"delta", std::move(delta)}});
+    stream += Event({{"type", "content_block_stop"}, {"index", index++}});
+  }
+  Json delta;
+  for (const char* name : {"stop_reason", "stop_sequence"}) delta[name] = object.value(name, Json());
+  stream += Event({{"type", "message_delta"}, {"delta", std::move(delta)}, {"usage", object["usage"]}});
+  return stream + Event({{"type", "message_stop"}});
+}
+
 }  // namespace
 
 const Speech& AnthropicSpeech() {
   static constexpr Speech kSpeech{
-      Read, WholeAnswer, TextStream, ErrorObject, Join, "error", "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"};
+      Read,        WholeAnswer, TextStream,
+      ErrorObject, Join,        Fold,
+      Unfold,      "error",     "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"};
   return kSpeech;
 }
 

@@ -127,10 +127,55 @@ std::string Join(Api api, const Json& first, std::string_view thinking, std::str
   return is_something ? AsLine(Dump(json)) : std::string();
 }
 
+// What each line has; everything else stands in the last one only.
+bool IsInEachLine(const std::string& name) {
+  return name == "model" || name == "created_at" || name == "message" || name == "response" || name == "thinking" ||
+         name == "done";
+}
+
+std::optional<Json> Fold(Api api, const std::vector<Json>& lines) {
+  if (api == Api::kOllamaPull) return std::nullopt;
+  Json said = Json::object();
+  Json& holder = api == Api::kOllamaChat ? said["message"] : said;
+  for (const Json& line : lines) {
+    for (const auto& [name, value] : line.items()) {
+      if (&line != &lines.back() && !IsInEachLine(name)) return std::nullopt;
+    }
+    const Json& part = api == Api::kOllamaChat ? line.value("message", Json()) : line;
+    if (!part.is_object()) return std::nullopt;
+    for (const auto& [name, value] : part.items()) {
+      const bool is_text = name == "content" || name == "response" || name == "thinking";
+      if (is_text ? !AppendText(name, value, &holder) : false) return std::nullopt;
+      if (!is_text && api == Api::kOllamaChat) holder[name] = value;
+    }
+  }
+  Json whole = lines.back();
+  whole.update(said);
+  return whole;
+}
+
+std::string Unfold(Api api, const Json& object, bool) {
+  if (api == Api::kOllamaPull) return {};
+  Json first = Json::object();
+  Json last = object;
+  for (const auto& [name, value] : object.items()) {
+    if (IsInEachLine(name)) first[name] = value;
+  }
+  first["done"] = false;
+  if (api == Api::kOllamaChat) {
+    if (!object.value("message", Json()).is_object()) return {};
+    last["message"] = {{"role", object["message"].value("role", Json("assistant"))}, {"content", ""}};
+  } else {
+    last["response"] = "";
+    last.erase("thinking");
+  }
+  return AsLine(Dump(first)) + AsLine(Dump(last));
+}
+
 }  // namespace
 
 const Speech& OllamaSpeech() {
-  static constexpr Speech kSpeech{Read, WholeAnswer, TextStream, ErrorObject, Join, "", ""};
+  static constexpr Speech kSpeech{Read, WholeAnswer, TextStream, ErrorObject, Join, Fold, Unfold, "", ""};
   return kSpeech;
 }
 

@@ -99,8 +99,7 @@ bool Splicer::SkipSent(std::string_view part, const std::string& sent, size_t* m
   return true;
 }
 
-bool Splicer::Take(std::string_view thinking, std::string_view text, std::string* new_thinking,
-                   std::string* new_text) {
+bool Splicer::Take(std::string_view thinking, std::string_view text, std::string* new_thinking, std::string* new_text) {
   if (mode_ == Mode::kContinued) {
     // Some models think again before they go on: that is not part of the answer that was begun.
     if (is_settled_) {
@@ -174,8 +173,8 @@ std::optional<std::string> WithBeginning(Api api, std::string_view client_body, 
       if (!body.contains("messages") || !body["messages"].is_array()) return std::nullopt;
       Json& messages = body["messages"];
       // A client may have begun the answer itself.
-      const bool is_begun = !messages.empty() && messages.back().is_object() &&
-                            messages.back().value("role", Json()) == "assistant";
+      const bool is_begun =
+          !messages.empty() && messages.back().is_object() && messages.back().value("role", Json()) == "assistant";
       Json* content = is_begun && messages.back().contains("content") ? &messages.back()["content"] : nullptr;
       if (content != nullptr && content->is_string()) {
         *content = content->get<std::string>().append(text);
@@ -191,7 +190,8 @@ std::optional<std::string> WithBeginning(Api api, std::string_view client_body, 
       return Dump(body);
     }
     case Api::kOllamaGenerate:
-      if (body.value("raw", Json()) != true) return std::nullopt;  // the prompt is wrapped in a template: it can't go on
+      if (body.value("raw", Json()) != true)
+        return std::nullopt;  // the prompt is wrapped in a template: it can't go on
       [[fallthrough]];
     case Api::kOpenAiCompletions:
       if (!body.value("prompt", Json()).is_string()) return std::nullopt;

@@ -72,7 +72,8 @@ inline const SpokenDialect kOpenAi = {
 inline const SpokenDialect kAnthropic = {
     "/v1/messages",
     "text/event-stream",
-    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m1\",\"model\":\"m\",\"content\":[],"
+    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m1\",\"type\":\"message\","
+    "\"role\":\"assistant\",\"model\":\"m\",\"content\":[],"
     "\"stop_reason\":null,\"usage\":{\"input_tokens\":7,\"output_tokens\":1}}}\n\n"
     "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{"
     "\"type\":\"text\",\"text\":\"\"}}\n\n",
