@@ -267,24 +267,28 @@ std::string Unfold(Api, const Json& object, bool) {
   if (!object.value("content", Json()).is_array() || !object.value("usage", Json()).is_object()) return {};
   Json message = object;
   message["content"] = Json::array();
-  message["stop_reason"] = message["stop_sequence"] = nullptr;
+  Json delta = Json::object();
+  for (const char* name : {"stop_reason", "stop_sequence"}) {
+    if (object.contains(name)) delta[name] = std::exchange(message[name], nullptr);
+  }
   message["usage"]["output_tokens"] = 0;
   std::string stream = Event({{"type", "message_start"}, {"message", std::move(message)}});
   int64_t index = 0;
+  std::vector<std::string> kinds;
   for (Json block : object["content"]) {
     if (!block.is_object() || !block.value("type", Json()).is_string()) return {};
     const std::string kind = block["type"].get<std::string>();  // "text" or "thinking", which name their text alike
     if (!block.value(kind, Json()).is_string()) return {};
+    if (std::find(kinds.begin(), kinds.end(), kind) != kinds.end()) return {};  // several texts: see FrameReading
+    kinds.push_back(kind);
     for (const auto& [name, value] : block.items()) {  // a signature, citations: they have events of their own
       if (name != "type" && name != kind && !value.empty() && value != "") return {};
     }
-    Json delta = {{"type", kind + "_delta"}, {kind, std::exchange(block[kind], "")}};
+    Json said = {{"type", kind + "_delta"}, {kind, std::exchange(block[kind], "")}};
     stream += Event({{"type", "content_block_start"}, {"index", index}, {"content_block", std::move(block)}});
-    stream += Event({{"type", "content_block_delta"}, {"index", index}, {"delta", std::move(delta)}});
+    stream += Event({{"type", "content_block_delta"}, {"index", index}, {"delta", std::move(said)}});
     stream += Event({{"type", "content_block_stop"}, {"index", index++}});
   }
-  Json delta;
-  for (const char* name : {"stop_reason", "stop_sequence"}) delta[name] = object.value(name, Json());
   stream += Event({{"type", "message_delta"}, {"delta", std::move(delta)}, {"usage", object["usage"]}});
   return stream + Event({{"type", "message_stop"}});
 }

@@ -13,6 +13,24 @@ bool IsPlainAnswer(const FrameReading& reading) {
   return reading.is_data && reading.is_plain && !reading.is_unread && !reading.is_error;
 }
 
+// What frames of a stream say after each other, without the framing.
+std::vector<Json> FramesOf(Api api, std::string_view stream) {
+  std::vector<Json> frames;
+  AnswerReader reader(api, 200, ContentTypeOf(StreamShapeOf(api)));
+  for (Frame frame; reader.Next(&stream, &frame);) {
+    if (!frame.data.empty()) frames.push_back(Json::parse(frame.data, nullptr, false));
+  }
+  return frames;
+}
+
+// The proof that a client of a stream misses nothing: the stream of the object, folded, is the object.
+bool HasStream(Api api, const Json& object) {
+  const std::string stream = SpeechOf(api).unfold(api, object, true);
+  if (stream.empty()) return false;
+  const std::optional<Json> again = SpeechOf(api).fold(api, FramesOf(api, stream));
+  return again && nlohmann::json(*again) == nlohmann::json(object);
+}
+
 std::optional<std::string> Fold(Api api, AnswerReader reader, std::string_view stream) {
   std::vector<Json> frames;
   std::string text, thinking;
@@ -29,23 +47,15 @@ std::optional<std::string> Fold(Api api, AnswerReader reader, std::string_view s
     if (!take(frame)) return std::nullopt;
   }
   if (reader.Finish(&frame) && !take(frame)) return std::nullopt;
-  if (frames.empty() || !reader.IsComplete(true) || !reader.has_terminal()) return std::nullopt;
-  std::optional<Json> object = SpeechOf(api).fold(api, frames);
+  if (frames.empty() || !reader.has_terminal()) return std::nullopt;
+  const std::optional<Json> object = SpeechOf(api).fold(api, frames);
   if (!object) return std::nullopt;
-  const auto reading = ReadObject(api, Dump(*object));
+  std::string whole = Dump(*object);
+  const auto reading = ReadObject(api, whole);
   if (!reading || !IsPlainAnswer(*reading) || reading->text != text || reading->thinking != thinking)
     return std::nullopt;
-  return Dump(*object);
-}
-
-// What frames of a stream say after each other, without the framing.
-std::vector<Json> FramesOf(Api api, std::string_view stream) {
-  std::vector<Json> frames;
-  AnswerReader reader(api, 200, ContentTypeOf(StreamShapeOf(api)));
-  for (Frame frame; reader.Next(&stream, &frame);) {
-    if (!frame.data.empty()) frames.push_back(Json::parse(frame.data, nullptr, false));
-  }
-  return frames;
+  if (!HasStream(api, *object)) return std::nullopt;
+  return whole;
 }
 
 }  // namespace
@@ -59,11 +69,7 @@ std::optional<std::string> WholeAnswerOf(Api api, std::string_view content_type,
   const auto reading = ReadObject(api, body);
   if (!reading || !IsPlainAnswer(*reading) || !reading->is_terminal) return std::nullopt;
   const Json object = Json::parse(body, nullptr, false);
-  // The proof that nothing of it is lost: its stream, folded, is the object.
-  const std::string stream = object.is_object() ? SpeechOf(api).unfold(api, object, true) : std::string();
-  if (stream.empty()) return std::nullopt;
-  const std::optional<Json> again = SpeechOf(api).fold(api, FramesOf(api, stream));
-  if (!again || nlohmann::json(*again) != nlohmann::json(object)) return std::nullopt;
+  if (!object.is_object() || !HasStream(api, object)) return std::nullopt;
   return std::string(body);
 }
 

@@ -225,6 +225,9 @@ TEST(WholeAnswerOf, WhatAnObjectAloneCanSayIsRefused) {
   EXPECT_TRUE(refuses(Api::kAnthropicMessages,
                       R"({"type":"message","content":[{"type":"thinking","thinking":"Hm","signature":"x"}],)"
                       R"("stop_reason":"end_turn","stop_sequence":null,"usage":{"output_tokens":1}})"));
+  EXPECT_TRUE(refuses(Api::kAnthropicMessages,
+                      R"({"type":"message","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}],)"
+                      R"("stop_reason":"end_turn","stop_sequence":null,"usage":{"output_tokens":1}})"));
   EXPECT_TRUE(refuses(Api::kOllamaChat, "no json"));
   EXPECT_TRUE(refuses(Api::kPlain, R"({"message":{"content":"4"},"done":true})"));
   EXPECT_EQ(WholeAnswerOf(Api::kOllamaChat, "text/plain", R"({"message":{"content":"4"},"done":true})"), std::nullopt);
@@ -244,6 +247,9 @@ TEST(WholeAnswerOf, BrokenStreamsAreRefused) {
                                                 last))
       << "of each frame, and the last one has none";
   EXPECT_FALSE(FromStream(Api::kOpenAiChat, first + last));
+  const std::string start = R"({"type":"message_start","message":{"type":"message","content":[]}})";
+  const std::string stop = R"({"type":"message_delta","delta":{"stop_reason":"end_turn"}})";
+  EXPECT_FALSE(FromStream(Api::kAnthropicMessages, "data: " + start + "\n\ndata: " + stop + "\n\n")) << "no usage";
 }
 
 }  // namespace

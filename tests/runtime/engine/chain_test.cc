@@ -237,10 +237,10 @@ TEST_F(CacheInFront, AnswersAreFoundUnderTheFormOfAllClientsAndUnderTheirOwn) {
     const model::CacheSettings& settings = scene().policy.policy.caches[cache];
     scene().objects.cache(cache)->Store(runtime::engine::CacheKey(settings, facts, form), {200, {}, "x", {}}, At(t));
   };
-  EXPECT_THAT(ask(4), ElementsAre("start a 1"));
+  EXPECT_THAT(ask(4), ElementsAre("start a 1 fresh"));
   store(4, 0s);
   EXPECT_THAT(ask(4), ElementsAre("send_cached answers"));
-  EXPECT_THAT(ask(5), ElementsAre("start a 1")) << "another form";
+  EXPECT_THAT(ask(5), ElementsAre("start a 1 fresh")) << "another form";
   store(7, 0s);
   EXPECT_THAT(ask(5), ElementsAre("send_cached answers"));
 }
