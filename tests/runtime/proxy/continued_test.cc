@@ -211,7 +211,7 @@ TEST_F(ContinuedTest, BlocksOfThinkingAreRepeatedAsWell) {
   second.reset();
   const ServerPlan answers{200, kAnthropic.content_type, whole};
   second = std::make_unique<SimServer>(&gateway->network, "10.0.0.2", 11434, Serving(&answers, &requests));
-  for (size_t cut = first_content; cut < text_at + 400 && !HasFailure(); ++cut) {
+  for (size_t cut = first_content; cut < text_at + 400 && !HasFailure(); cut += 7) {
     plan = {200, kAnthropic.content_type, whole, Fault::kReset, cut};
     const Received received = Ask(*gateway, kAnthropic, StreamRequest(kAnthropic));
     ExpectWhole(received, "cut at " + std::to_string(cut));
@@ -259,8 +259,8 @@ TEST_F(ContinuedTest, WhatAnErrorSaysDecidesWhoIsAskedNext) {
 
 // ---- Cuts anywhere ---------------------------------------------------------------------------------------------------
 
-// Every byte of an answer is the place of a cut, once; the three ways of going on share them. How it is cut, and into which pieces
-// both answers fall, is drawn. BREAKWATER_CUTS=N goes through it until it has made so many.
+// Cut at bytes that are drawn, and so are the way in which it is cut and the pieces into which both answers fall. BREAKWATER_CUTS=N
+// goes on until it has made so many.
 TEST_F(ContinuedTest, WhereverItIsCutTheAnswerBecomesWhole) {
   const uint64_t cuts = FromEnvironment("BREAKWATER_CUTS", 0);
   const uint64_t seed = FromEnvironment("BREAKWATER_CUTS_SEED", 1);
@@ -272,7 +272,7 @@ TEST_F(ContinuedTest, WhereverItIsCutTheAnswerBecomesWhole) {
       for (const SpokenDialect* spoken : kDialects) {
         dialect = spoken;
         const std::string body = DrawBody(*spoken, random, /*thinks=*/false);
-        for (size_t at = static_cast<size_t>(prefill); at <= body.size() && !HasFailure(); at += 3, ++made) {
+        for (size_t at = random.Below(15); at <= body.size() && !HasFailure(); at += 1 + random.Below(15), ++made) {
           plan = {200, spoken->content_type, body};
           plan.fault = std::array{Fault::kFin, Fault::kReset, Fault::kStall, Fault::kCleanEnd}[random.Below(4)];
           plan.fault_at = at;
