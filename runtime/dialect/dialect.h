@@ -30,6 +30,8 @@ struct ClientDialect {
   bool is_stream() const { return shape != Shape::kJson; }
   // Equal for clients that read the same answers: API and shape in one number.
   uint8_t form() const { return static_cast<uint8_t>(static_cast<unsigned>(api) * 4 + static_cast<unsigned>(shape)); }
+  // … whatever the shape, for answers that can be given in each (whole.h).
+  uint8_t shared_form() const { return static_cast<uint8_t>(static_cast<unsigned>(api) * 4 + 3); }
 };
 
 // Told by the path (the request's own; if that one is plain, the path of the upstream's endpoint, or what the policy says

@@ -113,7 +113,7 @@ std::string ErrorObject(int, std::string_view code, std::string_view message, st
   return Dump(json);
 }
 
-bool Join(Api api, const Json& first, std::string_view thinking, std::string_view text, Json* frame) {
+std::string Join(Api api, const Json& first, std::string_view thinking, std::string_view text, Json* frame, Blocks*) {
   Json& json = *frame;
   if (first.contains("model")) json["model"] = first["model"];
   json.erase("context");  // of the second answer's prompt only
@@ -123,13 +123,59 @@ bool Join(Api api, const Json& first, std::string_view thinking, std::string_vie
   holder.erase("thinking");
   if (!thinking.empty()) holder["thinking"] = thinking;
   const bool has_more = api == Api::kOllamaChat && holder.contains("tool_calls");
-  return !text.empty() || !thinking.empty() || has_more || json.value("done", Json()) == true;
+  const bool is_something = !text.empty() || !thinking.empty() || has_more || json.value("done", Json()) == true;
+  return is_something ? AsLine(Dump(json)) : std::string();
+}
+
+// What each line has; everything else stands in the last one only.
+bool IsInEachLine(const std::string& name) {
+  return name == "model" || name == "created_at" || name == "message" || name == "response" || name == "thinking" ||
+         name == "done";
+}
+
+std::optional<Json> Fold(Api api, const std::vector<Json>& lines) {
+  if (api == Api::kOllamaPull) return std::nullopt;
+  Json said = Json::object();
+  Json& holder = api == Api::kOllamaChat ? said["message"] : said;
+  for (const Json& line : lines) {
+    for (const auto& [name, value] : line.items()) {
+      if (&line != &lines.back() && !IsInEachLine(name)) return std::nullopt;
+    }
+    const Json& part = api == Api::kOllamaChat ? line.value("message", Json()) : line;
+    if (!part.is_object()) return std::nullopt;
+    for (const auto& [name, value] : part.items()) {
+      const bool is_text = name == "content" || name == "response" || name == "thinking";
+      if (is_text ? !AppendText(name, value, &holder) : false) return std::nullopt;
+      if (!is_text && api == Api::kOllamaChat) holder[name] = value;
+    }
+  }
+  Json whole = lines.back();
+  whole.update(said);
+  return whole;
+}
+
+std::string Unfold(Api api, const Json& object, bool) {
+  if (api == Api::kOllamaPull) return {};
+  Json first = Json::object();
+  Json last = object;
+  for (const auto& [name, value] : object.items()) {
+    if (IsInEachLine(name)) first[name] = value;
+  }
+  first["done"] = false;
+  if (api == Api::kOllamaChat) {
+    if (!object.value("message", Json()).is_object()) return {};
+    last["message"] = {{"role", object["message"].value("role", Json("assistant"))}, {"content", ""}};
+  } else {
+    last["response"] = "";
+    last.erase("thinking");
+  }
+  return AsLine(Dump(first)) + AsLine(Dump(last));
 }
 
 }  // namespace
 
 const Speech& OllamaSpeech() {
-  static constexpr Speech kSpeech{Read, WholeAnswer, TextStream, ErrorObject, Join, "", ""};
+  static constexpr Speech kSpeech{Read, WholeAnswer, TextStream, ErrorObject, Join, Fold, Unfold, "", ""};
   return kSpeech;
 }
 

@@ -157,7 +157,7 @@ std::string ErrorObject(int status, std::string_view code, std::string_view mess
   return Dump(json);
 }
 
-bool Join(Api api, const Json& first, std::string_view thinking, std::string_view text, Json* frame) {
+bool JoinObject(Api api, const Json& first, std::string_view thinking, std::string_view text, Json* frame) {
   Json& json = *frame;
   for (const char* name : {"id", "created", "model", "system_fingerprint"}) {
     if (first.contains(name)) {
@@ -166,7 +166,8 @@ bool Join(Api api, const Json& first, std::string_view thinking, std::string_vie
       json.erase(name);
     }
   }
-  if (!json.contains("choices") || !json["choices"].is_array() || json["choices"].empty()) return json.contains("usage");
+  if (!json.contains("choices") || !json["choices"].is_array() || json["choices"].empty())
+    return json.contains("usage");
   Json& choice = json["choices"][0];
   if (!choice.is_object()) return false;
   bool is_something = !text.empty() || !thinking.empty() || !choice.value("finish_reason", Json()).is_null() ||
@@ -184,10 +185,103 @@ bool Join(Api api, const Json& first, std::string_view thinking, std::string_vie
   return is_something;
 }
 
+std::string Join(Api api, const Json& first, std::string_view thinking, std::string_view text, Json* frame, Blocks*) {
+  return JoinObject(api, first, thinking, text, frame) ? AsEvent(Dump(*frame)) : std::string();
+}
+
+// The choice of an object or a chunk; nothing if there isn't exactly one.
+const Json* OnlyChoice(const Json& json) {
+  if (!json.contains("choices")) return nullptr;
+  const Json& choices = json["choices"];
+  return choices.is_array() && choices.size() == 1 && choices[0].is_object() ? &choices[0] : nullptr;
+}
+
+std::optional<Json> Fold(Api api, const std::vector<Json>& chunks) {
+  const bool is_chat = api == Api::kOpenAiChat;
+  Json whole = Json::object();
+  Json choice = Json::object();
+  Json said = Json::object();
+  Json usage;
+  for (const Json& chunk : chunks) {
+    for (const auto& [name, value] : chunk.items()) {
+      if (name == "usage") {
+        if (!value.is_null()) usage = value;
+      } else if (name != "choices" && name != "obfuscation") {  // padding of each chunk
+        if (name != "created" && whole.contains(name) && whole[name] != value) return std::nullopt;
+        if (!whole.contains(name)) whole[name] = value;
+      }
+    }
+    const Json* part = OnlyChoice(chunk);
+    if (part == nullptr) {
+      if (!chunk.contains("choices") || !chunk["choices"].empty()) return std::nullopt;
+      continue;
+    }
+    for (const auto& [name, value] : part->items()) {
+      if (name == "text") {
+        if (!AppendText(name, value, &choice)) return std::nullopt;
+      } else if (name == "delta") {
+        if (!value.is_object()) return std::nullopt;
+        for (const auto& [member, text] : value.items()) {
+          const bool grows = member == "content" || member == "reasoning" || member == "reasoning_content";
+          if (grows ? !AppendText(member, text, &said) : said.contains(member) && said[member] != text)
+            return std::nullopt;
+          if (!grows) said[member] = text;
+        }
+      } else if (!choice.contains(name) || choice[name].is_null()) {
+        choice[name] = value;
+      } else if (!value.is_null() && choice[name] != value) {
+        return std::nullopt;
+      }
+    }
+  }
+  // Who reads an object counts on its usage; a stream has it only if the client asked for it.
+  if (usage.is_null()) return std::nullopt;
+  if (is_chat) choice["message"] = std::move(said);
+  whole["object"] = is_chat ? "chat.completion" : "text_completion";
+  whole["choices"] = Json::array({std::move(choice)});
+  whole["usage"] = std::move(usage);
+  return whole;
+}
+
+std::string Unfold(Api api, const Json& object, bool with_usage) {
+  const Json* choice = OnlyChoice(object);
+  const bool is_chat = api == Api::kOpenAiChat;
+  if (choice == nullptr || (is_chat && !choice->value("message", Json()).is_object())) return {};
+  Json chunk = object;
+  chunk.erase("usage");
+  if (is_chat) chunk["object"] = "chat.completion.chunk";
+
+  Json content = *choice;
+  content["finish_reason"] = nullptr;
+  Json last = {{"index", choice->value("index", Json(0))}};
+  if (is_chat) {
+    content.erase("message");
+    content["delta"] = (*choice)["message"];
+    last["delta"] = Json::object();
+  } else {
+    last["text"] = "";
+  }
+  last["logprobs"] = nullptr;
+  last["finish_reason"] = choice->value("finish_reason", Json("stop"));
+  if (!choice->contains("logprobs")) last.erase("logprobs");
+
+  std::string stream;
+  for (Json* part : {&content, &last}) {
+    chunk["choices"] = Json::array({std::move(*part)});
+    stream += AsEvent(Dump(chunk));
+  }
+  if (with_usage && object.contains("usage")) {
+    chunk["choices"] = Json::array();
+    chunk["usage"] = object["usage"];
+    stream += AsEvent(Dump(chunk));
+  }
+  return stream.append(kDone);
+}
+
 }  // namespace
 
 const Speech& OpenAiSpeech() {
-  static constexpr Speech kSpeech{Read, WholeAnswer, TextStream, ErrorObject, Join, "", kDone};
+  static constexpr Speech kSpeech{Read, WholeAnswer, TextStream, ErrorObject, Join, Fold, Unfold, "", kDone};
   return kSpeech;
 }
 

@@ -8,6 +8,9 @@ namespace runtime::dialect {
 
 inline constexpr int64_t kNoCount = -1;
 
+// What a frame does with a block of its answer, in APIs whose answers are made of numbered blocks (Anthropic).
+enum class BlockStep : uint8_t { kNone, kBeginsText, kBeginsThinking, kEnds };
+
 // All text is borrowed: see whoever made the reading.
 struct FrameReading {
   bool is_data = false;       // a frame of the dialect: no comment, no blank line, nothing malformed
@@ -25,6 +28,9 @@ struct FrameReading {
   std::string_view model;
   int64_t prompt_tokens = kNoCount;
   int64_t completion_tokens = kNoCount;
+
+  BlockStep block = BlockStep::kNone;
+  int64_t block_number = 0;  // where one begins
 
   // A bit for each choice (n > 1): an answer is complete when all that were begun are finished.
   uint64_t choices_begun = 0;

@@ -26,4 +26,12 @@ bool IsSomething(const simdjson::dom::element& value) {
   }
 }
 
+bool AppendText(const std::string& name, const Json& value, Json* object) {
+  Json& held = (*object)[name];
+  if (value.is_null()) return held.is_null() || held.is_string();
+  if (!value.is_string() || !(held.is_null() || held.is_string())) return false;
+  held = held.is_null() ? value.get<std::string>() : held.get<std::string>().append(value.get<std::string>());
+  return true;
+}
+
 }  // namespace runtime::dialect

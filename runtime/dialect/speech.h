@@ -2,8 +2,10 @@
 // dialects.def.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 #include <simdjson.h>
@@ -11,6 +13,7 @@
 #include "runtime/dialect/dialect.h"
 #include "runtime/dialect/reading.h"
 #include "runtime/dialect/rfc3339.h"
+#include "runtime/dialect/splice.h"
 
 namespace runtime::dialect {
 
@@ -25,9 +28,15 @@ struct Speech {
   std::string (*error_object)(int status, std::string_view code, std::string_view message, std::string_view request_id);
 
   // Makes `frame` of a second answer one of the first, whose first frame is `first`: its ids and names, and `thinking` and
-  // `text` instead of the frame's own. False: nothing is left of it. Null: answers of the dialect can't be joined.
-  bool (*join)(Api api, const nlohmann::ordered_json& first, std::string_view thinking, std::string_view text,
-               nlohmann::ordered_json* frame);
+  // `text` instead of the frame's own. Uses up `frame`. "": nothing is left of it.
+  std::string (*join)(Api api, const nlohmann::ordered_json& first, std::string_view thinking, std::string_view text,
+                      nlohmann::ordered_json* frame, Blocks* blocks);
+
+  // A whole answer as one object, made of the frames of its stream, and a stream made of it (OpenAI's has the usage only where it
+  // is wanted). Nothing, "": the other shape has no place for something in it. Of plain and complete answers only; the text in them
+  // need not be looked at again.
+  std::optional<nlohmann::ordered_json> (*fold)(Api api, const std::vector<nlohmann::ordered_json>& frames);
+  std::string (*unfold)(Api api, const nlohmann::ordered_json& object, bool with_usage);
 
   std::string_view error_event;  // the name of the event that carries an error; "": events have no names
   std::string_view end;          // what strict clients wait for after an answer that has all its content; "": nothing
@@ -64,5 +73,7 @@ inline int64_t CountOf(const simdjson::dom::element& value) {
 }
 // Whether it says anything: not null, false, "", [] or {}.
 bool IsSomething(const simdjson::dom::element& value);
+// Appends `value` to the text that `name` has in *object. False: one of the two is something else than text, null or absent.
+bool AppendText(const std::string& name, const Json& value, Json* object);
 
 }  // namespace runtime::dialect

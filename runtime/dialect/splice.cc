@@ -68,10 +68,17 @@ std::optional<size_t> RepeatedAtSeam(std::string_view text, std::string_view nex
 
 }  // namespace
 
-void SentAnswer::Note(Api api, std::string_view data, const FrameReading& reading) {
+void Blocks::Note(BlockStep step, int64_t number) {
+  if (step == BlockStep::kNone) return;
+  open = step == BlockStep::kEnds ? BlockStep::kNone : step;
+  if (step != BlockStep::kEnds) last = number;
+}
+
+void SentAnswer::Note(std::string_view data, const FrameReading& reading) {
   if (!reading.is_data) return;
   if (first_frame_.empty() && !data.empty()) first_frame_ = data;
-  if (!reading.is_plain || !CanJoin(api)) is_special_ = true;
+  if (!reading.is_plain) is_special_ = true;
+  blocks_.Note(reading.block, reading.block_number);
   Add(reading.thinking, reading.text);
 }
 
@@ -92,8 +99,7 @@ bool Splicer::SkipSent(std::string_view part, const std::string& sent, size_t* m
   return true;
 }
 
-bool Splicer::Take(std::string_view thinking, std::string_view text, std::string* new_thinking,
-                   std::string* new_text) {
+bool Splicer::Take(std::string_view thinking, std::string_view text, std::string* new_thinking, std::string* new_text) {
   if (mode_ == Mode::kContinued) {
     // Some models think again before they go on: that is not part of the answer that was begun.
     if (is_settled_) {
@@ -135,9 +141,13 @@ bool Splicer::Decide(bool is_end, std::string* new_text) {
     return false;
   }
   if (skipped == 0) {
-    const auto repeated = RepeatedAtSeam(text, next, is_end);
+    const auto repeated = RepeatedAtSeam(text.substr(0, given_), next, is_end);
     if (!repeated) return true;
-    skipped = *repeated;
+    // What the client has beyond that is white space, with which the second one may begin.
+    const std::string_view rest = next.substr(*repeated);
+    const size_t again = CommonPrefix(rest, text.substr(given_));
+    if (again == rest.size() && again < text.size() - given_ && !is_end) return true;
+    skipped = *repeated + again;
   }
   new_text->append(next.substr(skipped));
   kept_.clear();
@@ -145,21 +155,31 @@ bool Splicer::Decide(bool is_end, std::string* new_text) {
   return true;
 }
 
+std::string_view GivenBeginning(Api api, std::string_view text) {
+  if (api != Api::kAnthropicMessages) return text;
+  return text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+}
+
 std::optional<std::string> WithBeginning(Api api, std::string_view client_body, std::string_view text) {
+  text = GivenBeginning(api, text);
+  if (text.empty()) return std::nullopt;
   if (!ReadObject(api, client_body)) return std::nullopt;  // not JSON, or nested so deep that writing it is no option
   Json body = Json::parse(client_body, nullptr, false);
   if (!body.is_object()) return std::nullopt;
   switch (api) {
     case Api::kOllamaChat:
-    case Api::kOpenAiChat: {
+    case Api::kOpenAiChat:
+    case Api::kAnthropicMessages: {
       if (!body.contains("messages") || !body["messages"].is_array()) return std::nullopt;
       Json& messages = body["messages"];
       // A client may have begun the answer itself.
-      const bool is_begun = !messages.empty() && messages.back().is_object() &&
-                            messages.back().value("role", Json()) == "assistant" &&
-                            messages.back().value("content", Json()).is_string();
-      if (is_begun) {
-        messages.back()["content"] = messages.back()["content"].get<std::string>().append(text);
+      const bool is_begun =
+          !messages.empty() && messages.back().is_object() && messages.back().value("role", Json()) == "assistant";
+      Json* content = is_begun && messages.back().contains("content") ? &messages.back()["content"] : nullptr;
+      if (content != nullptr && content->is_string()) {
+        *content = content->get<std::string>().append(text);
+      } else if (api == Api::kAnthropicMessages && content != nullptr && content->is_array()) {
+        content->push_back({{"type", "text"}, {"text", text}});
       } else {
         messages.push_back({{"role", "assistant"}, {"content", text}});
       }
@@ -170,7 +190,8 @@ std::optional<std::string> WithBeginning(Api api, std::string_view client_body, 
       return Dump(body);
     }
     case Api::kOllamaGenerate:
-      if (body.value("raw", Json()) != true) return std::nullopt;  // the prompt is wrapped in a template: it can't go on
+      if (body.value("raw", Json()) != true)
+        return std::nullopt;  // the prompt is wrapped in a template: it can't go on
       [[fallthrough]];
     case Api::kOpenAiCompletions:
       if (!body.value("prompt", Json()).is_string()) return std::nullopt;
@@ -180,15 +201,12 @@ std::optional<std::string> WithBeginning(Api api, std::string_view client_body, 
   }
 }
 
-bool CanJoin(Api api) { return SpeechOf(api).join != nullptr; }
-
 std::string JoinedFrame(Api api, std::string_view data, const std::string& first_frame, std::string_view thinking,
-                        std::string_view text) {
-  const Speech& speech = SpeechOf(api);
+                        std::string_view text, Blocks* blocks) {
   Json frame = Json::parse(data, nullptr, false);
   const Json first = Json::parse(first_frame, nullptr, false);
-  if (!frame.is_object() || !first.is_object() || !speech.join(api, first, thinking, text, &frame)) return {};
-  return StreamShapeOf(api) == Shape::kSse ? AsEvent(Dump(frame)) : AsLine(Dump(frame));
+  if (!frame.is_object() || !first.is_object()) return {};
+  return SpeechOf(api).join(api, first, thinking, text, &frame, blocks);
 }
 
 }  // namespace runtime::dialect

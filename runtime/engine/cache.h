@@ -24,6 +24,7 @@ struct CachedResponse {
   std::vector<std::pair<std::string, std::string>> headers;  // end-to-end, without framing and Date
   std::string body;
   TimePoint stored_at;
+  bool is_shared = false;  // the driver can give it to every client of its API (StoreAnswer)
 
   size_t bytes() const;  // body and headers: what max_entry limits. max_bytes counts the key, too
 };

@@ -35,12 +35,13 @@ struct RequestReady {
   // The whole body is kept and can be sent again. False: it is larger than the replay buffer and streams past.
   bool body_is_kept = true;
   bool wants_stream = false;  // the client reads a stream: timeouts.first_token runs
-  // What the client reads: the answers of which API, as an object, lines or events. Caches keep answers of different forms apart:
-  // one of another API, or one that was made for a stream, is of no use to a client that reads an object.
+  // What the client reads: the answers of which API, as an object, lines or events; and the form of those that the driver can give
+  // to every client of the API. Caches keep answers of different forms apart, and are asked for both.
   uint8_t answer_form = 0;
   // The model that an upstream would be asked for, empty if the request asks for none; called only for upstreams with cold_load or
   // keep_warm. May be empty itself. Must live as long as the machine.
   std::function<std::string(UpstreamId)> model_at = nullptr;
+  uint8_t shared_form = 0;
   bool takes_keep_alive = false;  // the client can be sent something before its answer: route.keep_alive runs
 };
 
@@ -106,10 +107,12 @@ struct FinishAnswer {};  // the committed answer is complete: end it well
 struct BreakOffAnswer {  // the committed answer can't be completed: the client must see that it is cut
   ErrorKind error{};
 };
-// Keep the answer that was just finished in this cache.
+// Keep the answer that was just finished in this cache: under `key` if it can be given to every client of its API, else under
+// `own_key`.
 struct StoreAnswer {
   CacheId cache;
   std::string key;
+  std::string own_key;
 };
 
 // The flight that this exchange led is over: call Cache::EndFlight. Comes after StoreAnswer, so that followers find it.

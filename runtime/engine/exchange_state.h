@@ -171,7 +171,7 @@ struct ExchangeMachine::State {
   const compiler::model::RouteSettings* route = nullptr;
   bool body_is_kept = true;
   bool wants_stream = false;
-  uint8_t answer_form = 0;
+  AnswerForms forms;
   std::optional<TimePoint> keep_alive_at;  // when a client that still waits is to be sent something
   size_t position = 0;  // in route->to
   Visit visit;

@@ -19,8 +19,8 @@ void ExchangeMachine::State::Begin(const RequestReady& ready) {
   route = &compiled.policy.routes[ready.route];
   body_is_kept = ready.body_is_kept;
   wants_stream = ready.wants_stream;
-  answer_form = ready.answer_form;
   model_at = ready.model_at;
+  forms = {ready.answer_form, ready.shared_form};
   if (ready.takes_keep_alive && route->keep_alive) keep_alive_at = now + *route->keep_alive;
   if (route->reply.has_value()) {
     Emit(SendReply{route->reply, false, {}});
@@ -29,8 +29,9 @@ void ExchangeMachine::State::Begin(const RequestReady& ready) {
   // Without the whole body a key that is made of it would be the same for different requests.
   if (route->cache.has_value() && body_is_kept) {
     Cache& cache = *objects.cache(route->cache);
-    CacheFlight flight{route->cache, CacheKey(compiled.policy.caches[route->cache], facts, answer_form)};
-    if (auto response = cache.Find(flight.key, false, now)) {
+    const compiler::model::CacheSettings& settings = compiled.policy.caches[route->cache];
+    CacheFlight flight{route->cache, CacheKey(settings, facts, forms.shared)};
+    if (auto response = FindAnswer(settings, facts, forms, &cache, false, now)) {
       Emit(SendCached{flight.cache, std::move(response), false, {}});
       return Finish();
     }
@@ -351,7 +352,7 @@ bool ExchangeMachine::State::GoesOnByPolicy() {
 
 bool ExchangeMachine::State::CanGoOn() {
   if (AnotherUpstreamWouldTakeIt()) return true;
-  if (!fallback) fallback = FindFallback(compiled.policy, *route, facts, body_is_kept, answer_form, objects, now);
+  if (!fallback) fallback = FindFallback(compiled.policy, *route, facts, body_is_kept, forms, objects, now);
   return fallback.has_value();
 }
 
@@ -367,7 +368,7 @@ void ExchangeMachine::State::GoOn() {
 }
 
 void ExchangeMachine::State::FallBack() {
-  if (!fallback) fallback = FindFallback(compiled.policy, *route, facts, body_is_kept, answer_form, objects, now);
+  if (!fallback) fallback = FindFallback(compiled.policy, *route, facts, body_is_kept, forms, objects, now);
   if (fallback) return Answer(*fallback);
   Emit(ErrorFor(trouble, now));
   Finish();
@@ -486,7 +487,8 @@ void ExchangeMachine::State::StoreInCaches() {
   facts.served_by = compiler::abi::Str::Of(upstream().name);
   const auto store = [this](CacheId id) {
     const compiler::model::CacheSettings& cache = compiled.policy.caches[id];
-    if (compiled.predicates.Test(cache.store_when, facts)) Emit(StoreAnswer{id, CacheKey(cache, facts, answer_form)});
+    if (!compiled.predicates.Test(cache.store_when, facts)) return;
+    Emit(StoreAnswer{id, CacheKey(cache, facts, forms.shared), CacheKey(cache, facts, forms.own)});
   };
   if (route->cache.has_value()) store(route->cache);
   for (const compiler::model::FallbackRef& element : route->fallback) {

@@ -47,16 +47,25 @@ std::string CacheKey(const compiler::model::CacheSettings& cache, const compiler
   return key;
 }
 
+std::shared_ptr<const CachedResponse> FindAnswer(const compiler::model::CacheSettings& settings,
+                                                 const compiler::abi::Facts& facts, AnswerForms forms, Cache* cache,
+                                                 bool allow_stale, TimePoint now) {
+  auto shared = cache->Find(CacheKey(settings, facts, forms.shared), allow_stale, now);
+  if (forms.own == forms.shared || (shared != nullptr && !allow_stale)) return shared;
+  auto own = cache->Find(CacheKey(settings, facts, forms.own), allow_stale, now);
+  return shared == nullptr || (own != nullptr && own->stored_at > shared->stored_at) ? own : shared;
+}
+
 std::optional<FallbackAnswer> FindFallback(const compiler::model::Policy& policy,
                                            const compiler::model::RouteSettings& route,
                                            const compiler::abi::Facts& facts, bool use_caches,
-                                           uint8_t answer_form, const EngineObjects& objects, TimePoint now) {
+                                           AnswerForms forms, const EngineObjects& objects, TimePoint now) {
   for (const compiler::model::FallbackRef& element : route.fallback) {
     if (const auto* reply = std::get_if<ReplyId>(&element)) return *reply;
     if (const auto* mock = std::get_if<MockId>(&element)) return *mock;
     if (!use_caches) continue;
     const CacheId cache = std::get<CacheId>(element);
-    auto response = objects.cache(cache)->Find(CacheKey(policy.caches[cache], facts, answer_form), true, now);
+    auto response = FindAnswer(policy.caches[cache], facts, forms, objects.cache(cache), true, now);
     if (response != nullptr) return CachedAnswer{cache, std::move(response)};
   }
   return std::nullopt;

@@ -15,9 +15,20 @@
 
 namespace runtime::engine {
 
-// The key of this request in a cache: its name, the form of the answer (RequestReady::answer_form) and the rendered
-// template, a line each. The name keeps caches apart wherever they may share a store.
+// What a client reads (RequestReady).
+struct AnswerForms {
+  uint8_t own = 0;
+  uint8_t shared = 0;
+};
+
+// The key of this request in a cache: its name, the form of the answer and the rendered template, a line each. The name keeps
+// caches apart wherever they may share a store.
 std::string CacheKey(const compiler::model::CacheSettings& cache, const compiler::abi::Facts& facts, uint8_t answer_form);
+
+// The answer that the cache of these settings has for this request: one for every client of the API, or one of its own form.
+std::shared_ptr<const CachedResponse> FindAnswer(const compiler::model::CacheSettings& settings,
+                                                 const compiler::abi::Facts& facts, AnswerForms forms, Cache* cache,
+                                                 bool allow_stale, TimePoint now);
 
 struct CachedAnswer {
   CacheId cache;
@@ -30,7 +41,7 @@ using FallbackAnswer = std::variant<ReplyId, MockId, CachedAnswer>;
 std::optional<FallbackAnswer> FindFallback(const compiler::model::Policy& policy,
                                            const compiler::model::RouteSettings& route,
                                            const compiler::abi::Facts& facts, bool use_caches,
-                                           uint8_t answer_form, const EngineObjects& objects, TimePoint now);
+                                           AnswerForms forms, const EngineObjects& objects, TimePoint now);
 
 // "refused", "breaker_open", "status_500"; static text.
 std::string_view ReasonOf(const Outcome& outcome);

@@ -121,7 +121,10 @@ void Exchange::Begin() {
   }
 
   engine::RequestReady ready;
-  if (copy_limit_ > 0) ready.answer_form = ClientReads().form();
+  if (copy_limit_ > 0) {
+    ready.answer_form = ClientReads().form();
+    ready.shared_form = ClientReads().shared_form();
+  }
   ready.route = route_;
   ready.body_is_kept = !streams_;
   for (const UpstreamId id : settings.to) {

@@ -1,9 +1,11 @@
 // The upstream's answer on its way to the client: commit, body with back-pressure, end or honest cut, and the caches' copy.
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "compiler/abi/fact_table.h"
 #include "runtime/base/buffers.h"
+#include "runtime/dialect/whole.h"
 #include "runtime/http/forwarding.h"
 #include "runtime/http/message_writer.h"
 #include "runtime/proxy/error_messages.h"
@@ -11,6 +13,17 @@
 #include "runtime/proxy/limits.h"
 
 namespace runtime::proxy {
+namespace {
+
+// Whether a header is about the bytes of an answer, which another shape of it hasn't.
+bool IsOfOneShape(std::string_view name) {
+  for (const std::string_view header : {"etag", "digest", "content-digest", "repr-digest", "content-md5", "accept-ranges"}) {
+    if (http::EqualsIgnoreCase(name, header)) return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 void Exchange::On(const engine::CommitAnswer& command) {
   const http::ResponseHead& head = *response_;
@@ -168,10 +181,24 @@ void Exchange::On(const engine::BreakOffAnswer& command) {
   Over(AfterExchange::kClose);  // without the last chunk, or short of Content-Length: the client sees the cut
 }
 
+// What can be given to every client of the API is kept once, as the object that a client gets who wants no stream.
 void Exchange::On(const engine::StoreAnswer& command) {
   if (!copy_) return;
-  worker_.gateway.objects.cache(command.cache)->Store(command.key, *copy_, worker_.transport.Now());
+  if (!copy_->is_shared && copy_->status == 200 && ReadsAnswer() && answer_api_ == ClientReads().api) {
+    const auto type = std::find_if(copy_->headers.begin(), copy_->headers.end(), [](const auto& header) {
+      return http::EqualsIgnoreCase(header.first, "content-type");
+    });
+    std::optional<std::string> whole;
+    if (type != copy_->headers.end()) whole = dialect::WholeAnswerOf(answer_api_, type->second, copy_->body);
+    if (whole) {
+      copy_->is_shared = true;
+      copy_->body = std::move(*whole);
+      if (ClientReads().is_stream()) type->second = dialect::ContentTypeOf(dialect::Shape::kJson);
+      std::erase_if(copy_->headers, [](const auto& header) { return IsOfOneShape(header.first); });
+    }
+  }
+  const std::string& key = copy_->is_shared ? command.key : command.own_key;
+  worker_.gateway.objects.cache(command.cache)->Store(key, *copy_, worker_.transport.Now());
 }
-
 
 }  // namespace runtime::proxy

@@ -113,11 +113,12 @@ void Exchange::On(const engine::AbortAttempt&) { DropAttempt(); }
 // An attempt that takes over is asked to go on from what the client has, where its API has a way to ask for that.
 void Exchange::TakeOver(const engine::StartAttempt& command) {
   using Mode = dialect::Splicer::Mode;
+  const dialect::Api api = ApiOfAnswer(command.upstream);
   std::optional<std::string> begun;
   if (command.continuation == engine::Continuation::kPrefill) {
-    begun = dialect::WithBeginning(ApiOfAnswer(command.upstream), rewritten_ ? *rewritten_ : body_, sent_->text());
+    begun = dialect::WithBeginning(api, rewritten_ ? *rewritten_ : body_, sent_->text());
   }
-  splicer_.emplace(begun ? Mode::kContinued : Mode::kAfresh, *sent_);
+  splicer_.emplace(begun ? Mode::kContinued : Mode::kAfresh, *sent_, dialect::GivenBeginning(api, sent_->text()).size());
   if (begun) rewritten_ = std::move(begun);
 }
 
@@ -338,7 +339,7 @@ bool Exchange::PassFrame(const dialect::Frame& frame) {
   if (splicer_) return JoinFrame(frame);
   if (hold_ == Hold::kFirstContent && worker_.policy().upstreams[attempt_upstream_].on_cut != compiler::model::OnCut::kError) {
     if (!sent_) sent_.emplace();
-    sent_->Note(answer_api_, frame.data, frame.reading);
+    sent_->Note(frame.data, frame.reading);
     NoteSent();
   }
   if (content_told_) {
@@ -351,6 +352,7 @@ bool Exchange::PassFrame(const dialect::Frame& frame) {
                                                                              : frame.reading.has_content();
   if ((hold_ == Hold::kFirstContent && commits) || held_.size() > kMaxHeldBytes) {
     if (!head_is_told_ && !TellHead()) return false;
+    if (!reader_->has_frames()) record_.tokens.has_answer = true;  // too large to be read, and so not empty
     content_told_ = true;
     Dispatch(engine::AttemptContent{});
   }
@@ -363,7 +365,8 @@ bool Exchange::JoinFrame(const dialect::Frame& frame) {
   if (!reading.is_data) return true;  // comments, and what nobody can read
   std::string thinking, text;
   bool joins = !reading.is_unread && splicer_->Take(reading.thinking, reading.text, &thinking, &text);
-  if (joins && (reading.is_terminal || !reading.is_plain)) joins = splicer_->Settle(&text);
+  const bool only_thinks = reading.has_thinking && !reading.has_answer;  // a signature: it says nothing of the text
+  if (joins && (reading.is_terminal || (!reading.is_plain && !only_thinks))) joins = splicer_->Settle(&text);
   if (!joins) {
     SendFrames();
     attempt_->Abort();
@@ -371,13 +374,17 @@ bool Exchange::JoinFrame(const dialect::Frame& frame) {
     return false;
   }
   std::string joined(frame.bytes);  // [DONE]
-  if (!frame.data.empty()) joined = dialect::JoinedFrame(answer_api_, frame.data, sent_->first_frame(), thinking, text);
+  if (!frame.data.empty()) {
+    joined = dialect::JoinedFrame(answer_api_, frame.data, sent_->first_frame(), thinking, text, &splicer_->blocks());
+  }
   if (joined.empty()) return true;
   sent_->Add(thinking, text);
   if (!reading.is_plain) sent_->AddSpecial();
   NoteSent();
   frames_.append(joined);
-  if (content_told_ || (text.empty() && thinking.empty() && reading.is_plain && !reading.is_terminal)) return true;
+  if (!content_told_ && text.empty() && thinking.empty() && reading.is_plain && !reading.is_terminal) return true;
+  sent_->SetBlocks(splicer_->blocks());
+  if (content_told_) return true;
   content_told_ = true;
   Dispatch(engine::AttemptContent{});
   return phase_ == Phase::kRunning && response_ != nullptr;
@@ -392,7 +399,7 @@ void Exchange::NoteSent() {
 // What the time limits need to know of a frame. Until the first content nothing but content is progress.
 void Exchange::NoteReading(const dialect::FrameReading& reading) {
   const base::TimePoint now = worker_.transport.Now();
-  NoteTokens(reading);
+  if (reader_->has_frames()) NoteTokens(reading);  // a piece of an object says nothing by itself
   if (reading.has_content()) {
     machine_->NoteFirstOutput(now);
     if (last_token_) {
@@ -433,6 +440,7 @@ void Exchange::OnAttemptEnd(bool framing_tells) {
       // A whole object that is held: servers put errors and unfinished answers into a 200, too.
       const auto reading = dialect::ReadObject(answer_api_, held_);
       if (reading) NoteTokens(*reading);
+      if (!reading && !held_.empty()) record_.tokens.has_answer = true;
       if (reading && reading->is_error) error = ErrorKind::k_stream_error;
       if (reading && reading->is_unfinished) error = ErrorKind::k_truncated;
     }

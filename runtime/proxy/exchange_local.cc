@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "compiler/model/template.h"
+#include "runtime/dialect/whole.h"
 #include "runtime/proxy/error_messages.h"
 #include "runtime/proxy/exchange.h"
 
@@ -52,6 +53,12 @@ void Exchange::On(const engine::SendCached& command) {
   answer.status = stored.status;
   answer.headers = stored.headers;
   answer.body = stored.body;
+  if (stored.is_shared && ClientReads().is_stream()) {
+    answer.body = dialect::StreamOf(ClientReads(), body_, stored.body);
+    for (auto& [name, value] : answer.headers) {
+      if (http::EqualsIgnoreCase(name, "content-type")) value = dialect::ContentTypeOf(ClientReads().shape);
+    }
+  }
   const auto age = std::chrono::duration_cast<std::chrono::seconds>(worker_.transport.Now() - stored.stored_at);
   answer.headers.emplace_back("Age", std::to_string(age.count()));  // RFC 9111 5.1
   record_.served_by = cache.name;

@@ -127,6 +127,7 @@ TEST(Breaker, HalfOpenLetsAtMostItsProbesThroughAndClosesOnce) {
   EXPECT_EQ(crowd.failures(), 0);
 
   EXPECT_EQ(State(gateway), "CLOSED");
+  EXPECT_TRUE(WaitUntil([&] { return gateway.CountEvents("breaker closed") > 0; })) << "the log comes a moment later";
   EXPECT_EQ(gateway.CountEvents("breaker opened"), 1);
   EXPECT_EQ(gateway.CountEvents("breaker half-open"), 1);
   EXPECT_EQ(gateway.CountEvents("breaker closed"), 1);

@@ -1,4 +1,4 @@
-// Bodies in both directions: streams without delay, bodies too large to keep, slow readers, clients that leave.
+// Bodies in both directions: streams without delay, bodies too large to keep, slow readers.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -171,33 +171,6 @@ TEST(RequestBody, ThatFitsIsKeptAndSentAgainWhole) {
   ASSERT_EQ(upstream.request_count(), 2);
   EXPECT_EQ(upstream.requests()[0].body, body);
   EXPECT_EQ(upstream.requests()[1].body, body);
-}
-
-TEST(ClientGone, ClosesTheUpstreamConnectionInEveryState) {
-  for (const bool in_stream : {false, true}) {
-    Signal begun;
-    ScriptedUpstream upstream([&](UpstreamExchange& exchange) {
-      if (in_stream) {
-        exchange.SendHead(200, {{"Content-Type", "application/x-ndjson"}, {"Transfer-Encoding", "chunked"}});
-        exchange.SendChunk(Frame("beginning"));
-      }
-      begun.Set();
-      exchange.Hang();
-    });
-    GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()));
-    RawClient client(gateway.port());
-    client.Send(ToText({.headers = {{"X-Request-Id", "gone"}}, .body = Chat("x", true)}));
-    ASSERT_TRUE(begun.Wait());
-    if (in_stream) {
-      Answer answer = client.ReadHead();
-      ASSERT_TRUE(client.ReadUntil("beginning", &answer));
-    }
-    const Clock::time_point left = Clock::now();
-    client.Close();
-    ASSERT_TRUE(WaitUntil([&] { return upstream.in_flight() == 0; }));
-    EXPECT_LT(Clock::now() - left, seconds(2));
-    EXPECT_EQ(gateway.WaitForAccess("gone")["how"], "client_gone");
-  }
 }
 
 TEST(BackPressure, KeepsMemoryBoundedWhileTheClientDoesNotRead) {

@@ -123,8 +123,9 @@ function readFrame(api, block, result, at_ms) {
   const text = api.contentOf(object);
   if (text !== '') result.first_content_ms ??= at_ms;
   result.text += text;
-  note(result.models, object.model);
-  note(result.ids, object.id);
+  const { model, id } = api.sourceOf?.(object) ?? object;
+  note(result.models, model);
+  note(result.ids, id);
   if (api.isEnd(object)) ++result.ends;
   if (api.usageOf(object)) result.usages.push(api.usageOf(object));
 }

@@ -1,6 +1,6 @@
-// What providers say and clients read in the two dialects of the harness: OpenAI's (server-sent events, as vLLM sends them)
-// and Ollama's (one JSON object for each line). Both carry one and the same answer, so that a client can tell a whole one
-// from a part of it, byte for byte.
+// What providers say and clients read in the three dialects of the harness: OpenAI's (server-sent events, as vLLM sends them),
+// Ollama's (one JSON object for each line) and Anthropic's (named events). All carry one and the same answer, so that a client can
+// tell a whole one from a part of it, byte for byte.
 
 // Sixty words, with what is easily lost on the way: quotes, a line break, letters beyond ASCII and beyond 16 bits.
 export const ANSWER =
@@ -157,7 +157,75 @@ const ollama = {
   wholeContent: (object) => object.message?.content,
 };
 
-export const dialects = { openai, ollama };
+const event = (object) => ({ text: `event: ${object.type}\ndata: ${JSON.stringify(object)}\n\n` });
+
+const anthropic = {
+  name: 'anthropic',
+  path: '/v1/messages',
+  streamType: 'text/event-stream; charset=utf-8',
+
+  request: (model, stream, messages) => ({ model, max_tokens: 1000, messages, ...(stream ? { stream: true } : {}) }),
+  wantsStream: (body) => body.stream === true,
+  wantsUsage: () => true,
+  refusesPrefill: (text) => /\s$/.test(text), // "final assistant content cannot end with trailing whitespace"
+
+  message: (a) => ({
+    id: a.id,
+    type: 'message',
+    role: 'assistant',
+    model: a.model,
+    content: [],
+    stop_reason: null,
+    stop_sequence: null,
+    usage: { input_tokens: a.promptTokens, output_tokens: 1 },
+  }),
+  usage: (a) => ({ input_tokens: a.promptTokens, output_tokens: a.tokens.length }),
+  frames(a) {
+    const delta = (text) => ({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } });
+    return [
+      event({ type: 'message_start', message: this.message(a) }),
+      event({ type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } }),
+      event({ type: 'ping' }),
+      ...a.tokens.map((token) => ({ ...event(delta(token)), isContent: true })),
+      event({ type: 'content_block_stop', index: 0 }),
+      {
+        ...event({
+          type: 'message_delta',
+          delta: { stop_reason: 'end_turn', stop_sequence: null },
+          usage: this.usage(a),
+        }),
+        isEnd: true,
+      },
+      { ...event({ type: 'message_stop' }), isSentinel: true },
+    ];
+  },
+  wholeAnswer(a) {
+    const content = [{ type: 'text', text: a.tokens.join('') }];
+    return { ...this.message(a), content, stop_reason: 'end_turn', usage: this.usage(a) };
+  },
+  error: (status, message) => ({
+    type: 'error',
+    error: { type: status < 500 ? 'invalid_request_error' : 'api_error', message },
+  }),
+  errorFrame: (message) => event({ type: 'error', error: { type: 'api_error', message } }).text,
+  malformedFrame: () => 'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"text":\n\n',
+  withoutSentinel: openai.withoutSentinel,
+
+  payload: openai.payload,
+  separator: '\n\n',
+  isSentinel: (payload) => payload === '{"type":"message_stop"}',
+  contentOf: (object) => (object.type === 'content_block_delta' ? (object.delta.text ?? '') : ''),
+  isEnd: (object) => object.type === 'message_delta' && object.delta.stop_reason !== null,
+  // That of message_start is a beginning; whole answers have theirs at the top.
+  usageOf: (object) =>
+    object.usage && { prompt_tokens: object.usage.input_tokens, completion_tokens: object.usage.output_tokens },
+  errorOf: (object) => (object.type === 'error' ? object.error.message : undefined),
+  codeOf: () => undefined,
+  wholeContent: (object) => object.content?.map((block) => block.text).join(''),
+  sourceOf: (object) => object.message ?? object, // what has id and model
+};
+
+export const dialects = { openai, ollama, anthropic };
 export const dialectOf = (path) => Object.values(dialects).find((dialect) => dialect.path === path);
 
 // The texts of content frames for `text`: 'words', or 'letters' for a model that cuts it differently, or 'whole'.

@@ -19,6 +19,7 @@ const TOO_LONG = {
     message: "This model's maximum context length is 8192 tokens. However, your messages resulted in 9631 tokens.",
   },
   ollama: { status: 400, message: 'the input length exceeds the context length' },
+  anthropic: { status: 400, message: 'prompt is too long: 9631 tokens > 8192 maximum' },
 };
 const REFUSED = {
   status: 400,
@@ -72,8 +73,8 @@ const wholeAnswer = [
   ours('one_end', (seen) => [seen.answer.ends === 1, `${seen.answer.ends} terminal marks`]),
   ours('one_id', (seen) => [seen.answer.ids.length <= 1, `ids ${seen.answer.ids.join(', ') || 'none'}`]),
   ours('done_sent', (seen) => [
-    seen.dialect !== 'openai' || seen.answer.sentinel,
-    `[DONE] ${seen.answer.sentinel ? 'seen' : 'missing'}`,
+    seen.dialect === 'ollama' || seen.answer.sentinel,
+    `the last word ([DONE], message_stop) ${seen.answer.sentinel ? 'seen' : 'missing'}`,
   ]),
 ];
 

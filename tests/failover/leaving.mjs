@@ -44,7 +44,7 @@ const gateway = await startBreakwater({
   environment: { LARGE_URL: `http://127.0.0.1:${first.port}`, SMALL_URL: `http://127.0.0.1:${second.port}` },
 });
 let broken = 0;
-for (const dialect of ['openai', 'ollama']) {
+for (const dialect of ['openai', 'ollama', 'anthropic']) {
   for (const [state, firstDoes, secondDoes, whose] of states) {
     const provider = whose === 'first' ? first : second;
     const times = [];
@@ -72,7 +72,7 @@ for (const dialect of ['openai', 'ollama']) {
     const holds = times.length === TRIES && Math.min(...times) <= PROMISED_MS;
     if (!holds) ++broken;
     console.log(
-      `${holds ? '  ' : '! '}${dialect.padEnd(7)} ${state.padEnd(30)} ${times.map((time) => time.toFixed(1)).join(', ')} ms`,
+      `${holds ? '  ' : '! '}${dialect.padEnd(9)} ${state.padEnd(30)} ${times.map((time) => time.toFixed(1)).join(', ')} ms`,
     );
   }
 }

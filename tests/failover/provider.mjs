@@ -150,7 +150,7 @@ export class Provider {
       return after(plan.silent_ms, () => end('fin', 'silent'));
     }
     if (plan.status) return this.#error(plan, dialect, write, keepAlive);
-    if (attempt.prefill !== undefined && plan.prefill === 'refuse') {
+    if (attempt.prefill !== undefined && (plan.prefill === 'refuse' || dialect.refusesPrefill?.(attempt.prefill))) {
       attempt.refused_prefill = true;
       const message =
         'This model does not support assistant message prefill. The conversation must end with a user message.';

@@ -3,7 +3,7 @@
 //   node run.mjs breakwater BREAKWATER [--policy FILE] [--time-scale 0.1] [options]
 //   node run.mjs portkey [--time-scale 1] [options]
 //
-//   --dialect openai|ollama   one of both (Portkey's gateway speaks OpenAI's only)
+//   --dialect openai|ollama|anthropic   one of them (Portkey's gateway is asked in OpenAI's only)
 //   --fault ID,ID…            some of the sixteen
 //   --expect-pass             exit code 1 unless all that ran passed; what did not is run again by itself, with times twice as
 //                             long, so that a machine that is busy for a moment is no finding
@@ -40,7 +40,7 @@ if (!(system === 'portkey' || (system === 'breakwater' && executable))) {
 
 const isPortkey = system === 'portkey';
 const scale = Number(options['time-scale'] ?? (isPortkey ? 1 : 0.1));
-const dialects = options.dialect ? [options.dialect] : isPortkey ? ['openai'] : ['openai', 'ollama'];
+const dialects = options.dialect ? [options.dialect] : isPortkey ? ['openai'] : ['openai', 'ollama', 'anthropic'];
 const wanted = options.fault?.split(',');
 const unknown = wanted?.filter((id) => !faults.some((fault) => fault.id === id)) ?? [];
 if (unknown.length > 0) throw new Error(`no such fault: ${unknown}`);

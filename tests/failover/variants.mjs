@@ -38,8 +38,8 @@ const variants = [
     'too_long',
     'a prompt that is too long stays where it is',
     [
-      [/^ *next when .*too_long.*\n/m, ''],
-      [/^let too_long.*\n/m, ''],
+      [/^ *next when status == 400 .*\n/gm, ''],
+      [/^let too_l.*\n/gm, ''],
     ],
   ],
   ['content_filter', 'every 400 goes to the second', [[/(to += \[large, small\])/, '$1\n  next when status == 400']]],
@@ -73,7 +73,7 @@ const wanted = options.fault?.split(',') ?? faults.map((fault) => fault.id);
 const cells = variants
   .filter(([id]) => wanted.includes(id))
   .flatMap(([id, what, how]) =>
-    ['openai', 'ollama'].map((dialect) => ({ fault: faults.find((fault) => fault.id === id), what, how, dialect })),
+    ['openai', 'ollama', 'anthropic'].map((dialect) => ({ fault: faults.find((fault) => fault.id === id), what, how, dialect })),
   );
 for (const { fault, dialect, how } of [...cells])
   if (typeof how === 'string')
@@ -99,7 +99,7 @@ for (const { fault, what, dialect, result, mustPass } of cells) {
   const right = (result.verdict === 'pass') === Boolean(mustPass);
   if (!right) ++wrong;
   console.log(
-    `${right ? '  ' : '! '}${fault.number} ${fault.id.padEnd(15)} ${dialect.padEnd(7)} ${what.padEnd(45)} ${result.verdict}  ${result.reason}`,
+    `${right ? '  ' : '! '}${fault.number} ${fault.id.padEnd(15)} ${dialect.padEnd(9)} ${what.padEnd(45)} ${result.verdict}  ${result.reason}`,
   );
 }
 console.log(`${cells.length - wrong} of ${cells.length} as expected`);

@@ -1,5 +1,6 @@
 // Answers of every dialect, cut into pieces as the first byte of the input says: whatever the bytes are, the frames must be
-// the same in one piece and in many, nothing but whole frames may come out, and a complete answer is one in both.
+// the same in one piece and in many, nothing but whole frames may come out, and a complete answer is one in both. What can be given
+// as an object and as a stream says the same in both.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -8,6 +9,7 @@
 
 #include "runtime/dialect/answer_reader.h"
 #include "runtime/dialect/splice.h"
+#include "runtime/dialect/whole.h"
 
 namespace {
 
@@ -45,6 +47,8 @@ Result Read(Api api, std::string_view input, size_t piece) {
   return result;
 }
 
+constexpr std::string_view kAsksForUsage = R"({"stream_options":{"include_usage":true}})";
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -56,11 +60,24 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Result whole = Read(api, input, input.size() + 1);
   if (!(Read(api, input, 1 + data[1]) == whole)) std::abort();
 
+  // What is kept of an answer can be given in both shapes, and is the same afterwards.
+  const bool is_sse = runtime::dialect::StreamShapeOf(api) == runtime::dialect::Shape::kSse;
+  const std::string_view stream_type = is_sse ? "text/event-stream" : "application/x-ndjson";
+  for (const std::string_view type : {stream_type, std::string_view("application/json")}) {
+    const auto object = runtime::dialect::WholeAnswerOf(api, type, input);
+    if (!object) continue;
+    const std::string stream =
+        runtime::dialect::StreamOf({api, runtime::dialect::StreamShapeOf(api), {}}, kAsksForUsage, *object);
+    const auto again = runtime::dialect::WholeAnswerOf(api, stream_type, stream);
+    if (!again || runtime::dialect::WholeAnswerOf(api, "application/json", *again) != again) std::abort();
+  }
+
   // Frames of strangers must not break the joining of answers either.
   std::string_view rest = input;
   AnswerReader reader(api, 200, "application/x-ndjson");
+  runtime::dialect::Blocks blocks;
   for (Frame frame; reader.Next(&rest, &frame);) {
-    if (frame.reading.is_data) runtime::dialect::JoinedFrame(api, frame.data, "{\"model\":\"m\"}", "", "text");
+    if (frame.reading.is_data) runtime::dialect::JoinedFrame(api, frame.data, "{\"model\":\"m\"}", "", "text", &blocks);
   }
   return 0;
 }

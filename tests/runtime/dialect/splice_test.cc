@@ -1,6 +1,9 @@
 // Two answers that become one. Each story is told with the second answer in one piece, byte by byte, and in every two pieces.
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "runtime/dialect/answer_reader.h"
@@ -112,11 +115,12 @@ TEST(Sent, SaysWhetherAnAnswerCanBeTakenOver) {
   EXPECT_TRUE(Sent("a", "Hm").can_restart());
   EXPECT_FALSE(Sent(std::string(SentAnswer::kMaxBytes + 1, 'x')).can_restart());
   SentAnswer tools;
-  tools.Note(Api::kOllamaChat, "{}", *ReadObject(Api::kOllamaChat, R"({"message":{"tool_calls":[{"function":{}}]}})"));
+  tools.Note("{}", *ReadObject(Api::kOllamaChat, R"({"message":{"tool_calls":[{"function":{}}]}})"));
   EXPECT_FALSE(tools.can_restart());
-  SentAnswer anthropic;
-  anthropic.Note(Api::kAnthropicMessages, "{}", *ReadObject(Api::kAnthropicMessages, R"({"type":"ping"})"));
-  EXPECT_FALSE(anthropic.can_restart());
+  SentAnswer signature;
+  signature.Note("{}", *ReadObject(Api::kAnthropicMessages,
+                                   R"({"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"x"}})"));
+  EXPECT_FALSE(signature.can_restart()) << "nobody else can sign the same thinking";
 }
 
 TEST(WithBeginning, AsksToGoOnFromTheText) {
@@ -132,23 +136,166 @@ TEST(WithBeginning, AsksToGoOnFromTheText) {
   EXPECT_EQ(WithBeginning(Api::kOpenAiChat, "no json", "a"), std::nullopt);
 }
 
+TEST(WithBeginning, AnthropicGetsNoWhiteSpaceAtTheEnd) {
+  const auto with = [](std::string_view body, std::string_view text) {
+    return WithBeginning(Api::kAnthropicMessages, body, text);
+  };
+  EXPECT_EQ(with(R"({"messages":[{"role":"user","content":"q"}],"stream":true})", "The wall \n").value(),
+            R"({"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"The wall"}],"stream":true})");
+  EXPECT_EQ(with(R"({"messages":[{"role":"assistant","content":"{"}]})", "a").value(),
+            R"({"messages":[{"role":"assistant","content":"{a"}]})");
+  EXPECT_EQ(with(R"({"messages":[{"role":"assistant","content":[{"type":"text","text":"{"}]}]})", "a").value(),
+            R"({"messages":[{"role":"assistant","content":[{"type":"text","text":"{"},{"type":"text","text":"a"}]}]})");
+  EXPECT_EQ(with(R"({"messages":[]})", " \n"), std::nullopt) << "nothing is left to be given";
+  EXPECT_EQ(GivenBeginning(Api::kOllamaChat, "The wall "), "The wall ");
+}
+
+// Each with the second answer in one piece, byte by byte, and in every two pieces.
+TEST(Continued, WhiteSpaceThatWasNotGivenIsSaidOnce) {
+  const auto go_on = [](const std::string& given, const std::string& white, std::string_view second) {
+    const std::string first = given + white;
+    const auto join = [&](std::vector<std::string_view> pieces) {
+      Splicer splicer(Mode::kContinued, Sent(first), given.size());
+      std::string thinking, text;
+      for (const std::string_view piece : pieces) EXPECT_TRUE(splicer.Take("", piece, &thinking, &text));
+      EXPECT_TRUE(splicer.Settle(&text));
+      return first + text;
+    };
+    const std::string whole = join({second});
+    std::vector<std::string_view> bytes;
+    for (size_t i = 0; i < second.size(); ++i) {
+      bytes.push_back(second.substr(i, 1));
+      EXPECT_EQ(join({second.substr(0, i), second.substr(i)}), whole) << "cut at byte " << i << " of " << second;
+    }
+    EXPECT_EQ(join(bytes), whole);
+    return whole;
+  };
+  EXPECT_EQ(go_on("The wall", " ", " is old"), "The wall is old");
+  EXPECT_EQ(go_on("The wall", " ", "is old"), "The wall is old") << "it saw the space somewhere else";
+  EXPECT_EQ(go_on("The wall", "\n\n", "\n\n- one"), "The wall\n\n- one");
+  EXPECT_EQ(go_on("if x:", "\n  ", "\n    return"), "if x:\n    return");
+  EXPECT_EQ(go_on("The wall", "\n", "\n"), "The wall\n");
+  EXPECT_EQ(go_on("jumps over", " ", " over the dog"), "jumps over the dog") << "a word that is repeated as well";
+  EXPECT_EQ(go_on("The wall", " ", "The wall is old"), "The wall is old") << "all of it again";
+  EXPECT_EQ(go_on("The wall", " ", ""), "The wall ");
+}
+
 TEST(JoinedFrame, KeepsIdsAndNamesOfTheFirstAnswer) {
+  Blocks none;
   EXPECT_EQ(JoinedFrame(Api::kOllamaChat, R"({"model":"b","created_at":"t","message":{"role":"assistant","content":"x"},"done":false})",
-                        R"({"model":"a"})", "", "new"),
+                        R"({"model":"a"})", "", "new", &none),
             "{\"model\":\"a\",\"created_at\":\"t\",\"message\":{\"role\":\"assistant\",\"content\":\"new\"},\"done\":false}\n");
-  EXPECT_EQ(JoinedFrame(Api::kOllamaChat, R"({"message":{"role":"assistant","content":""},"done":false})", R"({"model":"a"})", "", ""), "");
+  EXPECT_EQ(JoinedFrame(Api::kOllamaChat, R"({"message":{"role":"assistant","content":""},"done":false})", R"({"model":"a"})", "", "", &none), "");
   EXPECT_EQ(JoinedFrame(Api::kOllamaGenerate, R"({"model":"b","response":"","done":true,"context":[1],"eval_count":2})",
-                        R"({"model":"a"})", "", ""),
+                        R"({"model":"a"})", "", "", &none),
             "{\"model\":\"a\",\"response\":\"\",\"done\":true,\"eval_count\":2}\n");
   const std::string first = R"({"id":"c1","created":1,"model":"a","choices":[]})";
   EXPECT_EQ(JoinedFrame(Api::kOpenAiChat,
                         R"({"id":"c2","created":2,"model":"b","system_fingerprint":"f","choices":[{"index":0,"delta":{"role":"assistant","content":"x"},"finish_reason":null}]})",
-                        first, "", "new"),
+                        first, "", "new", &none),
             "data: {\"id\":\"c1\",\"created\":1,\"model\":\"a\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"new\"},\"finish_reason\":null}]}\n\n");
-  EXPECT_EQ(JoinedFrame(Api::kOpenAiChat, R"({"id":"c2","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]})", first, "", ""), "")
+  EXPECT_EQ(JoinedFrame(Api::kOpenAiChat, R"({"id":"c2","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]})", first, "", "", &none), "")
       << "a role frame is no news";
-  EXPECT_EQ(JoinedFrame(Api::kOpenAiChat, R"({"id":"c2","choices":[],"usage":{"prompt_tokens":1}})", first, "", ""),
+  EXPECT_EQ(JoinedFrame(Api::kOpenAiChat, R"({"id":"c2","choices":[],"usage":{"prompt_tokens":1}})", first, "", "", &none),
             "data: {\"id\":\"c1\",\"choices\":[],\"usage\":{\"prompt_tokens\":1},\"created\":1,\"model\":\"a\"}\n\n");
+}
+
+class JoinedEvents : public testing::Test {
+ protected:
+  static std::string Event(const std::string& type, const std::string& members) {
+    return "event: " + type + "\ndata: {\"type\":\"" + type + "\"" + members + "}\n\n";
+  }
+  static std::string Delta(int index, const std::string& text, const std::string& kind = "text") {
+    return Event("content_block_delta", ",\"index\":" + std::to_string(index) + ",\"delta\":{\"type\":\"" + kind +
+                                            "_delta\",\"" + kind + "\":\"" + text + "\"}");
+  }
+  static std::string Begin(int index, const std::string& block) {
+    return Event("content_block_start", ",\"index\":" + std::to_string(index) + ",\"content_block\":" + block);
+  }
+  static std::string Stop(int index) { return Event("content_block_stop", ",\"index\":" + std::to_string(index)); }
+  static constexpr const char* kTextBlock = R"({"type":"text","text":""})";
+
+  // What the client had of the first answer.
+  void Sent(const std::string& events) { Each(events, [this](const Frame& frame) { sent_.Note(frame.data, frame.reading); }); }
+  // What it gets of these events of the second one: all of their text.
+  std::string Join(const std::string& events) {
+    if (!blocks_) blocks_ = sent_.blocks();
+    std::string joined;
+    Each(events, [&](const Frame& frame) {
+      joined += JoinedFrame(Api::kAnthropicMessages, frame.data, "{}", frame.reading.thinking, frame.reading.text, &*blocks_);
+    });
+    return joined;
+  }
+
+ private:
+  static void Each(const std::string& events, const std::function<void(const Frame&)>& take) {
+    AnswerReader reader(Api::kAnthropicMessages, 200, "text/event-stream");
+    std::string_view bytes = events;
+    for (Frame frame; reader.Next(&bytes, &frame);) {
+      if (!frame.data.empty()) take(frame);
+    }
+  }
+  SentAnswer sent_;
+  std::optional<Blocks> blocks_;
+};
+
+TEST_F(JoinedEvents, TextGoesOnInTheBlockThatIsOpen) {
+  Sent(Event("message_start", R"(,"message":{"id":"m1"})") + Begin(0, kTextBlock) + Delta(0, "The "));
+  EXPECT_EQ(Join(Event("message_start", R"(,"message":{"id":"m2"})") + Begin(0, kTextBlock) + Delta(0, "wall") + Stop(0)),
+            Delta(0, "wall"));
+  const std::string end = Event("message_delta", R"(,"delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":3})");
+  EXPECT_EQ(Join(end), Stop(0) + end);
+  EXPECT_EQ(Join(Event("message_stop", "")), Event("message_stop", ""));
+}
+
+TEST_F(JoinedEvents, TheBlockIsEndedEvenWhereTheSecondOneNeverSaysSo) {
+  Sent(Begin(0, kTextBlock) + Delta(0, "The "));
+  EXPECT_EQ(Join(Delta(0, "wall") + Event("message_stop", "")), Delta(0, "wall") + Stop(0) + Event("message_stop", ""));
+}
+
+TEST_F(JoinedEvents, WhereTheBlockHadEndedANewOneBegins) {
+  Sent(Begin(0, kTextBlock) + Delta(0, "The ") + Stop(0));
+  EXPECT_EQ(Join(Begin(0, kTextBlock) + Delta(0, "wall") + Delta(0, "s") + Stop(0)),
+            Begin(1, kTextBlock) + Delta(1, "wall") + Delta(1, "s"));
+}
+
+TEST_F(JoinedEvents, NothingNewBeginsNoBlock) {
+  Sent(Begin(0, kTextBlock) + Delta(0, "The end") + Stop(0));
+  const std::string end = Event("message_delta", R"(,"delta":{"stop_reason":"end_turn"})");
+  EXPECT_EQ(Join(Begin(0, kTextBlock) + Stop(0) + end), end);
+}
+
+TEST_F(JoinedEvents, TextAfterThinkingBeginsItsOwnBlock) {
+  const std::string thinking = R"({"type":"thinking","thinking":"","signature":""})";
+  Sent(Begin(0, thinking) + Delta(0, "Hm", "thinking"));
+  EXPECT_EQ(Join(Begin(0, thinking) + Delta(0, ", so", "thinking") + Stop(0) + Begin(1, kTextBlock) + Delta(1, "The")),
+            Delta(0, ", so", "thinking") + Stop(0) + Begin(1, kTextBlock) + Delta(1, "The"));
+}
+
+TEST_F(JoinedEvents, SignaturesOfAnotherThinkingAreDropped) {
+  Sent(Begin(0, kTextBlock) + Delta(0, "The "));
+  EXPECT_EQ(Join(Begin(0, R"({"type":"redacted_thinking","data":"x"})") + Stop(0) +
+                 Event("content_block_delta", R"(,"index":1,"delta":{"type":"signature_delta","signature":"x"})")),
+            "");
+}
+
+TEST_F(JoinedEvents, OtherBlocksFollowUnderTheirNextNumber) {
+  Sent(Begin(0, kTextBlock) + Delta(0, "Let me "));
+  const std::string tool = R"({"type":"tool_use","id":"t","name":"look","input":{}})";
+  const auto input = [](int index) {
+    return Event("content_block_delta",
+                 ",\"index\":" + std::to_string(index) + R"(,"delta":{"type":"input_json_delta","partial_json":"{}"})");
+  };
+  EXPECT_EQ(Join(Begin(0, kTextBlock) + Delta(0, "see") + Stop(0) + Begin(4, tool) + input(4) + Stop(4) + Begin(5, kTextBlock) +
+                 Delta(5, "So") + Stop(5)),
+            Delta(0, "see") + Stop(0) + Begin(1, tool) + input(1) + Stop(1) + Begin(2, kTextBlock) + Delta(2, "So"));
+}
+
+TEST_F(JoinedEvents, FramesOfStrangersAreLeftAlone) {
+  Sent(Begin(0, kTextBlock) + Delta(0, "The "));
+  EXPECT_EQ(Join("data: {\"type\":7}\n\ndata: {}\n\ndata: {\"type\":\"content_block_start\",\"content_block\":[\"type\"]}\n\n"),
+            Stop(0) + "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"content_block\":[\"type\"],\"index\":1}\n\n");
+  EXPECT_EQ(Join(Event("ping", "")), Event("ping", ""));
 }
 
 }  // namespace

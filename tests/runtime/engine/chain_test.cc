@@ -1,4 +1,5 @@
 // What comes after an upstream: the next one, fallbacks, the cache in front.
+#include "runtime/engine/fallback.h"
 #include "tests/runtime/engine/machine_fixtures.h"
 
 namespace tests {
@@ -222,6 +223,27 @@ TEST_F(OneUpstream, NoRouteIsA404) {
 }
 
 // ---- Cache in front -------------------------------------------------------------------------------------------------
+
+TEST_F(CacheInFront, AnswersAreFoundUnderTheFormOfAllClientsAndUnderTheirOwn) {
+  const auto ask = [&](uint8_t own) {
+    TestExchange x(scene(), 0s);
+    RequestReady ready{route};
+    ready.answer_form = own;
+    ready.shared_form = 7;
+    return x.On(0s, ready);
+  };
+  const abi::Facts facts = TestExchange(scene(), 0s).facts;
+  const auto store = [&](uint8_t form, std::chrono::nanoseconds t) {
+    const model::CacheSettings& settings = scene().policy.policy.caches[cache];
+    scene().objects.cache(cache)->Store(runtime::engine::CacheKey(settings, facts, form), {200, {}, "x", {}}, At(t));
+  };
+  EXPECT_THAT(ask(4), ElementsAre("start a 1 fresh"));
+  store(4, 0s);
+  EXPECT_THAT(ask(4), ElementsAre("send_cached answers"));
+  EXPECT_THAT(ask(5), ElementsAre("start a 1 fresh")) << "another form";
+  store(7, 0s);
+  EXPECT_THAT(ask(5), ElementsAre("send_cached answers"));
+}
 
 TEST_F(CacheInFront, OnlyTheFirstOfTheSameRequestsAsksTheUpstream) {
   TestExchange leader(scene(), 0s);

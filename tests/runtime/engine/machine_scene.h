@@ -103,6 +103,8 @@ class TestExchange {
   }
   bool done() const { return machine_->done(); }
   void NoteProgress(std::chrono::nanoseconds t) { machine_->NoteProgress(At(t)); }
+  void NoteComplete(std::chrono::nanoseconds t) { machine_->NoteComplete(At(t)); }
+  void NoteSent(runtime::engine::Continuation possible) { machine_->NoteSent(possible); }
   void Destroy() { machine_.reset(); }
 
   abi::Facts facts;

@@ -55,6 +55,23 @@ void ReadFrame(const std::string& data, Received* received) {
 
 }  // namespace
 
+std::string DrawBody(const SpokenDialect& dialect, runtime::base::Random& random, bool thinks) {
+  std::string body = dialect.begin;
+  if (thinks) body += dialect.thinking("Let me see.");
+  for (std::string_view rest = kWords; !rest.empty();) {
+    const std::string_view part = rest.substr(0, 1 + random.Below(12));
+    rest.remove_prefix(part.size());
+    body += dialect.text(std::string(part));
+    if (random.Below(20) == 0 && dialect.content_type == "text/event-stream") body += ": ping\n\n";
+  }
+  return body + dialect.end;
+}
+
+uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
 Received ReadAsClient(const SpokenDialect& dialect, std::string_view bytes, bool was_reset) {
   Received received;
   const size_t end = bytes.find("\r\n\r\n");

@@ -72,7 +72,8 @@ inline const SpokenDialect kOpenAi = {
 inline const SpokenDialect kAnthropic = {
     "/v1/messages",
     "text/event-stream",
-    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m1\",\"model\":\"m\",\"content\":[],"
+    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m1\",\"type\":\"message\","
+    "\"role\":\"assistant\",\"model\":\"m\",\"content\":[],"
     "\"stop_reason\":null,\"usage\":{\"input_tokens\":7,\"output_tokens\":1}}}\n\n"
     "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{"
     "\"type\":\"text\",\"text\":\"\"}}\n\n",
@@ -91,6 +92,15 @@ inline const SpokenDialect kAnthropic = {
     "\"output_tokens\":3}}\n\n"
     "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
     "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n"};
+
+// The text of the answers.
+inline constexpr std::string_view kWords = "Waves roll in, and \"calm\" water\nlies behind the wall: 42 \\o/ done true [DONE]";
+
+// A whole answer that says it, in frames of random sizes and with comments between them.
+std::string DrawBody(const SpokenDialect& dialect, runtime::base::Random& random, bool thinks);
+
+// The number in an environment variable.
+uint64_t FromEnvironment(const char* name, uint64_t otherwise);
 
 // What a client makes of what it got.
 struct Received {

@@ -1,8 +1,6 @@
 // Streams of model servers: what is held back, when an answer is committed, and that no incomplete answer is ever taken for
 // complete. On a simulated network and a virtual clock.
 #include <algorithm>
-#include <array>
-#include <cstdlib>
 #include <iostream>
 
 #include "runtime/proxy/limits.h"
@@ -116,175 +114,7 @@ TEST_F(StreamTest, WhatAnUpstreamSpeaksCanBeSaid) {
   }
 }
 
-// ---- An answer that is cut and goes on elsewhere -----------------------------------------------------------------------
-
-constexpr std::string_view kWords = "Waves roll in, and \"calm\" water\nlies behind the wall: 42 \\o/ done true [DONE]";
-
-std::string TwoUpstreams(const std::string& first, const std::string& second) {
-  const std::string limits = "  timeouts { first_token = 20s  idle = 5s  total = 60s }\n";
-  return "upstream first {\n  url = \"http://10.0.0.1:11434\"\n" + limits + first + "\n}\nupstream second {\n" +
-         "  url = \"http://10.0.0.2:11434\"\n" + limits + second + "\n}\nroute all { to = [first, second] }\n";
-}
-
-// How a second server takes the beginning of an answer.
-enum class Prefill { kGoesOn, kEchoes, kRefuses, kDiffers };
-
-class ContinuedTest : public StreamTest {
- protected:
-  void BeginTwo(const std::string& policy, Prefill prefill) {
-    second.reset();
-    Begin(policy);
-    requests.clear();
-    second = std::make_unique<SimServer>(&gateway->network, "10.0.0.2", 11434, [this, prefill](SimPeer& peer) {
-      const bool has_prefill = peer.received.find("\"role\":\"assistant\"") != std::string::npos;
-      if (has_prefill && prefill == Prefill::kRefuses) {
-        second_plan = {400, "application/json", "{\"error\":{\"message\":\"no prefill\"}}"};
-      } else {
-        std::string_view text = kWords;
-        if (has_prefill && prefill == Prefill::kGoesOn) text.remove_prefix(sent_size);
-        second_plan = {200, dialect->content_type, dialect->begin};
-        if (prefill == Prefill::kDiffers) second_plan.body += dialect->text("Quite another answer to the question.");
-        for (; !text.empty(); text.remove_prefix(std::min<size_t>(text.size(), 5)))
-          second_plan.body += dialect->text(std::string(text.substr(0, 5)));
-        second_plan.body += dialect->end;
-      }
-      Serving(&second_plan, &requests)(peer);
-    });
-  }
-  Received AskCut(const SpokenDialect& spoken, size_t words, Fault fault, const std::string& thinking = "") {
-    dialect = &spoken;
-    sent_size = words;
-    plan = {200, spoken.content_type, spoken.begin};
-    if (!thinking.empty()) plan.body += spoken.thinking(thinking);
-    for (std::string_view text = kWords.substr(0, words); !text.empty(); text.remove_prefix(std::min<size_t>(text.size(), 7)))
-      plan.body += spoken.text(std::string(text.substr(0, 7)));
-    plan.fault = fault;
-    plan.fault_at = plan.body.size();
-    return Ask(*gateway, spoken, StreamRequest(spoken));
-  }
-
-  const SpokenDialect* dialect = nullptr;
-  size_t sent_size = 0;
-  ServerPlan second_plan;
-  std::vector<std::string> requests;
-  std::unique_ptr<SimServer> second;
-};
-
-TEST_F(ContinuedTest, CutAnswerGoesOnWithoutLosingOrDoublingAByte) {
-  for (const Prefill prefill : {Prefill::kGoesOn, Prefill::kEchoes, Prefill::kRefuses}) {
-    BeginTwo(TwoUpstreams("on_cut = continue", ""), prefill);
-    for (const SpokenDialect* spoken : {&kOllama, &kOpenAi}) {
-      for (size_t words = 4; words < kWords.size(); ++words) {
-        const Fault fault = std::array{Fault::kFin, Fault::kReset, Fault::kStall, Fault::kCleanEnd}[words % 4];
-        const Received received = AskCut(*spoken, words, fault);
-        ASSERT_EQ(received.text, kWords) << spoken->path << " cut at " << words << "\n" << received.body;
-        EXPECT_TRUE(received.is_taken_for_complete(*spoken));
-        EXPECT_EQ(received.ends, 1);
-        EXPECT_TRUE(received.http_ended);
-        if (spoken == &kOpenAi) {
-          EXPECT_EQ(received.body.find("\"usage\""), received.body.rfind("\"usage\"")) << "one usage";
-        }
-      }
-    }
-  }
-}
-
-TEST_F(ContinuedTest, WhatTheClientHasIsSentAsTheBeginning) {
-  BeginTwo(TwoUpstreams("on_cut = continue", ""), Prefill::kGoesOn);
-  AskCut(kOllama, 15, Fault::kFin);
-  ASSERT_EQ(requests.size(), 1u);
-  EXPECT_NE(requests[0].find("{\"role\":\"assistant\",\"content\":\"Waves roll in, \"}"), std::string::npos) << requests[0];
-}
-
-TEST_F(ContinuedTest, UpstreamWithoutPrefillIsAskedAfresh) {
-  for (const char* settings : {"prefill = false", ""}) {
-    BeginTwo(TwoUpstreams(*settings ? "on_cut = continue" : "on_cut = restart", settings), Prefill::kGoesOn);
-    EXPECT_EQ(AskCut(kOpenAi, 20, Fault::kFin).text, kWords);
-    ASSERT_EQ(requests.size(), 1u);
-    EXPECT_EQ(requests[0].find("assistant"), std::string::npos) << requests[0];
-  }
-}
-
-TEST_F(ContinuedTest, ThinkingCannotBeGivenButMayBeRepeated) {
-  BeginTwo(TwoUpstreams("on_cut = continue", ""), Prefill::kGoesOn);
-  const Received received = AskCut(kOllama, 10, Fault::kFin, "Hm");
-  EXPECT_EQ(requests.at(0).find("assistant"), std::string::npos) << "asked afresh";
-  EXPECT_TRUE(received.saw_error) << "the second one did not think the same";
-  EXPECT_EQ(received.text, kWords.substr(0, 10));
-}
-
-TEST_F(ContinuedTest, WhatCannotBeJoinedReportsTheCauseOfTheCut) {
-  BeginTwo(TwoUpstreams("on_cut = restart", ""), Prefill::kDiffers);
-  for (const SpokenDialect* spoken : {&kOllama, &kOpenAi}) {
-    const Received received = AskCut(*spoken, 20, Fault::kStall);
-    EXPECT_FALSE(received.is_taken_for_complete(*spoken));
-    EXPECT_EQ(received.text, kWords.substr(0, 20));
-    EXPECT_NE(received.body.find("idle_timeout"), std::string::npos) << received.body;
-  }
-}
-
-TEST_F(ContinuedTest, NobodyElseIsAskedUnlessThePolicySaysSo) {
-  BeginTwo(TwoUpstreams("on_cut = error", ""), Prefill::kGoesOn);
-  const Received received = AskCut(kOllama, 20, Fault::kFin);
-  EXPECT_TRUE(received.saw_error);
-  EXPECT_TRUE(requests.empty());
-}
-
-// ---- Errors by class -------------------------------------------------------------------------------------------------
-
-TEST_F(ContinuedTest, WhatAnErrorSaysDecidesWhoIsAskedNext) {
-  const std::string policy = TwoUpstreams("repeat_safe = true", "");
-  BeginTwo(policy.substr(0, policy.rfind('}')) + "  next when response.json.error.code == \"context_length_exceeded\"\n}\n",
-           Prefill::kGoesOn);
-  dialect = &kOpenAi;
-  plan = {400, "application/json", "{\"error\":{\"message\":\"too long\",\"code\":\"context_length_exceeded\"}}"};
-  plan.piece_seed = 3;
-  EXPECT_EQ(Ask(*gateway, kOpenAi, StreamRequest(kOpenAi)).text, kWords);
-
-  plan.body = "{\"error\":{\"message\":\"flagged\",\"code\":\"content_filter\"}}";
-  const Received refused = Ask(*gateway, kOpenAi, StreamRequest(kOpenAi));
-  EXPECT_EQ(refused.status, 400);
-  EXPECT_EQ(refused.body, plan.body) << "passed on with its reason";
-  plan = {200, kOpenAi.content_type, kOpenAi.begin + "data: {\"error\":{\"code\":\"context_length_exceeded\"}}\n\n"};
-  EXPECT_EQ(Ask(*gateway, kOpenAi, StreamRequest(kOpenAi)).text, kWords) << "inside a stream, too";
-}
-
-// A client that leaves closes the upstream connection at once, whatever the answer is doing.
-TEST_F(StreamTest, ClientThatLeavesClosesTheUpstream) {
-  Begin(kUpstream + kSorry);
-  for (const SpokenDialect* dialect : kDialects) {
-    for (const std::string& body : {std::string(), dialect->begin, dialect->begin + dialect->text("4")}) {
-      plan = {200, dialect->content_type, body, Fault::kStall, body.size()};
-      auto client = gateway->NewClient();
-      client->Send(StreamRequest(*dialect));
-      gateway->network.RunFor(100ms);
-      ASSERT_FALSE(server->peers.back()->ended);
-      client->stream->Reset();
-      gateway->network.RunFor(50ms);
-      EXPECT_TRUE(server->peers.back()->ended) << dialect->path << " after " << body.size() << " bytes";
-    }
-  }
-}
-
 // ---- No truncated success --------------------------------------------------------------------------------------------
-
-uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-// An answer in frames of random sizes, with or without thinking before it.
-std::string DrawBody(const SpokenDialect& dialect, runtime::base::Random& random) {
-  std::string body = dialect.begin;
-  if (random.Below(3) == 0) body += dialect.thinking("Let me see.");
-  for (std::string_view rest = kWords; !rest.empty();) {
-    const std::string_view part = rest.substr(0, 1 + random.Below(12));
-    rest.remove_prefix(part.size());
-    body += dialect.text(std::string(part));
-    if (random.Below(20) == 0 && dialect.content_type == "text/event-stream") body += ": ping\n\n";
-  }
-  return body + dialect.end;
-}
 
 // BREAKWATER_CUTS=N draws more.
 TEST_F(StreamTest, NoCutIsEverTakenForACompleteAnswer) {
@@ -296,7 +126,7 @@ TEST_F(StreamTest, NoCutIsEverTakenForACompleteAnswer) {
   uint64_t complete = 0, cut = 0, refused = 0;
   for (uint64_t i = 0; i < cuts && !HasFailure(); ++i) {
     const SpokenDialect& dialect = *kDialects[random.Below(3)];
-    plan = {200, dialect.content_type, DrawBody(dialect, random)};
+    plan = {200, dialect.content_type, DrawBody(dialect, random, random.Below(3) == 0)};
     plan.chunked = random.Below(4) != 0;
     plan.last_chunk = random.Below(4) != 0;
     plan.piece_seed = random.Below(3) == 0 ? 0 : 1 + random.Below(1'000'000);

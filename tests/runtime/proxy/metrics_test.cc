@@ -1,0 +1,236 @@
+// What the metrics say of known streams: tokens, times between frames, empty answers, what a cache holds. On a simulated network
+// and a virtual clock, so that times are known, too.
+#include <cstdlib>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "tests/runtime/proxy/stream_scene.h"
+
+namespace tests {
+namespace {
+
+using Fault = ServerPlan::Fault;
+
+const SpokenDialect* const kDialects[] = {&kOllama, &kOpenAi, &kAnthropic};
+
+class MetricsTest : public testing::Test {
+ protected:
+  void Begin(const std::string& upstream = "", const std::string& route = "", const std::string& more = "") {
+    server.reset();
+    gateway = std::make_unique<SimGateway>("upstream main {\n  url = \"http://10.0.0.1:11434\"\n  " + upstream +
+                                           "\n}\nroute all { to = main  " + route + " }\n" + more);
+    server = std::make_unique<SimServer>(&gateway->network, "10.0.0.1", 11434, Serving(&plan));
+  }
+  // A server that only listens: the test sends for it.
+  void BeginByHand(const std::string& upstream = "") {
+    Begin(upstream);
+    server.reset();
+    server = std::make_unique<SimServer>(&gateway->network, "10.0.0.1", 11434, [](SimPeer&) {});
+  }
+  Received AskFor(const SpokenDialect& dialect, const std::string& body, Fault fault = Fault::kNone) {
+    plan = {200, dialect.content_type, body, fault, body.size()};
+    return Ask(*gateway, dialect, StreamRequest(dialect));
+  }
+  Received AskForObject(const std::string& object) {
+    plan = {200, "application/json", object};
+    return Ask(*gateway, kOllama, StreamRequest(kOllama, "{\"model\":\"m\",\"stream\":false,\"messages\":[]}"));
+  }
+  // The server of BeginByHand gets the request, and sends the head of a stream.
+  std::unique_ptr<SimPeer> AskByHand(const SpokenDialect& dialect) {
+    auto client = gateway->NewClient();
+    client->Send(StreamRequest(dialect));
+    EXPECT_TRUE(
+        gateway->network.RunUntil([&] { return !server->peers.empty() && !server->peers.back()->received.empty(); }));
+    server->peers.back()->Send("HTTP/1.1 200 OK\r\nContent-Type: " + dialect.content_type +
+                               "\r\nTransfer-Encoding: chunked\r\n\r\n");
+    return client;
+  }
+  void SendByHand(const std::string& frames) {
+    char size[32];
+    std::snprintf(size, sizeof size, "%zx\r\n", frames.size());
+    server->peers.back()->Send(frames.empty() ? "0\r\n\r\n" : size + frames + "\r\n");
+  }
+  // Nothing: the series was never counted.
+  std::optional<double> Metric(const std::string& series) {
+    const std::string page = gateway->state->metrics.Expose(gateway->transport.Now(), 0);
+    const std::string line = "\nbreakwater_" + series + " ";
+    const size_t at = page.find(line);
+    return at == std::string::npos ? std::nullopt
+                                   : std::optional(std::strtod(page.c_str() + at + line.size(), nullptr));
+  }
+  std::optional<double> Tokens(const std::string& kind) {
+    return Metric("tokens_total{upstream=\"main\",kind=\"" + kind + "\"}");
+  }
+
+  ServerPlan plan;
+  std::unique_ptr<SimGateway> gateway;
+  std::unique_ptr<SimServer> server;
+};
+
+// ---- tokens_total ----------------------------------------------------------------------------------------------------
+
+TEST_F(MetricsTest, TokensOfACompleteAnswerAreWhatTheUpstreamCounted) {
+  for (const SpokenDialect* dialect : kDialects) {
+    Begin();
+    AskFor(*dialect, dialect->begin + dialect->text("a") + dialect->text("b") + dialect->text("c") + dialect->end);
+    EXPECT_EQ(Tokens("prompt"), 7) << dialect->path;
+    EXPECT_EQ(Tokens("completion"), 3) << dialect->path;
+    EXPECT_EQ(Tokens("uncounted"), std::nullopt) << dialect->path;
+    AskFor(*dialect, dialect->begin + dialect->text("a") + dialect->end);
+    EXPECT_EQ(Tokens("prompt"), 14) << dialect->path;
+    EXPECT_EQ(Tokens("completion"), 6) << dialect->path;
+  }
+}
+
+TEST_F(MetricsTest, TokensOfAnObjectAreCountedToo) {
+  Begin();
+  AskForObject("{\"message\":{\"content\":\"Hello\"},\"done\":true,\"prompt_eval_count\":11,\"eval_count\":5}");
+  EXPECT_EQ(Tokens("prompt"), 11);
+  EXPECT_EQ(Tokens("completion"), 5);
+}
+
+TEST_F(MetricsTest, FramesOfACutAnswerAreUncountedTokens) {
+  for (const SpokenDialect* dialect : {&kOllama, &kOpenAi}) {
+    for (const Fault fault : {Fault::kFin, Fault::kReset, Fault::kCleanEnd}) {
+      Begin();
+      AskFor(*dialect,
+             dialect->begin + dialect->text("a") + dialect->thinking("b") + dialect->text("c") + dialect->begin, fault);
+      EXPECT_EQ(Tokens("uncounted"), 3) << dialect->path << ": text and thinking, no other frames";
+      EXPECT_EQ(Tokens("prompt"), std::nullopt);
+      EXPECT_EQ(Tokens("completion"), std::nullopt);
+    }
+  }
+}
+
+TEST_F(MetricsTest, AClientThatLeavesHasUsedWhatItGot) {
+  BeginByHand();
+  auto client = AskByHand(kOllama);
+  SendByHand(kOllama.text("a") + kOllama.text("b"));
+  gateway->network.RunFor(10ms);
+  client->stream->Reset();
+  gateway->network.RunFor(10ms);
+  EXPECT_EQ(Tokens("uncounted"), 2);
+}
+
+TEST_F(MetricsTest, FailedAnswersAndFallbacksAreNoTokens) {
+  Begin("", "fallback = [sorry]", "reply sorry { status = 200  text = \"Later.\" }\n");
+  for (const SpokenDialect* dialect : kDialects) {
+    EXPECT_EQ(AskFor(*dialect, dialect->begin, Fault::kReset).text, "Later.");
+    EXPECT_EQ(AskFor(*dialect, dialect->begin + dialect->error).text, "Later.");
+  }
+  for (const char* kind : {"prompt", "completion", "uncounted"}) EXPECT_EQ(Tokens(kind), std::nullopt) << kind;
+}
+
+// ---- empty_answer_total ----------------------------------------------------------------------------------------------
+
+TEST_F(MetricsTest, CompleteAnswersThatSayNothingAreEmpty) {
+  const std::string empty = "empty_answer_total{upstream=\"main\"}";
+  for (const SpokenDialect* dialect : kDialects) {
+    Begin();
+    AskFor(*dialect, dialect->begin + dialect->end);
+    EXPECT_EQ(Metric(empty), 1) << dialect->path;
+    AskFor(*dialect, dialect->begin + dialect->thinking("Hm") + dialect->end);
+    EXPECT_EQ(Metric(empty), 2) << dialect->path << ": nothing but thinking";
+    AskFor(*dialect, dialect->begin + dialect->text("4") + dialect->end);
+    EXPECT_EQ(Metric(empty), 2) << dialect->path;
+    AskFor(*dialect, dialect->begin + dialect->thinking("Hm"), Fault::kReset);
+    EXPECT_EQ(Metric(empty), 2) << dialect->path << ": a cut answer is no complete one";
+  }
+  AskForObject("{\"message\":{\"content\":\"\"},\"done\":true}");
+  EXPECT_EQ(Metric(empty), 3) << "an object";
+  AskForObject("{\"message\":{\"content\":\"4\"},\"done\":true}");
+  AskForObject("{\"message\":{\"content\":\"" + std::string(100'000, 'x') + "\"},\"done\":true}");
+  AskForObject("no object at all");
+  EXPECT_EQ(Metric(empty), 3);
+}
+
+// ---- Times -----------------------------------------------------------------------------------------------------------
+
+constexpr double kLatencies = 0.002;  // of the simulated network, there and back
+
+TEST_F(MetricsTest, TimesBetweenFramesWithContent) {
+  for (const SpokenDialect* dialect : kDialects) {
+    BeginByHand();
+    auto client = AskByHand(*dialect);
+    const auto after = [&](Duration wait, const std::string& frames) {
+      gateway->network.RunFor(wait);
+      SendByHand(frames);
+    };
+    after(500ms, dialect->begin);
+    after(1500ms, dialect->thinking("Hm"));  // the first content: 2 s after the beginning
+    after(3s, dialect->text("a"));
+    after(200ms, dialect->text("b"));
+    after(7s, dialect->end);  // says nothing: it ends no time between two frames
+    after(0s, "");
+    ASSERT_TRUE(gateway->network.RunUntil([&] { return client->ended; }));
+    const std::string label = "{upstream=\"main\"}";
+    EXPECT_EQ(Metric("inter_token_seconds_count" + label), 2) << dialect->path;
+    EXPECT_NEAR(*Metric("inter_token_seconds_sum" + label), 3.2, kLatencies);
+    EXPECT_EQ(Metric("inter_token_seconds_bucket{upstream=\"main\",le=\"0.1\"}"), 0);
+    EXPECT_EQ(Metric("inter_token_seconds_bucket{upstream=\"main\",le=\"0.25\"}"), 1);
+    EXPECT_EQ(Metric("inter_token_seconds_bucket{upstream=\"main\",le=\"2.5\"}"), 1);
+    EXPECT_EQ(Metric("inter_token_seconds_bucket{upstream=\"main\",le=\"5.0\"}"), 2);
+    EXPECT_EQ(Metric("first_token_seconds_count" + label), 1);
+    EXPECT_NEAR(*Metric("first_token_seconds_sum" + label), 2, kLatencies);
+    EXPECT_EQ(Metric("upstream_latency_seconds_count" + label), 1);
+    EXPECT_NEAR(*Metric("upstream_latency_seconds_sum" + label), 12.2, kLatencies);
+    EXPECT_EQ(Metric("request_duration_seconds_count"), 1);
+    EXPECT_NEAR(*Metric("request_duration_seconds_sum"), 12.2, kLatencies);
+  }
+}
+
+TEST_F(MetricsTest, NoTimeRunsFromOneAnswerToTheNext) {
+  Begin();
+  for (int i = 0; i < 3; ++i) {
+    AskFor(kOpenAi, kOpenAi.begin + kOpenAi.text("a") + kOpenAi.end);
+    gateway->network.RunFor(5s);
+  }
+  EXPECT_EQ(Metric("inter_token_seconds_count{upstream=\"main\"}"), 0);
+}
+
+TEST_F(MetricsTest, TimeInTheQueueIsCountedOnceForEachRequest) {
+  BeginByHand("max_in_flight = 1  queue { length = 4  timeout = 20s }");
+  auto first = AskByHand(kOllama);
+  auto second = gateway->NewClient();
+  second->Send(StreamRequest(kOllama));
+  gateway->network.RunFor(3s);
+  EXPECT_EQ(Metric("client_connections"), 2);
+  SendByHand(kOllama.text("4") + kOllama.end);
+  SendByHand("");
+  ASSERT_TRUE(gateway->network.RunUntil([&] { return first->ended; }));
+  gateway->network.RunFor(10ms);
+  EXPECT_EQ(Metric("queue_seconds_count{upstream=\"main\"}"), 2);
+  EXPECT_NEAR(*Metric("queue_seconds_sum{upstream=\"main\"}"), 3, kLatencies);
+  EXPECT_EQ(Metric("queue_seconds_bucket{upstream=\"main\",le=\"0.005\"}"), 1) << "the first had not to wait";
+}
+
+// ---- cache_bytes -----------------------------------------------------------------------------------------------------
+
+TEST_F(MetricsTest, BytesOfACacheAreThoseOfItsAnswersAndKeys) {
+  Begin("", "cache = answers",
+        "cache answers { key = \"${request.json.model}\"  ttl = 1h  shared = true  max_entry = 4KiB }\n");
+  const auto ask = [&](const std::string& model, const std::string& text) {
+    plan = {200, "application/json", "{\"message\":{\"content\":" + Quoted(text) + "},\"done\":true}"};
+    return Ask(*gateway, kOllama, StreamRequest(kOllama, "{\"model\":" + Quoted(model) + ",\"stream\":false}"));
+  };
+  EXPECT_EQ(Metric("cache_bytes{cache=\"answers\"}"), 0);
+  ask("a", "Hello");
+  const double one = *Metric("cache_bytes{cache=\"answers\"}");
+  EXPECT_GE(one, static_cast<double>(plan.body.size()));
+  ask("b", "Hello");
+  EXPECT_EQ(Metric("cache_bytes{cache=\"answers\"}"), 2 * one);
+  ask("c", "Hello" + std::string(1000, 'x'));
+  EXPECT_EQ(Metric("cache_bytes{cache=\"answers\"}"), 3 * one + 1000);
+  ask("longer", "Hello");
+  EXPECT_EQ(Metric("cache_bytes{cache=\"answers\"}"), 4 * one + 1005) << "the key as well";
+  ask("a", "something else, but the cache has its answer");
+  EXPECT_EQ(Metric("cache_bytes{cache=\"answers\"}"), 4 * one + 1005);
+  ask("large", std::string(5000, 'x'));
+  EXPECT_EQ(Metric("cache_entries{cache=\"answers\"}"), 4) << "beyond max_entry";
+  EXPECT_EQ(Metric("cache_bytes{cache=\"answers\"}"), 4 * one + 1005);
+  EXPECT_EQ(Metric("cache_hits_total{cache=\"answers\"}"), 1);
+}
+
+}  // namespace
+}  // namespace tests
