@@ -62,7 +62,11 @@ bool WantsOperand(size_t type) {
     case PolicyParser::DOT:
     case PolicyParser::MINUS:
     case PolicyParser::LET:
-    case PolicyParser::EDITION: return true;
+    case PolicyParser::EDITION:
+    case PolicyParser::GIVEN:
+    case PolicyParser::SEND:
+    case PolicyParser::WAIT:
+    case PolicyParser::EXPECT: return true;
     default: return false;
   }
 }
@@ -72,7 +76,11 @@ bool BeginsStatement(const std::vector<antlr4::Token*>& tokens, size_t i) {
   switch (type(i)) {
     case PolicyParser::EDITION: return type(i + 1) == PolicyParser::NUMBER;
     case PolicyParser::LET: return type(i + 1) == PolicyParser::NAME && type(i + 2) == PolicyParser::ASSIGN;
-    case PolicyParser::WHEN: return true;
+    case PolicyParser::WHEN:
+    case PolicyParser::GIVEN:
+    case PolicyParser::SEND:
+    case PolicyParser::WAIT:
+    case PolicyParser::EXPECT: return true;
     case PolicyParser::IMPORT:
     case PolicyParser::TEST: return type(i + 1) == PolicyParser::STRING;
     case PolicyParser::PROMISE:

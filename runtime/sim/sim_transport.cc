@@ -1,6 +1,6 @@
 // A connection is two endpoints and, for each direction, the segments on their way. The owner's objects (SimStream …) are
 // thin: the connection lives as long as an event or an owner holds it.
-#include "tests/support/sim_transport.h"
+#include "runtime/sim/sim_transport.h"
 
 #include <arpa/inet.h>
 
@@ -8,17 +8,17 @@
 #include <string_view>
 #include <utility>
 
-namespace tests::support {
+namespace runtime::sim {
 
-using runtime::net::Deletable;
-using runtime::net::Listener;
-using runtime::net::Resolution;
-using runtime::net::ResolveResult;
-using runtime::net::Stream;
-using runtime::net::StreamObserver;
-using runtime::net::Timer;
-using runtime::net::Transport;
-using runtime::net::WallTime;
+using net::Deletable;
+using net::Listener;
+using net::Resolution;
+using net::ResolveResult;
+using net::Stream;
+using net::StreamObserver;
+using net::Timer;
+using net::Transport;
+using net::WallTime;
 
 namespace sim_internal {
 
@@ -355,7 +355,7 @@ SimNetwork::Route SimNetwork::RouteTo(const Address& address) const {
   for (const std::string& ip : {address.ip, std::string()}) {
     if (const auto found = routes_.find({ip, address.port}); found != routes_.end()) return found->second;
   }
-  return Route::kNormal;
+  return router_ ? router_(address) : Route::kNormal;
 }
 
 ListenerState* SimNetwork::ListenerFor(const Address& address) {
@@ -439,7 +439,7 @@ WallTime SimTransport::WallNow() const {
   return WallTime(std::chrono::seconds(1'700'000'000)) + network_->now().time_since_epoch();
 }
 
-runtime::base::Result<std::unique_ptr<Listener>> SimTransport::Listen(const std::string& host, uint16_t port,
+base::Result<std::unique_ptr<Listener>> SimTransport::Listen(const std::string& host, uint16_t port,
                                                                       bool shared_port, AcceptCallback on_accept) {
   std::string ip = host;
   if (host == "0.0.0.0" || host == "::") {
@@ -447,7 +447,7 @@ runtime::base::Result<std::unique_ptr<Listener>> SimTransport::Listen(const std:
   } else if (!IsNumeric(host)) {
     const auto found = network_->names_.find(host);
     if (found == network_->names_.end() || found->second.ips.empty()) {
-      return runtime::base::Error{"can't listen on " + host + ": the name was not found"};
+      return base::Error{"can't listen on " + host + ": the name was not found"};
     }
     ip = found->second.ips.front();
   }
@@ -459,7 +459,7 @@ runtime::base::Result<std::unique_ptr<Listener>> SimTransport::Listen(const std:
   for (const auto& other : network_->listeners_) {
     if (other->open && other->port == state->port && (other->ip == ip || other->ip.empty() || ip.empty()) &&
         !(other->shared && shared_port)) {
-      return runtime::base::Error{"can't listen on " + host + " port " + std::to_string(state->port) +
+      return base::Error{"can't listen on " + host + " port " + std::to_string(state->port) +
                                   ": the port is taken"};
     }
   }
@@ -495,7 +495,7 @@ std::unique_ptr<Stream> SimTransport::Connect(const Address& address, StreamObse
     ListenerState* listener = route == SimNetwork::Route::kNormal ? network->ListenerFor(address) : nullptr;
     const TimePoint answer = network->now() + network->Latency();
     if (listener == nullptr) {
-      const NetError error = route == SimNetwork::Route::kNormal ? NetError::kRefused : NetError::kUnreachable;
+      const NetError error = route == SimNetwork::Route::kUnreachable ? NetError::kUnreachable : NetError::kRefused;
       network->At(answer, [connection, error] { connection->Fail(0, error); });
       return;
     }
@@ -577,4 +577,4 @@ void SimTransport::Run() {
 
 void SimTransport::Stop() { stopped_ = true; }
 
-}  // namespace tests::support
+}  // namespace runtime::sim
