@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <optional>
 #include <utility>
 
 #include "cli/exit_codes.h"
@@ -12,6 +13,7 @@
 #include "cli/test_report.h"
 #include "compiler/compile.h"
 #include "compiler/diagnostics/render.h"
+#include "runtime/policy_test/coverage.h"
 #include "runtime/policy_test/test_runner.h"
 
 namespace cli {
@@ -51,6 +53,8 @@ int RunTests(const TestOptions& options) {
           worst = std::max(worst, kInternal);
           return;
         }
+        std::optional<runtime::policy_test::Coverage> coverage;
+        if (options.coverage) coverage.emplace(*compiled, written->origins).Watch(compiled.get());
         const runtime::policy_test::TestRunner runner(std::move(compiled));
         std::vector<runtime::policy_test::TestResult> results;
         for (const compiler::model::TestCase& test : written->tests) {
@@ -59,6 +63,7 @@ int RunTests(const TestOptions& options) {
           if (!results.back().passed()) worst = std::max(worst, kFindings);
         }
         report->AddFile(source, results);
+        if (coverage) report->AddCoverage(source, coverage->Conditions());
       },
       [&](const std::string& path, const std::string& why) {
         report->AddUnusable(path, why, "");

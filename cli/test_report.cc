@@ -10,6 +10,7 @@ namespace cli {
 namespace {
 
 using compiler::source::SourceBuffer;
+using runtime::policy_test::Condition;
 using runtime::policy_test::TestFailure;
 using runtime::policy_test::TestResult;
 
@@ -72,6 +73,9 @@ class PrettyTestReport final : public TestReport {
       if (!result.passed()) out_ << Paint("31", "FAIL") << "  " << RenderFailure(source, result) << "\n";
     }
   }
+  void AddCoverage(const SourceBuffer& source, const std::vector<Condition>& conditions) override {
+    out_ << RenderCoverage(source, conditions) << "\n";
+  }
   void AddUnusable(const std::string& path, const std::string& why, const std::string& details) override {
     if (details.empty()) err_ << path << ": " << why << "\n";
     else err_ << details;
@@ -102,7 +106,7 @@ class PrettyTestReport final : public TestReport {
 
 class JunitTestReport final : public TestReport {
  public:
-  explicit JunitTestReport(std::ostream& out) : out_(out) {}
+  JunitTestReport(std::ostream& out, std::ostream& err) : out_(out), err_(err) {}
 
   void AddFile(const SourceBuffer& source, const std::vector<TestResult>& results) override {
     for (const TestResult& result : results) {
@@ -116,6 +120,9 @@ class JunitTestReport final : public TestReport {
     }
     document_.EndSuite(source.name());
   }
+  void AddCoverage(const SourceBuffer& source, const std::vector<Condition>& conditions) override {
+    err_ << RenderCoverage(source, conditions);
+  }
   void AddUnusable(const std::string& path, const std::string& why, const std::string& details) override {
     document_.AddError(path, "read", details.empty() ? why : details);
     document_.EndSuite(path);
@@ -127,6 +134,7 @@ class JunitTestReport final : public TestReport {
 
  private:
   std::ostream& out_;
+  std::ostream& err_;
   JunitDocument document_{"breakwater test"};
 };
 
@@ -140,11 +148,34 @@ std::string RenderFailure(const SourceBuffer& source, const TestResult& result) 
   return out;
 }
 
+std::string RenderCoverage(const SourceBuffer& source, const std::vector<Condition>& conditions) {
+  std::string lines;
+  size_t both = 0;
+  size_t never_true = 0;
+  size_t never_false = 0;
+  for (const Condition& condition : conditions) {
+    const char* seen = "true and false";
+    if (!condition.was_asked()) seen = "never asked";
+    else if (!condition.was_true) seen = "never true";
+    else if (!condition.was_false) seen = "never false";
+    both += condition.was_true && condition.was_false ? 1 : 0;
+    never_true += condition.was_true ? 0 : 1;
+    never_false += condition.was_false ? 0 : 1;
+    std::string verdict = seen;
+    verdict.resize(14, ' ');
+    lines += "  " + verdict + "  " + PlaceOf(source, condition.place) + "  " + condition.what + "\n";
+  }
+  const auto count = [](size_t number) { return std::to_string(number); };
+  return "coverage of " + std::string(source.name()) + ": " + count(conditions.size()) +
+         (conditions.size() == 1 ? " condition, " : " conditions, ") + count(both) + " true and false, " + count(never_true) +
+         " never true, " + count(never_false) + " never false\n" + lines;
+}
+
 std::vector<std::string> TestFormats() { return {"pretty", "junit"}; }
 
 std::unique_ptr<TestReport> MakeTestReport(std::string_view format, bool color, std::ostream& out, std::ostream& err) {
   if (format == "pretty") return std::make_unique<PrettyTestReport>(color, out, err);
-  if (format == "junit") return std::make_unique<JunitTestReport>(out);
+  if (format == "junit") return std::make_unique<JunitTestReport>(out, err);
   return nullptr;
 }
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "compiler/abi/fact_table.h"
+#include "compiler/base/cidr.h"
 #include "compiler/base/text.h"
 #include "compiler/check/number.h"
 #include "compiler/check/test_expect.h"
@@ -295,8 +297,15 @@ class TestReader {
       const ast::Clause& clause = clauses.Take();
       if (clause.value.kind == ast::ExprKind::kNumber) {
         if (!ReadTimes(&clauses, clause.value, &send.times)) return;
+      } else if (clause.value.kind == ast::ExprKind::kName && clause.value.text == "from") {
+        const ast::Expr* address = clauses.Take(ast::ExprKind::kString, "an address", "write for example `from \"10.0.0.7\"`");
+        if (address == nullptr) return;
+        send.from = words_.PlainText(*address);
+        base::CidrError error;
+        if (send.from.find('/') != std::string::npos || !base::ParseCidr(send.from, &error))
+          words_.Emit(Kind::kBadSentence, address->range, {"this is no address", "write for example `from \"10.0.0.7\"`"});
       } else if (!ReadContent(&clauses, clause, &send.headers, &send.json, &send.text)) {
-        return clauses.Unknown(clause, {"header", "json", "text", "times"});
+        return clauses.Unknown(clause, {"header", "json", "text", "from", "times"});
       }
     }
     result->steps.push_back(std::move(send));

@@ -41,9 +41,10 @@ struct Given {
   bool always = false;
 };
 
-// send POST "/api/chat" header "X" = "…" json { … }
+// send POST "/api/chat" from "10.0.0.7" header "X" = "…" json { … }
 struct Send {
   source::SourceRange place;
+  std::string from = "127.0.0.1";   // the address that it comes from
   std::string method;
   std::string target;
   TestHeaders headers;

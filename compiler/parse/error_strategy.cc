@@ -251,17 +251,15 @@ bool ErrorStrategy::ExplainSentence(size_t rule, size_t begin, size_t index) {
   if (rule != PolicyParser::RuleSentence && rule != PolicyParser::RuleClause) return false;
   const size_t verb = TypeAt(begin);
   if (verb != PolicyParser::GIVEN && verb != PolicyParser::SEND) return false;
-  if (index > begin + 2 && rule == PolicyParser::RuleSentence) return false;
   const bool is_given = verb == PolicyParser::GIVEN;
   const std::string_view help = is_given ? "write for example `given model replies 503`" : "write for example `send GET \"/\"`";
-  if (rule == PolicyParser::RuleClause) {
+  const bool ends_here = TypeAt(index) == PolicyParser::RBRACE || TypeAt(index) == Token::EOF || IsTestVerb(TypeAt(index));
+  if (!ends_here) {
     Emit(Kind::kUnexpected, index, {Describe(At(index)), help});
-  } else if (index == begin + 1 && SameLine(begin, index) && TypeAt(index) != PolicyParser::RBRACE) {
-    Emit(Kind::kUnexpected, index, {Describe(At(index)), help});
+  } else if (index == begin + 1) {
+    ExplainMissing(index);
   } else {
-    const std::string_view what = index == begin + 1 ? (is_given ? "an upstream" : "a method")
-                                                     : (is_given ? "what it does" : "a path");
-    Emit(Kind::kMissingValue, index - 1, {what, At(index - 1).getText(), help});
+    Emit(Kind::kMissingValue, index - 1, {is_given ? "what it does" : "a path", At(index - 1).getText(), help});
   }
   return true;
 }
@@ -284,6 +282,15 @@ void ErrorStrategy::ExplainMissing(size_t index) {
   } else if (type == PolicyParser::EDITION) {
     what = "a number";
     help = "write `edition 1`";
+  } else if (IsTestVerb(type)) {
+    what = type == PolicyParser::GIVEN  ? "an upstream"
+           : type == PolicyParser::SEND ? "a method"
+           : type == PolicyParser::WAIT ? "a time"
+                                        : "a condition";
+    help = type == PolicyParser::GIVEN  ? "write for example `given model replies 503`"
+           : type == PolicyParser::SEND ? "write for example `send GET \"/\"`"
+           : type == PolicyParser::WAIT ? "write for example `wait 15s`"
+                                        : "write for example `expect status == 200`";
   } else if (type == PolicyParser::COMMA) {
     help = "remove the comma, or write another value behind it";
   }

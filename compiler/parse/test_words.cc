@@ -38,8 +38,10 @@ void MarkTestVerbs(const std::vector<std::unique_ptr<Token>>& tokens) {
         case PolicyParser::RBRACKET:
         case PolicyParser::RPAREN: --depth; break;
         case PolicyParser::NAME: {
-          // Behind an operator or a verb stands what they are about: an upstream may be called `send`.
-          const auto verb = depth == 1 && !WantsOperand(type(i - 1)) ? VerbOf(tokens[i]->getText()) : std::nullopt;
+          // Behind an operator or `given` stands what they are about: an upstream may be called `send`.
+          const size_t before = type(i - 1);
+          const bool is_operand = before == PolicyParser::GIVEN || (WantsOperand(before) && !IsTestVerb(before));
+          const auto verb = depth == 1 && !is_operand ? VerbOf(tokens[i]->getText()) : std::nullopt;
           if (verb) static_cast<antlr4::CommonToken*>(tokens[i].get())->setType(*verb);
           break;
         }

@@ -62,13 +62,13 @@ bool WantsOperand(size_t type) {
     case PolicyParser::DOT:
     case PolicyParser::MINUS:
     case PolicyParser::LET:
-    case PolicyParser::EDITION:
-    case PolicyParser::GIVEN:
-    case PolicyParser::SEND:
-    case PolicyParser::WAIT:
-    case PolicyParser::EXPECT: return true;
-    default: return false;
+    case PolicyParser::EDITION: return true;
+    default: return IsTestVerb(type);
   }
+}
+
+bool IsTestVerb(size_t type) {
+  return type == PolicyParser::GIVEN || type == PolicyParser::SEND || type == PolicyParser::WAIT || type == PolicyParser::EXPECT;
 }
 
 bool BeginsStatement(const std::vector<antlr4::Token*>& tokens, size_t i) {

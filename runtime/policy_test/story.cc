@@ -44,10 +44,13 @@ std::string TellAnswer(const Json& request) {
 
 std::string Readable(base::Duration duration) {
   const double ms = static_cast<double>(duration.count()) / 1e6;
+  const bool is_short = ms < 1000;
   char text[48];
-  if (ms < 1000) std::snprintf(text, sizeof text, "%.6gms", ms);
-  else std::snprintf(text, sizeof text, "%.9gs", ms / 1000);
-  return text;
+  std::snprintf(text, sizeof text, "%.3f", is_short ? ms : ms / 1000);
+  std::string number = text;
+  number.erase(number.find_last_not_of('0') + 1);
+  if (number.back() == '.') number.pop_back();
+  return number + (is_short ? "ms" : "s");
 }
 
 std::vector<std::string> Story::Tell() const {
@@ -56,12 +59,17 @@ std::vector<std::string> Story::Tell() const {
     std::string text;
   };
   std::vector<Told> told;
-  size_t sent = 0;  // what was told when the last request began
+  std::vector<size_t> begun;  // where the attempts of the last request stand in `told`, empty until they are over
   for (const Line& line : lines_) {
-    if (line.kind == kSend) sent = told.size() + 1;
-    if (line.kind == kLine || line.kind == kSend) {
-      told.push_back({line.at, line.text});
-      continue;
+    switch (line.kind) {
+      case kSend: begun.clear(); [[fallthrough]];
+      case kLine: told.push_back({line.at, line.text}); continue;
+      case kAttempt:
+        begun.push_back(told.size());
+        told.push_back({line.at, ""});
+        continue;
+      case kEvent:
+      case kRequest: break;
     }
     const Json json = Json::parse(line.text, nullptr, false);
     if (json.is_discarded()) continue;
@@ -70,20 +78,26 @@ std::vector<std::string> Story::Tell() const {
       continue;
     }
     const Json attempts = json.value("attempts", Json::array());
-    for (size_t i = 0; i < attempts.size(); ++i) {
+    for (size_t i = 0; i < std::min(attempts.size(), begun.size()); ++i) {
+      Told attempt = told[begun[i]];
       const base::Duration took = Millis(attempts[i], "ms");
-      const base::TimePoint ended = i < line.attempts.size() ? line.attempts[i] + took : line.at;
-      // Before what came of it at the same moment.
-      const Told attempt{ended, "attempt " + std::to_string(attempts[i].value("number", 0)) + " at " +
-                                    TextOf(attempts[i], "upstream") + ": " + Outcome(attempts[i]) + " after " + Readable(took)};
-      const auto since = told.begin() + static_cast<std::ptrdiff_t>(sent);
-      told.insert(std::find_if(since, told.end(), [&](const Told& other) { return other.at >= ended; }), attempt);
+      attempt.at += took;
+      attempt.text = "attempt " + std::to_string(attempts[i].value("number", 0)) + " at " + TextOf(attempts[i], "upstream") + ": " +
+                     Outcome(attempts[i]) + " after " + Readable(took);
+      // Where it ended: before what came of it at the same moment.
+      const auto from = told.begin() + static_cast<std::ptrdiff_t>(begun[i]);
+      const auto to = std::find_if(from + 1, told.end(), [&](const Told& other) { return other.at >= attempt.at; });
+      *from = std::move(attempt);
+      std::rotate(from, from + 1, to);
+      for (size_t& index : begun) {
+        if (index > begun[i] && index < static_cast<size_t>(to - told.begin())) --index;
+      }
     }
     told.push_back({line.at, TellAnswer(json)});
   }
-  std::stable_sort(told.begin(), told.end(), [](const Told& a, const Told& b) { return a.at < b.at; });
   std::vector<std::string> lines;
   for (const Told& one : told) {
+    if (one.text.empty()) continue;
     std::string time = Readable(one.at - began_);
     time.resize(std::max<size_t>(time.size(), 8), ' ');
     lines.push_back(time + "  " + one.text);

@@ -1,6 +1,7 @@
 #include "runtime/policy_test/test_client.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "runtime/http/message_parser.h"
 
@@ -32,7 +33,8 @@ ClientAnswer Ask(sim::SimWorld& world, const compiler::model::Send& send) {
   limits.body = 0;
   http::MessageParser parser(http::Role::kResponse, limits);
   if (send.method == "HEAD") parser.ExpectNoBody();
-  const auto client = world.NewClient();
+  sim::SimTransport transport(&world.network, send.from);
+  const auto client = std::make_unique<sim::SimPeer>(&transport, net::Address{sim::SimWorld::kIp, sim::SimWorld::kPort});
   bool is_over = false;
   client->on_data = [&](sim::SimPeer& peer) {
     std::string_view bytes = peer.received;

@@ -86,7 +86,7 @@ class Run {
     const bool is_check = settings[id].health && breaker != nullptr &&
                           breaker->Look(world_.network.now()).state == engine::BreakerState::kOpen;
     const Given* given = upstreams_[index]->OnConnect(is_check);
-    if (!is_check) attempts_began_.push_back(world_.network.now());
+    if (!is_check) story_.AddAttempt(world_.network.now());
     if (given == nullptr && !is_check) {
       const std::string& name = settings[id].name;
       unscripted_ = "`" + name + "` was asked " + (CountOf(id) > 0 ? "once more than was given: " : "and nothing is given for it: ") +
@@ -115,7 +115,6 @@ class Run {
   void SendOnce(const Send& send) {
     story_.AddSend(world_.network.now(), "send " + send.method + " " + send.target);
     access_line_.clear();
-    attempts_began_.clear();
     answer_ = Ask(world_, send);
     record_ = {};
     const auto json = nlohmann::json::parse(access_line_, nullptr, false);
@@ -125,7 +124,7 @@ class Run {
       record_.fallback = json.value("fallback", "");
       record_.how = json.value("how", "");
       for (const auto& attempt : json.value("attempts", nlohmann::json::array())) CountAttempt(attempt.value("upstream", ""));
-      story_.AddRequest(world_.network.now(), access_line_, attempts_began_);
+      story_.AddRequest(world_.network.now(), access_line_);
     } else {
       story_.Add(world_.network.now(), "answer: status " + std::to_string(answer_->status) + " by the gateway");
     }
@@ -169,7 +168,6 @@ class Run {
   std::vector<std::unique_ptr<ScriptedUpstream>> upstreams_;
   std::map<int32_t, int64_t> asked_;     // connections
   std::map<int32_t, int64_t> attempts_;  // as the access log has them
-  std::vector<base::TimePoint> attempts_began_;
   std::optional<ClientAnswer> answer_;
   LogRecord record_;
   std::string unscripted_;

@@ -24,7 +24,7 @@ upstream large {
   retry {
     max_retries = 1
     when status == 503 or error in {refused, reset}
-    wait   = 500ms
+    wait   = exponential(from: 500ms, factor: 2, cap: 2s)
     honour = retry_after(cap: 8s)
   }
   breaker { open when failed_requests(60s) >= 2  open_for = 15s }
@@ -54,7 +54,7 @@ struct Ran {
 };
 
 // The policy with these sentences as its one test.
-Ran Run(const std::string& sentences, const std::string& policy = kPolicy) {
+Ran RunSentences(const std::string& sentences, const std::string& policy = kPolicy) {
   Ran ran;
   ran.text = policy + "test \"t\" {\n" + sentences + "\n}\n";
   compiler::diagnostics::Diagnostics diagnostics;
@@ -81,9 +81,9 @@ std::string Report(const Ran& ran) {
 const std::string kAsk = "send POST \"/api/chat\" json { \"messages\": [] }\n";
 
 // Sentences that must hold.
-void ExpectHolds(const std::string& sentences) { EXPECT_EQ(Report(Run(sentences)), "") << sentences; }
+void ExpectHolds(const std::string& sentences) { EXPECT_EQ(Report(RunSentences(sentences)), "") << sentences; }
 // One of them does not, and says so.
-void ExpectFails(const std::string& sentences, const std::string& report) { EXPECT_EQ(Report(Run(sentences)), report) << sentences; }
+void ExpectFails(const std::string& sentences, const std::string& report) { EXPECT_EQ(Report(RunSentences(sentences)), report) << sentences; }
 
 TEST(Replies, WithStatusDelayHeaderAndBody) {
   ExpectHolds("given large replies 200 after 250ms header \"X-Model\" = \"big\" json { \"done\": true, \"n\": [1, 2] }" + kAsk +
@@ -179,7 +179,7 @@ TEST(Given, MustStandForEachUpstreamThatIsAsked) {
 }
 
 TEST(Story, TellsAttemptsRetriesAndTheAnswerInTheirOrder) {
-  const Ran ran = Run("given large replies 503 after 200ms always given small replies 200 after 1s\n" + kAsk + "expect status == 404");
+  const Ran ran = RunSentences("given large replies 503 after 200ms always given small replies 200 after 1s\n" + kAsk + "expect status == 404");
   EXPECT_EQ(ran.only().story, (std::vector<std::string>{
                                   "0ms       send POST /api/chat",
                                   "200ms     attempt 1 at large: status 503 after 200ms",
@@ -194,15 +194,15 @@ TEST(Story, TellsAttemptsRetriesAndTheAnswerInTheirOrder) {
 
 TEST(Runner, GivesTheSameEveryTime) {
   const std::string sentences = "given large replies 503 always given small replies 200\n" + kAsk + "expect elapsed == 0ms";
-  const std::string policy = kPolicy + "";
-  EXPECT_EQ(Report(Run(sentences)), Report(Run(sentences)));
-  EXPECT_EQ(Run(sentences).only().story, Run(sentences).only().story);
+ 
+  EXPECT_EQ(Report(RunSentences(sentences)), Report(RunSentences(sentences)));
+  EXPECT_EQ(RunSentences(sentences).only().story, RunSentences(sentences).only().story);
 }
 
 TEST(Runner, AsksHealthChecksWithoutUsingUpWhatWasGiven) {
   std::string policy = kPolicy;
   policy.replace(policy.find("  breaker {"), 0, "  health { path = \"/api/version\"  interval = 1s  timeout = 500ms }\n");
-  const Ran ran = Run("given large replies 500 2 times given small replies 200 always\n" + kAsk + kAsk +
+  const Ran ran = RunSentences("given large replies 500 2 times given small replies 200 always\n" + kAsk + kAsk +
                           "expect breaker(large) == open given large replies 200 wait 2s expect breaker(large) == half_open\n" +
                           kAsk + "expect served_by == large",
                       policy);
@@ -210,7 +210,7 @@ TEST(Runner, AsksHealthChecksWithoutUsingUpWhatWasGiven) {
 }
 
 TEST(Policy, IsTheSameWithItsTestsAsWithout) {
-  const Ran ran = Run("given large replies 200 " + kAsk + "expect status == 200");
+  const Ran ran = RunSentences("given large replies 200 " + kAsk + "expect status == 200");
   compiler::diagnostics::Diagnostics diagnostics;
   EXPECT_EQ(compiler::CheckWritten(kPolicy, {}, &diagnostics)->hash, ran.written.hash);
   EXPECT_NE(compiler::CheckWritten(kPolicy + "# more\n", {}, &diagnostics)->hash, ran.written.hash);
