@@ -163,7 +163,8 @@ bool ExpectReader::ReadSubject(const ast::Expr& at, model::Expectation* out) con
       const bool is_one = at.kind == ExprKind::kCall && at.operands[0].kind == ExprKind::kName && at.arguments.size() == 1 &&
                           !at.arguments[0].name && at.arguments[0].value->kind == ExprKind::kName;
       if (!is_one) return wrong("write `" + std::string(info->name) + "(upstream)`");
-      const auto upstream = words_.UpstreamOf({at.arguments[0].value->text, at.arguments[0].value->range});
+      const ast::Name name{at.arguments[0].value->text, at.arguments[0].value->range};
+      const auto upstream = info->id == model::TestSubject::kBreakerState ? words_.UpstreamWithBreaker(name) : words_.UpstreamOf(name);
       if (upstream) out->upstream = *upstream;
       return upstream.has_value();
     }

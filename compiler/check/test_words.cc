@@ -35,6 +35,22 @@ std::optional<model::UpstreamId> TestWords::UpstreamOf(const ast::Name& name) co
   return std::nullopt;
 }
 
+std::optional<model::UpstreamId> TestWords::UpstreamWithBreaker(const ast::Name& name) const {
+  const auto upstream = UpstreamOf(name);
+  if (!upstream) return std::nullopt;
+  for (const ast::Statement& statement : file_.body) {
+    const auto* block = std::get_if<ast::Block>(&statement.node);
+    if (block == nullptr || block->kind.text != "upstream" || !block->name || block->name->text != name.text) continue;
+    const bool has_one = std::any_of(block->body.begin(), block->body.end(), [](const ast::Statement& inner) {
+      const auto* inner_block = std::get_if<ast::Block>(&inner.node);
+      return inner_block != nullptr && inner_block->kind.text == "breaker";
+    });
+    if (has_one || block->broken) return upstream;
+  }
+  Emit(Kind::kBadSentence, name.range, {"`" + name.text + "` has no breaker", "give it one: `breaker { open when failures(60s) >= 5 }`"});
+  return std::nullopt;
+}
+
 std::optional<model::Duration> TestWords::DurationOf(const ast::Expr& number) const {
   if (number.kind == ast::ExprKind::kError) return std::nullopt;
   const Number value = number.kind == ast::ExprKind::kNumber ? ParseNumber(number.text) : Number();

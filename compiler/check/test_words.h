@@ -29,6 +29,8 @@ class TestWords {
 
   // Each gives nullopt, with a finding, where there is none.
   std::optional<model::UpstreamId> UpstreamOf(const ast::Name& name) const;
+  // One that has a breaker.
+  std::optional<model::UpstreamId> UpstreamWithBreaker(const ast::Name& name) const;
   std::optional<model::Duration> DurationOf(const ast::Expr& number) const;
   // From 1 to `most`. `what`: "a number of times".
   std::optional<int64_t> CountOf(const ast::Expr& number, std::string_view what, int64_t most) const;

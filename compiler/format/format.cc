@@ -65,7 +65,8 @@ bool FindMisplaced(const std::vector<ast::Statement>& body, bool is_top, diagnos
                         {block != nullptr ? "a block with a name" : "this", "it stands at the top of the file"});
       return true;
     }
-    if (block != nullptr && FindMisplaced(block->body, false, diagnostics)) return true;
+    const auto* inner = ast::BodyOf(statement);
+    if (inner != nullptr && FindMisplaced(*inner, false, diagnostics)) return true;
   }
   return false;
 }

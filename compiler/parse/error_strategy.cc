@@ -82,15 +82,6 @@ bool IsInside(antlr4::RuleContext* context, size_t rule) {
   return false;
 }
 
-bool IsInTest(antlr4::RuleContext* context) {
-  for (auto* c = context; c != nullptr; c = static_cast<antlr4::RuleContext*>(c->parent)) {
-    if (c->getRuleIndex() == PolicyParser::RuleTestBlock) return true;
-  }
-  return false;
-}
-
-constexpr std::string_view kVerbs[] = {"given", "send", "wait", "expect"};
-
 }  // namespace
 
 diagnostics::Diagnostic& ErrorStrategy::Emit(Kind kind, size_t index,
@@ -190,7 +181,7 @@ void ErrorStrategy::Explain(antlr4::Parser* parser, size_t index, size_t stateme
   const size_t type = TypeAt(index);
   if (type == PolicyParser::MISSING) return ExplainMissing(index);
   if (ExplainWord(index)) return;
-  if (IsInTest(context) && ExplainSentence(rule, statement_begin, index)) return;
+  if (ExplainSentence(context, statement_begin, index)) return;
   if (rule == PolicyParser::RuleStatement || rule == PolicyParser::RuleBlock || rule == PolicyParser::RuleSetting ||
       rule == PolicyParser::RuleLet || rule == PolicyParser::RuleWhenLine) {
     if (ExplainStatementHead(statement_begin, index)) return;
@@ -238,30 +229,6 @@ void ErrorStrategy::Explain(antlr4::Parser* parser, size_t index, size_t stateme
     }
   }
   Emit(Kind::kUnexpected, index, {Describe(At(index)), next_line ? "the line before it is not complete" : "remove it"});
-}
-
-bool ErrorStrategy::ExplainSentence(size_t rule, size_t begin, size_t index) {
-  if (TypeAt(begin) == PolicyParser::NAME && (rule == PolicyParser::RuleStatement || rule == PolicyParser::RuleBlock)) {
-    const std::string word = At(begin).getText();
-    const auto nearest = base::Nearest(word, kVerbs);
-    auto& diagnostic = Emit(Kind::kUnknownVerb, begin, {word, nearest ? "" : "a test is made of `given`, `send`, `wait` and `expect`"});
-    if (nearest) diagnostic.Replace(std::string(*nearest));
-    return true;
-  }
-  if (rule != PolicyParser::RuleSentence && rule != PolicyParser::RuleClause) return false;
-  const size_t verb = TypeAt(begin);
-  if (verb != PolicyParser::GIVEN && verb != PolicyParser::SEND) return false;
-  const bool is_given = verb == PolicyParser::GIVEN;
-  const std::string_view help = is_given ? "write for example `given model replies 503`" : "write for example `send GET \"/\"`";
-  const bool ends_here = TypeAt(index) == PolicyParser::RBRACE || TypeAt(index) == Token::EOF || IsTestVerb(TypeAt(index));
-  if (!ends_here) {
-    Emit(Kind::kUnexpected, index, {Describe(At(index)), help});
-  } else if (index == begin + 1) {
-    ExplainMissing(index);
-  } else {
-    Emit(Kind::kMissingValue, index - 1, {is_given ? "what it does" : "a path", At(index - 1).getText(), help});
-  }
-  return true;
 }
 
 void ErrorStrategy::ExplainMissing(size_t index) {

@@ -119,12 +119,7 @@ std::optional<TestValue> ValueOf(const Expectation& expectation, const Observed&
       return Number(found == observed.attempts.end() ? 0 : static_cast<double>(found->second));
     }
     case TestSubject::kBreakerState: {
-      const auto* breaker = observed.world.state->objects.breaker(expectation.upstream);
-      if (breaker == nullptr) {
-        *why = "`" + observed.world.compiled->policy.upstreams[expectation.upstream].name + "` has no breaker";
-        return std::nullopt;
-      }
-      switch (breaker->Look(observed.world.network.now()).state) {
+      switch (observed.world.state->objects.breaker(expectation.upstream)->Look(observed.world.network.now()).state) {
         case engine::BreakerState::kClosed: return Text("closed");
         case engine::BreakerState::kHalfOpen: return Text("half_open");
         case engine::BreakerState::kOpen: return Text("open");

@@ -30,7 +30,7 @@ struct Observed {
   const std::map<int32_t, int64_t>& attempts;  // by upstream, since the test began
 };
 
-// The value of what it is about. A metric, or a breaker, that does not exist gives nothing, and *why.
+// The value of what it is about. A metric that does not exist gives nothing, and *why.
 std::optional<TestValue> ValueOf(const Expectation& expectation, const Observed& observed, std::string* why);
 
 bool Holds(const Expectation& expectation, const TestValue& value);
