@@ -253,7 +253,7 @@ TEST(Coverage, TellsEachLineOfARuleAndEachLet) {
             "let busy F\n"
             "let down T F\n"
             "upstream m: retry when F\n"   // busy
-            "upstream m: retry when T\n"   // down or 503; not asked again for an answer that is well
+            "upstream m: retry when T F\n" // down, or 503
             "upstream m: failure when T F\n"
             "upstream m: open when F\n"
             "upstream m: close when\n"
