@@ -34,6 +34,9 @@ constexpr OpWord kOps[] = {{"==", TestOp::kEq},
                            {"starts_with", TestOp::kStartsWith},
                            {"ends_with", TestOp::kEndsWith}};
 
+// The route, and its reply, that a policy without routes gets besides `default`.
+constexpr std::string_view kServerChanges = "ollama_server_changes";
+
 bool IsOrder(TestOp op) { return op >= TestOp::kLt && op <= TestOp::kGe; }
 bool IsTextTest(TestOp op) { return op >= TestOp::kContains; }
 
@@ -223,11 +226,11 @@ std::optional<TestValue> ExpectReader::WordOf(const ast::Expr& at, SubjectType t
   switch (type) {
     case SubjectType::kServer:
       words = words_.NamesOf({"upstream", "reply", "cache", "mock"});
-      words.emplace_back("gateway");
+      words.insert(words.end(), {"gateway", kServerChanges});
       break;
     case SubjectType::kRoute:
       words = words_.NamesOf({"route"});
-      words.emplace_back("default");
+      words.insert(words.end(), {"default", kServerChanges});
       break;
     case SubjectType::kFallback: words = words_.NamesOf({"reply", "cache", "mock"}); break;
     case SubjectType::kState: words = {"closed", "half_open", "open"}; break;
