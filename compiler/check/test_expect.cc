@@ -58,6 +58,11 @@ TestValue NumberValue(double number, TestValue::Kind kind = TestValue::Kind::kNu
   return value;
 }
 
+// Whether something in it was reported already.
+bool HasError(const ast::Expr& expr) {
+  return expr.kind == ExprKind::kError || std::any_of(expr.operands.begin(), expr.operands.end(), HasError);
+}
+
 // What stands behind the operator, for messages.
 std::string_view ExampleOf(SubjectType type) {
   switch (type) {
@@ -79,6 +84,7 @@ std::string_view ExampleOf(SubjectType type) {
 }  // namespace
 
 std::optional<model::Expectation> ExpectReader::Read(const ast::Expr& claim) const {
+  if (HasError(claim)) return std::nullopt;
   model::Expectation out;
   out.claim = claim.range;
   const ast::Expr* at = &claim;
@@ -87,7 +93,6 @@ std::optional<model::Expectation> ExpectReader::Read(const ast::Expr& claim) con
     at = &at->operands[0];
   }
   switch (at->kind) {
-    case ExprKind::kError: return std::nullopt;
     case ExprKind::kAnd:
     case ExprKind::kOr:
       words_.Emit(Kind::kBadSentence, at->range,
@@ -135,7 +140,6 @@ std::optional<model::Expectation> ExpectReader::Read(const ast::Expr& claim) con
 }
 
 bool ExpectReader::ReadSubject(const ast::Expr& at, model::Expectation* out) const {
-  if (at.kind == ExprKind::kError) return false;
   const ast::Expr* root = &at;
   while (!root->operands.empty() && root->kind != ExprKind::kName) root = &root->operands[0];
   const model::SubjectInfo* info = nullptr;
@@ -247,7 +251,6 @@ std::optional<TestValue> ExpectReader::WordOf(const ast::Expr& at, SubjectType t
 }
 
 std::optional<TestValue> ExpectReader::ValueOf(const ast::Expr& at, const model::Expectation& about) const {
-  if (at.kind == ExprKind::kError) return std::nullopt;
   const SubjectType type = InfoOf(about.subject).type;
   const auto mismatch = [&]() -> std::optional<TestValue> {
     words_.Emit(Kind::kBadSentence, at.range,

@@ -113,7 +113,8 @@ class TestReader {
     open_ended_.clear();
     if (!test.broken && diagnostics_->errors() == errors && !expected)
       words_.Emit(Kind::kBadSentence, test.name.range, {"this test expects nothing", "say what is to come of it: `expect status == 200`"});
-    if (test.broken || diagnostics_->errors() > errors) return std::nullopt;
+    const bool has_name = test.name.kind != ast::ExprKind::kError;
+    if (!has_name || test.broken || diagnostics_->errors() > errors) return std::nullopt;
     return result;
   }
 
@@ -247,6 +248,10 @@ class TestReader {
       return true;
     }
     if (clause.value.text != "header") return false;
+    if (!clauses->AtEnd() && clauses->Peek().value.kind == ast::ExprKind::kError) {
+      clauses->Take();
+      return true;
+    }
     if (clauses->AtEnd() || clauses->Peek().value.kind != ast::ExprKind::kString || !clauses->Peek().assigned) {
       words_.Emit(Kind::kMissingValue, clause.value.range, {"a name and a value", "header", "write `header \"X-Tenant\" = \"shop\"`"});
       if (!clauses->AtEnd() && clauses->Peek().value.kind == ast::ExprKind::kString) clauses->Take();
