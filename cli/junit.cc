@@ -7,8 +7,8 @@
 namespace cli {
 
 std::string JunitDocument::Attributes(const Counts& counts) {
-  return "tests=\"" + std::to_string(counts.tests) + "\" failures=\"" + std::to_string(counts.failures) + "\" errors=\"" +
-         std::to_string(counts.errors) + "\"";
+  return "tests=\"" + std::to_string(counts.tests) + "\" failures=\"" + std::to_string(counts.failures) +
+         "\" errors=\"" + std::to_string(counts.errors) + "\"";
 }
 
 void JunitDocument::Open(std::string_view class_name, std::string_view name, bool has_content) {
@@ -23,8 +23,8 @@ void JunitDocument::AddFailed(std::string_view class_name, std::string_view name
                               std::string_view message, std::string_view text) {
   Open(class_name, name, true);
   ++counts_.failures;
-  cases_ += "      <failure type=\"" + XmlEscape(type) + "\" message=\"" + XmlEscape(message) + "\">" + XmlEscape(text) +
-            "</failure>\n    </testcase>\n";
+  cases_ += "      <failure type=\"" + XmlEscape(type) + "\" message=\"" + XmlEscape(message) + "\">" +
+            XmlEscape(text) + "</failure>\n    </testcase>\n";
 }
 
 void JunitDocument::AddError(std::string_view class_name, std::string_view name, std::string_view message) {
@@ -34,7 +34,8 @@ void JunitDocument::AddError(std::string_view class_name, std::string_view name,
 }
 
 void JunitDocument::EndSuite(std::string_view name) {
-  suites_ += "  <testsuite name=\"" + XmlEscape(name) + "\" " + Attributes(counts_) + ">\n" + cases_ + "  </testsuite>\n";
+  suites_ +=
+      "  <testsuite name=\"" + XmlEscape(name) + "\" " + Attributes(counts_) + ">\n" + cases_ + "  </testsuite>\n";
   cases_.clear();
   const Counts counts = std::exchange(counts_, {});
   all_.tests += counts.tests;
@@ -43,8 +44,8 @@ void JunitDocument::EndSuite(std::string_view name) {
 }
 
 std::string JunitDocument::Finish() const {
-  return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"" + XmlEscape(name_) + "\" " + Attributes(all_) + ">\n" +
-         suites_ + "</testsuites>\n";
+  return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"" + XmlEscape(name_) + "\" " +
+         Attributes(all_) + ">\n" + suites_ + "</testsuites>\n";
 }
 
 }  // namespace cli

@@ -38,7 +38,8 @@ std::string PlaceOf(const SourceBuffer& source, compiler::source::SourceRange ra
 
 std::string RenderOne(const SourceBuffer& source, const TestFailure& failure) {
   const Span span = SpanOf(source, failure.place);
-  std::string out = "  " + PlaceOf(source, failure.place) + (failure.message.empty() ? "" : ": " + failure.message) + "\n";
+  std::string out =
+      "  " + PlaceOf(source, failure.place) + (failure.message.empty() ? "" : ": " + failure.message) + "\n";
   // The line with a caret.
   const std::string_view text = source.text();
   const size_t newline = failure.place.begin == 0 ? std::string_view::npos : text.rfind('\n', failure.place.begin - 1);
@@ -83,8 +84,8 @@ class PrettyTestReport final : public TestReport {
   }
   void Finish() override {
     const size_t all = passed_ + failed_;
-    out_ << (failed_ == 0 ? Paint("32", std::to_string(all)) : std::to_string(all)) << (all == 1 ? " test: " : " tests: ") << passed_
-         << " passed";
+    out_ << (failed_ == 0 ? Paint("32", std::to_string(all)) : std::to_string(all))
+         << (all == 1 ? " test: " : " tests: ") << passed_ << " passed";
     if (failed_ > 0) out_ << ", " << Paint("31", std::to_string(failed_) + " failed");
     if (unusable_ > 0) out_ << ", " << unusable_ << (unusable_ == 1 ? " policy" : " policies") << " not tested";
     out_ << "\n";
@@ -116,7 +117,8 @@ class JunitTestReport final : public TestReport {
       }
       const TestFailure& first = result.failures.front();
       const std::string message = first.message.empty() ? first.expected + ", got " + first.got : first.message;
-      document_.AddFailed(source.name(), result.test->name, "expect", message.substr(0, kMostShown), RenderFailure(source, result));
+      document_.AddFailed(source.name(), result.test->name, "expect", message.substr(0, kMostShown),
+                          RenderFailure(source, result));
     }
     document_.EndSuite(source.name());
   }
@@ -167,8 +169,8 @@ std::string RenderCoverage(const SourceBuffer& source, const std::vector<Conditi
   }
   const auto count = [](size_t number) { return std::to_string(number); };
   return "coverage of " + std::string(source.name()) + ": " + count(conditions.size()) +
-         (conditions.size() == 1 ? " condition, " : " conditions, ") + count(both) + " true and false, " + count(never_true) +
-         " never true, " + count(never_false) + " never false\n" + lines;
+         (conditions.size() == 1 ? " condition, " : " conditions, ") + count(both) + " true and false, " +
+         count(never_true) + " never true, " + count(never_false) + " never false\n" + lines;
 }
 
 std::vector<std::string> TestFormats() { return {"pretty", "junit"}; }

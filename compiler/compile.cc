@@ -40,7 +40,8 @@ std::string WithoutTests(const ast::File& file) {
   for (const ast::Statement& statement : file.body) {
     if (!std::holds_alternative<ast::Test>(statement.node)) continue;
     text += file.text.substr(done, statement.range.begin - done);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\r' || text.back() == '\t')) text.pop_back();
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\r' || text.back() == '\t'))
+      text.pop_back();
     done = statement.range.end;
   }
   return text.append(file.text.substr(done));

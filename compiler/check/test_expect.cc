@@ -18,7 +18,9 @@ using model::TestValue;
 
 namespace {
 
-const model::SubjectInfo& InfoOf(model::TestSubject subject) { return model::kTestSubjects[static_cast<size_t>(subject)]; }
+const model::SubjectInfo& InfoOf(model::TestSubject subject) {
+  return model::kTestSubjects[static_cast<size_t>(subject)];
+}
 
 struct OpWord {
   std::string_view text;
@@ -96,10 +98,12 @@ std::optional<model::Expectation> ExpectReader::Read(const ast::Expr& claim) con
     case ExprKind::kAnd:
     case ExprKind::kOr:
       words_.Emit(Kind::kBadSentence, at->range,
-                  {"an `expect` compares one thing", at->kind == ExprKind::kAnd ? "write two of them" : "write `in { … }`, or say which of them it is"});
+                  {"an `expect` compares one thing",
+                   at->kind == ExprKind::kAnd ? "write two of them" : "write `in { … }`, or say which of them it is"});
       return std::nullopt;
     case ExprKind::kCompare: {
-      const auto* op = std::find_if(std::begin(kOps), std::end(kOps), [&](const OpWord& o) { return o.text == at->text; });
+      const auto* op =
+          std::find_if(std::begin(kOps), std::end(kOps), [&](const OpWord& o) { return o.text == at->text; });
       if (op == std::end(kOps)) {
         words_.Emit(Kind::kBadSentence, at->word,
                     {"`" + at->text + "` cannot stand in a test", "use `contains`, `starts_with` or `ends_with`"});
@@ -113,7 +117,8 @@ std::optional<model::Expectation> ExpectReader::Read(const ast::Expr& claim) con
       out.negated = out.negated != at->negated;
       break;
     default:
-      if (at->kind == ExprKind::kName || at->kind == ExprKind::kCall || at->kind == ExprKind::kIndex || at->kind == ExprKind::kMember) {
+      if (at->kind == ExprKind::kName || at->kind == ExprKind::kCall || at->kind == ExprKind::kIndex ||
+          at->kind == ExprKind::kMember) {
         if (!ReadSubject(*at, &out)) return std::nullopt;
       }
       words_.Emit(Kind::kBadSentence, at->range,
@@ -167,11 +172,13 @@ bool ExpectReader::ReadSubject(const ast::Expr& at, model::Expectation* out) con
   switch (info->takes) {
     case SubjectTakes::kNothing: return at.kind == ExprKind::kName || wrong("write `" + std::string(info->name) + "`");
     case SubjectTakes::kUpstream: {
-      const bool is_one = at.kind == ExprKind::kCall && at.operands[0].kind == ExprKind::kName && at.arguments.size() == 1 &&
-                          !at.arguments[0].name && at.arguments[0].value->kind == ExprKind::kName;
+      const bool is_one = at.kind == ExprKind::kCall && at.operands[0].kind == ExprKind::kName &&
+                          at.arguments.size() == 1 && !at.arguments[0].name &&
+                          at.arguments[0].value->kind == ExprKind::kName;
       if (!is_one) return wrong("write `" + std::string(info->name) + "(upstream)`");
       const ast::Name name{at.arguments[0].value->text, at.arguments[0].value->range};
-      const auto upstream = info->id == model::TestSubject::kBreakerState ? words_.UpstreamWithBreaker(name) : words_.UpstreamOf(name);
+      const auto upstream =
+          info->id == model::TestSubject::kBreakerState ? words_.UpstreamWithBreaker(name) : words_.UpstreamOf(name);
       if (upstream) out->upstream = *upstream;
       return upstream.has_value();
     }
@@ -191,7 +198,8 @@ bool ExpectReader::ReadSubject(const ast::Expr& at, model::Expectation* out) con
       out->path.erase(out->path.begin());
       return true;
     }
-    case SubjectTakes::kMetric: return ReadMetric(at, out) || wrong("write for example `metric(\"upstream_retry_total\", upstream: \"large\")`");
+    case SubjectTakes::kMetric:
+      return ReadMetric(at, out) || wrong("write for example `metric(\"upstream_retry_total\", upstream: \"large\")`");
   }
   return false;
 }
@@ -244,8 +252,9 @@ std::optional<TestValue> ExpectReader::WordOf(const ast::Expr& at, SubjectType t
   if (std::find(words.begin(), words.end(), at.text) != words.end()) return TextValue(at.text);
   if (words_.IsBroken(at.text)) return std::nullopt;
   const auto nearest = base::Nearest(at.text, words);
-  auto& diagnostic = words_.Emit(Kind::kUnknownName, at.range,
-                                 {at.text, nearest ? "did you mean `" + std::string(*nearest) + "`?" : std::string(ExampleOf(type))});
+  auto& diagnostic =
+      words_.Emit(Kind::kUnknownName, at.range,
+                  {at.text, nearest ? "did you mean `" + std::string(*nearest) + "`?" : std::string(ExampleOf(type))});
   if (nearest) diagnostic.Replace(std::string(*nearest));
   return std::nullopt;
 }
@@ -257,8 +266,8 @@ std::optional<TestValue> ExpectReader::ValueOf(const ast::Expr& at, const model:
                 {"`" + std::string(InfoOf(about.subject).name) + "` is not compared with this", ExampleOf(type)});
     return std::nullopt;
   };
-  const bool may_be_none = type == SubjectType::kStatus || type == SubjectType::kOptionalText || type == SubjectType::kJson ||
-                           type == SubjectType::kRoute || type == SubjectType::kFallback;
+  const bool may_be_none = type == SubjectType::kStatus || type == SubjectType::kOptionalText ||
+                           type == SubjectType::kJson || type == SubjectType::kRoute || type == SubjectType::kFallback;
   if (at.kind == ExprKind::kName && at.text == "none" && may_be_none && !IsOrder(about.op) && !IsTextTest(about.op))
     return TestValue();
   if (IsText(type) && at.kind == ExprKind::kString && !IsOrder(about.op)) return TextValue(words_.PlainText(at));

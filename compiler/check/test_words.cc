@@ -47,7 +47,8 @@ std::optional<model::UpstreamId> TestWords::UpstreamWithBreaker(const ast::Name&
     });
     if (has_one || block->broken) return upstream;
   }
-  Emit(Kind::kBadSentence, name.range, {"`" + name.text + "` has no breaker", "give it one: `breaker { open when failures(60s) >= 5 }`"});
+  Emit(Kind::kBadSentence, name.range,
+       {"`" + name.text + "` has no breaker", "give it one: `breaker { open when failures(60s) >= 5 }`"});
   return std::nullopt;
 }
 
@@ -93,7 +94,8 @@ std::string TestWords::PlainText(const ast::Expr& string) const {
   std::string text;
   for (const ast::StringPart& part : string.parts) {
     if (part.value != nullptr) {
-      Emit(Kind::kBadSentence, string.range, {"what a test sends, gives and expects is constant", "take `${` out of it"});
+      Emit(Kind::kBadSentence, string.range,
+           {"what a test sends, gives and expects is constant", "take `${` out of it"});
       return text;
     }
     text += part.text;

@@ -97,7 +97,8 @@ class TestReader {
         open_ended_.clear();
         Send(*sentence, statement.range, &result);
       } else if (sentence->verb.text == "wait") {
-        if (const auto time = words_.DurationOf(*sentence->claim)) result.steps.push_back(model::Wait{statement.range, *time});
+        if (const auto time = words_.DurationOf(*sentence->claim))
+          result.steps.push_back(model::Wait{statement.range, *time});
       } else {
         if (!sent && !test.broken) {
           words_.Emit(Kind::kBadSentence, sentence->verb.range,
@@ -112,7 +113,8 @@ class TestReader {
     }
     open_ended_.clear();
     if (!test.broken && diagnostics_->errors() == errors && !expected)
-      words_.Emit(Kind::kBadSentence, test.name.range, {"this test expects nothing", "say what is to come of it: `expect status == 200`"});
+      words_.Emit(Kind::kBadSentence, test.name.range,
+                  {"this test expects nothing", "say what is to come of it: `expect status == 200`"});
     const bool has_name = test.name.kind != ast::ExprKind::kError;
     if (!has_name || test.broken || diagnostics_->errors() > errors) return std::nullopt;
     return result;
@@ -194,8 +196,8 @@ class TestReader {
                                                                        {"cuts", model::StreamEnd::kCuts},
                                                                        {"stalls", model::StreamEnd::kStalls},
                                                                        {"fails", model::StreamEnd::kFails}};
-    const ast::Expr* word =
-        clauses->Take(ast::ExprKind::kName, "how it ends", "write `then ends`, `then cuts`, `then stalls` or `then fails`");
+    const ast::Expr* word = clauses->Take(ast::ExprKind::kName, "how it ends",
+                                          "write `then ends`, `then cuts`, `then stalls` or `then fails`");
     if (word == nullptr) return false;
     for (const auto& [name, end] : kEnds) {
       if (word->text == name) {
@@ -236,7 +238,8 @@ class TestReader {
     if (clause.value.kind == ast::ExprKind::kJson) {
       body_twice();
       if (!clause.value.parts.empty())
-        words_.Emit(Kind::kBadSentence, clause.value.range, {"what a test sends and gives is constant", "take `${` out of it"});
+        words_.Emit(Kind::kBadSentence, clause.value.range,
+                    {"what a test sends and gives is constant", "take `${` out of it"});
       *json = clause.value.text;
       return true;
     }
@@ -253,16 +256,19 @@ class TestReader {
       return true;
     }
     if (clauses->AtEnd() || clauses->Peek().value.kind != ast::ExprKind::kString || !clauses->Peek().assigned) {
-      words_.Emit(Kind::kMissingValue, clause.value.range, {"a name and a value", "header", "write `header \"X-Tenant\" = \"shop\"`"});
+      words_.Emit(Kind::kMissingValue, clause.value.range,
+                  {"a name and a value", "header", "write `header \"X-Tenant\" = \"shop\"`"});
       if (!clauses->AtEnd() && clauses->Peek().value.kind == ast::ExprKind::kString) clauses->Take();
       return true;
     }
     const ast::Clause& pair = clauses->Take();
     headers->emplace_back(words_.PlainText(pair.value), words_.PlainText(*pair.assigned));
     if (!IsHeaderName(headers->back().first))
-      words_.Emit(Kind::kBadSentence, pair.value.range, {"this is no name of a header", "a name is letters, digits and `-`"});
+      words_.Emit(Kind::kBadSentence, pair.value.range,
+                  {"this is no name of a header", "a name is letters, digits and `-`"});
     if (headers->back().second.find_first_of("\r\n") != std::string::npos)
-      words_.Emit(Kind::kBadSentence, pair.assigned->range, {"the value of a header is one line", "take the line end out"});
+      words_.Emit(Kind::kBadSentence, pair.assigned->range,
+                  {"the value of a header is one line", "take the line end out"});
     return true;
   }
 
@@ -283,17 +289,20 @@ class TestReader {
 #undef METHOD
       };
       const auto nearest = base::Nearest(send.method, methods);
-      auto& diagnostic = words_.Emit(Kind::kUnknownTestWord, sentence.subject.range,
-                                     {"`send`", send.method, nearest ? "" : "a method stands behind it: `send POST \"/api/chat\"`"});
+      auto& diagnostic =
+          words_.Emit(Kind::kUnknownTestWord, sentence.subject.range,
+                      {"`send`", send.method, nearest ? "" : "a method stands behind it: `send POST \"/api/chat\"`"});
       if (nearest) diagnostic.Replace(std::string(*nearest));
     }
     Clauses clauses(words_, sentence, "`send`");
-    const ast::Expr* target = clauses.Take(ast::ExprKind::kString, "a path", "write for example `send POST \"/api/chat\"`");
+    const ast::Expr* target =
+        clauses.Take(ast::ExprKind::kString, "a path", "write for example `send POST \"/api/chat\"`");
     if (target == nullptr) return;
     send.target = words_.PlainText(*target);
-    const bool is_target = send.target.starts_with('/') && std::all_of(send.target.begin(), send.target.end(), [](char c) {
-      return static_cast<unsigned char>(c) > 0x20 && static_cast<unsigned char>(c) < 0x7F;
-    });
+    const bool is_target =
+        send.target.starts_with('/') && std::all_of(send.target.begin(), send.target.end(), [](char c) {
+          return static_cast<unsigned char>(c) > 0x20 && static_cast<unsigned char>(c) < 0x7F;
+        });
     if (!is_target) {
       words_.Emit(Kind::kBadSentence, target->range,
                   {"this is no path", "it begins with `/` and holds neither blanks nor letters beyond ASCII"});
@@ -303,12 +312,14 @@ class TestReader {
       if (clause.value.kind == ast::ExprKind::kNumber) {
         if (!ReadTimes(&clauses, clause.value, &send.times)) return;
       } else if (clause.value.kind == ast::ExprKind::kName && clause.value.text == "from") {
-        const ast::Expr* address = clauses.Take(ast::ExprKind::kString, "an address", "write for example `from \"10.0.0.7\"`");
+        const ast::Expr* address =
+            clauses.Take(ast::ExprKind::kString, "an address", "write for example `from \"10.0.0.7\"`");
         if (address == nullptr) return;
         send.from = words_.PlainText(*address);
         base::CidrError error;
         if (send.from.find('/') != std::string::npos || !base::ParseCidr(send.from, &error))
-          words_.Emit(Kind::kBadSentence, address->range, {"this is no address", "write for example `from \"10.0.0.7\"`"});
+          words_.Emit(Kind::kBadSentence, address->range,
+                      {"this is no address", "write for example `from \"10.0.0.7\"`"});
       } else if (!ReadContent(&clauses, clause, &send.headers, &send.json, &send.text)) {
         return clauses.Unknown(clause, {"header", "json", "text", "from", "times"});
       }
@@ -319,7 +330,8 @@ class TestReader {
   const TestWords& words_;
   const ExpectReader expects_;
   diagnostics::Diagnostics* diagnostics_;
-  std::map<int32_t, source::SourceRange> open_ended_;  // upstreams that were given an answer for always since the last `send`
+  std::map<int32_t, source::SourceRange>
+      open_ended_;  // upstreams that were given an answer for always since the last `send`
 };
 
 }  // namespace

@@ -44,7 +44,7 @@ struct Given {
 // send POST "/api/chat" from "10.0.0.7" header "X" = "…" json { … }
 struct Send {
   source::SourceRange place;
-  std::string from = "127.0.0.1";   // the address that it comes from
+  std::string from = "127.0.0.1";  // the address that it comes from
   std::string method;
   std::string target;
   TestHeaders headers;
@@ -65,7 +65,17 @@ enum class TestSubject : uint8_t {
 };
 enum class SubjectTakes : uint8_t { kNothing, kUpstream, kText, kPath, kMetric };
 enum class SubjectType : uint8_t {
-  kStatus, kNumber, kDuration, kText, kOptionalText, kJson, kServer, kRoute, kFallback, kState, kEnd
+  kStatus,
+  kNumber,
+  kDuration,
+  kText,
+  kOptionalText,
+  kJson,
+  kServer,
+  kRoute,
+  kFallback,
+  kState,
+  kEnd
 };
 
 struct SubjectInfo {
@@ -76,8 +86,7 @@ struct SubjectInfo {
   std::string_view doc;
 };
 inline constexpr SubjectInfo kTestSubjects[] = {
-#define SUBJECT(id, name, takes, type, doc) \
-  {TestSubject::k##id, name, SubjectTakes::takes, SubjectType::type, doc},
+#define SUBJECT(id, name, takes, type, doc) {TestSubject::k##id, name, SubjectTakes::takes, SubjectType::type, doc},
 #include "compiler/model/test_subjects.def"
 #undef SUBJECT
 };
@@ -108,16 +117,16 @@ enum class TestOp : uint8_t { kEq, kNe, kLt, kLe, kGt, kGe, kIn, kContains, kSta
 
 // expect attempts(qwen) == 2
 struct Expectation {
-  source::SourceRange place;    // of the sentence
-  source::SourceRange claim;    // behind `expect`
+  source::SourceRange place;  // of the sentence
+  source::SourceRange claim;  // behind `expect`
   TestSubject subject{};
   UpstreamId upstream;
-  std::string key;                  // header: lower case; metric: its name
-  std::vector<std::string> path;    // json
-  TestHeaders labels;               // metric
-  bool negated = false;             // `not …`
+  std::string key;                // header: lower case; metric: its name
+  std::vector<std::string> path;  // json
+  TestHeaders labels;             // metric
+  bool negated = false;           // `not …`
   TestOp op{};
-  std::vector<TestValue> values;    // one; of `in` any number
+  std::vector<TestValue> values;  // one; of `in` any number
 };
 
 using TestStep = std::variant<Given, Send, Wait, Expectation>;

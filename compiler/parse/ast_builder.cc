@@ -36,7 +36,8 @@ ast::File AstBuilder::BuildFile(P::FileContext* context) {
 
 bool AstBuilder::IsBroken(P::StatementContext* context) const {
   // A block is as broken as what stands in it.
-  const bool is_block = (context->block() != nullptr || context->testBlock() != nullptr) && context->exception == nullptr;
+  const bool is_block =
+      (context->block() != nullptr || context->testBlock() != nullptr) && context->exception == nullptr;
   return context->exception != nullptr || context->children.empty() || (!is_block && strategy_.IsBroken(context));
 }
 

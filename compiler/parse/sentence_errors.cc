@@ -30,7 +30,8 @@ bool ErrorStrategy::ExplainSentence(antlr4::RuleContext* context, size_t begin, 
   if (TypeAt(begin) == PolicyParser::NAME && (rule == PolicyParser::RuleStatement || rule == PolicyParser::RuleBlock)) {
     const std::string word = At(begin).getText();
     const auto nearest = base::Nearest(word, kVerbs);
-    auto& diagnostic = Emit(Kind::kUnknownVerb, begin, {word, nearest ? "" : "a test is made of `given`, `send`, `wait` and `expect`"});
+    auto& diagnostic = Emit(Kind::kUnknownVerb, begin,
+                            {word, nearest ? "" : "a test is made of `given`, `send`, `wait` and `expect`"});
     if (nearest) diagnostic.Replace(std::string(*nearest));
     return true;
   }
@@ -38,8 +39,10 @@ bool ErrorStrategy::ExplainSentence(antlr4::RuleContext* context, size_t begin, 
   const size_t verb = TypeAt(begin);
   if (verb != PolicyParser::GIVEN && verb != PolicyParser::SEND) return false;
   const bool is_given = verb == PolicyParser::GIVEN;
-  const std::string_view help = is_given ? "write for example `given model replies 503`" : "write for example `send GET \"/\"`";
-  const bool ends_here = TypeAt(index) == PolicyParser::RBRACE || TypeAt(index) == Token::EOF || IsTestVerb(TypeAt(index));
+  const std::string_view help =
+      is_given ? "write for example `given model replies 503`" : "write for example `send GET \"/\"`";
+  const bool ends_here =
+      TypeAt(index) == PolicyParser::RBRACE || TypeAt(index) == Token::EOF || IsTestVerb(TypeAt(index));
   if (!ends_here) {
     Emit(Kind::kUnexpected, index, {Describe(At(index)), help});
   } else if (index == begin + 1) {

@@ -12,7 +12,8 @@ namespace {
 using antlr4::Token;
 using policy_grammar::PolicyParser;
 
-std::optional<size_t> VerbOf(const std::string& word) {
+std::optional<size_t> VerbOf(const Token& token) {
+  const std::string word = token.getText();
   if (word == "given") return PolicyParser::GIVEN;
   if (word == "send") return PolicyParser::SEND;
   if (word == "wait") return PolicyParser::WAIT;
@@ -24,6 +25,16 @@ std::optional<size_t> VerbOf(const std::string& word) {
 
 void MarkTestVerbs(const std::vector<std::unique_ptr<Token>>& tokens) {
   const auto type = [&](size_t i) { return i < tokens.size() ? tokens[i]->getType() : Token::EOF; };
+  // An upstream may be called `send`: behind `given`, and behind an operator if the sentence is over with it. Nothing but a
+  // setting, which belongs elsewhere, has `=` behind it.
+  const auto is_name = [&](size_t i) {
+    const size_t before = type(i - 1);
+    const size_t next = type(i + 1);
+    if (before == PolicyParser::GIVEN || next == PolicyParser::ASSIGN) return true;
+    const bool is_over = next == PolicyParser::RBRACE || next == PolicyParser::AND || next == PolicyParser::OR ||
+                         (next == PolicyParser::NAME && VerbOf(*tokens[i + 1]).has_value());
+    return WantsOperand(before) && !IsTestVerb(before) && is_over;
+  };
   for (size_t i = 0; i < tokens.size(); ++i) {
     const bool is_test = type(i) == PolicyParser::TEST && type(i + 1) == PolicyParser::STRING &&
                          type(i + 2) == PolicyParser::LBRACE && (i == 0 || type(i - 1) != PolicyParser::DOT);
@@ -38,11 +49,8 @@ void MarkTestVerbs(const std::vector<std::unique_ptr<Token>>& tokens) {
         case PolicyParser::RBRACKET:
         case PolicyParser::RPAREN: --depth; break;
         case PolicyParser::NAME: {
-          // Behind an operator or `given` stands what they are about: an upstream may be called `send`.
-          const size_t before = type(i - 1);
-          const bool is_operand = before == PolicyParser::GIVEN || (WantsOperand(before) && !IsTestVerb(before));
-          const auto verb = depth == 1 && !is_operand ? VerbOf(tokens[i]->getText()) : std::nullopt;
-          if (verb) static_cast<antlr4::CommonToken*>(tokens[i].get())->setType(*verb);
+          const auto verb = depth == 1 ? VerbOf(*tokens[i]) : std::nullopt;
+          if (verb && !is_name(i)) static_cast<antlr4::CommonToken*>(tokens[i].get())->setType(*verb);
           break;
         }
         default: break;

@@ -68,7 +68,8 @@ bool WantsOperand(size_t type) {
 }
 
 bool IsTestVerb(size_t type) {
-  return type == PolicyParser::GIVEN || type == PolicyParser::SEND || type == PolicyParser::WAIT || type == PolicyParser::EXPECT;
+  return type == PolicyParser::GIVEN || type == PolicyParser::SEND || type == PolicyParser::WAIT ||
+         type == PolicyParser::EXPECT;
 }
 
 bool BeginsStatement(const std::vector<antlr4::Token*>& tokens, size_t i) {

@@ -41,7 +41,8 @@ StreamedAnswer StreamOf(const compiler::model::Given& given, const Question& que
   constexpr std::string_view kToken = "@breakwater-token@";
   ClientDialect client = AskedAs(question);
   if (!client.is_stream()) client.shape = dialect::StreamShapeOf(client.api);
-  const dialect::ShapedBody whole = dialect::ShapeReply(Body{BodyKind::kText, std::string(kToken)}, client, question.time);
+  const dialect::ShapedBody whole =
+      dialect::ShapeReply(Body{BodyKind::kText, std::string(kToken)}, client, question.time);
   const std::string_view separator = client.shape == Shape::kSse      ? "\n\n"
                                      : client.shape == Shape::kNdjson ? "\n"
                                                                       : std::string_view();
@@ -56,7 +57,8 @@ StreamedAnswer StreamOf(const compiler::model::Given& given, const Question& que
   answer.content_type = whole.content_type;
   answer.begin = whole.body.substr(0, begin);
   answer.end = whole.body.substr(end);
-  answer.error = dialect::ErrorFrame(client, "scripted", "the test lets this stream of " + question.upstream.name + " fail", "");
+  answer.error =
+      dialect::ErrorFrame(client, "scripted", "the test lets this stream of " + question.upstream.name + " fail", "");
   const std::string frame = whole.body.substr(begin, end - begin);
   const size_t at = frame.find(kToken);
   for (int i = 1; i <= given.tokens; ++i)

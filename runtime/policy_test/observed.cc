@@ -111,7 +111,8 @@ std::optional<TestValue> ValueOf(const Expectation& expectation, const Observed&
     case TestSubject::kServedBy: return Text(observed.record.served_by);
     case TestSubject::kRoute: return NameOrNone(observed.record.route);
     case TestSubject::kFallback: return NameOrNone(observed.record.fallback);
-    case TestSubject::kEnded: return Text(observed.record.how.empty() ? (answer.is_whole ? "complete" : "cut") : observed.record.how);
+    case TestSubject::kEnded:
+      return Text(observed.record.how.empty() ? (answer.is_whole ? "complete" : "cut") : observed.record.how);
     case TestSubject::kElapsed:
       return Number(static_cast<double>((answer.ended_at - answer.sent_at).count()), Kind::kDuration);
     case TestSubject::kAttempts: {

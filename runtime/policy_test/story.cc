@@ -33,8 +33,8 @@ std::string TellEvent(const Json& event) {
 }
 
 std::string TellAnswer(const Json& request) {
-  std::string text = "answer: status " + std::to_string(request.value("status", 0)) + " by " + TextOf(request, "served_by") +
-                     ", route " + TextOf(request, "route");
+  std::string text = "answer: status " + std::to_string(request.value("status", 0)) + " by " +
+                     TextOf(request, "served_by") + ", route " + TextOf(request, "route");
   if (request.contains("fallback_reason")) text += ", because of " + TextOf(request, "fallback_reason");
   if (TextOf(request, "how") != "complete") text += ", " + TextOf(request, "how");
   return text;
@@ -82,8 +82,8 @@ std::vector<std::string> Story::Tell() const {
       Told attempt = told[begun[i]];
       const base::Duration took = Millis(attempts[i], "ms");
       attempt.at += took;
-      attempt.text = "attempt " + std::to_string(attempts[i].value("number", 0)) + " at " + TextOf(attempts[i], "upstream") + ": " +
-                     Outcome(attempts[i]) + " after " + Readable(took);
+      attempt.text = "attempt " + std::to_string(attempts[i].value("number", 0)) + " at " +
+                     TextOf(attempts[i], "upstream") + ": " + Outcome(attempts[i]) + " after " + Readable(took);
       // Where it ended: before what came of it at the same moment.
       const auto from = told.begin() + static_cast<std::ptrdiff_t>(begun[i]);
       const auto to = std::find_if(from + 1, told.end(), [&](const Told& other) { return other.at >= attempt.at; });

@@ -34,7 +34,8 @@ ClientAnswer Ask(sim::SimWorld& world, const compiler::model::Send& send) {
   http::MessageParser parser(http::Role::kResponse, limits);
   if (send.method == "HEAD") parser.ExpectNoBody();
   sim::SimTransport transport(&world.network, send.from);
-  const auto client = std::make_unique<sim::SimPeer>(&transport, net::Address{sim::SimWorld::kIp, sim::SimWorld::kPort});
+  const auto client =
+      std::make_unique<sim::SimPeer>(&transport, net::Address{sim::SimWorld::kIp, sim::SimWorld::kPort});
   bool is_over = false;
   client->on_data = [&](sim::SimPeer& peer) {
     std::string_view bytes = peer.received;
@@ -61,7 +62,8 @@ ClientAnswer Ask(sim::SimWorld& world, const compiler::model::Send& send) {
   };
   client->Send(RequestText(send));
   world.network.RunUntil([&] { return is_over || client->ended; }, kMostWaited);
-  answer.is_whole = parser.head_complete() && (parser.message_complete() || (client->ended && !client->was_reset && parser.FinishAtEnd()));
+  answer.is_whole = parser.head_complete() &&
+                    (parser.message_complete() || (client->ended && !client->was_reset && parser.FinishAtEnd()));
   answer.ended_at = world.network.now();
   world.network.RunFor({});  // what the gateway still does at this moment: its records
   return answer;

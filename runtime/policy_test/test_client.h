@@ -12,10 +12,10 @@
 namespace runtime::policy_test {
 
 struct ClientAnswer {
-  int status = 0;                                            // 0: none came
+  int status = 0;  // 0: none came
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;                                          // as far as it came
-  bool is_whole = false;                                     // as HTTP frames it
+  std::string body;       // as far as it came
+  bool is_whole = false;  // as HTTP frames it
   base::TimePoint sent_at;
   base::TimePoint ended_at;
 };

@@ -35,10 +35,14 @@ std::string AddressOf(size_t upstream) {
 class Run {
  public:
   Run(const std::shared_ptr<const compiler::CompiledPolicy>& compiled, const TestCase& test, std::string_view text)
-      : test_(test), text_(text), world_(compiled, OptionsOf(*this, compiled->policy.gateway)), story_(world_.network.now()) {
+      : test_(test),
+        text_(text),
+        world_(compiled, OptionsOf(*this, compiled->policy.gateway)),
+        story_(world_.network.now()) {
     const auto& upstreams = world_.compiled->policy.upstreams;
     for (size_t i = 0; i < upstreams.size(); ++i)
-      upstreams_.push_back(std::make_unique<ScriptedUpstream>(&world_.network, upstreams[UpstreamId(static_cast<int32_t>(i))]));
+      upstreams_.push_back(
+          std::make_unique<ScriptedUpstream>(&world_.network, upstreams[UpstreamId(static_cast<int32_t>(i))]));
     world_.network.SetRouter([this](const net::Address& server) { return OnConnect(server); });
     result_.test = &test;
     listens_ = true;
@@ -61,8 +65,8 @@ class Run {
  private:
   static sim::SimWorldOptions OptionsOf(Run& run, const compiler::model::GatewaySettings& gateway) {
     sim::SimWorldOptions options;
-    const bool is_shared =
-        gateway.admin && std::find(gateway.listen.begin(), gateway.listen.end(), *gateway.admin) != gateway.listen.end();
+    const bool is_shared = gateway.admin && std::find(gateway.listen.begin(), gateway.listen.end(), *gateway.admin) !=
+                                                gateway.listen.end();
     options.role = is_shared ? proxy::ListenerRole::kShared : proxy::ListenerRole::kTraffic;
     options.network.latency_least = options.network.latency_most = {};  // times are those that the test names
     options.events = [&run](std::string_view line) { run.OnEvent(line); };
@@ -89,11 +93,13 @@ class Run {
     if (!is_check) story_.AddAttempt(world_.network.now());
     if (given == nullptr && !is_check) {
       const std::string& name = settings[id].name;
-      unscripted_ = "`" + name + "` was asked " + (CountOf(id) > 0 ? "once more than was given: " : "and nothing is given for it: ") +
+      unscripted_ = "`" + name + "` was asked " +
+                    (CountOf(id) > 0 ? "once more than was given: " : "and nothing is given for it: ") +
                     "write for example `given " + name + " replies 200`";
     }
     if (given != nullptr && !is_check) ++asked_[id.value];
-    return given == nullptr || given->act == TestAct::kRefuses ? SimNetwork::Route::kRefused : SimNetwork::Route::kNormal;
+    return given == nullptr || given->act == TestAct::kRefuses ? SimNetwork::Route::kRefused
+                                                               : SimNetwork::Route::kNormal;
   }
   int64_t CountOf(UpstreamId id) const {
     const auto found = asked_.find(id.value);
@@ -123,13 +129,15 @@ class Run {
       record_.served_by = json.value("served_by", "");
       record_.fallback = json.value("fallback", "");
       record_.how = json.value("how", "");
-      for (const auto& attempt : json.value("attempts", nlohmann::json::array())) CountAttempt(attempt.value("upstream", ""));
+      for (const auto& attempt : json.value("attempts", nlohmann::json::array()))
+        CountAttempt(attempt.value("upstream", ""));
       story_.AddRequest(world_.network.now(), access_line_);
     } else {
       story_.Add(world_.network.now(), "answer: status " + std::to_string(answer_->status) + " by the gateway");
     }
     if (!unscripted_.empty()) Stop(send.place, unscripted_);
-    else if (answer_->status == 0 && world_.network.now() - answer_->sent_at >= kMostWaited) Stop(send.place, "no answer came within a day");
+    else if (answer_->status == 0 && world_.network.now() - answer_->sent_at >= kMostWaited)
+      Stop(send.place, "no answer came within a day");
   }
 
   void CountAttempt(const std::string& upstream) {

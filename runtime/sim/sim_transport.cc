@@ -267,8 +267,8 @@ WallTime SimTransport::WallNow() const {
   return WallTime(std::chrono::seconds(1'700'000'000)) + network_->now().time_since_epoch();
 }
 
-base::Result<std::unique_ptr<Listener>> SimTransport::Listen(const std::string& host, uint16_t port,
-                                                                      bool shared_port, AcceptCallback on_accept) {
+base::Result<std::unique_ptr<Listener>> SimTransport::Listen(const std::string& host, uint16_t port, bool shared_port,
+                                                             AcceptCallback on_accept) {
   std::string ip = host;
   if (host == "0.0.0.0" || host == "::") {
     ip.clear();
@@ -287,8 +287,7 @@ base::Result<std::unique_ptr<Listener>> SimTransport::Listen(const std::string& 
   for (const auto& other : network_->listeners_) {
     if (other->open && other->port == state->port && (other->ip == ip || other->ip.empty() || ip.empty()) &&
         !(other->shared && shared_port)) {
-      return base::Error{"can't listen on " + host + " port " + std::to_string(state->port) +
-                                  ": the port is taken"};
+      return base::Error{"can't listen on " + host + " port " + std::to_string(state->port) + ": the port is taken"};
     }
   }
   network_->listeners_.push_back(state);

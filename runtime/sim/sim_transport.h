@@ -119,13 +119,10 @@ class SimTransport final : public net::Transport {
 
   TimePoint Now() const override;
   net::WallTime WallNow() const override;
-  base::Result<std::unique_ptr<net::Listener>> Listen(const std::string& host, uint16_t port,
-                                                                        bool shared_port,
-                                                                        AcceptCallback on_accept) override;
-  std::unique_ptr<net::Stream> Connect(const Address& address,
-                                                net::StreamObserver* observer) override;
-  std::unique_ptr<net::Resolution> Resolve(const std::string& host, uint16_t port,
-                                                    ResolveCallback done) override;
+  base::Result<std::unique_ptr<net::Listener>> Listen(const std::string& host, uint16_t port, bool shared_port,
+                                                      AcceptCallback on_accept) override;
+  std::unique_ptr<net::Stream> Connect(const Address& address, net::StreamObserver* observer) override;
+  std::unique_ptr<net::Resolution> Resolve(const std::string& host, uint16_t port, ResolveCallback done) override;
   std::unique_ptr<net::Timer> NewTimer(std::function<void()> on_fire) override;
   void CloseGracefully(std::unique_ptr<net::Stream> stream, Duration limit) override;
   size_t closing_gracefully() const override { return lingering_.size(); }

@@ -87,7 +87,8 @@ class TestCommand : public testing::Test {
 
   // Paths are long and differ: they become "F".
   std::string Short(std::string text) const {
-    for (size_t at; (at = text.find(folder_.string())) != std::string::npos;) text.replace(at, folder_.string().size(), "F");
+    for (size_t at; (at = text.find(folder_.string())) != std::string::npos;)
+      text.replace(at, folder_.string().size(), "F");
     return text;
   }
 
@@ -159,8 +160,10 @@ TEST_F(TestCommand, CoverageListsEachCondition) {
 )");
   const Result none = Test({path, "--coverage", "--filter", "nothing"});
   EXPECT_NE(none.out.find("2 never true, 2 never false\n  never asked     "), std::string::npos) << none.out;
-  const Result both = Test({Write("b.policy", kPolicy + kPassing + "test \"b\" { send GET \"/\"  expect status == 404 }\n"), "--coverage"});
-  EXPECT_NE(both.out.find("2 conditions, 2 true and false, 0 never true, 0 never false\n"), std::string::npos) << both.out;
+  const Result both = Test(
+      {Write("b.policy", kPolicy + kPassing + "test \"b\" { send GET \"/\"  expect status == 404 }\n"), "--coverage"});
+  EXPECT_NE(both.out.find("2 conditions, 2 true and false, 0 never true, 0 never false\n"), std::string::npos)
+      << both.out;
 }
 
 TEST_F(TestCommand, WritesJunit) {
@@ -168,10 +171,11 @@ TEST_F(TestCommand, WritesJunit) {
                               (folder_ / "gone.policy").string()});
   EXPECT_EQ(result.code, 2);
   const std::string out = Short(result.out);
-  EXPECT_TRUE(out.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                              "<testsuites name=\"breakwater test\" tests=\"3\" failures=\"1\" errors=\"1\">\n"
-                              "  <testsuite name=\"F/a &amp; b.policy\" tests=\"2\" failures=\"1\" errors=\"0\">\n"
-                              "    <testcase classname=\"F/a &amp; b.policy\" name=\"the model answers\"/>\n"))
+  EXPECT_TRUE(
+      out.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+                      "<testsuites name=\"breakwater test\" tests=\"3\" failures=\"1\" errors=\"1\">\n"
+                      "  <testsuite name=\"F/a &amp; b.policy\" tests=\"2\" failures=\"1\" errors=\"0\">\n"
+                      "    <testcase classname=\"F/a &amp; b.policy\" name=\"the model answers\"/>\n"))
       << out;
   EXPECT_NE(out.find("<failure type=\"expect\" message=\"status == 200, got 503\">"), std::string::npos) << out;
   EXPECT_NE(out.find("<error message=\"no such file\"/>"), std::string::npos) << out;

@@ -1,11 +1,11 @@
 // The real proxy on a simulated network: one worker, a virtual clock, clients and upstreams that do what a test says.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <functional>
 #include <memory>
 #include <string>
-
-#include <gtest/gtest.h>
 
 #include "compiler/compile.h"
 #include "runtime/sim/sim_world.h"
