@@ -14,6 +14,7 @@
 #include "cli/migrate.h"
 #include "cli/report.h"
 #include "cli/run.h"
+#include "cli/test.h"
 
 namespace cli {
 namespace {
@@ -78,6 +79,15 @@ Runner DeclareRun(CLI::App* command) {
   return [options] { return RunGateway(*options); };
 }
 
+Runner DeclareTest(CLI::App* command) {
+  auto options = std::make_shared<TestOptions>();
+  command->add_option("files", options->paths, "Files or folders; - is standard input")->required();
+  command->add_option("--filter", options->filter, "Only the tests that have this text in their names");
+  command->add_option("--format", options->format, "How results are written")->check(CLI::IsMember(TestFormats()));
+  command->add_flag("--coverage", options->coverage, "List the conditions that no test made true, or false");
+  return [options] { return RunTests(*options); };
+}
+
 Runner DeclareCompletion(CLI::App* command) {
   auto shell = std::make_shared<std::string>();
   command->add_option("shell", *shell, "The shell that will read it")->required()->check(CLI::IsMember(Shells()));
@@ -106,6 +116,7 @@ constexpr Command kCommands[] = {
     {"fmt", "Give policies the one layout", DeclareFormat},
     {"migrate", "Make a policy of a gateway.yaml", DeclareMigrate},
     {"run", "Run the gateway on a policy", DeclareRun},
+    {"test", "Run the tests of policies, on a virtual clock", DeclareTest},
     {"completion", "Print what completes commands and options in a shell", DeclareCompletion},
     {"man", "Print the manual page", DeclareManual},
 };

@@ -1,7 +1,7 @@
-// JUnit's XML as CI systems read it: a suite for each file; a clean file is one passed case, each finding a failed one. A file
-// that cannot be read is a case with an error.
+// Findings as JUnit's XML: a suite for each file; a clean file is one passed case, each finding a failed one. A file that cannot be read is
+// a case with an error.
+#include "cli/junit.h"
 #include "cli/report.h"
-#include "cli/xml.h"
 #include "compiler/diagnostics/render.h"
 
 namespace cli {
@@ -13,46 +13,27 @@ class JunitReport final : public Report {
 
   void AddFile(const compiler::source::SourceBuffer& source,
                const compiler::diagnostics::Diagnostics& diagnostics) override {
-    const std::string path = XmlEscape(source.name());
-    std::string cases;
     for (const auto* diagnostic : diagnostics.InSourceOrder()) {
       const Span span = SpanOf(source, diagnostic->range);
       const std::string place = std::to_string(span.begin.line) + ":" + std::to_string(span.begin.column);
-      cases += "    <testcase classname=\"" + path + "\" name=\"" + std::string(diagnostic->code) + " at " + place +
-               "\">\n      <failure type=\"" + std::string(Name(diagnostic->severity)) + "\" message=\"" +
-               XmlEscape(diagnostic->message) + "\">" +
-               XmlEscape(compiler::diagnostics::Render(source, *diagnostic)) + "</failure>\n    </testcase>\n";
+      document_.AddFailed(source.name(), std::string(diagnostic->code) + " at " + place, Name(diagnostic->severity),
+                          diagnostic->message, compiler::diagnostics::Render(source, *diagnostic));
     }
-    if (cases.empty()) cases = "    <testcase classname=\"" + path + "\" name=\"check\"/>\n";
-    AddSuite(path, diagnostics.empty() ? 1 : diagnostics.size(), diagnostics.size(), 0, cases);
+    if (diagnostics.empty()) document_.AddPassed(source.name(), "check");
+    document_.EndSuite(source.name());
   }
   void AddUnreadable(const std::string& path, const std::string& why) override {
-    const std::string name = XmlEscape(path);
-    AddSuite(name, 1, 0, 1,
-             "    <testcase classname=\"" + name + "\" name=\"read\">\n      <error message=\"" + XmlEscape(why) +
-                 "\"/>\n    </testcase>\n");
+    document_.AddError(path, "read", why);
+    document_.EndSuite(path);
   }
   void Finish() override {
-    out_ << "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"breakwater check\" tests=\"" << tests_
-         << "\" failures=\"" << failures_ << "\" errors=\"" << errors_ << "\">\n"
-         << suites_ << "</testsuites>\n";
+    out_ << document_.Finish();
     out_.flush();
   }
 
  private:
-  void AddSuite(const std::string& name, size_t tests, size_t failures, size_t errors, const std::string& cases) {
-    suites_ += "  <testsuite name=\"" + name + "\" tests=\"" + std::to_string(tests) + "\" failures=\"" +
-               std::to_string(failures) + "\" errors=\"" + std::to_string(errors) + "\">\n" + cases + "  </testsuite>\n";
-    tests_ += tests;
-    failures_ += failures;
-    errors_ += errors;
-  }
-
   std::ostream& out_;
-  std::string suites_;
-  size_t tests_ = 0;
-  size_t failures_ = 0;
-  size_t errors_ = 0;
+  JunitDocument document_{"breakwater check"};
 };
 
 }  // namespace

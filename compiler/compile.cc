@@ -8,6 +8,7 @@
 #include "compiler/analysis/analyse.h"
 #include "compiler/base/digest.h"
 #include "compiler/check/check.h"
+#include "compiler/check/tests.h"
 #include "compiler/jit/jit.h"
 #include "compiler/model/interpret.h"
 #include "compiler/parse/parse.h"
@@ -32,14 +33,25 @@ std::optional<std::string> ReadSecretFile(const std::string& path) {
   return secret;
 }
 
-std::shared_ptr<CompiledPolicy> Checked(std::string_view text, const CompileOptions& options,
-                                        diagnostics::Diagnostics* diagnostics) {
-  std::optional<model::Policy> policy = CheckPolicy(text, options, diagnostics);
-  if (!policy) return nullptr;
+// The text without its tests and the white space before them: a policy is the same with a test as without.
+std::string WithoutTests(const ast::File& file) {
+  std::string text;
+  uint32_t done = 0;
+  for (const ast::Statement& statement : file.body) {
+    if (!std::holds_alternative<ast::Test>(statement.node)) continue;
+    text += file.text.substr(done, statement.range.begin - done);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\r' || text.back() == '\t'))
+      text.pop_back();
+    done = statement.range.end;
+  }
+  return text.append(file.text.substr(done));
+}
+
+std::shared_ptr<CompiledPolicy> Indexed(model::Policy policy, std::string hash) {
   auto compiled = std::make_shared<CompiledPolicy>();
-  compiled->policy = std::move(*policy);
+  compiled->policy = std::move(policy);
   compiled->routes = routes::RouteIndex(compiled->policy);
-  compiled->hash = base::Sha256Hex(text, 16);
+  compiled->hash = std::move(hash);
   return compiled;
 }
 
@@ -56,10 +68,13 @@ std::optional<WrittenPolicy> CheckWritten(std::string_view text, const CompileOp
   check_options.for_run = options.for_run;
   check_options.deny_mock = options.deny_mock;
   std::optional<model::Policy> policy = check::Check(file, check_options, &written.origins, diagnostics);
+  // What a policy is to do does not hang on its tests.
+  if (!options.for_run) written.tests = check::CheckTests(file, diagnostics);
   // Errors of the parser, too: what it mended by guessing must not run.
   const bool is_good = policy && !diagnostics->has_errors();
   if (is_good) {
     written.policy = std::move(*policy);
+    written.hash = base::Sha256Hex(WithoutTests(file), 16);
     analysis::Analyse(written.policy, written.origins, {options.without_checks}, diagnostics);
   }
   for (const model::AllowOrigin& allow : written.origins.allows) {
@@ -81,15 +96,23 @@ std::optional<model::Policy> CheckPolicy(std::string_view text, const CompileOpt
 
 std::shared_ptr<const CompiledPolicy> CompileInterpreted(std::string_view text, const CompileOptions& options,
                                                          diagnostics::Diagnostics* diagnostics) {
-  std::shared_ptr<CompiledPolicy> compiled = Checked(text, options, diagnostics);
-  if (compiled != nullptr) compiled->predicates = model::InterpretedPredicates(compiled->policy);
+  std::optional<WrittenPolicy> written = CheckWritten(text, options, diagnostics);
+  if (!written) return nullptr;
+  std::shared_ptr<CompiledPolicy> compiled = Indexed(std::move(written->policy), std::move(written->hash));
+  compiled->predicates = model::InterpretedPredicates(compiled->policy);
   return compiled;
 }
 
 std::shared_ptr<const CompiledPolicy> CompilePolicy(std::string_view text, const CompileOptions& options,
                                                     diagnostics::Diagnostics* diagnostics) {
-  std::shared_ptr<CompiledPolicy> compiled = Checked(text, options, diagnostics);
-  if (compiled == nullptr) return nullptr;
+  std::optional<WrittenPolicy> written = CheckWritten(text, options, diagnostics);
+  if (!written) return nullptr;
+  return CompileChecked(std::move(written->policy), std::move(written->hash), diagnostics);
+}
+
+std::shared_ptr<CompiledPolicy> CompileChecked(model::Policy policy, std::string hash,
+                                               diagnostics::Diagnostics* diagnostics) {
+  std::shared_ptr<CompiledPolicy> compiled = Indexed(std::move(policy), std::move(hash));
   jit::JitResult result = jit::CompilePredicates(compiled->policy);
   if (result.code == nullptr) {
     diagnostics->Emit(diagnostics::Kind::kJitFailed, {0, 0}, {result.error});

@@ -8,12 +8,14 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "compiler/compiled_policy.h"
 #include "compiler/diagnostics/diagnostic.h"
 #include "compiler/jit/predicate_code.h"
 #include "compiler/model/origins.h"
 #include "compiler/model/policy.h"
+#include "compiler/model/tests.h"
 #include "compiler/source/source_buffer.h"
 
 namespace compiler {
@@ -32,6 +34,8 @@ struct WrittenPolicy {
   std::unique_ptr<source::SourceBuffer> source;
   model::Origins origins;  // borrows from source
   model::Policy policy;
+  std::vector<model::TestCase> tests;  // not read when the policy is about to run
+  std::string hash;                    // as CompiledPolicy::hash
 };
 
 // Parses and checks, and says what the policy will do. Findings go to `diagnostics`; nothing is returned if one of them is an error.
@@ -43,6 +47,10 @@ std::optional<model::Policy> CheckPolicy(std::string_view text, const CompileOpt
 // The same, then machine code for the predicates. Null on errors; a failure to load or run the JIT is one (exit code 3).
 std::shared_ptr<const CompiledPolicy> CompilePolicy(std::string_view text, const CompileOptions& options,
                                                     diagnostics::Diagnostics* diagnostics);
+
+// The second half of that, for who has a checked policy and wants more of it than what runs.
+std::shared_ptr<CompiledPolicy> CompileChecked(model::Policy policy, std::string hash,
+                                               diagnostics::Diagnostics* diagnostics);
 
 // The same with interpreted predicates: no LLVM. For simulation and tests.
 std::shared_ptr<const CompiledPolicy> CompileInterpreted(std::string_view text, const CompileOptions& options,

@@ -17,7 +17,7 @@ struct CompiledPolicy {
   abi::PredicateTable predicates;
   std::unique_ptr<PredicateCode> code;  // null: predicates are interpreted
   routes::RouteIndex routes;            // finds the route of a request
-  std::string hash;                     // 16 hex digits of SHA-256 of the text
+  std::string hash;                     // 16 hex digits of SHA-256 of the text without its tests
 };
 
 }  // namespace compiler

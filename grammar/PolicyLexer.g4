@@ -2,8 +2,9 @@
 // Every text lexes: what belongs to no rule becomes FOREIGN or UNKNOWN, and the parser says what to write instead.
 lexer grammar PolicyLexer;
 
-// Never lexed: put into the token stream where an operand is missing at the end of a line (compiler/parse/token_repair).
-tokens { MISSING }
+// Never lexed. MISSING is put into the token stream where an operand is missing at the end of a line (compiler/parse/token_repair);
+// the others are names that begin a sentence of a test (compiler/parse/test_words), and names everywhere else.
+tokens { MISSING, GIVEN, SEND, WAIT, EXPECT }
 
 EDITION     : 'edition' ;
 LET         : 'let' ;

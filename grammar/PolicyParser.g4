@@ -9,7 +9,7 @@ options { tokenVocab = PolicyLexer; }
 file        : body EOF ;
 body        : statement* ;
 
-statement   : edition | let | setting | whenLine | block | importLine | promise | allow | testBlock ;
+statement   : edition | let | setting | whenLine | block | importLine | promise | allow | testBlock | sentence ;
 
 edition     : EDITION NUMBER ;                                      // edition 1
 let         : LET NAME ASSIGN expression ;                          // let busy = status in {429, 503}
@@ -20,10 +20,18 @@ block       : kind=NAME name=NAME? LBRACE body RBRACE ;             // upstream 
 promise     : PROMISE expression ;                                  // promise worst_case.latency <= 6min
 allow       : ALLOW NAME BECAUSE STRING ;                           // allow PL0201 because "who is late is cut short"
 
-// Parsed so that they can be refused in plain words; not honoured yet.
+// Parsed so that it can be refused in plain words; not honoured yet.
 importLine  : IMPORT STRING AS NAME ;
-testBlock   : TEST STRING LBRACE anything* RBRACE ;
-anything    : ~( LBRACE | RBRACE ) | LBRACE anything* RBRACE ;
+
+// What `breakwater test` runs. A sentence ends where the next verb begins; which words it may hold is the checker's.
+testBlock   : TEST STRING LBRACE body RBRACE ;                      // test "two 503s cost one retry" { … }
+sentence
+    : GIVEN NAME clause+                                            // given qwen replies 503 after 200ms always
+    | SEND NAME clause+                                             // send POST "/api/chat" json { … }
+    | WAIT expression                                               // wait 15s
+    | EXPECT expression                                             // expect attempts(qwen) == 2
+    ;
+clause      : NAME | NUMBER | STRING ( ASSIGN STRING )? | JSON jsonObject ;
 
 expression  : conjunction ( OR conjunction )* ;
 conjunction : negation ( AND negation )* ;

@@ -108,7 +108,28 @@ struct Allow {
   Expr reason;
 };
 
-// import, test: known, and refused by check.
+// A part of a sentence: a word, a number, a text, JSON, or "X" = "…".
+struct Clause {
+  Expr value;
+  std::optional<Expr> assigned;
+};
+
+// given qwen replies 503 after 200ms   send POST "/api/chat" …   wait 15s   expect status == 200
+struct Sentence {
+  Name verb;
+  Name subject;                 // given: the upstream; send: the method
+  std::vector<Clause> clauses;  // of the same two
+  std::optional<Expr> claim;    // of the other two
+};
+
+// test "two 503s cost one retry" { … }
+struct Test {
+  Expr name;
+  std::vector<Statement> body;
+  bool broken = false;  // as Block::broken
+};
+
+// import: known, and refused by check.
 struct Unsupported {
   std::string word;
 };
@@ -119,8 +140,15 @@ struct Broken {};
 struct Statement {
   SourceRange range;
   std::string doc;  // the lines of ## above it, without the marks
-  std::variant<Broken, Edition, Let, Setting, When, Block, Promise, Allow, Unsupported> node;
+  std::variant<Broken, Edition, Let, Setting, When, Block, Promise, Allow, Sentence, Test, Unsupported> node;
 };
+
+// The statements in the braces of a block or a test; null for any other statement.
+inline const std::vector<Statement>* BodyOf(const Statement& statement) {
+  if (const auto* block = std::get_if<Block>(&statement.node)) return &block->body;
+  if (const auto* test = std::get_if<Test>(&statement.node)) return &test->body;
+  return nullptr;
+}
 
 struct File {
   std::string_view text;  // what was read; the ranges point into it. It belongs to the SourceBuffer

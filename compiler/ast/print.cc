@@ -45,6 +45,17 @@ struct StatementPrinter {
   }
   void operator()(const Promise& s) const { *out += "promise " + Print(s.claim) + "\n"; }
   void operator()(const Allow& s) const { *out += "allow " + s.code.text + " because " + Print(s.reason) + "\n"; }
+  void operator()(const Sentence& s) const {
+    *out += s.verb.text;
+    if (!s.subject.text.empty()) *out += " " + s.subject.text;
+    for (const Clause& clause : s.clauses)
+      *out += " " + Print(clause.value) + (clause.assigned ? " = " + Print(*clause.assigned) : "");
+    *out += (s.claim ? " " + Print(*s.claim) : "") + "\n";
+  }
+  void operator()(const Test& s) const {
+    *out += "test " + Print(s.name) + (s.broken ? " broken" : "") + "\n";
+    PrintBody(s.body, depth + 1, out);
+  }
   void operator()(const Unsupported& s) const { *out += s.word + "\n"; }
 };
 

@@ -101,6 +101,9 @@ class Checker {
     for (const Named& upstream : upstreams_) CheckUpstream(*upstream.block, model::UpstreamId(upstream.index));
     CheckRoutes();
     WarnOfUnused();
+    for (auto& [name, entity] : scope_.entities()) {
+      if (entity.condition) origins_->lets.at(TextOf(entity.range)).condition = std::move(entity.condition);
+    }
     if (file_.broken || diagnostics_->errors() > errors_before) return std::nullopt;
     return std::move(policy_);
   }

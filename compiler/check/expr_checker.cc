@@ -324,6 +324,7 @@ ExprChecker::Value ExprChecker::CheckLet(const ast::Expr& expr, Entity* entity) 
   place_.phase = phase;
   current_let_ = outer_let;
   diagnostics_ = outer;
+  if (place_.policy != nullptr && value.ok() && value.expr.type.base == BaseType::kBool) entity->condition = value.expr;
   if (too_large_ && !was_large)
     diagnostics_->Emit(Kind::kPredicateTooLarge, expr.range, {std::to_string(kMaxPredicateNodes)});
   return value;

@@ -11,6 +11,7 @@
 
 #include "compiler/abi/type.h"
 #include "compiler/ast/ast.h"
+#include "compiler/model/expr.h"
 
 namespace compiler::check {
 
@@ -36,6 +37,7 @@ struct Entity {
   const ast::Let* let = nullptr;
   LetState state = LetState::kUnchecked;
   std::vector<LetRead> reads;
+  std::optional<model::Expr> condition;  // of a Bool let that a predicate uses: what stands there instead of the name
 };
 
 class Scope {

@@ -58,13 +58,15 @@ bool FindMisplaced(const std::vector<ast::Statement>& body, bool is_top, diagnos
     const auto* block = std::get_if<ast::Block>(&statement.node);
     const bool belongs_to_top = std::holds_alternative<ast::Let>(statement.node) ||
                                 std::holds_alternative<ast::Edition>(statement.node) ||
-                                std::holds_alternative<ast::Unsupported>(statement.node) || (block != nullptr && block->name);
+                                std::holds_alternative<ast::Unsupported>(statement.node) ||
+                                std::holds_alternative<ast::Test>(statement.node) || (block != nullptr && block->name);
     if (!is_top && belongs_to_top) {
       diagnostics->Emit(diagnostics::Kind::kMisplaced, statement.range,
                         {block != nullptr ? "a block with a name" : "this", "it stands at the top of the file"});
       return true;
     }
-    if (block != nullptr && FindMisplaced(block->body, false, diagnostics)) return true;
+    const auto* inner = ast::BodyOf(statement);
+    if (inner != nullptr && FindMisplaced(*inner, false, diagnostics)) return true;
   }
   return false;
 }

@@ -82,7 +82,7 @@ class Printer {
     for (size_t s = 0; s <= body.size(); ++s) {
       const size_t next = s < body.size() ? TokenAt(body[s].range.begin) : end;
       // Comments before the statement. One on the line of the last statement was taken with it.
-      const auto* block = s < body.size() ? std::get_if<ast::Block>(&body[s].node) : nullptr;
+      const auto* block = s < body.size() ? ast::BodyOf(body[s]) : nullptr;
       const bool wants_room = level == 0 && block != nullptr && !StaysOnOneLine(*block, next, level);
       const size_t first_comment = at;
       // The comments right above a block belong to it.
@@ -112,7 +112,7 @@ class Printer {
   }
 
   // Whether the block at `i` was written on one line, holds no comment and fits there.
-  bool StaysOnOneLine(const ast::Block& block, size_t i, size_t level) const {
+  bool StaysOnOneLine(const std::vector<ast::Statement>& block, size_t i, size_t level) const {
     const size_t open = OpenBraceOf(i);
     const size_t close = open < tokens_.size() ? CloserOf(open) : open;
     if (close >= tokens_.size()) return false;
@@ -130,9 +130,9 @@ class Printer {
 
   // Returns the token behind the statement.
   size_t PrintStatement(const ast::Statement& statement, Words words, size_t level) {
-    const auto* block = std::get_if<ast::Block>(&statement.node);
+    const auto* block = ast::BodyOf(statement);
     if (block == nullptr) {
-      PrintWords(words, level, /*is_value=*/true);
+      PrintWords(words, level, /*is_value=*/!std::holds_alternative<ast::Sentence>(statement.node));
       return words.end;
     }
     const size_t open = OpenBraceOf(words.begin);
@@ -144,20 +144,20 @@ class Printer {
     PrintWords({words.begin, open + 1}, level, /*is_value=*/false);
     size_t inner = open + 1;
     if (inner < close && IsComment(inner) && !BeginsLine(inner)) lines_.back().comment = CommentAt(inner++);
-    PrintBody(block->body, inner, close, level + 1);
+    PrintBody(*block, inner, close, level + 1);
     AddLine(level, "}", "", false);
     return close + 1;
   }
 
   // A block on one line: two spaces between its statements.
-  std::string OneLine(const ast::Block& block, size_t begin) const {
+  std::string OneLine(const std::vector<ast::Statement>& block, size_t begin) const {
     const size_t open = OpenBraceOf(begin);
     const size_t close = CloserOf(open);
     std::string out = Joined({begin, open + 1});
-    for (size_t s = 0; s < block.body.size(); ++s) {
-      const size_t from = TokenAt(block.body[s].range.begin);
-      const size_t to = s + 1 < block.body.size() ? TokenAt(block.body[s + 1].range.begin) : close;
-      const auto* inner = std::get_if<ast::Block>(&block.body[s].node);
+    for (size_t s = 0; s < block.size(); ++s) {
+      const size_t from = TokenAt(block[s].range.begin);
+      const size_t to = s + 1 < block.size() ? TokenAt(block[s + 1].range.begin) : close;
+      const auto* inner = ast::BodyOf(block[s]);
       out += (s == 0 ? " " : "  ") + (inner != nullptr ? OneLine(*inner, from) : Joined({from, to}));
     }
     return out + " }";
@@ -175,9 +175,8 @@ class Printer {
 
   // An open bracket while words are printed.
   struct Bracket {
-    bool spread;      // its items stand on lines of their own
-    bool line_items;  // they are what stands on a line, not what stands between commas
-    size_t level;     // of what stands in it
+    bool spread;   // its items stand on lines of their own
+    size_t level;  // of what stands in it
   };
 
   // A bracket is spread if a line ends right inside of it, not only in a bracket within. A parenthesis around a condition is not:
@@ -221,11 +220,11 @@ class Printer {
       bool breaks = i > words.begin && (after_comment || (BeginsLine(i) && !clings));
       if (in_spread && i > words.begin) {
         const bool item = IsOpener(i - 1) || Is(i - 1, ",");
-        if ((item && !brackets.back().line_items) || IsOpener(i - 1) || IsCloser(i)) breaks = true;
+        if (item || IsCloser(i)) breaks = true;
       }
       if (breaks) {
         if (!code.empty()) flush("");
-        const bool item = in_spread && (brackets.back().line_items || BeginsItem(i) || IsCloser(i));
+        const bool item = in_spread && (BeginsItem(i) || IsCloser(i));
         const size_t inside = brackets.empty() ? level : brackets.back().level;
         line_level = IsCloser(i) && in_spread ? inside - 1 : item ? inside : inside + 1;
       } else if (!code.empty() && WantsSpace(i)) {
@@ -236,10 +235,8 @@ class Printer {
       code += TextAt(i);
       if (IsOpener(i)) {
         const bool spread = IsSpread(i);
-        // What stands in the braces of a test are sentences, one on a line.
-        const bool line_items = Is(i, "{") && i > words.begin && tokens_[i - 1].kind == TokenKind::kString;
         const size_t outside = brackets.empty() ? level : brackets.back().level;
-        brackets.push_back({spread, line_items, spread ? line_level + 1 : Is(i, "(") ? outside + 1 : outside});
+        brackets.push_back({spread, spread ? line_level + 1 : Is(i, "(") ? outside + 1 : outside});
       } else if (IsCloser(i) && !brackets.empty()) {
         brackets.pop_back();
       }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -90,6 +91,7 @@ struct LetOrigin {
   SourceRange name;
   SourceRange value;
   std::vector<WordOrigin> words;
+  std::optional<Expr> condition = std::nullopt;  // of a Bool: as it stands in the predicates that use it
 };
 
 struct Origins {

@@ -36,7 +36,8 @@ ast::File AstBuilder::BuildFile(P::FileContext* context) {
 
 bool AstBuilder::IsBroken(P::StatementContext* context) const {
   // A block is as broken as what stands in it.
-  const bool is_block = context->block() != nullptr && context->exception == nullptr;
+  const bool is_block =
+      (context->block() != nullptr || context->testBlock() != nullptr) && context->exception == nullptr;
   return context->exception != nullptr || context->children.empty() || (!is_block && strategy_.IsBroken(context));
 }
 
@@ -75,6 +76,10 @@ ast::Statement AstBuilder::BuildStatement(P::StatementContext* context, bool bro
     statement.node = ast::Promise{BuildExpression(promise->expression())};
   } else if (P::AllowContext* allow = context->allow()) {
     statement.node = ast::Allow{NameOf(allow->NAME()->getSymbol()), BuildString(allow->STRING()->getSymbol())};
+  } else if (P::TestBlockContext* test = context->testBlock()) {
+    statement.node = BuildTest(test);
+  } else if (P::SentenceContext* sentence = context->sentence()) {
+    statement.node = BuildSentence(sentence);
   } else if (context->children.size() == 1) {
     statement.node = ast::Unsupported{context->start->getText()};
     statement.range = offsets_.RangeOf(*context->start);
@@ -105,6 +110,35 @@ ast::When AstBuilder::BuildWhen(P::WhenLineContext* context) {
   when.when = offsets_.RangeOf(*context->WHEN()->getSymbol());
   when.predicate = BuildExpression(context->expression());
   return when;
+}
+
+ast::Test AstBuilder::BuildTest(P::TestBlockContext* context) {
+  ast::Test test;
+  test.name = BuildString(context->STRING()->getSymbol());
+  if (context->body() != nullptr) test.body = BuildBody(context->body(), &test.broken);
+  return test;
+}
+
+ast::Sentence AstBuilder::BuildSentence(P::SentenceContext* context) {
+  ast::Sentence sentence;
+  sentence.verb = NameOf(context->start);
+  if (context->NAME() != nullptr) sentence.subject = NameOf(context->NAME()->getSymbol());
+  for (P::ClauseContext* clause : context->clause()) {
+    ast::Clause built;
+    const auto strings = clause->STRING();
+    if (!strings.empty()) {
+      built.value = BuildString(strings[0]->getSymbol());
+      if (strings.size() == 2) built.assigned = BuildString(strings[1]->getSymbol());
+    } else if (clause->jsonObject() != nullptr) {
+      built.value = BuildJson(clause->jsonObject());
+    } else {
+      built.value = Node(clause->NUMBER() != nullptr ? ExprKind::kNumber : ExprKind::kName, clause);
+      built.value.text = clause->getText();
+    }
+    sentence.clauses.push_back(std::move(built));
+  }
+  if (context->expression() != nullptr) sentence.claim = BuildExpression(context->expression());
+  return sentence;
 }
 
 Expr AstBuilder::BuildExpression(P::ExpressionContext* context) {

@@ -31,6 +31,8 @@ class AstBuilder {
   ast::Block BuildBlock(P::BlockContext* context);
   ast::Setting BuildSetting(P::SettingContext* context);
   ast::When BuildWhen(P::WhenLineContext* context);
+  ast::Test BuildTest(P::TestBlockContext* context);
+  ast::Sentence BuildSentence(P::SentenceContext* context);
   ast::Expr BuildConjunction(P::ConjunctionContext* context);
   ast::Expr BuildNegation(P::NegationContext* context);
   ast::Expr BuildComparison(P::ComparisonContext* context);

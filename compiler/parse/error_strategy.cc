@@ -181,6 +181,7 @@ void ErrorStrategy::Explain(antlr4::Parser* parser, size_t index, size_t stateme
   const size_t type = TypeAt(index);
   if (type == PolicyParser::MISSING) return ExplainMissing(index);
   if (ExplainWord(index)) return;
+  if (ExplainSentence(context, statement_begin, index)) return;
   if (rule == PolicyParser::RuleStatement || rule == PolicyParser::RuleBlock || rule == PolicyParser::RuleSetting ||
       rule == PolicyParser::RuleLet || rule == PolicyParser::RuleWhenLine) {
     if (ExplainStatementHead(statement_begin, index)) return;
@@ -248,6 +249,15 @@ void ErrorStrategy::ExplainMissing(size_t index) {
   } else if (type == PolicyParser::EDITION) {
     what = "a number";
     help = "write `edition 1`";
+  } else if (IsTestVerb(type)) {
+    what = type == PolicyParser::GIVEN  ? "an upstream"
+           : type == PolicyParser::SEND ? "a method"
+           : type == PolicyParser::WAIT ? "a time"
+                                        : "a condition";
+    help = type == PolicyParser::GIVEN  ? "write for example `given model replies 503`"
+           : type == PolicyParser::SEND ? "write for example `send GET \"/\"`"
+           : type == PolicyParser::WAIT ? "write for example `wait 15s`"
+                                        : "write for example `expect status == 200`";
   } else if (type == PolicyParser::COMMA) {
     help = "remove the comma, or write another value behind it";
   }

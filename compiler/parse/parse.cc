@@ -12,6 +12,7 @@
 #include "compiler/parse/ast_builder.h"
 #include "compiler/parse/comments.h"
 #include "compiler/parse/error_strategy.h"
+#include "compiler/parse/test_words.h"
 #include "compiler/parse/token_repair.h"
 #include "compiler/parse/token_text.h"
 
@@ -43,6 +44,7 @@ class Session {
     end->setLine(lexer_.getLine());
     end->setCharPositionInLine(lexer_.getCharPositionInLine());
     tokens.push_back(std::move(end));
+    MarkTestVerbs(tokens);
     std::vector<size_t> guessed;
     usable_ = RepairTokens(offsets_, diagnostics_, &tokens, &guessed);
     if (!usable_) return;

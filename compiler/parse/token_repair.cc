@@ -324,9 +324,8 @@ class Repairer {
   void MarkMissingOperands() {
     std::vector<size_t> places;
     for (size_t i = 1; i < view_.size(); ++i) {
-      if (TypeAt(i) == PolicyParser::NAME && IsFirstOnLine(i) && WantsOperand(TypeAt(i - 1)) &&
-          BeginsStatement(view_, i))
-        places.push_back(i);
+      const bool may_begin = (TypeAt(i) == PolicyParser::NAME && IsFirstOnLine(i)) || IsTestVerb(TypeAt(i));
+      if (may_begin && WantsOperand(TypeAt(i - 1)) && BeginsStatement(view_, i)) places.push_back(i);
     }
     if (places.empty()) return;
     std::vector<std::unique_ptr<Token>> marked;

@@ -63,8 +63,13 @@ bool WantsOperand(size_t type) {
     case PolicyParser::MINUS:
     case PolicyParser::LET:
     case PolicyParser::EDITION: return true;
-    default: return false;
+    default: return IsTestVerb(type);
   }
+}
+
+bool IsTestVerb(size_t type) {
+  return type == PolicyParser::GIVEN || type == PolicyParser::SEND || type == PolicyParser::WAIT ||
+         type == PolicyParser::EXPECT;
 }
 
 bool BeginsStatement(const std::vector<antlr4::Token*>& tokens, size_t i) {
@@ -72,7 +77,11 @@ bool BeginsStatement(const std::vector<antlr4::Token*>& tokens, size_t i) {
   switch (type(i)) {
     case PolicyParser::EDITION: return type(i + 1) == PolicyParser::NUMBER;
     case PolicyParser::LET: return type(i + 1) == PolicyParser::NAME && type(i + 2) == PolicyParser::ASSIGN;
-    case PolicyParser::WHEN: return true;
+    case PolicyParser::WHEN:
+    case PolicyParser::GIVEN:
+    case PolicyParser::SEND:
+    case PolicyParser::WAIT:
+    case PolicyParser::EXPECT: return true;
     case PolicyParser::IMPORT:
     case PolicyParser::TEST: return type(i + 1) == PolicyParser::STRING;
     case PolicyParser::PROMISE:

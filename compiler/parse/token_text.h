@@ -34,6 +34,9 @@ std::string Describe(const antlr4::Token& token);
 // Whether an operand must follow: `=`, `when`, `and`, `==`, `(`, `,` …
 bool WantsOperand(size_t token_type);
 
+// `given`, `send`, `wait` and `expect`, where they begin a sentence of a test.
+bool IsTestVerb(size_t token_type);
+
 // Whether the tokens at `index` surely begin a statement: NAME =, NAME[…] =, NAME when, NAME {, NAME NAME {, let, when …
 // No expression holds any of these.
 bool BeginsStatement(const std::vector<antlr4::Token*>& tokens, size_t index);

@@ -1,5 +1,5 @@
 // The seam to the outside world: sockets, names, timers and time. UvTransport is the real one (libuv, one for each worker
-// thread), SimTransport (tests/support) an in-memory one with a virtual clock. The proxy is written against this only.
+// thread), SimTransport (runtime/sim) an in-memory one with a virtual clock. The proxy is written against this only.
 //
 // Threads: everything belongs to the thread that runs Run(), except Post and Stop.
 // Re-entrancy: the owner may destroy a Stream, Timer, Listener or Resolution inside any callback, its own included; no

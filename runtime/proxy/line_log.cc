@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <utility>
 
 namespace runtime::proxy {
 
 LineLog::LineLog(int fd) : fd_(fd), thread_([this] { Run(); }) {}
+LineLog::LineLog(TakeLine take) : fd_(-1), take_(std::move(take)) {}
 
 LineLog::~LineLog() {
+  if (fd_ < 0) return;
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -20,6 +23,10 @@ LineLog::~LineLog() {
 }
 
 void LineLog::Write(std::string_view line) {
+  if (fd_ < 0) {
+    if (take_) take_(line);
+    return;
+  }
   bool was_empty = false;
   {
     std::lock_guard lock(mutex_);

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -19,6 +20,9 @@ class LineLog {
 
   // Does not own `fd`.
   explicit LineLog(int fd);
+  // No thread and no file: each line is handed to `take` at once, on the thread that writes it. Null: lines come to nothing.
+  using TakeLine = std::function<void(std::string_view line)>;
+  explicit LineLog(TakeLine take);
   ~LineLog();  // writes what is queued
   LineLog(const LineLog&) = delete;
   LineLog& operator=(const LineLog&) = delete;
@@ -30,6 +34,7 @@ class LineLog {
   void Run();
 
   const int fd_;
+  const TakeLine take_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::string queued_;

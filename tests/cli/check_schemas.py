@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds what `breakwater check` writes for machines to their schemas: SARIF 2.1.0 and JUnit's XML.
+"""Holds what `breakwater check` and `breakwater test` write for machines to their schemas: SARIF 2.1.0 and JUnit's XML.
 
     check_schemas.py BREAKWATER
 
@@ -18,8 +18,8 @@ ROOT = HERE.parents[1]
 FOUND = {1, 2}
 
 
-def report(tool, format_name, paths):
-    result = subprocess.run([tool, 'check', '--format', format_name, *paths], capture_output=True)
+def report(tool, format_name, paths, command='check'):
+    result = subprocess.run([tool, command, '--format', format_name, *paths], capture_output=True)
     assert result.returncode in FOUND, f'{format_name}: exit code {result.returncode}: {result.stderr.decode()}'
     assert not result.stderr, f'{format_name}: {result.stderr.decode()}'
     return result.stdout
@@ -63,6 +63,14 @@ def main():
         junit = report(tool, 'junit', paths)
         assert junit.count(b'<failure') == len(results) and junit.count(b'<error') == 1
         check('junit', junit, junit.replace(b' tests="', b' test="', 1), junit_problems, folder)
+
+        (folder / 'tests.policy').write_text(
+            'edition 1\ngateway { listen = "127.0.0.1:0" }\nupstream a { url = "http://a:1" }\n'
+            'test "5 < 6 & \\"so on\\"" { given a replies 200 text "\\u{1}"  send GET "/"  expect body == "<&>" }\n'
+            'test "good" { given a replies 200  send GET "/"  expect status == 200 }\n')
+        tests = report(tool, 'junit', paths, command='test')
+        assert tests.count(b'<failure') == 1 and b'name="good"/>' in tests, tests
+        check('junit_tests', tests, tests.replace(b' tests="', b' test="', 1), junit_problems, folder)
 
         found = json.loads(report(tool, 'json', paths))
         assert sum(len(file['findings']) for file in found['files']) == len(results)

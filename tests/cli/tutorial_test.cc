@@ -2,10 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <iostream>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "cli/test.h"
 #include "compiler/diagnostics/render.h"
 #include "compiler/fix.h"
 #include "compiler/format/format.h"
@@ -54,6 +56,28 @@ TEST(Tutorial, TheMistakeIsShownAsItIsFoundAndFixedAsItIsTold) {
   const auto fixed = compiler::FixPolicy(mistake, {});
   EXPECT_NE(fixed.text.find("attempt_timeout = 15s\n"), std::string::npos) << fixed.text;
   EXPECT_TRUE(fixed.diagnostics.empty());
+}
+
+TEST(Tutorial, ItsTestsPassAndAskForEveryCondition) {
+  const std::string policy = Blocks("step").back() + "\n" + Blocks("tests").at(0);
+  std::string refusal;
+  compiler::diagnostics::Diagnostics diagnostics;
+  EXPECT_EQ(compiler::format::FormatPolicy(policy, &diagnostics, &refusal), policy);
+  std::istringstream in(policy);
+  std::ostringstream out;
+  std::streambuf* const old_in = std::cin.rdbuf(in.rdbuf());
+  std::streambuf* const old_out = std::cout.rdbuf(out.rdbuf());
+  std::cin.clear();
+  cli::TestOptions options;
+  options.paths = {"-"};
+  options.coverage = true;
+  const int code = cli::RunTests(options);
+  std::cin.rdbuf(old_in);
+  std::cout.rdbuf(old_out);
+  EXPECT_EQ(code, 0) << out.str();
+  EXPECT_NE(out.str().find("3 conditions, 3 true and false"), std::string::npos) << out.str();
+  EXPECT_NE(Tutorial().find("$ breakwater test chat.policy\n2 tests: 2 passed\n```"), std::string::npos);
+  EXPECT_TRUE(out.str().ends_with("2 tests: 2 passed\n")) << out.str();
 }
 
 }  // namespace

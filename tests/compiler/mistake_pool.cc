@@ -1098,6 +1098,245 @@ route r$ { when b$ to = base })",
     {"bad prefix", R"(  metrics_prefix = "clawdbot")", R"(  metrics_prefix = ⟦"claw-dbot"⟧)", "PL0166", true},
     {"no port", R"(  admin = "127.0.0.1:9180")", R"(  admin = ⟦"127.0.0.1"⟧)", "PL0166", true},
     {"no quotes", R"(  admin = off)", R"(  admin = ⟦of⟧)", "PL0101", true},
+    // ---- tests
+    {"verb misspelt", R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     R"(test "t$" {
+  ⟦givn⟧ base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     "PL0101"},
+    {"act misspelt", R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     R"(test "t$" {
+  given base ⟦replys⟧ 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     "PL0101"},
+    {"upstream of a given misspelt", R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     R"(test "t$" {
+  given base replies 503 after 200ms always
+  given ⟦othr⟧ replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     "PL0101"},
+    {"clause misspelt", R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     R"(test "t$" {
+  given base replies 503 ⟦afer⟧ 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     "PL0101"},
+    {"time of a given without unit", R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     R"(test "t$" {
+  given base replies 503 after ⟦200⟧ always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     "PL0206"},
+    {"wait without unit", R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait ⟦15⟧
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     "PL0206"},
+    {"one = in an expect", R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status ⟦=⟧ 200
+  expect attempts(base) >= 1
+})",
+     "PL0123"},
+    {"subject misspelt", R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect ⟦statuss⟧ == 200
+  expect attempts(base) >= 1
+})",
+     "PL0101"},
+    {"upstream of an expect misspelt", R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(⟦bas⟧) >= 1
+})",
+     "PL0101"},
+    {"method misspelt", R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send ⟦POTS⟧ "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     "PL0101"},
+    {"JSON of a send", R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { ⟦messages⟧: [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     "PL0128"},
+    {"path without quotes", R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST ⟦/api/⟧chat json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     "PL0120"},
+    {"expectation without a value", R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status ⟦==⟧
+  expect attempts(base) >= 1
+})",
+     "PL0121"},
+    {"setting in a test", R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  wait 15s
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     R"(test "t$" {
+  given base replies 503 after 200ms always
+  given other replies 200
+  send POST "/api/chat" json { "messages": [] }
+  ⟦wait = 15s⟧
+  expect status == 200
+  expect attempts(base) >= 1
+})",
+     "PL0131"},
 };
 
 }  // namespace

@@ -216,6 +216,16 @@ TEST(SettingsTable, EverySettingStandsInTheDocumentation) {
   };
   for (const std::string& row : facts)
     EXPECT_NE(docs.find(row), std::string::npos) << "docs/language.md lacks the row\n" << row;
+  const std::vector<std::string> tests = {
+#define ACT(id, word, doc) std::string("| `" word "` | " doc " |"),
+#include "compiler/model/test_acts.def"
+#undef ACT
+#define SUBJECT(id, name, takes, type, doc) std::string("| `" name "` | " doc " |"),
+#include "compiler/model/test_subjects.def"
+#undef SUBJECT
+  };
+  for (const std::string& row : tests)
+    EXPECT_NE(docs.find(row), std::string::npos) << "docs/language.md lacks the row\n" << row;
 }
 
 }  // namespace

@@ -36,6 +36,8 @@ ALLOWED = {
     'runtime/dialect': ['compiler/abi', 'compiler/model', 'runtime/engine', 'runtime/http'],
     'runtime/net': [],
     'runtime/http': ['compiler/abi', 'compiler/model'],
+    'runtime/sim': ['runtime/base', 'runtime/net', 'runtime/proxy', 'compiler'],
+    'runtime/policy_test': ['runtime/*', 'compiler', 'compiler/abi', 'compiler/base', 'compiler/model'],
     'runtime/proxy': ['runtime/*', 'compiler', 'compiler/abi', 'compiler/model', 'compiler/base'],
     'cli': ['runtime/*', 'compiler', 'compiler/*'],
     'examples': ['examples/*', 'runtime/base', 'runtime/net', 'runtime/http', 'compiler/abi'],

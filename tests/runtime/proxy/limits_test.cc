@@ -42,7 +42,7 @@ TEST(Limits, ConnectionsOfOneAddress) {
   gateway.network.RunFor(1ms);
   auto third = gateway.NewClient();
   SimTransport other_host(&gateway.network, "10.0.0.98");
-  SimPeer other(&other_host, SimGateway::kPort);
+  SimPeer other(&other_host, {SimGateway::kIp, SimGateway::kPort});
   gateway.network.RunFor(1ms);
   EXPECT_FALSE(second->ended);
   EXPECT_TRUE(third->ended);

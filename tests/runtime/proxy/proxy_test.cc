@@ -304,7 +304,7 @@ TEST(Pool, ConnectionIsReusedUntilItIsTooOld) {
 
 TEST(Pieces, EveryByteOnItsOwnGivesTheSameAnswer) {
   SimGateway gateway(kNumeric);
-  support::SimOptions options;
+  runtime::sim::SimOptions options;
   options.piece = 1;
   gateway.network.set_options(options);
   SimServer server(&gateway.network, "10.0.0.1", 11434, [](SimPeer& peer) {

@@ -154,7 +154,7 @@ TEST_P(UpstreamFault, AlwaysEndsInTheFallbackWithItsReason) {
 TEST_P(UpstreamFault, InPiecesOfAByteIsTheSame) {
   if (GetParam().bytes.size() > 100'000) GTEST_SKIP() << "too long for single bytes";
   SimGateway gateway(Policy(kRetry));
-  support::SimOptions options;
+  runtime::sim::SimOptions options;
   options.piece = 1;
   gateway.network.set_options(options);
   FaultyServer server(&gateway.network, GetParam().bytes, GetParam().ending, 1);

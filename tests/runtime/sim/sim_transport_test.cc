@@ -1,12 +1,12 @@
 // The simulated network against the contract of net::Transport and against what TCP does.
-#include "tests/support/sim_transport.h"
+#include "runtime/sim/sim_transport.h"
 
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <set>
 
-namespace tests::support {
+namespace runtime::sim {
 namespace {
 
 using runtime::net::Resolution;
@@ -351,4 +351,4 @@ TEST_F(SimTransportTest, RunEndsWithStopAndPostsArriveLater) {
 }
 
 }  // namespace
-}  // namespace tests::support
+}  // namespace runtime::sim

@@ -1,6 +1,6 @@
 // A connection is two endpoints and, for each direction, the segments on their way. The owner's objects (SimStream …) are
 // thin: the connection lives as long as an event or an owner holds it.
-#include "tests/support/sim_transport.h"
+#include "runtime/sim/sim_transport.h"
 
 #include <arpa/inet.h>
 
@@ -8,191 +8,19 @@
 #include <string_view>
 #include <utility>
 
-namespace tests::support {
+#include "runtime/sim/sim_connection.h"
 
-using runtime::net::Deletable;
-using runtime::net::Listener;
-using runtime::net::Resolution;
-using runtime::net::ResolveResult;
-using runtime::net::Stream;
-using runtime::net::StreamObserver;
-using runtime::net::Timer;
-using runtime::net::Transport;
-using runtime::net::WallTime;
+namespace runtime::sim {
 
-namespace sim_internal {
-
-struct ListenerState {
-  std::string ip;  // "" for all
-  uint16_t port = 0;
-  bool shared = false;
-  bool open = true;
-  Transport::AcceptCallback on_accept;
-};
-
-struct Segment {
-  TimePoint arrival;
-  enum class Kind { kData, kFin, kRst } kind = Kind::kData;
-  std::string data;
-};
-
-struct Endpoint {
-  StreamObserver* observer = nullptr;
-  bool owned = true;  // the Stream object exists
-  bool connected = false;
-  bool dead = false;  // no callback any more
-  bool paused = false;
-  bool finish_asked = false;
-  bool fin_sent = false;
-  bool saw_end = false;
-  bool peer_reset = false;  // an RST arrived, though a paused reader may not know it
-  bool delivery_planned = false;
-  std::string queue;  // written, not yet in flight
-  std::deque<Segment> inbound;
-  size_t inbound_bytes = 0;  // in flight or unread
-  TimePoint last_arrival{};
-  Address peer;
-};
-
-struct Connection : std::enable_shared_from_this<Connection> {
-  explicit Connection(SimNetwork* n) : network(n) {}
-
-  SimNetwork* network;
-  Address server;
-  Endpoint ends[2];  // 0: the one that connected
-
-  bool is_open() const { return !ends[0].dead || !ends[1].dead; }
-
-  void Send(int from, Segment::Kind kind, std::string data) {
-    Endpoint& to = ends[1 - from];
-    const TimePoint arrival = std::max(to.last_arrival, network->now() + network->Latency());
-    to.last_arrival = arrival;
-    to.inbound_bytes += data.size();
-    to.inbound.push_back({arrival, kind, std::move(data)});
-    network->At(arrival, [self = shared_from_this(), from, kind] {
-      if (kind == Segment::Kind::kRst) self->ends[1 - from].peer_reset = true;
-      self->Deliver(1 - from);
-    });
-  }
-
-  // Moves what fits the window from the queue into flight.
-  void Pump(int from) {
-    Endpoint& end = ends[from];
-    if (!end.connected || end.dead) return;
-    const size_t window = network->options().window;
-    Endpoint& to = ends[1 - from];
-    const bool had_queue = !end.queue.empty();
-    if (had_queue && to.inbound_bytes < window) {
-      const size_t n = std::min(end.queue.size(), window - to.inbound_bytes);
-      std::string data = end.queue.substr(0, n);
-      end.queue.erase(0, n);
-      Send(from, Segment::Kind::kData, std::move(data));
-    }
-    if (end.queue.empty() && end.finish_asked && !end.fin_sent) {
-      end.fin_sent = true;
-      Send(from, Segment::Kind::kFin, "");
-    }
-  }
-
-  void Write(int from, std::span<const std::string_view> pieces) {
-    Endpoint& end = ends[from];
-    if (end.dead || end.finish_asked) return;
-    if (end.peer_reset) {
-      if (!end.paused && !end.inbound.empty()) return;  // what came before the RST is read first, then the RST is seen
-      network->Soon([self = shared_from_this(), from] { self->Fail(from, NetError::kReset); });
-      return;
-    }
-    for (std::string_view piece : pieces) end.queue.append(piece);
-    Pump(from);
-  }
-
-  void PlanDelivery(int to) {
-    if (std::exchange(ends[to].delivery_planned, true)) return;
-    network->Soon([self = shared_from_this(), to] {
-      self->ends[to].delivery_planned = false;
-      self->Deliver(to);
-    });
-  }
-
-  // Hands over the next piece, at most one for each event.
-  void Deliver(int to) {
-    Endpoint& end = ends[to];
-    if (end.inbound.empty() || end.inbound.front().arrival > network->now()) return;
-    Segment& segment = end.inbound.front();
-    if (end.dead) {
-      // Bytes for a closed socket are answered with RST.
-      const bool had_data = segment.kind == Segment::Kind::kData;
-      end.inbound_bytes -= segment.data.size();
-      end.inbound.pop_front();
-      if (had_data && !ends[1 - to].dead) Send(to, Segment::Kind::kRst, "");
-      if (!end.inbound.empty()) PlanDelivery(to);
-      return;
-    }
-    if (end.paused || !end.connected) return;
-    switch (segment.kind) {
-      case Segment::Kind::kRst:
-        end.inbound.clear();
-        end.inbound_bytes = 0;
-        Fail(to, NetError::kReset);
-        return;
-      case Segment::Kind::kFin:
-        end.inbound.pop_front();
-        end.saw_end = true;
-        if (!end.inbound.empty()) PlanDelivery(to);
-        if (end.observer != nullptr) end.observer->OnEnd();
-        return;
-      case Segment::Kind::kData: break;
-    }
-    const size_t piece = network->options().piece;
-    const size_t n =
-        piece == 0 ? segment.data.size() : std::min<size_t>(segment.data.size(), 1 + network->random_.Below(piece));
-    const std::string bytes = segment.data.substr(0, n);
-    segment.data.erase(0, n);
-    end.inbound_bytes -= n;
-    if (segment.data.empty()) end.inbound.pop_front();
-    if (!end.inbound.empty()) PlanDelivery(to);
-    // The window opened: the writer goes on.
-    const int writer = 1 - to;
-    if (!ends[writer].queue.empty()) {
-      Pump(writer);
-      if (ends[writer].queue.empty()) {
-        network->Soon([self = shared_from_this(), writer] {
-          Endpoint& w = self->ends[writer];
-          if (!w.dead && w.observer != nullptr && w.queue.empty()) w.observer->OnWriteDrained();
-        });
-      }
-    }
-    if (end.observer != nullptr) end.observer->OnData(bytes);
-  }
-
-  void Fail(int which, NetError error) {
-    Endpoint& end = ends[which];
-    if (end.dead) return;
-    end.dead = true;
-    end.queue.clear();
-    if (end.observer != nullptr) end.observer->OnError(error);
-  }
-
-  void Close(int which, bool reset) {
-    Endpoint& end = ends[which];
-    if (end.dead) return;
-    end.dead = true;
-    end.queue.clear();
-    if (!end.connected) return;
-    const bool unread = !end.inbound.empty() && end.inbound.front().arrival <= network->now() &&
-                        end.inbound.front().kind == Segment::Kind::kData;
-    if (end.peer_reset) return;
-    if (reset || unread) {
-      Send(which, Segment::Kind::kRst, "");
-    } else if (!end.fin_sent) {
-      Send(which, Segment::Kind::kFin, "");
-    }
-    end.fin_sent = true;
-    if (!end.inbound.empty()) PlanDelivery(which);
-  }
-};
-
-}  // namespace sim_internal
+using net::Deletable;
+using net::Listener;
+using net::Resolution;
+using net::ResolveResult;
+using net::Stream;
+using net::StreamObserver;
+using net::Timer;
+using net::Transport;
+using net::WallTime;
 
 namespace {
 
@@ -355,7 +183,7 @@ SimNetwork::Route SimNetwork::RouteTo(const Address& address) const {
   for (const std::string& ip : {address.ip, std::string()}) {
     if (const auto found = routes_.find({ip, address.port}); found != routes_.end()) return found->second;
   }
-  return Route::kNormal;
+  return router_ ? router_(address) : Route::kNormal;
 }
 
 ListenerState* SimNetwork::ListenerFor(const Address& address) {
@@ -439,15 +267,15 @@ WallTime SimTransport::WallNow() const {
   return WallTime(std::chrono::seconds(1'700'000'000)) + network_->now().time_since_epoch();
 }
 
-runtime::base::Result<std::unique_ptr<Listener>> SimTransport::Listen(const std::string& host, uint16_t port,
-                                                                      bool shared_port, AcceptCallback on_accept) {
+base::Result<std::unique_ptr<Listener>> SimTransport::Listen(const std::string& host, uint16_t port, bool shared_port,
+                                                             AcceptCallback on_accept) {
   std::string ip = host;
   if (host == "0.0.0.0" || host == "::") {
     ip.clear();
   } else if (!IsNumeric(host)) {
     const auto found = network_->names_.find(host);
     if (found == network_->names_.end() || found->second.ips.empty()) {
-      return runtime::base::Error{"can't listen on " + host + ": the name was not found"};
+      return base::Error{"can't listen on " + host + ": the name was not found"};
     }
     ip = found->second.ips.front();
   }
@@ -459,8 +287,7 @@ runtime::base::Result<std::unique_ptr<Listener>> SimTransport::Listen(const std:
   for (const auto& other : network_->listeners_) {
     if (other->open && other->port == state->port && (other->ip == ip || other->ip.empty() || ip.empty()) &&
         !(other->shared && shared_port)) {
-      return runtime::base::Error{"can't listen on " + host + " port " + std::to_string(state->port) +
-                                  ": the port is taken"};
+      return base::Error{"can't listen on " + host + " port " + std::to_string(state->port) + ": the port is taken"};
     }
   }
   network_->listeners_.push_back(state);
@@ -495,7 +322,7 @@ std::unique_ptr<Stream> SimTransport::Connect(const Address& address, StreamObse
     ListenerState* listener = route == SimNetwork::Route::kNormal ? network->ListenerFor(address) : nullptr;
     const TimePoint answer = network->now() + network->Latency();
     if (listener == nullptr) {
-      const NetError error = route == SimNetwork::Route::kNormal ? NetError::kRefused : NetError::kUnreachable;
+      const NetError error = route == SimNetwork::Route::kUnreachable ? NetError::kUnreachable : NetError::kRefused;
       network->At(answer, [connection, error] { connection->Fail(0, error); });
       return;
     }
@@ -577,4 +404,4 @@ void SimTransport::Run() {
 
 void SimTransport::Stop() { stopped_ = true; }
 
-}  // namespace tests::support
+}  // namespace runtime::sim

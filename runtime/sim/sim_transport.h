@@ -18,12 +18,12 @@
 #include "runtime/base/random.h"
 #include "runtime/net/transport.h"
 
-namespace tests::support {
+namespace runtime::sim {
 
-using runtime::base::Duration;
-using runtime::base::TimePoint;
-using runtime::net::Address;
-using runtime::net::NetError;
+using base::Duration;
+using base::TimePoint;
+using net::Address;
+using net::NetError;
 
 struct SimOptions {
   Duration latency_least = std::chrono::microseconds(50);
@@ -53,8 +53,11 @@ class SimNetwork {
   void FailName(const std::string& name, NetError error, Duration delay = {});
 
   // Addresses. Where nobody listens a connection is refused. `ip` may be "" for every address.
-  enum class Route { kNormal, kBlackHole, kUnreachable };  // kBlackHole: a SYN is never answered
+  enum class Route { kNormal, kBlackHole, kUnreachable, kRefused };  // kBlackHole: a SYN is never answered
   void SetRoute(const std::string& ip, uint16_t port, Route route);
+  // Asked about each connection when its SYN arrives, where no SetRoute says anything; null: kNormal. If it says so, the listener's
+  // callback follows before anything else happens.
+  void SetRouter(std::function<Route(const Address& server)> router) { router_ = std::move(router); }
 
   // Every connection to that address is reset on both sides, as when the process behind it is killed.
   void ResetConnectionsTo(const Address& server);
@@ -93,39 +96,37 @@ class SimNetwork {
   sim_internal::ListenerState* ListenerFor(const Address& address);
 
   SimOptions options_;
-  runtime::base::Random random_;
+  base::Random random_;
   TimePoint now_{std::chrono::seconds(1000)};  // not 0: code that takes 0 for "never" shows
   uint64_t next_order_ = 0;
   uint16_t next_port_ = 20000;
   std::priority_queue<Event> events_;
   std::map<std::string, NameEntry> names_;
   std::map<std::pair<std::string, uint16_t>, Route> routes_;
+  std::function<Route(const Address&)> router_;
   std::vector<std::shared_ptr<sim_internal::ListenerState>> listeners_;
   std::vector<std::weak_ptr<sim_internal::Connection>> connections_;
   size_t prune_connections_at_ = 64;
-  std::vector<std::unique_ptr<runtime::net::Deletable>> graveyard_;
+  std::vector<std::unique_ptr<net::Deletable>> graveyard_;
 };
 
 // The network must outlive it.
-class SimTransport final : public runtime::net::Transport {
+class SimTransport final : public net::Transport {
  public:
   // `ip`: what peers see of its connections.
   explicit SimTransport(SimNetwork* network, std::string ip = "127.0.0.1");
   ~SimTransport() override;
 
   TimePoint Now() const override;
-  runtime::net::WallTime WallNow() const override;
-  runtime::base::Result<std::unique_ptr<runtime::net::Listener>> Listen(const std::string& host, uint16_t port,
-                                                                        bool shared_port,
-                                                                        AcceptCallback on_accept) override;
-  std::unique_ptr<runtime::net::Stream> Connect(const Address& address,
-                                                runtime::net::StreamObserver* observer) override;
-  std::unique_ptr<runtime::net::Resolution> Resolve(const std::string& host, uint16_t port,
-                                                    ResolveCallback done) override;
-  std::unique_ptr<runtime::net::Timer> NewTimer(std::function<void()> on_fire) override;
-  void CloseGracefully(std::unique_ptr<runtime::net::Stream> stream, Duration limit) override;
+  net::WallTime WallNow() const override;
+  base::Result<std::unique_ptr<net::Listener>> Listen(const std::string& host, uint16_t port, bool shared_port,
+                                                      AcceptCallback on_accept) override;
+  std::unique_ptr<net::Stream> Connect(const Address& address, net::StreamObserver* observer) override;
+  std::unique_ptr<net::Resolution> Resolve(const std::string& host, uint16_t port, ResolveCallback done) override;
+  std::unique_ptr<net::Timer> NewTimer(std::function<void()> on_fire) override;
+  void CloseGracefully(std::unique_ptr<net::Stream> stream, Duration limit) override;
   size_t closing_gracefully() const override { return lingering_.size(); }
-  void DeleteLater(std::unique_ptr<runtime::net::Deletable> object) override;
+  void DeleteLater(std::unique_ptr<net::Deletable> object) override;
   void Post(std::function<void()> task) override;  // from the one thread
   void Run() override;                             // the whole network, until Stop of this transport
   void Stop() override;
@@ -138,7 +139,7 @@ class SimTransport final : public runtime::net::Transport {
   bool stopped_ = false;
   size_t look_ups_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-  std::map<runtime::net::Deletable*, std::unique_ptr<runtime::net::Deletable>> lingering_;
+  std::map<net::Deletable*, std::unique_ptr<net::Deletable>> lingering_;
 };
 
-}  // namespace tests::support
+}  // namespace runtime::sim

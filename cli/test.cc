@@ -1,0 +1,76 @@
+#include "cli/test.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+#include <optional>
+#include <utility>
+
+#include "cli/exit_codes.h"
+#include "cli/inputs.h"
+#include "cli/report.h"
+#include "cli/test_report.h"
+#include "compiler/compile.h"
+#include "compiler/diagnostics/render.h"
+#include "runtime/policy_test/coverage.h"
+#include "runtime/policy_test/test_runner.h"
+
+namespace cli {
+namespace {
+
+using compiler::diagnostics::Severity;
+
+// Errors only: what a policy is warned of is `check`'s.
+std::string Errors(const compiler::source::SourceBuffer& source, const compiler::diagnostics::Diagnostics& diagnostics,
+                   bool color) {
+  std::string text;
+  for (const auto* item : diagnostics.InSourceOrder()) {
+    if (item->severity == Severity::kError) text += compiler::diagnostics::Render(source, *item, {color}) + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+int RunTests(const TestOptions& options) {
+  const auto report = MakeTestReport(options.format, WantsColor(STDOUT_FILENO), std::cout, std::cerr);
+  int worst = kClean;
+  ForEachInput(
+      options.paths,
+      [&](const Input& input) {
+        const compiler::source::SourceBuffer source(input.name, input.text);
+        compiler::diagnostics::Diagnostics diagnostics;
+        auto written = compiler::CheckWritten(input.text, {}, &diagnostics);
+        if (!written) {
+          report->AddUnusable(input.name, "it has errors", Errors(source, diagnostics, WantsColor(STDERR_FILENO)));
+          worst = std::max(worst, kUnreadable);
+          return;
+        }
+        auto compiled = compiler::CompileChecked(std::move(written->policy), written->hash, &diagnostics);
+        if (compiled == nullptr) {
+          report->AddUnusable(input.name, "it was not compiled", Errors(source, diagnostics, false));
+          worst = std::max(worst, kInternal);
+          return;
+        }
+        std::optional<runtime::policy_test::Coverage> coverage;
+        if (options.coverage) coverage.emplace(*compiled, written->origins).Watch(compiled.get());
+        const runtime::policy_test::TestRunner runner(std::move(compiled));
+        std::vector<runtime::policy_test::TestResult> results;
+        for (const compiler::model::TestCase& test : written->tests) {
+          if (test.name.find(options.filter) == std::string::npos) continue;
+          results.push_back(runner.Run(test, source.text()));
+          if (!results.back().passed()) worst = std::max(worst, kFindings);
+        }
+        report->AddFile(source, results);
+        if (coverage) report->AddCoverage(source, coverage->Conditions());
+      },
+      [&](const std::string& path, const std::string& why) {
+        report->AddUnusable(path, why, "");
+        worst = std::max(worst, kUnreadable);
+      });
+  report->Finish();
+  return worst;
+}
+
+}  // namespace cli

@@ -1,0 +1,359 @@
+#include "compiler/check/tests.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "compiler/abi/fact_table.h"
+#include "compiler/base/cidr.h"
+#include "compiler/base/text.h"
+#include "compiler/check/number.h"
+#include "compiler/check/test_expect.h"
+#include "compiler/check/test_words.h"
+
+namespace compiler::check {
+
+using diagnostics::Kind;
+
+namespace {
+
+// The clauses of one sentence, read from left to right.
+class Clauses {
+ public:
+  Clauses(const TestWords& words, const ast::Sentence& sentence, std::string_view what)
+      : words_(words), sentence_(sentence), what_(what) {}
+
+  bool AtEnd() const { return at_ == sentence_.clauses.size(); }
+  const ast::Clause& Peek() const { return sentence_.clauses[at_]; }
+  const ast::Clause& Take() { return sentence_.clauses[at_++]; }
+  const ast::Clause* Before() const { return at_ == 0 ? nullptr : &sentence_.clauses[at_ - 1]; }
+
+  // The next clause if it is of that kind; else a finding that says what is missing behind the last.
+  const ast::Expr* Take(ast::ExprKind kind, std::string_view missing, std::string_view help) {
+    if (!AtEnd() && Peek().value.kind == kind && !Peek().assigned) return &Take().value;
+    const ast::Expr* value = AtEnd() ? nullptr : &Peek().value;
+    if (value != nullptr && value->kind == ast::ExprKind::kError) return nullptr;  // reported
+    const source::SourceRange before = Before() == nullptr ? sentence_.subject.range : Before()->value.range;
+    words_.Emit(Kind::kMissingValue, before, {missing, words_.TextOf(before), help});
+    return nullptr;
+  }
+  std::optional<model::Duration> TakeDuration(std::string_view help) {
+    const ast::Expr* number = Take(ast::ExprKind::kNumber, "a time", help);
+    return number == nullptr ? std::nullopt : words_.DurationOf(*number);
+  }
+  std::optional<int64_t> TakeCount(std::string_view missing, std::string_view help, int64_t most) {
+    const ast::Expr* number = Take(ast::ExprKind::kNumber, missing, help);
+    return number == nullptr ? std::nullopt : words_.CountOf(*number, missing, most);
+  }
+  void Unknown(const ast::Clause& clause, const std::vector<std::string_view>& known) const {
+    if (clause.value.kind == ast::ExprKind::kError) return;
+    std::string all;
+    for (const std::string_view word : known) all += (all.empty() ? "`" : ", `") + std::string(word) + "`";
+    const bool is_word = clause.value.kind == ast::ExprKind::kName;
+    const auto nearest = is_word ? base::Nearest(clause.value.text, known) : std::nullopt;
+    auto& diagnostic =
+        words_.Emit(Kind::kUnknownTestWord, clause.value.range,
+                    {what_, words_.TextOf(clause.value.range), nearest ? std::string_view() : "it has " + all});
+    if (nearest) diagnostic.Replace(std::string(*nearest));
+  }
+
+ private:
+  const TestWords& words_;
+  const ast::Sentence& sentence_;
+  const std::string_view what_;
+  size_t at_ = 0;
+};
+
+class TestReader {
+ public:
+  TestReader(const TestWords& words, diagnostics::Diagnostics* diagnostics)
+      : words_(words), expects_(words), diagnostics_(diagnostics) {}
+
+  // nullopt, with findings, if something is wrong with it.
+  std::optional<model::TestCase> Read(const ast::Test& test, source::SourceRange whole) {
+    const size_t errors = diagnostics_->errors();
+    model::TestCase result;
+    for (const ast::StringPart& part : test.name.parts) {
+      if (part.value != nullptr)
+        words_.Emit(Kind::kBadSentence, test.name.range, {"the name of a test is plain text", "take `${` out of it"});
+      else result.name += part.text;
+    }
+    result.place = {whole.begin, test.name.range.end};
+    bool sent = false;
+    bool expected = false;
+    for (const ast::Statement& statement : test.body) {
+      const auto* sentence = std::get_if<ast::Sentence>(&statement.node);
+      if (sentence == nullptr) {
+        if (!std::holds_alternative<ast::Broken>(statement.node))
+          words_.Emit(Kind::kMisplaced, statement.range,
+                      {"this", "a test is made of `given`, `send`, `wait` and `expect`"});
+        continue;
+      }
+      if (sentence->verb.text == "given") {
+        Given(*sentence, statement.range, &result);
+      } else if (sentence->verb.text == "send") {
+        sent = true;
+        open_ended_.clear();
+        Send(*sentence, statement.range, &result);
+      } else if (sentence->verb.text == "wait") {
+        if (const auto time = words_.DurationOf(*sentence->claim))
+          result.steps.push_back(model::Wait{statement.range, *time});
+      } else {
+        if (!sent && !test.broken) {
+          words_.Emit(Kind::kBadSentence, sentence->verb.range,
+                      {"nothing was sent yet that this could be about", "put a `send` before it"});
+        }
+        expected = true;
+        if (auto expectation = expects_.Read(*sentence->claim)) {
+          expectation->place = statement.range;
+          result.steps.push_back(std::move(*expectation));
+        }
+      }
+    }
+    open_ended_.clear();
+    if (!test.broken && diagnostics_->errors() == errors && !expected)
+      words_.Emit(Kind::kBadSentence, test.name.range,
+                  {"this test expects nothing", "say what is to come of it: `expect status == 200`"});
+    const bool has_name = test.name.kind != ast::ExprKind::kError;
+    if (!has_name || test.broken || diagnostics_->errors() > errors) return std::nullopt;
+    return result;
+  }
+
+ private:
+  void Given(const ast::Sentence& sentence, source::SourceRange whole, model::TestCase* result) {
+    const auto upstream = words_.UpstreamOf(sentence.subject);
+    Clauses clauses(words_, sentence, "`given`");
+    const ast::Clause& first = clauses.Take();
+    std::vector<std::string_view> acts;
+    const model::ActInfo* act = nullptr;
+    for (const model::ActInfo& info : model::kTestActs) {
+      acts.push_back(info.word);
+      if (first.value.kind == ast::ExprKind::kName && first.value.text == info.word) act = &info;
+    }
+    if (act == nullptr) return clauses.Unknown(first, acts);
+    model::Given given;
+    given.place = whole;
+    given.act = act->id;
+    if (!ReadAct(&clauses, &given)) return;
+    if (!upstream) return;
+    given.upstream = *upstream;
+    if (open_ended_.count(upstream->value) > 0) {
+      words_.Emit(Kind::kGivenUnreached, whole, {sentence.subject.text})
+          .At(open_ended_.at(upstream->value), "it is given always here");
+      return;
+    }
+    if (given.always) open_ended_.emplace(upstream->value, whole);
+    result->steps.push_back(std::move(given));
+  }
+
+  bool ReadAct(Clauses* clauses, model::Given* given) {
+    using model::TestAct;
+    const bool replies = given->act == TestAct::kReplies;
+    const bool streams = given->act == TestAct::kStreams;
+    if (replies) {
+      const ast::Expr* status = clauses->Take(ast::ExprKind::kNumber, "a status", "write for example `replies 503`");
+      const auto number = status == nullptr ? std::nullopt : words_.StatusOf(*status);
+      if (!number) return false;
+      given->status = *number;
+    } else if (streams) {
+      constexpr std::string_view kHelp = "write for example `streams 20 tokens every 50ms`";
+      const auto count = clauses->TakeCount("a number of tokens", kHelp, kMaxTestTokens);
+      if (!count || !TakeWord(clauses, "tokens", kHelp) || !TakeWord(clauses, "every", kHelp)) return false;
+      const auto every = clauses->TakeDuration(kHelp);
+      if (!every) return false;
+      given->tokens = static_cast<int>(*count);
+      given->every = *every;
+    }
+    std::vector<std::string_view> known = {"always", "times"};
+    if (replies || streams || given->act == TestAct::kResets) known.emplace_back("after");
+    if (streams) known.emplace_back("then");
+    if (replies) known.insert(known.end(), {"header", "json", "text"});
+    while (!clauses->AtEnd()) {
+      const ast::Clause& clause = clauses->Take();
+      const std::string word = clause.value.kind == ast::ExprKind::kName ? clause.value.text : "";
+      const bool may = std::find(known.begin(), known.end(), word) != known.end();
+      if (clause.value.kind == ast::ExprKind::kNumber) {
+        if (!ReadTimes(clauses, clause.value, &given->times)) return false;
+      } else if (word == "always") {
+        given->always = true;
+      } else if (word == "after" && may) {
+        const auto after = clauses->TakeDuration("write for example `after 200ms`");
+        if (!after) return false;
+        given->after = *after;
+      } else if (word == "then" && may) {
+        if (!ReadEnd(clauses, given)) return false;
+      } else if (!replies || !ReadContent(clauses, clause, &given->headers, &given->json, &given->text)) {
+        clauses->Unknown(clause, known);
+        return false;
+      }
+    }
+    return true;
+  }
+
+  bool ReadEnd(Clauses* clauses, model::Given* given) {
+    constexpr std::pair<std::string_view, model::StreamEnd> kEnds[] = {{"ends", model::StreamEnd::kEnds},
+                                                                       {"cuts", model::StreamEnd::kCuts},
+                                                                       {"stalls", model::StreamEnd::kStalls},
+                                                                       {"fails", model::StreamEnd::kFails}};
+    const ast::Expr* word = clauses->Take(ast::ExprKind::kName, "how it ends",
+                                          "write `then ends`, `then cuts`, `then stalls` or `then fails`");
+    if (word == nullptr) return false;
+    for (const auto& [name, end] : kEnds) {
+      if (word->text == name) {
+        given->end = end;
+        return true;
+      }
+    }
+    clauses->Unknown(*clauses->Before(), {"ends", "cuts", "stalls", "fails"});
+    return false;
+  }
+
+  // `number` was read: `times` follows.
+  bool ReadTimes(Clauses* clauses, const ast::Expr& number, int* times) {
+    const auto count = words_.CountOf(number, "a number of times", kMaxTestTimes);
+    if (!count) return false;
+    if (!TakeWord(clauses, "times", "write for example `3 times`")) return false;
+    *times = static_cast<int>(*count);
+    return true;
+  }
+
+  bool TakeWord(Clauses* clauses, std::string_view word, std::string_view help) {
+    const std::string missing = "`" + std::string(word) + "`";
+    const ast::Expr* name = clauses->Take(ast::ExprKind::kName, missing, help);
+    if (name == nullptr) return false;
+    const bool is_singular = word.ends_with('s') && name->text == word.substr(0, word.size() - 1);  // 1 token, 1 time
+    if (name->text == word || is_singular) return true;
+    clauses->Unknown(*clauses->Before(), {word});
+    return false;
+  }
+
+  // header "X" = "…", json { … }, text "…". False if the clause is none of them; findings do not make it false.
+  bool ReadContent(Clauses* clauses, const ast::Clause& clause, model::TestHeaders* headers,
+                   std::optional<std::string>* json, std::optional<std::string>* text) {
+    const auto body_twice = [&] {
+      if (json->has_value() || text->has_value())
+        words_.Emit(Kind::kBadSentence, clause.value.range, {"there is a body already", "keep one of the two"});
+    };
+    if (clause.value.kind == ast::ExprKind::kJson) {
+      body_twice();
+      if (!clause.value.parts.empty())
+        words_.Emit(Kind::kBadSentence, clause.value.range,
+                    {"what a test sends and gives is constant", "take `${` out of it"});
+      *json = clause.value.text;
+      return true;
+    }
+    if (clause.value.kind != ast::ExprKind::kName) return clause.value.kind == ast::ExprKind::kError;
+    if (clause.value.text == "text") {
+      body_twice();
+      const ast::Expr* value = clauses->Take(ast::ExprKind::kString, "a text", "write `text \"…\"`");
+      if (value != nullptr) *text = words_.PlainText(*value);
+      return true;
+    }
+    if (clause.value.text != "header") return false;
+    if (!clauses->AtEnd() && clauses->Peek().value.kind == ast::ExprKind::kError) {
+      clauses->Take();
+      return true;
+    }
+    if (clauses->AtEnd() || clauses->Peek().value.kind != ast::ExprKind::kString || !clauses->Peek().assigned) {
+      words_.Emit(Kind::kMissingValue, clause.value.range,
+                  {"a name and a value", "header", "write `header \"X-Tenant\" = \"shop\"`"});
+      if (!clauses->AtEnd() && clauses->Peek().value.kind == ast::ExprKind::kString) clauses->Take();
+      return true;
+    }
+    const ast::Clause& pair = clauses->Take();
+    headers->emplace_back(words_.PlainText(pair.value), words_.PlainText(*pair.assigned));
+    if (!IsHeaderName(headers->back().first))
+      words_.Emit(Kind::kBadSentence, pair.value.range,
+                  {"this is no name of a header", "a name is letters, digits and `-`"});
+    if (headers->back().second.find_first_of("\r\n") != std::string::npos)
+      words_.Emit(Kind::kBadSentence, pair.assigned->range,
+                  {"the value of a header is one line", "take the line end out"});
+    return true;
+  }
+
+  static bool IsHeaderName(std::string_view name) {
+    return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    });
+  }
+
+  void Send(const ast::Sentence& sentence, source::SourceRange whole, model::TestCase* result) {
+    model::Send send;
+    send.place = whole;
+    send.method = sentence.subject.text;
+    if (abi::MethodOf(send.method) == abi::Method::kOther) {
+      std::vector<std::string_view> methods = {
+#define METHOD(name, is_idempotent) #name,
+#include "compiler/abi/methods.def"
+#undef METHOD
+      };
+      const auto nearest = base::Nearest(send.method, methods);
+      auto& diagnostic =
+          words_.Emit(Kind::kUnknownTestWord, sentence.subject.range,
+                      {"`send`", send.method, nearest ? "" : "a method stands behind it: `send POST \"/api/chat\"`"});
+      if (nearest) diagnostic.Replace(std::string(*nearest));
+    }
+    Clauses clauses(words_, sentence, "`send`");
+    const ast::Expr* target =
+        clauses.Take(ast::ExprKind::kString, "a path", "write for example `send POST \"/api/chat\"`");
+    if (target == nullptr) return;
+    send.target = words_.PlainText(*target);
+    const bool is_target =
+        send.target.starts_with('/') && std::all_of(send.target.begin(), send.target.end(), [](char c) {
+          return static_cast<unsigned char>(c) > 0x20 && static_cast<unsigned char>(c) < 0x7F;
+        });
+    if (!is_target) {
+      words_.Emit(Kind::kBadSentence, target->range,
+                  {"this is no path", "it begins with `/` and holds neither blanks nor letters beyond ASCII"});
+    }
+    while (!clauses.AtEnd()) {
+      const ast::Clause& clause = clauses.Take();
+      if (clause.value.kind == ast::ExprKind::kNumber) {
+        if (!ReadTimes(&clauses, clause.value, &send.times)) return;
+      } else if (clause.value.kind == ast::ExprKind::kName && clause.value.text == "from") {
+        const ast::Expr* address =
+            clauses.Take(ast::ExprKind::kString, "an address", "write for example `from \"10.0.0.7\"`");
+        if (address == nullptr) return;
+        send.from = words_.PlainText(*address);
+        base::CidrError error;
+        if (send.from.find('/') != std::string::npos || !base::ParseCidr(send.from, &error))
+          words_.Emit(Kind::kBadSentence, address->range,
+                      {"this is no address", "write for example `from \"10.0.0.7\"`"});
+      } else if (!ReadContent(&clauses, clause, &send.headers, &send.json, &send.text)) {
+        return clauses.Unknown(clause, {"header", "json", "text", "from", "times"});
+      }
+    }
+    result->steps.push_back(std::move(send));
+  }
+
+  const TestWords& words_;
+  const ExpectReader expects_;
+  diagnostics::Diagnostics* diagnostics_;
+  std::map<int32_t, source::SourceRange>
+      open_ended_;  // upstreams that were given an answer for always since the last `send`
+};
+
+}  // namespace
+
+std::vector<model::TestCase> CheckTests(const ast::File& file, diagnostics::Diagnostics* diagnostics) {
+  const TestWords words(file, diagnostics);
+  std::map<std::string, source::SourceRange> names;
+  std::vector<model::TestCase> tests;
+  TestReader reader(words, diagnostics);
+  for (const ast::Statement& statement : file.body) {
+    const auto* test = std::get_if<ast::Test>(&statement.node);
+    if (test == nullptr) continue;
+    auto read = reader.Read(*test, statement.range);
+    if (!read) continue;
+    const auto [before, is_new] = names.emplace(read->name, test->name.range);
+    if (!is_new) {
+      diagnostics->Emit(Kind::kDuplicateName, test->name.range, {read->name}).At(before->second, "it was given here");
+      continue;
+    }
+    tests.push_back(std::move(*read));
+  }
+  return tests;
+}
+
+}  // namespace compiler::check

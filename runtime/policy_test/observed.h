@@ -1,0 +1,41 @@
+// What a test sees of a run, as values that an `expect` compares; and the comparison.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "compiler/model/tests.h"
+#include "runtime/policy_test/test_client.h"
+#include "runtime/sim/sim_world.h"
+
+namespace runtime::policy_test {
+
+using compiler::model::Expectation;
+using compiler::model::TestValue;
+
+// What the access log says of the last request.
+struct LogRecord {
+  std::string route;
+  std::string served_by = "gateway";
+  std::string fallback;
+  std::string how;
+};
+
+struct Observed {
+  const sim::SimWorld& world;
+  const ClientAnswer& answer;
+  const LogRecord& record;
+  const std::map<int32_t, int64_t>& attempts;  // by upstream, since the test began
+};
+
+// The value of what it is about. A metric that does not exist gives nothing, and *why.
+std::optional<TestValue> ValueOf(const Expectation& expectation, const Observed& observed, std::string* why);
+
+bool Holds(const Expectation& expectation, const TestValue& value);
+
+// "503", "\"text\"", "1.7 s", "none".
+std::string Describe(const TestValue& value);
+
+}  // namespace runtime::policy_test
