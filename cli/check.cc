@@ -10,6 +10,7 @@
 #include "cli/report.h"
 #include "compiler/compile.h"
 #include "compiler/diagnostics/diagnostic.h"
+#include "compiler/imports.h"
 #include "compiler/source/source_buffer.h"
 
 namespace cli {
@@ -32,8 +33,9 @@ int RunCheck(const CheckOptions& options) {
         compiler::CompileOptions compile_options;
         compile_options.deny_mock = options.deny_mock;
         compiler::diagnostics::Diagnostics diagnostics;
-        compiler::CheckPolicy(input.text, compile_options, &diagnostics);
-        report->AddFile(compiler::source::SourceBuffer(input.name, input.text), diagnostics);
+        const auto source = compiler::ReadSource(input.name, input.text, compiler::ImportsBeside(input.path));
+        compiler::CheckWritten(source, compile_options, &diagnostics);
+        report->AddFile(*source, diagnostics);
         const auto& items = diagnostics.items();
         const bool has_warnings = std::any_of(items.begin(), items.end(), [](const auto& item) {
           return item.severity == compiler::diagnostics::Severity::kWarning;

@@ -10,6 +10,7 @@
 #include "cli/inputs.h"
 #include "compiler/base/text.h"
 #include "compiler/compile.h"
+#include "compiler/imports.h"
 #include "compiler/diagnostics/codes.h"
 #include "compiler/diagnostics/render.h"
 
@@ -47,10 +48,10 @@ int RunExplainPolicy(const ExplainOptions& options) {
     request.body = body->text;
   }
   compiler::diagnostics::Diagnostics diagnostics;
-  const auto written = compiler::CheckWritten(input->text, {}, &diagnostics);
+  const auto source = compiler::ReadSource(input->name, input->text, compiler::ImportsBeside(input->path));
+  const auto written = compiler::CheckWritten(source, {}, &diagnostics);
   if (!written) {
-    std::cerr << compiler::diagnostics::RenderAll(compiler::source::SourceBuffer(input->name, input->text),
-                                                  diagnostics);
+    std::cerr << compiler::diagnostics::RenderAll(*source, diagnostics);
     return kFindings;
   }
   if (request.request.empty()) {

@@ -29,6 +29,7 @@ int RunFix(const FixCommandOptions& options) {
       [&](const Input& input) {
         compiler::FixOptions fix_options;
         fix_options.unsafe = options.unsafe;
+        fix_options.read_import = compiler::ImportsBeside(input.path);
         const compiler::FixResult result = compiler::FixPolicy(input.text, fix_options);
         if (!result.diagnostics.empty()) worst = std::max(worst, kFindings);
         const bool changed = result.text != input.text;

@@ -31,7 +31,7 @@ class GithubReport final : public Report {
       const char* command = diagnostic->severity == Severity::kError     ? "error"
                             : diagnostic->severity == Severity::kWarning ? "warning"
                                                                          : "notice";
-      out_ << "::" << command << " file=" << Escape(source.name(), true) << ",line=" << span.begin.line
+      out_ << "::" << command << " file=" << Escape(source.NameAt(diagnostic->range.begin), true) << ",line=" << span.begin.line
            << ",endLine=" << span.end.line << ",col=" << span.begin.column;
       // A range over several lines has no end column for them.
       if (span.end.line == span.begin.line) out_ << ",endColumn=" << span.end.column;

@@ -47,7 +47,7 @@ Json RegionOf(const SourceBuffer& source, SourceRange range) {
 
 Json LocationOf(const SourceBuffer& source, SourceRange range) {
   return {{"physicalLocation",
-           {{"artifactLocation", {{"uri", UriOf(source.name())}}}, {"region", RegionOf(source, range)}}}};
+           {{"artifactLocation", {{"uri", UriOf(source.NameAt(range.begin))}}}, {"region", RegionOf(source, range)}}}};
 }
 
 class SarifReport final : public Report {

@@ -18,6 +18,7 @@
 #include "cli/inputs.h"
 #include "cli/report.h"
 #include "compiler/compile.h"
+#include "compiler/imports.h"
 #include "compiler/diagnostics/render.h"
 #include "compiler/source/source_buffer.h"
 #include "runtime/proxy/gateway.h"
@@ -52,12 +53,12 @@ int RunGateway(const RunOptions& options) {
   compiler::CompileOptions compile_options;
   compile_options.for_run = true;
   compile_options.deny_mock = options.deny_mock;
-  auto compiled = compiler::CompilePolicy(input->text, compile_options, &diagnostics);
+  const auto source = compiler::ReadSource(input->name, input->text, compiler::ImportsBeside(input->path));
+  auto compiled = compiler::CompilePolicy(source, compile_options, &diagnostics);
   if (!diagnostics.empty()) {
-    const compiler::source::SourceBuffer source(input->name, input->text);
     compiler::diagnostics::RenderOptions render;
     render.color = WantsColor(STDERR_FILENO);
-    std::cerr << compiler::diagnostics::RenderAll(source, diagnostics, render);
+    std::cerr << compiler::diagnostics::RenderAll(*source, diagnostics, render);
   }
   if (compiled == nullptr) {
     const auto& findings = diagnostics.items();

@@ -12,6 +12,7 @@
 #include "cli/report.h"
 #include "cli/test_report.h"
 #include "compiler/compile.h"
+#include "compiler/imports.h"
 #include "compiler/diagnostics/render.h"
 #include "runtime/policy_test/coverage.h"
 #include "runtime/policy_test/test_runner.h"
@@ -39,9 +40,10 @@ int RunTests(const TestOptions& options) {
   ForEachInput(
       options.paths,
       [&](const Input& input) {
-        const compiler::source::SourceBuffer source(input.name, input.text);
+        const auto read = compiler::ReadSource(input.name, input.text, compiler::ImportsBeside(input.path));
+        const compiler::source::SourceBuffer& source = *read;
         compiler::diagnostics::Diagnostics diagnostics;
-        auto written = compiler::CheckWritten(input.text, {}, &diagnostics);
+        auto written = compiler::CheckWritten(read, {}, &diagnostics);
         if (!written) {
           report->AddUnusable(input.name, "it has errors", Errors(source, diagnostics, WantsColor(STDERR_FILENO)));
           worst = std::max(worst, kUnreadable);

@@ -9,9 +9,9 @@
 #include "compiler/base/digest.h"
 #include "compiler/check/check.h"
 #include "compiler/check/tests.h"
+#include "compiler/expand/expand.h"
 #include "compiler/jit/jit.h"
 #include "compiler/model/interpret.h"
-#include "compiler/parse/parse.h"
 
 namespace compiler {
 namespace {
@@ -59,9 +59,14 @@ std::shared_ptr<CompiledPolicy> Indexed(model::Policy policy, std::string hash) 
 
 std::optional<WrittenPolicy> CheckWritten(std::string_view text, const CompileOptions& options,
                                           diagnostics::Diagnostics* diagnostics) {
+  return CheckWritten(std::make_shared<source::SourceBuffer>("policy", text), options, diagnostics);
+}
+
+std::optional<WrittenPolicy> CheckWritten(std::shared_ptr<const source::SourceBuffer> source, const CompileOptions& options,
+                                          diagnostics::Diagnostics* diagnostics) {
   WrittenPolicy written;
-  written.source = std::make_unique<source::SourceBuffer>("policy", text);
-  const ast::File file = parse::ParseFile(*written.source, diagnostics);
+  written.source = std::move(source);
+  const ast::File file = expand::ReadExpanded(*written.source, diagnostics);
   check::CheckOptions check_options;
   check_options.environment = options.environment ? options.environment : ProcessEnvironment;
   check_options.secret_file = ReadSecretFile;
@@ -83,6 +88,8 @@ std::optional<WrittenPolicy> CheckWritten(std::string_view text, const CompileOp
     if (diagnostics->Allow(allow.code, allow.scope) == 0 && was_looked_at)
       diagnostics->Emit(diagnostics::Kind::kAllowsNothing, allow.code_range, {allow.code}).Change(allow.statement, "");
   }
+  diagnostics->DropRepeats();  // of blocks that several upstreams name
+  diagnostics->DropFixesOutside(written.source->own());
   if (!is_good || diagnostics->has_errors()) return std::nullopt;
   return written;
 }
@@ -105,7 +112,12 @@ std::shared_ptr<const CompiledPolicy> CompileInterpreted(std::string_view text, 
 
 std::shared_ptr<const CompiledPolicy> CompilePolicy(std::string_view text, const CompileOptions& options,
                                                     diagnostics::Diagnostics* diagnostics) {
-  std::optional<WrittenPolicy> written = CheckWritten(text, options, diagnostics);
+  return CompilePolicy(std::make_shared<source::SourceBuffer>("policy", text), options, diagnostics);
+}
+
+std::shared_ptr<const CompiledPolicy> CompilePolicy(std::shared_ptr<const source::SourceBuffer> source,
+                                                    const CompileOptions& options, diagnostics::Diagnostics* diagnostics) {
+  std::optional<WrittenPolicy> written = CheckWritten(std::move(source), options, diagnostics);
   if (!written) return nullptr;
   return CompileChecked(std::move(written->policy), std::move(written->hash), diagnostics);
 }

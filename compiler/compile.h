@@ -31,7 +31,7 @@ struct CompileOptions {
 
 // A checked policy and where it was written.
 struct WrittenPolicy {
-  std::unique_ptr<source::SourceBuffer> source;
+  std::shared_ptr<const source::SourceBuffer> source;
   model::Origins origins;  // borrows from source
   model::Policy policy;
   std::vector<model::TestCase> tests;  // not read when the policy is about to run
@@ -41,12 +41,18 @@ struct WrittenPolicy {
 // Parses and checks, and says what the policy will do. Findings go to `diagnostics`; nothing is returned if one of them is an error.
 std::optional<WrittenPolicy> CheckWritten(std::string_view text, const CompileOptions& options,
                                           diagnostics::Diagnostics* diagnostics);
+// The same with what it imports (imports.h); `source` is kept for messages. The other doors read one text alone.
+std::optional<WrittenPolicy> CheckWritten(std::shared_ptr<const source::SourceBuffer> source, const CompileOptions& options,
+                                          diagnostics::Diagnostics* diagnostics);
 std::optional<model::Policy> CheckPolicy(std::string_view text, const CompileOptions& options,
                                          diagnostics::Diagnostics* diagnostics);
 
 // The same, then machine code for the predicates. Null on errors; a failure to load or run the JIT is one (exit code 3).
 std::shared_ptr<const CompiledPolicy> CompilePolicy(std::string_view text, const CompileOptions& options,
                                                     diagnostics::Diagnostics* diagnostics);
+
+std::shared_ptr<const CompiledPolicy> CompilePolicy(std::shared_ptr<const source::SourceBuffer> source,
+                                                    const CompileOptions& options, diagnostics::Diagnostics* diagnostics);
 
 // The second half of that, for who has a checked policy and wants more of it than what runs.
 std::shared_ptr<CompiledPolicy> CompileChecked(model::Policy policy, std::string hash,

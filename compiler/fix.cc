@@ -40,7 +40,7 @@ class Fixer {
  private:
   Diagnostics Check(std::string_view text) const {
     Diagnostics found;
-    CheckPolicy(text, options_.compile, &found);
+    CheckWritten(ReadSource("policy", text, options_.read_import), options_.compile, &found);
     return found;
   }
 

@@ -7,12 +7,14 @@
 
 #include "compiler/compile.h"
 #include "compiler/diagnostics/diagnostic.h"
+#include "compiler/imports.h"
 
 namespace compiler {
 
 struct FixOptions {
   bool unsafe = false;  // also fixes that need a choice
   CompileOptions compile;
+  ReadImport read_import = nullptr;  // null: nothing can be imported
 };
 
 struct FixResult {
@@ -22,6 +24,7 @@ struct FixResult {
   diagnostics::Diagnostics diagnostics;  // what is left, of `text`
 };
 
+// What it imports is read by FixOptions::read_import, and never changed.
 FixResult FixPolicy(std::string_view text, const FixOptions& options);
 
 }  // namespace compiler

@@ -20,8 +20,7 @@ block       : kind=NAME name=NAME? LBRACE body RBRACE ;             // upstream 
 promise     : PROMISE expression ;                                  // promise worst_case.latency <= 6min
 allow       : ALLOW NAME BECAUSE STRING ;                           // allow PL0201 because "who is late is cut short"
 
-// Parsed so that it can be refused in plain words; not honoured yet.
-importLine  : IMPORT STRING AS NAME ;
+importLine  : IMPORT STRING AS NAME ;                               // import "shared/llm.policy" as llm
 
 // What `breakwater test` runs. A sentence ends where the next verb begins; which words it may hold is the checker's.
 testBlock   : TEST STRING LBRACE body RBRACE ;                      // test "two 503s cost one retry" { … }

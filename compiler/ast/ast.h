@@ -129,9 +129,10 @@ struct Test {
   bool broken = false;  // as Block::broken
 };
 
-// import: known, and refused by check.
-struct Unsupported {
-  std::string word;
+// import "shared/llm.policy" as llm
+struct Import {
+  Expr path;
+  Name name;
 };
 
 // What could not be read.
@@ -140,7 +141,7 @@ struct Broken {};
 struct Statement {
   SourceRange range;
   std::string doc;  // the lines of ## above it, without the marks
-  std::variant<Broken, Edition, Let, Setting, When, Block, Promise, Allow, Sentence, Test, Unsupported> node;
+  std::variant<Broken, Edition, Let, Setting, When, Block, Promise, Allow, Sentence, Test, Import> node;
 };
 
 // The statements in the braces of a block or a test; null for any other statement.
@@ -155,6 +156,8 @@ struct File {
   std::vector<Statement> body;
   bool broken = false;                    // as Block::broken
   std::vector<std::string> broken_names;  // words in what could not be read: they may be names that others refer to
+  // `retry` and `breaker` blocks with a name that no upstream uses; those that are used stand in their upstreams (expand/expand.h).
+  std::vector<Statement> unused_blocks = {};
 };
 
 }  // namespace compiler::ast

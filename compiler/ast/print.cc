@@ -56,7 +56,7 @@ struct StatementPrinter {
     *out += "test " + Print(s.name) + (s.broken ? " broken" : "") + "\n";
     PrintBody(s.body, depth + 1, out);
   }
-  void operator()(const Unsupported& s) const { *out += s.word + "\n"; }
+  void operator()(const Import& s) const { *out += "import " + Print(s.path) + " as " + s.name.text + "\n"; }
 };
 
 void PrintBody(const std::vector<Statement>& body, int depth, std::string* out) {

@@ -211,8 +211,8 @@ BlockContents BlockReader::Read(BlockKind kind, const ast::Block& block, void* t
       if (kind != k_route) diagnostics_->Emit(Kind::kMisplaced, statement.range, {"`promise`", "it stands in a route"});
     } else if (const auto* test = std::get_if<ast::Test>(&statement.node)) {
       diagnostics_->Emit(Kind::kMisplaced, test->name.range, {"a test", "it stands at the top of the file"});
-    } else if (const auto* unsupported = std::get_if<ast::Unsupported>(&statement.node)) {
-      diagnostics_->Emit(Kind::kNotHonoured, statement.range, {unsupported->word, ""});
+    } else if (std::holds_alternative<ast::Import>(statement.node)) {
+      diagnostics_->Emit(Kind::kMisplaced, statement.range, {"`import`", "it stands at the top of the file"});
     }
   }
   CheckRequired(kind, block, contents);

@@ -98,11 +98,13 @@ class Checker {
     for (const Named& cache : caches_) CheckCache(*cache.block, model::CacheId(cache.index));
     for (const Named& reply : replies_) CheckReply(*reply.block, model::ReplyId(reply.index));
     for (const Named& mock : mocks_) CheckMock(*mock.block, model::MockId(mock.index));
+    for (const ast::Statement& unused : file_.unused_blocks) CheckUnusedBlock(std::get<ast::Block>(unused.node));
     for (const Named& upstream : upstreams_) CheckUpstream(*upstream.block, model::UpstreamId(upstream.index));
     CheckRoutes();
     WarnOfUnused();
     for (auto& [name, entity] : scope_.entities()) {
-      if (entity.condition) origins_->lets.at(TextOf(entity.range)).condition = std::move(entity.condition);
+      const auto origin = origins_->lets.find(name);
+      if (entity.condition && origin != origins_->lets.end()) origin->second.condition = std::move(entity.condition);
     }
     if (file_.broken || diagnostics_->errors() > errors_before) return std::nullopt;
     return std::move(policy_);
@@ -129,6 +131,7 @@ class Checker {
   void CheckQueue(const BlockContents& contents, model::UpstreamSettings* upstream);
   void CheckRetry(const ast::Block& block, model::UpstreamSettings* upstream);
   void CheckBreaker(const ast::Block& block, model::UpstreamSettings* upstream);
+  void CheckUnusedBlock(const ast::Block& block);
   void CheckRoutes();
   void CheckRoute(const ast::Block& block, model::RouteId id);
   void CheckKeepAlive(const ast::Setting& setting, const model::RouteSettings& route);
@@ -226,7 +229,8 @@ void Checker::Declare() {
       entity.range = let->name.range;
       entity.index = lets++;
       entity.let = let;
-      origins_->lets.emplace(file_.text.substr(let->name.range.begin, let->name.text.size()), OriginOf(*let));
+      const std::string_view written = TextOf(let->name.range);
+      if (written == let->name.text) origins_->lets.emplace(written, OriginOf(*let));  // not that of an import
       Entity* before = scope_.Find(let->name.text);
       if (is_fact) {
         diagnostics_->Emit(Kind::kDuplicateName, let->name.range, {let->name.text}).help =
@@ -244,8 +248,6 @@ void Checker::Declare() {
                          {"a line with `when`", "it stands in a block"});
     } else if (std::holds_alternative<ast::Promise>(statement.node)) {
       diagnostics_->Emit(Kind::kMisplaced, statement.range, {"`promise`", "it stands in a route"});
-    } else if (const auto* unsupported = std::get_if<ast::Unsupported>(&statement.node)) {
-      diagnostics_->Emit(Kind::kNotHonoured, statement.range, {unsupported->word, ""});
     }
   }
   ReadAllows(file_.body, {0, static_cast<uint32_t>(file_.text.size())});
@@ -277,7 +279,9 @@ void Checker::ReadAllows(const std::vector<ast::Statement>& body, source::Source
     if (allow->reason.kind != ast::ExprKind::kError && !says_why)
       diagnostics_->Emit(Kind::kBadText, allow->reason.range,
                          {"because", "it does not say why", "write what makes it right here, for whoever reads this next"});
-    origins_->allows.push_back({code, allow->code.range, statement.range, scope});
+    const bool is_known = std::any_of(origins_->allows.begin(), origins_->allows.end(),
+                                      [&](const auto& known) { return known.statement == statement.range; });
+    if (!is_known) origins_->allows.push_back({code, allow->code.range, statement.range, scope});
   }
 }
 
@@ -602,6 +606,13 @@ void Checker::CheckBreaker(const ast::Block& block, model::UpstreamSettings* ups
   upstream->breaker = std::move(breaker);
 }
 
+// `retry` and `breaker` blocks with a name that nobody uses must be right, too.
+void Checker::CheckUnusedBlock(const ast::Block& block) {
+  model::UpstreamSettings nowhere;
+  if (block.kind.text == "retry") CheckRetry(block, &nowhere);
+  else CheckBreaker(block, &nowhere);
+}
+
 void Checker::CheckRoutes() {
   for (const Named& route : routes_) CheckRoute(*route.block, model::RouteId(route.index));
   CheckReachable();
@@ -711,7 +722,7 @@ void Checker::WarnOfUnused() {
   // What could not be read may have used them.
   if (file_.broken || diagnostics_->has_errors()) return;
   for (auto& [name, entity] : scope_.entities()) {
-    if (entity.used) continue;
+    if (entity.used || name.find('.') != std::string::npos) continue;  // of an import not all need be used
     const bool is_only_upstream = entity.kind == EntityKind::kUpstream && routes_.empty();
     if (is_only_upstream) continue;
     if (entity.kind == EntityKind::kLet) {

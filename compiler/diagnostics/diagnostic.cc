@@ -1,6 +1,8 @@
 #include "compiler/diagnostics/diagnostic.h"
 
 #include <algorithm>
+#include <set>
+#include <tuple>
 #include <utility>
 
 namespace compiler::diagnostics {
@@ -85,6 +87,28 @@ size_t Diagnostics::Allow(std::string_view code, SourceRange scope) {
     return is_in_scope(item.range) ||
            std::any_of(item.notes.begin(), item.notes.end(), [&](const Note& note) { return is_in_scope(note.range); });
   });
+}
+
+void Diagnostics::DropRepeats() {
+  std::set<std::tuple<Kind, SourceRange, std::string_view>> seen;
+  std::vector<bool> is_repeat;
+  for (const Diagnostic& item : items_) is_repeat.push_back(!seen.emplace(item.kind, item.range, item.message).second);
+  size_t index = 0;
+  seen.clear();  // it borrows from what goes now
+  std::erase_if(items_, [&](const Diagnostic& item) {
+    const bool goes = is_repeat[index++];
+    if (goes && item.severity == Severity::kError) --errors_;
+    return goes;
+  });
+}
+
+void Diagnostics::DropFixesOutside(SourceRange own) {
+  for (Diagnostic& item : items_) {
+    if (!item.fix) continue;
+    const bool is_outside = std::any_of(item.fix->edits.begin(), item.fix->edits.end(),
+                                        [&](const Edit& edit) { return edit.range.end > own.end; });
+    if (is_outside) item.fix.reset();
+  }
 }
 
 std::vector<const Diagnostic*> Diagnostics::InSourceOrder() const {

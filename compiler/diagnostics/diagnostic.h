@@ -85,6 +85,11 @@ class Diagnostics {
   // Adds one finding; the reference is good until the next Emit. Arguments fill {0} … of message and help.
   Diagnostic& Emit(Kind kind, SourceRange range, std::initializer_list<std::string_view> arguments = {});
 
+  // Takes out what says the same of the same place as one before it.
+  void DropRepeats();
+  // Takes away fixes that would change something else than `own`.
+  void DropFixesOutside(SourceRange own);
+
   bool has_errors() const { return errors_ > 0; }
   bool empty() const { return items_.empty(); }
   size_t size() const { return items_.size(); }

@@ -24,10 +24,10 @@ struct Excerpt {
 };
 
 Excerpt MakeExcerpt(const source::SourceBuffer& source, SourceRange range) {
-  const source::Position begin = source.PositionOf(range.begin);
-  const std::string_view line = source.Line(begin.line);
-  const size_t from = std::min<size_t>(range.begin - source.LineBegin(begin.line), line.size());
-  const size_t to = std::min<size_t>(std::max(range.end, range.begin) - source.LineBegin(begin.line), line.size());
+  const std::string_view line = source.LineAt(range.begin);
+  const uint32_t begin = source.LineBegin(range.begin);
+  const size_t from = std::min<size_t>(range.begin - begin, line.size());
+  const size_t to = std::min<size_t>(std::max(range.end, range.begin) - begin, line.size());
 
   struct Cell {
     std::string text;
@@ -101,7 +101,7 @@ class Writer {
 
   void Place(SourceRange range) {
     const source::Position at = source_.PositionOf(range.begin);
-    out_ += source_.name() + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) + ": ";
+    out_ += source_.NameAt(range.begin) + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) + ": ";
   }
 
   size_t Gutter(SourceRange range) const { return std::to_string(source_.PositionOf(range.begin).line).size() + 1; }

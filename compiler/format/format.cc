@@ -58,7 +58,7 @@ bool FindMisplaced(const std::vector<ast::Statement>& body, bool is_top, diagnos
     const auto* block = std::get_if<ast::Block>(&statement.node);
     const bool belongs_to_top = std::holds_alternative<ast::Let>(statement.node) ||
                                 std::holds_alternative<ast::Edition>(statement.node) ||
-                                std::holds_alternative<ast::Unsupported>(statement.node) ||
+                                std::holds_alternative<ast::Import>(statement.node) ||
                                 std::holds_alternative<ast::Test>(statement.node) || (block != nullptr && block->name);
     if (!is_top && belongs_to_top) {
       diagnostics->Emit(diagnostics::Kind::kMisplaced, statement.range,

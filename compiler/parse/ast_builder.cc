@@ -80,9 +80,8 @@ ast::Statement AstBuilder::BuildStatement(P::StatementContext* context, bool bro
     statement.node = BuildTest(test);
   } else if (P::SentenceContext* sentence = context->sentence()) {
     statement.node = BuildSentence(sentence);
-  } else if (context->children.size() == 1) {
-    statement.node = ast::Unsupported{context->start->getText()};
-    statement.range = offsets_.RangeOf(*context->start);
+  } else if (P::ImportLineContext* import = context->importLine()) {
+    statement.node = ast::Import{BuildString(import->STRING()->getSymbol()), NameOf(import->NAME()->getSymbol())};
   }
   return statement;
 }

@@ -93,26 +93,30 @@ ast::Expr ParseInterpolation(std::string_view policy, SourceRange range, diagnos
 }
 
 ast::File ParseFile(const source::SourceBuffer& source, diagnostics::Diagnostics* diagnostics) {
+  return ParsePart(source, source.own(), diagnostics);
+}
+
+ast::File ParsePart(const source::SourceBuffer& source, source::SourceRange part, diagnostics::Diagnostics* diagnostics) {
   ast::File broken;
   broken.broken = true;
-  const std::string_view text = source.text();
+  const std::string_view text = source.Text(part);
   if (text.size() > source::kMaxFileBytes) {
-    diagnostics->Emit(Kind::kFileTooLarge, {0, 0},
+    diagnostics->Emit(Kind::kFileTooLarge, {part.begin, part.begin},
                       {std::to_string(text.size()), std::to_string(source::kMaxFileBytes)});
     return broken;
   }
   if (const std::optional<size_t> at = base::FirstInvalidUtf8(text)) {
-    const auto offset = static_cast<uint32_t>(*at);
+    const uint32_t offset = part.begin + static_cast<uint32_t>(*at);
     diagnostics->Emit(Kind::kNotUtf8, {offset, offset + 1});
     return broken;
   }
   // A byte order mark says nothing in UTF-8; ANTLR drops it without counting it.
   const uint32_t begin = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
-  Session session(text.substr(begin), begin, true, diagnostics);
+  Session session(text.substr(begin), part.begin + begin, true, diagnostics);
   if (!session.usable()) return broken;
   PolicyParser::FileContext* tree = session.parser().file();
-  ast::File file = AstBuilder(text, session.offsets(), session.strategy(), session.docs(), diagnostics).BuildFile(tree);
-  file.text = text;
+  ast::File file = AstBuilder(source.text(), session.offsets(), session.strategy(), session.docs(), diagnostics).BuildFile(tree);
+  file.text = source.text();
   return file;
 }
 

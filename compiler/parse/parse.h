@@ -16,4 +16,7 @@ inline constexpr int kMaxOperatorsPerExpression = 1000;
 // Always returns a tree; it may be broken. Text larger than source::kMaxFileBytes, not UTF-8 or too deep gives an empty one.
 ast::File ParseFile(const source::SourceBuffer& source, diagnostics::Diagnostics* diagnostics);
 
+// The same of a file that it imports. The text of the tree is that of all.
+ast::File ParsePart(const source::SourceBuffer& source, source::SourceRange part, diagnostics::Diagnostics* diagnostics);
+
 }  // namespace compiler::parse

@@ -20,6 +20,7 @@ ALLOWED = {
     'compiler/diagnostics': ['compiler/source'],
     'compiler/ast': ['compiler/source', 'compiler/diagnostics'],
     'compiler/parse': ['compiler/source', 'compiler/diagnostics', 'compiler/ast'],
+    'compiler/expand': ['compiler/source', 'compiler/diagnostics', 'compiler/ast', 'compiler/parse'],
     'compiler/regex': ['compiler/abi'],
     'compiler/format': ['compiler/source', 'compiler/diagnostics', 'compiler/ast', 'compiler/parse'],
     'compiler/migrate': ['compiler/diagnostics', 'compiler/format'],
