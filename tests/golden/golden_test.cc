@@ -17,6 +17,7 @@
 
 #include "compiler/ast/print.h"
 #include "compiler/compile.h"
+#include "compiler/imports.h"
 #include "compiler/diagnostics/render.h"
 #include "compiler/format/format.h"
 #include "compiler/model/print.h"
@@ -80,10 +81,16 @@ compiler::CompileOptions OptionsOf(const std::string& input) {
   return options;
 }
 
+// Imported files stand in tests/golden/imports.
 std::string RunCheck(const std::string& input, Diagnostics* diagnostics) {
-  const auto policy = compiler::CheckPolicy(input, OptionsOf(input), diagnostics);
-  std::string out = compiler::diagnostics::RenderAll(compiler::source::SourceBuffer("policy", input), *diagnostics);
-  if (policy) out += compiler::model::Print(*policy);
+  const auto source = compiler::ReadSource("policy", input, [](const std::string& path) {
+    auto imported = compiler::ImportsBeside(BREAKWATER_GOLDEN_DIR "/imports/policy")(path);
+    imported.name = path;
+    return imported;
+  });
+  const auto written = compiler::CheckWritten(source, OptionsOf(input), diagnostics);
+  std::string out = compiler::diagnostics::RenderAll(*source, *diagnostics);
+  if (written) out += compiler::model::Print(written->policy);
   return out;
 }
 

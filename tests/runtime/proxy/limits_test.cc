@@ -146,7 +146,7 @@ TEST(Limits, ClientThatDoesNotRead) {
 TEST(Limits, QueuedTowardsAClientThatDoesNotRead) {
   SimGateway gateway(kPolicy);
   constexpr size_t kWindow = 16 << 10;  // of each of the two connections, and the most that one read gives
-  support::SimOptions options = gateway.network.options();
+  runtime::sim::SimOptions options = gateway.network.options();
   options.window = kWindow;
   gateway.network.set_options(options);
   const std::string body(1'000'000, 'x');
