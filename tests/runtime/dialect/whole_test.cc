@@ -51,38 +51,39 @@ Said Read(Api api, std::string_view stream) {
 }
 
 struct Example {
+  std::string name;
   Api api;
   std::string object;
 };
-void PrintTo(const Example& example, std::ostream* out) { *out << example.object; }
+void PrintTo(const Example& example, std::ostream* out) { *out << example.name; }
 
 const Example kExamples[] = {
-    {Api::kOllamaChat,
+    {"OllamaChat", Api::kOllamaChat,
      R"({"model":"m","created_at":"t","message":{"role":"assistant","content":"The \"wall\"\nis 漢字"},"done":true,)"
      R"("done_reason":"stop","total_duration":5,"load_duration":1,"prompt_eval_count":11,"eval_count":3})"},
-    {Api::kOllamaChat,
+    {"OllamaChatThinks", Api::kOllamaChat,
      R"({"model":"m","created_at":"t","message":{"role":"assistant","content":"4","thinking":"Hm"},"done":true,)"
      R"("prompt_eval_count":11,"eval_count":3})"},
-    {Api::kOllamaGenerate,
+    {"OllamaGenerate", Api::kOllamaGenerate,
      R"({"model":"m","created_at":"t","response":"The wall","done":true,"context":[1,2],"prompt_eval_count":11,"eval_count":3})"},
-    {Api::kOllamaGenerate,
+    {"OllamaGenerateThinks", Api::kOllamaGenerate,
      R"({"model":"m","created_at":"t","response":"4","thinking":"Hm","done":true,"prompt_eval_count":11,"eval_count":3})"},
-    {Api::kOpenAiChat,
+    {"OpenAiChat", Api::kOpenAiChat,
      R"({"id":"c","object":"chat.completion","created":1,"model":"m","system_fingerprint":null,"choices":[{"index":0,"message":)"
      R"({"role":"assistant","content":"The wall","refusal":null,"annotations":[],"tool_calls":[]},"logprobs":null,)"
      R"("finish_reason":"stop","stop_reason":null}],"usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14},)"
      R"("prompt_logprobs":null})"},
-    {Api::kOpenAiChat,
+    {"OpenAiChatThinks", Api::kOpenAiChat,
      R"({"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant",)"
      R"("content":"4","reasoning_content":"Hm"},"finish_reason":"length"}],)"
      R"("usage":{"prompt_tokens":11,"completion_tokens":3}})"},
-    {Api::kOpenAiCompletions,
+    {"OpenAiCompletions", Api::kOpenAiCompletions,
      R"({"id":"c","object":"text_completion","created":1,"model":"m","choices":[{"index":0,"text":"upon","logprobs":null,)"
      R"("finish_reason":"stop"}],"usage":{"prompt_tokens":11,"completion_tokens":3}})"},
-    {Api::kAnthropicMessages,
+    {"Anthropic", Api::kAnthropicMessages,
      R"({"id":"msg","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"The wall"}],)"
      R"("stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":11,"output_tokens":3}})"},
-    {Api::kAnthropicMessages,
+    {"AnthropicThinks", Api::kAnthropicMessages,
      R"({"id":"msg","type":"message","role":"assistant","model":"m","content":[{"type":"thinking","thinking":"Hm","signature":""},)"
      R"({"type":"text","text":"4","citations":null}],"stop_reason":"stop_sequence","stop_sequence":"4",)"
      R"("usage":{"input_tokens":11,"cache_read_input_tokens":2,"output_tokens":3}})"},
@@ -91,7 +92,7 @@ const Example kExamples[] = {
 class WholeAnswer : public testing::TestWithParam<Example> {};
 
 TEST_P(WholeAnswer, FoldOfItsStreamIsTheObject) {
-  const auto& [api, object] = GetParam();
+  const auto& [name, api, object] = GetParam();
   EXPECT_EQ(WholeAnswerOf(api, "application/json", object), object) << "kept as it is";
   const std::string stream = StreamOf(StreamingClient(api), kAsksForUsage, object);
   const auto again = FromStream(api, stream);
@@ -100,7 +101,7 @@ TEST_P(WholeAnswer, FoldOfItsStreamIsTheObject) {
 }
 
 TEST_P(WholeAnswer, ItsStreamSaysTheSameAndEnds) {
-  const auto& [api, object] = GetParam();
+  const auto& [name, api, object] = GetParam();
   const auto whole = ReadObject(api, object);
   ASSERT_TRUE(whole);
   const std::string text(whole->text), thinking(whole->thinking);
@@ -114,7 +115,7 @@ TEST_P(WholeAnswer, ItsStreamSaysTheSameAndEnds) {
 }
 
 TEST_P(WholeAnswer, OpenAiClientsGetUsageInAStreamOnlyIfTheyAsk) {
-  const auto& [api, object] = GetParam();
+  const auto& [name, api, object] = GetParam();
   const bool is_openai = api == Api::kOpenAiChat || api == Api::kOpenAiCompletions;
   for (const std::string_view body :
        {R"({"stream":true})", R"({"stream_options":{"include_usage":false}})", "no json", "[]"}) {
@@ -126,7 +127,7 @@ TEST_P(WholeAnswer, OpenAiClientsGetUsageInAStreamOnlyIfTheyAsk) {
 
 // The text cut into frames anywhere, as a model server would.
 TEST_P(WholeAnswer, HoweverTheStreamIsCutItsFoldIsTheSame) {
-  const auto& [api, object] = GetParam();
+  const auto& [name, api, object] = GetParam();
   const std::string stream = StreamOf(StreamingClient(api), kAsksForUsage, object);
   const Json parsed = Json::parse(object);
   base::Random random(7);
@@ -177,7 +178,8 @@ TEST_P(WholeAnswer, HoweverTheStreamIsCutItsFoldIsTheSame) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Examples, WholeAnswer, testing::ValuesIn(kExamples));
+INSTANTIATE_TEST_SUITE_P(Examples, WholeAnswer, testing::ValuesIn(kExamples),
+                         [](const auto& param) { return param.param.name; });
 
 TEST(WholeAnswerOf, RecordedStreamsAreFoldedOrRefused) {
   int folded = 0;
