@@ -8,6 +8,7 @@
 #include "compiler/analysis/analyse.h"
 #include "compiler/base/digest.h"
 #include "compiler/check/check.h"
+#include "compiler/follow_ups.h"
 #include "compiler/jit/jit.h"
 #include "compiler/model/interpret.h"
 #include "compiler/parse/parse.h"
@@ -56,6 +57,7 @@ std::optional<WrittenPolicy> CheckWritten(std::string_view text, const CompileOp
   check_options.for_run = options.for_run;
   check_options.deny_mock = options.deny_mock;
   std::optional<model::Policy> policy = check::Check(file, check_options, &written.origins, diagnostics);
+  DropFollowUps(text, diagnostics);
   // Errors of the parser, too: what it mended by guessing must not run.
   const bool is_good = policy && !diagnostics->has_errors();
   if (is_good) {

@@ -60,6 +60,9 @@ bool IsUnit(std::string_view word) {
   return std::find(std::begin(kUnits), std::end(kUnits), word) != std::end(kUnits);
 }
 
+// Conditions of an outcome, as they stand behind `when`.
+bool IsFact(std::string_view word) { return word == "status" || word == "error" || word == "attempt" || word == "elapsed"; }
+
 bool IsStatementRule(size_t rule) {
   return rule == PolicyParser::RuleStatement || rule == PolicyParser::RuleBody || rule == PolicyParser::RuleFile ||
          rule == PolicyParser::RuleInterpolation;
@@ -310,6 +313,38 @@ bool ErrorStrategy::ExplainWord(size_t index) {
   }
 }
 
+// `store status == 200`, `status in 5xx or …` at the beginning of a line: a condition without its word.
+bool ErrorStrategy::ExplainMissingWhen(size_t begin) {
+  const bool has_word = TypeAt(begin + 1) == PolicyParser::NAME && SameLine(begin, begin + 1);
+  const size_t operand = has_word ? begin + 1 : begin;
+  // What makes it a condition and no setting: `name == value` alone was meant to set something.
+  bool compares = false;
+  bool joins = false;
+  int depth = 0;
+  for (size_t i = operand + 1; i < tokens_.size() && TypeAt(i) != Token::EOF; ++i) {
+    const size_t type = TypeAt(i);
+    if (depth == 0 && (type == PolicyParser::ASSIGN || type == PolicyParser::WHEN || type == PolicyParser::RBRACE)) break;
+    if (depth == 0 && BeginsStatement(tokens_, i) && !SameLine(i - 1, i)) break;
+    const bool opens = type == PolicyParser::LBRACE || type == PolicyParser::LPAREN || type == PolicyParser::LBRACKET;
+    const bool closes = type == PolicyParser::RBRACE || type == PolicyParser::RPAREN || type == PolicyParser::RBRACKET;
+    depth += opens ? 1 : closes ? -1 : 0;
+    if (depth < 0) break;
+    joins = joins || type == PolicyParser::AND || type == PolicyParser::OR || type == PolicyParser::DOT ||
+            type == PolicyParser::IN || (IsComparator(type) && type != PolicyParser::EQ);
+    compares = compares || IsComparator(type);
+  }
+  if (!joins && !(compares && (has_word || IsFact(At(begin).getText())))) return false;
+  const SourceRange range = offsets_.RangeOf(At(operand));
+  if (has_word) {
+    Emit(Kind::kMissingValue, begin, {"`when`", At(begin).getText(), "a line with a condition is written `word when …`"})
+        .Change({range.begin, range.begin}, "when ");
+  } else {
+    Emit(Kind::kUnexpected, begin, {Describe(At(begin)), "a line with a condition begins with `when`"})
+        .Change({range.begin, range.begin}, "when ");
+  }
+  return true;
+}
+
 bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
   const Token& first = At(begin);
   const size_t type = TypeAt(index);
@@ -356,6 +391,7 @@ bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
     }
     return true;
   }
+  if (index > begin && ExplainMissingWhen(begin)) return true;
   if (type == PolicyParser::EQ) {
     Emit(Kind::kCompareInSetting, index, {}).Replace("=");
     return true;
@@ -370,16 +406,22 @@ bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
     if (i > begin + 0 && (TypeAt(i) == PolicyParser::NAME)) break;
     written += At(i).getText();
   }
-  const size_t place = SameLine(index - 1, index) ? index : index - 1;
+  size_t place = SameLine(index - 1, index) ? index : index - 1;
+  // `cors ["a", "b"]`: a list behind a setting, not a key.
+  const bool is_list = TypeAt(begin + 1) == PolicyParser::LBRACKET && (type == PolicyParser::COMMA || place != index);
+  if (is_list) {
+    place = begin + 1;
+    written = At(begin).getText();
+  }
   if (TypeAt(begin + 1) == PolicyParser::NAME && SameLine(begin, begin + 1)) {
     // `max_retries two`, `open wen failures(60s) >= 5`: nothing that begins with two names but a block.
     Emit(Kind::kMissingAssign, begin + 1, {written, Describe(At(begin + 1))});
     return true;
   }
-  auto& diagnostic = Emit(Kind::kMissingAssign, place, {written, Describe(At(index))});
+  auto& diagnostic = Emit(Kind::kMissingAssign, place, {written, Describe(At(is_list ? place : index))});
   const bool is_value = type == PolicyParser::NUMBER || type == PolicyParser::STRING || type == PolicyParser::LBRACKET;
-  if (place == index && index == begin + 1 && is_value) {
-    const uint32_t at = offsets_.RangeOf(At(index)).begin;
+  if (is_list || (place == index && index == begin + 1 && is_value)) {
+    const uint32_t at = offsets_.RangeOf(At(place)).begin;
     diagnostic.Change({at, at}, "= ");
   }
   return true;

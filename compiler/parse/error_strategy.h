@@ -52,6 +52,7 @@ class ErrorStrategy : public antlr4::DefaultErrorStrategy {
   void Explain(antlr4::Parser* parser, size_t index, size_t statement_begin);
   bool ExplainWord(size_t index);
   bool ExplainStatementHead(size_t begin, size_t index);
+  bool ExplainMissingWhen(size_t begin);
   void ExplainJson(size_t rule, size_t index);
   void ExplainMissing(size_t index);
   // A statement ended before the token at `index`, and none begins there.

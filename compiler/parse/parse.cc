@@ -14,6 +14,7 @@
 #include "compiler/parse/error_strategy.h"
 #include "compiler/parse/token_repair.h"
 #include "compiler/parse/token_text.h"
+#include "compiler/parse/word_repair.h"
 
 namespace compiler::parse {
 namespace {
@@ -43,6 +44,7 @@ class Session {
     end->setLine(lexer_.getLine());
     end->setCharPositionInLine(lexer_.getCharPositionInLine());
     tokens.push_back(std::move(end));
+    RepairWords(offsets_, diagnostics_, tokens);
     std::vector<size_t> guessed;
     usable_ = RepairTokens(offsets_, diagnostics_, &tokens, &guessed);
     if (!usable_) return;

@@ -57,7 +57,23 @@ struct Open {
   size_t line;
   size_t line_column;  // where the line begins that it stands on
   bool is_block;       // a block's brace, not a set's or JSON's
+  size_t end;          // of what is never closed: the token before which its closer belongs; kNowhere if that is not known
 };
+constexpr size_t kNowhere = static_cast<size_t>(-1);
+
+bool IsComparator(size_t type) {
+  return (type >= PolicyParser::EQ && type <= PolicyParser::GT) || type == PolicyParser::IN ||
+         (type >= PolicyParser::STARTS_WITH && type <= PolicyParser::MATCHES);
+}
+
+bool BeginsOperand(size_t type) {
+  return type == PolicyParser::NAME || type == PolicyParser::NUMBER || type == PolicyParser::STRING ||
+         type == PolicyParser::NETWORK || type == PolicyParser::REGEX;
+}
+
+bool EndsOperand(size_t type) {
+  return BeginsOperand(type) || type == PolicyParser::RPAREN || type == PolicyParser::RBRACKET;
+}
 
 class Repairer {
  public:
@@ -70,6 +86,7 @@ class Repairer {
 
   bool Run() {
     if (!CheckLimits()) return false;
+    PutNamesBeforeBraces();
     if (!Balances()) MendBrackets();
     MarkMissingOperands();
     return true;
@@ -123,24 +140,101 @@ class Repairer {
     return true;
   }
 
+  // `cache { faq` and `timeouts connect { = 1s`: the brace and the word beside it have changed places.
+  void PutNamesBeforeBraces() {
+    for (size_t i = 1; i + 1 < view_.size(); ++i) {
+      if (TypeAt(i) != PolicyParser::LBRACE || TypeAt(i - 1) != PolicyParser::NAME) continue;
+      const bool heads = i == 1 || !WantsOperand(TypeAt(i - 2));
+      const size_t behind = i + 2;
+      if (heads && TypeAt(i + 1) == PolicyParser::NAME && !IsFirstOnLine(i + 1) && !BeginsStatement(view_, i + 1) &&
+          (i < 2 || TypeAt(i - 2) != PolicyParser::NAME || IsFirstOnLine(i - 1)) && TypeAt(behind) != PolicyParser::RBRACE &&
+          BeginsStatement(view_, behind)) {
+        const std::string head = view_[i - 1]->getText() + " " + view_[i + 1]->getText() + " {";
+        const SourceRange brace = offsets_.RangeOf(*view_[i]);
+        diagnostics_->Emit(Kind::kUnexpected, offsets_.RangeOf(*view_[i + 1]),
+                           {"`" + view_[i + 1]->getText() + "`", "the name of a block stands before its brace: `" + head + "`"})
+            .Change({brace.begin, brace.begin}, view_[i + 1]->getText() + " ")
+            .Change(offsets_.RangeOf(*view_[i + 1]), "")
+            .Unsafe();
+        Swap(i);
+      } else if (i >= 2 && TypeAt(i - 2) == PolicyParser::NAME && TypeAt(i + 1) == PolicyParser::ASSIGN) {
+        const SourceRange word = offsets_.RangeOf(*view_[i - 1]);
+        diagnostics_->Emit(Kind::kUnexpected, offsets_.RangeOf(*view_[i]),
+                           {"`{`", "it stands before `" + view_[i - 1]->getText() + "`"})
+            .Change({word.begin, word.begin}, "{ ")
+            .Change(offsets_.RangeOf(*view_[i]), "")
+            .Unsafe();
+        Swap(i - 1);
+      }
+    }
+  }
+
+  void Swap(size_t i) {
+    std::swap(owned_[i], owned_[i + 1]);
+    std::swap(view_[i], view_[i + 1]);
+  }
+
   // Whether every bracket has its partner and no named block stands inside another one.
   bool Balances() const {
-    std::vector<size_t> open;
+    std::vector<Open> open;
     for (size_t i = 0; i < view_.size(); ++i) {
       const size_t type = TypeAt(i);
       if (IsOpener(type)) {
-        open.push_back(type);
+        open.push_back(OpenAt(i));
       } else if (IsCloser(type)) {
-        if (open.empty() || CloserOf(open.back()) != type) return false;
+        if (open.empty() || CloserOf(open.back().type) != type) return false;
         open.pop_back();
       } else if (!open.empty() && IsFirstOnLine(i) && BeginsStatement(view_, i)) {
+        // A named block that is indented is an inner one with a name that it must not have.
+        const bool is_named = type == PolicyParser::NAME && TypeAt(i + 1) == PolicyParser::NAME &&
+                              LineColumn(i) <= open.back().line_column;
         const bool top_level = type == PolicyParser::EDITION || type == PolicyParser::LET ||
-                               type == PolicyParser::IMPORT || type == PolicyParser::TEST ||
-                               (type == PolicyParser::NAME && TypeAt(i + 1) == PolicyParser::NAME);
-        if (open.back() != PolicyParser::LBRACE || top_level) return false;
+                               type == PolicyParser::IMPORT || type == PolicyParser::TEST || is_named;
+        if (open.back().type != PolicyParser::LBRACE || top_level) return false;
       }
     }
     return open.empty();
+  }
+
+  Open OpenAt(size_t i) const {
+    return {i, TypeAt(i), view_[i]->getLine(), LineColumn(i), IsBlockBrace(i), kNowhere};
+  }
+
+  // The closer of the opener at `i`, if one comes before the next statement and no other bracket is in its way.
+  bool HasCloser(size_t i) const {
+    std::vector<size_t> open = {TypeAt(i)};
+    for (size_t j = i + 1; j < view_.size() && !open.empty(); ++j) {
+      if (IsOpener(TypeAt(j))) {
+        open.push_back(TypeAt(j));
+      } else if (IsCloser(TypeAt(j))) {
+        if (CloserOf(open.back()) != TypeAt(j)) return false;
+        open.pop_back();
+      } else if (open.size() == 1 && BeginsStatement(view_, j)) {
+        return false;
+      }
+    }
+    return open.empty();
+  }
+
+  // Where the list, set, key or arguments that open at `i` end: at the first word that cannot stand in them.
+  size_t EndOf(size_t i) const {
+    const size_t type = TypeAt(i);
+    const size_t before = i > 0 ? TypeAt(i - 1) : Token::EOF;
+    const bool is_suffix = type != PolicyParser::LBRACE && EndsOperand(before);
+    if (type == PolicyParser::LPAREN && !is_suffix) return kNowhere;  // holds any condition
+    if (type == PolicyParser::LBRACE && before != PolicyParser::IN) return kNowhere;
+    int depth = 0;
+    for (size_t j = i + 1; j < view_.size(); ++j) {
+      const size_t at = TypeAt(j);
+      if (IsOpener(at)) ++depth;
+      if (IsCloser(at) && depth-- == 0) return kNowhere;
+      if (depth > 0) continue;
+      const bool is_key = is_suffix && type == PolicyParser::LBRACKET && (at == PolicyParser::COALESCE || at == PolicyParser::DOT);
+      if (IsComparator(at) || at == PolicyParser::AND || at == PolicyParser::OR || at == PolicyParser::ASSIGN || is_key ||
+          BeginsStatement(view_, j) || at == Token::EOF)
+        return j;
+    }
+    return kNowhere;
   }
 
   // Walks once more and believes the indentation. Builds the mended list in `out_`.
@@ -148,6 +242,7 @@ class Repairer {
     for (size_t i = 0; i < view_.size(); ++i) {
       const size_t type = TypeAt(i);
       const bool first = IsFirstOnLine(i);
+      while (!open_.empty() && open_.back().end == i) CloseDownTo(open_.size() - 1);
       if (type == Token::EOF) {
         CloseDownTo(0);
       } else if (IsCloser(type)) {
@@ -162,7 +257,7 @@ class Repairer {
         const Token& last = *out_.back();
         diagnostics_->Emit(Kind::kMissingValue, offsets_.RangeOf(last),
                            {"`{`", last.getText(), "a block is written `word {` … `}`"});
-        open_.push_back({i, PolicyParser::LBRACE, last.getLine(), LineColumn(i), true});
+        open_.push_back({i, PolicyParser::LBRACE, last.getLine(), LineColumn(i), true, kNowhere});
         AddVirtual(PolicyParser::LBRACE);
         continue;
       }
@@ -171,7 +266,10 @@ class Repairer {
             .Change(offsets_.RangeOf(*view_[i]), "");
         continue;
       }
-      if (IsOpener(type)) open_.push_back({i, type, view_[i]->getLine(), LineColumn(i), IsBlockBrace(i)});
+      if (IsOpener(type)) {
+        open_.push_back(OpenAt(i));
+        if (!open_.back().is_block && !HasCloser(i)) open_.back().end = EndOf(i);
+      }
       MoveToken(i);
     }
     owned_ = std::move(out_);
@@ -213,8 +311,12 @@ class Repairer {
     const size_t type = token.getType();
     const auto partner =
         std::find_if(open_.rbegin(), open_.rend(), [&](const Open& o) { return CloserOf(o.type) == type; });
+    const bool crosses_block = std::any_of(open_.rbegin(), partner, [](const Open& o) { return o.is_block; });
+    if ((partner == open_.rend() || crosses_block || type == PolicyParser::RBRACE) && AddOpener(i)) return true;
     if (partner == open_.rend()) {
-      if (!open_.empty() && open_.back().line == token.getLine()) return ReplaceCloser(i);
+      const bool same_line = !open_.empty() && open_.back().line == token.getLine();
+      // Where the right one follows, this one is too much.
+      if (same_line && TypeAt(i + 1) != CloserOf(open_.back().type)) return ReplaceCloser(i);
       return DropCloser(i);
     }
     size_t keep = open_.size() - static_cast<size_t>(partner - open_.rbegin());
@@ -224,8 +326,6 @@ class Repairer {
       keep = *indented;
     } else if (keep < open_.size()) {
       // A bracket in between is open. On one line the nearer one is the likelier partner.
-      const bool crosses_block = std::any_of(open_.begin() + static_cast<ptrdiff_t>(keep), open_.end(),
-                                             [](const Open& o) { return o.is_block; });
       if (crosses_block) return DropCloser(i);
     }
     CloseDownTo(keep);
@@ -240,6 +340,8 @@ class Repairer {
     if (nearest == 0) return std::nullopt;
     const Token& token = *view_[i];
     if (open_[nearest - 1].line == token.getLine()) return nearest;
+    if (!IsFirstOnLine(i) && open_[nearest - 1].is_block && ClosesBelow(i, open_[nearest - 1].line_column))
+      return std::nullopt;
     // Nothing but a statement follows a block; here the line goes on with an operator.
     const bool goes_on = i + 1 < view_.size() && !IsFirstOnLine(i + 1) &&
                          (WantsOperand(TypeAt(i + 1)) || TypeAt(i + 1) == PolicyParser::COMMA);
@@ -251,6 +353,69 @@ class Repairer {
     const bool line_begins_with_brace = TypeAt(FirstOfLine(i)) == PolicyParser::RBRACE;
     if (line_begins_with_brace && column > open_[nearest - 1].line_column) return std::nullopt;
     return nearest;
+  }
+
+  // Whether the first line below that is not further right than `column` is a closing brace there.
+  bool ClosesBelow(size_t i, size_t column) const {
+    for (size_t j = i + 1; j < view_.size(); ++j) {
+      if (IsFirstOnLine(j) && view_[j]->getCharPositionInLine() <= column)
+        return TypeAt(j) == PolicyParser::RBRACE && view_[j]->getCharPositionInLine() == column;
+    }
+    return false;
+  }
+
+  // The place of the opener that the closer at `i` lacks: `env"X", …)`, `in GET, HEAD}`, `= a, b]`, `json "a": 1 }`.
+  size_t OpenerPlace(size_t i) const {
+    const size_t type = TypeAt(i);
+    size_t begin = i;
+    int depth = 0;
+    while (begin > 0) {
+      const size_t at = TypeAt(begin - 1);
+      if (IsCloser(at)) ++depth;
+      if (IsOpener(at) && depth-- == 0) break;
+      --begin;
+      if (depth == 0 && BeginsStatement(view_, begin)) break;
+    }
+    bool has_comma = false;
+    size_t place = kNowhere;
+    for (size_t j = begin; j < i; ++j) {
+      const size_t at = TypeAt(j);
+      const size_t next = TypeAt(j + 1);
+      if (IsOpener(at)) ++depth;
+      if (IsCloser(at)) --depth;
+      if (depth > 0) continue;
+      has_comma = has_comma || at == PolicyParser::COMMA;
+      const bool is_list = at == PolicyParser::ASSIGN && type == PolicyParser::RBRACKET;
+      const bool is_set = at == PolicyParser::IN && type == PolicyParser::RBRACE;
+      const bool is_json = at == PolicyParser::JSON && type == PolicyParser::RBRACE && next != PolicyParser::LBRACE;
+      const bool side_by_side = type != PolicyParser::RBRACE && EndsOperand(at) && BeginsOperand(next) && j > begin;
+      if (is_json || side_by_side || ((is_list || is_set) && !IsOpener(next))) place = j + 1;
+      if (is_json || side_by_side) return place;
+    }
+    // A single word between `in` and a brace may just as well be all of the set, and the brace one too many.
+    return type == PolicyParser::RBRACE && !has_comma ? kNowhere : place;
+  }
+
+  // Puts the opener in that the closer at `i` lacks, if its place is known.
+  bool AddOpener(size_t i) {
+    if (AfterOpenString(i)) return false;
+    const size_t place = OpenerPlace(i);
+    if (place == kNowhere || place >= i) return false;
+    const size_t type = TypeAt(i);
+    const size_t opener = type == PolicyParser::RBRACE     ? PolicyParser::LBRACE
+                          : type == PolicyParser::RBRACKET ? PolicyParser::LBRACKET
+                                                           : PolicyParser::LPAREN;
+    const auto at = std::find_if(out_.begin(), out_.end(), [&](const auto& token) { return token.get() == view_[place]; });
+    if (at == out_.begin() || at == out_.end()) return false;
+    const SourceRange range = offsets_.RangeOf(*view_[place]);
+    diagnostics_
+        ->Emit(Kind::kUnopened, range, {TextOf(opener), TextOf(type), std::to_string(view_[i]->getLine())})
+        .At(offsets_.RangeOf(*view_[i]), "it would close this one")
+        .Change({range.begin, range.begin}, TextOf(opener))
+        .Unsafe();
+    guessed_->push_back(view_[place]->getStartIndex());
+    out_.insert(at, MakeVirtual(opener, std::prev(at)->get()));
+    return true;
   }
 
   size_t FirstOfLine(size_t i) const {
@@ -291,12 +456,24 @@ class Repairer {
                    t->getStartIndex() <= out_.back()->getStartIndex();
           });
       if (!swallowed) {
-        diagnostics_->Emit(Kind::kUnclosed, offsets_.RangeOf(*view_[open.index]),
-                           {TextOf(open.type), TextOf(CloserOf(open.type))});
+        const SourceRange last = offsets_.RangeOf(*LastWritten());
+        const bool own_line = open.is_block && open.line != LastWritten()->getLine();
+        const std::string closer = TextOf(CloserOf(open.type));
+        diagnostics_->Emit(Kind::kUnclosed, last, {closer, TextOf(open.type), std::to_string(open.line)})
+            .At(offsets_.RangeOf(*view_[open.index]), "this one is never closed")
+            .Change({last.end, last.end}, own_line ? "\n" + std::string(open.line_column, ' ') + closer : closer)
+            .Unsafe();
         if (!open.is_block) guessed_->push_back(view_[open.index]->getStartIndex());
       }
       AddVirtual(CloserOf(open.type));
     }
+  }
+
+  // The last token of what was read that stands in the text.
+  const Token* LastWritten() const {
+    const auto is_written = [](const auto& token) { return token->getStopIndex() + 1 > token->getStartIndex(); };
+    const auto last = std::find_if(out_.rbegin(), out_.rend(), is_written);
+    return last == out_.rend() ? out_.front().get() : last->get();
   }
 
   bool AfterOpenString(size_t i) const {
@@ -324,9 +501,11 @@ class Repairer {
   void MarkMissingOperands() {
     std::vector<size_t> places;
     for (size_t i = 1; i < view_.size(); ++i) {
-      if (TypeAt(i) == PolicyParser::NAME && IsFirstOnLine(i) && WantsOperand(TypeAt(i - 1)) &&
-          BeginsStatement(view_, i))
-        places.push_back(i);
+      if (TypeAt(i) != PolicyParser::NAME || !WantsOperand(TypeAt(i - 1)) || !BeginsStatement(view_, i)) continue;
+      // On one line, too: `connect =  idle = 10s`. But `let busy = status = 503` compares.
+      const bool is_setting = TypeAt(i - 1) == PolicyParser::ASSIGN && TypeAt(i + 1) == PolicyParser::ASSIGN && i >= 2 &&
+                              (i < 3 || TypeAt(i - 3) != PolicyParser::LET);
+      if (IsFirstOnLine(i) || is_setting) places.push_back(i);
     }
     if (places.empty()) return;
     std::vector<std::unique_ptr<Token>> marked;

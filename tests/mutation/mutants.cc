@@ -89,16 +89,26 @@ class Drawer {
       }
     }
     const auto grown = static_cast<int64_t>(mutant.text.size()) - static_cast<int64_t>(policy_.size());
-    const size_t last = i + (change_ == Change::kSwap ? 2 : 1);
-    mutant.places.begin = i > 0 ? tokens_[i - 1].range.begin : 0;
-    mutant.places.end = last < tokens_.size() ? static_cast<uint32_t>(tokens_[last].range.end + grown)
-                                              : static_cast<uint32_t>(mutant.text.size());
+    const size_t behind = i + (change_ == Change::kSwap ? 1 : 0);
+    mutant.places = Neighbourhood(mutant.text, {range.begin, static_cast<uint32_t>(tokens_[behind].range.end + grown)});
     return mutant;
   }
 
   size_t tokens() const { return tokens_.size(); }
 
  private:
+  // From the word before those that touch `changed` to the one behind them, as the compiler reads them now: words may have grown
+  // together.
+  static SourceRange Neighbourhood(std::string_view text, SourceRange changed) {
+    const std::vector<Token> words = TokensOf(text);
+    size_t first = 0;
+    while (first < words.size() && words[first].range.end <= changed.begin) ++first;
+    size_t behind = first;
+    while (behind < words.size() && words[behind].range.begin < changed.end) ++behind;
+    const auto size = static_cast<uint32_t>(text.size());
+    return {first > 0 ? words[first - 1].range.begin : 0, behind < words.size() ? words[behind].range.end : size};
+  }
+
   std::string_view Text(SourceRange range) const { return policy_.substr(range.begin, range.end - range.begin); }
   bool Glues(size_t at) const {
     return at < policy_.size() && std::string_view(" \t\r\n").find(policy_[at]) == std::string_view::npos;

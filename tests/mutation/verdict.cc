@@ -46,7 +46,9 @@ Verdict Judge(std::string_view original, const std::string& original_model, cons
   if (verdict.compiles) return verdict;
   verdict.messages = verdict.findings.size();
   for (const Diagnostic& finding : verdict.findings.items()) {
-    if (finding.range.begin >= mutant.places.begin && finding.range.begin <= mutant.places.end) ++verdict.well_placed;
+    const bool at_end_of_file = finding.range.begin == mutant.text.size();
+    const bool is_there = finding.range.begin >= mutant.places.begin && finding.range.begin < mutant.places.end;
+    if (is_there || (at_end_of_file && mutant.places.end == mutant.text.size())) ++verdict.well_placed;
     if (finding.fix && compiler::diagnostics::ApplyEdits(mutant.text, finding.fix->edits) == original)
       verdict.offers_original = true;
   }
