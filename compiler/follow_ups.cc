@@ -13,13 +13,28 @@ using diagnostics::Severity;
 
 namespace {
 
-constexpr size_t kWords = 3;
+constexpr size_t kWords = 2;
+
+bool KnowsWhatWasMeant(const Diagnostic& finding) {
+  return finding.replacement() != nullptr && (finding.code == "PL0101" || finding.kind == diagnostics::Kind::kMisspeltWord);
+}
 
 // The number of the word at, or else behind, an offset.
 size_t WordAt(const std::vector<parse::Token>& words, uint32_t offset) {
   const auto at = std::upper_bound(words.begin(), words.end(), offset,
                                    [](uint32_t o, const parse::Token& word) { return o < word.range.end; });
   return static_cast<size_t>(at - words.begin());
+}
+
+// Whether something new begins with the word: on a line of its own behind a block or an empty line.
+bool BeginsAnew(std::string_view text, const std::vector<parse::Token>& words, size_t at) {
+  if (at == 0 || at >= words.size()) return false;
+  const parse::Token& word = words[at];
+  if (word.kind != parse::TokenKind::kName && word.kind != parse::TokenKind::kKeyword) return false;
+  const uint32_t end = words[at - 1].range.end;
+  const std::string_view between = text.substr(end, word.range.begin - end);
+  const bool behind_block = text[end - 1] == '}' && between.find('\n') != std::string_view::npos;
+  return behind_block || between.find("\n\n") != std::string_view::npos;
 }
 
 }  // namespace
@@ -34,11 +49,14 @@ void DropFollowUps(std::string_view text, diagnostics::Diagnostics* diagnostics)
   for (const Diagnostic* finding : diagnostics->InSourceOrder()) {
     const size_t begin = WordAt(words, finding->range.begin);
     const bool is_near = cause != nullptr && finding->range.begin >= cause->range.end && begin <= last + kWords;
-    if (is_near && finding->replacement() == nullptr) {
+    if (is_near && !BeginsAnew(text, words, begin) && !KnowsWhatWasMeant(*finding)) {
       dropped.insert(finding);
     } else if (finding->severity == Severity::kError) {
       cause = finding;
       last = finding->range.end > finding->range.begin ? WordAt(words, finding->range.end - 1) : begin;
+      // In a comment, or behind everything: the word before it.
+      if (last > 0 && (last == words.size() || words[last].range.begin >= std::max(finding->range.end, finding->range.begin + 1)))
+        --last;
     }
   }
   if (!dropped.empty()) diagnostics->Drop([&](const Diagnostic& item) { return dropped.count(&item) > 0; });

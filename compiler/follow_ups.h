@@ -7,8 +7,8 @@
 
 namespace compiler {
 
-// Drops each finding that begins within three words of `text` behind an error, as parsers do that ask for three good words before they
-// trust themselves again. What it says shows once the error is mended. A finding that surely knows what was meant stays.
+// Drops each finding that begins on the first or second word of `text` behind an error. What it says shows once the error is mended.
+// A misspelling whose right spelling is known stays, and so does what is said of the next block.
 void DropFollowUps(std::string_view text, diagnostics::Diagnostics* diagnostics);
 
 }  // namespace compiler

@@ -256,6 +256,7 @@ void BlockReader::ReadSetting(BlockKind kind, const ast::Block& block, const ast
     Suggest(&diagnostic, nearest);
     // What was meant is there, though misspelt: it is not missing as well.
     if (nearest) contents->settings.emplace(*nearest, &setting);
+    else contents->broken = true;  // it may be what is missing
     return;
   }
   contents->settings.emplace(info->name, &setting);

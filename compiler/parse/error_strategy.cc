@@ -193,6 +193,8 @@ void ErrorStrategy::Explain(antlr4::Parser* parser, size_t index, size_t stateme
     return ExplainJson(rule, index);
   }
   const size_t before = index > 0 ? TypeAt(index - 1) : Token::EOF;
+  // `request. in {`: any word may be a member, also the operator that was meant.
+  if (IsKeyword(before) && index >= 2 && TypeAt(index - 2) == PolicyParser::DOT) return ExplainMissing(index - 1);
   if (type == PolicyParser::ASSIGN) {
     Emit(IsInside(context, PolicyParser::RuleArgument) || rule == PolicyParser::RuleSuffix ? Kind::kAssignInArgument
                                                                                            : Kind::kAssignInPredicate,
@@ -325,10 +327,12 @@ bool ErrorStrategy::ExplainMissingWhen(size_t begin) {
     const size_t type = TypeAt(i);
     if (depth == 0 && (type == PolicyParser::ASSIGN || type == PolicyParser::WHEN || type == PolicyParser::RBRACE)) break;
     if (depth == 0 && BeginsStatement(tokens_, i) && !SameLine(i - 1, i)) break;
+    if (depth == 0 && type == PolicyParser::LBRACE && TypeAt(i - 1) != PolicyParser::IN) break;
     const bool opens = type == PolicyParser::LBRACE || type == PolicyParser::LPAREN || type == PolicyParser::LBRACKET;
     const bool closes = type == PolicyParser::RBRACE || type == PolicyParser::RPAREN || type == PolicyParser::RBRACKET;
     depth += opens ? 1 : closes ? -1 : 0;
     if (depth < 0) break;
+    if (depth > 0) continue;
     joins = joins || type == PolicyParser::AND || type == PolicyParser::OR || type == PolicyParser::DOT ||
             type == PolicyParser::IN || (IsComparator(type) && type != PolicyParser::EQ);
     compares = compares || IsComparator(type);
@@ -368,6 +372,12 @@ bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
     return false;
   }
   if (first.getType() != PolicyParser::NAME) return false;
+  if (index > begin && ExplainMissingWhen(begin)) return true;
+  if (type == PolicyParser::BECAUSE && index == begin + 1) {
+    const uint32_t at = offsets_.RangeOf(first).begin;
+    Emit(Kind::kUnexpected, begin, {Describe(first), "an answer to a finding begins with `allow`"}).Change({at, at}, "allow ");
+    return true;
+  }
   // kind name {: what stands between the kind and its brace?
   size_t brace = begin + 1;
   while (brace < tokens_.size() && SameLine(begin, brace) && TypeAt(brace) != PolicyParser::LBRACE &&
@@ -391,7 +401,6 @@ bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
     }
     return true;
   }
-  if (index > begin && ExplainMissingWhen(begin)) return true;
   if (type == PolicyParser::EQ) {
     Emit(Kind::kCompareInSetting, index, {}).Replace("=");
     return true;
@@ -413,12 +422,14 @@ bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
     place = begin + 1;
     written = At(begin).getText();
   }
+  // A word alone on its line.
+  if (TypeAt(begin + 1) == PolicyParser::NAME && !SameLine(begin, begin + 1)) place = begin;
   if (TypeAt(begin + 1) == PolicyParser::NAME && SameLine(begin, begin + 1)) {
     // `max_retries two`, `open wen failures(60s) >= 5`: nothing that begins with two names but a block.
     Emit(Kind::kMissingAssign, begin + 1, {written, Describe(At(begin + 1))});
     return true;
   }
-  auto& diagnostic = Emit(Kind::kMissingAssign, place, {written, Describe(At(is_list ? place : index))});
+  auto& diagnostic = Emit(Kind::kMissingAssign, place, {written, Describe(At(is_list ? place : std::min(index, begin + 1)))});
   const bool is_value = type == PolicyParser::NUMBER || type == PolicyParser::STRING || type == PolicyParser::LBRACKET;
   if (is_list || (place == index && index == begin + 1 && is_value)) {
     const uint32_t at = offsets_.RangeOf(At(place)).begin;
@@ -463,6 +474,7 @@ void ErrorStrategy::ExplainJson(size_t rule, size_t index) {
 
 void ErrorStrategy::ExplainGarbage(size_t index) {
   if (ExplainWord(index)) return;
+  if (index >= 2 && IsKeyword(TypeAt(index - 1)) && TypeAt(index - 2) == PolicyParser::DOT) return ExplainMissing(index - 1);
   const size_t type = TypeAt(index);
   const std::string text = At(index).getText();
   if (type == PolicyParser::MISSING) return ExplainMissing(index);

@@ -86,7 +86,6 @@ class Repairer {
 
   bool Run() {
     if (!CheckLimits()) return false;
-    PutNamesBeforeBraces();
     if (!Balances()) MendBrackets();
     MarkMissingOperands();
     return true;
@@ -140,40 +139,6 @@ class Repairer {
     return true;
   }
 
-  // `cache { faq` and `timeouts connect { = 1s`: the brace and the word beside it have changed places.
-  void PutNamesBeforeBraces() {
-    for (size_t i = 1; i + 1 < view_.size(); ++i) {
-      if (TypeAt(i) != PolicyParser::LBRACE || TypeAt(i - 1) != PolicyParser::NAME) continue;
-      const bool heads = i == 1 || !WantsOperand(TypeAt(i - 2));
-      const size_t behind = i + 2;
-      if (heads && TypeAt(i + 1) == PolicyParser::NAME && !IsFirstOnLine(i + 1) && !BeginsStatement(view_, i + 1) &&
-          (i < 2 || TypeAt(i - 2) != PolicyParser::NAME || IsFirstOnLine(i - 1)) && TypeAt(behind) != PolicyParser::RBRACE &&
-          BeginsStatement(view_, behind)) {
-        const std::string head = view_[i - 1]->getText() + " " + view_[i + 1]->getText() + " {";
-        const SourceRange brace = offsets_.RangeOf(*view_[i]);
-        diagnostics_->Emit(Kind::kUnexpected, offsets_.RangeOf(*view_[i + 1]),
-                           {"`" + view_[i + 1]->getText() + "`", "the name of a block stands before its brace: `" + head + "`"})
-            .Change({brace.begin, brace.begin}, view_[i + 1]->getText() + " ")
-            .Change(offsets_.RangeOf(*view_[i + 1]), "")
-            .Unsafe();
-        Swap(i);
-      } else if (i >= 2 && TypeAt(i - 2) == PolicyParser::NAME && TypeAt(i + 1) == PolicyParser::ASSIGN) {
-        const SourceRange word = offsets_.RangeOf(*view_[i - 1]);
-        diagnostics_->Emit(Kind::kUnexpected, offsets_.RangeOf(*view_[i]),
-                           {"`{`", "it stands before `" + view_[i - 1]->getText() + "`"})
-            .Change({word.begin, word.begin}, "{ ")
-            .Change(offsets_.RangeOf(*view_[i]), "")
-            .Unsafe();
-        Swap(i - 1);
-      }
-    }
-  }
-
-  void Swap(size_t i) {
-    std::swap(owned_[i], owned_[i + 1]);
-    std::swap(view_[i], view_[i + 1]);
-  }
-
   // Whether every bracket has its partner and no named block stands inside another one.
   bool Balances() const {
     std::vector<Open> open;
@@ -209,11 +174,33 @@ class Repairer {
       } else if (IsCloser(TypeAt(j))) {
         if (CloserOf(open.back()) != TypeAt(j)) return false;
         open.pop_back();
-      } else if (open.size() == 1 && BeginsStatement(view_, j)) {
+      } else if (open.size() == 1 && EndsList(TypeAt(i), j)) {
         return false;
       }
     }
     return open.empty();
+  }
+
+  // Whether a statement begins at `j`, behind a list or arguments that are not closed. `from = 1s` is an argument with a wrong sign.
+  bool EndsList(size_t opener, size_t j) const {
+    return BeginsStatement(view_, j) && (opener != PolicyParser::LPAREN || IsFirstOnLine(j));
+  }
+
+  // Whether the closer of `open` comes before the next statement.
+  bool IsClosedBehind(const Open& open, size_t i) const {
+    int depth = 0;
+    for (size_t j = i + 1; j < view_.size(); ++j) {
+      if (IsFirstOnLine(j) && BeginsStatement(view_, j)) return false;
+      if (IsOpener(TypeAt(j))) ++depth;
+      if (IsCloser(TypeAt(j)) && depth-- == 0) return TypeAt(j) == CloserOf(open.type);
+    }
+    return false;
+  }
+
+  bool IsDoubledOpener(size_t i) const {
+    if (i == 0 || TypeAt(i - 1) != TypeAt(i)) return false;
+    const bool is_call = TypeAt(i) == PolicyParser::LPAREN && i >= 2 && TypeAt(i - 2) == PolicyParser::NAME;
+    return TypeAt(i) == PolicyParser::LBRACE || ((is_call || TypeAt(i) == PolicyParser::LBRACKET) && !HasCloser(i - 1));
   }
 
   // Where the list, set, key or arguments that open at `i` end: at the first word that cannot stand in them.
@@ -230,9 +217,9 @@ class Repairer {
       if (IsCloser(at) && depth-- == 0) return kNowhere;
       if (depth > 0) continue;
       const bool is_key = is_suffix && type == PolicyParser::LBRACKET && (at == PolicyParser::COALESCE || at == PolicyParser::DOT);
-      if (IsComparator(at) || at == PolicyParser::AND || at == PolicyParser::OR || at == PolicyParser::ASSIGN || is_key ||
-          BeginsStatement(view_, j) || at == Token::EOF)
-        return j;
+      const bool is_operator = IsComparator(at) || at == PolicyParser::AND || at == PolicyParser::OR ||
+                               (at == PolicyParser::ASSIGN && type != PolicyParser::LPAREN);
+      if (is_operator || is_key || EndsList(type, j) || at == Token::EOF) return j;
     }
     return kNowhere;
   }
@@ -261,8 +248,9 @@ class Repairer {
         AddVirtual(PolicyParser::LBRACE);
         continue;
       }
-      if (type == PolicyParser::LBRACE && i > 0 && TypeAt(i - 1) == PolicyParser::LBRACE) {
-        diagnostics_->Emit(Kind::kUnexpected, offsets_.RangeOf(*view_[i]), {"a second `{`", "remove it"})
+      if (IsDoubledOpener(i)) {
+        const std::string what = "a second `" + std::string(TextOf(type)) + "`";
+        diagnostics_->Emit(Kind::kUnexpected, offsets_.RangeOf(*view_[i]), {what, "remove it"})
             .Change(offsets_.RangeOf(*view_[i]), "");
         continue;
       }
@@ -316,7 +304,7 @@ class Repairer {
     if (partner == open_.rend()) {
       const bool same_line = !open_.empty() && open_.back().line == token.getLine();
       // Where the right one follows, this one is too much.
-      if (same_line && TypeAt(i + 1) != CloserOf(open_.back().type)) return ReplaceCloser(i);
+      if (same_line && !IsClosedBehind(open_.back(), i)) return ReplaceCloser(i);
       return DropCloser(i);
     }
     size_t keep = open_.size() - static_cast<size_t>(partner - open_.rbegin());
@@ -374,7 +362,8 @@ class Repairer {
       if (IsCloser(at)) ++depth;
       if (IsOpener(at) && depth-- == 0) break;
       --begin;
-      if (depth == 0 && BeginsStatement(view_, begin)) break;
+      const bool next_line = IsFirstOnLine(begin) && begin > 0 && EndsOperand(TypeAt(begin - 1)) && BeginsOperand(TypeAt(begin));
+      if (depth == 0 && (next_line || BeginsStatement(view_, begin))) break;
     }
     bool has_comma = false;
     size_t place = kNowhere;
@@ -388,9 +377,11 @@ class Repairer {
       const bool is_list = at == PolicyParser::ASSIGN && type == PolicyParser::RBRACKET;
       const bool is_set = at == PolicyParser::IN && type == PolicyParser::RBRACE;
       const bool is_json = at == PolicyParser::JSON && type == PolicyParser::RBRACE && next != PolicyParser::LBRACE;
+      const bool is_inner_json = at == PolicyParser::COLON && type == PolicyParser::RBRACE && next == PolicyParser::STRING &&
+                                 TypeAt(j + 2) == PolicyParser::COLON;
       const bool side_by_side = type != PolicyParser::RBRACE && EndsOperand(at) && BeginsOperand(next) && j > begin;
-      if (is_json || side_by_side || ((is_list || is_set) && !IsOpener(next))) place = j + 1;
-      if (is_json || side_by_side) return place;
+      if (is_json || is_inner_json || side_by_side || ((is_list || is_set) && !IsOpener(next))) place = j + 1;
+      if (is_json || is_inner_json || side_by_side) return place;
     }
     // A single word between `in` and a brace may just as well be all of the set, and the brace one too many.
     return type == PolicyParser::RBRACE && !has_comma ? kNowhere : place;
@@ -399,6 +390,7 @@ class Repairer {
   // Puts the opener in that the closer at `i` lacks, if its place is known.
   bool AddOpener(size_t i) {
     if (AfterOpenString(i)) return false;
+    if (TypeAt(i) == PolicyParser::RBRACKET && TypeAt(i - 1) == PolicyParser::RBRACKET) return false;  // once too often
     const size_t place = OpenerPlace(i);
     if (place == kNowhere || place >= i) return false;
     const size_t type = TypeAt(i);
@@ -503,7 +495,8 @@ class Repairer {
     for (size_t i = 1; i < view_.size(); ++i) {
       if (TypeAt(i) != PolicyParser::NAME || !WantsOperand(TypeAt(i - 1)) || !BeginsStatement(view_, i)) continue;
       // On one line, too: `connect =  idle = 10s`. But `let busy = status = 503` compares.
-      const bool is_setting = TypeAt(i - 1) == PolicyParser::ASSIGN && TypeAt(i + 1) == PolicyParser::ASSIGN && i >= 2 &&
+      const bool is_setting = TypeAt(i - 1) == PolicyParser::ASSIGN && TypeAt(i + 1) == PolicyParser::ASSIGN &&
+                              !IsFirstOnLine(i + 1) && i >= 2 &&
                               (i < 3 || TypeAt(i - 3) != PolicyParser::LET);
       if (IsFirstOnLine(i) || is_setting) places.push_back(i);
     }
