@@ -15,6 +15,17 @@ namespace {
 
 constexpr size_t kWords = 2;
 
+// Errors of shape: whoever reads on behind one may be out of step.
+bool IsShape(const Diagnostic& finding) {
+  return finding.code.starts_with("PL011") || finding.code.starts_with("PL012") || finding.code == "PL0131" ||
+         finding.code == "PL0133";
+}
+
+// A word that nothing is known of, where a statement begins.
+bool IsUnknownStatement(const Diagnostic& finding) {
+  return finding.kind == diagnostics::Kind::kUnknownSetting || finding.kind == diagnostics::Kind::kUnknownBlock;
+}
+
 bool KnowsWhatWasMeant(const Diagnostic& finding) {
   return finding.replacement() != nullptr && (finding.code == "PL0101" || finding.kind == diagnostics::Kind::kMisspeltWord);
 }
@@ -49,7 +60,9 @@ void DropFollowUps(std::string_view text, diagnostics::Diagnostics* diagnostics)
   for (const Diagnostic* finding : diagnostics->InSourceOrder()) {
     const size_t begin = WordAt(words, finding->range.begin);
     const bool is_near = cause != nullptr && finding->range.begin >= cause->range.end && begin <= last + kWords;
-    if (is_near && !BeginsAnew(text, words, begin) && !KnowsWhatWasMeant(*finding)) {
+    const bool may_follow = is_near && (IsShape(*cause) || IsUnknownStatement(*finding));
+    const bool is_new = BeginsAnew(text, words, begin) || (begin == last + 2 && BeginsAnew(text, words, begin - 1));
+    if (may_follow && !is_new && !KnowsWhatWasMeant(*finding)) {
       dropped.insert(finding);
     } else if (finding->severity == Severity::kError) {
       cause = finding;

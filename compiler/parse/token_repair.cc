@@ -448,8 +448,9 @@ class Repairer {
                    t->getStartIndex() <= out_.back()->getStartIndex();
           });
       if (!swallowed) {
-        const SourceRange last = offsets_.RangeOf(*LastWritten());
-        const bool own_line = open.is_block && open.line != LastWritten()->getLine();
+        const Token* before = LastInside(open);
+        const SourceRange last = offsets_.RangeOf(*before);
+        const bool own_line = open.is_block && open.line != before->getLine();
         const std::string closer = TextOf(CloserOf(open.type));
         diagnostics_->Emit(Kind::kUnclosed, last, {closer, TextOf(open.type), std::to_string(open.line)})
             .At(offsets_.RangeOf(*view_[open.index]), "this one is never closed")
@@ -459,6 +460,18 @@ class Repairer {
       }
       AddVirtual(CloserOf(open.type));
     }
+  }
+
+  // The last token that stands within `open`, which is closed here: for a block also the last one before a line that is not indented
+  // more than the block's own. What stands there may be another mistake, and no statement.
+  const Token* LastInside(const Open& open) const {
+    const Token* last = LastWritten();
+    if (!open.is_block) return last;
+    for (size_t j = open.index + 1; j < view_.size() && view_[j]->getStartIndex() < last->getStartIndex(); ++j) {
+      if (IsFirstOnLine(j + 1) && j + 1 < view_.size() && view_[j + 1]->getCharPositionInLine() <= open.line_column)
+        return view_[j];
+    }
+    return last;
   }
 
   // The last token of what was read that stands in the text.
