@@ -27,7 +27,8 @@ bool IsUnknownStatement(const Diagnostic& finding) {
 }
 
 bool KnowsWhatWasMeant(const Diagnostic& finding) {
-  return finding.replacement() != nullptr && (finding.code == "PL0101" || finding.kind == diagnostics::Kind::kMisspeltWord);
+  return finding.replacement() != nullptr &&
+         (finding.code == "PL0101" || finding.kind == diagnostics::Kind::kMisspeltWord);
 }
 
 // The number of the word at, or else behind, an offset.
@@ -68,7 +69,8 @@ void DropFollowUps(std::string_view text, diagnostics::Diagnostics* diagnostics)
       cause = finding;
       last = finding->range.end > finding->range.begin ? WordAt(words, finding->range.end - 1) : begin;
       // In a comment, or behind everything: the word before it.
-      if (last > 0 && (last == words.size() || words[last].range.begin >= std::max(finding->range.end, finding->range.begin + 1)))
+      if (last > 0 &&
+          (last == words.size() || words[last].range.begin >= std::max(finding->range.end, finding->range.begin + 1)))
         --last;
     }
   }

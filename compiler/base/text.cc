@@ -131,8 +131,8 @@ std::optional<std::string_view> Nearest(std::string_view word, std::span<const s
   std::string lower(word);
   std::transform(lower.begin(), lower.end(), lower.begin(), Lower);
   const size_t allowed = std::max<size_t>(1, std::min<size_t>(4, word.size() / 3));
-  // First by letters without case (`post` is nearer to POST than to `put`), then with case (`16Mi` is MiB, not `min`). Of the same
-  // distance letters that were left out, doubled or swapped are likelier than wrong ones.
+  // First by letters without case (`post` is nearer to POST than to `put`), then with case (`16Mi` is MiB, not `min`).
+  // Of the same distance letters that were left out, doubled or swapped are likelier than wrong ones.
   using Distance = std::tuple<size_t, size_t, bool>;
   std::optional<std::string_view> best;
   Distance best_distance;

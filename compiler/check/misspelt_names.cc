@@ -37,7 +37,8 @@ struct NamesUsed {
       if (const auto* let = std::get_if<ast::Let>(&statement.node)) Read(let->value, &values);
       if (const auto* when = std::get_if<ast::When>(&statement.node)) Read(when->predicate, &values);
       if (const auto* setting = std::get_if<ast::Setting>(&statement.node)) {
-        const bool names = std::find(kNamingSettings.begin(), kNamingSettings.end(), setting->name.text) != kNamingSettings.end();
+        const bool names =
+            std::find(kNamingSettings.begin(), kNamingSettings.end(), setting->name.text) != kNamingSettings.end();
         Read(setting->value, names ? &blocks : &values);
       }
     }
@@ -49,8 +50,8 @@ struct NamesUsed {
 void AdoptMisspeltNames(const ast::File& file, Scope* scope, diagnostics::Diagnostics* diagnostics) {
   NamesUsed used;
   used.Read(file.body);
-  const std::vector<std::string_view> given =
-      scope->NamesOf({EntityKind::kUpstream, EntityKind::kCache, EntityKind::kReply, EntityKind::kMock, EntityKind::kLet});
+  const std::vector<std::string_view> given = scope->NamesOf(
+      {EntityKind::kUpstream, EntityKind::kCache, EntityKind::kReply, EntityKind::kMock, EntityKind::kLet});
   for (auto& [name, entity] : scope->entities()) {
     if (used.blocks.contains(name) || used.values.contains(name)) continue;
     for (const auto& [called, times] : entity.kind == EntityKind::kLet ? used.values : used.blocks) {

@@ -20,13 +20,20 @@ struct Word {
   size_t type;
 };
 constexpr Word kWords[] = {
-    {"edition", PolicyParser::EDITION},      {"let", PolicyParser::LET},
-    {"when", PolicyParser::WHEN},            {"promise", PolicyParser::PROMISE},
-    {"allow", PolicyParser::ALLOW},          {"because", PolicyParser::BECAUSE},
-    {"json", PolicyParser::JSON},            {"and", PolicyParser::AND},
-    {"or", PolicyParser::OR},                {"not", PolicyParser::NOT},
-    {"in", PolicyParser::IN},                {"starts_with", PolicyParser::STARTS_WITH},
-    {"ends_with", PolicyParser::ENDS_WITH},  {"contains", PolicyParser::CONTAINS},
+    {"edition", PolicyParser::EDITION},
+    {"let", PolicyParser::LET},
+    {"when", PolicyParser::WHEN},
+    {"promise", PolicyParser::PROMISE},
+    {"allow", PolicyParser::ALLOW},
+    {"because", PolicyParser::BECAUSE},
+    {"json", PolicyParser::JSON},
+    {"and", PolicyParser::AND},
+    {"or", PolicyParser::OR},
+    {"not", PolicyParser::NOT},
+    {"in", PolicyParser::IN},
+    {"starts_with", PolicyParser::STARTS_WITH},
+    {"ends_with", PolicyParser::ENDS_WITH},
+    {"contains", PolicyParser::CONTAINS},
     {"matches", PolicyParser::MATCHES},
 };
 using Words = std::span<const std::string_view>;
@@ -37,7 +44,7 @@ constexpr std::string_view kBecause[] = {"because"};
 constexpr std::string_view kJson[] = {"json"};
 constexpr std::string_view kNot[] = {"not"};
 // Between two values, or in front of a condition.
-constexpr std::string_view kBetween[] = {"when", "promise", "and",       "or",       "in",
+constexpr std::string_view kBetween[] = {"when", "promise",     "and",       "or",       "in",
                                          "not",  "starts_with", "ends_with", "contains", "matches"};
 
 class Speller {
@@ -65,7 +72,8 @@ class Speller {
     const size_t before = Before(i);
     if (before == PolicyParser::ASSIGN) {
       const size_t inside = TypeAt(i + 2);
-      if (next == PolicyParser::LBRACE && (inside == PolicyParser::STRING || inside == PolicyParser::RBRACE)) return kJson;
+      if (next == PolicyParser::LBRACE && (inside == PolicyParser::STRING || inside == PolicyParser::RBRACE))
+        return kJson;
       return {};
     }
     if (before == PolicyParser::WHEN || before == PolicyParser::AND || before == PolicyParser::OR) {
@@ -87,37 +95,17 @@ class Speller {
 
   // A value has ended before it, or a block has just begun: a name here begins a statement, or nothing.
   bool CannotBeOperand(size_t i) const {
-    switch (Before(i)) {
-      case Token::INVALID_TYPE:
-      case PolicyParser::NAME:
-      case PolicyParser::NUMBER:
-      case PolicyParser::STRING:
-      case PolicyParser::NETWORK:
-      case PolicyParser::REGEX:
-      case PolicyParser::RPAREN:
-      case PolicyParser::RBRACKET:
-      case PolicyParser::RBRACE: return true;
-      case PolicyParser::LBRACE: return i >= 2 && TypeAt(i - 2) == PolicyParser::NAME;
-      default: return false;
-    }
-  }
-
-  static bool BeginsOperand(size_t type) {
-    switch (type) {
-      case PolicyParser::NAME:
-      case PolicyParser::NUMBER:
-      case PolicyParser::STRING:
-      case PolicyParser::NETWORK:
-      case PolicyParser::REGEX: return true;
-      default: return false;
-    }
+    const size_t before = Before(i);
+    if (before == PolicyParser::LBRACE) return i >= 2 && TypeAt(i - 2) == PolicyParser::NAME;
+    return i == 0 || EndsOperand(before) || before == PolicyParser::RBRACE;
   }
 
   void Spell(size_t i, Words candidates) {
     const std::string text = view_[i]->getText();
     const auto nearest = base::Nearest(text, candidates);
     if (!nearest) return;
-    diagnostics_->Emit(Kind::kMisspeltWord, offsets_.RangeOf(*view_[i]), {text, *nearest}).Replace(std::string(*nearest));
+    diagnostics_->Emit(Kind::kMisspeltWord, offsets_.RangeOf(*view_[i]), {text, *nearest})
+        .Replace(std::string(*nearest));
     auto* token = static_cast<CommonToken*>(view_[i]);
     for (const Word& word : kWords) {
       if (word.text == *nearest) token->setType(word.type);

@@ -1,6 +1,6 @@
-// Misspelt words of the language: `hwen status == 500`, `edtion 1`, `client.tls adn …`. A name that stands where the grammar
-// has no room for one, and that is near to a word that would fit there, becomes that word, with one finding. What parses is
-// never touched: each rule asks for neighbours that no correct file has.
+// Misspelt words of the language: `hwen status == 500`, `edtion 1`, `client.tls adn …`. A name that stands where the
+// grammar has no room for one, and that is near to a word that would fit there, becomes that word, with one finding. What
+// parses is never touched: each rule asks for neighbours that no correct file has.
 #pragma once
 
 #include <memory>

@@ -97,8 +97,8 @@ class Drawer {
   size_t tokens() const { return tokens_.size(); }
 
  private:
-  // From the word before those that touch `changed` to the one behind them, as the compiler reads them now: words may have grown
-  // together.
+  // From the word before those that touch `changed` to the one behind them, as the compiler reads them now: words may
+  // have grown together.
   static SourceRange Neighbourhood(std::string_view text, SourceRange changed) {
     const std::vector<Token> words = TokensOf(text);
     size_t first = 0;

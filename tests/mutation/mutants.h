@@ -1,5 +1,5 @@
-// Policies with one mistake each: a token deleted, doubled, swapped with the next one or misspelt. Drawn by a generator, so that
-// the same seed gives the same mutants. Comments are never touched.
+// Policies with one mistake each: a token deleted, doubled, swapped with the next one or misspelt. Drawn by a generator,
+// so that the same seed gives the same mutants. Comments are never touched.
 #pragma once
 
 #include <array>
@@ -25,8 +25,8 @@ struct Mutant {
   compiler::source::SourceRange places;  // in `text`: from the token before what was mutated to the one behind it
 };
 
-// `count` different mutants, fewer if the policy has not so many. A misspelling is one edit (a letter deleted, doubled or
-// replaced, two swapped) of a name, a word of the language or a unit of at least three letters that makes another word.
+// `count` different mutants, fewer if the policy has not so many. A misspelling is one edit (a letter deleted, doubled
+// or replaced, two swapped) of a name, a word of the language or a unit, of at least three letters.
 std::vector<Mutant> Draw(std::string_view policy, Change change, size_t count, std::mt19937* random);
 
 }  // namespace tests::mutation

@@ -1,10 +1,11 @@
-// One mistake, one message, on the right token, with a likely fix: measured on policies with one token deleted, doubled, swapped
-// with the next one or misspelt.
+// One mistake, one message, on the right token, with a likely fix: measured on policies with one token deleted, doubled,
+// swapped with the next one or misspelt. Two thirds of the mutants are of shipped policies, one third of others.
 //
-//   BREAKWATER_MUTANTS=20000   so many of each of the two corpora; the shipped policies get two thirds, as in the short run
-//   BREAKWATER_SEED=7          another draw
-//   BREAKWATER_MUTANTS_SHOW=several,place,fix   prints the mutants that fall short, of the shipped policies alone
-//   BREAKWATER_MUTANTS_SHOW=…,unseen            … and of the others: who works on messages with them spoils the measurement
+//   BREAKWATER_MUTANTS=20000                    so many instead of 1,500
+//   BREAKWATER_SEED=7                           another draw
+//   BREAKWATER_MUTANTS_SHOW=several,place,fix   prints the mutants that fall short (other: those that compile to another
+//                                               policy), of the shipped policies alone
+//   BREAKWATER_MUTANTS_SHOW=…,unseen            … and of the others: working on messages with them spoils the measure
 #include <gtest/gtest.h>
 
 #include <cstdlib>

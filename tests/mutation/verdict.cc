@@ -103,13 +103,14 @@ Counts Table::Sum() const {
 }
 
 std::string Table::Print(std::string_view title) const {
-  std::string text = std::string(title) +
-                     "\n            mutants  equal  other policy  one message  several  one or other  well placed  original offered\n";
+  std::string text =
+      std::string(title) +
+      "\n            mutants  equal  other policy  one message  several  one or other  well placed  original offered\n";
   const auto line = [&](std::string_view name, const Counts& counts) {
     char row[200];
-    std::snprintf(row, sizeof row, "  %-8.*s  %7zu  %5zu  %12zu  %11zu  %7zu  %10.1f %%  %9.1f %%", static_cast<int>(name.size()),
-                  name.data(), counts.mutants, counts.equal, counts.other_policy, counts.one_message, counts.several_messages,
-                  counts.OneMessageOrAnotherPolicy(), counts.WellPlaced());
+    std::snprintf(row, sizeof row, "  %-8.*s  %7zu  %5zu  %12zu  %11zu  %7zu  %10.1f %%  %9.1f %%",
+                  static_cast<int>(name.size()), name.data(), counts.mutants, counts.equal, counts.other_policy,
+                  counts.one_message, counts.several_messages, counts.OneMessageOrAnotherPolicy(), counts.WellPlaced());
     text += row;
     if (counts.misspelt > 0) {
       std::snprintf(row, sizeof row, "  %14.1f %%", counts.Offered());

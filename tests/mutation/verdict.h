@@ -13,9 +13,9 @@ namespace tests::mutation {
 
 struct Verdict {
   bool compiles = false;
-  bool is_equal = false;     // it compiles, and to the model of the original
-  size_t messages = 0;       // of a mutant that does not compile
-  size_t well_placed = 0;    // those that begin on the mutated token, the one before it or the one behind it
+  bool is_equal = false;         // it compiles, and to the model of the original
+  size_t messages = 0;           // of a mutant that does not compile
+  size_t well_placed = 0;        // those that begin on the mutated token, the one before it or the one behind it
   bool offers_original = false;  // the fix of a message makes the original text of it
   compiler::diagnostics::Diagnostics findings;
 
