@@ -10,6 +10,7 @@
 #include "compiler/check/check.h"
 #include "compiler/check/tests.h"
 #include "compiler/expand/expand.h"
+#include "compiler/follow_ups.h"
 #include "compiler/jit/jit.h"
 #include "compiler/model/interpret.h"
 
@@ -75,6 +76,7 @@ std::optional<WrittenPolicy> CheckWritten(std::shared_ptr<const source::SourceBu
   std::optional<model::Policy> policy = check::Check(file, check_options, &written.origins, diagnostics);
   // What a policy is to do does not hang on its tests.
   if (!options.for_run) written.tests = check::CheckTests(file, diagnostics);
+  DropFollowUps(written.source->text(), diagnostics);
   // Errors of the parser, too: what it mended by guessing must not run.
   const bool is_good = policy && !diagnostics->has_errors();
   if (is_good) {

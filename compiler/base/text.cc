@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <tuple>
 #include <vector>
 
 namespace compiler::base {
@@ -114,20 +115,33 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
+namespace {
+
+// Whether the letters of the shorter one are all in the longer one.
+bool HasSameLetters(std::string a, std::string b) {
+  std::sort(a.begin(), a.end());
+  std::sort(b.begin(), b.end());
+  return std::includes(a.begin(), a.end(), b.begin(), b.end()) || std::includes(b.begin(), b.end(), a.begin(), a.end());
+}
+
+}  // namespace
+
 std::optional<std::string_view> Nearest(std::string_view word, std::span<const std::string_view> candidates) {
   if (word.size() > 64) return std::nullopt;  // no name is that long; and the distance costs its square
   std::string lower(word);
   std::transform(lower.begin(), lower.end(), lower.begin(), Lower);
   const size_t allowed = std::max<size_t>(1, std::min<size_t>(4, word.size() / 3));
+  // First by letters without case (`post` is nearer to POST than to `put`), then with case (`16Mi` is MiB, not `min`).
+  // Of the same distance letters that were left out, doubled or swapped are likelier than wrong ones.
+  using Distance = std::tuple<size_t, size_t, bool>;
   std::optional<std::string_view> best;
-  size_t best_distance = 0;
+  Distance best_distance;
   for (std::string_view candidate : candidates) {
     std::string lower_candidate(candidate);
     std::transform(lower_candidate.begin(), lower_candidate.end(), lower_candidate.begin(), Lower);
-    // Twice the distance without case, plus one if only the case differs somewhere: `post` is nearer to POST than to `put`.
     const size_t letters = EditDistance(lower, lower_candidate);
     if (letters > allowed || letters >= std::max(word.size(), candidate.size())) continue;
-    const size_t distance = 2 * letters + (candidate == word || lower == word ? 0 : 1);
+    const Distance distance = {letters, EditDistance(word, candidate), !HasSameLetters(lower, lower_candidate)};
     if (!best || distance < best_distance) {
       best = candidate;
       best_distance = distance;

@@ -167,7 +167,10 @@ std::optional<BlockKind> TopLevelBlock(const ast::Block& block, diagnostics::Dia
                                           nearest ? "did you mean `" + std::string(*nearest) + "`?"
                                                   : "there are gateway, upstream, cache, reply, mock and route"});
     Suggest(&diagnostic, nearest);
-    return std::nullopt;
+    // What was meant is there, though misspelt.
+    const BlockInfo* meant = nearest ? FindBlock(*nearest) : nullptr;
+    if (meant == nullptr || meant->named != block.name.has_value()) return std::nullopt;
+    return meant->kind;
   }
   if (info->parent != k_file) {
     diagnostics->Emit(Kind::kMisplaced, block.kind.range, {"`" + block.kind.text + "`", Place(info->parent)});
@@ -255,6 +258,7 @@ void BlockReader::ReadSetting(BlockKind kind, const ast::Block& block, const ast
     Suggest(&diagnostic, nearest);
     // What was meant is there, though misspelt: it is not missing as well.
     if (nearest) contents->settings.emplace(*nearest, &setting);
+    else contents->broken = true;  // it may be what is missing
     return;
   }
   contents->settings.emplace(info->name, &setting);
@@ -332,6 +336,7 @@ void BlockReader::ReadInnerBlock(BlockKind kind, const ast::Block& block, const 
                                            : all.empty() ? "it holds no blocks"
                                                          : all});
     Suggest(&diagnostic, nearest);
+    if (nearest) contents->blocks.emplace(FindBlock(*nearest)->name, &inner);
     return;
   }
   if (info->parent != kind) {

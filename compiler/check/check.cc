@@ -9,6 +9,7 @@
 #include "compiler/base/text.h"
 #include "compiler/check/block_reader.h"
 #include "compiler/check/expr_checker.h"
+#include "compiler/check/misspelt_names.h"
 #include "compiler/check/origins.h"
 #include "compiler/check/scope.h"
 #include "compiler/check/setting_reader.h"
@@ -93,6 +94,7 @@ class Checker {
     CheckEdition();
     Declare();
     CompareNames();
+    AdoptMisspeltNames(file_, &scope_, diagnostics_);
     expressions_.CheckLets();
     CheckGateway();
     for (const Named& cache : caches_) CheckCache(*cache.block, model::CacheId(cache.index));
@@ -170,6 +172,7 @@ class Checker {
   BlockReader blocks_;
 
   const ast::Block* gateway_ = nullptr;
+  bool lost_a_block_ = false;  // one whose kind or name is wrong, which was reported
   std::vector<Named> upstreams_;
   std::vector<Named> caches_;
   std::vector<Named> replies_;
@@ -217,12 +220,7 @@ void Checker::Declare() {
     if (const auto* block = std::get_if<ast::Block>(&statement.node)) {
       DeclareBlock(*block, statement.range);
     } else if (const auto* let = std::get_if<ast::Let>(&statement.node)) {
-      bool is_fact = let->name.text == "true" || let->name.text == "false" || let->name.text == "none" ||
-                     let->name.text == "request" || let->name.text == "response" || let->name.text == "client" ||
-                     let->name.text == "timeout";
-      for (const abi::FieldInfo& field : abi::Fields()) is_fact = is_fact || field.name == let->name.text;
-      is_fact = is_fact || abi::ErrorKindOf(let->name.text) != abi::ErrorKind::kNone ||
-                abi::MethodOf(let->name.text) != abi::Method::kOther;
+      const bool is_fact = IsLanguageName(let->name.text);
       Entity entity;
       entity.kind = EntityKind::kLet;
       entity.name = let->name.text;
@@ -315,6 +313,7 @@ void Checker::DeclareBlock(const ast::Block& block, source::SourceRange whole) {
   const std::optional<BlockKind> kind = TopLevelBlock(block, diagnostics_);
   if (!kind) {
     scope_.AddBrokenName(block.kind.text);
+    lost_a_block_ = true;
     if (block.name) scope_.AddBrokenName(block.name->text);
     else scope_.LoseABlock();
     return;
@@ -440,7 +439,7 @@ model::PredicateId Checker::Intern(model::Expr expr, Phase phase) {
 
 void Checker::CheckGateway() {
   if (gateway_ == nullptr) {
-    if (!file_.broken) {
+    if (!file_.broken && !lost_a_block_) {
       diagnostics_->Emit(Kind::kRequired, {0, 0},
                          {"a policy", "gateway", "add `gateway { listen = \"127.0.0.1:8080\" }`"});
     }
@@ -467,6 +466,9 @@ void Checker::CheckCache(const ast::Block& block, model::CacheId id) {
         Intern(Operation(model::ExprKind::kAnd, {std::move(is_ok), std::move(is_no_fallback)}), Phase::kAnswer);
   }
   if (!contents.Has("key") || contents.broken || diagnostics_->errors() > errors) return;
+  const ast::Expr& written = contents.settings.at("key")->value;
+  // A name in it is broken, which was reported there.
+  if (cache.key.parts.empty() && (written.kind != ast::ExprKind::kString || !written.parts.empty())) return;
   bool reads_anything = false;
   bool reads_caller = false;
   for (const model::Template::Part& part : cache.key.parts) {
@@ -547,6 +549,7 @@ void Checker::CheckQueue(const BlockContents& contents, model::UpstreamSettings*
   model::QueueSettings settings;
   blocks_.Read(BlockKind::k_queue, *queue->second, &settings);
   if (!contents.Has("max_in_flight")) {
+    if (contents.broken) return;
     diagnostics_->Emit(Kind::kNoEffectWithout, queue->second->kind.range,
                        {"queue", "max_in_flight", "say how many may be under way: `max_in_flight = 4`"});
     return;
@@ -560,6 +563,7 @@ void Checker::CheckHealth(const BlockContents& contents, model::UpstreamSettings
   model::HealthSettings settings;
   blocks_.Read(BlockKind::k_health, *health->second, &settings);
   if (contents.blocks.count("breaker") == 0) {
+    if (contents.broken) return;
     diagnostics_->Emit(Kind::kNoEffectWithout, health->second->kind.range,
                        {"health", "breaker", "it is asked only while the breaker is open: add `breaker { … }`"});
     return;
@@ -616,7 +620,7 @@ void Checker::CheckUnusedBlock(const ast::Block& block) {
 void Checker::CheckRoutes() {
   for (const Named& route : routes_) CheckRoute(*route.block, model::RouteId(route.index));
   CheckReachable();
-  if (!routes_.empty() || file_.broken) return;
+  if (!routes_.empty() || file_.broken || lost_a_block_) return;
   if (upstreams_.size() > 1) {
     std::string names;
     for (const Named& upstream : upstreams_) names += (names.empty() ? "" : ", ") + upstream.block->name->text;

@@ -356,14 +356,15 @@ ExprChecker::Value ExprChecker::CheckWindow(const ast::Expr& call, const abi::Wi
     }
   }
   model::WindowMeasure measure{info.kind, {}, 1};
+  const SourceRange arguments = {name_range.end, call.range.end};
   switch (info.arguments) {
     case abi::WindowArguments::kNone: return refuse(call.range, name + " takes no arguments");
     case abi::WindowArguments::kWindow:
-      if (plain.size() != 1) return refuse(call.range, name + " takes one window");
+      if (plain.size() != 1) return refuse(arguments, name + " takes one window");
       break;
     case abi::WindowArguments::kWindowAndOver: {
       if (plain.size() != 1 || over == nullptr) {
-        return refuse(call.range, name + " takes a window, and `over`: what counts as slow");
+        return refuse(arguments, name + " takes a window, and `over`: what counts as slow");
       }
       const auto length = WindowLength(*over, "what counts as slow", example);
       if (!length) return Invalid();
@@ -371,7 +372,7 @@ ExprChecker::Value ExprChecker::CheckWindow(const ast::Expr& call, const abi::Wi
       break;
     }
     case abi::WindowArguments::kPercentileAndWindow:
-      if (plain.size() != 2) return refuse(call.range, name + " takes a percentile and a window");
+      if (plain.size() != 2) return refuse(arguments, name + " takes a percentile and a window");
       measure.percentile = PercentileOf(*plain[0]);
       if (measure.percentile == 0) return refuse(plain[0]->range, "a percentile is one of p1 … p99");
       break;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "compiler/abi/fact_table.h"
+
 namespace compiler::check {
 
 std::string_view ArticleAndWord(EntityKind kind) {
@@ -21,6 +23,15 @@ std::string_view Word(EntityKind kind) {
   return text.substr(text.find(' ') + 1);
 }
 
+bool IsLanguageName(std::string_view name) {
+  constexpr std::string_view kOthers[] = {"true", "false", "none", "request", "response", "client", "timeout"};
+  if (std::find(std::begin(kOthers), std::end(kOthers), name) != std::end(kOthers)) return true;
+  for (const abi::FieldInfo& field : abi::Fields()) {
+    if (field.name == name) return true;
+  }
+  return abi::ErrorKindOf(name) != abi::ErrorKind::kNone || abi::MethodOf(name) != abi::Method::kOther;
+}
+
 Entity* Scope::Declare(Entity entity) {
   const std::string name = entity.name;
   const auto [at, inserted] = entities_.emplace(name, std::move(entity));
@@ -29,7 +40,9 @@ Entity* Scope::Declare(Entity entity) {
 
 Entity* Scope::Find(std::string_view name) {
   const auto found = entities_.find(name);
-  return found == entities_.end() ? nullptr : &found->second;
+  if (found != entities_.end()) return &found->second;
+  const auto alias = aliases_.find(name);
+  return alias == aliases_.end() ? nullptr : alias->second;
 }
 
 std::vector<std::string_view> Scope::NamesOf(std::initializer_list<EntityKind> kinds) const {

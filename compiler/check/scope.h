@@ -40,6 +40,9 @@ struct Entity {
   std::optional<model::Expr> condition;  // of a Bool let that a predicate uses: what stands there instead of the name
 };
 
+// Whether the language itself uses the name in expressions: facts, errors, methods.
+bool IsLanguageName(std::string_view name);
+
 class Scope {
  public:
   // Words of what could not be parsed: an unknown name among them is no finding.
@@ -54,12 +57,15 @@ class Scope {
   // Null if the name is taken.
   Entity* Declare(Entity entity);
   Entity* Find(std::string_view name);
+  // `name` is what everybody calls `entity`, whose own name is misspelt.
+  void Alias(const std::string& name, Entity* entity) { aliases_[name] = entity; }
 
   std::map<std::string, Entity, std::less<>>& entities() { return entities_; }
   std::vector<std::string_view> NamesOf(std::initializer_list<EntityKind> kinds) const;
 
  private:
   std::map<std::string, Entity, std::less<>> entities_;
+  std::map<std::string, Entity*, std::less<>> aliases_;
   std::set<std::string> broken_;
   bool lost_a_block_ = false;
 };

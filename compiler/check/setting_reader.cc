@@ -54,9 +54,9 @@ ExprPlace SettingReader::Place() const {
   return place;
 }
 
-void SettingReader::Mismatch(const ast::Expr& at, std::string_view takes, const std::string& is,
+diagnostics::Diagnostic& SettingReader::Mismatch(const ast::Expr& at, std::string_view takes, const std::string& is,
                              std::string_view help) {
-  diagnostics_->Emit(Kind::kTypeMismatch, at.range, {name(), takes, is, help});
+  return diagnostics_->Emit(Kind::kTypeMismatch, at.range, {name(), takes, is, help});
 }
 
 bool SettingReader::IsWord(std::string_view word) const {
@@ -244,7 +244,12 @@ void SettingReader::ReadWord(Words<Enum> words, Enum& out) {
     }
     all += (all.empty() ? "" : " or ") + std::string(word);
   }
-  Mismatch(value(), "a word", value().kind == ExprKind::kName ? "`" + value().text + "`" : "a value", "write " + all);
+  const bool is_name = value().kind == ExprKind::kName;
+  auto& diagnostic = Mismatch(value(), "a word", is_name ? "`" + value().text + "`" : "a value", "write " + all);
+  std::vector<std::string_view> known;
+  for (const auto& [word, meaning] : words) known.push_back(word);
+  const auto nearest = is_name ? base::Nearest(value().text, known) : std::nullopt;
+  if (nearest) diagnostic.Replace(std::string(*nearest));
 }
 
 void SettingReader::ReadDialectName(model::UpstreamDialect& out) {
@@ -483,7 +488,11 @@ void SettingReader::ReadRetryAfter(std::optional<model::Duration>& out) {
   if (call.kind == ExprKind::kError) return;
   if (call.kind != ExprKind::kCall || call.operands[0].kind != ExprKind::kName ||
       call.operands[0].text != "retry_after") {
-    Mismatch(call, "retry_after(…)", call.kind == ExprKind::kNumber ? "`" + call.text + "`" : "this", kExample);
+    auto& diagnostic =
+        Mismatch(call, "retry_after(…)", call.kind == ExprKind::kNumber ? "`" + call.text + "`" : "this", kExample);
+    const bool is_misspelt = call.kind == ExprKind::kCall && call.operands[0].kind == ExprKind::kName &&
+                             base::EditDistance(call.operands[0].text, "retry_after") <= 4;
+    if (is_misspelt) diagnostic.Change(call.operands[0].range, "retry_after");
     return;
   }
   if (call.arguments.size() != 1) {

@@ -98,7 +98,8 @@ class SettingReader {
   // The entity that `at` names, of one of `kinds`; null with a finding otherwise.
   Entity* EntityAt(const ast::Expr& at, std::initializer_list<EntityKind> kinds, diagnostics::Kind unknown,
                    std::string_view wanted);
-  void Mismatch(const ast::Expr& at, std::string_view takes, const std::string& is, std::string_view help);
+  diagnostics::Diagnostic& Mismatch(const ast::Expr& at, std::string_view takes, const std::string& is,
+                                    std::string_view help);
 
   Scope* scope_;
   ExprChecker* expressions_;

@@ -111,6 +111,13 @@ void Diagnostics::DropFixesOutside(SourceRange own) {
   }
 }
 
+void Diagnostics::Drop(const std::function<bool(const Diagnostic&)>& drop) {
+  std::erase_if(items_, drop);
+  errors_ = static_cast<size_t>(std::count_if(items_.begin(), items_.end(), [](const Diagnostic& item) {
+    return item.severity == Severity::kError;
+  }));
+}
+
 std::vector<const Diagnostic*> Diagnostics::InSourceOrder() const {
   std::vector<const Diagnostic*> sorted;
   sorted.reserve(items_.size());

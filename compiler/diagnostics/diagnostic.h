@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -97,6 +98,9 @@ class Diagnostics {
 
   // Takes out the warnings and notes of a code that stand within `scope`, or name a place there; returns how many.
   size_t Allow(std::string_view code, SourceRange scope);
+
+  // Takes out the findings for which `drop` is true.
+  void Drop(const std::function<bool(const Diagnostic&)>& drop);
 
   // In the order of their places in the text; those of one place in the order of Emit.
   std::vector<const Diagnostic*> InSourceOrder() const;

@@ -53,6 +53,7 @@ class ErrorStrategy : public antlr4::DefaultErrorStrategy {
   bool ExplainWord(size_t index);
   bool ExplainStatementHead(size_t begin, size_t index);
   bool ExplainSentence(antlr4::RuleContext* context, size_t begin, size_t index);  // false: it is none of a test
+  bool ExplainMissingWhen(size_t begin);
   void ExplainJson(size_t rule, size_t index);
   void ExplainMissing(size_t index);
   // A statement ended before the token at `index`, and none begins there.

@@ -1,6 +1,7 @@
 #include "compiler/parse/literals.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -181,6 +182,8 @@ bool CheckJsonWord(std::string_view policy, source::SourceRange range, diagnosti
   if (text == "True" || text == "TRUE") diagnostic.Replace("true");
   else if (text == "False" || text == "FALSE") diagnostic.Replace("false");
   else if (text == "none" || text == "None" || text == "nil") diagnostic.Replace("null");
+  else if (const auto nearest = base::Nearest(text, std::array<std::string_view, 3>{"true", "false", "null"}))
+    diagnostic.Replace(std::string(*nearest));
   return false;
 }
 

@@ -15,6 +15,7 @@
 #include "compiler/parse/test_words.h"
 #include "compiler/parse/token_repair.h"
 #include "compiler/parse/token_text.h"
+#include "compiler/parse/word_repair.h"
 
 namespace compiler::parse {
 namespace {
@@ -45,6 +46,7 @@ class Session {
     end->setCharPositionInLine(lexer_.getCharPositionInLine());
     tokens.push_back(std::move(end));
     MarkTestVerbs(tokens);
+    RepairWords(offsets_, diagnostics_, tokens);
     std::vector<size_t> guessed;
     usable_ = RepairTokens(offsets_, diagnostics_, &tokens, &guessed);
     if (!usable_) return;

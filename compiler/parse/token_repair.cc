@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "PolicyParser.h"
+#include "compiler/parse/bracket_places.h"
 #include "compiler/parse/parse.h"
 
 namespace compiler::parse {
@@ -15,23 +16,6 @@ using antlr4::CommonToken;
 using antlr4::Token;
 using diagnostics::Kind;
 using policy_grammar::PolicyParser;
-
-bool IsOpener(size_t type) {
-  return type == PolicyParser::LBRACE || type == PolicyParser::LBRACKET || type == PolicyParser::LPAREN;
-}
-
-size_t CloserOf(size_t opener) {
-  switch (opener) {
-    case PolicyParser::LBRACE: return PolicyParser::RBRACE;
-    case PolicyParser::LBRACKET: return PolicyParser::RBRACKET;
-    case PolicyParser::LPAREN: return PolicyParser::RPAREN;
-    default: return 0;
-  }
-}
-
-bool IsCloser(size_t type) {
-  return type == PolicyParser::RBRACE || type == PolicyParser::RBRACKET || type == PolicyParser::RPAREN;
-}
 
 // Took the rest of its line with it, closers and all.
 bool IsOpenText(const Token& token) {
@@ -50,15 +34,6 @@ const char* TextOf(size_t type) {
   }
 }
 
-// A bracket that waits for its closer.
-struct Open {
-  size_t index;  // of the token
-  size_t type;
-  size_t line;
-  size_t line_column;  // where the line begins that it stands on
-  bool is_block;       // a block's brace, not a set's or JSON's
-};
-
 class Repairer {
  public:
   Repairer(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics, std::vector<std::unique_ptr<Token>>* tokens,
@@ -66,6 +41,7 @@ class Repairer {
       : offsets_(offsets), diagnostics_(diagnostics), owned_(*tokens), guessed_(guessed) {
     view_.reserve(owned_.size());
     for (const auto& token : owned_) view_.push_back(token.get());
+    places_.emplace(view_);
   }
 
   bool Run() {
@@ -78,24 +54,6 @@ class Repairer {
  private:
   size_t TypeAt(size_t i) const { return i < view_.size() ? view_[i]->getType() : Token::EOF; }
   bool IsFirstOnLine(size_t i) const { return i == 0 || view_[i - 1]->getLine() < view_[i]->getLine(); }
-  size_t LineColumn(size_t i) const {
-    while (!IsFirstOnLine(i)) --i;
-    return view_[i]->getCharPositionInLine();
-  }
-  // A block's brace, not a set's or JSON's. Whatever else stands before it was meant to be a head.
-  bool IsBlockBrace(size_t i) const {
-    if (TypeAt(i) != PolicyParser::LBRACE || i == 0) return false;
-    switch (TypeAt(i - 1)) {
-      case PolicyParser::IN:
-      case PolicyParser::JSON:
-      case PolicyParser::COLON:
-      case PolicyParser::COMMA:
-      case PolicyParser::ASSIGN:
-      case PolicyParser::LBRACKET:
-      case PolicyParser::LPAREN: return false;
-      default: return true;
-    }
-  }
 
   bool CheckLimits() {
     int depth = 0;
@@ -125,19 +83,21 @@ class Repairer {
 
   // Whether every bracket has its partner and no named block stands inside another one.
   bool Balances() const {
-    std::vector<size_t> open;
+    std::vector<OpenBracket> open;
     for (size_t i = 0; i < view_.size(); ++i) {
       const size_t type = TypeAt(i);
       if (IsOpener(type)) {
-        open.push_back(type);
+        open.push_back(places_->OpenAt(i));
       } else if (IsCloser(type)) {
-        if (open.empty() || CloserOf(open.back()) != type) return false;
+        if (open.empty() || CloserOf(open.back().type) != type) return false;
         open.pop_back();
       } else if (!open.empty() && IsFirstOnLine(i) && BeginsStatement(view_, i)) {
+        // A named block that is indented is an inner one with a name that it must not have.
+        const bool is_named = type == PolicyParser::NAME && TypeAt(i + 1) == PolicyParser::NAME &&
+                              places_->LineColumn(i) <= open.back().line_column;
         const bool top_level = type == PolicyParser::EDITION || type == PolicyParser::LET ||
-                               type == PolicyParser::IMPORT || type == PolicyParser::TEST ||
-                               (type == PolicyParser::NAME && TypeAt(i + 1) == PolicyParser::NAME);
-        if (open.back() != PolicyParser::LBRACE || top_level) return false;
+                               type == PolicyParser::IMPORT || type == PolicyParser::TEST || is_named;
+        if (open.back().type != PolicyParser::LBRACE || top_level) return false;
       }
     }
     return open.empty();
@@ -148,6 +108,7 @@ class Repairer {
     for (size_t i = 0; i < view_.size(); ++i) {
       const size_t type = TypeAt(i);
       const bool first = IsFirstOnLine(i);
+      while (!open_.empty() && open_.back().end == i) CloseDownTo(open_.size() - 1);
       if (type == Token::EOF) {
         CloseDownTo(0);
       } else if (IsCloser(type)) {
@@ -162,19 +123,24 @@ class Repairer {
         const Token& last = *out_.back();
         diagnostics_->Emit(Kind::kMissingValue, offsets_.RangeOf(last),
                            {"`{`", last.getText(), "a block is written `word {` … `}`"});
-        open_.push_back({i, PolicyParser::LBRACE, last.getLine(), LineColumn(i), true});
+        open_.push_back({i, PolicyParser::LBRACE, last.getLine(), places_->LineColumn(i), true, kNowhere});
         AddVirtual(PolicyParser::LBRACE);
         continue;
       }
-      if (type == PolicyParser::LBRACE && i > 0 && TypeAt(i - 1) == PolicyParser::LBRACE) {
-        diagnostics_->Emit(Kind::kUnexpected, offsets_.RangeOf(*view_[i]), {"a second `{`", "remove it"})
+      if (places_->IsDoubledOpener(i)) {
+        const std::string what = "a second `" + std::string(TextOf(type)) + "`";
+        diagnostics_->Emit(Kind::kUnexpected, offsets_.RangeOf(*view_[i]), {what, "remove it"})
             .Change(offsets_.RangeOf(*view_[i]), "");
         continue;
       }
-      if (IsOpener(type)) open_.push_back({i, type, view_[i]->getLine(), LineColumn(i), IsBlockBrace(i)});
+      if (IsOpener(type)) {
+        open_.push_back(places_->OpenAt(i));
+        if (!open_.back().is_block && !places_->HasCloser(i)) open_.back().end = places_->EndOf(i);
+      }
       MoveToken(i);
     }
     owned_ = std::move(out_);
+    places_.reset();
     view_.clear();
     for (const auto& token : owned_) view_.push_back(token.get());
   }
@@ -198,7 +164,7 @@ class Repairer {
   void CloseBefore(size_t i) {
     size_t keep = open_.size();
     while (keep > 0) {
-      const Open& open = open_[keep - 1];
+      const OpenBracket& open = open_[keep - 1];
       const bool inside = open.is_block && open.line_column < view_[i]->getCharPositionInLine();
       if (inside) break;
       if (open.line == view_[i]->getLine()) break;
@@ -212,9 +178,13 @@ class Repairer {
     Token& token = *view_[i];
     const size_t type = token.getType();
     const auto partner =
-        std::find_if(open_.rbegin(), open_.rend(), [&](const Open& o) { return CloserOf(o.type) == type; });
+        std::find_if(open_.rbegin(), open_.rend(), [&](const OpenBracket& o) { return CloserOf(o.type) == type; });
+    const bool crosses_block = std::any_of(open_.rbegin(), partner, [](const OpenBracket& o) { return o.is_block; });
+    if ((partner == open_.rend() || crosses_block || type == PolicyParser::RBRACE) && AddOpener(i)) return true;
     if (partner == open_.rend()) {
-      if (!open_.empty() && open_.back().line == token.getLine()) return ReplaceCloser(i);
+      const bool same_line = !open_.empty() && open_.back().line == token.getLine();
+      // Where the right one follows, this one is too much.
+      if (same_line && !places_->IsClosedBehind(open_.back(), i)) return ReplaceCloser(i);
       return DropCloser(i);
     }
     size_t keep = open_.size() - static_cast<size_t>(partner - open_.rbegin());
@@ -224,8 +194,6 @@ class Repairer {
       keep = *indented;
     } else if (keep < open_.size()) {
       // A bracket in between is open. On one line the nearer one is the likelier partner.
-      const bool crosses_block = std::any_of(open_.begin() + static_cast<ptrdiff_t>(keep), open_.end(),
-                                             [](const Open& o) { return o.is_block; });
       if (crosses_block) return DropCloser(i);
     }
     CloseDownTo(keep);
@@ -240,26 +208,45 @@ class Repairer {
     if (nearest == 0) return std::nullopt;
     const Token& token = *view_[i];
     if (open_[nearest - 1].line == token.getLine()) return nearest;
+    if (!IsFirstOnLine(i) && open_[nearest - 1].is_block && places_->ClosesBelow(i, open_[nearest - 1].line_column))
+      return std::nullopt;
     // Nothing but a statement follows a block; here the line goes on with an operator.
     const bool goes_on = i + 1 < view_.size() && !IsFirstOnLine(i + 1) &&
                          (WantsOperand(TypeAt(i + 1)) || TypeAt(i + 1) == PolicyParser::COMMA);
     if (goes_on && TypeAt(i + 1) != PolicyParser::WHEN && TypeAt(i + 1) != PolicyParser::LET) return std::nullopt;
-    const size_t column = LineColumn(i);
+    const size_t column = places_->LineColumn(i);
     for (size_t n = nearest; n > 0; --n) {
       if (open_[n - 1].type == PolicyParser::LBRACE && open_[n - 1].line_column == column) return n;
     }
-    const bool line_begins_with_brace = TypeAt(FirstOfLine(i)) == PolicyParser::RBRACE;
+    const bool line_begins_with_brace = TypeAt(places_->FirstOfLine(i)) == PolicyParser::RBRACE;
     if (line_begins_with_brace && column > open_[nearest - 1].line_column) return std::nullopt;
     return nearest;
   }
 
-  size_t FirstOfLine(size_t i) const {
-    while (!IsFirstOnLine(i)) --i;
-    return i;
+  // Puts the opener in that the closer at `i` lacks, if its place is known.
+  bool AddOpener(size_t i) {
+    if (AfterOpenString(i)) return false;
+    if (TypeAt(i) == PolicyParser::RBRACKET && TypeAt(i - 1) == PolicyParser::RBRACKET) return false;  // once too often
+    const size_t place = places_->OpenerPlace(i);
+    if (place == kNowhere || place >= i) return false;
+    const size_t type = TypeAt(i);
+    const size_t opener = OpenerOf(type);
+    const auto found = std::find_if(out_.rbegin(), out_.rend(), [&](const auto& t) { return t.get() == view_[place]; });
+    if (found == out_.rend() || found == std::prev(out_.rend())) return false;
+    const auto at = std::prev(found.base());
+    const SourceRange range = offsets_.RangeOf(*view_[place]);
+    diagnostics_
+        ->Emit(Kind::kUnopened, range, {TextOf(opener), TextOf(type), std::to_string(view_[i]->getLine())})
+        .At(offsets_.RangeOf(*view_[i]), "it would close this one")
+        .Change({range.begin, range.begin}, TextOf(opener))
+        .Unsafe();
+    guessed_->push_back(view_[place]->getStartIndex());
+    out_.insert(at, MakeVirtual(opener, std::prev(at)->get()));
+    return true;
   }
 
   bool ReplaceCloser(size_t i) {
-    const Open open = open_.back();
+    const OpenBracket open = open_.back();
     const char* right = TextOf(CloserOf(open.type));
     diagnostics_->Emit(Kind::kWrongCloser, offsets_.RangeOf(*view_[i]), {view_[i]->getText(), TextOf(open.type), right})
         .Replace(right);
@@ -283,7 +270,7 @@ class Repairer {
   // is reported itself.
   void CloseDownTo(size_t keep) {
     while (open_.size() > keep) {
-      const Open open = open_.back();
+      const OpenBracket open = open_.back();
       open_.pop_back();
       const bool swallowed =
           std::any_of(view_.begin() + static_cast<ptrdiff_t>(open.index), view_.end(), [&](const Token* t) {
@@ -291,12 +278,37 @@ class Repairer {
                    t->getStartIndex() <= out_.back()->getStartIndex();
           });
       if (!swallowed) {
-        diagnostics_->Emit(Kind::kUnclosed, offsets_.RangeOf(*view_[open.index]),
-                           {TextOf(open.type), TextOf(CloserOf(open.type))});
+        const Token* before = LastInside(open);
+        const SourceRange last = offsets_.RangeOf(*before);
+        const bool own_line = open.is_block && open.line != before->getLine();
+        const std::string closer = TextOf(CloserOf(open.type));
+        diagnostics_->Emit(Kind::kUnclosed, last, {closer, TextOf(open.type), std::to_string(open.line)})
+            .At(offsets_.RangeOf(*view_[open.index]), "this one is never closed")
+            .Change({last.end, last.end}, own_line ? "\n" + std::string(open.line_column, ' ') + closer : closer)
+            .Unsafe();
         if (!open.is_block) guessed_->push_back(view_[open.index]->getStartIndex());
       }
       AddVirtual(CloserOf(open.type));
     }
+  }
+
+  // The last token that stands within `open`, which is closed here: of a block the last one before a line that is not
+  // indented more than the block's own. What stands there may be another mistake, and no statement.
+  const Token* LastInside(const OpenBracket& open) const {
+    const Token* last = LastWritten();
+    if (!open.is_block) return last;
+    for (size_t j = open.index + 1; j < view_.size() && view_[j]->getStartIndex() < last->getStartIndex(); ++j) {
+      if (IsFirstOnLine(j + 1) && j + 1 < view_.size() && view_[j + 1]->getCharPositionInLine() <= open.line_column)
+        return view_[j];
+    }
+    return last;
+  }
+
+  // The last token of what was read that stands in the text.
+  const Token* LastWritten() const {
+    const auto is_written = [](const auto& token) { return token->getStopIndex() + 1 > token->getStartIndex(); };
+    const auto last = std::find_if(out_.rbegin(), out_.rend(), is_written);
+    return last == out_.rend() ? out_.front().get() : last->get();
   }
 
   bool AfterOpenString(size_t i) const {
@@ -324,8 +336,13 @@ class Repairer {
   void MarkMissingOperands() {
     std::vector<size_t> places;
     for (size_t i = 1; i < view_.size(); ++i) {
-      const bool may_begin = (TypeAt(i) == PolicyParser::NAME && IsFirstOnLine(i)) || IsTestVerb(TypeAt(i));
-      if (may_begin && WantsOperand(TypeAt(i - 1)) && BeginsStatement(view_, i)) places.push_back(i);
+      const bool may_begin = TypeAt(i) == PolicyParser::NAME || IsTestVerb(TypeAt(i));
+      if (!may_begin || !WantsOperand(TypeAt(i - 1)) || !BeginsStatement(view_, i)) continue;
+      // On one line, too: `connect =  idle = 10s`. But `let busy = status = 503` compares.
+      const bool is_setting = TypeAt(i - 1) == PolicyParser::ASSIGN && TypeAt(i + 1) == PolicyParser::ASSIGN &&
+                              !IsFirstOnLine(i + 1) && i >= 2 &&
+                              (i < 3 || TypeAt(i - 3) != PolicyParser::LET);
+      if (IsFirstOnLine(i) || IsTestVerb(TypeAt(i)) || is_setting) places.push_back(i);
     }
     if (places.empty()) return;
     std::vector<std::unique_ptr<Token>> marked;
@@ -345,8 +362,9 @@ class Repairer {
   diagnostics::Diagnostics* diagnostics_;
   std::vector<std::unique_ptr<Token>>& owned_;
   std::vector<Token*> view_;
+  std::optional<BracketPlaces> places_;  // of view_, until the brackets are mended
   std::vector<std::unique_ptr<Token>> out_;
-  std::vector<Open> open_;
+  std::vector<OpenBracket> open_;
   std::vector<size_t>* guessed_;
 };
 

@@ -39,6 +39,30 @@ std::string Describe(const antlr4::Token& token) {
   return "`" + text + "`";
 }
 
+bool IsKeyword(size_t type) { return type >= PolicyParser::EDITION && type <= PolicyParser::MATCHES; }
+
+bool IsComparator(size_t type) {
+  return (type >= PolicyParser::EQ && type <= PolicyParser::GT) || type == PolicyParser::IN ||
+         (type >= PolicyParser::STARTS_WITH && type <= PolicyParser::MATCHES);
+}
+
+bool IsOpener(size_t type) {
+  return type == PolicyParser::LBRACE || type == PolicyParser::LBRACKET || type == PolicyParser::LPAREN;
+}
+
+bool IsCloser(size_t type) {
+  return type == PolicyParser::RBRACE || type == PolicyParser::RBRACKET || type == PolicyParser::RPAREN;
+}
+
+bool BeginsOperand(size_t type) {
+  return type == PolicyParser::NAME || type == PolicyParser::NUMBER || type == PolicyParser::STRING ||
+         type == PolicyParser::NETWORK || type == PolicyParser::REGEX;
+}
+
+bool EndsOperand(size_t type) {
+  return BeginsOperand(type) || type == PolicyParser::RPAREN || type == PolicyParser::RBRACKET;
+}
+
 bool WantsOperand(size_t type) {
   switch (type) {
     case PolicyParser::ASSIGN:

@@ -31,6 +31,14 @@ class OffsetMap {
 // "`or`", "the end of the file", "a string".
 std::string Describe(const antlr4::Token& token);
 
+// Classes of token types. An operand begins or ends with these whatever stands around it; brackets aside.
+bool IsKeyword(size_t token_type);
+bool IsComparator(size_t token_type);  // `in`, too
+bool IsOpener(size_t token_type);
+bool IsCloser(size_t token_type);
+bool BeginsOperand(size_t token_type);
+bool EndsOperand(size_t token_type);  // `)` and `]`, too
+
 // Whether an operand must follow: `=`, `when`, `and`, `==`, `(`, `,` …
 bool WantsOperand(size_t token_type);
 

@@ -247,9 +247,9 @@ const std::vector<Mistake> kPool = {
 })",
      R"(upstream u$ {
   url = "http://a:1"
-  retry ⟦{⟧
+  retry {
     max_retries = 1
-    when status in 5xx
+    when status in ⟦5xx⟧
   repeat_safe = true
 })",
      "PL0126"},
@@ -257,9 +257,9 @@ const std::vector<Mistake> kPool = {
   status = 503
   text = "busy"
 })",
-     R"(reply p$ ⟦{⟧
+     R"(reply p$ {
   status = 503
-  text = "busy"
+  text = ⟦"busy"⟧
 )",
      "PL0126"},
     {"missing opening brace", R"(upstream u$ {
@@ -299,7 +299,7 @@ const std::vector<Mistake> kPool = {
   when client.tls
 })",
      R"(route r$ {
-  to = ⟦[⟧base, other
+  to = [base, ⟦other⟧
   deadline = 5s
   when client.tls
 })",
@@ -323,7 +323,7 @@ const std::vector<Mistake> kPool = {
      R"(upstream u$ {
   url = "http://a:1"
   breaker {
-    open when failures⟦(⟧60s >= 5
+    open when failures(⟦60s⟧ >= 5
     probes = 2
   }
 })",

@@ -1,0 +1,14 @@
+// A name that is misspelt where it is given: nothing uses it, and everything uses a name that nobody gave.
+#pragma once
+
+#include "compiler/ast/ast.h"
+#include "compiler/check/scope.h"
+#include "compiler/diagnostics/diagnostic.h"
+
+namespace compiler::check {
+
+// Finds these by names that are used twice or more, and lets the scope know them by what they are called: one finding,
+// where the name is given. Of a name that is used once, nobody can say which of the two is meant; its use is reported.
+void AdoptMisspeltNames(const ast::File& file, Scope* scope, diagnostics::Diagnostics* diagnostics);
+
+}  // namespace compiler::check

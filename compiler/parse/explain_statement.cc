@@ -1,0 +1,258 @@
+// What ErrorStrategy says of words from elsewhere, of statements that begin wrongly, and of JSON.
+#include <algorithm>
+#include <optional>
+#include <string_view>
+
+#include "PolicyParser.h"
+#include "compiler/base/text.h"
+#include "compiler/parse/characters.h"
+#include "compiler/parse/error_strategy.h"
+
+namespace compiler::parse {
+
+using antlr4::Token;
+using diagnostics::Kind;
+using policy_grammar::PolicyParser;
+
+namespace {
+
+struct ForeignWord {
+  std::string_view text;
+  std::string_view instead;  // what to write; "" if nothing stands for it
+  std::string_view help;
+};
+constexpr ForeignWord kForeignWords[] = {
+    {"&&", "and", "conditions are joined with `and`"},
+    {"||", "or", "conditions are joined with `or`"},
+    {"!", "not", "a condition is turned around with `not`"},
+    {"===", "==", "values are compared with `==`"},
+    {"!==", "!=", "values are compared with `!=`"},
+    {"<>", "!=", "values are compared with `!=`"},
+    {"=>", ">=", "values are compared with `>=`"},
+    {":=", "=", "a setting is written with `=`"},
+    {"=~", "matches", "text is tested with `matches`, `starts_with`, `ends_with` or `contains`"},
+    {"->", "", "a route names where it goes with `to = name`"},
+    {";", "", "remove it: a statement ends where the next one begins"},
+};
+
+// Conditions of an outcome, as they stand behind `when`.
+bool IsFact(std::string_view word) {
+  return word == "status" || word == "error" || word == "attempt" || word == "elapsed";
+}
+
+}  // namespace
+
+bool ErrorStrategy::ExplainWord(size_t index) {
+  const std::string text = At(index).getText();
+  switch (TypeAt(index)) {
+    case PolicyParser::OPEN_STRING: {
+      const SourceRange range = offsets_.RangeOf(At(index));
+      Emit(Kind::kOpenString, index, {}).Change({range.end, range.end}, "\"").Unsafe();
+      return true;
+    }
+    case PolicyParser::OPEN_REGEX: Emit(Kind::kOpenRegex, index, {}); return true;
+    case PolicyParser::FOREIGN: {
+      const auto* word = std::find_if(std::begin(kForeignWords), std::end(kForeignWords),
+                                      [&](const ForeignWord& w) { return w.text == text; });
+      if (word != std::end(kForeignWords)) {
+        auto& diagnostic = Emit(Kind::kForeignOperator, index, {text, word->help});
+        if (!word->instead.empty() || text == ";") diagnostic.Replace(std::string(word->instead));
+        // A word needs a space that a sign does not: `!x`, `a&&b`.
+        const SourceRange range = offsets_.RangeOf(At(index));
+        const bool is_word = text == "!" || text == "&&" || text == "||" || text == "=~";
+        if (is_word && index + 1 < tokens_.size() && offsets_.RangeOf(At(index + 1)).begin == range.end)
+          diagnostic.Change({range.end, range.end}, " ");
+        if (is_word && index > 0 && offsets_.RangeOf(At(index - 1)).end == range.begin)
+          diagnostic.Change({range.begin, range.begin}, " ");
+      } else if (text.starts_with("//")) {
+        const SourceRange range = offsets_.RangeOf(At(index));
+        Emit(Kind::kForeignOperator, index, {"//", "a comment begins with `#`"})
+            .Change({range.begin, range.begin + 2}, "#");
+      } else {
+        auto& diagnostic = Emit(Kind::kForeignOperator, index, {text.substr(0, 1), "a string stands in double quotes"});
+        if (text.find_first_of("\"\\") == std::string::npos)
+          diagnostic.Replace("\"" + text.substr(1, text.size() - 2) + "\"");
+      }
+      return true;
+    }
+    case PolicyParser::UNKNOWN: {
+      size_t at = 0;
+      const char32_t c = base::NextCodePoint(text, &at).value_or(0);
+      const std::string code_point = CodePointName(c);
+      const bool printable = c > 0x20 && c != 0x7F;
+      const std::optional<std::string_view> like = c < 0x80 ? std::nullopt : Lookalike(c);
+      if (like && like->empty()) {
+        Emit(Kind::kHiddenCharacter, index, {code_point, "remove it"}).Replace("");
+      } else if (like) {
+        Emit(Kind::kConfusingCharacter, index, {text, code_point, *like == " " ? "a blank" : *like})
+            .Replace(std::string(*like));
+      } else {
+        Emit(Kind::kUnknownCharacter, index,
+             {printable ? std::string_view(text) : std::string_view(code_point),
+              c < 0x80 ? "remove it" : "names are plain letters, digits and `_`; text stands in double quotes"})
+            .Change(offsets_.RangeOf(At(index)), "")
+            .Unsafe();
+      }
+      return true;
+    }
+    default: return false;
+  }
+}
+
+// `store status == 200`, `status in 5xx or …` at the beginning of a line: a condition without its word.
+bool ErrorStrategy::ExplainMissingWhen(size_t begin) {
+  const bool has_word = TypeAt(begin + 1) == PolicyParser::NAME && SameLine(begin, begin + 1);
+  const size_t operand = has_word ? begin + 1 : begin;
+  // What makes it a condition and no setting: `name == value` alone was meant to set something.
+  bool compares = false;
+  bool joins = false;
+  int depth = 0;
+  for (size_t i = operand + 1; i < tokens_.size() && TypeAt(i) != Token::EOF; ++i) {
+    const size_t type = TypeAt(i);
+    if (depth == 0 && (type == PolicyParser::ASSIGN || type == PolicyParser::WHEN || type == PolicyParser::RBRACE))
+      break;
+    if (depth == 0 && BeginsStatement(tokens_, i) && !SameLine(i - 1, i)) break;
+    if (depth == 0 && type == PolicyParser::LBRACE && TypeAt(i - 1) != PolicyParser::IN) break;
+    const bool opens = type == PolicyParser::LBRACE || type == PolicyParser::LPAREN || type == PolicyParser::LBRACKET;
+    const bool closes = type == PolicyParser::RBRACE || type == PolicyParser::RPAREN || type == PolicyParser::RBRACKET;
+    depth += opens ? 1 : closes ? -1 : 0;
+    if (depth < 0) break;
+    if (depth > 0) continue;
+    joins = joins || type == PolicyParser::AND || type == PolicyParser::OR || type == PolicyParser::DOT ||
+            type == PolicyParser::IN || (IsComparator(type) && type != PolicyParser::EQ);
+    compares = compares || IsComparator(type);
+  }
+  if (!joins && !(compares && (has_word || IsFact(At(begin).getText())))) return false;
+  const SourceRange range = offsets_.RangeOf(At(operand));
+  const std::string help =
+      has_word ? "write `" + At(begin).getText() + " when …`" : "a line with a condition begins with `when`";
+  Emit(Kind::kUnexpected, operand, {Describe(At(operand)), help}).Change({range.begin, range.begin}, "when ");
+  return true;
+}
+
+bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
+  const Token& first = At(begin);
+  const size_t type = TypeAt(index);
+  if (first.getType() == PolicyParser::LET) {
+    if (index == begin + 1) {
+      if (IsKeyword(type)) Emit(Kind::kReservedWord, index, {At(index).getText()});
+      else if (!SameLine(begin, index)) ExplainMissing(index);
+      else if (type == PolicyParser::ASSIGN) ExplainMissing(index);
+      else Emit(Kind::kBadName, index, {At(index).getText()});
+      if (type == PolicyParser::ASSIGN) skipped_names_.emplace_back();  // a name that nobody knows
+      return true;
+    }
+    if (index == begin + 2) {
+      const bool is_compare = type == PolicyParser::EQ;
+      if (is_compare) Emit(Kind::kCompareInSetting, index, {}).Replace("=");
+      else
+        Emit(Kind::kMissingAssign, SameLine(index - 1, index) ? index : index - 1,
+             {At(begin + 1).getText(), Describe(At(index))});
+      return true;
+    }
+    return false;
+  }
+  if (first.getType() != PolicyParser::NAME) return false;
+  if (index > begin && ExplainMissingWhen(begin)) return true;
+  if (type == PolicyParser::BECAUSE && index == begin + 1) {
+    const uint32_t at = offsets_.RangeOf(first).begin;
+    Emit(Kind::kUnexpected, begin, {Describe(first), "an answer to a finding begins with `allow`"})
+        .Change({at, at}, "allow ");
+    return true;
+  }
+  // kind name {: what stands between the kind and its brace?
+  size_t brace = begin + 1;
+  while (brace < tokens_.size() && SameLine(begin, brace) && TypeAt(brace) != PolicyParser::LBRACE &&
+         TypeAt(brace) != PolicyParser::ASSIGN && TypeAt(brace) != Token::EOF) {
+    ++brace;
+  }
+  if (TypeAt(brace) == PolicyParser::LBRACE && SameLine(begin, brace) && brace > begin + 1 && index > begin &&
+      index < brace) {
+    if (brace == begin + 2 && type == PolicyParser::STRING) {
+      std::string bare = At(index).getText();
+      bare = bare.substr(1, bare.size() - 2);
+      Emit(Kind::kQuotedName, index, {}).Replace(bare);
+    } else if (brace == begin + 2 && IsKeyword(type)) {
+      Emit(Kind::kReservedWord, index, {At(index).getText()});
+    } else {
+      const SourceRange range = offsets_.RangeOf(At(begin + 1), At(brace - 1));
+      std::string text;
+      for (size_t i = begin + 1; i < brace; ++i)
+        text += (i > begin + 1 && At(i - 1).getStopIndex() + 1 < At(i).getStartIndex() ? " " : "") + At(i).getText();
+      diagnostics_->Emit(Kind::kBadName, range, {text});
+    }
+    return true;
+  }
+  if (type == PolicyParser::EQ) {
+    Emit(Kind::kCompareInSetting, index, {}).Replace("=");
+    return true;
+  }
+  if (type == PolicyParser::COLON) {
+    Emit(Kind::kColonInSetting, index, {}).Replace("=");
+    return true;
+  }
+  if (index == begin) return false;
+  std::string written;
+  for (size_t i = begin; i < index && i < begin + 8; ++i) {
+    if (i > begin + 0 && (TypeAt(i) == PolicyParser::NAME)) break;
+    written += At(i).getText();
+  }
+  size_t place = SameLine(index - 1, index) ? index : index - 1;
+  // `cors ["a", "b"]`: a list behind a setting, not a key.
+  const bool is_list = TypeAt(begin + 1) == PolicyParser::LBRACKET && (type == PolicyParser::COMMA || place != index);
+  if (is_list) {
+    place = begin + 1;
+    written = At(begin).getText();
+  }
+  // A word alone on its line.
+  if (TypeAt(begin + 1) == PolicyParser::NAME && !SameLine(begin, begin + 1)) place = begin;
+  if (TypeAt(begin + 1) == PolicyParser::NAME && SameLine(begin, begin + 1)) {
+    // `max_retries two`, `open wen failures(60s) >= 5`: nothing that begins with two names but a block.
+    Emit(Kind::kMissingAssign, begin + 1, {written, Describe(At(begin + 1))});
+    return true;
+  }
+  auto& diagnostic =
+      Emit(Kind::kMissingAssign, place, {written, Describe(At(is_list ? place : std::min(index, begin + 1)))});
+  const bool is_value = type == PolicyParser::NUMBER || type == PolicyParser::STRING || type == PolicyParser::LBRACKET;
+  if (is_list || (place == index && index == begin + 1 && is_value)) {
+    const uint32_t at = offsets_.RangeOf(At(place)).begin;
+    diagnostic.Change({at, at}, "= ");
+  }
+  return true;
+}
+
+void ErrorStrategy::ExplainJson(size_t rule, size_t index) {
+  const size_t type = TypeAt(index);
+  const size_t before = TypeAt(index - 1);
+  const bool closes = type == PolicyParser::RBRACE || type == PolicyParser::RBRACKET;
+  if (before == PolicyParser::COMMA && closes) {
+    Emit(Kind::kBadJson, index - 1, {"nothing follows the comma", "remove it"})
+        .Change(offsets_.RangeOf(At(index - 1)), "");
+    return;
+  }
+  if (rule == PolicyParser::RuleJsonMember || rule == PolicyParser::RuleJsonObject) {
+    if (before == PolicyParser::STRING && rule == PolicyParser::RuleJsonMember) {
+      Emit(Kind::kBadJson, SameLine(index - 1, index) ? index : index - 1,
+           {"a member's name is followed by `:`", "write `\"name\": value`"});
+      return;
+    }
+    if (before == PolicyParser::LBRACE || before == PolicyParser::COMMA) {
+      auto& diagnostic =
+          Emit(Kind::kBadJson, index, {"a member's name stands in double quotes", "write `\"name\": value`"});
+      if (type == PolicyParser::NAME) diagnostic.Replace("\"" + At(index).getText() + "\"");
+      return;
+    }
+  }
+  if (rule == PolicyParser::RuleJsonValue || before == PolicyParser::COLON) {
+    const bool missing = closes || type == PolicyParser::COMMA || type == Token::EOF;
+    Emit(Kind::kBadJson, missing ? index - 1 : index,
+         {missing ? "a value is missing" : "this is no JSON value",
+          "values are \"text\", numbers, true, false, null, [ … ] and { … }"});
+    return;
+  }
+  const uint32_t end = offsets_.RangeOf(At(index - 1)).end;
+  Emit(Kind::kBadJson, SameLine(index - 1, index) ? index : index - 1, {"members are separated by `,`", "add a comma"})
+      .Change({end, end}, ",");
+}
+
+}  // namespace compiler::parse
