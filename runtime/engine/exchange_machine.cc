@@ -39,7 +39,8 @@ void ExchangeMachine::State::Decide(const Event& event) {
     case Phase::kFollowing:
       if (std::holds_alternative<CacheSettled>(event)) {
         const CacheFlight flight = *std::exchange(followed, std::nullopt);
-        if (auto response = FindAnswer(compiled.policy.caches[flight.cache], facts, forms, objects.cache(flight.cache), false, now)) {
+        const compiler::model::CacheSettings& settings = compiled.policy.caches[flight.cache];
+        if (auto response = FindAnswer(settings, facts, forms, objects.cache(flight.cache), false, now)) {
           Emit(SendCached{flight.cache, std::move(response), false, {}});
           Finish();
         } else {
