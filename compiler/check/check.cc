@@ -75,6 +75,12 @@ source::SourceRange AtBegin(source::SourceRange range) { return {range.begin, ra
 
 source::SourceRange RangeOf(const ast::Setting& setting) { return {setting.name.range.begin, setting.value.range.end}; }
 
+// Whole numbers above the one edition that there is.
+bool IsNewerEdition(std::string_view number) {
+  const bool is_whole = number.find_first_not_of("0123456789") == std::string_view::npos;
+  return is_whole && number != "1" && number[0] != '0';
+}
+
 class Checker {
  public:
   Checker(const ast::File& file, const CheckOptions& options, model::Origins* origins,
@@ -91,7 +97,7 @@ class Checker {
     const size_t errors_before = diagnostics_->errors();
     scope_.SetBrokenNames(file_.broken_names);
     origins_->text = file_.text;
-    CheckEdition();
+    if (!CheckEdition()) return std::nullopt;
     Declare();
     CompareNames();
     AdoptMisspeltNames(file_, &scope_, diagnostics_);
@@ -118,7 +124,8 @@ class Checker {
     int32_t index;
   };
 
-  void CheckEdition();
+  // False if this program cannot know what the file means.
+  bool CheckEdition();
   void Declare();
   void DeclareBlock(const ast::Block& block, source::SourceRange whole);
   void ReadAllows(const std::vector<ast::Statement>& body, source::SourceRange scope);
@@ -189,7 +196,7 @@ source::SourceRange Checker::StatementOf(source::SourceRange name) const {
   return found == file_.body.end() ? name : found->range;
 }
 
-void Checker::CheckEdition() {
+bool Checker::CheckEdition() {
   bool seen = false;
   for (size_t i = 0; i < file_.body.size(); ++i) {
     const auto* edition = std::get_if<ast::Edition>(&file_.body[i].node);
@@ -199,6 +206,11 @@ void Checker::CheckEdition() {
         auto& diagnostic = diagnostics_->Emit(Kind::kEditionPlace, file_.body[i].range).Change(file_.body[i].range, "");
         if (!seen) diagnostic.Change(AtBegin(file_.body[0].range), "edition " + edition->number.text + "\n\n");
       }
+    } else if (IsNewerEdition(edition->number.text)) {
+      // Whatever else was found may be right there.
+      diagnostics_->Emit(Kind::kNewerEdition, edition->number.range, {edition->number.text});
+      diagnostics_->Drop([](const diagnostics::Diagnostic& found) { return found.kind != Kind::kNewerEdition; });
+      return false;
     } else if (edition->number.text != "1") {
       diagnostics_->Emit(Kind::kBadEdition, edition->number.range, {edition->number.text}).Replace("1");
     }
@@ -212,6 +224,7 @@ void Checker::CheckEdition() {
       diagnostics_->Emit(Kind::kNoEdition, {first.begin, first.begin + 1}).Change(AtBegin(first), "edition 1\n\n");
     }
   }
+  return true;
 }
 
 void Checker::Declare() {

@@ -1,7 +1,7 @@
 #include "compiler/parse/error_strategy.h"
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 #include <string_view>
 
 #include "PolicyParser.h"
@@ -50,20 +50,16 @@ diagnostics::Diagnostic& ErrorStrategy::Emit(Kind kind, size_t index,
 }
 
 size_t ErrorStrategy::LineOf(size_t start_index) const {
-  size_t line = 0;
-  for (const Token* token : tokens_) {
-    if (token->getType() == Token::EOF || token->getStartIndex() > start_index) break;
-    line = token->getLine();
-  }
-  return line;
+  const auto behind = std::upper_bound(tokens_.begin(), std::prev(tokens_.end()), start_index,
+                                       [](size_t at, const Token* token) { return at < token->getStartIndex(); });
+  return behind == tokens_.begin() ? 0 : (*std::prev(behind))->getLine();
 }
 
 bool ErrorStrategy::IsBroken(const antlr4::ParserRuleContext* statement) const {
   if (broken_.count(statement) > 0) return true;
   if (statement->start == nullptr || statement->stop == nullptr) return false;
-  return std::any_of(guessed_.begin(), guessed_.end(), [&](size_t at) {
-    return at >= statement->start->getStartIndex() && at <= statement->stop->getStartIndex();
-  });
+  const auto first = std::lower_bound(guessed_.begin(), guessed_.end(), statement->start->getStartIndex());
+  return first != guessed_.end() && *first <= statement->stop->getStartIndex();
 }
 
 antlr4::Token* ErrorStrategy::recoverInline(antlr4::Parser* parser) { throw antlr4::InputMismatchException(parser); }

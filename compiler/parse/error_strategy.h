@@ -21,6 +21,7 @@ class ErrorStrategy : public antlr4::DefaultErrorStrategy {
   ErrorStrategy(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics, std::vector<antlr4::Token*> tokens,
                 std::vector<size_t> guessed)
       : offsets_(offsets), diagnostics_(diagnostics), tokens_(std::move(tokens)), guessed_(std::move(guessed)) {
+    std::sort(guessed_.begin(), guessed_.end());
     for (const size_t at : guessed_) guessed_lines_.insert(LineOf(at));
   }
 
@@ -64,7 +65,7 @@ class ErrorStrategy : public antlr4::DefaultErrorStrategy {
   const OffsetMap& offsets_;
   diagnostics::Diagnostics* diagnostics_;
   std::vector<antlr4::Token*> tokens_;
-  std::vector<size_t> guessed_;
+  std::vector<size_t> guessed_;  // sorted
   std::set<size_t> guessed_lines_;
   std::set<const antlr4::ParserRuleContext*> broken_;
   std::vector<std::string> skipped_names_;

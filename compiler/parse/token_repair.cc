@@ -40,7 +40,13 @@ class Repairer {
            std::vector<size_t>* guessed)
       : offsets_(offsets), diagnostics_(diagnostics), owned_(*tokens), guessed_(guessed) {
     view_.reserve(owned_.size());
-    for (const auto& token : owned_) view_.push_back(token.get());
+    open_text_line_.reserve(owned_.size());
+    size_t line = 0;
+    for (const auto& token : owned_) {
+      open_text_line_.push_back(line);
+      if (IsOpenText(*token)) line = token->getLine();
+      view_.push_back(token.get());
+    }
     places_.emplace(view_);
   }
 
@@ -116,7 +122,8 @@ class Repairer {
       } else if (first && BeginsStatement(view_, i)) {
         CloseBefore(i);
       }
-      if (first && IsHeadWithoutBrace(i)) {
+      // A brace that is put in nests, too, and the parser recurses.
+      if (first && open_.size() < static_cast<size_t>(kMaxNesting) && IsHeadWithoutBrace(i)) {
         MoveToken(i);
         if (TypeAt(i + 1) == PolicyParser::NAME && !IsFirstOnLine(i + 1) && TypeAt(i + 2) != PolicyParser::ASSIGN)
           MoveToken(++i);
@@ -312,9 +319,7 @@ class Repairer {
   }
 
   bool AfterOpenString(size_t i) const {
-    return i > 0 && std::any_of(view_.begin(), view_.begin() + static_cast<ptrdiff_t>(i), [&](const Token* t) {
-             return IsOpenText(*t) && t->getLine() + 1 >= view_[i]->getLine();
-           });
+    return open_text_line_[i] > 0 && open_text_line_[i] + 1 >= view_[i]->getLine();
   }
 
   void MoveToken(size_t i) { out_.push_back(std::move(owned_[i])); }
@@ -362,6 +367,7 @@ class Repairer {
   diagnostics::Diagnostics* diagnostics_;
   std::vector<std::unique_ptr<Token>>& owned_;
   std::vector<Token*> view_;
+  std::vector<size_t> open_text_line_;  // of each token the line of the last open string or pattern before it; 0 for none
   std::optional<BracketPlaces> places_;  // of view_, until the brackets are mended
   std::vector<std::unique_ptr<Token>> out_;
   std::vector<OpenBracket> open_;

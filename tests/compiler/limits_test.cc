@@ -139,6 +139,11 @@ TEST(Limits, AChainOfLetNamesHasAnEnd) {
   EXPECT_EQ(diagnostics.items()[0].kind, Kind::kTooDeep);
 }
 
+// Braces that the parser puts in must not nest without end, either: it recurses.
+TEST(Limits, ManyBlocksWithoutABraceAreReadWithoutRunningOutOfStack) {
+  EXPECT_TRUE(Check(kHead + Repeat("retry max_retries = 1\n", 20000) + "]").has_errors());
+}
+
 TEST(Limits, AnyTextIsReadWithoutAnException) {
   const std::string pieces[] = {"${",
                                 "\"",
