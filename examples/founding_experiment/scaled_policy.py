@@ -7,7 +7,7 @@ _NANOSECONDS = {'ns': 1, 'us': 1e3, 'ms': 1e6, 's': 1e9, 'min': 60e9, 'h': 3600e
 
 def without_tests(policy):
     """What the gateway does with it is the same; the tests, at its end, are about its own times."""
-    return policy.partition('\ntest "')[0] + '\n'
+    return policy.partition('\ntest "')[0].rstrip('\n') + '\n'
 
 
 def scaled(policy, scale):
