@@ -81,7 +81,7 @@ class Servers:
 
     def _start_gateway(self, side, ollama_port):
         port = free_port()
-        policy = scaled_policy.scaled(POLICIES[side].read_text(encoding='utf-8'), self.scale)
+        policy = scaled_policy.scaled(scaled_policy.without_tests(POLICIES[side].read_text(encoding='utf-8')), self.scale)
         path = self.folder / f'{side}.policy'
         path.write_text(scaled_policy.addressed(policy, port, ollama_port), encoding='utf-8')
         events = self.folder / f'{side}.events.log'
