@@ -1,6 +1,7 @@
 #include "compiler/follow_ups.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <vector>
 
@@ -45,6 +46,11 @@ bool BeginsAnew(std::string_view text, const std::vector<parse::Token>& words, s
   if (word.kind != parse::TokenKind::kName && word.kind != parse::TokenKind::kKeyword) return false;
   const uint32_t end = words[at - 1].range.end;
   const std::string_view between = text.substr(end, word.range.begin - end);
+  // A sentence of a test: each begins with its verb, on a line of its own.
+  constexpr std::string_view kVerbs[] = {"given", "send", "wait", "expect"};
+  const std::string_view written = text.substr(word.range.begin, word.range.end - word.range.begin);
+  const bool is_sentence = between.find('\n') != std::string_view::npos && std::find(std::begin(kVerbs), std::end(kVerbs), written) != std::end(kVerbs);
+  if (is_sentence) return true;
   const bool behind_block = text[end - 1] == '}' && between.find('\n') != std::string_view::npos;
   return behind_block || between.find("\n\n") != std::string_view::npos;
 }
@@ -61,7 +67,9 @@ void DropFollowUps(std::string_view text, diagnostics::Diagnostics* diagnostics)
   for (const Diagnostic* finding : diagnostics->InSourceOrder()) {
     const size_t begin = WordAt(words, finding->range.begin);
     const bool is_near = cause != nullptr && finding->range.begin >= cause->range.end && begin <= last + kWords;
-    const bool may_follow = is_near && (IsShape(*cause) || IsUnknownStatement(*finding));
+    // A finding about a whole statement is over with it.
+    const bool is_word = cause != nullptr && WordAt(words, cause->range.begin) == last;
+    const bool may_follow = is_near && ((IsShape(*cause) && is_word) || IsUnknownStatement(*finding));
     const bool is_new = BeginsAnew(text, words, begin) || (begin == last + 2 && BeginsAnew(text, words, begin - 1));
     if (may_follow && !is_new && !KnowsWhatWasMeant(*finding)) {
       dropped.insert(finding);

@@ -10,7 +10,7 @@ namespace compiler::check {
 using diagnostics::Kind;
 
 TestWords::TestWords(const ast::File& file, diagnostics::Diagnostics* diagnostics)
-    : file_(file), diagnostics_(diagnostics), broken_(file.broken_names.begin(), file.broken_names.end()) {}
+    : file_(file), diagnostics_(diagnostics), has_errors_(diagnostics->has_errors()), broken_(file.broken_names.begin(), file.broken_names.end()) {}
 
 std::vector<std::string_view> TestWords::NamesOf(std::initializer_list<std::string_view> kinds) const {
   std::vector<std::string_view> names;
@@ -47,6 +47,7 @@ std::optional<model::UpstreamId> TestWords::UpstreamWithBreaker(const ast::Name&
     });
     if (has_one || block->broken) return upstream;
   }
+  if (has_errors_) return upstream;  // one of them may be its breaker's
   Emit(Kind::kBadSentence, name.range,
        {"`" + name.text + "` has no breaker", "give it one: `breaker { open when failures(60s) >= 5 }`"});
   return std::nullopt;

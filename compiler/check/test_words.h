@@ -46,6 +46,7 @@ class TestWords {
  private:
   const ast::File& file_;
   diagnostics::Diagnostics* diagnostics_;
+  bool has_errors_;  // the policy itself
   std::set<std::string> broken_;  // words of what could not be read
 };
 

@@ -123,6 +123,7 @@ class TestReader {
  private:
   void Given(const ast::Sentence& sentence, source::SourceRange whole, model::TestCase* result) {
     const auto upstream = words_.UpstreamOf(sentence.subject);
+    if (!upstream) return;
     Clauses clauses(words_, sentence, "`given`");
     const ast::Clause& first = clauses.Take();
     std::vector<std::string_view> acts;
@@ -136,7 +137,6 @@ class TestReader {
     given.place = whole;
     given.act = act->id;
     if (!ReadAct(&clauses, &given)) return;
-    if (!upstream) return;
     given.upstream = *upstream;
     if (open_ended_.count(upstream->value) > 0) {
       words_.Emit(Kind::kGivenUnreached, whole, {sentence.subject.text})
@@ -337,13 +337,14 @@ class TestReader {
 }  // namespace
 
 std::vector<model::TestCase> CheckTests(const ast::File& file, diagnostics::Diagnostics* diagnostics) {
+  const bool has_errors = diagnostics->has_errors();
   const TestWords words(file, diagnostics);
   std::map<std::string, source::SourceRange> names;
   std::vector<model::TestCase> tests;
   TestReader reader(words, diagnostics);
   for (const ast::Statement& statement : file.body) {
     const auto* test = std::get_if<ast::Test>(&statement.node);
-    if (test == nullptr) continue;
+    if (test == nullptr || (test->broken && has_errors)) continue;  // that was told, and what follows from it is not known
     auto read = reader.Read(*test, statement.range);
     if (!read) continue;
     const auto [before, is_new] = names.emplace(read->name, test->name.range);

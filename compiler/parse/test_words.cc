@@ -21,6 +21,25 @@ std::optional<size_t> VerbOf(const Token& token) {
   return std::nullopt;
 }
 
+// The bracket that closes what is open at `begin`; beyond the last token if none does.
+size_t EndByBrackets(const std::vector<std::unique_ptr<Token>>& tokens, size_t begin) {
+  size_t depth = 1;
+  for (size_t i = begin; i < tokens.size(); ++i) {
+    switch (tokens[i]->getType()) {
+      case PolicyParser::LBRACE:
+      case PolicyParser::LBRACKET:
+      case PolicyParser::LPAREN: ++depth; break;
+      case PolicyParser::RBRACE:
+      case PolicyParser::RBRACKET:
+      case PolicyParser::RPAREN:
+        if (--depth == 0) return i;
+        break;
+      default: break;
+    }
+  }
+  return tokens.size();
+}
+
 }  // namespace
 
 void MarkTestVerbs(const std::vector<std::unique_ptr<Token>>& tokens) {
@@ -39,17 +58,26 @@ void MarkTestVerbs(const std::vector<std::unique_ptr<Token>>& tokens) {
     const bool is_test = type(i) == PolicyParser::TEST && type(i + 1) == PolicyParser::STRING &&
                          type(i + 2) == PolicyParser::LBRACE && (i == 0 || type(i - 1) != PolicyParser::DOT);
     if (!is_test) continue;
+    // Where its brackets don't lead to one that closes it at its margin, something is wrong with them: then its lines tell where it
+    // ends and where a sentence begins.
+    const auto is_first = [&](size_t at) { return tokens[at]->getLine() > tokens[at - 1]->getLine(); };
+    const size_t column = tokens[i]->getCharPositionInLine();
+    const size_t end = EndByBrackets(tokens, i + 3);
+    const bool is_closed = end < tokens.size() && is_first(end) && tokens[end]->getCharPositionInLine() <= column;
+    const bool has_lines = i + 3 < tokens.size() && is_first(i + 3) && !is_closed;
+    const auto ends_by_line = [&](size_t at) { return is_first(at) && tokens[at]->getCharPositionInLine() <= column; };
     size_t depth = 1;
-    for (i += 3; i < tokens.size() && depth > 0; ++i) {
+    for (i += 3; i < tokens.size() && (has_lines ? !ends_by_line(i) : depth > 0); ++i) {
       switch (type(i)) {
         case PolicyParser::LBRACE:
         case PolicyParser::LBRACKET:
         case PolicyParser::LPAREN: ++depth; break;
         case PolicyParser::RBRACE:
         case PolicyParser::RBRACKET:
-        case PolicyParser::RPAREN: --depth; break;
+        case PolicyParser::RPAREN: depth -= depth > 0 ? 1 : 0; break;
         case PolicyParser::NAME: {
-          const auto verb = depth == 1 ? VerbOf(*tokens[i]) : std::nullopt;
+          const bool may_begin = depth == 1 || (has_lines && is_first(i));
+          const auto verb = may_begin ? VerbOf(*tokens[i]) : std::nullopt;
           if (verb && !is_name(i)) static_cast<antlr4::CommonToken*>(tokens[i].get())->setType(*verb);
           break;
         }

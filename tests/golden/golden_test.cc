@@ -81,10 +81,10 @@ compiler::CompileOptions OptionsOf(const std::string& input) {
   return options;
 }
 
-// Imported files stand in tests/golden/imports.
+// Imported files stand in tests/golden/shared.
 std::string RunCheck(const std::string& input, Diagnostics* diagnostics) {
   const auto source = compiler::ReadSource("policy", input, [](const std::string& path) {
-    auto imported = compiler::ImportsBeside(BREAKWATER_GOLDEN_DIR "/imports/policy")(path);
+    auto imported = compiler::ImportsBeside(BREAKWATER_GOLDEN_DIR "/check/policy")(path);
     imported.name = path;
     return imported;
   });
