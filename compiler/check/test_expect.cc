@@ -252,6 +252,7 @@ std::optional<TestValue> ExpectReader::WordOf(const ast::Expr& at, SubjectType t
   if (std::find(words.begin(), words.end(), at.text) != words.end()) return TextValue(at.text);
   if (words_.IsBroken(at.text)) return std::nullopt;
   const auto nearest = base::Nearest(at.text, words);
+  if (!nearest && words_.policy_has_errors()) return std::nullopt;
   auto& diagnostic =
       words_.Emit(Kind::kUnknownName, at.range,
                   {at.text, nearest ? "did you mean `" + std::string(*nearest) + "`?" : std::string(ExampleOf(type))});

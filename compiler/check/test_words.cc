@@ -29,6 +29,7 @@ std::optional<model::UpstreamId> TestWords::UpstreamOf(const ast::Name& name) co
   if (found != upstreams.end()) return model::UpstreamId(static_cast<int32_t>(found - upstreams.begin()));
   if (IsBroken(name.text)) return std::nullopt;
   const auto nearest = base::Nearest(name.text, upstreams);
+  if (!nearest && has_errors_) return std::nullopt;  // one of them may be its block's
   auto& diagnostic = Emit(Kind::kUnknownUpstream, name.range,
                           {name.text, nearest ? "did you mean `" + std::string(*nearest) + "`?" : std::string()});
   if (nearest) diagnostic.Replace(std::string(*nearest));

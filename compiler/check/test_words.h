@@ -41,6 +41,7 @@ class TestWords {
 
   // Names of blocks of these kinds: "upstream", "reply" …
   std::vector<std::string_view> NamesOf(std::initializer_list<std::string_view> kinds) const;
+  bool policy_has_errors() const { return has_errors_; }
   bool IsBroken(const std::string& name) const { return broken_.count(name) > 0; }
 
  private:

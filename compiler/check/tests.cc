@@ -29,6 +29,22 @@ class Clauses {
   const ast::Clause& Take() { return sentence_.clauses[at_++]; }
   const ast::Clause* Before() const { return at_ == 0 ? nullptr : &sentence_.clauses[at_ - 1]; }
 
+  // Reports a clause that stood there before, or a number of times beside `always`. `header` may stand several times, and of bodies
+  // ReadContent tells.
+  void NoteOnce(const ast::Clause& clause) {
+    const bool is_number = clause.value.kind == ast::ExprKind::kNumber;
+    const std::string word = is_number ? "times" : clause.value.kind == ast::ExprKind::kName ? clause.value.text : "";
+    if (word.empty() || word == "header" || word == "text") return;
+    const auto [before, is_new] = seen_.emplace(word, clause.value.range);
+    const auto other = seen_.find(word == "times" ? "always" : "times");
+    if (!is_new) {
+      words_.Emit(Kind::kSetTwice, clause.value.range, {word}).At(before->second, "it is set here");
+    } else if ((word == "always" || word == "times") && other != seen_.end()) {
+      words_.Emit(Kind::kExclusive, clause.value.range,
+                  {word, other->first, "what is given always is given any number of times"});
+    }
+  }
+
   // The next clause if it is of that kind; else a finding that says what is missing behind the last.
   const ast::Expr* Take(ast::ExprKind kind, std::string_view missing, std::string_view help) {
     if (!AtEnd() && Peek().value.kind == kind && !Peek().assigned) return &Take().value;
@@ -62,6 +78,7 @@ class Clauses {
   const TestWords& words_;
   const ast::Sentence& sentence_;
   const std::string_view what_;
+  std::map<std::string, source::SourceRange> seen_;
   size_t at_ = 0;
 };
 
@@ -100,7 +117,7 @@ class TestReader {
         if (const auto time = words_.DurationOf(*sentence->claim))
           result.steps.push_back(model::Wait{statement.range, *time});
       } else {
-        if (!sent && !test.broken) {
+        if (!sent && !test.broken && diagnostics_->errors() == errors) {
           words_.Emit(Kind::kBadSentence, sentence->verb.range,
                       {"nothing was sent yet that this could be about", "put a `send` before it"});
         }
@@ -171,6 +188,7 @@ class TestReader {
     if (replies) known.insert(known.end(), {"header", "json", "text"});
     while (!clauses->AtEnd()) {
       const ast::Clause& clause = clauses->Take();
+      clauses->NoteOnce(clause);
       const std::string word = clause.value.kind == ast::ExprKind::kName ? clause.value.text : "";
       const bool may = std::find(known.begin(), known.end(), word) != known.end();
       if (clause.value.kind == ast::ExprKind::kNumber) {
@@ -309,6 +327,7 @@ class TestReader {
     }
     while (!clauses.AtEnd()) {
       const ast::Clause& clause = clauses.Take();
+      clauses.NoteOnce(clause);
       if (clause.value.kind == ast::ExprKind::kNumber) {
         if (!ReadTimes(&clauses, clause.value, &send.times)) return;
       } else if (clause.value.kind == ast::ExprKind::kName && clause.value.text == "from") {

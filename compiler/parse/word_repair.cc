@@ -57,7 +57,14 @@ class Speller {
 
   void Run() {
     for (size_t i = 0; i + 1 < view_.size(); ++i) {
-      if (TypeAt(i) == PolicyParser::TEST && TypeAt(i + 1) == PolicyParser::STRING) i = EndOfTest(i);
+      if (TypeAt(i) == PolicyParser::TEST && TypeAt(i + 1) == PolicyParser::STRING) {
+        const size_t end = EndOfTest(i);
+        for (; i < end; ++i) {
+          const bool is_object = TypeAt(i + 1) == PolicyParser::LBRACE &&
+                                 (TypeAt(i + 2) == PolicyParser::STRING || TypeAt(i + 2) == PolicyParser::RBRACE);
+          if (TypeAt(i) == PolicyParser::NAME && is_object) Spell(i, kJson);
+        }
+      }
       if (TypeAt(i) == PolicyParser::NAME) Spell(i, CandidatesAt(i));
     }
   }
@@ -65,7 +72,7 @@ class Speller {
  private:
   // INVALID_TYPE beyond the ends.
   size_t TypeAt(size_t i) const { return i < view_.size() ? view_[i]->getType() : Token::INVALID_TYPE; }
-  // Sentences have words of their own, which stand side by side: nothing in a test is looked at.
+  // Sentences have words of their own, which stand side by side: in a test only `json` is looked for.
   size_t EndOfTest(size_t i) const {
     int depth = 0;
     for (; i + 1 < view_.size(); ++i) {
