@@ -10,7 +10,7 @@ namespace tests::coverage {
 struct Knob {
   bool is_number = false;
   std::string setting;  // "upstream.retry.wait"
-  std::string name;     // "policies/x.policy:12: wait = exponential(from: »200ms«, …)"
+  std::string name;     // "x.policy:12: wait = exponential(from: »200ms«"
   // The policy with the knob turned, in one way each. One that is noticed is enough: a limit that is raised where nobody
   // reached it changes nothing, and rightly so.
   std::vector<std::string> turned;

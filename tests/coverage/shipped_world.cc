@@ -46,19 +46,19 @@ struct Ask {
   std::string text = "hello";
 };
 
-const std::string kShopAndPage = "X-Tenant: shop";
+const std::string kShop = "X-Tenant: shop";
 
 // One of each kind that a route of a shipped policy looks for.
 const std::vector<Ask>& Asks() {
   static const std::vector<Ask> kAsks = {
-      {"POST", "/api/chat", {kShopAndPage, "X-User: ann", "Cookie: a=1", "Origin: http://localhost:3000"}, true},
+      {"POST", "/api/chat", {kShop, "X-User: ann", "Cookie: a=1", "Origin: http://localhost:3000"}, true},
       {"POST", "/v1/chat/completions", {"X-Tenant: school", "Origin: https://chat.example"}, true},
       {"POST", "/api/chat", {"X-Tenant: school", "Origin: http://127.0.0.1:3000", "X-Priority: batch"}, false},
-      {"POST", "/v1/chat/completions", {kShopAndPage, "X-User: bob"}, false, "another question"},
+      {"POST", "/v1/chat/completions", {kShop, "X-User: bob"}, false, "another question"},
       {"POST", "/api/chat", {"X-Faq: yes", "X-Tenant: nobody"}, false},
       {"POST", "/api/generate", {"X-Priority: batch"}, true},
-      {"GET", "/api/tags", {kShopAndPage}, false},
-      {"POST", "/other", {kShopAndPage}, false},
+      {"GET", "/api/tags", {kShop}, false},
+      {"POST", "/other", {kShop}, false},
   };
   return kAsks;
 }
