@@ -17,7 +17,7 @@
 #include "runtime/proxy/worker.h"
 #include "tests/runtime/proxy/sim_gateway.h"
 #include "tests/runtime/proxy/stream_scene.h"
-#include "tests/support/sim_transport.h"
+#include "runtime/sim/sim_transport.h"
 
 namespace tests::coverage {
 namespace {
