@@ -130,7 +130,7 @@ class World {
   // A client whose bytes are noted as they come.
   void Begin(const Ask& ask) {
     const size_t number = asked_++;
-    auto client = std::make_unique<SimPeer>(&clients_, 8080);
+    auto client = std::make_unique<SimPeer>(&clients_, runtime::net::Address{"10.9.9.9", 8080});
     client->on_data = [this, number](SimPeer& peer) {
       Note("client " + std::to_string(number), peer.received);
       peer.received.clear();
