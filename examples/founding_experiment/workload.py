@@ -21,8 +21,8 @@ class Workload:
     base_rate: float = 1.2       # a second
     surge_at: float = 75.0       # in the period
     surge_length: float = 6.0
-    surge_smallest: int = 17     # people; the surges of a run differ, evenly between the two
-    surge_largest: int = 33
+    surge_smallest: int = 15     # people; the surges of a run differ, evenly between the two
+    surge_largest: int = 29
     patience: float = 10.0       # then a person leaves
 
     # What they ask: a question of the list, or one that nobody else asks.
