@@ -95,20 +95,30 @@ std::string OneLine(std::string_view text) {
 
 class Values {
  public:
-  explicit Values(const WrittenPolicy& written) : origins_(written.origins), source_(*written.source) {}
+  explicit Values(const WrittenPolicy& written) : origins_(written.origins), source_(*written.source), policy_(written.policy) {}
 
   std::string Print() {
-    PrintBlock(origins_.gateway, "gateway", 0);
-    for (const BlockOrigin& block : origins_.upstreams) PrintBlock(block, "upstream", 0);
-    for (const BlockOrigin& block : origins_.caches) PrintBlock(block, "cache", 0);
-    for (const BlockOrigin& block : origins_.replies) PrintBlock(block, "reply", 0);
-    for (const BlockOrigin& block : origins_.mocks) PrintBlock(block, "mock", 0);
-    for (const BlockOrigin& block : origins_.routes) PrintBlock(block, "route", 0);
+    PrintBlock(origins_.gateway, "gateway", "", 0);
+    PrintAll(origins_.upstreams, policy_.upstreams, "upstream");
+    PrintAll(origins_.caches, policy_.caches, "cache");
+    PrintAll(origins_.replies, policy_.replies, "reply");
+    PrintAll(origins_.mocks, policy_.mocks, "mock");
+    PrintAll(origins_.routes, policy_.routes, "route");
     return std::move(out_);
   }
 
  private:
-  std::string LineOf(SourceRange range) const { return "line " + std::to_string(source_.PositionOf(range.begin).line); }
+  std::string LineOf(SourceRange range) const {
+    const std::string line = "line " + std::to_string(source_.PositionOf(range.begin).line);
+    return range.begin < source_.own().end ? line : line + " of " + source_.NameAt(range.begin);
+  }
+
+  // Those that were written, under the names that the policy knows them by: what is imported has two.
+  template <typename Origins, typename Blocks>
+  void PrintAll(const Origins& origins, const Blocks& blocks, std::string_view kind) {
+    auto block = blocks.begin();
+    for (const BlockOrigin& origin : origins) PrintBlock(origin, kind, (block++)->name, 0);
+  }
 
   // The value behind the names of lets, and how it came there.
   std::pair<std::string, std::string> Follow(SourceRange value) const {
@@ -157,11 +167,9 @@ class Values {
       table->Add({name, std::string(row.doc.substr(at + kWithout.size())), "default"});
   }
 
-  void PrintBlock(const BlockOrigin& block, std::string_view kind, size_t depth) {
+  void PrintBlock(const BlockOrigin& block, std::string_view kind, const std::string& name, size_t depth) {
     const std::string indent(depth, ' ');
-    std::string head(kind);
-    if (block.is_written() && block.name != block.kind_range) head += " " + std::string(origins_.TextOf(block.name));
-    out_ += indent + head + (block.is_written() ? "" : "  (default)") + "\n";
+    out_ += indent + std::string(kind) + (name.empty() ? "" : " " + name) + (block.is_written() ? "" : "  (default)") + "\n";
     Table table;
     const bool sets_timeouts = block.Block("timeouts") != nullptr;
     for (const SettingRow& row : kSettings) {
@@ -178,7 +186,7 @@ class Values {
       if (row.parent != kind) continue;
       const BlockOrigin* inner = block.Block(row.name);
       const bool always_holds = row.name == "timeouts" || row.name == "limits";
-      if (inner != nullptr || always_holds) PrintBlock(inner != nullptr ? *inner : BlockOrigin(), row.name, depth + 2);
+      if (inner != nullptr || always_holds) PrintBlock(inner != nullptr ? *inner : BlockOrigin(), row.name, "", depth + 2);
       else out_ += indent + "  " + std::string(row.name) + "  off\n";
     }
     if (depth == 0) out_ += "\n";
@@ -186,6 +194,7 @@ class Values {
 
   const compiler::model::Origins& origins_;
   const compiler::source::SourceBuffer& source_;
+  const compiler::model::Policy& policy_;
   std::string out_;
 };
 

@@ -90,6 +90,18 @@ upstream a {
   EXPECT_EQ(LineOf(result.out, "retry"), "retry off");
 }
 
+TEST(ExplainPolicy, WhatIsImportedSaysWhere) {
+  const std::string shared = TempFile("shared");
+  std::ofstream(shared) << "edition 1\nretry gentle {\n  max_retries = 2\n  when error == refused\n}\n"
+                           "reply busy { status = 503  header[\"Retry-After\"] = \"30\" }\n";
+  const Result result = Explain(Of(Written("edition 1\nimport \"" + shared.substr(shared.rfind('/') + 1) +
+                                           "\" as llm\ngateway { listen = \"127.0.0.1:1\" }\n"
+                                           "upstream a { url = \"http://a\"  retry = llm.gentle  fallback = [llm.busy] }\n")));
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(LineOf(result.out, "max_retries"), "max_retries 2 line 3 of " + shared);
+  EXPECT_EQ(LineOf(result.out, "reply llm"), "reply llm.busy");
+}
+
 TEST(ExplainPolicy, RoutesAreNamedWithWhatTheyLackedAndWhy) {
   cli::ExplainOptions options = Of(Shipped("tenants.policy"), "POST /api/chat");
   options.headers = {"X-Tenant: school"};
