@@ -98,6 +98,7 @@ bool IsTestVerb(size_t type) {
 
 bool BeginsStatement(const std::vector<antlr4::Token*>& tokens, size_t i) {
   const auto type = [&](size_t at) { return at < tokens.size() ? tokens[at]->getType() : antlr4::Token::EOF; };
+  if (type(i + 1) == PolicyParser::COLON) return false;  // the name of an argument, which any word may be
   switch (type(i)) {
     case PolicyParser::EDITION: return type(i + 1) == PolicyParser::NUMBER;
     case PolicyParser::LET: return type(i + 1) == PolicyParser::NAME && type(i + 2) == PolicyParser::ASSIGN;
