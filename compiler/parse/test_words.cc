@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "PolicyParser.h"
 #include "compiler/parse/token_text.h"
@@ -21,23 +22,21 @@ std::optional<size_t> VerbOf(const Token& token) {
   return std::nullopt;
 }
 
-// The bracket that closes what is open at `begin`; beyond the last token if none does.
-size_t EndByBrackets(const std::vector<std::unique_ptr<Token>>& tokens, size_t begin) {
-  size_t depth = 1;
+// Whether the brackets behind the brace at `begin` are in order: each is closed by its own kind, and behind the one that closes the
+// brace something new begins.
+bool BracketsAreInOrder(const std::vector<Token*>& tokens, size_t begin) {
+  std::vector<size_t> closers;
   for (size_t i = begin; i < tokens.size(); ++i) {
-    switch (tokens[i]->getType()) {
-      case PolicyParser::LBRACE:
-      case PolicyParser::LBRACKET:
-      case PolicyParser::LPAREN: ++depth; break;
-      case PolicyParser::RBRACE:
-      case PolicyParser::RBRACKET:
-      case PolicyParser::RPAREN:
-        if (--depth == 0) return i;
-        break;
-      default: break;
-    }
+    const size_t type = tokens[i]->getType();
+    if (type == PolicyParser::LBRACE) closers.push_back(PolicyParser::RBRACE);
+    if (type == PolicyParser::LBRACKET) closers.push_back(PolicyParser::RBRACKET);
+    if (type == PolicyParser::LPAREN) closers.push_back(PolicyParser::RPAREN);
+    if (type != PolicyParser::RBRACE && type != PolicyParser::RBRACKET && type != PolicyParser::RPAREN) continue;
+    if (closers.empty() || closers.back() != type) return false;
+    closers.pop_back();
+    if (closers.empty()) return i + 1 >= tokens.size() || tokens[i + 1]->getType() == Token::EOF || BeginsStatement(tokens, i + 1);
   }
-  return tokens.size();
+  return false;
 }
 
 }  // namespace
@@ -54,17 +53,16 @@ void MarkTestVerbs(const std::vector<std::unique_ptr<Token>>& tokens) {
                          (next == PolicyParser::NAME && VerbOf(*tokens[i + 1]).has_value());
     return WantsOperand(before) && !IsTestVerb(before) && is_over;
   };
+  std::vector<Token*> view;
+  for (const auto& token : tokens) view.push_back(token.get());
   for (size_t i = 0; i < tokens.size(); ++i) {
     const bool is_test = type(i) == PolicyParser::TEST && type(i + 1) == PolicyParser::STRING &&
                          type(i + 2) == PolicyParser::LBRACE && (i == 0 || type(i - 1) != PolicyParser::DOT);
     if (!is_test) continue;
-    // Where its brackets don't lead to one that closes it at its margin, something is wrong with them: then its lines tell where it
-    // ends and where a sentence begins.
+    // Where something is wrong with its brackets, its lines tell where it ends and where a sentence begins.
     const auto is_first = [&](size_t at) { return tokens[at]->getLine() > tokens[at - 1]->getLine(); };
     const size_t column = tokens[i]->getCharPositionInLine();
-    const size_t end = EndByBrackets(tokens, i + 3);
-    const bool is_closed = end < tokens.size() && is_first(end) && tokens[end]->getCharPositionInLine() <= column;
-    const bool has_lines = i + 3 < tokens.size() && is_first(i + 3) && !is_closed;
+    const bool has_lines = i + 3 < tokens.size() && is_first(i + 3) && !BracketsAreInOrder(view, i + 2);
     const auto ends_by_line = [&](size_t at) { return is_first(at) && tokens[at]->getCharPositionInLine() <= column; };
     size_t depth = 1;
     for (i += 3; i < tokens.size() && (has_lines ? !ends_by_line(i) : depth > 0); ++i) {
