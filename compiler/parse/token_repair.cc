@@ -343,6 +343,7 @@ class Repairer {
     for (size_t i = 1; i < view_.size(); ++i) {
       const bool may_begin = TypeAt(i) == PolicyParser::NAME || IsTestVerb(TypeAt(i));
       if (!may_begin || !WantsOperand(TypeAt(i - 1)) || !BeginsStatement(view_, i)) continue;
+      if (i >= 2 && TypeAt(i - 2) == PolicyParser::DOT) continue;  // the name of a member: request.matches
       // On one line, too: `connect =  idle = 10s`. But `let busy = status = 503` compares.
       const bool is_setting = TypeAt(i - 1) == PolicyParser::ASSIGN && TypeAt(i + 1) == PolicyParser::ASSIGN &&
                               !IsFirstOnLine(i + 1) && i >= 2 &&
