@@ -1,4 +1,5 @@
 // Attempts of an exchange: the request as an upstream gets it, and what the attempt reports.
+#include <algorithm>
 #include <utility>
 
 #include "compiler/base/json_text.h"

@@ -1,6 +1,7 @@
 // Numbers with units, and addresses: what is read, and what is refused.
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <string>
 
 #include "compiler/check/address.h"
