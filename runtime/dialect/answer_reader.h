@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "runtime/dialect/dialect.h"
+#include "runtime/dialect/frame_pattern.h"
 #include "runtime/dialect/frame_splitter.h"
 #include "runtime/dialect/reading.h"
 
@@ -61,6 +62,7 @@ class AnswerReader {
   Api api_;
   Format format_ = Format::kPassing;
   std::optional<FrameSplitter> splitter_;
+  FramePattern pattern_;
   std::string data_;  // of an event with several data lines
   std::string last_;  // the last frame, with the end that it lacked
 

@@ -37,6 +37,7 @@ struct FrameReading {
   uint64_t choices_finished = 0;
 
   bool has_content() const { return has_answer || has_thinking; }
+  bool operator==(const FrameReading&) const = default;
 };
 
 }  // namespace runtime::dialect

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
 #include <string>
 
@@ -73,6 +74,7 @@ class MessageParser::Impl {
   size_t HeadAllowance(std::string_view bytes, ParseError* over);
   size_t LineAllowance(std::string_view bytes, ParseError* over);
   size_t ChunkLineAllowance(std::string_view bytes, ParseError* over);
+  size_t TakePlainChunk(std::string_view bytes);
   size_t Execute(std::string_view slice);
   void Advance(std::string_view read);
   void CompleteHead();
@@ -301,6 +303,26 @@ size_t MessageParser::Impl::ChunkLineAllowance(std::string_view bytes, ParseErro
   return std::min(wanted, allowed);
 }
 
+// A stream of tokens is thousands of small chunks, each whole in one read and without an extension. Between two chunks llhttp holds
+// nothing of either, so one of this plain form is taken past it. Returns its size, or 0 where it is anything else: all that is
+// unusual, and every error, is llhttp's. (RFC 9112 7.1)
+size_t MessageParser::Impl::TakePlainChunk(std::string_view bytes) {
+  constexpr size_t kMaxDigits = 6;  // 16 MiB: more than one read brings
+  if (chunk_line_bytes_ != 0) return 0;
+  uint64_t size = 0;
+  const char* const begin = bytes.data();
+  const char* const end = begin + std::min(bytes.size(), kMaxDigits);
+  const auto [digits_end, error] = std::from_chars(begin, end, size, 16);
+  if (error != std::errc() || size == 0) return 0;
+  const size_t from = static_cast<size_t>(digits_end - begin) + 2;
+  if (bytes.size() < from + size + 2) return 0;
+  if (bytes[from - 2] != '\r' || bytes[from - 1] != '\n' || bytes[from + size] != '\r' || bytes[from + size + 1] != '\n') return 0;
+  if (limits_.body != 0 && size > limits_.body - std::min(limits_.body, body_bytes_)) return 0;
+  body_bytes_ += size;
+  body_out_->push_back(bytes.substr(from, size));
+  return from + size + 2;
+}
+
 // Keeps the counters of the current section true after `read` was accepted.
 void MessageParser::Impl::Advance(std::string_view read) {
   if (read.empty()) return;
@@ -419,7 +441,13 @@ MessageParser::FeedResult MessageParser::Impl::Feed(std::string_view bytes, std:
     ParseError over = ParseError::kNone;
     size_t allowed = rest.size();
     if (state_ == State::kHead || state_ == State::kTrailers) allowed = HeadAllowance(rest, &over);
-    if (state_ == State::kChunkLine) allowed = ChunkLineAllowance(rest, &over);
+    if (state_ == State::kChunkLine) {
+      if (const size_t taken = TakePlainChunk(rest); taken > 0) {
+        consumed += taken;
+        continue;
+      }
+      allowed = ChunkLineAllowance(rest, &over);
+    }
     if (over != ParseError::kNone && allowed == 0) {
       Fail(over);
       break;

@@ -1,6 +1,7 @@
 // Answers of every dialect, cut into pieces as the first byte of the input says: whatever the bytes are, the frames must be
-// the same in one piece and in many, nothing but whole frames may come out, and a complete answer is one in both. What can be given
-// as an object and as a stream says the same in both.
+// the same in one piece and in many, nothing but whole frames may come out, and a complete answer is one in both. A frame that is
+// known by its likeness to another says what the parser reads in it. What can be given as an object and as a stream says the same in
+// both.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -25,6 +26,13 @@ struct Result {
   bool operator==(const Result&) const = default;
 };
 
+void CheckReading(Api api, const Frame& frame) {
+  if (frame.data.empty() || frame.reading.is_unread) return;
+  auto parsed = runtime::dialect::ReadObject(api, frame.data);
+  if (parsed) parsed->model = frame.reading.model;  // told once
+  if (parsed ? *parsed != frame.reading : frame.reading.is_data) std::abort();
+}
+
 void Add(const Frame& frame, Result* result) {
   result->bytes += frame.bytes;
   const auto& r = frame.reading;
@@ -40,7 +48,10 @@ Result Read(Api api, std::string_view input, size_t piece) {
   while (!input.empty()) {
     std::string_view bytes = input.substr(0, piece);
     input.remove_prefix(bytes.size());
-    while (reader.Next(&bytes, &frame)) Add(frame, &result);
+    while (reader.Next(&bytes, &frame)) {
+      Add(frame, &result);
+      CheckReading(api, frame);
+    }
   }
   if (reader.Finish(&frame)) Add(frame, &result);
   result.is_complete = reader.IsComplete(false);
