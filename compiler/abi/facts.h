@@ -13,7 +13,7 @@
 namespace compiler::abi {
 
 // Raised whenever the layout of Facts, the enums below or a helper changes meaning; bundles carry it.
-inline constexpr int32_t kAbiVersion = 2;
+inline constexpr int32_t kAbiVersion = 3;
 
 // Borrowed text. data == nullptr means absent (only where the type is optional).
 struct Str {

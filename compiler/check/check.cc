@@ -70,6 +70,13 @@ bool ReadsCaller(const model::Expr& expr) {
   return std::any_of(expr.operands.begin(), expr.operands.end(), ReadsCaller);
 }
 
+// Whether the expression reads what only a frame of a stream has.
+bool ReadsFrames(const model::Expr& expr) {
+  if (expr.kind == model::ExprKind::kField) return abi::Fields()[static_cast<size_t>(expr.field)].phase == Phase::kStream;
+  if (expr.kind == model::ExprKind::kSlot) return abi::Families()[static_cast<size_t>(expr.family)].phase == Phase::kStream;
+  return std::any_of(expr.operands.begin(), expr.operands.end(), ReadsFrames);
+}
+
 // Where something is put in front of `range`.
 source::SourceRange AtBegin(source::SourceRange range) { return {range.begin, range.begin}; }
 
@@ -442,6 +449,8 @@ std::optional<model::PredicateId> Checker::AnyOf(const BlockContents& contents, 
 }
 
 model::PredicateId Checker::Intern(model::Expr expr, Phase phase) {
+  // Only what reads a frame is asked for each.
+  if (phase == Phase::kStream && !ReadsFrames(expr)) phase = Phase::kAttempt;
   const std::string key = std::string(abi::Name(phase)) + " " + model::Print(expr);
   const auto found = predicates_.find(key);
   if (found != predicates_.end()) return found->second;
@@ -598,7 +607,7 @@ void Checker::CheckBreaker(const ast::Block& block, model::UpstreamSettings* ups
   open.measures = &breaker.measures;
   for (model::Expr& expr : Predicates(contents, "open", open))
     breaker.open_when.push_back(Intern(std::move(expr), Phase::kWindow));
-  breaker.failure_when = AnyOf(contents, "failure", Place(Phase::kAttempt, "`failure when`"));
+  breaker.failure_when = AnyOf(contents, "failure", Place(Phase::kStream, "`failure when`"));
   ExprPlace close = Place(Phase::kWindow, "`close when`");
   close.measures = &breaker.measures;
   for (model::Expr& expr : Predicates(contents, "close", close))

@@ -349,7 +349,9 @@ bool ExprChecker::ReportPhase(Phase phase, std::string_view name, SourceRange ra
                  : "nothing was sent yet when this is decided; it can be read in `retry { when … }`, `failure when` "
                    "and `store when`";
       break;
-    case Phase::kStream: help = "it can be read in `failure when`"; break;
+    case Phase::kStream:
+      help = "frames of a stream are on their way to the client by then: it can be read in `failure when`";
+      break;
     case Phase::kAnswer: help = "it can be read in `store when`"; break;
     case Phase::kWindow: help = "counts are read in `open when` and `close when` of a breaker"; break;
   }

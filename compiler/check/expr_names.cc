@@ -182,7 +182,7 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
       return Invalid();
     }
     if (scope_->IsBroken(name)) return Invalid();
-    const std::vector<std::string_view> roots = {"request", "response", "client"};
+    const std::vector<std::string_view> roots = {"request", "response", "client", "chunk"};
     for (const abi::FieldInfo& field : abi::Fields()) {
       if (field.name != name) continue;
       diagnostics_->Emit(Kind::kNotAPath, expr.range, {"`" + name + "` has no members", ""});
@@ -190,7 +190,7 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
     }
     auto& diagnostic =
         diagnostics_->Emit(Kind::kUnknownName, root->range,
-                           {name, OneOf(name, roots, "members belong to `request`, `response` and `client`")});
+                           {name, OneOf(name, roots, "members belong to `request`, `response`, `client` and `chunk`")});
     OfferNearest(&diagnostic, name, roots);
     return Invalid();
   }
@@ -202,10 +202,6 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
   }
   const std::string full = name + "." + steps[0]->text;
   const SourceRange full_range = source::Join(root->range, steps[0]->word);
-  if (name == "chunk") {
-    diagnostics_->Emit(Kind::kNotHonoured, full_range, {full, ""});
-    return Invalid();
-  }
   for (const abi::FieldInfo& field : abi::Fields()) {
     if (field.name != full) continue;
     if (steps.size() > 1) {
@@ -278,6 +274,7 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
         place_.policy->reads_request_body = true;
         break;
       case abi::FamilyId::k_response_json: value.expr.slot = Intern(&slots.response_json, keys); break;
+      case abi::FamilyId::k_chunk_json: value.expr.slot = Intern(&slots.chunk_json, keys); break;
     }
     return value;
   }

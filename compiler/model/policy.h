@@ -27,6 +27,7 @@ struct Slots {
   std::vector<std::string> request_queries;
   std::vector<std::vector<std::string>> request_json;   // a path: member names; array elements are not addressed
   std::vector<std::vector<std::string>> response_json;  // likewise
+  std::vector<std::vector<std::string>> chunk_json;     // likewise
   std::vector<std::string> response_headers;            // lower case
 };
 

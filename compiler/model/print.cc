@@ -351,6 +351,7 @@ class Printer {
     };
     slots("request.json", policy_.slots.request_json, path_text);
     slots("response.json", policy_.slots.response_json, path_text);
+    slots("chunk.json", policy_.slots.chunk_json, path_text);
     slots("response.header", policy_.slots.response_headers, plain);
     for (size_t i = 0; i < policy_.patterns.size(); ++i)
       Line("pattern[" + std::to_string(i) + "] = /" + std::string(policy_.patterns[i]->source()) + "/");

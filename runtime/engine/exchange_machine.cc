@@ -222,6 +222,11 @@ void ExchangeMachine::NoteComplete(TimePoint now) {
   }
 }
 
+void ExchangeMachine::NoteFrame(TimePoint now) {
+  state_->now = now;
+  state_->JudgeFrame();
+}
+
 void ExchangeMachine::NoteSent(Continuation possible) { state_->possible = possible; }
 
 std::optional<TimePoint> ExchangeMachine::NextDeadline() const { return state_->NextDeadline(); }

@@ -58,6 +58,9 @@ class ExchangeMachine {
   void NoteComplete(TimePoint now);      // it has all its content: a failure or a limit can't take that back
   void NoteSent(Continuation possible);  // how another upstream could take over from what was sent so far
 
+  // A frame of the answer is in the facts (chunk.…): asks a `failure when` that reads them. One frame is enough for a failure.
+  void NoteFrame(TimePoint now);
+
   // When TimeReached is wanted. Nothing: no timer runs.
   std::optional<TimePoint> NextDeadline() const;
 

@@ -25,6 +25,7 @@ struct Attempt {
   int status = 0;
   std::optional<Duration> retry_after;
   bool denial_noted = false;
+  bool frame_failed = false;  // a frame of its stream made it a failure of the breaker
   AttemptClock clock;
   std::optional<Ticket> ticket;          // what is to be given back to the breaker
   std::optional<OutcomeClass> recorded;  // how it was given back
@@ -130,6 +131,7 @@ struct ExchangeMachine::State {
   // Attempt book-keeping.
   void SetAttemptFacts(const Outcome& outcome);
   OutcomeClass ClassOf(const Outcome& outcome) const;
+  void JudgeFrame();
   void Record(OutcomeClass outcome_class);
   void NoteEnd(const Outcome& outcome, OutcomeClass outcome_class);
   void LeaveUpstream();

@@ -444,9 +444,16 @@ OutcomeClass ExchangeMachine::State::ClassOf(const Outcome& outcome) const {
   if (attempt.recorded) return *attempt.recorded;
   const std::optional<compiler::model::BreakerSettings>& breaker = upstream().breaker;
   if (!breaker || !breaker->failure_when) return Classify(outcome);
-  if (compiled.predicates.Test(*breaker->failure_when, facts)) return OutcomeClass::kFailure;
+  if (attempt.frame_failed || compiled.predicates.Test(*breaker->failure_when, facts)) return OutcomeClass::kFailure;
   const bool succeeded = outcome.error == ErrorKind::kNone && outcome.status != 0 && outcome.status < 400;
   return succeeded ? OutcomeClass::kSuccess : OutcomeClass::kNeutral;
+}
+
+void ExchangeMachine::State::JudgeFrame() {
+  const std::optional<compiler::model::BreakerSettings>& breaker = upstream().breaker;
+  if (attempt.frame_failed || attempt.recorded || !breaker || !breaker->failure_when) return;
+  SetAttemptFacts({attempt.status, ErrorKind::kNone});
+  attempt.frame_failed = compiled.predicates.Test(*breaker->failure_when, facts);
 }
 
 void ExchangeMachine::State::Record(OutcomeClass outcome_class) {

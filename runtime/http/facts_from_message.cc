@@ -118,6 +118,7 @@ class MessageFacts::Impl {
         request_queries(policy.slots.request_queries),
         request_json(policy.slots.request_json),
         response_json(policy.slots.response_json),
+        chunk_json(policy.slots.chunk_json),
         response_headers(policy.slots.response_headers),
         reads_json(!policy.slots.request_json.empty()) {}
 
@@ -125,6 +126,7 @@ class MessageFacts::Impl {
   QuerySlots request_queries;
   JsonMembers request_json;
   JsonMembers response_json;
+  JsonMembers chunk_json;
   HeaderSlots response_headers;
   std::string host;
   bool reads_json;
@@ -150,6 +152,7 @@ MessageFacts::BodyProblem MessageFacts::FillRequest(const RequestHead& head, std
   facts->request_query = impl.request_queries.data();
   facts->request_json = impl.request_json.values().data();
   facts->response_json = impl.response_json.values().data();
+  facts->chunk_json = impl.chunk_json.values().data();
   facts->response_header = impl.response_headers.data();
   if (!impl.reads_json) return BodyProblem::kNone;
   if (body.empty()) {
@@ -174,6 +177,17 @@ void MessageFacts::FillResponse(const ResponseHead& head, Facts* facts) {
 void MessageFacts::FillResponseBody(std::string_view body, Facts* facts) {
   impl_->response_json.Read(body);  // what is no JSON has no members; of equal names the last one counts
   facts->response_json = impl_->response_json.values().data();
+}
+
+void MessageFacts::FillChunk(std::string_view json, size_t size, Facts* facts) {
+  if (!impl_->chunk_json.values().empty()) impl_->chunk_json.Read(json);
+  facts->chunk_size = static_cast<int64_t>(size);
+  facts->chunk_json = impl_->chunk_json.values().data();
+}
+
+void MessageFacts::ClearChunk(Facts* facts) {
+  impl_->chunk_json.Clear();
+  facts->chunk_size = 0;
 }
 
 void MessageFacts::ClearResponse(Facts* facts) {

@@ -31,6 +31,9 @@ class MessageFacts {
 
   void FillResponse(const ResponseHead& head, compiler::abi::Facts* facts);   // response.header[…]
   void FillResponseBody(std::string_view body, compiler::abi::Facts* facts);  // response.json; borrows from `body`
+  // chunk.json, chunk.size: a frame that passes, of `size` bytes in all. Borrows from `json`; "": it has none. Until ClearChunk.
+  void FillChunk(std::string_view json, size_t size, compiler::abi::Facts* facts);
+  void ClearChunk(compiler::abi::Facts* facts);
   void ClearResponse(compiler::abi::Facts* facts);                            // a new attempt begins
 
  private:

@@ -194,6 +194,7 @@ class Exchange final : public AttemptObserver, public net::Deletable {
   base::TimePoint attempt_started_;
   const http::ResponseHead* response_ = nullptr;
   Hold hold_ = Hold::kNothing;
+  bool judges_frames_ = false;     // `failure when` of the upstream reads chunk.…
   std::string held_;
   bool content_told_ = false;
   bool answer_is_whole_ = false;   // held_ is all of it

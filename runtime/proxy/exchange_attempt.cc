@@ -33,6 +33,12 @@ bool IsPageType(std::string_view content_type) {
   return false;
 }
 
+// Whether its breaker asks about each frame of a stream.
+bool JudgesFrames(const compiler::model::Policy& policy, UpstreamId id) {
+  const auto& breaker = policy.upstreams[id].breaker;
+  return breaker && breaker->failure_when && policy.predicates[*breaker->failure_when].phase == compiler::abi::Phase::kStream;
+}
+
 }  // namespace
 
 void Exchange::On(const engine::StartAttempt& command) {
@@ -246,6 +252,7 @@ void Exchange::OnAttemptHead(const http::ResponseHead& head) {
       head.framing != http::BodyFraming::kNone && request_.head.method == compiler::abi::Method::kPOST;
   std::string_view content_type = head.headers.Find("content-type").value_or("");
   hold_ = Hold::kNothing;
+  judges_frames_ = false;
   const bool is_page = has_body && head.status < 300 && IsPageType(content_type) &&
                        ApiOfAnswer(attempt_upstream_) != dialect::Api::kPlain;
   if (has_body && !is_encoded) {
@@ -263,6 +270,7 @@ void Exchange::OnAttemptHead(const http::ResponseHead& head) {
     }
     if (splicer_) answer_api_ = begun_in;
     if (hold_ != Hold::kNothing) reader_.emplace(answer_api_, head.status, content_type);
+    judges_frames_ = reader_ && reader_->has_frames() && JudgesFrames(worker_.policy(), attempt_upstream_);
   }
   head_is_told_ = false;
   if (hold_ == Hold::kWhole && !splicer_ && !worker_.policy().slots.response_json.empty()) return;  // told with the body
@@ -322,6 +330,11 @@ void Exchange::OnAttemptBody(std::span<const std::string_view> pieces) {
 }
 
 bool Exchange::TakeFrame(const dialect::Frame& frame) {
+  if (judges_frames_ && (!frame.data.empty() || frame.reading.is_unread)) {
+    message_facts_.FillChunk(frame.data, frame.bytes.size(), &facts_);
+    machine_->NoteFrame(worker_.transport.Now());
+    message_facts_.ClearChunk(&facts_);
+  }
   if (!PassFrame(frame)) return false;
   if (frame.reading.is_data && reader_->has_terminal()) machine_->NoteComplete(worker_.transport.Now());
   return true;

@@ -27,6 +27,7 @@ class FactsFromMessageTest : public testing::Test {
     policy_.slots.request_json = {{"model"}, {"options", "num_ctx"}};
     policy_.slots.response_headers = {"retry-after"};
     policy_.slots.response_json = {{"error", "code"}};
+    policy_.slots.chunk_json = {{"error"}, {"message", "content"}};
     filler_.emplace(policy_);
   }
 
@@ -109,6 +110,23 @@ TEST_F(FactsFromMessageTest, FillsAndClearsTheResponse) {
   filler_->ClearResponse(&facts_);
   EXPECT_EQ(std::nullopt, Text(facts_.response_header[0]));
   EXPECT_EQ(JsonKind::kAbsent, facts_.response_json[0].kind);
+}
+
+TEST_F(FactsFromMessageTest, AFrameIsThereWhileItPasses) {
+  Fill("", "/", "");
+  EXPECT_EQ(JsonKind::kAbsent, facts_.chunk_json[0].kind);
+  EXPECT_EQ(0, facts_.chunk_size);
+  filler_->FillChunk(R"({"message":{"content":"Hel"},"error":null})", 45, &facts_);
+  EXPECT_EQ(JsonKind::kNull, facts_.chunk_json[0].kind);
+  EXPECT_EQ("Hel", Text(facts_.chunk_json[1].text));
+  EXPECT_EQ(45, facts_.chunk_size);
+  filler_->FillChunk("", 7, &facts_);  // too long to be looked at
+  EXPECT_EQ(JsonKind::kAbsent, facts_.chunk_json[1].kind);
+  EXPECT_EQ(7, facts_.chunk_size);
+  filler_->FillChunk(R"({"message":{"content":"lo"}})", 30, &facts_);
+  filler_->ClearChunk(&facts_);
+  EXPECT_EQ(JsonKind::kAbsent, facts_.chunk_json[1].kind);
+  EXPECT_EQ(0, facts_.chunk_size);
 }
 
 TEST_F(FactsFromMessageTest, AnIpv6HostKeepsItsBrackets) {

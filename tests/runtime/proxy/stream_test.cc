@@ -171,5 +171,74 @@ TEST_F(StreamTest, NoCutIsEverTakenForACompleteAnswer) {
   EXPECT_GT(refused, cuts / 100);
 }
 
+// ---- failure when chunk.… -----------------------------------------------------------------------------------------------
+
+class FrameFailureTest : public StreamTest {
+ protected:
+  void BeginWith(const std::string& failure_when) {
+    Begin(kUpstream + "  breaker {\n    failure when " + failure_when + "\n    open when failures(60s) >= 1000\n  }\n" + kSorry);
+  }
+  // Whether the answer counts as a failure. The client gets all of it, whatever the breaker makes of it.
+  bool Fails(const SpokenDialect& dialect, const std::string& body, Fault fault = Fault::kNone) {
+    const std::string before = Failures();
+    const Received received = AskFor(dialect, body, fault);
+    EXPECT_EQ(received.is_taken_for_complete(dialect), fault == Fault::kNone) << received.body;
+    const std::string after = Failures();
+    return after != before;
+  }
+  std::string Failures() {
+    const std::string health = gateway->Get("/health/circuit-breaker/main");
+    const size_t at = health.find("\"failure_count\":");
+    return at == std::string::npos ? health : health.substr(at, health.find(',', at) - at);
+  }
+};
+
+TEST_F(FrameFailureTest, AMemberOfOneFrameIsEnough) {
+  BeginWith("status in 5xx or chunk.json.degraded == true");
+  const std::string degraded = "{\"model\":\"m\",\"message\":{\"content\":\"b\"},\"degraded\":true,\"done\":false}\n";
+  const auto body = [](const std::vector<std::string>& frames) {
+    std::string all = kOllama.begin;
+    for (const std::string& frame : frames) all += frame;
+    return all + kOllama.end;
+  };
+  const std::string a = kOllama.text("a");
+  EXPECT_FALSE(Fails(kOllama, body({a, a, a})));
+  EXPECT_TRUE(Fails(kOllama, body({degraded, a, a})));  // before the answer is committed
+  EXPECT_TRUE(Fails(kOllama, body({a, degraded, a})));
+  EXPECT_TRUE(Fails(kOllama, body({a, a, degraded})));
+  EXPECT_FALSE(Fails(kOllama, body({a, "{\"degraded\":false,\"message\":{\"content\":\"\"},\"done\":false}\n"})));
+  EXPECT_FALSE(Fails(kOllama, body({a})));  // the next one begins anew
+}
+
+TEST_F(FrameFailureTest, ErrorsInsideAStreamCount) {
+  BeginWith("chunk.json.error != none");
+  for (const SpokenDialect* dialect : kDialects) {
+    const std::string whole = dialect->begin + dialect->text("a") + dialect->end;
+    EXPECT_FALSE(Fails(*dialect, whole)) << dialect->path;
+    EXPECT_TRUE(Fails(*dialect, dialect->begin + dialect->text("a") + dialect->error, Fault::kCleanEnd)) << dialect->path;
+    EXPECT_FALSE(Fails(*dialect, dialect->begin + dialect->text("a"), Fault::kFin)) << "a cut is none, by this rule";
+  }
+}
+
+TEST_F(FrameFailureTest, SizesAreThoseOfTheFrameWithItsEnd) {
+  for (const SpokenDialect* dialect : kDialects) {
+    const std::string frame = dialect->text(std::string(1000, 'x'));
+    const std::string whole = dialect->begin + frame + dialect->end;
+    BeginWith("chunk.size >= " + std::to_string(frame.size()) + "B");
+    EXPECT_TRUE(Fails(*dialect, whole)) << dialect->path;
+    BeginWith("chunk.size > " + std::to_string(frame.size()) + "B");
+    EXPECT_FALSE(Fails(*dialect, whole)) << dialect->path;
+  }
+}
+
+TEST_F(FrameFailureTest, AnObjectHasNoFrames) {
+  BeginWith("chunk.json.message.content == \"a\" or chunk.size > 0B");
+  plan.content_type = "application/json";
+  plan.body = "{\"message\":{\"content\":\"a\"},\"done\":true}";
+  const std::string before = Failures();
+  EXPECT_EQ(Ask(*gateway, kOllama, StreamRequest(kOllama)).status, 200);
+  EXPECT_EQ(Failures(), before);
+}
+
 }  // namespace
 }  // namespace tests
