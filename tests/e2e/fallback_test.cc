@@ -131,7 +131,7 @@ TEST(Cache, OneRequestInFlightForEachKeyAndTheOthersGetItsAnswer) {
   for (int i = 0; i < 20; ++i) {
     clients.emplace_back([&] { EXPECT_EQ(Post(gateway.port(), "/x", "same").body, "{\"n\":1}"); });
   }
-  EXPECT_TRUE(WaitUntil([&] { return gateway.Metric("breakwater_requests_in_flight") == 20; }));
+  EXPECT_TRUE(WaitUntil([&] { return gateway.Metric("breakwater_requests_in_flight") == 20 && upstream.request_count() > 0; }));
   EXPECT_EQ(upstream.request_count(), 1);
   go.Set();
   for (std::thread& client : clients) client.join();
