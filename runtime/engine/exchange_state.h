@@ -102,6 +102,7 @@ struct ExchangeMachine::State {
   bool WaitForModel(UpstreamId upstream, int number, Continuation continuation);
   void HearOfLoad();
   void LookRound();
+  bool LeaveWait();
   void LeaveLoad();
   void EndLoadWait(bool went_on);
   void NoteModel(bool answered);

@@ -296,32 +296,13 @@ void ExchangeMachine::State::CheckLimits() {
 void ExchangeMachine::State::MeetDeadline() {
   trouble.deadline = true;
   const Outcome outcome{attempt.status, ErrorKind::k_attempt_timeout};
-  switch (phase) {
-    case Phase::kFollowing:
-      if (followed) Emit(UnfollowCache{followed->cache, followed->key});
-      followed.reset();
-      break;
-    case Phase::kLoading:
-      LeaveLoad();
-      LeaveUpstream();
-      break;
-    case Phase::kQueued:
-      LeaveQueue(ErrorKind::kNone);
-      LeaveUpstream();
-      break;
-    case Phase::kAttempting:
-    case Phase::kHeld:
-      SetAttemptFacts(outcome);
-      Emit(AbortAttempt{});
-      NoteEnd(outcome, ClassOf(outcome));
-      LeaveUpstream();
-      break;
-    case Phase::kBackingOff: LeaveUpstream(); break;
-    case Phase::kCommitted:
-    case Phase::kContinuing: return BreakOff(outcome, true);
-    case Phase::kNew: break;
-    case Phase::kMocking:
-    case Phase::kDone: return;
+  if (phase == Phase::kCommitted || phase == Phase::kContinuing) return BreakOff(outcome, true);
+  if (phase == Phase::kMocking || phase == Phase::kDone) return;
+  if (!LeaveWait() && phase != Phase::kNew) {
+    SetAttemptFacts(outcome);
+    Emit(AbortAttempt{});
+    NoteEnd(outcome, ClassOf(outcome));
+    LeaveUpstream();
   }
   FallBack();
 }
@@ -393,31 +374,11 @@ void ExchangeMachine::State::Answer(const FallbackAnswer& answer) {
 }
 
 void ExchangeMachine::State::Abandon() {
-  switch (phase) {
-    case Phase::kFollowing:
-      Emit(UnfollowCache{followed->cache, followed->key});
-      followed.reset();
-      break;
-    case Phase::kLoading:
-      LeaveLoad();
-      LeaveUpstream();
-      break;
-    case Phase::kQueued:
-      LeaveQueue(ErrorKind::kNone);
-      LeaveUpstream();
-      break;
-    case Phase::kAttempting:
-    case Phase::kHeld:
-    case Phase::kCommitted:
-    case Phase::kContinuing:
-      Emit(AbortAttempt{});
-      NoteEnd({attempt.status, ErrorKind::kNone}, attempt.recorded.value_or(OutcomeClass::kNeutral));
-      LeaveUpstream();
-      break;
-    case Phase::kBackingOff: LeaveUpstream(); break;
-    case Phase::kNew:
-    case Phase::kMocking: break;
-    case Phase::kDone: return;
+  if (phase == Phase::kDone) return;
+  if (!LeaveWait() && phase != Phase::kNew && phase != Phase::kMocking) {
+    Emit(AbortAttempt{});
+    NoteEnd({attempt.status, ErrorKind::kNone}, attempt.recorded.value_or(OutcomeClass::kNeutral));
+    LeaveUpstream();
   }
   Finish();
 }

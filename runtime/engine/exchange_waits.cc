@@ -1,4 +1,4 @@
-// The two waits before an attempt: for the model to be loaded, and for one of the upstream's places.
+// What a request may wait for before an attempt: the model to be loaded, one of the upstream's places; and how any wait is given up.
 #include <algorithm>
 #include <utility>
 
@@ -11,6 +11,28 @@ namespace {
 constexpr Duration kLookRound = std::chrono::seconds(1);
 
 }  // namespace
+
+// False: it waits for nothing. What is done instead is the caller's to say.
+bool ExchangeMachine::State::LeaveWait() {
+  switch (phase) {
+    case Phase::kFollowing:
+      if (followed) Emit(UnfollowCache{followed->cache, followed->key});
+      followed.reset();
+      return true;  // no upstream was asked yet
+    case Phase::kLoading: LeaveLoad(); break;
+    case Phase::kQueued: LeaveQueue(ErrorKind::kNone); break;
+    case Phase::kBackingOff: break;
+    case Phase::kNew:
+    case Phase::kAttempting:
+    case Phase::kHeld:
+    case Phase::kCommitted:
+    case Phase::kContinuing:
+    case Phase::kMocking:
+    case Phase::kDone: return false;
+  }
+  LeaveUpstream();
+  return true;
+}
 
 // ---- For a model ----------------------------------------------------------------------------------------------------
 

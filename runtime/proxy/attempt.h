@@ -18,18 +18,19 @@ namespace runtime::proxy {
 using compiler::abi::ErrorKind;
 using compiler::model::UpstreamId;
 
-// Calls may come from inside Start. After OnAttemptEnd or OnAttemptFailed nothing follows.
+// Calls may come from inside Start. After OnAttemptEnd or OnAttemptFailed nothing follows. Who asks only whether a server answers
+// (ModelLoad, HealthCheck) hears the head or the failure, and leaves the rest out.
 class AttemptObserver {
  public:
   virtual ~AttemptObserver() = default;
-  virtual void OnAttemptConnected() = 0;
-  virtual void OnAttemptRequestSent() = 0;  // its first bytes were handed to the kernel; more of the body may be sent now
-  virtual void OnAttemptInterim(const http::ResponseHead& head) = 0;  // a 1xx; valid during the call
+  virtual void OnAttemptConnected() {}
+  virtual void OnAttemptRequestSent() {}  // its first bytes were handed to the kernel; more of the body may be sent now
+  virtual void OnAttemptInterim(const http::ResponseHead&) {}  // a 1xx; valid during the call
   virtual void OnAttemptHead(const http::ResponseHead& head) = 0;  // final, valid until the attempt is destroyed
-  virtual void OnAttemptBody(std::span<const std::string_view> pieces) = 0;
-  virtual void OnAttemptEnd(bool framing_tells) = 0;  // false: the body ended with the connection
+  virtual void OnAttemptBody(std::span<const std::string_view>) {}
+  virtual void OnAttemptEnd(bool /*framing_tells*/) {}  // false: the body ended with the connection
   virtual void OnAttemptFailed(ErrorKind error, bool is_reuse_race) = 0;
-  virtual void OnAttemptDrained() = 0;      // what was queued of the request is written
+  virtual void OnAttemptDrained() {}      // what was queued of the request is written
 };
 
 class Attempt final : public net::StreamObserver, public net::Deletable {

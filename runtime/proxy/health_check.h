@@ -19,14 +19,8 @@ class HealthCheck final : public AttemptObserver {
 
  private:
   // AttemptObserver
-  void OnAttemptConnected() override {}
-  void OnAttemptRequestSent() override {}
-  void OnAttemptInterim(const http::ResponseHead&) override {}
   void OnAttemptHead(const http::ResponseHead& head) override;
-  void OnAttemptBody(std::span<const std::string_view>) override {}
-  void OnAttemptEnd(bool) override {}
   void OnAttemptFailed(ErrorKind error, bool is_reuse_race) override;
-  void OnAttemptDrained() override {}
 
   void OnTimer();
   void End(bool is_well, std::string_view outcome);

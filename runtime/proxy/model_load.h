@@ -22,14 +22,8 @@ class ModelLoad final : public AttemptObserver, public net::Deletable {
 
  private:
   // AttemptObserver
-  void OnAttemptConnected() override {}
-  void OnAttemptRequestSent() override {}
-  void OnAttemptInterim(const http::ResponseHead&) override {}
   void OnAttemptHead(const http::ResponseHead& head) override;
-  void OnAttemptBody(std::span<const std::string_view>) override {}
-  void OnAttemptEnd(bool) override {}
   void OnAttemptFailed(ErrorKind error, bool is_reuse_race) override;
-  void OnAttemptDrained() override {}
 
   void End(engine::ModelLoads::News news, bool loaded, std::string_view outcome);
   void CountFailure();
