@@ -4,6 +4,7 @@
 #include <cctype>
 #include <cstring>
 
+#include "runtime/dialect/scratch.h"
 #include "runtime/dialect/speech.h"
 
 namespace runtime::dialect {
@@ -19,25 +20,13 @@ std::string MediaType(std::string_view content_type) {
   return type;
 }
 
-// The parser wants room behind the text, and room of its own: one for each thread, whatever the number of streams.
-struct Scratch {
-  std::string text;
-  simdjson::dom::parser parser;
-
-  static Scratch& OfThread() {
-    static thread_local Scratch scratch;
-    return scratch;
-  }
-};
-
 }  // namespace
 
 std::optional<FrameReading> ReadObject(Api api, std::string_view json) {
-  Scratch& scratch = Scratch::OfThread();
-  scratch.text.reserve(json.size() + simdjson::SIMDJSON_PADDING);
-  scratch.text.assign(json);
+  static thread_local Scratch<simdjson::dom::parser> scratch;  // frames and held objects are small
+  const simdjson::padded_string_view text = scratch.Take(json);
   simdjson::dom::element root;
-  if (scratch.parser.parse(scratch.text.data(), json.size(), false).get(root) != simdjson::SUCCESS) return std::nullopt;
+  if (scratch.parser.parse(text.data(), text.size(), false).get(root) != simdjson::SUCCESS) return std::nullopt;
   FrameReading reading;
   reading.is_data = true;
   simdjson::dom::object object;
@@ -50,7 +39,8 @@ std::optional<FrameReading> ReadObject(Api api, std::string_view json) {
   return reading;
 }
 
-AnswerReader::AnswerReader(Api api, int status, std::string_view content_type) : api_(api) {
+AnswerReader::AnswerReader(Api api, int status, std::string_view content_type, bool ends_with_connection)
+    : api_(api), follows_brackets_(ends_with_connection) {
   const std::string type = MediaType(content_type);
   const Shape stream = StreamShapeOf(api);
   const bool may_stream = api != Api::kPlain && status >= 200 && status < 300;
@@ -71,7 +61,7 @@ bool AnswerReader::Next(std::string_view* bytes, Frame* frame) {
     if (bytes->empty()) return false;
     frame->bytes = *bytes;
     frame->reading.is_data = frame->reading.has_answer = true;
-    if (format_ == Format::kJson) ScanBrackets(*bytes);
+    if (format_ == Format::kJson && follows_brackets_) ScanBrackets(*bytes);
     *bytes = {};
     return true;
   }

@@ -30,7 +30,8 @@ class AnswerReader {
   // `api`: that the answer speaks. It applies only where the content type is its own, and only to a 2xx: NDJSON and SSE
   // have frames, application/json is one object (its framing tells; if it ends with the connection, every bracket must be
   // closed, which no cut object is), anything else passes as it comes.
-  AnswerReader(Api api, int status, std::string_view content_type);
+  // `ends_with_connection`: only then must the brackets be followed.
+  AnswerReader(Api api, int status, std::string_view content_type, bool ends_with_connection = true);
 
   bool has_frames() const { return splitter_.has_value(); }
 
@@ -75,6 +76,7 @@ class AnswerReader {
 
   // JSON: brackets and strings, to see where it ends.
   void ScanBrackets(std::string_view bytes);
+  bool follows_brackets_;
   int64_t depth_ = 0;
   bool in_string_ = false;
   bool is_escaped_ = false;

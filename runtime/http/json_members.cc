@@ -83,7 +83,7 @@ void Unescape(std::string_view raw, std::string* out) {
 }  // namespace
 
 JsonMembers::JsonMembers(const std::vector<std::vector<std::string>>& paths)
-    : nodes_(1), values_(paths.size()), unescaped_(paths.size()) {
+    : nodes_(paths.empty() ? 0 : 1), values_(paths.size()), unescaped_(paths.size()) {
   for (size_t slot = 0; slot < paths.size(); ++slot) {
     size_t node = 0;
     for (const std::string& name : paths[slot]) {
@@ -108,6 +108,7 @@ void JsonMembers::Clear() {
 
 JsonMembers::Outcome JsonMembers::Read(std::string_view text) {
   Clear();
+  if (nodes_.empty()) nodes_.resize(1);
   at_ = text.data();
   end_ = at_ + text.size();
   depth_ = 0;

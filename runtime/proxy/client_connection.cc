@@ -1,9 +1,9 @@
 #include "runtime/proxy/client_connection.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
+#include "runtime/base/hex.h"
 #include "runtime/http/forwarding.h"
 #include "runtime/proxy/client_origin.h"
 #include "runtime/proxy/cors.h"
@@ -170,10 +170,11 @@ std::string ClientConnection::ChooseRequestId() {
 }
 
 std::string ClientConnection::NewRequestId() {
-  char text[33];
-  std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(worker_.random.Next()),
-                static_cast<unsigned long long>(worker_.random.Next()));
-  return text;
+  std::string id;
+  id.reserve(32);
+  base::AppendHex(worker_.random.Next(), &id);
+  base::AppendHex(worker_.random.Next(), &id);
+  return id;
 }
 
 // What the gateway answers without an exchange. A body that still comes is read and dropped.

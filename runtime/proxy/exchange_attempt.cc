@@ -269,7 +269,9 @@ void Exchange::OnAttemptHead(const http::ResponseHead& head) {
       }
     }
     if (splicer_) answer_api_ = begun_in;
-    if (hold_ != Hold::kNothing) reader_.emplace(answer_api_, head.status, content_type);
+    if (hold_ != Hold::kNothing) {
+      reader_.emplace(answer_api_, head.status, content_type, head.framing == http::BodyFraming::kUntilClose);
+    }
     judges_frames_ = reader_ && reader_->has_frames() && JudgesFrames(worker_.policy(), attempt_upstream_);
   }
   head_is_told_ = false;

@@ -1,7 +1,8 @@
 #include "runtime/proxy/trace_context.h"
 
 #include <algorithm>
-#include <cstdio>
+
+#include "runtime/base/hex.h"
 
 namespace runtime::proxy {
 namespace {
@@ -21,17 +22,17 @@ uint64_t Hash(std::string_view text, uint64_t seed) {
 }  // namespace
 
 std::string TraceParent(std::string_view request_id, uint64_t parent) {
-  char text[56];
-  if (parent == 0) parent = 1;  // all zeros is no id
+  std::string text = "00-";
+  text.reserve(55);
   if (IsTraceId(request_id)) {
-    std::snprintf(text, sizeof text, "00-%.32s-%016llx-01", request_id.data(), static_cast<unsigned long long>(parent));
+    text += request_id;
   } else {
-    std::snprintf(text, sizeof text, "00-%016llx%016llx-%016llx-01",
-                  static_cast<unsigned long long>(Hash(request_id, 0)),
-                  static_cast<unsigned long long>(Hash(request_id, 0x9e3779b97f4a7c15ULL) | 1),
-                  static_cast<unsigned long long>(parent));
+    base::AppendHex(Hash(request_id, 0), &text);
+    base::AppendHex(Hash(request_id, 0x9e3779b97f4a7c15ULL) | 1, &text);
   }
-  return text;
+  text += '-';
+  base::AppendHex(parent == 0 ? 1 : parent, &text);  // all zeros is no id
+  return text += "-01";
 }
 
 }  // namespace runtime::proxy
