@@ -452,7 +452,8 @@ model::PredicateId Checker::Intern(model::Expr expr, Phase phase) {
 
 void Checker::CheckGateway() {
   if (gateway_ == nullptr) {
-    if (!file_.broken && !lost_a_block_) diagnostics_->Emit(Kind::kNoGateway, {0, 0});
+    const bool may_lack_it = file_.is_shared && !options_.for_run;
+    if (!file_.broken && !lost_a_block_ && !may_lack_it) diagnostics_->Emit(Kind::kNoGateway, {0, 0});
     return;
   }
   const BlockContents contents = blocks_.Read(BlockKind::k_gateway, *gateway_, &policy_.gateway);
@@ -743,7 +744,7 @@ void Checker::AddDefaultRoutes() {
 
 void Checker::WarnOfUnused() {
   // What could not be read may have used them.
-  if (file_.broken || diagnostics_->has_errors()) return;
+  if (file_.broken || file_.is_shared || diagnostics_->has_errors()) return;
   for (auto& [name, entity] : scope_.entities()) {
     if (entity.used || name.find('.') != std::string::npos) continue;  // of an import not all need be used
     const bool is_only_upstream = entity.kind == EntityKind::kUpstream && routes_.empty();
