@@ -39,11 +39,15 @@ Runner DeclareCheck(CLI::App* command) {
 Runner DeclareExplain(CLI::App* command) {
   auto options = std::make_shared<ExplainOptions>();
   command->add_option("what", options->what, "A policy, or the code of a finding, such as PL0101; without one, all codes are listed");
-  command->add_option("--request", options->request, "Say which route of the policy takes this request: 'POST /api/chat'");
+  CLI::Option* request = command->add_option("--request", options->request,
+                                             "Say which route of the policy takes this request: 'POST /api/chat'");
   command->add_option("--header", options->headers, "A header of the request, 'Name: value'; several times for several")
-      ->allow_extra_args(false);
-  command->add_option("--body", options->body, "The body of the request, or @FILE");
-  command->add_option("--client", options->client, "The address that the request comes from")->capture_default_str();
+      ->allow_extra_args(false)
+      ->needs(request);
+  command->add_option("--body", options->body, "The body of the request, or @FILE")->needs(request);
+  command->add_option("--client", options->client, "The address that the request comes from")
+      ->capture_default_str()
+      ->needs(request);
   return [options] { return RunExplain(*options); };
 }
 

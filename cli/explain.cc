@@ -61,7 +61,8 @@ int RunExplainPolicy(const ExplainOptions& options) {
   std::string text;
   const bool is_good = ExplainRequest(written->policy, request, &text);
   if (!is_good) {
-    std::cerr << "breakwater: no route is asked: " << text << "\n";
+    std::cerr << "breakwater: no route is asked: " << text << "\n"
+              << "Write for example --request 'POST /api/chat' --header 'X-Tenant: shop'.\n";
     return kUnreadable;
   }
   std::cout << request.request << "\n" << text;
@@ -94,6 +95,7 @@ int RunExplain(const ExplainOptions& options) {
   for (const auto& info : compiler::diagnostics::Codes()) known.push_back(info.code);
   std::cerr << "breakwater: there is no code " << options.what;
   if (const auto nearest = compiler::base::Nearest(code, known)) std::cerr << "; did you mean " << *nearest << "?";
+  else std::cerr << ".";
   std::cerr << " `breakwater explain` lists all.\n";
   return kUnreadable;
 }

@@ -1,6 +1,8 @@
 #include "cli/explain_policy.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -128,7 +130,16 @@ class Values {
       from += ", from `let " + std::string(text) + "`, " + LineOf(let->second.name);
       text = origins_.TextOf(let->second.value);
     }
-    if (text.starts_with("env(") || text.starts_with("secret(")) from += ", from the environment";
+    constexpr std::string_view kEnv = "env(\"";
+    if (text.starts_with(kEnv)) {
+      const std::string name(text.substr(kEnv.size(), text.find('"', kEnv.size()) - kEnv.size()));
+      const char* held = std::getenv(name.c_str());
+      if (held != nullptr)
+        return {OneLine("\"" + std::string(held) + "\""), from + ", " + name + " of the environment"};
+      from += ", " + name + " is not set";
+    } else if (text.starts_with("secret(")) {
+      from += ", from the environment";
+    }
     return {OneLine(text), from};
   }
 

@@ -1,9 +1,11 @@
 #include "cli/inputs.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <system_error>
 
 #include "compiler/source/source_buffer.h"
 
@@ -47,18 +49,19 @@ std::optional<Input> ReadInput(const std::string& path, std::string* why) {
   } else {
     std::error_code error;
     if (!fs::exists(path, error)) {
-      *why = "no such file";
+      *why = error ? error.message() : "no such file";  // a folder on the way may be closed to us
       return std::nullopt;
     }
     if (fs::is_directory(path, error)) {
       *why = "this is a folder";
       return std::nullopt;
     }
+    errno = 0;
     std::ifstream in(path, std::ios::binary);
     if (in) text = ReadAll(in);
   }
   if (!text) {
-    *why = "cannot be read";
+    *why = errno != 0 ? std::generic_category().message(errno) : "reading failed";
     return std::nullopt;
   }
   return Input{path, path == "-" ? "<stdin>" : path, std::move(*text)};

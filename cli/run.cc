@@ -13,13 +13,14 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <string_view>
 
 #include "cli/exit_codes.h"
 #include "cli/inputs.h"
 #include "cli/report.h"
 #include "compiler/compile.h"
-#include "compiler/imports.h"
 #include "compiler/diagnostics/render.h"
+#include "compiler/imports.h"
 #include "compiler/source/source_buffer.h"
 #include "runtime/proxy/gateway.h"
 #include "runtime/proxy/line_log.h"
@@ -34,8 +35,17 @@ sigset_t BlockSignals() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signals;
+}
+
+runtime::proxy::JsonLine Event(std::string_view level, std::string_view message) {
+  runtime::proxy::JsonLine line;
+  line.Add("time", runtime::proxy::Rfc3339Millis(std::chrono::system_clock::now()))
+      .Add("level", level)
+      .Add("message", message);
+  return line;
 }
 
 }  // namespace
@@ -94,13 +104,15 @@ int RunGateway(const RunOptions& options) {
   }
 
   int signal_number = 0;
-  sigwait(&signals, &signal_number);
+  while (sigwait(&signals, &signal_number) == 0 && signal_number == SIGHUP) {
+    // Elsewhere it reloads. Ending at once, the default, would cut every stream for the sake of a habit.
+    runtime::proxy::JsonLine line = Event("warn", "SIGHUP ignored");
+    line.Add("help", "a policy is read at start: stop the gateway and start it again");
+    events.Write(line.Finish());
+  }
   (*gateway)->Drain();
   (*gateway)->Join();
-  runtime::proxy::JsonLine line;
-  line.Add("time", runtime::proxy::Rfc3339Millis(std::chrono::system_clock::now()))
-      .Add("level", "info")
-      .Add("message", "stopped");
+  runtime::proxy::JsonLine line = Event("info", "stopped");
   events.Write(line.Finish());
   return 0;
 }

@@ -33,7 +33,7 @@ std::string Indented(std::string_view text, std::string_view margin) {
 
 std::string PlaceOf(const SourceBuffer& source, compiler::source::SourceRange range) {
   const compiler::source::Position at = source.PositionOf(range.begin);
-  return std::string(source.name()) + ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
+  return source.NameAt(range.begin) + ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
 }
 
 std::string RenderOne(const SourceBuffer& source, const TestFailure& failure) {

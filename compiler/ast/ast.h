@@ -158,6 +158,7 @@ struct File {
   std::vector<std::string> broken_names;  // words in what could not be read: they may be names that others refer to
   // `retry` and `breaker` blocks with a name that no upstream uses; those that are used stand in their upstreams (expand/expand.h).
   std::vector<Statement> unused_blocks = {};
+  bool is_shared = false;  // holds only what others import: no policy by itself
 };
 
 }  // namespace compiler::ast

@@ -134,6 +134,16 @@ std::optional<model::ListenAddress> ParseListenAddress(std::string_view text, Ad
     *error = {"an address to listen on has no scheme", "write `host:port`, for example \"0.0.0.0:8080\""};
     return std::nullopt;
   }
+  // `:8080`, `*:8080`, `8080`: every address of the machine, elsewhere.
+  const std::string_view port_alone = text.starts_with("*:")  ? text.substr(2)
+                                      : text.starts_with(':') ? text.substr(1)
+                                                              : text;
+  if (ParsePort(port_alone)) {
+    *error = {"it has no address", "write `0.0.0.0:" + std::string(port_alone) +
+                                       "` for all addresses of the machine, or `127.0.0.1:" + std::string(port_alone) +
+                                       "`"};
+    return std::nullopt;
+  }
   const std::optional<HostAndPort> parts = SplitHostAndPort(text, error);
   if (!parts) return std::nullopt;
   if (!parts->port) {

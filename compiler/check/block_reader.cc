@@ -101,6 +101,16 @@ const SettingInfo kSettings[] = {
 #include "compiler/model/settings.def"
 };
 
+struct ForeignSetting {
+  BlockKind block;
+  std::string_view name;
+  std::string_view help;
+};
+constexpr ForeignSetting kForeignSettings[] = {
+#define FOREIGN_SETTING(block, name, help) {k_##block, #name, help},
+#include "compiler/check/foreign_settings.def"
+};
+
 struct WhenInfo {
   BlockKind block;
   std::string_view word;
@@ -229,7 +239,7 @@ void BlockReader::ReadSetting(BlockKind kind, const ast::Block& block, const ast
   if (info == nullptr) {
     std::vector<std::string_view> names;
     for (const SettingInfo& candidate : kSettings) {
-      if (candidate.block == kind) names.push_back(candidate.name);
+      if (candidate.block == kind && candidate.read != nullptr) names.push_back(candidate.name);
     }
     for (const BlockInfo& candidate : kBlocks) {
       if (candidate.parent != kind || candidate.name != name) continue;
@@ -246,8 +256,18 @@ void BlockReader::ReadSetting(BlockKind kind, const ast::Block& block, const ast
     }
     std::string help = "it has";
     for (size_t i = 0; i < names.size(); ++i) help += (i > 0 ? ", " : " ") + std::string(names[i]);
+    std::string lines;
+    for (const WhenInfo& candidate : kWhens) {
+      if (candidate.block == kind && candidate.honoured)
+        lines += (lines.empty() ? "; its lines begin with `" : ", `") + SpellWhen(candidate.word) + "`";
+    }
+    help += lines;
     const auto nearest = base::Nearest(name, names);
-    if (nearest) {
+    const auto* foreign = std::find_if(std::begin(kForeignSettings), std::end(kForeignSettings),
+                                       [&](const ForeignSetting& f) { return f.block == kind && f.name == name; });
+    if (!nearest && foreign != std::end(kForeignSettings)) {
+      help = foreign->help;
+    } else if (nearest) {
       help = "did you mean `" + std::string(*nearest) + "`?";
     } else {
       for (const SettingInfo& elsewhere : kSettings) {

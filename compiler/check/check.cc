@@ -461,10 +461,8 @@ model::PredicateId Checker::Intern(model::Expr expr, Phase phase) {
 
 void Checker::CheckGateway() {
   if (gateway_ == nullptr) {
-    if (!file_.broken && !lost_a_block_) {
-      diagnostics_->Emit(Kind::kRequired, {0, 0},
-                         {"a policy", "gateway", "add `gateway { listen = \"127.0.0.1:8080\" }`"});
-    }
+    const bool may_lack_it = file_.is_shared && !options_.for_run;
+    if (!file_.broken && !lost_a_block_ && !may_lack_it) diagnostics_->Emit(Kind::kNoGateway, {0, 0});
     return;
   }
   const BlockContents contents = blocks_.Read(BlockKind::k_gateway, *gateway_, &policy_.gateway);
@@ -646,6 +644,8 @@ void Checker::CheckRoutes() {
   if (upstreams_.size() > 1) {
     std::string names;
     for (const Named& upstream : upstreams_) names += (names.empty() ? "" : ", ") + upstream.block->name->text;
+    // One that stands twice is reported; whether there will be two is not known.
+    if (upstreams_.size() == 2 && upstreams_[0].block->name->text == upstreams_[1].block->name->text) return;
     diagnostics_->Emit(Kind::kNoRoute, upstreams_[1].block->kind.range, {std::to_string(upstreams_.size()), names});
   } else if (upstreams_.empty()) {
     // A word that was meant to open a block was reported already.
@@ -712,7 +712,14 @@ void Checker::CheckReachable() {
     const bool has_when = std::any_of(route.block->body.begin(), route.block->body.end(), [](const ast::Statement& s) {
       return std::holds_alternative<ast::When>(s.node);
     });
-    if (!has_when && !route.block->broken) everything = route.block;
+    if (has_when || route.block->broken) continue;
+    // `path = "/x"`: what is wrong in it may have been meant as its condition.
+    const source::SourceRange own = StatementOf(route.block->name->range);
+    const bool is_doubtful = std::any_of(
+        diagnostics_->items().begin(), diagnostics_->items().end(), [&](const diagnostics::Diagnostic& finding) {
+          return finding.kind == Kind::kUnknownSetting && finding.range.begin >= own.begin && finding.range.end <= own.end;
+        });
+    if (!is_doubtful) everything = route.block;
   }
 }
 
@@ -746,7 +753,7 @@ void Checker::AddDefaultRoutes() {
 
 void Checker::WarnOfUnused() {
   // What could not be read may have used them.
-  if (file_.broken || diagnostics_->has_errors()) return;
+  if (file_.broken || file_.is_shared || diagnostics_->has_errors()) return;
   for (auto& [name, entity] : scope_.entities()) {
     if (entity.used || name.find('.') != std::string::npos) continue;  // of an import not all need be used
     const bool is_only_upstream = entity.kind == EntityKind::kUpstream && routes_.empty();

@@ -4,6 +4,7 @@
 
 #include "compiler/base/text.h"
 #include "compiler/check/expr_checker.h"
+#include "compiler/check/foreign_names.h"
 #include "compiler/model/print.h"
 
 namespace compiler::check {
@@ -152,9 +153,15 @@ ExprChecker::Value ExprChecker::CheckName(const ast::Expr& expr) {
 #define METHOD(method_name, is_idempotent) candidates.push_back(#method_name);
 #include "compiler/abi/methods.def"
 #undef METHOD
+  if (const std::string meant = MeantBy(name); !meant.empty()) {
+    diagnostics_->Emit(Kind::kUnknownName, expr.range, {name, "did you mean `" + meant + "`?"}).Replace(meant);
+    return Invalid();
+  }
   if (scope_->LostALet() && !base::Nearest(name, candidates)) return Invalid();
-  auto& diagnostic = diagnostics_->Emit(Kind::kUnknownName, expr.range,
-                                        {name, OneOf(name, candidates, "text stands in double quotes")});
+  const std::string otherwise = LooksLikeAVariable(name)
+                                    ? "a variable of the environment is written `env(\"" + name + "\")`"
+                                    : "text stands in double quotes";
+  auto& diagnostic = diagnostics_->Emit(Kind::kUnknownName, expr.range, {name, OneOf(name, candidates, otherwise)});
   OfferNearest(&diagnostic, name, candidates);
   return Invalid();
 }
@@ -186,6 +193,10 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
     for (const abi::FieldInfo& field : abi::Fields()) {
       if (field.name != name) continue;
       diagnostics_->Emit(Kind::kNotAPath, expr.range, {"`" + name + "` has no members", ""});
+      return Invalid();
+    }
+    if (const std::string meant = FactEndingWith(name); !meant.empty()) {
+      diagnostics_->Emit(Kind::kUnknownName, root->range, {name, "did you mean `" + meant + "`?"}).Replace(meant);
       return Invalid();
     }
     auto& diagnostic =

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "compiler/check/expr_checker.h"
+#include "compiler/check/foreign_names.h"
 #include "compiler/model/print.h"
 #include "compiler/regex/regex.h"
 
@@ -391,10 +392,10 @@ ExprChecker::Value ExprChecker::CheckMatches(const ast::Expr& expr) {
   if (right.kind != ExprKind::kRegex) {
     const Value value = Check(right);
     if (!value.ok()) return Invalid();
-    diagnostics_
-        ->Emit(Kind::kNotText, right.range,
-               {"matches", value.is_group() ? "`" + value.group_name + "`" : DescribeValue(value.expr)})
-        .help = "write a pattern between slashes behind it: `/^\\/api\\//`";
+    auto& diagnostic = diagnostics_->Emit(
+        Kind::kNotAPattern, right.range, {value.is_group() ? "`" + value.group_name + "`" : DescribeValue(value.expr)});
+    if (right.kind == ExprKind::kString && IsLiteral(value.expr))
+      diagnostic.Replace(AsPattern(value.expr.literal.text));
     return Invalid();
   }
   std::shared_ptr<const abi::Pattern> pattern = PatternOf(right);
@@ -537,9 +538,16 @@ ExprChecker::Value ExprChecker::CheckIn(const ast::Expr& expr) {
     const Value member = Check(at);
     if (!member.ok()) good = false;
     else if (items == nullptr && !member.is_group()) {
-      diagnostics_->Emit(Kind::kBadSetMember, at.range, {"a single value", "write it in braces: `in { … }`"})
-          .Change({at.range.begin, at.range.begin}, "{")
-          .Change({at.range.end, at.range.end}, "}");
+      const std::string bare = good ? WithoutQuotes(result.operands[0], member.expr) : std::string();
+      auto& diagnostic =
+          diagnostics_->Emit(Kind::kBadSetMember, at.range,
+                             {"a single value", bare.empty() ? "write it in braces: `in { … }`"
+                                                             : "it is written without quotes: `in " + bare + "`"});
+      if (bare.empty()) {
+        diagnostic.Change({at.range.begin, at.range.begin}, "{").Change({at.range.end, at.range.end}, "}");
+      } else {
+        diagnostic.Replace(bare);
+      }
       good = false;
     } else if (good) {
       const SourceRange with_comma =

@@ -29,6 +29,18 @@ bool Holds(const Words& words, std::string_view word) {
   return std::find(std::begin(words), std::end(words), word) != std::end(words);
 }
 
+bool IsImportable(const ast::Statement& statement) {
+  const auto* block = std::get_if<ast::Block>(&statement.node);
+  return (block != nullptr && block->name && Holds(kImported, block->kind.text)) ||
+         std::holds_alternative<ast::Let>(statement.node);
+}
+
+// An edition, and behind it nothing but what others may import.
+bool IsShared(const ast::File& file) {
+  return !file.broken && file.body.size() > 1 && std::holds_alternative<ast::Edition>(file.body[0].node) &&
+         std::all_of(std::next(file.body.begin()), file.body.end(), IsImportable);
+}
+
 bool IsPlainText(const ast::Expr& expr) { return expr.kind == ExprKind::kString && expr.parts.size() == 1 && !expr.parts[0].value; }
 
 class Expander {
@@ -38,6 +50,7 @@ class Expander {
 
   ast::File Run() {
     file_ = parse::ParseFile(source_, diagnostics_);
+    file_.is_shared = IsShared(file_);
     Import();
     TakeOutShared();
     for (ast::Statement& statement : file_.body) {
@@ -46,7 +59,7 @@ class Expander {
     for (auto& [key, shared] : shared_) {
       if (shared.used) continue;
       const bool is_imported = key.second.find('.') != std::string::npos;
-      if (!is_imported && !file_.broken) {
+      if (!is_imported && !file_.broken && !file_.is_shared) {
         diagnostics_->Emit(Kind::kUnused, shared.name, {key.first, key.second, "write `" + key.first + " = " + key.second + "` in an upstream, or remove it"})
             .Change(shared.statement.range, "");
       }
@@ -138,9 +151,7 @@ bool Expander::ImportOne(const ast::Import& import) {
   for (size_t i = 0; i < part.body.size(); ++i) {
     ast::Statement& statement = part.body[i];
     const auto* block = std::get_if<ast::Block>(&statement.node);
-    const bool is_ours = (block != nullptr && block->name && Holds(kImported, block->kind.text)) ||
-                         std::holds_alternative<ast::Let>(statement.node) || std::holds_alternative<ast::Broken>(statement.node);
-    if (is_ours) {
+    if (IsImportable(statement) || std::holds_alternative<ast::Broken>(statement.node)) {
       imported_.push_back(std::move(statement));
     } else if (i > 0 || !std::holds_alternative<ast::Edition>(statement.node)) {
       diagnostics_->Emit(Kind::kNotImportable, block != nullptr ? block->kind.range : statement.range,

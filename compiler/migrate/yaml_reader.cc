@@ -124,7 +124,7 @@ std::vector<std::string> MapReader::TellUnknown() {
 }
 
 void MapReader::Missing(const char* key, std::string_view example) {
-  problems_->Add(mark_, "`" + path_ + "` needs `" + key + "`, for example `" + key + ": " + std::string(example) + "`", true);
+  problems_->Add(mark_, (path_.empty() ? "the file" : "`" + path_ + "`") + " needs `" + key + "`, for example `" + key + ": " + std::string(example) + "`", true);
 }
 
 }  // namespace compiler::migrate

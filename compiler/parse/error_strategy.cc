@@ -13,12 +13,28 @@ using antlr4::Token;
 using diagnostics::Kind;
 using policy_grammar::PolicyParser;
 
-bool IsUnit(std::string_view word) {
-  constexpr std::string_view kUnits[] = {"ns", "us",  "ms",   "s",      "sec",     "secs", "second", "seconds",
-                                         "m",  "min", "mins", "minute", "minutes", "h",    "hour",   "hours",
-                                         "B",  "KiB", "MiB",  "GiB",    "KB",      "MB",   "GB",     "percent"};
-  return std::find(std::begin(kUnits), std::end(kUnits), word) != std::end(kUnits);
+struct WrittenUnit {
+  std::string_view word;
+  std::string_view unit;  // as the language writes it
+};
+constexpr WrittenUnit kUnits[] = {
+    {"ns", "ns"},       {"us", "us"},     {"ms", "ms"},  {"s", "s"},     {"sec", "s"},    {"secs", "s"},
+    {"second", "s"},    {"seconds", "s"}, {"m", "min"},  {"min", "min"}, {"mins", "min"}, {"minute", "min"},
+    {"minutes", "min"}, {"h", "h"},       {"hour", "h"}, {"hours", "h"}, {"B", "B"},      {"KiB", "KiB"},
+    {"MiB", "MiB"},     {"GiB", "GiB"},   {"KB", "KiB"}, {"MB", "MiB"},  {"GB", "GiB"},   {"percent", "%"},
+};
+
+// Empty if `word` is none.
+std::string_view UnitOf(std::string_view word) {
+  const auto* found =
+      std::find_if(std::begin(kUnits), std::end(kUnits), [&](const WrittenUnit& u) { return u.word == word; });
+  return found == std::end(kUnits) ? std::string_view() : found->unit;
 }
+
+bool IsUnit(std::string_view word) { return !UnitOf(word).empty(); }
+
+// What other languages write behind a pattern: /chat/i.
+bool AreFlags(std::string_view word) { return word.find_first_not_of("dgimsuvxy") == std::string_view::npos; }
 
 bool IsStatementRule(size_t rule) {
   return rule == PolicyParser::RuleStatement || rule == PolicyParser::RuleBody || rule == PolicyParser::RuleFile ||
@@ -146,6 +162,7 @@ void ErrorStrategy::Explain(antlr4::Parser* parser, size_t index, size_t stateme
       rule == PolicyParser::RuleJsonValue || rule == PolicyParser::RuleJsonArray) {
     return ExplainJson(rule, index);
   }
+  if (ExplainHabit(index)) return;
   const size_t before = index > 0 ? TypeAt(index - 1) : Token::EOF;
   // `request. in {`: any word may be a member, also the operator that was meant.
   if (IsKeyword(before) && index >= 2 && TypeAt(index - 2) == PolicyParser::DOT) return ExplainMissing(index - 1);
@@ -223,7 +240,7 @@ void ErrorStrategy::ExplainMissing(size_t index) {
 }
 
 void ErrorStrategy::ExplainGarbage(size_t index) {
-  if (ExplainWord(index)) return;
+  if (ExplainWord(index) || ExplainHabit(index)) return;
   const bool is_member = index >= 2 && IsKeyword(TypeAt(index - 1)) && TypeAt(index - 2) == PolicyParser::DOT;
   if (is_member) return ExplainMissing(index - 1);
   const size_t type = TypeAt(index);
@@ -248,12 +265,19 @@ void ErrorStrategy::ExplainGarbage(size_t index) {
   }
   if (index > 0 && TypeAt(index - 1) == PolicyParser::REGEX &&
       At(index - 1).getStopIndex() + 1 == At(index).getStartIndex()) {
+    if (type == PolicyParser::NAME && AreFlags(text)) {
+      const uint32_t begin = offsets_.RangeOf(At(index - 1)).begin;
+      auto& diagnostic =
+          Emit(Kind::kSideBySide, index, {Describe(At(index)), "flags stand within the pattern: `/(?i)…/`"});
+      if (text == "i") diagnostic.Change({begin + 1, begin + 1}, "(?i)").Change(offsets_.RangeOf(At(index)), "");
+      return;
+    }
     Emit(Kind::kSideBySide, index,
          {Describe(At(index)), "text stands in double quotes; a slash in a pattern is written \\/"});
     return;
   }
   if (index > 0 && TypeAt(index - 1) == PolicyParser::NUMBER && type == PolicyParser::NAME && IsUnit(text)) {
-    const std::string joined = At(index - 1).getText() + text;
+    const std::string joined = At(index - 1).getText() + std::string(UnitOf(text));
     Emit(Kind::kSideBySide, index,
          {Describe(At(index)), "a unit stands behind its number without a space: `" + joined + "`"})
         .Change(offsets_.RangeOf(At(index - 1), At(index)), joined);

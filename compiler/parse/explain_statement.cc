@@ -35,6 +35,19 @@ constexpr ForeignWord kForeignWords[] = {
     {";", "", "remove it: a statement ends where the next one begins"},
 };
 
+struct ForeignCharacter {
+  char32_t character;
+  std::string_view help;
+};
+constexpr ForeignCharacter kForeignCharacters[] = {
+    {'$', "a variable of the environment is written `env(\"NAME\")`"},
+    {'~', "text is tested with `matches /…/`, `starts_with`, `ends_with` or `contains`"},
+    {'*', "there are no wildcards: write `starts_with \"/api/\"`, or `matches /…/`"},
+    {'+', "text is put together in a string: `\"${request.path} ${request.body}\"`"},
+    {'&', "conditions are joined with `and`"},
+    {'|', "conditions are joined with `or`"},
+};
+
 // Conditions of an outcome, as they stand behind `when`.
 bool IsFact(std::string_view word) {
   return word == "status" || word == "error" || word == "attempt" || word == "elapsed";
@@ -83,9 +96,20 @@ bool ErrorStrategy::ExplainWord(size_t index) {
       const std::optional<std::string_view> like = c < 0x80 ? std::nullopt : Lookalike(c);
       if (like && like->empty()) {
         Emit(Kind::kHiddenCharacter, index, {code_point, "remove it"}).Replace("");
+      } else if (like && *like == " ") {
+        Emit(Kind::kConfusingBlank, index, {code_point}).Replace(" ");
+      } else if (like && *like == ";") {
+        Emit(Kind::kConfusingCharacter, index, {text, code_point, *like}).Replace("").help =
+            "remove it: a statement ends where the next one begins";
       } else if (like) {
-        Emit(Kind::kConfusingCharacter, index, {text, code_point, *like == " " ? "a blank" : *like})
-            .Replace(std::string(*like));
+        Emit(Kind::kConfusingCharacter, index, {text, code_point, *like}).Replace(std::string(*like));
+      } else if (const auto* foreign = std::find_if(std::begin(kForeignCharacters), std::end(kForeignCharacters),
+                                                    [c](const ForeignCharacter& f) { return f.character == c; });
+                 foreign != std::end(kForeignCharacters)) {
+        auto& diagnostic = Emit(Kind::kUnknownCharacter, index, {text, foreign->help});
+        if (c == '$' && TypeAt(index + 1) == PolicyParser::NAME && Touches(index + 1)) {
+          diagnostic.Change(offsets_.RangeOf(At(index), At(index + 1)), "env(\"" + At(index + 1).getText() + "\")");
+        }
       } else {
         Emit(Kind::kUnknownCharacter, index,
              {printable ? std::string_view(text) : std::string_view(code_point),
@@ -171,7 +195,9 @@ bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
     if (brace == begin + 2 && type == PolicyParser::STRING) {
       std::string bare = At(index).getText();
       bare = bare.substr(1, bare.size() - 2);
-      Emit(Kind::kQuotedName, index, {}).Replace(bare);
+      const bool is_name = bare.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
+      if (is_name) Emit(Kind::kQuotedName, index, {}).Replace(bare);
+      else Emit(Kind::kBadName, index, {At(index).getText()});
     } else if (brace == begin + 2 && IsKeyword(type)) {
       Emit(Kind::kReservedWord, index, {At(index).getText()});
     } else {
@@ -185,6 +211,10 @@ bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
   }
   if (type == PolicyParser::EQ) {
     Emit(Kind::kCompareInSetting, index, {}).Replace("=");
+    return true;
+  }
+  if (type == PolicyParser::COLON && index > begin && !SameLine(index, index + 1)) {
+    Emit(Kind::kMissingValue, index - 1, {"`{`", At(index - 1).getText(), "a block is written `word {` … `}`"});
     return true;
   }
   if (type == PolicyParser::COLON) {
@@ -209,6 +239,16 @@ bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
   if (TypeAt(begin + 1) == PolicyParser::NAME && SameLine(begin, begin + 1)) {
     // `max_retries two`, `open wen failures(60s) >= 5`: nothing that begins with two names but a block.
     Emit(Kind::kMissingAssign, begin + 1, {written, Describe(At(begin + 1))});
+    return true;
+  }
+  // `header "Retry-After": "30"`: a key without its brackets.
+  const bool has_key = index == begin + 1 && type == PolicyParser::STRING && SameLine(begin, begin + 2) &&
+                       (TypeAt(begin + 2) == PolicyParser::COLON || TypeAt(begin + 2) == PolicyParser::ASSIGN);
+  if (has_key) {
+    Emit(Kind::kUnexpected, index,
+         {Describe(At(index)), "a key stands in brackets: `" + written + "[" + At(index).getText() + "] = …`"})
+        .Change({offsets_.RangeOf(first).end, offsets_.RangeOf(At(index)).begin}, "[")
+        .Change({offsets_.RangeOf(At(index)).end, offsets_.RangeOf(At(begin + 2)).end}, "] =");
     return true;
   }
   auto& diagnostic =

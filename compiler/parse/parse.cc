@@ -103,8 +103,7 @@ ast::File ParsePart(const source::SourceBuffer& source, source::SourceRange part
   broken.broken = true;
   const std::string_view text = source.Text(part);
   if (text.size() > source::kMaxFileBytes) {
-    diagnostics->Emit(Kind::kFileTooLarge, {part.begin, part.begin},
-                      {std::to_string(text.size()), std::to_string(source::kMaxFileBytes)});
+    diagnostics->Emit(Kind::kFileTooLarge, {part.begin, part.begin}, {std::to_string(source::kMaxFileBytes)});
     return broken;
   }
   if (const std::optional<size_t> at = base::FirstInvalidUtf8(text)) {

@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "PolicyParser.h"
+#include "compiler/base/text.h"
 #include "compiler/parse/bracket_places.h"
+#include "compiler/parse/characters.h"
 #include "compiler/parse/parse.h"
 
 namespace compiler::parse {
@@ -17,8 +19,12 @@ using antlr4::Token;
 using diagnostics::Kind;
 using policy_grammar::PolicyParser;
 
-// Took the rest of its line with it, closers and all.
+// Took the rest of its line with it, closers and all; so does what stands behind the colon of an address without quotes.
 bool IsOpenText(const Token& token) {
+  if (token.getType() == PolicyParser::FOREIGN) {
+    const std::string text = token.getText();
+    return text.starts_with("//") && text.find_first_of("})]") != std::string::npos;
+  }
   return token.getType() == PolicyParser::OPEN_STRING || token.getType() == PolicyParser::OPEN_REGEX;
 }
 
@@ -43,6 +49,7 @@ class Repairer {
     open_text_line_.reserve(owned_.size());
     size_t line = 0;
     for (const auto& token : owned_) {
+      ReadBracketOfAnotherScript(token.get());
       open_text_line_.push_back(line);
       if (IsOpenText(*token)) line = token->getLine();
       view_.push_back(token.get());
@@ -58,6 +65,24 @@ class Repairer {
   }
 
  private:
+  // `（` of an input method: what closes it must find its partner, or the finding would stand there.
+  void ReadBracketOfAnotherScript(Token* token) {
+    if (token->getType() != PolicyParser::UNKNOWN) return;
+    const std::string text = token->getText();
+    size_t at = 0;
+    const char32_t c = base::NextCodePoint(text, &at).value_or(0);
+    const std::optional<std::string_view> like = c < 0x80 ? std::nullopt : Lookalike(c);
+    if (!like) return;
+    for (const size_t type : {PolicyParser::LBRACE, PolicyParser::RBRACE, PolicyParser::LBRACKET,
+                              PolicyParser::RBRACKET, PolicyParser::LPAREN, PolicyParser::RPAREN}) {
+      if (*like != TextOf(type)) continue;
+      diagnostics_->Emit(Kind::kConfusingCharacter, offsets_.RangeOf(*token), {text, CodePointName(c), *like})
+          .Replace(std::string(*like));
+      static_cast<CommonToken*>(token)->setType(type);
+      static_cast<CommonToken*>(token)->setText(std::string(*like));
+    }
+  }
+
   size_t TypeAt(size_t i) const { return i < view_.size() ? view_[i]->getType() : Token::EOF; }
   bool IsFirstOnLine(size_t i) const { return i == 0 || view_[i - 1]->getLine() < view_[i]->getLine(); }
 
@@ -127,6 +152,7 @@ class Repairer {
         MoveToken(i);
         if (TypeAt(i + 1) == PolicyParser::NAME && !IsFirstOnLine(i + 1) && TypeAt(i + 2) != PolicyParser::ASSIGN)
           MoveToken(++i);
+        if (TypeAt(i + 1) == PolicyParser::COLON && !IsFirstOnLine(i + 1)) ++i;  // dropped
         const Token& last = *out_.back();
         diagnostics_->Emit(Kind::kMissingValue, offsets_.RangeOf(last),
                            {"`{`", last.getText(), "a block is written `word {` … `}`"});
@@ -162,6 +188,7 @@ class Repairer {
     const size_t equals = TypeAt(next) == PolicyParser::NAME ? next + 1 : next;
     if (equals > i + 1 && TypeAt(equals) == PolicyParser::ASSIGN && view_[equals]->getLine() == view_[i]->getLine())
       return true;
+    if (TypeAt(next) == PolicyParser::COLON && !IsFirstOnLine(next)) ++next;  // as YAML writes it: `retry:`
     return next < view_.size() && IsFirstOnLine(next) && BeginsStatement(view_, next) &&
            view_[next]->getCharPositionInLine() > view_[i]->getCharPositionInLine();
   }

@@ -35,6 +35,7 @@ constexpr Word kWords[] = {
     {"ends_with", PolicyParser::ENDS_WITH},
     {"contains", PolicyParser::CONTAINS},
     {"matches", PolicyParser::MATCHES},
+    {"==", PolicyParser::EQ},
 };
 using Words = std::span<const std::string_view>;
 constexpr std::string_view kEdition[] = {"edition"};
@@ -119,7 +120,10 @@ class Speller {
 
   void Spell(size_t i, Words candidates) {
     const std::string text = view_[i]->getText();
-    const auto nearest = base::Nearest(text, candidates);
+    auto nearest = base::Nearest(text, candidates);
+    // What other languages call them. `in`, which is near to both, is not meant.
+    if (candidates.data() == std::begin(kBetween) && text == "if") nearest = "when";
+    if (candidates.data() == std::begin(kBetween) && text == "is") nearest = "==";
     if (!nearest) return;
     diagnostics_->Emit(Kind::kMisspeltWord, offsets_.RangeOf(*view_[i]), {text, *nearest})
         .Replace(std::string(*nearest));

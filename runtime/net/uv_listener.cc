@@ -182,7 +182,8 @@ std::vector<sockaddr_storage> AddressesOf(const std::string& host, std::string* 
 
 base::Result<std::unique_ptr<Listener>> ListenOn(Loop* loop, const std::string& host, uint16_t port, bool shared_port,
                                                  Transport::AcceptCallback on_accept) {
-  const std::string what = "can't listen on " + host + " port " + std::to_string(port) + ": ";
+  const std::string shown = host.find(':') == std::string::npos ? host : "[" + host + "]";
+  const std::string what = "can't listen on " + shown + ":" + std::to_string(port) + ": ";
   std::string problem;
   std::vector<sockaddr_storage> addresses = AddressesOf(host, &problem);
   if (addresses.empty()) return base::Error{what + problem};

@@ -69,11 +69,11 @@ base::Result<bool> Gateway::ListenAll() {
     uint16_t port = address.port;
     if (port != 0) {  // shared ports would let a second gateway in unseen: first see that nobody else is there
       auto probe = transports_.front()->Listen(address.host, port, /*shared_port=*/false, [](auto) {});
-      if (!probe) return base::Error{"can't listen on " + address.ToString() + ": " + probe.error()};
+      if (!probe) return base::Error{probe.error()};  // it names the address
     }
     for (auto& worker : workers_) {  // every loop listens on the port by itself; the kernel spreads connections
       auto bound = worker->Listen({address.host, port}, role, /*shared_port=*/true);
-      if (!bound) return base::Error{"can't listen on " + address.ToString() + ": " + bound.error()};
+      if (!bound) return base::Error{bound.error()};
       port = *bound;
     }
     LogListening(address, port, role);
@@ -85,7 +85,7 @@ base::Result<bool> Gateway::ListenAll() {
     return true;
   }
   if (!settings.admin_is_default) {
-    return base::Error{"can't listen on the admin address " + settings.admin->ToString() + ": " + bound.error()};
+    return base::Error{"the admin address: " + bound.error()};
   }
   JsonLine line = workers_.front()->context().Event("warn", "no admin address");
   line.Add("address", settings.admin->ToString())

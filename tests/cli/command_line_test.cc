@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include "cli/completion.h"
 #include "cli/manual.h"
@@ -51,6 +52,14 @@ TEST(CommandLine, SaysItsVersion) {
   const Result result = Call({"--version"});
   EXPECT_EQ(result.code, 0);
   EXPECT_EQ(result.out, "breakwater " BREAKWATER_VERSION "\n");
+}
+
+TEST(CommandLine, PartsOfARequestNeedTheRequest) {
+  for (const auto& [option, value] : {std::pair{"--header", "X-Tenant: shop"}, {"--body", "x"}, {"--client", "10.0.0.7"}}) {
+    const Result result = Call({"explain", "nothing.policy", option, value});
+    EXPECT_EQ(result.code, 2);
+    EXPECT_NE(result.err.find("--request"), std::string::npos) << option << ": " << result.err;
+  }
 }
 
 TEST(CommandLine, NamesTheCommandsThatThereAre) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <string>
 #include <utility>
@@ -80,7 +81,7 @@ upstream a {
 )")));
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_EQ(LineOf(result.out, "listen"),
-            "listen env(\"LISTEN\", default: \"127.0.0.1:8080\") line 4, from the environment");
+            "listen env(\"LISTEN\", default: \"127.0.0.1:8080\") line 4, LISTEN is not set");
   EXPECT_EQ(LineOf(result.out, "attempt_timeout"),
             "attempt_timeout 20s line 7, from `let patience`, line 2, from `let slow`, line 3");
   EXPECT_EQ(LineOf(result.out, "header["), "header[\"X-A\"] secret(\"KEY\") line 8, from the environment");
@@ -88,6 +89,17 @@ upstream a {
   EXPECT_EQ(LineOf(result.out, "open_for"), "open_for 20s line 9");
   EXPECT_EQ(LineOf(result.out, "close when"), "close when successes(30s) >= probes default");
   EXPECT_EQ(LineOf(result.out, "retry"), "retry off");
+}
+
+TEST(ExplainPolicy, AVariableThatIsSetShowsWhatItHolds) {
+  ASSERT_EQ(setenv("EXPLAIN_TEST_URL", "http://10.0.0.7:11434", 1), 0);
+  const Result result = Explain(Of(Written(R"(edition 1
+gateway { listen = "127.0.0.1:8080" }
+upstream a { url = env("EXPLAIN_TEST_URL", default: "http://a") }
+)")));
+  unsetenv("EXPLAIN_TEST_URL");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(LineOf(result.out, "url"), "url \"http://10.0.0.7:11434\" line 3, EXPLAIN_TEST_URL of the environment");
 }
 
 TEST(ExplainPolicy, WhatIsImportedSaysWhere) {

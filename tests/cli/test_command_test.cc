@@ -166,6 +166,28 @@ TEST_F(TestCommand, CoverageListsEachCondition) {
       << both.out;
 }
 
+TEST_F(TestCommand, CoverageNamesTheFileOfAnImportedCondition) {
+  Write("shared.policy", "edition 1\n\nretry gentle {\n  max_retries = 2\n  when error == refused\n}\n");
+  const Result result = Test({Write("a.policy",
+                                    "edition 1\nimport \"shared.policy\" as llm\ngateway { listen = \"127.0.0.1:0\" }\n"
+                                    "upstream a { url = \"http://a\"  retry = llm.gentle }\n"),
+                              "--coverage"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(Short(result.out).find("F/shared.policy:5:8  upstream a: retry when"), std::string::npos) << result.out;
+}
+
+// A folder may hold what its policies import.
+TEST_F(TestCommand, AFileThatOthersImportIsNoBrokenPolicy) {
+  Write("shared.policy", "edition 1\n\nretry gentle {\n  max_retries = 2\n  when error == refused\n}\n");
+  Write("a.policy",
+        "edition 1\nimport \"shared.policy\" as llm\ngateway { listen = \"127.0.0.1:0\" }\n"
+        "upstream a { url = \"http://a\"  retry = llm.gentle }\n"
+        "test \"up\" { given a replies 200  send GET \"/\"  expect status == 200 }\n");
+  const Result result = Test({folder_.string()});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(result.out, "1 test: 1 passed\n");
+}
+
 TEST_F(TestCommand, WritesJunit) {
   const Result result = Test({Write("a & b.policy", kPolicy + kPassing + kFailing), "--format", "junit", "--coverage",
                               (folder_ / "gone.policy").string()});

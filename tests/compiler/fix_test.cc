@@ -86,6 +86,69 @@ TEST(Fix, WhatOneFixBringsToLightIsFixedNext) {
   EXPECT_LT(result.text.find("route b"), result.text.find("route a")) << result.text;
 }
 
+TEST(Fix, WhatOtherLanguagesTaughtIsWrittenAsThisOneWritesIt) {
+  const auto result = Fix(R"(edition = 1
+
+gateway { listen = 127.0.0.1:8080 }
+
+upstream ollama {
+  url             = http://127.0.0.1:11434
+  attempt_timeout = 15 seconds
+
+  "repeat_safe": true
+
+  retry {
+    max_retries = 2
+    when status in 500, 502 or error in {connect-failure, ECONNREFUSED}
+  }
+
+  breaker { open if failed_requests(60s) >= 5 }
+
+  fallback = [busy]
+}
+
+reply busy {
+  status = 503
+  header "Retry-After": "30"
+  text   = 'busy'
+}
+
+route chat { when path starts with "/api" and request.path matches /chat/i  to = ollama }
+route rest { to = ollama }
+)", /*unsafe=*/true);
+  EXPECT_EQ(result.text, R"(edition 1
+
+gateway { listen = "127.0.0.1:8080" }
+
+upstream ollama {
+  url             = "http://127.0.0.1:11434"
+  attempt_timeout = 15s
+
+  repeat_safe = true
+
+  retry {
+    max_retries = 2
+    when status in {500, 502} or error in {connect_failure, refused}
+  }
+
+  breaker { open when failed_requests(60s) >= 5 }
+
+  fallback = [busy]
+}
+
+reply busy {
+  status = 503
+  header["Retry-After"] = "30"
+  text   = "busy"
+}
+
+route chat { when request.path starts_with "/api" and request.path matches /(?i)chat/  to = ollama }
+route rest { to = ollama }
+)");
+  EXPECT_TRUE(result.diagnostics.empty())
+      << compiler::diagnostics::RenderAll(compiler::source::SourceBuffer("p", result.text), result.diagnostics);
+}
+
 TEST(Fix, ChoicesAreMadeOnlyWhenAskedFor) {
   const std::string text = kHead + "upstream u { url = \"http://a:1\" attempt_timeout = 15 }\n";
   const auto safe = Fix(text);

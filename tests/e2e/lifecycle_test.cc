@@ -145,6 +145,17 @@ TEST(Drain, BreaksOffHonestlyAtItsLimit) {
   EXPECT_EQ(gateway.WaitForAccess("cut")["how"], "cut");
 }
 
+// Elsewhere it reloads: whoever sends it means the gateway to go on.
+TEST(Signals, AHangUpIsNotedAndChangesNothing) {
+  ScriptedUpstream upstream(AnswerWell);
+  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()));
+  gateway.process().Signal(SIGHUP);
+  gateway.WaitForEvent("SIGHUP ignored");
+  EXPECT_EQ(Get(gateway.admin_port(), "/health/ready").status, 200);
+  gateway.process().Signal(SIGTERM);
+  EXPECT_EQ(gateway.process().WaitForExit(), 0);
+}
+
 TEST(Start, AddressInUseIsAClearError) {
   ScriptedUpstream other(AnswerWell);
   GatewayOptions options;
@@ -156,7 +167,9 @@ TEST(Start, AddressInUseIsAClearError) {
   EXPECT_EQ(gateway.process().WaitForExit(), 1);
   std::string printed;
   for (const std::string& line : gateway.process().err()) printed += line + "\n";
-  EXPECT_NE(printed.find(other.authority()), std::string::npos) << printed;
+  const size_t at = printed.find("can't listen on " + other.authority());
+  EXPECT_NE(at, std::string::npos) << printed;
+  EXPECT_EQ(printed.find("can't listen", at + 1), std::string::npos) << "once is enough: " << printed;
 }
 
 TEST(Start, EveryListenerSaysWhereItIs) {
