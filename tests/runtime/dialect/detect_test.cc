@@ -67,6 +67,33 @@ TEST(Detect, LastOfEqualNamesCounts) {
   EXPECT_EQ(DetectPost("/api/chat", R"({"stream":false,"stream":null})").shape, Shape::kNdjson);
 }
 
+TEST(Detect, WhatNobodyReadsIsSkipped) {
+  for (const std::string body :
+       {R"({"seed":123456789012345678901234567890,"t":1e999,"stream":false,"model":"m"})",
+        R"({"\u0073tream":false,"model":"m"} )",
+        R"({"messages":[{"content":"{\"stream\":true}"}],"stream":false,"model":"m"})",
+        R"({"unknown":nul,"stream":false,"model":"m"})"}) {  // the server will refuse it
+    const ClientDialect client = DetectPost("/api/chat", body);
+    EXPECT_EQ(client.shape, Shape::kJson) << body;
+    EXPECT_EQ(client.model, "m") << body;
+  }
+}
+
+TEST(Detect, BrokenTextHasNoMembers) {
+  for (const std::string body : {R"({"stream":false,"a":"x)", R"({"stream":false,"a":})", R"({"stream":false}{})", R"({"stream":false} {"a":1})",
+                                 "{\"stream\":false,\"a\":\"\xff\"}", R"({"stream":false,"a":[1})", R"({"stream" false})"}) {
+    EXPECT_EQ(DetectPost("/api/chat", body).shape, Shape::kNdjson) << body;
+  }
+}
+
+TEST(Detect, LongBodiesAreReadAndShortOnesAfterThem) {
+  const std::string text(5 << 20, 'x');
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(DetectPost("/api/chat", R"({"messages":[{"content":")" + text + R"("}],"stream":false,"model":"long"})").model, "long");
+    EXPECT_EQ(DetectPost("/api/chat", R"({"model":"short"})").model, "short");
+  }
+}
+
 TEST(Detect, DeepNestingIsReadWithoutRecursion) {
   const std::string deep = R"({"a":)" + std::string(200'000, '[') + std::string(200'000, ']') + R"(,"stream":false})";
   EXPECT_EQ(DetectPost("/api/chat", deep).shape, Shape::kJson);

@@ -61,8 +61,9 @@ TEST(FramePattern, FramesWithAnotherTextSayWhatTheParserReads) {
   for (const Kind& kind : kKinds) {
     const FramePattern pattern = Learned(kind.api, With(kind.frame, "Hello"));
     for (const std::string_view text : {"x", " and", "Hello", "模型正忙", ":", ",", "{}", "assistant", "\x7f"}) {
-      const auto reading = Matched(pattern, kind.api, With(kind.frame, text));
-      ASSERT_TRUE(reading) << kind.frame << text;
+      const std::string frame = With(kind.frame, text);  // the reading borrows from it
+      const auto reading = Matched(pattern, kind.api, frame);
+      ASSERT_TRUE(reading) << frame;
       EXPECT_EQ(std::string(reading->text) + std::string(reading->thinking), text);
     }
   }
