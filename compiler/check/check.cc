@@ -306,7 +306,15 @@ void Checker::ReadPromises(const ast::Block& block, model::BlockOrigin* origin) 
     const auto* bound =
         std::find_if(std::begin(kPromises), std::end(kPromises), [&](const auto& p) { return p.name == written; });
     if (claim.kind != ast::ExprKind::kCompare || claim.text != "<=" || bound == std::end(kPromises)) {
-      diagnostics_->Emit(Kind::kBadPromise, claim.range);
+      std::vector<std::string_view> names;
+      for (const PromiseName& promised : kPromises) names.push_back(promised.name);
+      const bool is_known = bound != std::end(kPromises);
+      auto nearest = is_known ? std::nullopt : base::Nearest(written, names);
+      for (const std::string_view name : names) {
+        if (!is_known && !written.empty() && name.ends_with("." + std::string(written))) nearest = name;
+      }
+      if (nearest) diagnostics_->Emit(Kind::kBadPromise, claim.operands[0].range).Replace(std::string(*nearest));
+      else diagnostics_->Emit(Kind::kBadPromise, claim.range);
       continue;
     }
     const ast::Expr& limit_at = claim.operands[1];

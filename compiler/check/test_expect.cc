@@ -166,7 +166,10 @@ bool ExpectReader::ReadSubject(const ast::Expr& at, model::Expectation* out) con
   }
   out->subject = info->id;
   const auto wrong = [&](const std::string& help) {
-    words_.Emit(Kind::kBadSentence, at.range, {"`" + std::string(info->name) + "` is not written like this", help});
+    // Behind the name stands what is wrong: `attempts()`, `body.text`.
+    const source::SourceRange behind{root->range.end, at.range.end};
+    words_.Emit(Kind::kBadSentence, behind.begin < behind.end ? behind : at.range,
+                {"`" + std::string(info->name) + "` is not written like this", help});
     return false;
   };
   switch (info->takes) {

@@ -273,10 +273,21 @@ class TestReader {
       clauses->Take();
       return true;
     }
-    if (clauses->AtEnd() || clauses->Peek().value.kind != ast::ExprKind::kString || !clauses->Peek().assigned) {
+    if (clauses->AtEnd() || clauses->Peek().value.kind != ast::ExprKind::kString) {
       words_.Emit(Kind::kMissingValue, clause.value.range,
                   {"a name and a value", "header", "write `header \"X-Tenant\" = \"shop\"`"});
-      if (!clauses->AtEnd() && clauses->Peek().value.kind == ast::ExprKind::kString) clauses->Take();
+      return true;
+    }
+    if (!clauses->Peek().assigned) {
+      const ast::Expr& name = clauses->Take().value;
+      const bool has_value = !clauses->AtEnd() && clauses->Peek().value.kind == ast::ExprKind::kString;
+      auto& diagnostic = words_.Emit(
+          Kind::kMissingValue, name.range,
+          {has_value ? "`=`" : "`=` and a value", words_.TextOf(name.range), "write `header \"X-Tenant\" = \"shop\"`"});
+      if (has_value) {
+        diagnostic.Change({name.range.end, name.range.end}, " =");
+        clauses->Take();
+      }
       return true;
     }
     const ast::Clause& pair = clauses->Take();

@@ -173,6 +173,7 @@ void ErrorStrategy::Explain(antlr4::Parser* parser, size_t index, size_t stateme
     Emit(Kind::kUnexpected, index, {Describe(At(index)), "a value should stand here"});
     return;
   }
+  if (ExplainMissingFunction(context, index)) return;
   const bool next_line = index > 0 && !SameLine(index - 1, index);
   if (IsComparator(type) || type == PolicyParser::AND || type == PolicyParser::OR) {
     Emit(Kind::kUnexpected, index, {Describe(At(index)), "a value should stand before it"});
@@ -237,6 +238,7 @@ void ErrorStrategy::ExplainGarbage(size_t index) {
     }
     return;
   }
+  if (ExplainMissingVerb(index) || ExplainHeaderOfTest(index)) return;
   if (IsComparator(type)) {
     Emit(Kind::kChainedComparison, index, {});
     return;

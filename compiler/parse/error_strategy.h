@@ -55,6 +55,9 @@ class ErrorStrategy : public antlr4::DefaultErrorStrategy {
   bool ExplainStatementHead(size_t begin, size_t index);
   bool ExplainSentence(antlr4::RuleContext* context, size_t begin, size_t index);  // false: it is none of a test
   bool ExplainMissingWhen(size_t begin);
+  bool ExplainMissingVerb(size_t index);   // `status == 200` on a line of a test
+  bool ExplainHeaderOfTest(size_t index);  // `header = "batch"` or `"X-Priority" header = "batch"` in a sentence
+  bool ExplainMissingFunction(antlr4::ParserRuleContext* context, size_t index);  // `(from: 1s, cap: 5s)`
   void ExplainJson(size_t rule, size_t index);
   void ExplainMissing(size_t index);
   // A statement ended before the token at `index`, and none begins there.

@@ -45,7 +45,7 @@ class Session {
     end->setLine(lexer_.getLine());
     end->setCharPositionInLine(lexer_.getCharPositionInLine());
     tokens.push_back(std::move(end));
-    MarkTestVerbs(tokens);
+    MarkTestVerbs(offsets_, diagnostics_, tokens);
     RepairWords(offsets_, diagnostics_, tokens);
     std::vector<size_t> guessed;
     usable_ = RepairTokens(offsets_, diagnostics_, &tokens, &guessed);
