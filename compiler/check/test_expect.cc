@@ -241,11 +241,13 @@ std::optional<TestValue> ExpectReader::WordOf(const ast::Expr& at, SubjectType t
   switch (type) {
     case SubjectType::kServer:
       words = words_.NamesOf({"upstream", "reply", "cache", "mock"});
-      words.insert(words.end(), {"gateway", kServerChanges});
+      words.push_back("gateway");
+      words.push_back(kServerChanges);
       break;
     case SubjectType::kRoute:
       words = words_.NamesOf({"route"});
-      words.insert(words.end(), {"default", kServerChanges});
+      words.push_back("default");
+      words.push_back(kServerChanges);
       break;
     case SubjectType::kFallback: words = words_.NamesOf({"reply", "cache", "mock"}); break;
     case SubjectType::kState: words = {"closed", "half_open", "open"}; break;
