@@ -282,6 +282,7 @@ void Checker::ReadAllows(const std::vector<ast::Statement>& body, source::Source
           is_known ? Kind::kCannotAllow : Kind::kUnknownCode, allow->code.range,
           {code, nearest ? "did you mean `" + std::string(*nearest) + "`?" : "`breakwater explain` lists all"});
       if (nearest) diagnostic.Replace(std::string(*nearest));
+      if (is_known) diagnostic.Change(statement.range, "");
       continue;
     }
     const bool says_why = std::any_of(allow->reason.parts.begin(), allow->reason.parts.end(), [](const auto& part) {
@@ -326,7 +327,7 @@ void Checker::ReadPromises(const ast::Block& block, model::BlockOrigin* origin) 
                           bound->type == BaseType::kInt ? "write for example `3`" : "write for example `30s`"});
       continue;
     }
-    origin->promises.push_back({bound->bound, limit->literal.integer, claim.range, statement.range});
+    origin->promises.push_back({bound->bound, limit->literal.integer, claim.range, limit_at.range, statement.range});
   }
 }
 
@@ -517,7 +518,9 @@ void Checker::CheckCache(const ast::Block& block, model::CacheId id) {
 void Checker::CheckBody(const ast::Block& block, const BlockContents& contents) {
   if (contents.Has("body") && contents.Has("text")) {
     const ast::Setting* text = contents.settings.at("text");
-    diagnostics_->Emit(Kind::kExclusive, text->name.range, {"text", "body", "an answer has one of the two"});
+    diagnostics_->Emit(Kind::kExclusive, text->name.range, {"text", "body", "an answer has one of the two"})
+        .Change(RangeOf(*text), "")
+        .Unsafe();
   } else if (!contents.Has("body") && !contents.Has("text") && !contents.broken && block.kind.text == "mock") {
     diagnostics_->Emit(Kind::kRequired, block.kind.range,
                        {"mock " + block.name->text, "body", "add `body = json { … }` or `text = \"…\"`"});
@@ -645,7 +648,10 @@ void Checker::CheckRoutes() {
   if (upstreams_.size() > 1) {
     std::string names;
     for (const Named& upstream : upstreams_) names += (names.empty() ? "" : ", ") + upstream.block->name->text;
-    diagnostics_->Emit(Kind::kNoRoute, upstreams_[1].block->kind.range, {std::to_string(upstreams_.size()), names});
+    const uint32_t end = StatementOf(upstreams_.back().block->kind.range).end;
+    diagnostics_->Emit(Kind::kNoRoute, upstreams_[1].block->kind.range, {std::to_string(upstreams_.size()), names})
+        .Change({end, end}, "\n\nroute everything { to = [" + names + "] }")
+        .Unsafe();
   } else if (upstreams_.empty()) {
     // A word that was meant to open a block was reported already.
     if (diagnostics_->errors() == 0 && gateway_ != nullptr)
@@ -664,10 +670,12 @@ void Checker::CheckRoute(const ast::Block& block, model::RouteId id) {
   const bool has_to = contents.Has("to");
   const bool has_reply = contents.Has("reply");
   if (has_to && has_reply) {
-    diagnostics_->Emit(
-        Kind::kExclusive, contents.settings.at("reply")->name.range,
+    const ast::Setting& reply = *contents.settings.at("reply");
+    auto& diagnostic = diagnostics_->Emit(
+        Kind::kExclusive, reply.name.range,
         {"reply", "to",
          "a route goes to an upstream or answers itself; what answers when the upstream cannot is a `fallback`"});
+    if (!contents.Has("fallback")) diagnostic.Change(reply.name.range, "fallback").Unsafe();
   } else if (!has_to && !has_reply && !contents.broken) {
     diagnostics_->Emit(Kind::kRequired, block.kind.range, {"route " + route.name, "to", "add `to = …` or `reply = …`"});
   } else if (has_reply) {
@@ -678,7 +686,10 @@ void Checker::CheckRoute(const ast::Block& block, model::RouteId id) {
     }
   }
   if (route.next_when && (has_reply || route.to.size() == 1)) {
-    diagnostics_->Emit(Kind::kNoNext, contents.whens.at("next")[0]->word->range, {route.name});
+    const std::vector<const ast::When*>& lines = contents.whens.at("next");
+    auto& diagnostic = diagnostics_->Emit(Kind::kNoNext, lines[0]->word->range, {route.name});
+    for (const ast::When* line : lines) diagnostic.Change({line->word->range.begin, line->predicate.range.end}, "");
+    diagnostic.Unsafe();
   }
   ReadPromises(block, &origins_->routes[id]);
   if (route.keep_alive && !route.to.empty()) CheckKeepAlive(*contents.settings.at("keep_alive"), route);

@@ -146,7 +146,10 @@ bool ExprChecker::IsBool(const ast::Expr& expr, const Value& value) {
   if (value.expr.type.base == BaseType::kError) help = "say which one: `error == refused`, or `error != none`";
   if (value.expr.type.optional && value.expr.type.base == BaseType::kString)
     help = "compare it: `… == \"text\"`, or `… != none` for whether it is there";
-  diagnostics_->Emit(Kind::kNotABool, expr.range, {DescribeValue(value.expr), help});
+  auto& diagnostic = diagnostics_->Emit(Kind::kNotABool, expr.range, {DescribeValue(value.expr), help});
+  // What an error means with it is said by the checks of retries: most of them should not be taken together.
+  const bool may_be_absent = value.expr.type.optional && value.expr.type.base != BaseType::kError;
+  if (may_be_absent) diagnostic.Change({expr.range.end, expr.range.end}, " != none").Unsafe();
   return false;
 }
 
@@ -246,7 +249,8 @@ ExprChecker::Value ExprChecker::CheckNetwork(const ast::Expr& expr) {
   base::CidrError error;
   const auto network = base::ParseCidr(expr.text, &error);
   if (!network) {
-    diagnostics_->Emit(Kind::kBadNetwork, expr.range, {expr.text, error.reason, error.help});
+    auto& diagnostic = diagnostics_->Emit(Kind::kBadNetwork, expr.range, {expr.text, error.reason, error.help});
+    if (!error.network.empty()) diagnostic.Replace(error.network).Unsafe();
     return Invalid();
   }
   Value value;

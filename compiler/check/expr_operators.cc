@@ -65,6 +65,21 @@ model::CompareOp Flip(model::CompareOp op) {
   return op;
 }
 
+// A value with which no comparison of that direction holds; "" if none is known. What is absent does not count, then.
+std::string_view NeverEnough(BaseType type, bool wants_more) {
+  if (type == BaseType::kStatus) return wants_more ? "100" : "599";
+  if (!wants_more) return "";
+  switch (type) {
+    case BaseType::kInt:
+    case BaseType::kNumber:
+    case BaseType::kJson: return "0";
+    case BaseType::kPercent: return "0%";
+    case BaseType::kDuration: return "0s";
+    case BaseType::kSize: return "0B";
+    default: return "";
+  }
+}
+
 bool HasOrder(BaseType type) {
   switch (type) {
     case BaseType::kInt:
@@ -146,7 +161,14 @@ ExprChecker::Value ExprChecker::CheckCompare(const ast::Expr& expr) {
     for (const auto& [value, at] : {std::pair{&left, &expr.operands[0]}, std::pair{&right, &expr.operands[1]}}) {
       if (value->expr.type.base == BaseType::kJson || (value->expr.type.optional && HasOrder(value->expr.type.base))) {
         const std::string text(at->kind == ExprKind::kName ? at->text : "…");
-        diagnostics_->Emit(Kind::kNeedsDefault, at->range, {expr.text, text});
+        auto& diagnostic = diagnostics_->Emit(Kind::kNeedsDefault, at->range, {expr.text, text});
+        const bool wants_more = (*op == model::CompareOp::kGt || *op == model::CompareOp::kGe) == (value == &left);
+        const std::string_view otherwise = NeverEnough(value->expr.type.base, wants_more);
+        if (!otherwise.empty()) {
+          diagnostic.Change({at->range.begin, at->range.begin}, "(")
+              .Change({at->range.end, at->range.end}, " ?? " + std::string(otherwise) + ")")
+              .Unsafe();
+        }
         return Invalid();
       }
       if (!HasOrder(value->expr.type.base)) {

@@ -220,7 +220,8 @@ void ErrorStrategy::ExplainMissing(size_t index) {
   } else if (type == PolicyParser::COMMA) {
     help = "remove the comma, or write another value behind it";
   }
-  Emit(Kind::kMissingValue, before, {what, At(before).getText(), help});
+  auto& diagnostic = Emit(Kind::kMissingValue, before, {what, At(before).getText(), help});
+  if (type == PolicyParser::COMMA) diagnostic.Change(offsets_.RangeOf(At(before)), "").Unsafe();
 }
 
 void ErrorStrategy::ExplainGarbage(size_t index) {
@@ -240,7 +241,17 @@ void ErrorStrategy::ExplainGarbage(size_t index) {
   }
   if (ExplainMissingVerb(index) || ExplainHeaderOfTest(index)) return;
   if (IsComparator(type)) {
-    Emit(Kind::kChainedComparison, index, {});
+    auto& diagnostic = Emit(Kind::kChainedComparison, index, {});
+    // `500 <= status < 600`: what stands between the two is compared twice.
+    size_t middle = index;
+    while (middle > 0 && (TypeAt(middle - 1) == PolicyParser::NAME || TypeAt(middle - 1) == PolicyParser::DOT ||
+                          TypeAt(middle - 1) == PolicyParser::NUMBER))
+      --middle;
+    if (middle == index || middle == 0 || !IsComparator(TypeAt(middle - 1))) return;
+    const uint32_t at = offsets_.RangeOf(At(index)).begin;
+    std::string value;
+    for (size_t i = middle; i < index; ++i) value += At(i).getText();
+    diagnostic.Change({at, at}, "and " + value + " ").Unsafe();
     return;
   }
   if (type == PolicyParser::COMMA) {

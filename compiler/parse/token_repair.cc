@@ -132,8 +132,10 @@ class Repairer {
                               (TypeAt(i + 1) == PolicyParser::NAME && TypeAt(i + 2) != PolicyParser::ASSIGN);
         if (has_name && !IsFirstOnLine(i + 1)) MoveToken(++i);
         const Token& last = *out_.back();
-        diagnostics_->Emit(Kind::kMissingValue, offsets_.RangeOf(last),
-                           {"`{`", last.getText(), "a block is written `word {` … `}`"});
+        diagnostics_
+            ->Emit(Kind::kMissingValue, offsets_.RangeOf(last),
+                   {"`{`", last.getText(), "a block is written `word {` … `}`"})
+            .Change({offsets_.RangeOf(last).end, offsets_.RangeOf(last).end}, " {");
         open_.push_back({i, PolicyParser::LBRACE, last.getLine(), places_->LineColumn(i), true, kNowhere});
         AddVirtual(PolicyParser::LBRACE);
         continue;
