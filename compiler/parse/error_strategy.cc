@@ -104,6 +104,12 @@ void ErrorStrategy::sync(antlr4::Parser* parser) {
   }
 }
 
+void ErrorStrategy::SkipForeign(antlr4::Parser* parser) {
+  reportError(parser, antlr4::InputMismatchException(parser));
+  SkipStatement(parser, failed_index_, failed_index_);
+  endErrorCondition(parser);
+}
+
 void ErrorStrategy::SkipStatement(antlr4::Parser* parser, size_t begin, size_t failed) {
   // Count the braces that the statement opened before the failure.
   int depth = 0;

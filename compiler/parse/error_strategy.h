@@ -35,6 +35,10 @@ class ErrorStrategy : public antlr4::DefaultErrorStrategy {
   // Bodies in which something stood that belongs to no statement.
   bool IsBrokenBody(const antlr4::ParserRuleContext* body) const { return broken_.count(body) > 0; }
   bool any_broken() const { return any_broken_; }
+  // No statement begins at the next token of the file: says so, and goes on where one does.
+  void SkipForeign(antlr4::Parser* parser);
+  // Forgets which statements and bodies are broken, before their contexts are deleted.
+  void ForgetContexts() { broken_.clear(); }
   // Words of what was skipped: they may be names that other places refer to.
   const std::vector<std::string>& skipped_names() const { return skipped_names_; }
 
