@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "compiler/check/expr_parts.h"
 #include "compiler/check/number.h"
 #include "compiler/model/print.h"
 
@@ -13,20 +14,6 @@ using abi::Phase;
 using ast::ExprKind;
 using diagnostics::Kind;
 using source::SourceRange;
-
-namespace {
-
-model::Expr Literal(BaseType type, int64_t integer, double number = 0, std::string text = "") {
-  model::Expr expr;
-  expr.kind = model::ExprKind::kLiteral;
-  expr.type = {type, false};
-  expr.literal = {type, integer, number, std::move(text)};
-  return expr;
-}
-
-bool IsLiteral(const model::Expr& expr) { return expr.kind == model::ExprKind::kLiteral; }
-
-}  // namespace
 
 std::string DescribeType(abi::Type type) {
   std::string text;
