@@ -1,12 +1,15 @@
 // What `breakwater check` costs: policies of 100 to 10,000 routes, parsed, typed and checked. CPU time, the best of several runs, and
-// the most memory that the process had; what grows faster than the number of routes shows in the last column.
+// the most memory that the process had; and the power of the number of routes with which the time grows, which 1 stands for linear in.
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "compiler/compile.h"
 #include "compiler/diagnostics/diagnostic.h"
@@ -60,17 +63,41 @@ double Measure(const std::string& policy, int runs) {
   return best;
 }
 
+// The slope of log(time) over log(routes) by least squares: 1 if the time grows as the routes do, 2 if some step looks at pairs.
+double ExponentOf(const std::vector<std::pair<double, double>>& times) {
+  double x = 0, y = 0, xx = 0, xy = 0;
+  for (const auto& [routes, time] : times) {
+    x += std::log(routes);
+    y += std::log(time);
+    xx += std::log(routes) * std::log(routes);
+    xy += std::log(routes) * std::log(time);
+  }
+  const auto n = static_cast<double>(times.size());
+  return (n * xy - x * y) / (n * xx - x * x);
+}
+
 }  // namespace
 
-int main() {
-  std::printf("| routes of %d tokens | KiB | CPU, ms | most memory, MiB | µs each |\n|---|---|---|---|---|\n",
-              kTokensOfARoute);
-  for (const int routes : {100, 200, 1000, 2000, 5000, 10000}) {
+// With two arguments: routes and runs, for a profiler.
+int main(int argc, char** argv) {
+  if (argc == 3) {
+    std::printf("%.1f ms\n", Measure(PolicyOf(std::atoi(argv[1])), std::atoi(argv[2])));
+    return 0;
+  }
+  std::printf(
+      "| routes of %d tokens | KiB | CPU, ms | µs each | µs each further one | most memory, MiB |\n"
+      "|---|---|---|---|---|---|\n",
+      kTokensOfARoute);
+  std::vector<std::pair<double, double>> times;
+  for (const int routes : {100, 300, 1000, 3000, 10000}) {
     const std::string policy = PolicyOf(routes);
     if (policy.size() > compiler::source::kMaxFileBytes) return 1;
-    const double time = Measure(policy, routes < 5000 ? 10 : 3);
-    std::printf("| %d | %zu | %.1f | %ld | %.1f |\n", routes, policy.size() / 1024, time, PeakMebibytes(),
-                1000 * time / routes);
+    const double time = Measure(policy, std::max(5, 10000 / routes));
+    const auto [before, time_before] = times.empty() ? std::pair(0.0, 0.0) : times.back();
+    std::printf("| %d | %zu | %.1f | %.1f | %.1f | %ld |\n", routes, policy.size() / 1024, time, 1000 * time / routes,
+                1000 * (time - time_before) / (routes - before), PeakMebibytes());
     std::fflush(stdout);
+    times.emplace_back(routes, time);
   }
+  std::printf("\nThe time grows with the routes to the power of %.2f.\n", ExponentOf(times));
 }

@@ -159,9 +159,12 @@ void CheckPromises(Context& context) {
         for (const Term::Line& line : term.Lines())
           parts += (parts.empty() ? "" : "; ") + line.arithmetic + ": " + line.what;
       }
-      context.diagnostics->Emit(
-          Kind::kPromiseBroken, promise.claim,
-          {is_count ? "up to " + bounds.PrintAttempts(context.policy, route) : term.PrintWithResult(), over, parts});
+      context.diagnostics
+          ->Emit(
+              Kind::kPromiseBroken, promise.claim,
+              {is_count ? "up to " + bounds.PrintAttempts(context.policy, route) : term.PrintWithResult(), over, parts})
+          .Change(promise.limit_at, is_count ? std::to_string(worst) : WriteDuration(Duration(worst)))
+          .Unsafe();
     }
   }
 }

@@ -74,7 +74,7 @@ std::optional<Cidr> ParseCidr(std::string_view text, CidrError* error) {
   const int prefix = is_v4 ? kMappedBits + length : length;
   const Cidr cidr{Masked(*address, prefix), prefix};
   if (cidr.network != *address) {
-    *error = {"the address has bits behind the prefix", "the network is written " + cidr.ToString()};
+    *error = {"the address has bits behind the prefix", "the network is written " + cidr.ToString(), cidr.ToString()};
     return std::nullopt;
   }
   return cidr;

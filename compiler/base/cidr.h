@@ -33,6 +33,7 @@ struct Cidr {
 struct CidrError {
   std::string reason;
   std::string help;
+  std::string network = {};  // the one that the address lies in, if that is all that is wrong
 };
 
 // An address is a network of one. Bits behind the prefix must be 0: 10.1.2.3/8 is more likely a slip than meant.

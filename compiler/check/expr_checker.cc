@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "compiler/check/expr_parts.h"
 #include "compiler/check/number.h"
 #include "compiler/model/print.h"
 
@@ -13,20 +14,6 @@ using abi::Phase;
 using ast::ExprKind;
 using diagnostics::Kind;
 using source::SourceRange;
-
-namespace {
-
-model::Expr Literal(BaseType type, int64_t integer, double number = 0, std::string text = "") {
-  model::Expr expr;
-  expr.kind = model::ExprKind::kLiteral;
-  expr.type = {type, false};
-  expr.literal = {type, integer, number, std::move(text)};
-  return expr;
-}
-
-bool IsLiteral(const model::Expr& expr) { return expr.kind == model::ExprKind::kLiteral; }
-
-}  // namespace
 
 std::string DescribeType(abi::Type type) {
   std::string text;
@@ -146,7 +133,10 @@ bool ExprChecker::IsBool(const ast::Expr& expr, const Value& value) {
   if (value.expr.type.base == BaseType::kError) help = "say which one: `error == refused`, or `error != none`";
   if (value.expr.type.optional && value.expr.type.base == BaseType::kString)
     help = "compare it: `… == \"text\"`, or `… != none` for whether it is there";
-  diagnostics_->Emit(Kind::kNotABool, expr.range, {DescribeValue(value.expr), help});
+  auto& diagnostic = diagnostics_->Emit(Kind::kNotABool, expr.range, {DescribeValue(value.expr), help});
+  // What an error means with it is said by the checks of retries: most of them should not be taken together.
+  const bool may_be_absent = value.expr.type.optional && value.expr.type.base != BaseType::kError;
+  if (may_be_absent) diagnostic.Change({expr.range.end, expr.range.end}, " != none").Unsafe();
   return false;
 }
 
@@ -246,7 +236,8 @@ ExprChecker::Value ExprChecker::CheckNetwork(const ast::Expr& expr) {
   base::CidrError error;
   const auto network = base::ParseCidr(expr.text, &error);
   if (!network) {
-    diagnostics_->Emit(Kind::kBadNetwork, expr.range, {expr.text, error.reason, error.help});
+    auto& diagnostic = diagnostics_->Emit(Kind::kBadNetwork, expr.range, {expr.text, error.reason, error.help});
+    if (!error.network.empty()) diagnostic.Replace(error.network).Unsafe();
     return Invalid();
   }
   Value value;

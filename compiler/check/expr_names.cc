@@ -4,6 +4,7 @@
 
 #include "compiler/base/text.h"
 #include "compiler/check/expr_checker.h"
+#include "compiler/check/expr_parts.h"
 #include "compiler/check/foreign_names.h"
 #include "compiler/model/print.h"
 
@@ -19,16 +20,6 @@ namespace {
 
 // Words of the language that stand for nothing in this version.
 constexpr std::string_view kNotHonouredFunctions[] = {"attempts"};
-
-model::Expr Literal(BaseType type, int64_t integer, double number = 0, std::string text = "") {
-  model::Expr expr;
-  expr.kind = model::ExprKind::kLiteral;
-  expr.type = {type, false};
-  expr.literal = {type, integer, number, std::move(text)};
-  return expr;
-}
-
-bool IsLiteral(const model::Expr& expr) { return expr.kind == model::ExprKind::kLiteral; }
 
 std::string OneOf(std::string_view word, const std::vector<std::string_view>& candidates, std::string otherwise) {
   const auto nearest = base::Nearest(word, candidates);

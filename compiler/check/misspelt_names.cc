@@ -30,10 +30,39 @@ struct NamesUsed {
     for (const ast::Argument& argument : expr.arguments) Read(*argument.value, &values);
   }
 
+  // What a test expects of an upstream, and which block it expects to answer.
+  void ReadClaim(const ast::Expr& expr) {
+    constexpr std::array<std::string_view, 2> kNamingSubjects = {"served_by", "fallback"};
+    constexpr std::array<std::string_view, 4> kOtherServers = {"none", "gateway", "default", "ollama_server_changes"};
+    for (const ast::Argument& argument : expr.arguments) {
+      if (argument.value->kind == ast::ExprKind::kName) ++blocks[argument.value->text];
+    }
+    for (size_t i = 0; i < expr.operands.size(); ++i) {
+      const ast::Expr& subject = expr.operands[0];
+      const bool names =
+          i == 1 && std::find(kNamingSubjects.begin(), kNamingSubjects.end(), subject.text) != kNamingSubjects.end();
+      const ast::Expr& operand = expr.operands[i];
+      ReadClaim(operand);
+      if (!names) continue;
+      const bool is_set = operand.kind == ast::ExprKind::kSet;
+      for (size_t k = 0; k < (is_set ? operand.operands.size() : 1); ++k) {
+        const ast::Expr& name = is_set ? operand.operands[k] : operand;
+        const bool is_other = std::find(kOtherServers.begin(), kOtherServers.end(), name.text) != kOtherServers.end();
+        if (name.kind == ast::ExprKind::kName && !is_other) ++blocks[name.text];
+      }
+    }
+  }
+
+  void Read(const ast::Sentence& sentence) {
+    if (sentence.verb.text == "given") ++blocks[sentence.subject.text];
+    if (sentence.claim) ReadClaim(*sentence.claim);
+  }
+
   void Read(const std::vector<ast::Statement>& body) {
     constexpr std::array<std::string_view, 4> kNamingSettings = {"to", "reply", "fallback", "cache"};
     for (const ast::Statement& statement : body) {
-      if (const auto* block = std::get_if<ast::Block>(&statement.node)) Read(block->body);
+      if (const auto* inside = ast::BodyOf(statement)) Read(*inside);
+      if (const auto* sentence = std::get_if<ast::Sentence>(&statement.node)) Read(*sentence);
       if (const auto* let = std::get_if<ast::Let>(&statement.node)) Read(let->value, &values);
       if (const auto* when = std::get_if<ast::When>(&statement.node)) Read(when->predicate, &values);
       if (const auto* setting = std::get_if<ast::Setting>(&statement.node)) {

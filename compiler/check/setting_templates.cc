@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "compiler/base/json_text.h"
+#include "compiler/check/expr_parts.h"
 #include "compiler/check/setting_reader.h"
 #include "compiler/model/print.h"
 
@@ -13,8 +14,6 @@ using ast::ExprKind;
 using diagnostics::Kind;
 
 namespace {
-
-bool IsLiteral(const model::Expr& expr) { return expr.kind == model::ExprKind::kLiteral; }
 
 bool IsConstant(const model::Template& text) {
   return std::all_of(text.parts.begin(), text.parts.end(),

@@ -96,11 +96,7 @@ std::optional<model::Expectation> ExpectReader::Read(const ast::Expr& claim) con
   }
   switch (at->kind) {
     case ExprKind::kAnd:
-    case ExprKind::kOr:
-      words_.Emit(Kind::kBadSentence, at->range,
-                  {"an `expect` compares one thing",
-                   at->kind == ExprKind::kAnd ? "write two of them" : "write `in { … }`, or say which of them it is"});
-      return std::nullopt;
+    case ExprKind::kOr: EmitJoined(claim, *at); return std::nullopt;
     case ExprKind::kCompare: {
       const auto* op =
           std::find_if(std::begin(kOps), std::end(kOps), [&](const OpWord& o) { return o.text == at->text; });
@@ -144,6 +140,21 @@ std::optional<model::Expectation> ExpectReader::Read(const ast::Expr& claim) con
   return out;
 }
 
+// Several claims in one, `joined`; with `and` between them, each becomes a sentence of its own.
+void ExpectReader::EmitJoined(const ast::Expr& claim, const ast::Expr& joined) const {
+  const bool is_and = joined.kind == ExprKind::kAnd;
+  auto& diagnostic = words_.Emit(Kind::kBadSentence, joined.range,
+                                 {"an `expect` compares one thing",
+                                  is_and ? "write two of them" : "write `in { … }`, or say which of them it is"});
+  // Brackets around it leave no node, and would be torn apart.
+  const bool is_whole = &claim == &joined && claim.range.begin == claim.operands.front().range.begin &&
+                        claim.range.end == claim.operands.back().range.end &&
+                        words_.TextOf({claim.range.begin - 1, claim.range.begin}) != "(";
+  if (!is_and || !is_whole) return;
+  for (size_t i = 1; i < claim.operands.size(); ++i)
+    diagnostic.Change({claim.operands[i - 1].range.end, claim.operands[i].range.begin}, "\n  expect ");
+}
+
 bool ExpectReader::ReadSubject(const ast::Expr& at, model::Expectation* out) const {
   const ast::Expr* root = &at;
   while (!root->operands.empty() && root->kind != ExprKind::kName) root = &root->operands[0];
@@ -166,7 +177,10 @@ bool ExpectReader::ReadSubject(const ast::Expr& at, model::Expectation* out) con
   }
   out->subject = info->id;
   const auto wrong = [&](const std::string& help) {
-    words_.Emit(Kind::kBadSentence, at.range, {"`" + std::string(info->name) + "` is not written like this", help});
+    // Behind the name stands what is wrong: `attempts()`, `body.text`.
+    const source::SourceRange behind{root->range.end, at.range.end};
+    words_.Emit(Kind::kBadSentence, behind.begin < behind.end ? behind : at.range,
+                {"`" + std::string(info->name) + "` is not written like this", help});
     return false;
   };
   switch (info->takes) {
@@ -238,11 +252,13 @@ std::optional<TestValue> ExpectReader::WordOf(const ast::Expr& at, SubjectType t
   switch (type) {
     case SubjectType::kServer:
       words = words_.NamesOf({"upstream", "reply", "cache", "mock"});
-      words.insert(words.end(), {"gateway", kServerChanges});
+      words.push_back("gateway");
+      words.push_back(kServerChanges);
       break;
     case SubjectType::kRoute:
       words = words_.NamesOf({"route"});
-      words.insert(words.end(), {"default", kServerChanges});
+      words.push_back("default");
+      words.push_back(kServerChanges);
       break;
     case SubjectType::kFallback: words = words_.NamesOf({"reply", "cache", "mock"}); break;
     case SubjectType::kState: words = {"closed", "half_open", "open"}; break;

@@ -16,6 +16,7 @@ class ExpectReader {
   std::optional<model::Expectation> Read(const ast::Expr& claim) const;
 
  private:
+  void EmitJoined(const ast::Expr& claim, const ast::Expr& joined) const;
   bool ReadSubject(const ast::Expr& at, model::Expectation* out) const;
   bool ReadMetric(const ast::Expr& call, model::Expectation* out) const;
   std::optional<model::TestValue> ValueOf(const ast::Expr& at, const model::Expectation& about) const;

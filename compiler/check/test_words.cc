@@ -10,7 +10,16 @@ namespace compiler::check {
 using diagnostics::Kind;
 
 TestWords::TestWords(const ast::File& file, diagnostics::Diagnostics* diagnostics)
-    : file_(file), diagnostics_(diagnostics), has_errors_(diagnostics->has_errors()), broken_(file.broken_names.begin(), file.broken_names.end()) {}
+    : file_(file),
+      diagnostics_(diagnostics),
+      has_errors_(diagnostics->has_errors()),
+      broken_(file.broken_names.begin(), file.broken_names.end()) {
+  // A block whose name is misspelt was told with the name that everybody else calls it.
+  for (const diagnostics::Diagnostic& finding : diagnostics->items()) {
+    const std::string* meant = finding.kind == Kind::kMisspeltName ? finding.replacement() : nullptr;
+    if (meant != nullptr) broken_.insert(*meant);
+  }
+}
 
 std::vector<std::string_view> TestWords::NamesOf(std::initializer_list<std::string_view> kinds) const {
   std::vector<std::string_view> names;

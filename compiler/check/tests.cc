@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -62,7 +63,7 @@ class Clauses {
     const ast::Expr* number = Take(ast::ExprKind::kNumber, missing, help);
     return number == nullptr ? std::nullopt : words_.CountOf(*number, missing, most);
   }
-  void Unknown(const ast::Clause& clause, const std::vector<std::string_view>& known) const {
+  void Unknown(const ast::Clause& clause, std::span<const std::string_view> known) const {
     if (clause.value.kind == ast::ExprKind::kError) return;
     std::string all;
     for (const std::string_view word : known) all += (all.empty() ? "`" : ", `") + std::string(word) + "`";
@@ -164,6 +165,22 @@ class TestReader {
     result->steps.push_back(std::move(given));
   }
 
+  // The words that may stand behind an act and what belongs to it.
+  static std::span<const std::string_view> ClausesOf(model::TestAct act) {
+    static constexpr std::string_view kReply[] = {"always", "times", "after", "header", "json", "text"};
+    static constexpr std::string_view kStream[] = {"always", "times", "after", "then"};
+    static constexpr std::string_view kLate[] = {"always", "times", "after"};
+    static constexpr std::string_view kPlain[] = {"always", "times"};
+    switch (act) {
+      case model::TestAct::kReplies: return kReply;
+      case model::TestAct::kStreams: return kStream;
+      case model::TestAct::kResets: return kLate;
+      case model::TestAct::kRefuses:
+      case model::TestAct::kHangs: return kPlain;
+    }
+    return {};
+  }
+
   bool ReadAct(Clauses* clauses, model::Given* given) {
     using model::TestAct;
     const bool replies = given->act == TestAct::kReplies;
@@ -182,10 +199,7 @@ class TestReader {
       given->tokens = static_cast<int>(*count);
       given->every = *every;
     }
-    std::vector<std::string_view> known = {"always", "times"};
-    if (replies || streams || given->act == TestAct::kResets) known.emplace_back("after");
-    if (streams) known.emplace_back("then");
-    if (replies) known.insert(known.end(), {"header", "json", "text"});
+    const std::span<const std::string_view> known = ClausesOf(given->act);
     while (!clauses->AtEnd()) {
       const ast::Clause& clause = clauses->Take();
       clauses->NoteOnce(clause);
@@ -223,7 +237,8 @@ class TestReader {
         return true;
       }
     }
-    clauses->Unknown(*clauses->Before(), {"ends", "cuts", "stalls", "fails"});
+    constexpr std::string_view kWords[] = {"ends", "cuts", "stalls", "fails"};
+    clauses->Unknown(*clauses->Before(), kWords);
     return false;
   }
 
@@ -242,7 +257,7 @@ class TestReader {
     if (name == nullptr) return false;
     const bool is_singular = word.ends_with('s') && name->text == word.substr(0, word.size() - 1);  // 1 token, 1 time
     if (name->text == word || is_singular) return true;
-    clauses->Unknown(*clauses->Before(), {word});
+    clauses->Unknown(*clauses->Before(), std::span(&word, 1));
     return false;
   }
 
@@ -273,10 +288,21 @@ class TestReader {
       clauses->Take();
       return true;
     }
-    if (clauses->AtEnd() || clauses->Peek().value.kind != ast::ExprKind::kString || !clauses->Peek().assigned) {
+    if (clauses->AtEnd() || clauses->Peek().value.kind != ast::ExprKind::kString) {
       words_.Emit(Kind::kMissingValue, clause.value.range,
                   {"a name and a value", "header", "write `header \"X-Tenant\" = \"shop\"`"});
-      if (!clauses->AtEnd() && clauses->Peek().value.kind == ast::ExprKind::kString) clauses->Take();
+      return true;
+    }
+    if (!clauses->Peek().assigned) {
+      const ast::Expr& name = clauses->Take().value;
+      const bool has_value = !clauses->AtEnd() && clauses->Peek().value.kind == ast::ExprKind::kString;
+      auto& diagnostic = words_.Emit(
+          Kind::kMissingValue, name.range,
+          {has_value ? "`=`" : "`=` and a value", words_.TextOf(name.range), "write `header \"X-Tenant\" = \"shop\"`"});
+      if (has_value) {
+        diagnostic.Change({name.range.end, name.range.end}, " =");
+        clauses->Take();
+      }
       return true;
     }
     const ast::Clause& pair = clauses->Take();
@@ -301,12 +327,12 @@ class TestReader {
     send.place = whole;
     send.method = sentence.subject.text;
     if (abi::MethodOf(send.method) == abi::Method::kOther) {
-      std::vector<std::string_view> methods = {
+      constexpr std::string_view kMethods[] = {
 #define METHOD(name, is_idempotent) #name,
 #include "compiler/abi/methods.def"
 #undef METHOD
       };
-      const auto nearest = base::Nearest(send.method, methods);
+      const auto nearest = base::Nearest(send.method, kMethods);
       auto& diagnostic =
           words_.Emit(Kind::kUnknownTestWord, sentence.subject.range,
                       {"`send`", send.method, nearest ? "" : "a method stands behind it: `send POST \"/api/chat\"`"});
@@ -340,7 +366,8 @@ class TestReader {
           words_.Emit(Kind::kBadSentence, address->range,
                       {"this is no address", "write for example `from \"10.0.0.7\"`"});
       } else if (!ReadContent(&clauses, clause, &send.headers, &send.json, &send.text)) {
-        return clauses.Unknown(clause, {"header", "json", "text", "from", "times"});
+        constexpr std::string_view kWords[] = {"header", "json", "text", "from", "times"};
+        return clauses.Unknown(clause, kWords);
       }
     }
     result->steps.push_back(std::move(send));

@@ -1,4 +1,5 @@
-// Inside compiler/lower: the expression half of the lowering. Holds LLVM types, so nobody else includes it.
+// Inside compiler/lower: the expression half of the lowering; values in lower_expr.cc, conditions in lower_conditions.cc. Holds LLVM
+// types, so nobody else includes it.
 #pragma once
 
 #include <llvm/IR/IRBuilder.h>
@@ -12,6 +13,12 @@
 #include "compiler/model/expr.h"
 
 namespace compiler::lower {
+
+// How values of a type are held and compared.
+enum class Shape { kInteger, kNumber, kText, kJson, kNothing };
+Shape ShapeOf(abi::BaseType base);
+// For messages: "Int with String".
+std::string Describe(abi::BaseType a, abi::BaseType b);
 
 // A value of the language as SSA values. Only what the base type needs is set (see model::Literal).
 struct LoweredValue {

@@ -46,6 +46,7 @@ struct PromiseOrigin {
   PromisedBound bound{};
   int64_t limit = 0;  // nanoseconds, or a number
   SourceRange claim;
+  SourceRange limit_at;  // the time or number
   SourceRange statement;
 };
 

@@ -26,14 +26,6 @@ Expr AstBuilder::Node(ExprKind kind, antlr4::ParserRuleContext* context) const {
   return expr;
 }
 
-ast::File AstBuilder::BuildFile(P::FileContext* context) {
-  ast::File file;
-  if (context->body() != nullptr) file.body = BuildBody(context->body(), &file.broken);
-  file.broken_names = strategy_.skipped_names();
-  file.broken = file.broken || strategy_.any_broken();
-  return file;
-}
-
 bool AstBuilder::IsBroken(P::StatementContext* context) const {
   // A block is as broken as what stands in it.
   const bool is_block =
@@ -44,12 +36,14 @@ bool AstBuilder::IsBroken(P::StatementContext* context) const {
 std::vector<ast::Statement> AstBuilder::BuildBody(P::BodyContext* context, bool* broken) {
   std::vector<ast::Statement> body;
   *broken = context->exception != nullptr || strategy_.IsBrokenBody(context);
-  for (P::StatementContext* statement : context->statement()) {
-    const bool is_broken = IsBroken(statement);
-    *broken = *broken || is_broken;
-    body.push_back(BuildStatement(statement, is_broken));
-  }
+  for (P::StatementContext* statement : context->statement()) *broken = AddStatement(statement, &body) || *broken;
   return body;
+}
+
+bool AstBuilder::AddStatement(P::StatementContext* context, std::vector<ast::Statement>* body) {
+  const bool is_broken = IsBroken(context);
+  body->push_back(BuildStatement(context, is_broken));
+  return is_broken;
 }
 
 ast::Statement AstBuilder::BuildStatement(P::StatementContext* context, bool broken) {

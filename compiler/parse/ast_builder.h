@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "PolicyParser.h"
 #include "compiler/ast/ast.h"
@@ -19,7 +20,8 @@ class AstBuilder {
              diagnostics::Diagnostics* diagnostics)
       : policy_(policy), offsets_(offsets), strategy_(strategy), docs_(docs), diagnostics_(diagnostics) {}
 
-  ast::File BuildFile(policy_grammar::PolicyParser::FileContext* context);
+  // Adds the node of one statement to `body`. Returns whether it is broken.
+  bool AddStatement(policy_grammar::PolicyParser::StatementContext* context, std::vector<ast::Statement>* body);
   ast::Expr BuildExpression(policy_grammar::PolicyParser::ExpressionContext* context);
 
  private:

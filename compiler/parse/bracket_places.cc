@@ -72,6 +72,10 @@ bool BracketPlaces::EndsList(size_t opener, size_t j) const {
   return BeginsStatement(tokens_, j) && (opener != PolicyParser::LPAREN || IsFirstOnLine(j));
 }
 
+bool BracketPlaces::IsMember(size_t i) const {
+  return TypeAt(i) == PolicyParser::STRING && TypeAt(i + 1) == PolicyParser::COLON;
+}
+
 bool BracketPlaces::IsClosedBehind(const OpenBracket& open, size_t i) const {
   int depth = 0;
   for (size_t j = i + 1; j < Far(i); ++j) {
@@ -94,14 +98,17 @@ size_t BracketPlaces::EndOf(size_t i) const {
   const bool is_suffix = type != PolicyParser::LBRACE && EndsOperand(before);
   if (type == PolicyParser::LPAREN && !is_suffix) return kNowhere;  // holds any condition
   if (type == PolicyParser::LBRACE && before != PolicyParser::IN) return kNowhere;
+  // `"messages": [, "stream": true`: the next member of the object around it. But `[ "role": "user" }]` lacks a brace.
+  const bool may_hold_json = type == PolicyParser::LBRACKET && before == PolicyParser::COLON && !IsMember(i + 1);
   int depth = 0;
   for (size_t j = i + 1; j < Far(i); ++j) {
     const size_t at = TypeAt(j);
     if (IsOpener(at)) ++depth;
     if (IsCloser(at) && depth-- == 0) return kNowhere;
     if (depth > 0) continue;
-    const bool is_key =
-        is_suffix && type == PolicyParser::LBRACKET && (at == PolicyParser::COALESCE || at == PolicyParser::DOT);
+    if (may_hold_json && at == PolicyParser::COMMA && IsMember(j + 1)) return j;
+    const bool is_key = is_suffix && type == PolicyParser::LBRACKET &&
+                        (at == PolicyParser::COALESCE || at == PolicyParser::DOT || at == PolicyParser::COMMA);
     const bool is_operator = IsComparator(at) || at == PolicyParser::AND || at == PolicyParser::OR ||
                              (at == PolicyParser::ASSIGN && type != PolicyParser::LPAREN);
     if (is_operator || is_key || EndsList(type, j) || at == Token::EOF) return j;
@@ -130,8 +137,13 @@ size_t BracketPlaces::OpenerPlace(size_t i) const {
         IsFirstOnLine(begin) && begin > 0 && EndsOperand(TypeAt(begin - 1)) && BeginsOperand(TypeAt(begin));
     if (depth == 0 && (next_line || BeginsStatement(tokens_, begin))) break;
   }
+  // `["role": "user" }]`
+  if (type == PolicyParser::RBRACE && begin > 0 && TypeAt(begin - 1) == PolicyParser::LBRACKET && IsMember(begin))
+    return begin;
   bool has_comma = false;
   size_t place = kNowhere;
+  size_t argument = kNowhere;  // the first one with a name
+  size_t value = kNowhere;
   for (size_t j = begin; j < i; ++j) {
     const size_t at = TypeAt(j);
     const size_t next = TypeAt(j + 1);
@@ -144,10 +156,23 @@ size_t BracketPlaces::OpenerPlace(size_t i) const {
     const bool is_json = at == PolicyParser::JSON && type == PolicyParser::RBRACE && next != PolicyParser::LBRACE;
     const bool is_inner_json = at == PolicyParser::COLON && type == PolicyParser::RBRACE &&
                                next == PolicyParser::STRING && TypeAt(j + 2) == PolicyParser::COLON;
-    const bool side_by_side = type != PolicyParser::RBRACE && EndsOperand(at) && BeginsOperand(next) && j > begin;
-    if (is_json || is_inner_json || side_by_side || ((is_list || is_set) && !IsOpener(next))) place = j + 1;
+    // `header"X"]`; further on a setting of that name may stand before the value.
+    const bool is_key =
+        type == PolicyParser::RBRACKET && at == PolicyParser::NAME && next == PolicyParser::STRING && j + 2 == i;
+    const bool side_by_side =
+        type != PolicyParser::RBRACE && EndsOperand(at) && BeginsOperand(next) && (j > begin || is_key);
+    // `"messages": {"role": "user"}]`
+    const bool is_json_list =
+        type == PolicyParser::RBRACKET && at == PolicyParser::COLON && IsMember(j - 1) && next == PolicyParser::LBRACE;
+    if (is_json || is_inner_json || side_by_side || is_json_list || ((is_list || is_set) && !IsOpener(next)))
+      place = j + 1;
     if (is_json || is_inner_json || side_by_side) return place;
+    // `= exponentialfrom: 1s, cap: 5s)`: the function's name and the argument's have become one.
+    const bool is_argument = at == PolicyParser::NAME && next == PolicyParser::COLON;
+    if (argument == kNowhere && is_argument) argument = j;
+    if (at == PolicyParser::ASSIGN && next == PolicyParser::NAME) value = j + 1;
   }
+  if (type == PolicyParser::RPAREN && place == kNowhere) place = argument != kNowhere || !has_comma ? argument : value;
   // A single word between `in` and a brace may just as well be all of the set, and the brace one too many.
   return type == PolicyParser::RBRACE && !has_comma ? kNowhere : place;
 }

@@ -55,6 +55,8 @@ class BracketPlaces {
   static constexpr size_t kFar = 1000;
 
   bool EndsList(size_t opener, size_t i) const;
+  // A member of a JSON object: `"name":`.
+  bool IsMember(size_t i) const;
   size_t Far(size_t i) const { return i + kFar < tokens_.size() ? i + kFar : tokens_.size(); }
 
   const std::vector<antlr4::Token*>& tokens_;

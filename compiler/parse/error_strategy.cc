@@ -120,6 +120,12 @@ void ErrorStrategy::sync(antlr4::Parser* parser) {
   }
 }
 
+void ErrorStrategy::SkipForeign(antlr4::Parser* parser) {
+  reportError(parser, antlr4::InputMismatchException(parser));
+  SkipStatement(parser, failed_index_, failed_index_);
+  endErrorCondition(parser);
+}
+
 void ErrorStrategy::SkipStatement(antlr4::Parser* parser, size_t begin, size_t failed) {
   // Count the braces that the statement opened before the failure.
   int depth = 0;
@@ -190,6 +196,7 @@ void ErrorStrategy::Explain(antlr4::Parser* parser, size_t index, size_t stateme
     Emit(Kind::kUnexpected, index, {Describe(At(index)), "a value should stand here"});
     return;
   }
+  if (ExplainMissingFunction(context, index)) return;
   const bool next_line = index > 0 && !SameLine(index - 1, index);
   if (IsComparator(type) || type == PolicyParser::AND || type == PolicyParser::OR) {
     Emit(Kind::kUnexpected, index, {Describe(At(index)), "a value should stand before it"});
@@ -236,7 +243,8 @@ void ErrorStrategy::ExplainMissing(size_t index) {
   } else if (type == PolicyParser::COMMA) {
     help = "remove the comma, or write another value behind it";
   }
-  Emit(Kind::kMissingValue, before, {what, At(before).getText(), help});
+  auto& diagnostic = Emit(Kind::kMissingValue, before, {what, At(before).getText(), help});
+  if (type == PolicyParser::COMMA) diagnostic.Change(offsets_.RangeOf(At(before)), "").Unsafe();
 }
 
 void ErrorStrategy::ExplainGarbage(size_t index) {
@@ -254,8 +262,19 @@ void ErrorStrategy::ExplainGarbage(size_t index) {
     }
     return;
   }
+  if (ExplainMissingVerb(index) || ExplainHeaderOfTest(index)) return;
   if (IsComparator(type)) {
-    Emit(Kind::kChainedComparison, index, {});
+    auto& diagnostic = Emit(Kind::kChainedComparison, index, {});
+    // `500 <= status < 600`: what stands between the two is compared twice.
+    size_t middle = index;
+    while (middle > 0 && (TypeAt(middle - 1) == PolicyParser::NAME || TypeAt(middle - 1) == PolicyParser::DOT ||
+                          TypeAt(middle - 1) == PolicyParser::NUMBER))
+      --middle;
+    if (middle == index || middle == 0 || !IsComparator(TypeAt(middle - 1))) return;
+    const uint32_t at = offsets_.RangeOf(At(index)).begin;
+    std::string value;
+    for (size_t i = middle; i < index; ++i) value += At(i).getText();
+    diagnostic.Change({at, at}, "and " + value + " ").Unsafe();
     return;
   }
   if (type == PolicyParser::COMMA) {

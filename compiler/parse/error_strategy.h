@@ -35,6 +35,10 @@ class ErrorStrategy : public antlr4::DefaultErrorStrategy {
   // Bodies in which something stood that belongs to no statement.
   bool IsBrokenBody(const antlr4::ParserRuleContext* body) const { return broken_.count(body) > 0; }
   bool any_broken() const { return any_broken_; }
+  // No statement begins at the next token of the file: says so, and goes on where one does.
+  void SkipForeign(antlr4::Parser* parser);
+  // Forgets which statements and bodies are broken, before their contexts are deleted.
+  void ForgetContexts() { broken_.clear(); }
   // Words of what was skipped: they may be names that other places refer to.
   const std::vector<std::string>& skipped_names() const { return skipped_names_; }
 
@@ -60,6 +64,9 @@ class ErrorStrategy : public antlr4::DefaultErrorStrategy {
   bool ExplainHabit(size_t index);
   bool ExplainSeveral(size_t index);
   bool ExplainForeignTest(size_t index);
+  bool ExplainMissingVerb(size_t index);   // `status == 200` on a line of a test
+  bool ExplainHeaderOfTest(size_t index);  // `header = "batch"` or `"X-Priority" header = "batch"` in a sentence
+  bool ExplainMissingFunction(antlr4::ParserRuleContext* context, size_t index);  // `(from: 1s, cap: 5s)`
   void ExplainJson(size_t rule, size_t index);
   void ExplainMissing(size_t index);
   // A statement ended before the token at `index`, and none begins there.

@@ -261,6 +261,17 @@ bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
   return true;
 }
 
+bool ErrorStrategy::ExplainMissingFunction(antlr4::ParserRuleContext* context, size_t index) {
+  const size_t type = TypeAt(index);
+  if (context->getRuleIndex() != PolicyParser::RulePrimary || context->start == nullptr ||
+      context->start->getType() != PolicyParser::LPAREN)
+    return false;
+  if (type != PolicyParser::COMMA && type != PolicyParser::COLON) return false;
+  const size_t opener = context->start->getTokenIndex();
+  Emit(Kind::kUnexpected, opener, {"`(`", "the name of a function stands before its arguments"});
+  return true;
+}
+
 void ErrorStrategy::ExplainJson(size_t rule, size_t index) {
   const size_t type = TypeAt(index);
   const size_t before = TypeAt(index - 1);

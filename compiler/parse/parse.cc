@@ -45,7 +45,7 @@ class Session {
     end->setLine(lexer_.getLine());
     end->setCharPositionInLine(lexer_.getCharPositionInLine());
     tokens.push_back(std::move(end));
-    MarkTestVerbs(tokens);
+    MarkTestVerbs(offsets_, diagnostics_, tokens);
     RepairWords(offsets_, diagnostics_, tokens);
     std::vector<size_t> guessed;
     usable_ = RepairTokens(offsets_, diagnostics_, &tokens, &guessed);
@@ -60,6 +60,29 @@ class Session {
     parser_->setErrorHandler(strategy_);
   }
 
+  // The next statement of the file, null at its end: what the rule `file` does, but the tree of the statement before is gone
+  // then. The tree of a large file takes more than all that is kept of it, and time for memory that no cache holds.
+  PolicyParser::StatementContext* NextStatement() {
+    const bool is_first = parser_->getContext() != &top_;
+    if (is_first) {
+      parser_->setContext(&top_);
+      top_.start = stream_->LT(1);
+      strategy_->sync(parser_.get());
+    }
+    top_.children.clear();
+    strategy_->ForgetContexts();
+    parser_->getTreeTracker().reset();
+    while (stream_->LA(1) != Token::EOF && !Statements().begins.contains(stream_->LA(1))) {
+      strategy_->SkipForeign(parser_.get());
+      strategy_->sync(parser_.get());
+    }
+    if (stream_->LA(1) == Token::EOF) return nullptr;
+    parser_->setState(Statements().called_at);
+    PolicyParser::StatementContext* statement = parser_->statement();
+    strategy_->sync(parser_.get());  // what stands behind it belongs to it, or breaks it
+    return statement;
+  }
+
   bool usable() const { return usable_; }
   PolicyParser& parser() { return *parser_; }
   const OffsetMap& offsets() const { return offsets_; }
@@ -67,6 +90,25 @@ class Session {
   const DocComments& docs() const { return docs_; }
 
  private:
+  struct StatementRule {
+    antlr4::misc::IntervalSet begins;  // types of tokens
+    size_t called_at = 0;              // the state in which `body` calls `statement`
+  };
+  const StatementRule& Statements() const {
+    static const StatementRule rule = [this] {
+      const antlr4::atn::ATN& atn = parser_->getATN();
+      antlr4::atn::ATNState* const start = atn.ruleToStartState[PolicyParser::RuleStatement];
+      StatementRule found{atn.nextTokens(start), 0};
+      for (antlr4::atn::ATNState* state : atn.states) {
+        const bool calls = state != nullptr && state->ruleIndex == PolicyParser::RuleBody &&
+                           state->transitions.size() == 1 && state->transitions[0]->target == start;
+        if (calls) found.called_at = state->stateNumber;
+      }
+      return found;
+    }();
+    return rule;
+  }
+
   OffsetMap offsets_;
   diagnostics::Diagnostics* diagnostics_;
   antlr4::ANTLRInputStream input_;
@@ -77,6 +119,7 @@ class Session {
   std::unique_ptr<antlr4::CommonTokenStream> stream_;
   std::shared_ptr<ErrorStrategy> strategy_;
   std::unique_ptr<PolicyParser> parser_;
+  PolicyParser::BodyContext top_{nullptr, antlr4::atn::ATNState::INVALID_STATE_NUMBER};  // of the file
   bool usable_ = false;
 };
 
@@ -115,8 +158,12 @@ ast::File ParsePart(const source::SourceBuffer& source, source::SourceRange part
   const uint32_t begin = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
   Session session(text.substr(begin), part.begin + begin, true, diagnostics);
   if (!session.usable()) return broken;
-  PolicyParser::FileContext* tree = session.parser().file();
-  ast::File file = AstBuilder(source.text(), session.offsets(), session.strategy(), session.docs(), diagnostics).BuildFile(tree);
+  AstBuilder builder(source.text(), session.offsets(), session.strategy(), session.docs(), diagnostics);
+  ast::File file;
+  while (PolicyParser::StatementContext* statement = session.NextStatement())
+    file.broken = builder.AddStatement(statement, &file.body) || file.broken;
+  file.broken = file.broken || session.strategy().any_broken();
+  file.broken_names = session.strategy().skipped_names();
   file.text = source.text();
   return file;
 }

@@ -28,6 +28,7 @@ bool ErrorStrategy::ExplainSentence(antlr4::RuleContext* context, size_t begin, 
   if (!IsInTest(context)) return false;
   const size_t rule = context->getRuleIndex();
   if (TypeAt(begin) == PolicyParser::NAME && (rule == PolicyParser::RuleStatement || rule == PolicyParser::RuleBlock)) {
+    if (index > begin && SameLine(begin, index) && ExplainMissingVerb(index)) return true;
     const std::string word = At(begin).getText();
     const auto nearest = base::Nearest(word, kVerbs);
     auto& diagnostic = Emit(Kind::kUnknownVerb, begin,
@@ -50,6 +51,34 @@ bool ErrorStrategy::ExplainSentence(antlr4::RuleContext* context, size_t begin, 
   } else {
     Emit(Kind::kMissingValue, index - 1, {is_given ? "what it does" : "a path", At(index - 1).getText(), help});
   }
+  return true;
+}
+
+// The words before it were read as clauses of the sentence above.
+bool ErrorStrategy::ExplainMissingVerb(size_t index) {
+  const size_t type = TypeAt(index);
+  if (index == 0 || (!IsComparator(type) && !IsOpener(type) && type != PolicyParser::DOT && type != PolicyParser::NOT))
+    return false;
+  size_t first = index;
+  while (first > 0 && SameLine(first - 1, index)) --first;
+  if (first == index || TypeAt(first) != PolicyParser::NAME) return false;
+  size_t verb = first;
+  while (verb > 0 && !IsTestVerb(TypeAt(verb)) && TypeAt(verb) != PolicyParser::TEST) --verb;
+  if (!IsTestVerb(TypeAt(verb))) return false;
+  const uint32_t at = offsets_.RangeOf(At(first)).begin;
+  Emit(Kind::kUnexpected, first, {Describe(At(first)), "what is to come of it begins with `expect`"})
+      .Change({at, at}, "expect ");
+  return true;
+}
+
+bool ErrorStrategy::ExplainHeaderOfTest(size_t index) {
+  if (index < 4 || TypeAt(index - 1) != PolicyParser::STRING || TypeAt(index - 2) != PolicyParser::ASSIGN ||
+      TypeAt(index - 3) != PolicyParser::NAME || !SameLine(index - 4, index - 3))
+    return false;
+  size_t verb = index - 3;
+  while (verb > 0 && SameLine(verb - 1, verb)) --verb;
+  if (!IsTestVerb(TypeAt(verb))) return false;
+  Emit(Kind::kUnexpected, index - 3, {Describe(At(index - 3)), "write `header \"X-Tenant\" = \"shop\"`"});
   return true;
 }
 

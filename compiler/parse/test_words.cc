@@ -1,11 +1,12 @@
 #include "compiler/parse/test_words.h"
 
 #include <optional>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "PolicyParser.h"
-#include "compiler/parse/token_text.h"
+#include "compiler/base/text.h"
+#include "compiler/parse/word_repair.h"
 
 namespace compiler::parse {
 namespace {
@@ -13,14 +14,14 @@ namespace {
 using antlr4::Token;
 using policy_grammar::PolicyParser;
 
-std::optional<size_t> VerbOf(const Token& token) {
-  const std::string word = token.getText();
+std::optional<size_t> VerbOf(std::string_view word) {
   if (word == "given") return PolicyParser::GIVEN;
   if (word == "send") return PolicyParser::SEND;
   if (word == "wait") return PolicyParser::WAIT;
   if (word == "expect") return PolicyParser::EXPECT;
   return std::nullopt;
 }
+std::optional<size_t> VerbOf(const Token& token) { return VerbOf(token.getText()); }
 
 // Whether the brackets behind the brace at `begin` are in order: each is closed by its own kind, and behind the one that closes the
 // brace something new begins.
@@ -39,51 +40,121 @@ bool BracketsAreInOrder(const std::vector<Token*>& tokens, size_t begin) {
   return false;
 }
 
-}  // namespace
+class Marker {
+ public:
+  Marker(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics,
+         const std::vector<std::unique_ptr<Token>>& tokens)
+      : offsets_(offsets), diagnostics_(diagnostics) {
+    view_.reserve(tokens.size());
+    for (const auto& token : tokens) view_.push_back(token.get());
+  }
 
-void MarkTestVerbs(const std::vector<std::unique_ptr<Token>>& tokens) {
-  const auto type = [&](size_t i) { return i < tokens.size() ? tokens[i]->getType() : Token::EOF; };
-  // An upstream may be called `send`: behind `given`, and behind an operator if the sentence is over with it. Nothing but a
-  // setting, which belongs elsewhere, has `=` behind it.
-  const auto is_name = [&](size_t i) {
-    const size_t before = type(i - 1);
-    const size_t next = type(i + 1);
-    if (before == PolicyParser::GIVEN || next == PolicyParser::ASSIGN) return true;
-    const bool is_over = next == PolicyParser::RBRACE || next == PolicyParser::AND || next == PolicyParser::OR ||
-                         (next == PolicyParser::NAME && VerbOf(*tokens[i + 1]).has_value());
-    return WantsOperand(before) && !IsTestVerb(before) && is_over;
-  };
-  std::vector<Token*> view;
-  for (const auto& token : tokens) view.push_back(token.get());
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    const bool is_test = type(i) == PolicyParser::TEST && type(i + 1) == PolicyParser::STRING &&
-                         type(i + 2) == PolicyParser::LBRACE && (i == 0 || type(i - 1) != PolicyParser::DOT);
-    if (!is_test) continue;
+  void Run() {
+    for (size_t i = 0; i < view_.size(); ++i) {
+      if (BeginsTest(i)) i = MarkTest(i) - 1;
+    }
+  }
+
+ private:
+  size_t TypeAt(size_t i) const { return i < view_.size() ? view_[i]->getType() : Token::EOF; }
+  bool IsFirstOnLine(size_t i) const { return i == 0 || view_[i - 1]->getLine() < view_[i]->getLine(); }
+  bool IsVerb(size_t i) const { return TypeAt(i) == PolicyParser::NAME && VerbOf(*view_[i]).has_value(); }
+
+  // `test "…" {`; also with the word misspelt, and where its name or its brace is missing and sentences follow.
+  bool BeginsTest(size_t i) {
+    const size_t type = TypeAt(i);
+    if (type != PolicyParser::TEST && type != PolicyParser::NAME) return false;
+    if (i > 0 && TypeAt(i - 1) == PolicyParser::DOT) return false;
+    const bool has_name = TypeAt(i + 1) == PolicyParser::STRING;
+    const bool has_brace = TypeAt(has_name ? i + 2 : i + 1) == PolicyParser::LBRACE;
+    if (type == PolicyParser::TEST) {
+      const size_t behind = i + 1 + (has_name ? 1 : 0) + (has_brace ? 1 : 0);
+      return (has_name && has_brace) || ((has_name || has_brace) && IsFirstOnLine(behind) && IsVerb(behind));
+    }
+    const bool may_begin = i == 0 || EndsOperand(TypeAt(i - 1)) || TypeAt(i - 1) == PolicyParser::RBRACE;
+    if (!has_name || !has_brace || !may_begin) return false;
+    constexpr std::string_view kTest[] = {"test"};
+    if (!base::Nearest(view_[i]->getText(), kTest)) return false;
+    Respell(offsets_, diagnostics_, view_[i], kTest[0], PolicyParser::TEST);
+    return true;
+  }
+
+  // Returns the index behind the test that begins at `begin`.
+  size_t MarkTest(size_t begin) {
+    size_t i = begin + 1;
+    while (TypeAt(i) == PolicyParser::STRING || TypeAt(i) == PolicyParser::LBRACE) ++i;
+    const size_t brace = TypeAt(i - 1) == PolicyParser::LBRACE ? i - 1 : i;
     // Where something is wrong with its brackets, its lines tell where it ends and where a sentence begins.
-    const auto is_first = [&](size_t at) { return tokens[at]->getLine() > tokens[at - 1]->getLine(); };
-    const size_t column = tokens[i]->getCharPositionInLine();
-    const bool has_lines = i + 3 < tokens.size() && is_first(i + 3) && !BracketsAreInOrder(view, i + 2);
-    const auto ends_by_line = [&](size_t at) { return is_first(at) && tokens[at]->getCharPositionInLine() <= column; };
+    const bool has_lines = i < view_.size() && IsFirstOnLine(i) && !BracketsAreInOrder(view_, brace);
+    const size_t column = view_[begin]->getCharPositionInLine();
+    const auto ends_by_line = [&](size_t at) {
+      return IsFirstOnLine(at) && view_[at]->getCharPositionInLine() <= column;
+    };
     size_t depth = 1;
-    for (i += 3; i < tokens.size() && (has_lines ? !ends_by_line(i) : depth > 0); ++i) {
-      switch (type(i)) {
+    for (; i < view_.size() && (has_lines ? !ends_by_line(i) : depth > 0); ++i) {
+      switch (TypeAt(i)) {
         case PolicyParser::LBRACE:
         case PolicyParser::LBRACKET:
         case PolicyParser::LPAREN: ++depth; break;
         case PolicyParser::RBRACE:
         case PolicyParser::RBRACKET:
         case PolicyParser::RPAREN: depth -= depth > 0 ? 1 : 0; break;
-        case PolicyParser::NAME: {
-          const bool may_begin = depth == 1 || (has_lines && is_first(i));
-          const auto verb = may_begin ? VerbOf(*tokens[i]) : std::nullopt;
-          if (verb && !is_name(i)) static_cast<antlr4::CommonToken*>(tokens[i].get())->setType(*verb);
+        case PolicyParser::NAME:
+          if (depth == 1 || (has_lines && IsFirstOnLine(i))) MarkVerb(i);
           break;
-        }
         default: break;
       }
     }
-    --i;
+    return i;
   }
+
+  void MarkVerb(size_t i) {
+    if (const auto verb = VerbOf(*view_[i])) {
+      if (!IsNameAt(i)) static_cast<antlr4::CommonToken*>(view_[i])->setType(*verb);
+    } else if (const auto meant = MisspeltVerb(i)) {
+      Respell(offsets_, diagnostics_, view_[i], *meant, *VerbOf(*meant));
+    }
+  }
+
+  // An upstream may be called `send`: behind `given`, and behind an operator if the sentence is over with it. Nothing but a
+  // setting, which belongs elsewhere, has `=` behind it.
+  bool IsNameAt(size_t i) const {
+    const size_t before = TypeAt(i - 1);
+    const size_t next = TypeAt(i + 1);
+    if (before == PolicyParser::GIVEN || next == PolicyParser::ASSIGN) return true;
+    const bool is_over =
+        next == PolicyParser::RBRACE || next == PolicyParser::AND || next == PolicyParser::OR || IsVerb(i + 1);
+    return WantsOperand(before) && !IsTestVerb(before) && is_over;
+  }
+
+  // A word at the beginning of a line that is near to a verb, with behind it what stands behind that verb. Behind a
+  // clause, `NAME NAME NAME`, `NAME NAME STRING` and the rest occur as well, but no word of a clause is near to a verb.
+  std::optional<std::string_view> MisspeltVerb(size_t i) const {
+    const size_t before = TypeAt(i - 1);
+    if (!IsFirstOnLine(i) && before != PolicyParser::LBRACE) return std::nullopt;
+    if (WantsOperand(before) || before == PolicyParser::COMMA) return std::nullopt;
+    const size_t next = TypeAt(i + 1);
+    const size_t behind = TypeAt(i + 2);
+    std::vector<std::string_view> verbs;
+    if (next == PolicyParser::NAME && behind == PolicyParser::NAME) verbs.push_back("given");
+    if (next == PolicyParser::NAME && behind == PolicyParser::STRING) verbs.push_back("send");
+    if (next == PolicyParser::NUMBER) verbs.push_back("wait");
+    const bool is_claim = IsComparator(behind) || behind == PolicyParser::LPAREN || behind == PolicyParser::LBRACKET ||
+                          behind == PolicyParser::DOT || behind == PolicyParser::NOT;
+    if (next == PolicyParser::NOT || (next == PolicyParser::NAME && is_claim)) verbs.push_back("expect");
+    return base::Nearest(view_[i]->getText(), verbs);
+  }
+
+  const OffsetMap& offsets_;
+  diagnostics::Diagnostics* diagnostics_;
+  std::vector<Token*> view_;
+};
+
+}  // namespace
+
+void MarkTestVerbs(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics,
+                   const std::vector<std::unique_ptr<Token>>& tokens) {
+  Marker(offsets, diagnostics, tokens).Run();
 }
 
 }  // namespace compiler::parse

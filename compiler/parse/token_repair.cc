@@ -142,6 +142,9 @@ class Repairer {
       while (!open_.empty() && open_.back().end == i) CloseDownTo(open_.size() - 1);
       if (type == Token::EOF) {
         CloseDownTo(0);
+      } else if (IsTurnedAround(i)) {
+        TakeTurnedAround(i++);
+        continue;
       } else if (IsCloser(type)) {
         if (!TakeCloser(i)) continue;  // dropped
       } else if (first && BeginsStatement(view_, i)) {
@@ -150,12 +153,15 @@ class Repairer {
       // A brace that is put in nests, too, and the parser recurses.
       if (first && open_.size() < static_cast<size_t>(kMaxNesting) && IsHeadWithoutBrace(i)) {
         MoveToken(i);
-        if (TypeAt(i + 1) == PolicyParser::NAME && !IsFirstOnLine(i + 1) && TypeAt(i + 2) != PolicyParser::ASSIGN)
-          MoveToken(++i);
+        const bool has_name = TypeAt(i + 1) == PolicyParser::STRING ||
+                              (TypeAt(i + 1) == PolicyParser::NAME && TypeAt(i + 2) != PolicyParser::ASSIGN);
+        if (has_name && !IsFirstOnLine(i + 1)) MoveToken(++i);
         if (TypeAt(i + 1) == PolicyParser::COLON && !IsFirstOnLine(i + 1)) ++i;  // dropped
         const Token& last = *out_.back();
-        diagnostics_->Emit(Kind::kMissingValue, offsets_.RangeOf(last),
-                           {"`{`", last.getText(), "a block is written `word {` … `}`"});
+        diagnostics_
+            ->Emit(Kind::kMissingValue, offsets_.RangeOf(last),
+                   {"`{`", last.getText(), "a block is written `word {` … `}`"})
+            .Change({offsets_.RangeOf(last).end, offsets_.RangeOf(last).end}, " {");
         open_.push_back({i, PolicyParser::LBRACE, last.getLine(), places_->LineColumn(i), true, kNowhere});
         AddVirtual(PolicyParser::LBRACE);
         continue;
@@ -178,8 +184,10 @@ class Repairer {
     for (const auto& token : owned_) view_.push_back(token.get());
   }
 
-  // `retry` or `upstream name` alone on a line, with statements further right below it.
+  // `retry`, `upstream name` or `test "…"` alone on a line, with statements further right below it.
   bool IsHeadWithoutBrace(size_t i) const {
+    if (TypeAt(i) == PolicyParser::TEST && TypeAt(i + 1) == PolicyParser::STRING)
+      return IsTestVerb(TypeAt(i + 2)) && IsFirstOnLine(i + 2);
     if (TypeAt(i) != PolicyParser::NAME || (i > 0 && WantsOperand(TypeAt(i - 1)))) return false;
     if (!open_.empty() && open_.back().type != PolicyParser::LBRACE) return false;
     size_t next = i + 1;
@@ -191,6 +199,26 @@ class Repairer {
     if (TypeAt(next) == PolicyParser::COLON && !IsFirstOnLine(next)) ++next;  // as YAML writes it: `retry:`
     return next < view_.size() && IsFirstOnLine(next) && BeginsStatement(view_, next) &&
            view_[next]->getCharPositionInLine() > view_[i]->getCharPositionInLine();
+  }
+
+  // `] [`, where neither the first closes nor the second opens anything.
+  bool IsTurnedAround(size_t i) const {
+    const size_t opener = OpenerOf(TypeAt(i));
+    return opener != 0 && TypeAt(i + 1) == opener && !IsFirstOnLine(i + 1) && !open_.empty() &&
+           open_.back().type != opener && !places_->HasCloser(i + 1);
+  }
+
+  void TakeTurnedAround(size_t i) {
+    const size_t closer = TypeAt(i);
+    const std::string right = std::string(TextOf(OpenerOf(closer))) + TextOf(closer);
+    const SourceRange range = offsets_.RangeOf(*view_[i], *view_[i + 1]);
+    diagnostics_
+        ->Emit(Kind::kUnexpected, range,
+               {std::string("`") + TextOf(closer) + TextOf(OpenerOf(closer)) + "`",
+                "turn the two around: `" + right + "`"})
+        .Replace(right);
+    AddVirtual(OpenerOf(closer));
+    AddVirtual(closer);
   }
 
   // A statement begins at `i`. It closes lists and arguments that are still open, and blocks that began further right or
@@ -215,6 +243,11 @@ class Repairer {
         std::find_if(open_.rbegin(), open_.rend(), [&](const OpenBracket& o) { return CloserOf(o.type) == type; });
     const bool crosses_block = std::any_of(open_.rbegin(), partner, [](const OpenBracket& o) { return o.is_block; });
     if ((partner == open_.rend() || crosses_block || type == PolicyParser::RBRACE) && AddOpener(i)) return true;
+    // `[{ … } }]`: behind it comes the right one.
+    const bool is_doubled = type == PolicyParser::RBRACE && !open_.empty() && !open_.back().is_block &&
+                            open_.back().type != PolicyParser::LBRACE && TypeAt(i - 1) == type &&
+                            TypeAt(i + 1) == CloserOf(open_.back().type);
+    if (is_doubled) return DropCloser(i);
     if (partner == open_.rend()) {
       const bool same_line = !open_.empty() && open_.back().line == token.getLine();
       // Where the right one follows, this one is too much.

@@ -1,5 +1,7 @@
 #include "compiler/parse/word_repair.h"
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string>
@@ -47,6 +49,8 @@ constexpr std::string_view kNot[] = {"not"};
 // Between two values, or in front of a condition.
 constexpr std::string_view kBetween[] = {"when", "promise",     "and",       "or",       "in",
                                          "not",  "starts_with", "ends_with", "contains", "matches"};
+// Between the two sides of what a test expects.
+constexpr std::string_view kInClaim[] = {"in", "starts_with", "ends_with", "contains"};
 
 class Speller {
  public:
@@ -58,14 +62,9 @@ class Speller {
 
   void Run() {
     for (size_t i = 0; i + 1 < view_.size(); ++i) {
-      if (TypeAt(i) == PolicyParser::TEST && TypeAt(i + 1) == PolicyParser::STRING) {
-        const size_t end = EndOfTest(i);
-        for (; i < end; ++i) {
-          const bool is_object = TypeAt(i + 1) == PolicyParser::LBRACE &&
-                                 (TypeAt(i + 2) == PolicyParser::STRING || TypeAt(i + 2) == PolicyParser::RBRACE);
-          if (TypeAt(i) == PolicyParser::NAME && is_object) Spell(i, kJson);
-        }
-      }
+      if (TypeAt(i) == PolicyParser::TEST &&
+          (TypeAt(i + 1) == PolicyParser::STRING || TypeAt(i + 1) == PolicyParser::LBRACE))
+        i = SpellTest(i);
       if (TypeAt(i) == PolicyParser::NAME) Spell(i, CandidatesAt(i));
     }
   }
@@ -73,7 +72,24 @@ class Speller {
  private:
   // INVALID_TYPE beyond the ends.
   size_t TypeAt(size_t i) const { return i < view_.size() ? view_[i]->getType() : Token::INVALID_TYPE; }
-  // Sentences have words of their own, which stand side by side: in a test only `json` is looked for.
+  // Sentences have words of their own, which stand side by side: in a test only `json` is looked for, and operators in what
+  // it expects. Returns the index of its closing brace.
+  size_t SpellTest(size_t begin) {
+    const size_t end = EndOfTest(begin);
+    size_t verb = Token::INVALID_TYPE;
+    for (size_t i = begin; i < end; ++i) {
+      if (IsTestVerb(TypeAt(i))) verb = TypeAt(i);
+      if (TypeAt(i) != PolicyParser::NAME) continue;
+      const bool is_object = TypeAt(i + 1) == PolicyParser::LBRACE &&
+                             (TypeAt(i + 2) == PolicyParser::STRING || TypeAt(i + 2) == PolicyParser::RBRACE);
+      const bool is_between = verb == PolicyParser::EXPECT && EndsOperand(Before(i)) &&
+                              (BeginsOperand(TypeAt(i + 1)) || TypeAt(i + 1) == PolicyParser::LBRACE) &&
+                              view_[i - 1]->getLine() == view_[i]->getLine();
+      if (is_between) Spell(i, kInClaim);
+      else if (is_object) Spell(i, kJson);
+    }
+    return end;
+  }
   size_t EndOfTest(size_t i) const {
     int depth = 0;
     for (; i + 1 < view_.size(); ++i) {
@@ -125,13 +141,9 @@ class Speller {
     if (candidates.data() == std::begin(kBetween) && text == "if") nearest = "when";
     if (candidates.data() == std::begin(kBetween) && text == "is") nearest = "==";
     if (!nearest) return;
-    diagnostics_->Emit(Kind::kMisspeltWord, offsets_.RangeOf(*view_[i]), {text, *nearest})
-        .Replace(std::string(*nearest));
-    auto* token = static_cast<CommonToken*>(view_[i]);
-    for (const Word& word : kWords) {
-      if (word.text == *nearest) token->setType(word.type);
-    }
-    token->setText(std::string(*nearest));
+    const auto* word =
+        std::find_if(std::begin(kWords), std::end(kWords), [&](const Word& w) { return w.text == *nearest; });
+    Respell(offsets_, diagnostics_, view_[i], *nearest, word->type);
   }
 
   const OffsetMap& offsets_;
@@ -140,6 +152,15 @@ class Speller {
 };
 
 }  // namespace
+
+void Respell(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics, Token* token, std::string_view meant,
+             size_t type) {
+  diagnostics->Emit(Kind::kMisspeltWord, offsets.RangeOf(*token), {token->getText(), meant})
+      .Replace(std::string(meant));
+  auto* mended = static_cast<CommonToken*>(token);
+  mended->setType(type);
+  mended->setText(std::string(meant));
+}
 
 void RepairWords(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics,
                  const std::vector<std::unique_ptr<Token>>& tokens) {

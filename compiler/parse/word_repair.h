@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "antlr4-runtime.h"
@@ -11,6 +12,10 @@
 #include "compiler/parse/token_text.h"
 
 namespace compiler::parse {
+
+// Makes `token` the word `meant`, and tells it.
+void Respell(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics, antlr4::Token* token,
+             std::string_view meant, size_t type);
 
 // `tokens`: all of them on the default channel, EOF last.
 void RepairWords(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics,

@@ -1115,7 +1115,7 @@ route r$ { when b$ to = base })",
   expect status == 200
   expect attempts(base) >= 1
 })",
-     "PL0101"},
+     "PL0111"},
     {"act misspelt", R"(test "t$" {
   given base replies 503 after 200ms always
   given other replies 200

@@ -90,11 +90,11 @@ TEST(Mutation, OneMistakeGivesOneMessageOnItsTokenWithItsFix) {
   const std::string printed = "seed " + std::to_string(seed) + "\n" + seen.Print("shipped policies") +
                               unseen.Print("policies that the messages were never worked on with");
   std::cout << printed;
-  Counts sum = seen.Sum();
-  sum += unseen.Sum();
-  EXPECT_GE(sum.mutants, std::min<size_t>(total, 1000));
-  EXPECT_GE(unseen.Sum().mutants, sum.mutants / 4);
-  ExpectGood(sum, printed);
+  EXPECT_GE(seen.Sum().mutants + unseen.Sum().mutants, std::min<size_t>(total, 1000));
+  EXPECT_GE(unseen.Sum().mutants, seen.Sum().mutants / 3);
+  // Each for itself: what was worked on must not carry what was not, nor plain policies those with tests in them.
+  ExpectGood(seen.Sum(), printed);
+  ExpectGood(unseen.Sum(), printed);
 }
 
 }  // namespace

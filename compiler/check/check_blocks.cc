@@ -1,0 +1,203 @@
+// The blocks that say how requests are served: gateway, caches, replies, mocks, upstreams and what stands in them.
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "compiler/check/checker.h"
+
+namespace compiler::check {
+namespace {
+
+using abi::BaseType;
+
+// Whether the expression reads what tells one caller from another.
+bool ReadsCaller(const model::Expr& expr) {
+  if (expr.kind == model::ExprKind::kField && expr.field == abi::FieldId::k_client_ip) return true;
+  if (expr.kind == model::ExprKind::kSlot && expr.family == abi::FamilyId::k_request_header) return true;
+  return std::any_of(expr.operands.begin(), expr.operands.end(), ReadsCaller);
+}
+
+}  // namespace
+
+void Checker::CheckGateway() {
+  if (gateway_ == nullptr) {
+    const bool may_lack_it = file_.is_shared && !options_.for_run;
+    if (!file_.broken && !lost_a_block_ && !may_lack_it) diagnostics_->Emit(Kind::kNoGateway, {0, 0});
+    return;
+  }
+  const BlockContents contents = blocks_.Read(BlockKind::k_gateway, *gateway_, &policy_.gateway);
+  if (const auto limits = contents.blocks.find("limits"); limits != contents.blocks.end())
+    blocks_.Read(BlockKind::k_limits, *limits->second, &policy_.gateway.limits);
+}
+
+void Checker::CheckCache(const ast::Block& block, model::CacheId id) {
+  model::CacheSettings& cache = policy_.caches[id];
+  cache.name = block.name->text;
+  const size_t errors = diagnostics_->errors();
+  const BlockContents contents = blocks_.Read(BlockKind::k_cache, block, &cache);
+  const ExprPlace place = Place(Phase::kAnswer, "`store when`");
+  if (const auto when = AnyOf(contents, "store", place)) {
+    cache.store_when = *when;
+  } else {
+    model::Expr is_ok =
+        Operation(model::ExprKind::kCompare, {Field(abi::FieldId::k_status), Literal(BaseType::kStatus, 200)});
+    model::Expr is_no_fallback = Operation(model::ExprKind::kNot, {Field(abi::FieldId::k_is_fallback)});
+    cache.store_when =
+        Intern(Operation(model::ExprKind::kAnd, {std::move(is_ok), std::move(is_no_fallback)}), Phase::kAnswer);
+  }
+  if (!contents.Has("key") || contents.broken || diagnostics_->errors() > errors) return;
+  const ast::Expr& written = contents.settings.at("key")->value;
+  // A name in it is broken, which was reported there.
+  if (cache.key.parts.empty() && (written.kind != ast::ExprKind::kString || !written.parts.empty())) return;
+  bool reads_anything = false;
+  bool reads_caller = false;
+  for (const model::Template::Part& part : cache.key.parts) {
+    const auto note = [&](const model::Expr& value) {
+      reads_anything = reads_anything || value.kind != model::ExprKind::kLiteral;
+      reads_caller = reads_caller || ReadsCaller(value);
+    };
+    if (const auto* value = std::get_if<model::Expr>(&part)) note(*value);
+    if (const auto* hash = std::get_if<model::HashOf>(&part))
+      std::for_each(hash->values.begin(), hash->values.end(), note);
+  }
+  const source::SourceRange range = contents.settings.at("key")->value.range;
+  // A key that is written as a string takes what it lacks in front.
+  const bool is_string = contents.settings.at("key")->value.kind == ast::ExprKind::kString;
+  const auto offer = [&](diagnostics::Diagnostic& diagnostic, const char* lacking) {
+    if (is_string) diagnostic.Change({range.begin + 1, range.begin + 1}, lacking).Unsafe();
+  };
+  if (!reads_anything)
+    offer(diagnostics_->Emit(Kind::kConstantKey, range, {cache.name}),
+          cache.shared ? "${request.body} " : "${client.ip} ${request.body} ");
+  else if (!reads_caller && !cache.shared)
+    offer(diagnostics_->Emit(Kind::kSharedKey, range, {cache.name}), "${client.ip} ");
+}
+
+void Checker::CheckBody(const ast::Block& block, const BlockContents& contents) {
+  if (contents.Has("body") && contents.Has("text")) {
+    const ast::Setting* text = contents.settings.at("text");
+    diagnostics_->Emit(Kind::kExclusive, text->name.range, {"text", "body", "an answer has one of the two"})
+        .Change(RangeOf(*text), "")
+        .Unsafe();
+  } else if (!contents.Has("body") && !contents.Has("text") && !contents.broken && block.kind.text == "mock") {
+    diagnostics_->Emit(Kind::kRequired, block.kind.range,
+                       {"mock " + block.name->text, "body", "add `body = json { … }` or `text = \"…\"`"});
+  }
+}
+
+void Checker::CheckReply(const ast::Block& block, model::ReplyId id) {
+  model::ReplySettings& reply = policy_.replies[id];
+  reply.name = block.name->text;
+  const BlockContents contents = blocks_.Read(BlockKind::k_reply, block, &reply);
+  CheckBody(block, contents);
+  const bool says_json = reply.content_type && reply.content_type->find("json") != std::string::npos;
+  if (says_json && contents.Has("text") && reply.body.values) {
+    diagnostics_->Emit(Kind::kRawJson, contents.settings.at("text")->value.range,
+                       {"text", "write `body = json { … }`: what stands in its strings is escaped"});
+  }
+}
+
+void Checker::CheckMock(const ast::Block& block, model::MockId id) {
+  model::MockSettings& mock = policy_.mocks[id];
+  mock.name = block.name->text;
+  if (options_.deny_mock) diagnostics_->Emit(Kind::kMockDenied, block.kind.range, {mock.name});
+  CheckBody(block, blocks_.Read(BlockKind::k_mock, block, &mock));
+}
+
+void Checker::CheckUpstream(const ast::Block& block, model::UpstreamId id) {
+  model::UpstreamSettings upstream;
+  upstream.name = block.name->text;
+  const BlockContents contents = blocks_.Read(BlockKind::k_upstream, block, &upstream);
+  if (const auto timeouts = contents.blocks.find("timeouts"); timeouts != contents.blocks.end()) {
+    const BlockContents inner = blocks_.Read(BlockKind::k_timeouts, *timeouts->second, &upstream.timeouts);
+    if (inner.Has("total") && contents.Has("attempt_timeout")) {
+      diagnostics_
+          ->Emit(Kind::kSameSetting, inner.settings.at("total")->name.range, {"timeouts.total", "attempt_timeout"})
+          .At(contents.settings.at("attempt_timeout")->name.range, "it is set here");
+    }
+  }
+  if (const auto retry = contents.blocks.find("retry"); retry != contents.blocks.end())
+    CheckRetry(*retry->second, &upstream);
+  if (const auto breaker = contents.blocks.find("breaker"); breaker != contents.blocks.end())
+    CheckBreaker(*breaker->second, &upstream);
+  CheckQueue(contents, &upstream);
+  CheckHealth(contents, &upstream);
+  policy_.upstreams[id] = std::move(upstream);
+}
+
+void Checker::CheckQueue(const BlockContents& contents, model::UpstreamSettings* upstream) {
+  const auto queue = contents.blocks.find("queue");
+  if (queue == contents.blocks.end()) return;
+  model::QueueSettings settings;
+  blocks_.Read(BlockKind::k_queue, *queue->second, &settings);
+  if (!contents.Has("max_in_flight")) {
+    if (contents.broken) return;
+    diagnostics_->Emit(Kind::kNoEffectWithout, queue->second->kind.range,
+                       {"queue", "max_in_flight", "say how many may be under way: `max_in_flight = 4`"});
+    return;
+  }
+  upstream->queue = settings;
+}
+
+void Checker::CheckHealth(const BlockContents& contents, model::UpstreamSettings* upstream) {
+  const auto health = contents.blocks.find("health");
+  if (health == contents.blocks.end()) return;
+  model::HealthSettings settings;
+  blocks_.Read(BlockKind::k_health, *health->second, &settings);
+  if (contents.blocks.count("breaker") == 0) {
+    if (contents.broken) return;
+    diagnostics_->Emit(Kind::kNoEffectWithout, health->second->kind.range,
+                       {"health", "breaker", "it is asked only while the breaker is open: add `breaker { … }`"});
+    return;
+  }
+  upstream->health = settings;
+}
+
+void Checker::CheckRetry(const ast::Block& block, model::UpstreamSettings* upstream) {
+  model::RetrySettings retry;
+  const BlockContents contents = blocks_.Read(BlockKind::k_retry, block, &retry);
+  if (const auto when = AnyOf(contents, "", Place(Phase::kAttempt, "`retry { when … }`"))) retry.when = *when;
+  upstream->retry = retry;
+}
+
+void Checker::CheckBreaker(const ast::Block& block, model::UpstreamSettings* upstream) {
+  model::BreakerSettings breaker;
+  const BlockContents contents = blocks_.Read(BlockKind::k_breaker, block, &breaker);
+  ExprPlace open = Place(Phase::kWindow, "`open when`");
+  open.measures = &breaker.measures;
+  for (model::Expr& expr : Predicates(contents, "open", open))
+    breaker.open_when.push_back(Intern(std::move(expr), Phase::kWindow));
+  breaker.failure_when = AnyOf(contents, "failure", Place(Phase::kStream, "`failure when`"));
+  ExprPlace close = Place(Phase::kWindow, "`close when`");
+  close.measures = &breaker.measures;
+  for (model::Expr& expr : Predicates(contents, "close", close))
+    breaker.close_when.push_back(Intern(std::move(expr), Phase::kWindow));
+  if (contents.whens.count("close") == 0) {
+    // successes(30s) >= probes
+    const model::WindowMeasure measure{abi::WindowMeasureKind::kSuccesses, model::seconds(30), breaker.probes};
+    auto found = std::find_if(breaker.measures.begin(), breaker.measures.end(), [&](const model::WindowMeasure& m) {
+      return m.kind == measure.kind && m.window == measure.window;
+    });
+    if (found == breaker.measures.end()) found = breaker.measures.insert(found, measure);
+    found->enough = std::max(found->enough, measure.enough);
+    model::Expr count;
+    count.kind = model::ExprKind::kWindow;
+    count.type = {BaseType::kInt, false};
+    count.slot = static_cast<int32_t>(found - breaker.measures.begin());
+    model::Expr rule =
+        Operation(model::ExprKind::kCompare, {std::move(count), Literal(BaseType::kInt, breaker.probes)});
+    rule.compare = model::CompareOp::kGe;
+    breaker.close_when.push_back(Intern(std::move(rule), Phase::kWindow));
+  }
+  upstream->breaker = std::move(breaker);
+}
+
+// `retry` and `breaker` blocks with a name that nobody uses must be right, too.
+void Checker::CheckUnusedBlock(const ast::Block& block) {
+  model::UpstreamSettings nowhere;
+  if (block.kind.text == "retry") CheckRetry(block, &nowhere);
+  else CheckBreaker(block, &nowhere);
+}
+
+}  // namespace compiler::check

@@ -1,0 +1,215 @@
+// The settings of SettingReader that take what the network and HTTP know: addresses, origins, networks, URLs, headers, paths.
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "compiler/base/cidr.h"
+#include "compiler/check/address.h"
+#include "compiler/check/setting_reader.h"
+
+namespace compiler::check {
+
+using ast::ExprKind;
+using diagnostics::Kind;
+
+namespace {
+
+// RFC 9110 5.6.2.
+bool IsToken(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+}
+
+std::string Lower(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
+}
+
+// Headers that the gateway writes itself: framing and the connection (RFC 9110 7.6.1, RFC 9112 6).
+bool IsFramingHeader(std::string_view lower) {
+  constexpr std::string_view kNames[] = {"connection", "content-length", "transfer-encoding", "keep-alive", "te",
+                                         "trailer",    "upgrade"};
+  return std::find(std::begin(kNames), std::end(kNames), lower) != std::end(kNames);
+}
+
+}  // namespace
+
+std::optional<model::ListenAddress> SettingReader::AddressAt(const ast::Expr& at) {
+  const auto text = TextAt(at, "\"0.0.0.0:8080\"");
+  if (!text) return std::nullopt;
+  if (expressions_->used_stand_in()) return model::ListenAddress{"127.0.0.1", 0};
+  AddressError error;
+  auto address = ParseListenAddress(*text, &error);
+  if (!address) diagnostics_->Emit(Kind::kBadText, at.range, {*text, error.reason, error.help});
+  return address;
+}
+
+void SettingReader::ReadListenAddresses(std::vector<model::ListenAddress>& out) {
+  std::vector<model::ListenAddress> addresses;
+  const auto items = Items();
+  if (items.empty()) {
+    Mismatch(value(), "an address or a list of them", "an empty list", "write for example `\"0.0.0.0:8080\"`");
+    return;
+  }
+  for (const ast::Expr* item : items) {
+    auto address = AddressAt(*item);
+    if (!address) return;
+    if (address->port != 0 && std::find(addresses.begin(), addresses.end(), *address) != addresses.end()) {
+      diagnostics_->Emit(Kind::kBadText, item->range,
+                         {address->ToString(), "this address stands in the list twice", "remove one"});
+      return;
+    }
+    addresses.push_back(std::move(*address));
+  }
+  out = std::move(addresses);
+}
+
+void SettingReader::ReadAdminAddress(std::optional<model::ListenAddress>& out) {
+  policy_->gateway.admin_is_default = false;
+  if (IsWord("off")) {
+    out.reset();
+  } else if (auto address = AddressAt(value())) {
+    out = std::move(address);
+  }
+}
+
+void SettingReader::ReadMetricsPrefix(std::string& out) {
+  const auto text = TextAt(value(), "\"breakwater\"");
+  if (!text) return;
+  // The names of Prometheus: [a-zA-Z_:][a-zA-Z0-9_:]*.
+  const auto is_good = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':' || (c >= '0' && c <= '9');
+  };
+  if (text->empty() || !std::all_of(text->begin(), text->end(), is_good) || (*text)[0] <= '9') {
+    diagnostics_->Emit(Kind::kBadText, value().range,
+                       {*text, "the name of a metric cannot begin with this",
+                        "letters, digits, `_` and `:`, and no digit at the beginning"});
+    return;
+  }
+  out = *text;
+}
+
+void SettingReader::ReadCorsOrigins(model::Cors& out) {
+  if (IsWord("off")) {
+    out = {};
+    return;
+  }
+  model::Cors cors;
+  cors.enabled = true;
+  const auto items = Items();
+  if (items.empty()) {
+    Mismatch(value(), "origins", "an empty list", "write off to allow none");
+    return;
+  }
+  for (const ast::Expr* item : items) {
+    const auto text = TextAt(*item, "\"https://chat.example\"");
+    if (!text) return;
+    if (*text == "*" && items.size() == 1) {
+      cors.any_origin = true;
+    } else if (IsOrigin(*text)) {
+      cors.origins.push_back(*text);
+    } else {
+      diagnostics_->Emit(
+          Kind::kBadText, item->range,
+          {*text, *text == "*" ? "\"*\" stands alone: it already allows every origin" : "this is no origin",
+           "an origin is written \"https://chat.example\", without a path"});
+      return;
+    }
+  }
+  out = std::move(cors);
+}
+
+void SettingReader::ReadNetworks(std::vector<base::Cidr>& out) {
+  std::vector<base::Cidr> networks;
+  for (const ast::Expr* item : Items()) {
+    std::optional<std::string> text;
+    if (item->kind == ExprKind::kNetwork) text = item->text;
+    else text = TextAt(*item, "\"10.0.0.0/8\"");
+    if (!text) return;
+    if (expressions_->used_stand_in()) continue;
+    base::CidrError error;
+    const auto network = base::ParseCidr(*text, &error);
+    if (!network) {
+      diagnostics_->Emit(Kind::kBadText, item->range, {*text, error.reason, error.help});
+      return;
+    }
+    networks.push_back(*network);
+  }
+  out = std::move(networks);
+}
+
+void SettingReader::ReadUpstreamUrl(model::Url& out) {
+  if (value().kind == ExprKind::kList) {
+    diagnostics_->Emit(Kind::kNotHonoured, value().range, {"a list of urls", ""});
+    return;
+  }
+  auto text = TextAt(value(), "\"http://localhost:11434\"");
+  if (!text) return;
+  if (expressions_->used_stand_in()) *text = "http://stand-in.invalid";
+  if (text->starts_with("https://")) {
+    diagnostics_->Emit(Kind::kNotHonoured, value().range, {"https", "; write an http:// address"});
+    return;
+  }
+  AddressError error;
+  auto url = ParseUrl(*text, &error);
+  if (url) {
+    out = std::move(*url);
+  } else {
+    auto& diagnostic = diagnostics_->Emit(Kind::kBadUrl, value().range, {error.reason, error.help});
+    AddressError ignored;
+    if (value().kind == ExprKind::kString && ParseUrl("http://" + *text, &ignored))
+      diagnostic.Change({value().range.begin + 1, value().range.begin + 1}, "http://").Unsafe();
+  }
+}
+
+std::optional<std::string> SettingReader::HeaderNameAt(const ast::Expr& at) {
+  const auto name_text = TextAt(at, "\"X-Name\"");
+  if (!name_text) return std::nullopt;
+  if (!IsToken(*name_text)) {
+    diagnostics_->Emit(Kind::kBadText, at.range,
+                       {*name_text, "this cannot be the name of a header", "names hold letters, digits and `-`"});
+    return std::nullopt;
+  }
+  if (IsFramingHeader(Lower(*name_text))) {
+    diagnostics_->Emit(Kind::kBadText, at.range, {*name_text, "the gateway writes this header itself", "remove it"});
+    return std::nullopt;
+  }
+  return name_text;
+}
+
+void SettingReader::ReadHeaderNames(std::vector<std::string>& out) {
+  std::vector<std::string> names;
+  for (const ast::Expr* item : Items()) {
+    const auto header_name = HeaderNameAt(*item);
+    if (!header_name) return;
+    names.push_back(Lower(*header_name));
+  }
+  out = std::move(names);
+}
+
+void SettingReader::ReadHttpPath(std::string& out) {
+  const auto path = TextAt(value(), "\"/\"");
+  if (!path) return;
+  const bool is_clean = std::all_of(path->begin(), path->end(), [](char c) { return c > ' ' && c < 0x7F && c != '#'; });
+  if (!path->starts_with('/') || !is_clean) {
+    diagnostics_->Emit(Kind::kBadText, value().range,
+                       {*path, "this is no path", "a path begins with `/` and holds neither spaces nor `#`"});
+    return;
+  }
+  out = *path;
+}
+
+void SettingReader::ReadHeaderText(std::optional<std::string>& out) {
+  const auto text = TextAt(value(), "\"application/json\"");
+  if (!text) return;
+  if (text->empty() || !IsHeaderText(*text)) {
+    diagnostics_->Emit(Kind::kBadText, value().range,
+                       {name(), "this cannot stand in a header", "write for example \"application/json\""});
+    return;
+  }
+  out = *text;
+}
+
+}  // namespace compiler::check
