@@ -1,6 +1,8 @@
 #include "compiler/parse/test_words.h"
 
+#include <array>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -135,14 +137,15 @@ class Marker {
     if (WantsOperand(before) || before == PolicyParser::COMMA) return std::nullopt;
     const size_t next = TypeAt(i + 1);
     const size_t behind = TypeAt(i + 2);
-    std::vector<std::string_view> verbs;
-    if (next == PolicyParser::NAME && behind == PolicyParser::NAME) verbs.push_back("given");
-    if (next == PolicyParser::NAME && behind == PolicyParser::STRING) verbs.push_back("send");
-    if (next == PolicyParser::NUMBER) verbs.push_back("wait");
+    std::array<std::string_view, 4> verbs;
+    size_t count = 0;
+    if (next == PolicyParser::NAME && behind == PolicyParser::NAME) verbs[count++] = "given";
+    if (next == PolicyParser::NAME && behind == PolicyParser::STRING) verbs[count++] = "send";
+    if (next == PolicyParser::NUMBER) verbs[count++] = "wait";
     const bool is_claim = IsComparator(behind) || behind == PolicyParser::LPAREN || behind == PolicyParser::LBRACKET ||
                           behind == PolicyParser::DOT || behind == PolicyParser::NOT;
-    if (next == PolicyParser::NOT || (next == PolicyParser::NAME && is_claim)) verbs.push_back("expect");
-    return base::Nearest(view_[i]->getText(), verbs);
+    if (next == PolicyParser::NOT || (next == PolicyParser::NAME && is_claim)) verbs[count++] = "expect";
+    return base::Nearest(view_[i]->getText(), std::span(verbs).first(count));
   }
 
   const OffsetMap& offsets_;
