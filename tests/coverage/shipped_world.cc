@@ -77,14 +77,22 @@ std::string BytesOf(const Ask& ask) {
   return text + "\r\n" + body;
 }
 
+struct NowhereFile {
+  NowhereFile() = default;
+  NowhereFile(const NowhereFile&) = delete;
+  NowhereFile& operator=(const NowhereFile&) = delete;
+  ~NowhereFile() { close(file); }
+  const int file = open("/dev/null", O_WRONLY | O_CLOEXEC);
+};
+
 class World {
  public:
   explicit World(const std::string& policy)
       : network_(1),
         transport_(&network_, "10.9.9.9"),
         clients_(&network_, "127.0.0.1"),
-        events_(null_),
-        access_(null_) {
+        events_(nowhere_.file),
+        access_(nowhere_.file) {
     compiler::diagnostics::Diagnostics diagnostics;
     compiler::CompileOptions options;
     options.for_run = true;
@@ -103,10 +111,7 @@ class World {
     if (!worker_->Listen({"10.9.9.9", 8080}, runtime::proxy::ListenerRole::kShared, false).ok())
       throw std::runtime_error("cannot listen");
   }
-  ~World() {
-    worker_.reset();
-    close(null_);
-  }
+  ~World() { worker_.reset(); }
 
   // Servers at every address that shipped policies name.
   void Serve(Behaviour behaviour) {
@@ -254,7 +259,7 @@ class World {
     Later(peer, begin + 900ms, dialect.text("here") + dialect.end, true);
   }
 
-  const int null_ = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  const NowhereFile nowhere_;  // outlives the logs, whose threads write to it
   SimNetwork network_;
   SimTransport transport_;
   SimTransport clients_;
