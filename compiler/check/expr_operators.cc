@@ -5,6 +5,7 @@
 
 #include "compiler/check/expr_checker.h"
 #include "compiler/check/foreign_names.h"
+#include "compiler/check/pattern_texts.h"
 #include "compiler/model/print.h"
 #include "compiler/regex/regex.h"
 
@@ -157,6 +158,10 @@ ExprChecker::Value ExprChecker::CheckCompare(const ast::Expr& expr) {
     }
   }
   if (!MakeComparable(expr.operands[0], &left.expr, expr.operands[1], &right.expr, expr.range)) return Invalid();
+  if (is_equality) {
+    ReportPatternText({expr, expr.operands[1], left.expr, right.expr}, diagnostics_);
+    ReportPatternText({expr, expr.operands[0], right.expr, left.expr}, diagnostics_);
+  }
   model::Expr result = Operation(model::ExprKind::kCompare, Two(std::move(left.expr), std::move(right.expr)));
   result.compare = *op;
   return {std::move(result), {}, {}};
@@ -302,6 +307,8 @@ ExprChecker::Value ExprChecker::CheckStringTest(const ast::Expr& expr, Value lef
                        {"… " + expr.text + " \"\"", "compare with `!= none` to ask whether it is there"});
     return Invalid();
   }
+  if (test == model::StringTest::kStartsWith)
+    ReportPatternText({expr, expr.operands[1], left.expr, right.expr}, diagnostics_);
   model::Expr result = Operation(model::ExprKind::kStringTest, Two(std::move(left.expr), std::move(right.expr)));
   result.string_test = test;
   return {std::move(result), {}, {}};
@@ -553,6 +560,8 @@ ExprChecker::Value ExprChecker::CheckIn(const ast::Expr& expr) {
       const SourceRange with_comma =
           items != nullptr && i > 0 ? SourceRange{(*items)[i - 1].range.end, at.range.end} : at.range;
       good = AddSetMember(at, with_comma, member, &result);
+      if (good && !member.is_group())
+        ReportPatternText({expr, at, result.operands[0], member.expr, count == 1}, diagnostics_);
     }
   }
   names_are_text_ = outer_text;
