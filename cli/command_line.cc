@@ -3,6 +3,8 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "cli/check.h"
 #include "cli/completion.h"
@@ -15,6 +17,7 @@
 #include "cli/report.h"
 #include "cli/run.h"
 #include "cli/test.h"
+#include "compiler/base/text.h"
 
 namespace cli {
 namespace {
@@ -137,17 +140,25 @@ CommandLine::CommandLine() : app_("Breakwater: a resilience gateway for model se
 }
 
 int CommandLine::Run(int argc, const char* const* argv) {
+  if (argc <= 1) {
+    std::cerr << app_.help();
+    return kUnreadable;
+  }
   // CLI11 would say that a subcommand is required, whatever was written.
-  const std::string first = argc > 1 ? argv[1] : "";
+  const std::string first = argv[1];
   bool known = first.empty() || first.front() == '-';
-  std::string names;
+  std::vector<std::string> names;
   for (const CLI::App* command : CommandsOf(app_)) {
     known = known || command->check_name(first);
-    names += (names.empty() ? "" : ", ") + command->get_name();
+    names.push_back(command->get_name());
   }
   if (!known) {
-    std::cerr << "breakwater: there is no command '" << first << "'; there are " << names
-              << ". See breakwater --help.\n";
+    const std::vector<std::string_view> candidates(names.begin(), names.end());
+    const auto nearest = compiler::base::Nearest(first, candidates);
+    std::cerr << "breakwater: there is no command '" << first << "'; ";
+    if (nearest) std::cerr << "did you mean `" << *nearest << "`?";
+    else std::cerr << "there are " << CLI::detail::join(names, ", ") << ".";
+    std::cerr << " See breakwater --help.\n";
     return kUnreadable;
   }
   try {

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iostream>
 #include <system_error>
+#include <utility>
 
 #include "compiler/source/source_buffer.h"
 
@@ -23,21 +24,35 @@ std::optional<std::string> ReadAll(std::istream& in) {
   return text;
 }
 
-// All *.policy files below a folder; nothing, and the reason, if there are none.
-std::vector<std::string> PoliciesBelow(const std::string& folder, std::string* why) {
+struct Below {
   std::vector<std::string> files;
-  std::error_code error;
-  fs::recursive_directory_iterator at(folder, error);
-  for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
-    if (at->path().extension() == ".policy" && at->is_regular_file(error)) files.push_back(at->path().string());
+  std::vector<std::pair<std::string, std::string>> closed;  // folders that could not be read, and why
+};
+
+// All *.policy files below a folder. A folder that cannot be read hides nothing but what is in it. Links to folders are not followed.
+Below PoliciesBelow(const std::string& folder) {
+  Below below;
+  std::vector<std::string> to_read = {folder};
+  while (!to_read.empty()) {
+    const std::string at = std::move(to_read.back());
+    to_read.pop_back();
+    std::error_code error;
+    fs::directory_iterator entry(at, error);
+    for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+      std::error_code ignored;  // what cannot be looked at is neither
+      if (entry->symlink_status(ignored).type() == fs::file_type::directory) {
+        to_read.push_back(entry->path().string());
+      } else if (entry->path().extension() == ".policy") {
+        const fs::file_type type = entry->status(ignored).type();
+        const bool leads_nowhere = type == fs::file_type::not_found;  // a link: who reads it says so
+        if (type == fs::file_type::regular || leads_nowhere) below.files.push_back(entry->path().string());
+      }
+    }
+    if (error) below.closed.emplace_back(at, error.message());
   }
-  if (error) {
-    *why = error.message();
-    return {};
-  }
-  if (files.empty()) *why = "this folder holds no .policy file";
-  std::sort(files.begin(), files.end());
-  return files;
+  std::sort(below.files.begin(), below.files.end());
+  std::sort(below.closed.begin(), below.closed.end());
+  return below;
 }
 
 }  // namespace
@@ -80,10 +95,10 @@ void ForEachInput(const std::vector<std::string>& paths, const std::function<voi
       one(path);
       continue;
     }
-    std::string why;
-    const std::vector<std::string> files = PoliciesBelow(path, &why);
-    if (files.empty()) failed(path, why);
-    for (const std::string& file : files) one(file);
+    const Below below = PoliciesBelow(path);
+    if (below.files.empty() && below.closed.empty()) failed(path, "this folder holds no .policy file");
+    for (const auto& [folder, why] : below.closed) failed(folder, why);
+    for (const std::string& file : below.files) one(file);
   }
 }
 

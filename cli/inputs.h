@@ -17,7 +17,8 @@ struct Input {
 };
 
 // Calls `read` for each policy in the order of the command line, those of a folder in alphabetical order, and `failed` with a
-// path and a reason for what cannot be read.
+// path and a reason for what cannot be read: a file, a folder below one that was named, or a folder without policies. What is readable
+// beside it is read all the same.
 void ForEachInput(const std::vector<std::string>& paths, const std::function<void(const Input&)>& read,
                   const std::function<void(const std::string& path, const std::string& why)>& failed);
 

@@ -1,5 +1,6 @@
 #include "compiler/fix.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
@@ -19,8 +20,35 @@ constexpr int kMaxRounds = 20;
 // many times in a row.
 constexpr int kMaxHidden = 2;
 
-std::string NameOf(const Diagnostic& diagnostic) {
-  return std::string(diagnostic.code) + ": " + diagnostic.message;
+std::string NameOf(const Diagnostic& diagnostic) { return std::string(diagnostic.code) + ": " + diagnostic.message; }
+
+// Whether the line of a finding says all that it hangs on. What names, types and whole blocks are about hangs on other lines, and so
+// do brackets.
+bool IsOfItsOwnPlace(const Diagnostic& diagnostic) {
+  const std::string_view code = diagnostic.code;
+  const bool is_bracket = code == "PL0126" || code == "PL0127";
+  return code == "PL0103" || (code >= "PL0110" && code <= "PL0129" && !is_bracket);
+}
+
+// A finding and the words of its line: the same wherever that line comes to stand.
+std::string PlaceOf(const Diagnostic& diagnostic, std::string_view text) {
+  const size_t at = std::min<size_t>(diagnostic.range.begin, text.size());
+  const size_t before = at == 0 ? std::string_view::npos : text.rfind('\n', at - 1);
+  const size_t begin = before == std::string_view::npos ? 0 : before + 1;
+  return NameOf(diagnostic) + "\n" + std::string(text.substr(begin, text.find('\n', at) - begin));
+}
+
+// The text with nothing in the lines that edits touch.
+std::string WithoutLinesOf(const std::vector<Edit>& edits, std::string text) {
+  for (const Edit& edit : edits) {  // blanks keep the places of the others
+    const size_t before = edit.range.begin == 0 ? std::string::npos : text.rfind('\n', edit.range.begin - 1);
+    const size_t begin = before == std::string::npos ? 0 : before + 1;
+    const size_t end = std::min(text.find('\n', edit.range.end), text.size());
+    for (size_t i = begin; i < end; ++i) {
+      if (text[i] != '\n') text[i] = ' ';
+    }
+  }
+  return text;
 }
 
 class Fixer {
@@ -54,8 +82,7 @@ class Fixer {
     for (const Diagnostic* diagnostic : result_.diagnostics.InSourceOrder()) {
       if (!IsWanted(*diagnostic)) continue;
       bool independent = true;
-      for (const Diagnostic* other : chosen)
-        independent = independent && AreIndependent(*diagnostic->fix, *other->fix);
+      for (const Diagnostic* other : chosen) independent = independent && AreIndependent(*diagnostic->fix, *other->fix);
       if (independent) chosen.push_back(diagnostic);
     }
     return !chosen.empty() && Try(chosen);
@@ -73,7 +100,7 @@ class Fixer {
     return false;
   }
 
-  // Keeps the text with these fixes if their findings are gone and there is no error that was not there before.
+  // Keeps the text with these fixes if their findings are gone and there is no error that was not there before, or only what they hid.
   bool Try(const std::vector<const Diagnostic*>& chosen) {
     std::vector<Edit> edits;
     std::vector<std::string> names;
@@ -81,12 +108,13 @@ class Fixer {
       edits.insert(edits.end(), diagnostic->fix->edits.begin(), diagnostic->fix->edits.end());
       names.push_back(NameOf(*diagnostic));
     }
-    std::string text = diagnostics::ApplyEdits(result_.text, std::move(edits));
+    std::string text = diagnostics::ApplyEdits(result_.text, edits);
     Diagnostics after = Check(text);
-    if (!IsProgress(names, after)) {
+    const std::vector<const Diagnostic*> added = Added(names, after);
+    if (!added.empty() && !WereHidden(added, text, after, edits)) {
       if (!options_.unsafe || hidden_ == kMaxHidden) return false;
       FixResult further = Fixer(text, options_, hidden_ + 1).Run();
-      if (further.applied.empty() || !IsProgress(names, further.diagnostics)) return false;
+      if (further.applied.empty() || !Added(names, further.diagnostics).empty()) return false;
       text = std::move(further.text);
       after = std::move(further.diagnostics);
       names.insert(names.end(), further.applied.begin(), further.applied.end());
@@ -97,15 +125,35 @@ class Fixer {
     return true;
   }
 
-  // Whether the findings of these names are gone and no error is there that was not before.
-  bool IsProgress(const std::vector<std::string>& names, const Diagnostics& after) const {
+  // The errors that were not there before, and findings of these names that are not gone.
+  std::vector<const Diagnostic*> Added(const std::vector<std::string>& names, const Diagnostics& after) const {
     std::map<std::string, int> allowed;
     for (const Diagnostic& diagnostic : result_.diagnostics.items()) ++allowed[NameOf(diagnostic)];
     for (const std::string& name : names) --allowed[name];
+    std::vector<const Diagnostic*> added;
     for (const Diagnostic& diagnostic : after.items()) {
       const std::string name = NameOf(diagnostic);
       const bool counts = diagnostic.severity == Severity::kError || allowed.count(name) > 0;
-      if (counts && --allowed[name] < 0) return false;
+      if (counts && --allowed[name] < 0) added.push_back(&diagnostic);
+    }
+    return added;
+  }
+
+  // Whether what was added has nothing to do with the edits: it is there, too, when the lines that they change are empty.
+  bool WereHidden(const std::vector<const Diagnostic*>& added, const std::string& text, const Diagnostics& after,
+                  const std::vector<Edit>& edits) const {
+    for (const Diagnostic* diagnostic : added) {
+      if (!IsOfItsOwnPlace(*diagnostic)) return false;
+    }
+    const std::string emptied = WithoutLinesOf(edits, result_.text);
+    const Diagnostics alone = Check(emptied);
+    for (const Diagnostic* diagnostic : added) {
+      const std::string place = PlaceOf(*diagnostic, text);
+      const auto count = [&](const Diagnostics& found, const std::string& of) {
+        return std::count_if(found.items().begin(), found.items().end(),
+                             [&](const Diagnostic& one) { return PlaceOf(one, of) == place; });
+      };
+      if (count(after, text) > count(alone, emptied)) return false;
     }
     return true;
   }

@@ -4,6 +4,7 @@
 
 #include "compiler/check/expr_checker.h"
 #include "compiler/check/expr_parts.h"
+#include "compiler/check/pattern_texts.h"
 
 namespace compiler::check {
 
@@ -133,6 +134,10 @@ ExprChecker::Value ExprChecker::CheckCompare(const ast::Expr& expr) {
     }
   }
   if (!MakeComparable(expr.operands[0], &left.expr, expr.operands[1], &right.expr, expr.range)) return Invalid();
+  if (is_equality) {
+    ReportPatternText({expr, expr.operands[1], left.expr, right.expr}, diagnostics_);
+    ReportPatternText({expr, expr.operands[0], right.expr, left.expr}, diagnostics_);
+  }
   model::Expr result = Operation(model::ExprKind::kCompare, Two(std::move(left.expr), std::move(right.expr)));
   result.compare = *op;
   return {std::move(result), {}, {}};
@@ -170,6 +175,8 @@ ExprChecker::Value ExprChecker::CheckStringTest(const ast::Expr& expr, Value lef
                        {"… " + expr.text + " \"\"", "compare with `!= none` to ask whether it is there"});
     return Invalid();
   }
+  if (test == model::StringTest::kStartsWith)
+    ReportPatternText({expr, expr.operands[1], left.expr, right.expr}, diagnostics_);
   model::Expr result = Operation(model::ExprKind::kStringTest, Two(std::move(left.expr), std::move(right.expr)));
   result.string_test = test;
   return {std::move(result), {}, {}};

@@ -5,6 +5,7 @@
 #include "compiler/check/expr_checker.h"
 #include "compiler/check/expr_parts.h"
 #include "compiler/check/foreign_names.h"
+#include "compiler/check/pattern_texts.h"
 #include "compiler/regex/regex.h"
 
 namespace compiler::check {
@@ -206,6 +207,8 @@ ExprChecker::Value ExprChecker::CheckIn(const ast::Expr& expr) {
       const SourceRange with_comma =
           items != nullptr && i > 0 ? SourceRange{(*items)[i - 1].range.end, at.range.end} : at.range;
       good = AddSetMember(at, with_comma, member, &result);
+      if (good && !member.is_group())
+        ReportPatternText({expr, at, result.operands[0], member.expr, count == 1}, diagnostics_);
     }
   }
   names_are_text_ = outer_text;

@@ -32,6 +32,9 @@ void AddWords(const ast::Expr& expr, SourceRange removal, std::vector<WordOrigin
   }
   for (const ast::Expr& operand : expr.operands) AddWords(operand, {}, words);
   for (const ast::Argument& argument : expr.arguments) AddWords(*argument.value, {}, words);
+  for (const ast::StringPart& part : expr.parts) {
+    if (part.value) AddWords(*part.value, {}, words);
+  }
 }
 
 std::vector<WordOrigin> WordsOf(const ast::Expr& expr) {

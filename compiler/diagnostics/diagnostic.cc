@@ -58,6 +58,11 @@ Diagnostic& Diagnostic::Unsafe() {
   return *this;
 }
 
+Diagnostic& Diagnostic::Conceal(SourceRange text) {
+  concealed.push_back(text);
+  return *this;
+}
+
 const std::string* Diagnostic::replacement() const {
   if (!fix || !fix->safe) return nullptr;
   for (const Edit& edit : fix->edits) {

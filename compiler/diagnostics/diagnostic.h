@@ -69,6 +69,7 @@ struct Diagnostic {
   std::string message;
   std::string help;         // "" for none
   std::vector<Note> notes;  // other places that matter
+  std::vector<SourceRange> concealed;  // text that is not shown around this finding: a credential
   std::optional<Fix> fix;
 
   // What surely stands in place of `range`; null if that is not known.
@@ -79,6 +80,7 @@ struct Diagnostic {
   Diagnostic& Replace(std::string text) { return Change(range, std::move(text)); }
   Diagnostic& Change(SourceRange place, std::string text);
   Diagnostic& Unsafe();
+  Diagnostic& Conceal(SourceRange text);
 };
 
 class Diagnostics {

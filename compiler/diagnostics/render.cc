@@ -23,7 +23,8 @@ struct Excerpt {
   int caret_width = 1;
 };
 
-Excerpt MakeExcerpt(const source::SourceBuffer& source, SourceRange range) {
+// `concealed` text is shown as stars.
+Excerpt MakeExcerpt(const source::SourceBuffer& source, SourceRange range, const std::vector<SourceRange>& concealed) {
   const std::string_view line = source.LineAt(range.begin);
   const uint32_t begin = source.LineBegin(range.begin);
   const size_t from = std::min<size_t>(range.begin - begin, line.size());
@@ -38,7 +39,11 @@ Excerpt MakeExcerpt(const source::SourceBuffer& source, SourceRange range) {
   for (size_t i = 0; i < line.size();) {
     const size_t start = i;
     const std::optional<char32_t> c = base::NextCodePoint(line, &i);
-    if (c && *c == '\t') cells.push_back({std::string(kTabColumns, ' '), kTabColumns, start});
+    const bool is_concealed = std::any_of(concealed.begin(), concealed.end(), [&](SourceRange hidden) {
+      return hidden.begin <= begin + start && begin + start < hidden.end;
+    });
+    if (is_concealed) cells.push_back({"*", 1, start});
+    else if (c && *c == '\t') cells.push_back({std::string(kTabColumns, ' '), kTabColumns, start});
     else if (!c || IsHarmful(*c)) cells.push_back({"\xEF\xBF\xBD", 1, start});
     else cells.push_back({std::string(line.substr(start, i - start)), base::DisplayWidth(*c), start});
   }
@@ -76,7 +81,7 @@ class Writer {
     out_ += "\n";
     const std::string* replacement = d.replacement();
     const std::string label = replacement != nullptr ? "write `" + *replacement + "`" : "";
-    Frame(d.range, color, label, /*with_gap=*/true);
+    Frame(d, d.range, color, label, /*with_gap=*/true);
     if (!d.help.empty()) {
       out_ += std::string(Gutter(d.range), ' ') + " = ";
       Paint("\x1b[1m", "help");
@@ -86,7 +91,7 @@ class Writer {
       Place(note.range);
       Paint("\x1b[1;36m", "note");
       out_ += ": " + note.text + "\n";
-      Frame(note.range, "\x1b[1;36m", "", /*with_gap=*/false);
+      Frame(d, note.range, "\x1b[1;36m", "", /*with_gap=*/false);
     }
   }
 
@@ -106,10 +111,10 @@ class Writer {
 
   size_t Gutter(SourceRange range) const { return std::to_string(source_.PositionOf(range.begin).line).size() + 1; }
 
-  void Frame(SourceRange range, std::string_view color, const std::string& label, bool with_gap) {
+  void Frame(const Diagnostic& d, SourceRange range, std::string_view color, const std::string& label, bool with_gap) {
     const std::string number = std::to_string(source_.PositionOf(range.begin).line);
     const std::string blank(number.size() + 1, ' ');
-    const Excerpt excerpt = MakeExcerpt(source_, range);
+    const Excerpt excerpt = MakeExcerpt(source_, range, d.concealed);
     if (with_gap) out_ += blank + "|\n";
     out_ += number + " | " + excerpt.text + "\n" + blank + "| " +
             std::string(static_cast<size_t>(excerpt.caret_column), ' ');

@@ -62,10 +62,26 @@ TEST(CommandLine, PartsOfARequestNeedTheRequest) {
   }
 }
 
-TEST(CommandLine, NamesTheCommandsThatThereAre) {
+TEST(CommandLine, NamesTheCommandThatWasMeant) {
   const Result result = Call({"chekc"});
   EXPECT_EQ(result.code, 2);
-  EXPECT_NE(result.err.find("there is no command 'chekc'; there are check"), std::string::npos) << result.err;
+  EXPECT_EQ(result.err, "breakwater: there is no command 'chekc'; did you mean `check`? See breakwater --help.\n");
+}
+
+TEST(CommandLine, NamesTheCommandsThatThereAreWhereNoneIsNear) {
+  const Result result = Call({"frobnicate"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_NE(result.err.find("there is no command 'frobnicate'; there are check, explain,"), std::string::npos)
+      << result.err;
+  EXPECT_EQ(result.err.find("did you mean"), std::string::npos) << result.err;
+}
+
+TEST(CommandLine, AloneItShowsTheHelp) {
+  const Result result = Call({});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(result.err, Call({"--help"}).out);
+  EXPECT_NE(result.err.find("check"), std::string::npos) << result.err;
 }
 
 TEST(CommandLine, WrongUseExitsWithTwo) {

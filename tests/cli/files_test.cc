@@ -100,6 +100,29 @@ TEST_F(Files, FixOfAFolderTakesAllItsPolicies) {
   EXPECT_EQ(Read(b), kFixed);
 }
 
+// A folder that cannot be read is named, and hides nothing else.
+TEST_F(Files, AClosedFolderIsNamedAndTheRestIsRead) {
+  if (geteuid() == 0) GTEST_SKIP() << "no folder is closed to root";
+  fs::create_directories(folder_ / "closed");
+  Write("closed/hidden.policy", kFixed);
+  Write("z.policy", kFixable);
+  fs::permissions(folder_ / "closed", fs::perms::none);
+  const int code = Run({"check", folder_.string()});
+  fs::permissions(folder_ / "closed", fs::perms::owner_all);
+  EXPECT_EQ(code, 2);
+  EXPECT_NE(err_.find((folder_ / "closed").string() + ": Permission denied"), std::string::npos) << err_;
+  EXPECT_NE((out_ + err_).find("15sec"), std::string::npos) << out_ << err_;
+}
+
+TEST_F(Files, ALinkThatLeadsNowhereIsNamedAndTheRestIsRead) {
+  fs::create_symlink(folder_ / "gone.policy", folder_ / "a.policy");
+  fs::create_directories(folder_ / "deep" / "er");
+  const std::string path = Write("deep/er/b.policy", kFixable);
+  EXPECT_EQ(Run({"fix", folder_.string()}), 2);
+  EXPECT_NE(err_.find("a.policy: no such file"), std::string::npos) << err_;
+  EXPECT_EQ(Read(path), kFixed);
+}
+
 TEST_F(Files, WritingKeepsPermissionsAndFollowsLinks) {
   const std::string path = Write("real.policy", "old");
   chmod(path.c_str(), 0640);

@@ -167,6 +167,24 @@ TEST(Fix, WhatTheMistakeHidIsFixedWithItOrBothStay) {
   EXPECT_TRUE(all.diagnostics.empty());
 }
 
+// Reading stops at the first mistake of a block; the second has nothing to do with its fix.
+TEST(Fix, WhatTheMistakeHidInAnotherLineIsFixedAfterIt) {
+  const std::string good = "upstream u {\n  url = \"http://a:1\"\n  attempt_timeout = 15s\n  repeat_safe = true\n}\n";
+  const auto result =
+      Fix(kHead + "upstream u {\n  url = \"http://a:1\"\n  attempt_timeout = 15 seconds\n  \"repeat_safe\": true\n}\n");
+  EXPECT_EQ(result.text, kHead + good);
+  EXPECT_TRUE(result.diagnostics.empty());
+  EXPECT_TRUE(result.refused.empty());
+}
+
+TEST(Fix, WhatTheMistakeHidMayStayIfOnlyAHumanCanMendIt) {
+  const auto result =
+      Fix(kHead + "upstream u {\n  url = \"http://a:1\"\n  attempt_timeout = 15 seconds\n  repeat_safe =\n}\n");
+  EXPECT_NE(result.text.find("attempt_timeout = 15s\n  repeat_safe =\n"), std::string::npos) << result.text;
+  EXPECT_EQ(result.diagnostics.errors(), 1u);
+  EXPECT_TRUE(result.refused.empty());
+}
+
 TEST(Fix, AGuessThatBringsAnErrorIsRefused) {
   // The nearest name stands there already: it was not what was meant.
   const std::string text = kHead + "upstream u { url = \"http://a:1\" }\nroute a { to = [u, uu] }\n";
