@@ -1,5 +1,6 @@
 #include "compiler/fix.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
@@ -13,14 +14,51 @@ using diagnostics::Diagnostic;
 using diagnostics::Diagnostics;
 using diagnostics::Edit;
 using diagnostics::Severity;
+using source::SourceRange;
 
 constexpr int kMaxRounds = 20;
 // A fix may bring to light what its mistake hid, or be a wrong guess. Where choices may be made, what comes to light is fixed, too, so
 // many times in a row.
 constexpr int kMaxHidden = 2;
 
-std::string NameOf(const Diagnostic& diagnostic) {
-  return std::string(diagnostic.code) + ": " + diagnostic.message;
+std::string NameOf(const Diagnostic& diagnostic) { return std::string(diagnostic.code) + ": " + diagnostic.message; }
+
+// Whether the line of a finding says all that it hangs on. What names, types and whole blocks are about hangs on other lines, and so
+// do brackets.
+bool IsOfItsOwnPlace(const Diagnostic& diagnostic) {
+  const std::string_view code = diagnostic.code;
+  const bool is_bracket = code == "PL0126" || code == "PL0127";
+  return code == "PL0103" || (code >= "PL0110" && code <= "PL0129" && !is_bracket);
+}
+
+// The name of a finding and the words of its line: the same wherever that line comes to stand.
+using Place = std::pair<std::string, std::string_view>;
+using Places = std::map<Place, int>;
+
+Place PlaceOf(const Diagnostic& diagnostic, std::string_view text) {
+  const size_t at = std::min<size_t>(diagnostic.range.begin, text.size());
+  const size_t before = at == 0 ? std::string_view::npos : text.rfind('\n', at - 1);
+  const size_t begin = before == std::string_view::npos ? 0 : before + 1;
+  return {NameOf(diagnostic), text.substr(begin, text.find('\n', at) - begin)};
+}
+
+Places PlacesOf(const Diagnostics& found, std::string_view text) {
+  Places places;
+  for (const Diagnostic& diagnostic : found.items()) ++places[PlaceOf(diagnostic, text)];
+  return places;
+}
+
+// The text with nothing in the lines that these touch.
+std::string WithoutLinesOf(const std::vector<SourceRange>& ranges, std::string text) {
+  for (const SourceRange range : ranges) {  // blanks keep the places of the others
+    const size_t before = range.begin == 0 ? std::string::npos : text.rfind('\n', range.begin - 1);
+    const size_t begin = before == std::string::npos ? 0 : before + 1;
+    const size_t end = std::min(text.find('\n', range.end), text.size());
+    for (size_t i = begin; i < end; ++i) {
+      if (text[i] != '\n') text[i] = ' ';
+    }
+  }
+  return text;
 }
 
 class Fixer {
@@ -54,8 +92,7 @@ class Fixer {
     for (const Diagnostic* diagnostic : result_.diagnostics.InSourceOrder()) {
       if (!IsWanted(*diagnostic)) continue;
       bool independent = true;
-      for (const Diagnostic* other : chosen)
-        independent = independent && AreIndependent(*diagnostic->fix, *other->fix);
+      for (const Diagnostic* other : chosen) independent = independent && AreIndependent(*diagnostic->fix, *other->fix);
       if (independent) chosen.push_back(diagnostic);
     }
     return !chosen.empty() && Try(chosen);
@@ -73,7 +110,7 @@ class Fixer {
     return false;
   }
 
-  // Keeps the text with these fixes if their findings are gone and there is no error that was not there before.
+  // Keeps the text with these fixes if their findings are gone and there is no error that was not there before, or only what they hid.
   bool Try(const std::vector<const Diagnostic*>& chosen) {
     std::vector<Edit> edits;
     std::vector<std::string> names;
@@ -81,12 +118,13 @@ class Fixer {
       edits.insert(edits.end(), diagnostic->fix->edits.begin(), diagnostic->fix->edits.end());
       names.push_back(NameOf(*diagnostic));
     }
-    std::string text = diagnostics::ApplyEdits(result_.text, std::move(edits));
+    std::string text = diagnostics::ApplyEdits(result_.text, edits);
     Diagnostics after = Check(text);
-    if (!IsProgress(names, after)) {
+    const std::vector<const Diagnostic*> added = Added(names, after);
+    if (!added.empty() && !WereHidden(added, chosen, text, after)) {
       if (!options_.unsafe || hidden_ == kMaxHidden) return false;
       FixResult further = Fixer(text, options_, hidden_ + 1).Run();
-      if (further.applied.empty() || !IsProgress(names, further.diagnostics)) return false;
+      if (further.applied.empty() || !Added(names, further.diagnostics).empty()) return false;
       text = std::move(further.text);
       after = std::move(further.diagnostics);
       names.insert(names.end(), further.applied.begin(), further.applied.end());
@@ -97,15 +135,46 @@ class Fixer {
     return true;
   }
 
-  // Whether the findings of these names are gone and no error is there that was not before.
-  bool IsProgress(const std::vector<std::string>& names, const Diagnostics& after) const {
+  // The errors that were not there before, and findings of these names that are not gone.
+  std::vector<const Diagnostic*> Added(const std::vector<std::string>& names, const Diagnostics& after) const {
     std::map<std::string, int> allowed;
     for (const Diagnostic& diagnostic : result_.diagnostics.items()) ++allowed[NameOf(diagnostic)];
     for (const std::string& name : names) --allowed[name];
+    std::vector<const Diagnostic*> added;
     for (const Diagnostic& diagnostic : after.items()) {
       const std::string name = NameOf(diagnostic);
       const bool counts = diagnostic.severity == Severity::kError || allowed.count(name) > 0;
-      if (counts && --allowed[name] < 0) return false;
+      if (counts && --allowed[name] < 0) added.push_back(&diagnostic);
+    }
+    return added;
+  }
+
+  // Whether what was added has nothing to do with the fixes: it is there, too, when the lines that they are about are empty. Even then
+  // there may not be more errors than before.
+  bool WereHidden(const std::vector<const Diagnostic*>& added, const std::vector<const Diagnostic*>& chosen,
+                  const std::string& text, const Diagnostics& after) const {
+    if (after.errors() > result_.diagnostics.errors()) return false;
+    std::set<std::string> names;
+    for (const Diagnostic* diagnostic : added) {
+      if (!IsOfItsOwnPlace(*diagnostic)) return false;
+      names.insert(NameOf(*diagnostic));
+    }
+    std::vector<SourceRange> ranges;
+    Places before = PlacesOf(result_.diagnostics, result_.text);
+    for (const Diagnostic* diagnostic : chosen) {
+      --before[PlaceOf(*diagnostic, result_.text)];
+      ranges.push_back(diagnostic->range);
+      for (const Edit& edit : diagnostic->fix->edits) ranges.push_back(edit.range);
+    }
+    const std::string emptied = WithoutLinesOf(ranges, result_.text);
+    const Places alone = PlacesOf(Check(emptied), emptied);
+    // All of these names, since which one of several was added cannot be told.
+    for (const auto& [place, count] : PlacesOf(after, text)) {
+      const auto count_in = [&](const Places& places) {
+        const auto found = places.find(place);
+        return found == places.end() ? 0 : found->second;
+      };
+      if (names.count(place.first) > 0 && count > std::max(count_in(before), count_in(alone))) return false;
     }
     return true;
   }

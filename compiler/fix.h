@@ -1,4 +1,5 @@
-// Applies the fixes that findings carry, and proves each by checking again: what it was for is gone and no error has come.
+// Applies the fixes that findings carry, and proves each by checking again: what it was for is gone and no error has
+// come, but for what the mistake hid.
 #pragma once
 
 #include <string>

@@ -167,6 +167,39 @@ TEST(Fix, WhatTheMistakeHidIsFixedWithItOrBothStay) {
   EXPECT_TRUE(all.diagnostics.empty());
 }
 
+// Reading stops at the first mistake of a block; the second has nothing to do with its fix.
+TEST(Fix, WhatTheMistakeHidInAnotherLineIsFixedAfterIt) {
+  const std::string good = "upstream u {\n  url = \"http://a:1\"\n  attempt_timeout = 15s\n  repeat_safe = true\n}\n";
+  const auto result =
+      Fix(kHead + "upstream u {\n  url = \"http://a:1\"\n  attempt_timeout = 15 seconds\n  \"repeat_safe\": true\n}\n");
+  EXPECT_EQ(result.text, kHead + good);
+  EXPECT_TRUE(result.diagnostics.empty());
+  EXPECT_TRUE(result.refused.empty());
+}
+
+TEST(Fix, WhatTheMistakeHidMayStayIfOnlyAHumanCanMendIt) {
+  const auto result =
+      Fix(kHead + "upstream u {\n  url = \"http://a:1\"\n  attempt_timeout = 15 seconds\n  repeat_safe =\n}\n");
+  EXPECT_NE(result.text.find("attempt_timeout = 15s\n  repeat_safe =\n"), std::string::npos) << result.text;
+  EXPECT_EQ(result.diagnostics.errors(), 1u);
+  EXPECT_TRUE(result.refused.empty());
+}
+
+// The comma is a wrong guess, whose error has the words of one that was there: line 4 has it, and line 3 gets it.
+TEST(Fix, AnErrorThatAnotherLineHasIsNotTakenForHidden) {
+  const std::string text = kHead + "reply a { status = 404 body = json { \"a\": \"b\" \"c\" } }\n"
+                                   "reply b { status = 404 body = json { \"a\" [] } }\nroute r { when client.tls reply = a }\n"
+                                   "route s { reply = b }\n";
+  EXPECT_EQ(Fix(text).text, text);
+}
+
+// What was missing is a bracket, not a comma: with one, the next word is where the first was.
+TEST(Fix, AFixWhoseFindingOnlyMovesOnIsRefused) {
+  const std::string text =
+      kHead + "upstream u {\n  url = env(\"U\", default: \"http://a:1\"\n  attempt_timeout attempt_timeout 25s\n}\n";
+  EXPECT_EQ(Fix(text).text, text);
+}
+
 TEST(Fix, AGuessThatBringsAnErrorIsRefused) {
   // The nearest name stands there already: it was not what was meant.
   const std::string text = kHead + "upstream u { url = \"http://a:1\" }\nroute a { to = [u, uu] }\n";
