@@ -14,6 +14,7 @@ using diagnostics::Diagnostic;
 using diagnostics::Diagnostics;
 using diagnostics::Edit;
 using diagnostics::Severity;
+using source::SourceRange;
 
 constexpr int kMaxRounds = 20;
 // A fix may bring to light what its mistake hid, or be a wrong guess. Where choices may be made, what comes to light is fixed, too, so
@@ -30,20 +31,29 @@ bool IsOfItsOwnPlace(const Diagnostic& diagnostic) {
   return code == "PL0103" || (code >= "PL0110" && code <= "PL0129" && !is_bracket);
 }
 
-// A finding and the words of its line: the same wherever that line comes to stand.
-std::string PlaceOf(const Diagnostic& diagnostic, std::string_view text) {
+// The name of a finding and the words of its line: the same wherever that line comes to stand.
+using Place = std::pair<std::string, std::string_view>;
+using Places = std::map<Place, int>;
+
+Place PlaceOf(const Diagnostic& diagnostic, std::string_view text) {
   const size_t at = std::min<size_t>(diagnostic.range.begin, text.size());
   const size_t before = at == 0 ? std::string_view::npos : text.rfind('\n', at - 1);
   const size_t begin = before == std::string_view::npos ? 0 : before + 1;
-  return NameOf(diagnostic) + "\n" + std::string(text.substr(begin, text.find('\n', at) - begin));
+  return {NameOf(diagnostic), text.substr(begin, text.find('\n', at) - begin)};
 }
 
-// The text with nothing in the lines that edits touch.
-std::string WithoutLinesOf(const std::vector<Edit>& edits, std::string text) {
-  for (const Edit& edit : edits) {  // blanks keep the places of the others
-    const size_t before = edit.range.begin == 0 ? std::string::npos : text.rfind('\n', edit.range.begin - 1);
+Places PlacesOf(const Diagnostics& found, std::string_view text) {
+  Places places;
+  for (const Diagnostic& diagnostic : found.items()) ++places[PlaceOf(diagnostic, text)];
+  return places;
+}
+
+// The text with nothing in the lines that these touch.
+std::string WithoutLinesOf(const std::vector<SourceRange>& ranges, std::string text) {
+  for (const SourceRange range : ranges) {  // blanks keep the places of the others
+    const size_t before = range.begin == 0 ? std::string::npos : text.rfind('\n', range.begin - 1);
     const size_t begin = before == std::string::npos ? 0 : before + 1;
-    const size_t end = std::min(text.find('\n', edit.range.end), text.size());
+    const size_t end = std::min(text.find('\n', range.end), text.size());
     for (size_t i = begin; i < end; ++i) {
       if (text[i] != '\n') text[i] = ' ';
     }
@@ -111,7 +121,7 @@ class Fixer {
     std::string text = diagnostics::ApplyEdits(result_.text, edits);
     Diagnostics after = Check(text);
     const std::vector<const Diagnostic*> added = Added(names, after);
-    if (!added.empty() && !WereHidden(added, text, after, edits)) {
+    if (!added.empty() && !WereHidden(added, chosen, text, after)) {
       if (!options_.unsafe || hidden_ == kMaxHidden) return false;
       FixResult further = Fixer(text, options_, hidden_ + 1).Run();
       if (further.applied.empty() || !Added(names, further.diagnostics).empty()) return false;
@@ -139,21 +149,32 @@ class Fixer {
     return added;
   }
 
-  // Whether what was added has nothing to do with the edits: it is there, too, when the lines that they change are empty.
-  bool WereHidden(const std::vector<const Diagnostic*>& added, const std::string& text, const Diagnostics& after,
-                  const std::vector<Edit>& edits) const {
+  // Whether what was added has nothing to do with the fixes: it is there, too, when the lines that they are about are empty. Even then
+  // there may not be more errors than before.
+  bool WereHidden(const std::vector<const Diagnostic*>& added, const std::vector<const Diagnostic*>& chosen,
+                  const std::string& text, const Diagnostics& after) const {
+    if (after.errors() > result_.diagnostics.errors()) return false;
+    std::set<std::string> names;
     for (const Diagnostic* diagnostic : added) {
       if (!IsOfItsOwnPlace(*diagnostic)) return false;
+      names.insert(NameOf(*diagnostic));
     }
-    const std::string emptied = WithoutLinesOf(edits, result_.text);
-    const Diagnostics alone = Check(emptied);
-    for (const Diagnostic* diagnostic : added) {
-      const std::string place = PlaceOf(*diagnostic, text);
-      const auto count = [&](const Diagnostics& found, const std::string& of) {
-        return std::count_if(found.items().begin(), found.items().end(),
-                             [&](const Diagnostic& one) { return PlaceOf(one, of) == place; });
+    std::vector<SourceRange> ranges;
+    Places before = PlacesOf(result_.diagnostics, result_.text);
+    for (const Diagnostic* diagnostic : chosen) {
+      --before[PlaceOf(*diagnostic, result_.text)];
+      ranges.push_back(diagnostic->range);
+      for (const Edit& edit : diagnostic->fix->edits) ranges.push_back(edit.range);
+    }
+    const std::string emptied = WithoutLinesOf(ranges, result_.text);
+    const Places alone = PlacesOf(Check(emptied), emptied);
+    // All of these names, since which one of several was added cannot be told.
+    for (const auto& [place, count] : PlacesOf(after, text)) {
+      const auto count_in = [&](const Places& places) {
+        const auto found = places.find(place);
+        return found == places.end() ? 0 : found->second;
       };
-      if (count(after, text) > count(alone, emptied)) return false;
+      if (names.count(place.first) > 0 && count > std::max(count_in(before), count_in(alone))) return false;
     }
     return true;
   }

@@ -185,6 +185,21 @@ TEST(Fix, WhatTheMistakeHidMayStayIfOnlyAHumanCanMendIt) {
   EXPECT_TRUE(result.refused.empty());
 }
 
+// The comma is a wrong guess, whose error has the words of one that was there: line 4 has it, and line 3 gets it.
+TEST(Fix, AnErrorThatAnotherLineHasIsNotTakenForHidden) {
+  const std::string text = kHead + "reply a { status = 404 body = json { \"a\": \"b\" \"c\" } }\n"
+                                   "reply b { status = 404 body = json { \"a\" [] } }\nroute r { when client.tls reply = a }\n"
+                                   "route s { reply = b }\n";
+  EXPECT_EQ(Fix(text).text, text);
+}
+
+// What was missing is a bracket, not a comma: with one, the next word is where the first was.
+TEST(Fix, AFixWhoseFindingOnlyMovesOnIsRefused) {
+  const std::string text =
+      kHead + "upstream u {\n  url = env(\"U\", default: \"http://a:1\"\n  attempt_timeout attempt_timeout 25s\n}\n";
+  EXPECT_EQ(Fix(text).text, text);
+}
+
 TEST(Fix, AGuessThatBringsAnErrorIsRefused) {
   // The nearest name stands there already: it was not what was meant.
   const std::string text = kHead + "upstream u { url = \"http://a:1\" }\nroute a { to = [u, uu] }\n";
