@@ -80,7 +80,7 @@ class Writer {
     Paint("\x1b[1m", ": " + d.message);
     out_ += "\n";
     const std::string* replacement = d.replacement();
-    const std::string label = replacement != nullptr ? "write `" + *replacement + "`" : "";
+    const std::string label = replacement != nullptr ? "write `" + replacement->substr(std::min(replacement->find_first_not_of(' '), replacement->size())) + "`" : "";
     Frame(d, d.range, color, label, /*with_gap=*/true);
     if (!d.help.empty()) {
       out_ += std::string(Gutter(d.range), ' ') + " = ";

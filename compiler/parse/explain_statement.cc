@@ -218,7 +218,8 @@ bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
     return true;
   }
   if (type == PolicyParser::COLON) {
-    Emit(Kind::kColonInSetting, index, {}).Replace("=");
+    const bool touches = index > 0 && offsets_.RangeOf(At(index - 1)).end == offsets_.RangeOf(At(index)).begin;
+    Emit(Kind::kColonInSetting, index, {}).Replace(touches ? " =" : "=");
     return true;
   }
   if (index == begin) return false;
