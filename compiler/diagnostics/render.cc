@@ -80,7 +80,9 @@ class Writer {
     Paint("\x1b[1m", ": " + d.message);
     out_ += "\n";
     const std::string* replacement = d.replacement();
-    const std::string label = replacement != nullptr ? "write `" + replacement->substr(std::min(replacement->find_first_not_of(' '), replacement->size())) + "`" : "";
+    // Blanks around it are the place's, not what is to be written.
+    const size_t word = replacement != nullptr ? replacement->find_first_not_of(' ') : std::string::npos;
+    const std::string label = word != std::string::npos ? "write `" + replacement->substr(word) + "`" : "";
     Frame(d, d.range, color, label, /*with_gap=*/true);
     if (!d.help.empty()) {
       out_ += std::string(Gutter(d.range), ' ') + " = ";
