@@ -80,7 +80,7 @@ inline constexpr size_t kMemoryAllowance = 6 << 20;
 // For tests that look at memory: without it, ASan keeps what is freed.
 inline GatewayOptions ForMemory() {
   GatewayOptions options;
-  options.environment = {{"ASAN_OPTIONS", "quarantine_size_mb=1"}};
+  options.environment = {{"ASAN_OPTIONS", "quarantine_size_mb=1:intercept_tls_get_addr=0"}};
   return options;
 }
 
