@@ -46,7 +46,6 @@ class LineLog {
 // Builds one JSON object as text. Keys are plain ASCII; values are escaped.
 class JsonLine {
  public:
-  JsonLine() { text_ = "{"; }
   JsonLine& Add(std::string_view key, std::string_view value);
   JsonLine& Add(std::string_view key, const char* value) { return Add(key, std::string_view(value)); }
   JsonLine& Add(std::string_view key, int64_t value);
@@ -56,7 +55,7 @@ class JsonLine {
 
  private:
   void Key(std::string_view key);
-  std::string text_;
+  std::string text_ = "{";
 };
 
 // Appends `value` as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD.
