@@ -6,6 +6,7 @@
 
 #include "compiler/ast/print.h"
 #include "compiler/base/text.h"
+#include "compiler/check/header_names.h"
 
 namespace compiler::check {
 
@@ -150,11 +151,6 @@ std::string Place(BlockKind parent) {
 
 void Suggest(diagnostics::Diagnostic* diagnostic, std::optional<std::string_view> nearest) {
   if (nearest) diagnostic->Replace(std::string(*nearest));
-}
-
-std::string Lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
 }
 
 std::string KeyOf(const ast::Setting& setting) {

@@ -6,6 +6,7 @@
 #include "compiler/check/expr_checker.h"
 #include "compiler/check/expr_parts.h"
 #include "compiler/check/foreign_names.h"
+#include "compiler/check/header_names.h"
 #include "compiler/model/print.h"
 
 namespace compiler::check {
@@ -29,19 +30,6 @@ std::string OneOf(std::string_view word, const std::vector<std::string_view>& ca
 void OfferNearest(diagnostics::Diagnostic* diagnostic, std::string_view word,
                   const std::vector<std::string_view>& candidates) {
   if (const auto nearest = base::Nearest(word, candidates)) diagnostic->Replace(std::string(*nearest));
-}
-
-// RFC 9110 5.6.2.
-bool IsToken(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  });
-}
-
-std::string Lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
 }
 
 std::string ExampleOf(const abi::WindowMeasureInfo& info) {

@@ -5,6 +5,7 @@
 
 #include "compiler/base/cidr.h"
 #include "compiler/check/address.h"
+#include "compiler/check/header_names.h"
 #include "compiler/check/setting_reader.h"
 
 namespace compiler::check {
@@ -13,19 +14,6 @@ using ast::ExprKind;
 using diagnostics::Kind;
 
 namespace {
-
-// RFC 9110 5.6.2.
-bool IsToken(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  });
-}
-
-std::string Lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
 
 // Headers that the gateway writes itself: framing and the connection (RFC 9110 7.6.1, RFC 9112 6).
 bool IsFramingHeader(std::string_view lower) {
