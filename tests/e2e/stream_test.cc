@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <utility>
 
 #include "tests/e2e/story.h"
 
@@ -86,6 +87,30 @@ TEST(Stream, ErrorAfterContentIsPassedOnAndTheAnswerDoesNotLookComplete) {
   EXPECT_EQ(answer.body.find("\"error\"", first + 1), std::string::npos) << "told once: " << answer.body;
   EXPECT_EQ(gateway.WaitForAccess("late-error")["attempts"][0]["error"], "stream_error");
   EXPECT_EQ(gateway.Health("main").value("failure_count", -1), 1);
+}
+
+// By the compiled predicate: the client gets all of it, and the breaker counts what the frame said.
+TEST(Stream, AFrameThatThePolicyCallsAFailureCounts) {
+  ScriptedUpstream upstream([](UpstreamExchange& exchange) {
+    const bool is_degraded = exchange.request().body.find("degraded") != std::string::npos;
+    exchange.SendHead(200, {{"Content-Type", "application/x-ndjson"}, {"Transfer-Encoding", "chunked"}});
+    exchange.SendChunk(Frame("one "));
+    exchange.SendChunk(is_degraded ? R"({"message":{"content":"two"},"quality":"low","done":false})" "\n" : Frame("two"));
+    exchange.SendChunk(Frame("", true));
+    exchange.SendLastChunk();
+  });
+  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), R"(
+  breaker {
+    open when failures(60s) >= 100
+    failure when status in 5xx or chunk.json.quality == "low"
+  })"));
+  const auto failures = [&] { return gateway.Health("main").value("failure_count", -1); };
+  for (const auto& [content, expected] : {std::pair("fine", 0), std::pair("degraded", 1), std::pair("fine", 1)}) {
+    const Answer answer = Post(gateway.port(), "/api/chat", Chat(content, true));
+    EXPECT_TRUE(answer.looks_complete()) << testing::PrintToString(answer);
+    EXPECT_NE(answer.body.find("two"), std::string::npos);
+    EXPECT_TRUE(WaitUntil([&, expected = expected] { return failures() == expected; })) << content << ": " << failures();
+  }
 }
 
 TEST(Stream, ThatStandsStillEndsWithAnErrorFrame) {
