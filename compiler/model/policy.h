@@ -37,6 +37,7 @@ struct Policy {
   base::IdVector<CacheId, CacheSettings> caches;
   base::IdVector<ReplyId, ReplySettings> replies;
   base::IdVector<MockId, MockSettings> mocks;
+  base::IdVector<TlsId, TlsSettings> tls;
   base::IdVector<RouteId, RouteSettings> routes;        // the first whose `when` holds wins
   base::IdVector<PredicateId, PredicateDef> predicates;
   Slots slots;

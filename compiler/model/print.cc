@@ -12,6 +12,7 @@ std::string Word(UpstreamDialect dialect) {
     case UpstreamDialect::kOllama: return "ollama";
     case UpstreamDialect::kOpenAi: return "openai";
     case UpstreamDialect::kAnthropic: return "anthropic";
+    case UpstreamDialect::kResponses: return "responses";
   }
   return "";
 }

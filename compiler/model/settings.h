@@ -27,6 +27,7 @@ using CacheId = base::Id<struct CacheTag>;
 using ReplyId = base::Id<struct ReplyTag>;
 using MockId = base::Id<struct MockTag>;
 using RouteId = base::Id<struct RouteTag>;
+using TlsId = base::Id<struct TlsTag>;
 
 // "host:port" as written, IPv6 in brackets. port 0 lets the system choose (tests).
 struct ListenAddress {
@@ -35,56 +36,6 @@ struct ListenAddress {
 
   bool operator==(const ListenAddress&) const = default;
   std::string ToString() const { return (host.find(':') != std::string::npos ? "[" + host + "]" : host) + ":" + std::to_string(port); }
-};
-
-struct Cors {
-  bool enabled = false;
-  bool any_origin = false;            // "*"
-  std::vector<std::string> origins;   // exact, as a browser sends them
-};
-
-enum class AccessLog : uint8_t { kOff, kStdout, kFile };
-
-// What clients may send, how much at a time and how slowly.
-struct ClientLimits {
-  int connections = 20'000;
-  std::optional<int> per_address;
-  int64_t header_bytes = 64 << 10;
-  int64_t header_line = 8 << 10;
-  int header_count = 100;
-  int64_t uri = 8 << 10;
-  int64_t body = 16 << 20;
-  Duration header_time = seconds(10);
-  int64_t body_rate = 1 << 10;        // bytes a second
-  Duration idle = seconds(60);
-  Duration write_stall = seconds(30);
-
-  bool operator==(const ClientLimits&) const = default;
-};
-
-struct GatewaySettings {
-  std::vector<ListenAddress> listen;
-  std::optional<ListenAddress> admin = ListenAddress{"127.0.0.1", 9180};  // none: off
-  bool admin_is_default = true;       // a default that can't be bound is a warning, a written one an error
-  std::string metrics_prefix = "breakwater";
-  int workers = 0;                    // 0: as many as CPUs may be used
-  AccessLog access_log = AccessLog::kStdout;
-  std::string access_log_path;        // for kFile
-  Duration drain = seconds(30);
-  Cors cors;
-  std::vector<base::Cidr> trusted_proxies;
-  ClientLimits limits;
-};
-
-// http://host:port/path. path empty: the request's own path is kept; otherwise it is replaced.
-struct Url {
-  std::string text;   // as written
-  std::string host;   // without brackets
-  uint16_t port = 80;
-  std::string path;
-
-  // What Host says: the host as written, the port only where it is not 80 (RFC 9110 7.2).
-  std::string authority;
 };
 
 // hash(tenant, request.json.messages): 32 hex digits that differ where one of the values does.
@@ -108,6 +59,81 @@ struct Template {
   TextPlace place = TextPlace::kKey;
 };
 
+struct Cors {
+  bool enabled = false;
+  bool any_origin = false;            // "*"
+  std::vector<std::string> origins;   // exact, as a browser sends them
+};
+
+enum class AccessLog : uint8_t { kOff, kStdout, kFile, kSyslog, kJournald };
+
+// How a line of the access log is written; kAuto: for people on a terminal, as JSON elsewhere.
+enum class AccessLogFormat : uint8_t { kAuto, kJson, kText };
+
+// What clients may send, how much at a time and how slowly.
+struct ClientLimits {
+  int connections = 20'000;
+  std::optional<int> per_address;
+  int64_t header_bytes = 64 << 10;
+  int64_t header_line = 8 << 10;
+  int header_count = 100;
+  int64_t uri = 8 << 10;
+  int64_t body = 16 << 20;
+  Duration header_time = seconds(10);
+  int64_t body_rate = 1 << 10;        // bytes a second
+  int64_t read_rate = 1 << 10;        // bytes a second, of answers
+  Duration idle = seconds(60);
+  Duration write_stall = seconds(30);
+  std::optional<int64_t> memory;      // what bodies and queued bytes of all requests may take; none: a quarter of the machine's
+  Duration handshake_time = seconds(10);  // TLS, before header_time begins
+  int handshakes = 64;                // TLS, under way at one time in each loop
+
+  bool operator==(const ClientLimits&) const = default;
+};
+
+// A certificate with its key, and whose certificates clients must show.
+struct TlsSettings {
+  std::string name;
+  std::string certificate;            // path of a PEM file: the chain, the gateway's own first
+  std::string key;                    // path of a PEM file
+  std::string client_ca;              // path of a PEM file; empty: no certificate is asked for
+};
+
+struct GatewaySettings {
+  std::vector<ListenAddress> listen;
+  std::vector<ListenAddress> listen_tls;
+  std::vector<TlsId> tls;             // chosen by SNI; the first is the default
+  bool redirect_https = false;        // plain listeners answer with a redirect
+  std::optional<ListenAddress> admin = ListenAddress{"127.0.0.1", 9180};  // none: off
+  bool admin_is_default = true;       // a default that can't be bound is a warning, a written one an error
+  std::string metrics_prefix = "breakwater";
+  int workers = 0;                    // 0: as many as CPUs may be used
+  AccessLog access_log = AccessLog::kStdout;
+  std::string access_log_path;        // for kFile
+  AccessLogFormat access_log_format = AccessLogFormat::kAuto;
+  Duration drain = seconds(30);
+  Duration drain_delay{};             // how long accepting goes on after SIGTERM, while /health/ready says 503
+  std::string state_path;             // where breakers and budgets outlive a restart; empty: nowhere
+  std::optional<Template> admin_token;
+  bool underscore_headers = false;    // header names with `_` are passed on
+  Cors cors;
+  std::vector<base::Cidr> trusted_proxies;
+  ClientLimits limits;
+};
+
+// http://host:port/path. path empty: the request's own path is kept; otherwise it is replaced.
+struct Url {
+  std::string text;   // as written
+  std::string host;   // without brackets
+  uint16_t port = 80;
+  std::string path;
+  bool is_tls = false;                // https
+  std::string unix_path;              // unix:/path; empty: TCP
+
+  // What Host says: the host as written, the port only where it is not 80 (RFC 9110 7.2).
+  std::string authority;
+};
+
 struct HeaderSetting {
   std::string name;   // as written
   Template value;
@@ -117,6 +143,8 @@ struct Timeouts {
   Duration connect = seconds(2);
   std::optional<Duration> first_token;
   Duration idle = seconds(30);
+  Duration attempt = minutes(5);      // attempt_timeout: a whole answer, or a stream's way to its first content
+  Duration stall = minutes(10);       // no content for so long, whatever else comes
   Duration total = minutes(5);        // attempt_timeout: from the name look-up to the last byte
 };
 
@@ -154,6 +182,7 @@ struct OpenFor {
   Duration from = seconds(15);
   double factor = 1;                  // 1: always the same
   Duration cap = seconds(15);
+  bool by_retry_after = false;        // as long as the last failure's Retry-After asked, up to cap; `from` where it said nothing
 
   OpenFor() = default;
   template <typename Rep, typename Period>
@@ -165,6 +194,7 @@ struct OpenFor {
 struct BreakerSettings {
   std::vector<PredicateId> open_when;       // any of them
   std::optional<PredicateId> failure_when;  // instead of the default classification
+  std::optional<PredicateId> rest_when;     // outcomes after which the upstream is left alone though it is well
   OpenFor open_for;
   int probes = 1;                           // most requests in flight while half-open
   std::vector<PredicateId> close_when;      // any of them
@@ -222,7 +252,7 @@ struct MockSettings {
 using FallbackRef = std::variant<ReplyId, CacheId, MockId>;
 
 // What an upstream speaks; kAuto: told by the path that it is asked at.
-enum class UpstreamDialect : uint8_t { kAuto, kOllama, kOpenAi, kAnthropic };
+enum class UpstreamDialect : uint8_t { kAuto, kOllama, kOpenAi, kAnthropic, kResponses };
 
 // Which content commits an answer: from there on it can't be taken back.
 enum class CommitAt : uint8_t { kAnyOutput, kAnswer };
@@ -231,9 +261,41 @@ enum class CommitAt : uint8_t { kAnyOutput, kAnswer };
 // what was already sent is skipped, or the client is told.
 enum class OnCut : uint8_t { kError, kContinue, kRestart };
 
+// Whether a POST or PATCH may be sent twice; kAuto: on the paths of known model APIs (decided where requests are classified).
+enum class RepeatSafe : uint8_t { kFalse, kTrue, kAuto };
+
+// Whether compressed bodies of requests are decoded; kAuto: on the paths of model APIs, and where the policy reads them.
+enum class Decode : uint8_t { kAuto, kNever };
+
+// Connections to the upstream that wait for the next request, for each worker.
+struct PoolSettings {
+  Duration idle = seconds(60);
+  int size = 256;                     // 0: none
+};
+
+// How an https upstream proves who it is, and how the gateway does. Paths of PEM files; all may be empty.
+struct UpstreamTls {
+  std::string ca;                     // instead of the system's
+  std::string certificate;
+  std::string key;
+  std::string name;                   // asked for and checked instead of the url's host
+  std::vector<std::string> pins;      // sha256:… of public keys
+};
+
+// A rewrite that only some requests get, in the order in which they are written.
+struct ConditionalRewrite {
+  std::string name;
+  PredicateId when;
+  Template patch;
+};
+
 struct UpstreamSettings {
   std::string name;
   Url url;
+  PoolSettings pool;
+  std::optional<UpstreamTls> tls;
+  Decode decode = Decode::kAuto;
+  std::vector<ConditionalRewrite> rewrites;
   Timeouts timeouts;
   bool repeat_safe = false;           // a POST or PATCH may be sent twice
   int64_t replay_body_bytes = 1 << 20;
