@@ -1,7 +1,9 @@
 // One JSON line for each request: enough to say afterwards what was tried, what answered and why. Never bodies or secrets.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +12,9 @@
 #include "runtime/base/time.h"
 #include "runtime/engine/outcome.h"
 #include "runtime/http/message.h"
+#include "runtime/net/transport.h"
+#include "runtime/proxy/line_log.h"
+#include "runtime/proxy/wall_clock.h"
 
 namespace runtime::proxy {
 
@@ -60,7 +65,24 @@ struct AccessLogContext {
   std::string_view request_id;
   std::string_view client_ip;
 };
-std::string AccessLogLine(const AccessLogContext& context, const ExchangeRecord& record, int status,
-                          base::Duration duration);
+
+// One worker's access log. Its lines go out when a chunk of them is full, or kMaxWait after the first of them.
+class AccessLog {
+ public:
+  static constexpr base::Duration kMaxWait = std::chrono::milliseconds(100);
+
+  // Both must outlive it.
+  AccessLog(LineLog& log, net::Transport& transport);
+
+  // `duration`: of the exchange. `record` holds nothing that the line borrows later.
+  void Write(const AccessLogContext& context, const ExchangeRecord& record, int status, base::Duration duration);
+
+ private:
+  net::Transport& transport_;
+  LogLane lane_;
+  Rfc3339Clock clock_;
+  std::unique_ptr<net::Timer> timer_;
+  bool timer_is_set_ = false;
+};
 
 }  // namespace runtime::proxy

@@ -82,10 +82,10 @@ void Exchange::WriteRecords() {
   CountTokens();
   worker_.metrics.CountBy(CounterById::kStreamEnd, Name(record_.how));
   worker_.metrics.Observe(HistogramId::kRequestDuration, 0, duration);
-  if (worker_.gateway.access == nullptr) return;
+  if (!worker_.access) return;
 
   const AccessLogContext context{worker_, request_.head, request_.path, request_.request_id, request_.client_ip};
-  worker_.gateway.access->Write(AccessLogLine(context, record_, status, duration));
+  worker_.access->Write(context, record_, status, duration);
 }
 
 }  // namespace runtime::proxy

@@ -1,25 +1,59 @@
 #include "runtime/proxy/line_log.h"
 
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
+#include <cstring>
 #include <utility>
 
+#include "base/check.h"
+
 namespace runtime::proxy {
+namespace {
+
+constexpr size_t kMaxPieces = 64;  // of one writev
+
+}  // namespace
+
+// ---- Chunks ----------------------------------------------------------------------------------------------------------
+
+ChunkStack::~ChunkStack() {
+  for (LogChunk* chunk = TakeAll(); chunk != nullptr;) delete std::exchange(chunk, chunk->next);
+}
+
+void ChunkStack::Push(std::unique_ptr<LogChunk> chunk) {
+  LogChunk* const raw = chunk.release();
+  raw->next = top_.load(std::memory_order_relaxed);
+  while (!top_.compare_exchange_weak(raw->next, raw, std::memory_order_release, std::memory_order_relaxed)) {
+  }
+}
+
+LogChunk* ChunkStack::TakeAll() { return top_.exchange(nullptr, std::memory_order_acquire); }
+
+// ---- The log ---------------------------------------------------------------------------------------------------------
 
 LineLog::LineLog(int fd) : fd_(fd), thread_([this] { Run(); }) {}
 LineLog::LineLog(TakeLine take) : fd_(-1), take_(std::move(take)) {}
 
 LineLog::~LineLog() {
   if (fd_ < 0) return;
-  {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_one();
+  stopping_.store(true, std::memory_order_release);
+  Wake();
   thread_.join();
+}
+
+void LineLog::Wake() {
+  news_.fetch_add(1, std::memory_order_release);
+  news_.notify_one();
+}
+
+bool LineLog::Queue(size_t bytes, size_t lines) {
+  if (queued_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= kMaxQueued) return true;
+  queued_.fetch_sub(bytes, std::memory_order_relaxed);
+  dropped_.fetch_add(lines, std::memory_order_relaxed);
+  return false;
 }
 
 void LineLog::Write(std::string_view line) {
@@ -27,142 +61,197 @@ void LineLog::Write(std::string_view line) {
     if (take_) take_(line);
     return;
   }
+  if (!Queue(line.size() + 1, 1)) return;
   bool was_empty = false;
   {
     std::lock_guard lock(mutex_);
-    if (queued_.size() + line.size() + 1 > kMaxQueued) {
-      dropped_.fetch_add(1, std::memory_order_relaxed);
-      return;
-    }
-    was_empty = queued_.empty();
-    queued_.append(line);
-    queued_.push_back('\n');
+    was_empty = events_.empty();
+    events_.append(line);
+    events_.push_back('\n');
   }
-  if (was_empty) wake_.notify_one();
+  if (was_empty) Wake();
 }
 
 void LineLog::Run() {
-  std::string batch;
   for (;;) {
-    {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || !queued_.empty(); });
-      if (queued_.empty()) return;
-      batch.swap(queued_);
-    }
-    size_t written = 0;
-    while (written < batch.size()) {
-      const ssize_t n = ::write(fd_, batch.data() + written, batch.size() - written);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) {  // a full disk or a closed pipe must not stop the gateway
-        const auto lost = std::count(batch.begin() + static_cast<std::ptrdiff_t>(written), batch.end(), '\n');
-        dropped_.fetch_add(static_cast<uint64_t>(lost), std::memory_order_relaxed);
-        break;
-      }
-      written += static_cast<size_t>(n);
-    }
-    batch.clear();
+    const uint32_t seen = news_.load(std::memory_order_acquire);
+    const bool is_last = stopping_.load(std::memory_order_acquire);
+    const bool events = WriteEvents();
+    if (WriteChunks() || events) continue;
+    if (is_last) return;
+    news_.wait(seen, std::memory_order_acquire);
   }
+}
+
+bool LineLog::WriteEvents() {
+  {
+    std::lock_guard lock(mutex_);
+    batch_.swap(events_);
+  }
+  if (batch_.empty()) return false;
+  size_t written = 0;
+  while (written < batch_.size()) {
+    const ssize_t n = ::write(fd_, batch_.data() + written, batch_.size() - written);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {  // a full disk or a closed pipe must not stop the gateway
+      const auto lost = std::count(batch_.begin() + static_cast<std::ptrdiff_t>(written), batch_.end(), '\n');
+      dropped_.fetch_add(static_cast<uint64_t>(lost), std::memory_order_relaxed);
+      break;
+    }
+    written += static_cast<size_t>(n);
+  }
+  queued_.fetch_sub(batch_.size(), std::memory_order_relaxed);
+  batch_.clear();
+  return true;
 }
 
 namespace {
 
-// Length of the valid UTF-8 sequence at the start of `text`, 0 if there is none (RFC 3629).
-size_t Utf8Length(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto is_tail = [&](size_t i) { return i < text.size() && (byte(i) & 0xc0) == 0x80; };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return is_tail(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    if (!is_tail(1) || !is_tail(2)) return 0;
-    if (first == 0xe0 && byte(1) < 0xa0) return 0;
-    if (first == 0xed && byte(1) > 0x9f) return 0;
-    return 3;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    if (!is_tail(1) || !is_tail(2) || !is_tail(3)) return 0;
-    if (first == 0xf0 && byte(1) < 0x90) return 0;
-    if (first == 0xf4 && byte(1) > 0x8f) return 0;
-    return 4;
+// Writes the chunks in their order; returns how many lines got lost, a torn one among them.
+size_t WriteAll(int fd, const std::vector<std::unique_ptr<LogChunk>>& chunks) {
+  size_t first = 0;   // chunk that is not wholly written
+  size_t offset = 0;  // … and how much of it is
+  while (first < chunks.size()) {
+    iovec pieces[kMaxPieces];
+    const size_t count = std::min(chunks.size() - first, kMaxPieces);
+    for (size_t i = 0; i < count; ++i) {
+      const LogChunk& chunk = *chunks[first + i];
+      const size_t skip = i == 0 ? offset : 0;
+      pieces[i] = {chunk.text.get() + skip, chunk.size - skip};
+    }
+    const ssize_t n = ::writev(fd, pieces, static_cast<int>(count));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {  // a full disk or a closed pipe must not stop the gateway
+      size_t lost = 0;
+      for (size_t i = first; i < chunks.size(); ++i) {
+        const LogChunk& chunk = *chunks[i];
+        lost += static_cast<size_t>(std::count(chunk.text.get() + (i == first ? offset : 0), chunk.text.get() + chunk.size, '\n'));
+      }
+      return lost;
+    }
+    offset += static_cast<size_t>(n);
+    while (first < chunks.size() && offset >= chunks[first]->size) offset -= chunks[first++]->size;
   }
   return 0;
 }
 
 }  // namespace
 
-void AppendJsonString(std::string_view value, std::string* out) {
-  out->push_back('"');
-  for (size_t i = 0; i < value.size();) {
-    const char c = value[i];
-    if (static_cast<unsigned char>(c) >= 0x80) {
-      const size_t length = Utf8Length(value.substr(i));
-      if (length == 0) {
-        out->append("\xef\xbf\xbd");
-        ++i;
-      } else {
-        out->append(value.substr(i, length));
-        i += length;
-      }
+bool LineLog::WriteChunks() {
+  {
+    std::lock_guard lock(mutex_);
+    seen_lanes_ = lanes_;
+  }
+  bool any = false;
+  auto& chunks = chunks_;
+  for (const auto& lane : seen_lanes_) {
+    const bool is_over = lane->is_over.load(std::memory_order_acquire);
+    chunks.clear();
+    size_t bytes = 0;
+    for (LogChunk* chunk = lane->full.TakeAll(); chunk != nullptr; chunk = chunk->next) {
+      chunks.emplace_back(chunk);
+      bytes += chunk->size;
+    }
+    std::reverse(chunks.begin(), chunks.end());
+    if (!chunks.empty()) {
+      any = true;
+      dropped_.fetch_add(WriteAll(fd_, chunks), std::memory_order_relaxed);
+      queued_.fetch_sub(bytes, std::memory_order_relaxed);
+    }
+    if (is_over) {
+      std::lock_guard lock(mutex_);
+      std::erase(lanes_, lane);
       continue;
     }
-    switch (c) {
-      case '"': out->append("\\\""); break;
-      case '\\': out->append("\\\\"); break;
-      case '\n': out->append("\\n"); break;
-      case '\r': out->append("\\r"); break;
-      case '\t': out->append("\\t"); break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-          char escaped[8];
-          std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(c));
-          out->append(escaped);
-        } else {
-          out->push_back(c);
-        }
+    for (auto& chunk : chunks) {
+      if (chunk->capacity == LogLane::kChunkBytes) lane->free.Push(std::move(chunk));
     }
-    ++i;
+    chunks.clear();
   }
-  out->push_back('"');
+  return any;
 }
 
-void JsonLine::Key(std::string_view key) {
-  if (text_.size() > 1) text_.push_back(',');
-  text_.push_back('"');
-  text_.append(key);
-  text_.append("\":");
+// ---- A lane ----------------------------------------------------------------------------------------------------------
+
+LogLane::LogLane(LineLog& log) : log_(log), share_(std::make_shared<LaneShare>()) {
+  if (log_.fd_ >= 0) {
+    std::lock_guard lock(log_.mutex_);
+    log_.lanes_.push_back(share_);
+  }
+  Use(NewChunk());
 }
 
-JsonLine& JsonLine::Add(std::string_view key, std::string_view value) {
-  Key(key);
-  AppendJsonString(value, &text_);
-  return *this;
+LogLane::~LogLane() {
+  HandOver();
+  share_->is_over.store(true, std::memory_order_release);
+  if (log_.fd_ >= 0) log_.Wake();
 }
 
-JsonLine& JsonLine::Add(std::string_view key, int64_t value) {
-  Key(key);
-  text_.append(std::to_string(value));
-  return *this;
+void LogLane::EndLine() {
+  if (log_.fd_ < 0) {
+    if (log_.take_) log_.take_({line_, static_cast<size_t>(at_ - line_)});
+    at_ = line_;
+    return;
+  }
+  char* const end = Room(1);
+  *end = '\n';
+  at_ = line_ = end + 1;
+  ++chunk_->lines;
+  chunk_->size = static_cast<size_t>(at_ - chunk_->text.get());
 }
 
-JsonLine& JsonLine::AddMillis(std::string_view key, int64_t nanoseconds) {
-  Key(key);
-  char number[40];
-  std::snprintf(number, sizeof number, "%lld.%03lld", static_cast<long long>(nanoseconds / 1'000'000),
-                static_cast<long long>(nanoseconds / 1'000 % 1'000));
-  text_.append(number);
-  return *this;
+void LogLane::HandOver() {
+  BW_CHECK(at_ == line_, "a line is being written");
+  if (!is_waiting()) return;
+  auto full = std::exchange(chunk_, nullptr);
+  Use(NewChunk());
+  Submit(std::move(full));
 }
 
-JsonLine& JsonLine::AddRaw(std::string_view key, std::string_view json) {
-  Key(key);
-  text_.append(json);
-  return *this;
+void LogLane::Submit(std::unique_ptr<LogChunk> chunk) {
+  if (!log_.Queue(chunk->size, chunk->lines)) {
+    chunk->size = chunk->lines = 0;
+    if (chunk->capacity == kChunkBytes && spare_.size() < kMaxSpare) spare_.push_back(std::move(chunk));
+    return;
+  }
+  share_->full.Push(std::move(chunk));
+  log_.Wake();
 }
 
-const std::string& JsonLine::Finish() {
-  text_.push_back('}');
-  return text_;
+// The line that is being written moves to a chunk where it fits; the lines before it go to the writer.
+void LogLane::Grow(size_t bytes) {
+  const size_t begun = static_cast<size_t>(at_ - line_);
+  const size_t needed = begun + bytes;
+  auto larger = needed <= kChunkBytes && is_waiting() ? NewChunk() : std::make_unique<LogChunk>(std::max(2 * needed, kChunkBytes));
+  std::memcpy(larger->text.get(), line_, begun);
+  auto before = std::exchange(chunk_, nullptr);
+  Use(std::move(larger));
+  at_ += begun;
+  if (before->lines > 0) {
+    Submit(std::move(before));
+  } else if (before->capacity == kChunkBytes && spare_.size() < kMaxSpare) {
+    spare_.push_back(std::move(before));
+  }
+}
+
+std::unique_ptr<LogChunk> LogLane::NewChunk() {
+  if (spare_.empty()) {
+    for (LogChunk* chunk = share_->free.TakeAll(); chunk != nullptr;) {
+      std::unique_ptr<LogChunk> owned(std::exchange(chunk, chunk->next));
+      if (spare_.size() < kMaxSpare) spare_.push_back(std::move(owned));
+    }
+  }
+  if (spare_.empty()) return std::make_unique<LogChunk>(kChunkBytes);
+  auto chunk = std::move(spare_.back());
+  spare_.pop_back();
+  chunk->size = chunk->lines = 0;
+  return chunk;
+}
+
+void LogLane::Use(std::unique_ptr<LogChunk> chunk) {
+  chunk_ = std::move(chunk);
+  line_ = at_ = chunk_->text.get();
+  end_ = line_ + chunk_->capacity;
 }
 
 }  // namespace runtime::proxy

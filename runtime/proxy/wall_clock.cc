@@ -24,14 +24,22 @@ std::string Rfc3339(base::WallTime time) {
   return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
-std::string Rfc3339Millis(base::WallTime time) {
-  int64_t milliseconds = 0;
-  const std::tm parts = BrokenDown(time, &milliseconds);
-  char text[40];
-  std::string result(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts));
-  char fraction[24];
-  std::snprintf(fraction, sizeof fraction, ".%03dZ", static_cast<int>(milliseconds));
-  return result + fraction;
+std::string Rfc3339Millis(base::WallTime time) { return std::string(Rfc3339Clock().Millis(time)); }
+
+std::string_view Rfc3339Clock::Millis(base::WallTime time) {
+  const int64_t milliseconds = time.time_since_epoch().count() / 1'000'000;
+  if (const int64_t second = milliseconds / 1'000; second != second_) {
+    second_ = second;
+    text_ = Rfc3339(time);
+    text_.back() = '.';
+    text_.append("000Z");
+  }
+  const auto fraction = static_cast<unsigned>(milliseconds % 1'000);
+  char* const digits = text_.data() + text_.size() - 4;
+  digits[0] = static_cast<char>('0' + fraction / 100);
+  digits[1] = static_cast<char>('0' + fraction / 10 % 10);
+  digits[2] = static_cast<char>('0' + fraction % 10);
+  return text_;
 }
 
 std::string HttpDate(base::WallTime time) {

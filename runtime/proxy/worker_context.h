@@ -3,12 +3,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
 #include "compiler/base/id.h"
 #include "runtime/base/random.h"
 #include "runtime/net/transport.h"
+#include "runtime/proxy/access_log.h"
 #include "runtime/proxy/gateway_state.h"
 #include "runtime/proxy/name_cache.h"
 #include "runtime/proxy/request_parsers.h"
@@ -26,6 +28,7 @@ struct WorkerContext {
         random(seed),
         names(worker_transport),
         parsers(gateway_state.policy().gateway.limits) {
+    if (gateway.access != nullptr) access.emplace(*gateway.access, transport);
     for (size_t i = 0; i < gateway.policy().upstreams.size(); ++i) {
       pools.Add(std::make_unique<UpstreamPool>(worker_transport));
     }
@@ -93,6 +96,7 @@ struct WorkerContext {
   net::Transport& transport;
   const int index;
   MetricsShard& metrics;
+  std::optional<AccessLog> access;  // none: no access log
   base::Random random;
   NameCache names;
   RequestParsers parsers;
