@@ -12,6 +12,8 @@ std::string_view Name(NetError error) {
     case NetError::kNameNotFound: return "name_not_found";
     case NetError::kNameFailure: return "name_failure";
     case NetError::kExhausted: return "exhausted";
+    case NetError::kTls: return "tls";
+    case NetError::kTruncated: return "truncated";
     case NetError::kOther: return "other";
   }
   return "other";

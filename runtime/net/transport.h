@@ -31,6 +31,8 @@ enum class NetError : uint8_t {
   kNameNotFound,  // the name has no address
   kNameFailure,   // the name service did not answer or refused
   kExhausted,     // out of file descriptors or memory, here
+  kTls,           // the handshake failed, or what came is no TLS; Stream::tls_failure() says why
+  kTruncated,     // FIN without TLS's own end (close_notify): what came may not be all
   kOther,
 };
 std::string_view Name(NetError error);
@@ -53,7 +55,9 @@ class StreamObserver {
   virtual void OnWriteDrained() {}                   // queued_bytes() fell to 0 after it was above 0
 };
 
-// A TCP connection. Destroying it closes it at once: queued bytes that the kernel has not taken are dropped.
+struct TlsFailure;
+
+// A TCP connection, or TLS on one (tls.h). Destroying it closes it at once: queued bytes that the kernel has not taken are dropped.
 // TCP_NODELAY is set on every stream.
 class Stream {
  public:
@@ -81,12 +85,22 @@ class Stream {
   virtual void Reset() = 0;
 
   virtual const Address& peer() const = 0;
+
+  virtual bool is_dead() const = 0;  // an error was reported, or Reset was called, or the loop stopped
+  virtual bool saw_end() const = 0;  // OnEnd was called
+
+  // Why TLS failed, after OnError(kTls); null where it did not.
+  virtual const TlsFailure* tls_failure() const { return nullptr; }
 };
 
 class Listener {
  public:
   virtual ~Listener() = default;  // closes
   virtual uint16_t port() const = 0;
+
+  // While it is paused, connections wait in the kernel's backlog. May be called from inside the accept callback.
+  virtual void PauseAccepting() = 0;
+  virtual void ResumeAccepting() = 0;
 };
 
 class Timer {

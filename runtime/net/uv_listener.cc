@@ -61,18 +61,29 @@ class ListenHandle final : public Handle {
     Abandon();
   }
 
+  void SetPaused(bool paused) {
+    if (paused == paused_ || is_closing()) return;
+    paused_ = paused;
+    if (paused) {
+      uv_poll_stop(&poll_);
+    } else {
+      Start();
+    }
+  }
+
  private:
   ~ListenHandle() override = default;
 
   void OnClosing() override { close(socket_); }  // at once, so that the port is free; libuv no longer polls it
 
   void Start() {
+    if (paused_) return;
     uv_poll_start(&poll_, UV_READABLE,
                   [](uv_poll_t* poll, int, int) { static_cast<ListenHandle*>(poll->data)->Accept(); });
   }
 
   void Accept() {
-    for (int i = 0; i < kAcceptsPerTurn && !is_closing(); ++i) {
+    for (int i = 0; i < kAcceptsPerTurn && !is_closing() && !paused_; ++i) {
       sockaddr_storage remote;
       socklen_t size = sizeof(remote);
       const int socket = accept4(socket_, reinterpret_cast<sockaddr*>(&remote), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -92,6 +103,7 @@ class ListenHandle final : public Handle {
   int socket_;
   SharedAccept on_accept_;
   AcceptPause* pause_ = nullptr;
+  bool paused_ = false;  // by the owner
   uv_poll_t poll_;
 };
 
@@ -102,6 +114,12 @@ class UvListener final : public Listener {
     for (ListenHandle* handle : handles_) handle->StopListening();
   }
   uint16_t port() const override { return port_; }
+  void PauseAccepting() override {
+    for (ListenHandle* handle : handles_) handle->SetPaused(true);
+  }
+  void ResumeAccepting() override {
+    for (ListenHandle* handle : handles_) handle->SetPaused(false);
+  }
 
  private:
   std::vector<ListenHandle*> handles_;

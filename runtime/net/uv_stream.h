@@ -29,8 +29,8 @@ class UvStream final : public Stream {
   void Reset() override;
   const Address& peer() const override { return peer_; }
 
-  bool is_dead() const;  // an error was reported, or Reset was called, or the loop stopped
-  bool saw_end() const;  // OnEnd was called
+  bool is_dead() const override;
+  bool saw_end() const override;
 
  private:
   StreamHandle* handle_;

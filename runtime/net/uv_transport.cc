@@ -71,7 +71,7 @@ class UvTimer final : public Timer {
 // A stream on its way out: flushes, sends FIN, reads to the end.
 class Lingering final : public StreamObserver, public Deletable {
  public:
-  Lingering(Loop* loop, std::unique_ptr<UvStream> stream, base::Duration limit, std::function<void(Lingering*)> done)
+  Lingering(Loop* loop, std::unique_ptr<Stream> stream, base::Duration limit, std::function<void(Lingering*)> done)
       : stream_(std::move(stream)), limit_(limit), done_(std::move(done)), timer_(loop, [this] { OnTimer(); }) {}
 
   // False if there is nothing to wait for.
@@ -117,7 +117,7 @@ class Lingering final : public StreamObserver, public Deletable {
     done_(this);
   }
 
-  std::unique_ptr<UvStream> stream_;
+  std::unique_ptr<Stream> stream_;
   base::Duration limit_;
   std::function<void(Lingering*)> done_;
   UvTimer timer_;
@@ -164,10 +164,8 @@ std::unique_ptr<Timer> UvTransport::NewTimer(std::function<void()> on_fire) {
 size_t UvTransport::closing_gracefully() const { return impl_->lingering.size(); }
 
 void UvTransport::CloseGracefully(std::unique_ptr<Stream> stream, base::Duration limit) {
-  // Streams of a transport are made by it alone.
-  std::unique_ptr<UvStream> own(static_cast<UvStream*>(stream.release()));
-  if (own == nullptr || own->is_dead()) return;
-  auto lingering = std::make_unique<Lingering>(&impl_->loop, std::move(own), limit, [this](Lingering* self) {
+  if (stream == nullptr || stream->is_dead()) return;
+  auto lingering = std::make_unique<Lingering>(&impl_->loop, std::move(stream), limit, [this](Lingering* self) {
     impl_->loop.DeleteLater(std::move(impl_->lingering.extract(self).mapped()));
   });
   if (!lingering->Start()) return;

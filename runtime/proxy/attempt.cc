@@ -14,6 +14,8 @@ ErrorKind ConnectErrorOf(net::NetError error) {
     case net::NetError::kRefused: return ErrorKind::k_refused;
     case net::NetError::kNameNotFound:
     case net::NetError::kNameFailure: return ErrorKind::k_dns_failure;
+    case net::NetError::kTls: return ErrorKind::k_tls_failure;
+    case net::NetError::kTruncated:
     case net::NetError::kReset:
     case net::NetError::kUnreachable:
     case net::NetError::kTimedOut:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,6 +17,8 @@ struct ListenerState {
   uint16_t port = 0;
   bool shared = false;
   bool open = true;
+  bool paused = false;
+  std::deque<std::function<void()>> backlog;  // accepted by the kernel, not yet by the owner
   net::Transport::AcceptCallback on_accept;
 };
 

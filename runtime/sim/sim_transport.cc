@@ -55,6 +55,8 @@ class SimStream final : public Stream {
   }
   void Reset() override { connection_->Close(which_, true); }
   const Address& peer() const override { return connection_->ends[which_].peer; }
+  bool is_dead() const override { return connection_->ends[which_].dead; }
+  bool saw_end() const override { return connection_->ends[which_].saw_end; }
   Endpoint& end() { return connection_->ends[which_]; }
 
  private:
@@ -64,11 +66,26 @@ class SimStream final : public Stream {
 
 class SimListener final : public Listener {
  public:
-  explicit SimListener(std::shared_ptr<ListenerState> state) : state_(std::move(state)) {}
-  ~SimListener() override { state_->open = false; }
+  SimListener(SimNetwork* network, std::shared_ptr<ListenerState> state) : network_(network), state_(std::move(state)) {}
+  ~SimListener() override {
+    state_->open = false;
+    state_->backlog.clear();
+  }
   uint16_t port() const override { return state_->port; }
+  void PauseAccepting() override { state_->paused = true; }
+  void ResumeAccepting() override {
+    if (!std::exchange(state_->paused, false)) return;
+    while (!state_->backlog.empty() && !state_->paused && state_->open) {
+      const auto next = std::move(state_->backlog.front());
+      state_->backlog.pop_front();
+      network_->Soon([state = state_, next] {
+        if (state->open) next();
+      });
+    }
+  }
 
  private:
+  SimNetwork* network_;
   std::shared_ptr<ListenerState> state_;
 };
 
@@ -109,7 +126,7 @@ class SimResolution final : public Resolution {
 // A stream on its way out: see Transport::CloseGracefully.
 class SimLinger final : public StreamObserver, public Deletable {
  public:
-  SimLinger(SimTransport* transport, std::unique_ptr<SimStream> stream, Duration limit,
+  SimLinger(SimTransport* transport, std::unique_ptr<Stream> stream, Duration limit,
             std::function<void(Deletable*)> done)
       : transport_(transport), stream_(std::move(stream)), limit_(limit), done_(std::move(done)) {
     timer_ = transport->NewTimer([this] { OnTimer(); });
@@ -119,7 +136,7 @@ class SimLinger final : public StreamObserver, public Deletable {
     last_queued_ = stream_->queued_bytes();
     timer_->Set(transport->Now() + limit);
   }
-  bool is_over() { return stream_->end().dead || (stream_->end().saw_end && stream_->queued_bytes() == 0); }
+  bool is_over() { return stream_->is_dead() || (stream_->saw_end() && stream_->queued_bytes() == 0); }
 
   void OnData(std::string_view) override {}
   void OnEnd() override {
@@ -151,7 +168,7 @@ class SimLinger final : public StreamObserver, public Deletable {
   }
 
   SimTransport* transport_;
-  std::unique_ptr<SimStream> stream_;
+  std::unique_ptr<Stream> stream_;
   Duration limit_;
   std::function<void(Deletable*)> done_;
   std::unique_ptr<Timer> timer_;
@@ -291,7 +308,7 @@ base::Result<std::unique_ptr<Listener>> SimTransport::Listen(const std::string& 
     }
   }
   network_->listeners_.push_back(state);
-  return std::unique_ptr<Listener>(std::make_unique<SimListener>(std::move(state)));
+  return std::unique_ptr<Listener>(std::make_unique<SimListener>(network_, std::move(state)));
 }
 
 std::unique_ptr<Stream> SimTransport::Connect(const Address& address, StreamObserver* observer) {
@@ -348,6 +365,10 @@ std::unique_ptr<Stream> SimTransport::Connect(const Address& address, StreamObse
       if (end.observer != nullptr) end.observer->OnConnected();
     });
     const Transport::AcceptCallback on_accept = listener->on_accept;  // the callback may destroy the listener
+    if (listener->paused) {
+      listener->backlog.push_back([on_accept, connection] { on_accept(std::make_unique<SimStream>(connection, 1)); });
+      return;
+    }
     on_accept(std::make_unique<SimStream>(connection, 1));
   });
   return stream;
@@ -379,9 +400,8 @@ std::unique_ptr<Timer> SimTransport::NewTimer(std::function<void()> on_fire) {
 }
 
 void SimTransport::CloseGracefully(std::unique_ptr<Stream> stream, Duration limit) {
-  std::unique_ptr<SimStream> own(static_cast<SimStream*>(stream.release()));
-  if (own == nullptr || own->end().dead) return;
-  auto linger = std::make_unique<SimLinger>(this, std::move(own), limit, [this](Deletable* self) {
+  if (stream == nullptr || stream->is_dead()) return;
+  auto linger = std::make_unique<SimLinger>(this, std::move(stream), limit, [this](Deletable* self) {
     DeleteLater(std::move(lingering_.extract(self).mapped()));
   });
   if (linger->is_over()) return;
