@@ -128,7 +128,7 @@ void ClientConnection::BeginRequest() {
     return;
   }
   if (role_ != ListenerRole::kTraffic) {
-    auto answer = AnswerHealth(worker_, head.method, *path);
+    auto answer = AnswerHealth(worker_, head, *path);
     if (!answer && role_ == ListenerRole::kAdmin) {
       answer = PlainError(404, "not_found", "This address serves /health/… and /metrics only.", request_id_);
     }

@@ -21,7 +21,7 @@ struct GatewayState {
       : compiled(std::move(compiled_policy)),
         body_use(compiled->policy),
         objects(*compiled, seed),
-        metrics(compiled->policy, objects, workers),
+        metrics(*compiled, objects, workers),
         events(event_log),
         access(access_log) {}
 

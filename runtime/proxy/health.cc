@@ -58,7 +58,8 @@ LocalAnswer AnswerBreaker(const WorkerContext& worker, std::string_view name) {
 
 }  // namespace
 
-std::optional<LocalAnswer> AnswerHealth(WorkerContext& worker, compiler::abi::Method method, std::string_view path) {
+std::optional<LocalAnswer> AnswerHealth(WorkerContext& worker, const http::RequestHead& head, std::string_view path) {
+  const compiler::abi::Method method = head.method;
   const bool is_health = path == "/health" || path.starts_with("/health/");
   if (!is_health && path != "/metrics") return std::nullopt;
   if (method != compiler::abi::Method::kGET && method != compiler::abi::Method::kHEAD) {
@@ -68,10 +69,11 @@ std::optional<LocalAnswer> AnswerHealth(WorkerContext& worker, compiler::abi::Me
   }
   if (path == "/metrics") {
     LocalAnswer answer;
-    answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    const MetricsFormat format = FormatFor(head.headers.Find("accept").value_or(""));
+    answer.content_type = ContentTypeOf(format);
     const uint64_t dropped =
         worker.gateway.events.dropped() + (worker.gateway.access != nullptr ? worker.gateway.access->dropped() : 0);
-    answer.body = worker.gateway.metrics.Expose(worker.transport.Now(), dropped);
+    answer.body = worker.gateway.metrics.Expose(worker.transport.Now(), dropped, format);
     return answer;
   }
   if (path == "/health/live") return Json(200, {{"status", "live"}});

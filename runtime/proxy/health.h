@@ -10,6 +10,6 @@
 namespace runtime::proxy {
 
 // The answer for a path of the operators; nothing for any other path.
-std::optional<LocalAnswer> AnswerHealth(WorkerContext& worker, compiler::abi::Method method, std::string_view path);
+std::optional<LocalAnswer> AnswerHealth(WorkerContext& worker, const http::RequestHead& head, std::string_view path);
 
 }  // namespace runtime::proxy

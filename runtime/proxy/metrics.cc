@@ -1,59 +1,49 @@
+// Counting, and where values stand. metric_exposition.cc writes them down; metric_series.cc says which exist from the start.
 #include "runtime/proxy/metrics.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <functional>
+#include <utility>
+
+#include "runtime/proxy/metric_series.h"
+#include "runtime/proxy/metric_table.h"
 
 namespace runtime::proxy {
 namespace {
 
 using compiler::model::CacheId;
 using compiler::model::Policy;
-using compiler::model::UpstreamId;
 
-enum class Label : uint8_t { kNone, kUpstream, kService, kFallback, kCache };
-
-struct MetricInfo {
-  std::string_view name;
-  std::string_view labels;
-  Label label;
-  std::string_view doc;
-};
-
-constexpr Label LabelOf(std::string_view name) {
-  if (name == "upstream") return Label::kUpstream;
-  if (name == "service") return Label::kService;
-  if (name == "fallback") return Label::kFallback;
-  if (name == "cache") return Label::kCache;
-  return Label::kNone;
+// FNV-1a over the metric and its label values.
+constexpr uint64_t kHashBasis = 0xcbf29ce484222325;
+constexpr uint64_t Mix(uint64_t hash, unsigned char byte) { return (hash ^ byte) * 0x100000001b3; }
+uint64_t Mix(uint64_t hash, std::string_view text) {
+  for (const char c : text) hash = Mix(hash, static_cast<unsigned char>(c));
+  return hash;
 }
 
-constexpr MetricInfo kCounters[] = {
-#define COUNTER(id, name, label, doc) {name, #label, LabelOf(#label), doc},
-#include "runtime/proxy/metrics.def"
-#undef COUNTER
-};
-constexpr MetricInfo kCountersBy[] = {
-#define COUNTER_BY(id, name, labels, doc) {name, labels, Label::kNone, doc},
-#include "runtime/proxy/metrics.def"
-#undef COUNTER_BY
-};
-constexpr MetricInfo kHistograms[] = {
-#define HISTOGRAM(id, name, label, doc) {name, #label, LabelOf(#label), doc},
-#include "runtime/proxy/metrics.def"
-#undef HISTOGRAM
-};
+// Whether `labels`, joined by zero bytes, are these parts.
+bool IsJoined(std::string_view labels, std::initializer_list<std::string_view> parts) {
+  bool is_first = true;
+  for (const std::string_view part : parts) {
+    if (!is_first) {
+      if (labels.empty() || labels.front() != '\0') return false;
+      labels.remove_prefix(1);
+    }
+    is_first = false;
+    if (!labels.starts_with(part)) return false;
+    labels.remove_prefix(part.size());
+  }
+  return labels.empty();
+}
 
-enum class GaugeId : uint8_t {
-#define GAUGE(id, name, label, doc) k##id,
-#include "runtime/proxy/metrics.def"
-#undef GAUGE
-};
-constexpr MetricInfo kGauges[] = {
-#define GAUGE(id, name, label, doc) {name, #label, LabelOf(#label), doc},
-#include "runtime/proxy/metrics.def"
-#undef GAUGE
-};
+constexpr std::array<int64_t, kLatencyBuckets.size()> BoundsInNanoseconds() {
+  std::array<int64_t, kLatencyBuckets.size()> bounds{};
+  for (size_t i = 0; i < bounds.size(); ++i) bounds[i] = static_cast<int64_t>(kLatencyBuckets[i] * 1e9 + 0.5);
+  return bounds;
+}
+constexpr auto kBounds = BoundsInNanoseconds();
+
+}  // namespace
 
 std::vector<std::string> LabelValues(Label label, const Policy& policy) {
   std::vector<std::string> values;
@@ -71,247 +61,179 @@ std::vector<std::string> LabelValues(Label label, const Policy& policy) {
     case Label::kCache:
       for (const auto& cache : policy.caches) values.push_back(cache.name);
       break;
+    case Label::kOther: break;
   }
   return values;
 }
 
-// "0.005", "1.0": a bucket bound has a decimal point always, as the founding dashboards expect (le="5.0").
-std::string Bound(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", value);
-  std::string result = text;
-  if (result.find('.') == std::string::npos) result += ".0";
-  return result;
+// ---- Values ----------------------------------------------------------------------------------------------------------
+
+MetricsStore::~MetricsStore() {
+  for (auto& block : blocks_) delete block.load();
 }
 
-std::string Escaped(std::string_view value) {
-  std::string result;
-  for (const char c : value) {
-    if (c == '\\' || c == '"') result.push_back('\\');
-    if (c == '\n') {
-      result += "\\n";
-    } else {
-      result.push_back(c);
-    }
+std::atomic<uint64_t>& MetricsStore::At(Slot slot) {
+  std::atomic<Block*>& place = blocks_[slot >> kBlockBits];
+  Block* block = place.load(std::memory_order_relaxed);
+  if (block == nullptr) [[unlikely]] {
+    block = new Block();
+    place.store(block, std::memory_order_release);
   }
-  return result;
+  return (*block)[slot & (kBlockSize - 1)];
 }
 
-class Exposition {
- public:
-  Exposition(std::string_view prefix, std::string* out) : prefix_(prefix), out_(*out) {}
+uint64_t MetricsStore::Get(Slot slot) const {
+  const Block* block = blocks_[slot >> kBlockBits].load(std::memory_order_acquire);
+  return block == nullptr ? 0 : (*block)[slot & (kBlockSize - 1)].load(std::memory_order_relaxed);
+}
 
-  void Head(const MetricInfo& metric, std::string_view type) {
-    name_ = std::string(prefix_) + "_" + std::string(metric.name);
-    out_ += "# HELP " + name_ + " " + std::string(metric.doc) + "\n# TYPE " + name_ + " " + std::string(type) + "\n";
+Slot SeriesRegistry::Intern(uint16_t metric, std::string_view labels, Slot slots) {
+  std::string key;
+  key.reserve(2 + labels.size());
+  key.push_back(static_cast<char>(metric >> 8));
+  key.push_back(static_cast<char>(metric & 0xff));
+  key.append(labels);
+  std::lock_guard lock(mutex_);
+  const auto [at, is_new] = slots_.try_emplace(std::move(key), next_);
+  if (is_new) {
+    series_[metric].push_back({std::string(labels), next_});
+    next_ += slots;
   }
-  void Sample(std::string_view suffix, const std::string& labels, const std::string& value) {
-    out_ += name_;
-    out_ += suffix;
-    if (!labels.empty()) out_ += "{" + labels + "}";
-    out_ += " " + value + "\n";
+  return at->second;
+}
+
+std::vector<SeriesRegistry::Series> SeriesRegistry::Of(uint16_t metric) const {
+  std::lock_guard lock(mutex_);
+  const auto found = series_.find(metric);
+  return found == series_.end() ? std::vector<Series>() : found->second;
+}
+
+// ---- Counting --------------------------------------------------------------------------------------------------------
+
+MetricsShard::MetricsShard(const Policy& policy, SeriesRegistry& registry, MetricsStore& store)
+    : registry_(registry), store_(store) {
+  const auto intern = [&](uint16_t metric, Label label, Slot slots, std::vector<Slot>* to) {
+    for (const std::string& value : LabelValues(label, policy)) to->push_back(registry.Intern(metric, value, slots));
+  };
+  for (size_t i = 0; i < counters_.size(); ++i) {
+    intern(NumberOf(static_cast<CounterId>(i)), kCounters[i].label, 1, &counters_[i]);
   }
-
- private:
-  std::string_view prefix_;
-  std::string& out_;
-  std::string name_;
-};
-
-std::string OneLabel(const MetricInfo& metric, const std::string& value) {
-  if (metric.label == Label::kNone) return "";
-  return std::string(metric.labels) + "=\"" + Escaped(value) + "\"";
-}
-
-// "route,status" and "chat\0200" to route="chat",status="200".
-std::string ManyLabels(std::string_view names, std::string_view values) {
-  std::string result;
-  while (!names.empty()) {
-    const size_t comma = std::min(names.find(','), names.size());
-    const size_t zero = std::min(values.find('\0'), values.size());
-    if (!result.empty()) result += ",";
-    result += std::string(names.substr(0, comma)) + "=\"" + Escaped(values.substr(0, zero)) + "\"";
-    names.remove_prefix(std::min(comma + 1, names.size()));
-    values.remove_prefix(std::min(zero + 1, values.size()));
-  }
-  return result;
-}
-
-std::string Number(double value) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.9g", value);
-  return text;
-}
-
-}  // namespace
-
-MetricsShard::MetricsShard(const Policy& policy) : upstream_in_flight_(policy.upstreams.size()) {
-  for (size_t i = 0; i < counters_.size(); ++i) counters_[i].resize(LabelValues(kCounters[i].label, policy).size());
   for (size_t i = 0; i < histograms_.size(); ++i) {
-    histograms_[i].resize(LabelValues(kHistograms[i].label, policy).size());
+    intern(NumberOf(static_cast<HistogramId>(i)), kHistograms[i].label, kHistogramSlots, &histograms_[i]);
   }
+  intern(NumberOf(GaugeId::kUpstreamInFlight), Label::kUpstream, 1, &upstream_in_flight_);
+  in_flight_ = registry.Intern(NumberOf(GaugeId::kInFlight), "", 1);
+  connections_ = registry.Intern(NumberOf(GaugeId::kClientConnections), "", 1);
+  for (size_t i = 0; i < static_cast<size_t>(CounterById::kCount); ++i) {
+    const auto id = static_cast<CounterById>(i);
+    for (const std::string& labels : ImpliedSeries(id, policy)) registry.Intern(NumberOf(id), labels, 1);
+  }
+  met_.resize(64);
 }
 
 void MetricsShard::Count(CounterId id, size_t label_index) {
-  std::lock_guard lock(mutex_);
-  ++counters_[static_cast<size_t>(id)][label_index];
+  store_.Add(counters_[static_cast<size_t>(id)][label_index], 1);
+}
+
+void MetricsShard::Remember(Met met) {
+  size_t at = met.hash & (met_.size() - 1);
+  while (met_[at].labels != nullptr) at = (at + 1) & (met_.size() - 1);
+  met_[at] = met;
+}
+
+Slot MetricsShard::Meet(CounterById id, uint64_t hash, std::string labels) {
+  const Slot slot = registry_.Intern(NumberOf(id), labels, 1);
+  if (2 * ++met_count_ > met_.size()) {
+    const std::vector<Met> before = std::exchange(met_, std::vector<Met>(met_.size() * 2));
+    for (const Met& met : before) {
+      if (met.labels != nullptr) Remember(met);
+    }
+  }
+  Remember({hash, slot, &met_labels_.emplace_back(std::move(labels)), id});
+  return slot;
 }
 
 void MetricsShard::CountBy(CounterById id, std::string_view labels, uint64_t amount) {
-  std::lock_guard lock(mutex_);
-  auto& series = counters_by_[static_cast<size_t>(id)];
-  const auto found = series.find(labels);
-  if (found != series.end()) {
-    found->second += amount;
-  } else {
-    series.emplace(labels, amount);
+  const uint64_t hash = Mix(Mix(kHashBasis, static_cast<unsigned char>(id)), labels);
+  for (size_t at = hash & (met_.size() - 1); met_[at].labels != nullptr; at = (at + 1) & (met_.size() - 1)) {
+    const Met& met = met_[at];
+    if (met.hash == hash && met.id == id && *met.labels == labels) return store_.Add(met.slot, amount);
   }
+  store_.Add(Meet(id, hash, std::string(labels)), amount);
+}
+
+void MetricsShard::CountBy(CounterById id, std::initializer_list<std::string_view> labels, uint64_t amount) {
+  uint64_t hash = Mix(kHashBasis, static_cast<unsigned char>(id));
+  bool is_first = true;
+  for (const std::string_view value : labels) {
+    if (!is_first) hash = Mix(hash, static_cast<unsigned char>(0));
+    is_first = false;
+    hash = Mix(hash, value);
+  }
+  for (size_t at = hash & (met_.size() - 1); met_[at].labels != nullptr; at = (at + 1) & (met_.size() - 1)) {
+    const Met& met = met_[at];
+    if (met.hash == hash && met.id == id && IsJoined(*met.labels, labels)) return store_.Add(met.slot, amount);
+  }
+  std::string joined;
+  for (const std::string_view* value = labels.begin(); value != labels.end(); ++value) {
+    if (value != labels.begin()) joined.push_back('\0');
+    joined.append(*value);
+  }
+  store_.Add(Meet(id, hash, std::move(joined)), amount);
 }
 
 void MetricsShard::Observe(HistogramId id, size_t label_index, base::Duration value) {
-  const double seconds = std::chrono::duration<double>(value).count();
-  const auto bucket = std::lower_bound(kLatencyBuckets.begin(), kLatencyBuckets.end(), seconds);
-  std::lock_guard lock(mutex_);
-  Histogram& histogram = histograms_[static_cast<size_t>(id)][label_index];
-  ++histogram.buckets[static_cast<size_t>(bucket - kLatencyBuckets.begin())];
-  histogram.sum += seconds;
-  ++histogram.count;
+  const Slot slot = histograms_[static_cast<size_t>(id)][label_index];
+  const int64_t took = std::max<int64_t>(value.count(), 0);
+  const auto bucket = std::lower_bound(kBounds.begin(), kBounds.end(), took) - kBounds.begin();
+  store_.Add(slot + static_cast<Slot>(bucket), 1);
+  store_.Add(slot + kHistogramSlots - 1, static_cast<uint64_t>(took));
 }
 
-void MetricsShard::AddInFlight(int delta) {
-  std::lock_guard lock(mutex_);
-  in_flight_ += delta;
-}
-
+void MetricsShard::AddInFlight(int delta) { store_.Add(in_flight_, static_cast<uint64_t>(static_cast<int64_t>(delta))); }
 void MetricsShard::AddConnections(int delta) {
-  std::lock_guard lock(mutex_);
-  connections_ += delta;
+  store_.Add(connections_, static_cast<uint64_t>(static_cast<int64_t>(delta)));
 }
-
 void MetricsShard::AddUpstreamInFlight(size_t upstream, int delta) {
-  std::lock_guard lock(mutex_);
-  upstream_in_flight_[upstream] += delta;
+  store_.Add(upstream_in_flight_[upstream], static_cast<uint64_t>(static_cast<int64_t>(delta)));
 }
 
-Metrics::Metrics(const Policy& policy, const engine::EngineObjects& objects, size_t workers)
-    : policy_(policy), objects_(objects) {
-  for (size_t i = 0; i < workers; ++i) shards_.push_back(std::make_unique<MetricsShard>(policy));
+// ---- All workers -----------------------------------------------------------------------------------------------------
+
+Metrics::Metrics(const compiler::CompiledPolicy& compiled, const engine::EngineObjects& objects, size_t workers)
+    : compiled_(&compiled),
+      objects_(&objects),
+      in_flight_(registry_.Intern(NumberOf(GaugeId::kInFlight), "", 1)),
+      connections_(registry_.Intern(NumberOf(GaugeId::kClientConnections), "", 1)) {
+  for (size_t i = 0; i < workers; ++i) {
+    stores_.push_back(std::make_unique<MetricsStore>());
+    shards_.push_back(NewShard(compiled.policy, i));
+  }
+}
+
+void Metrics::Use(const compiler::CompiledPolicy& compiled, const engine::EngineObjects& objects) {
+  std::lock_guard lock(mutex_);
+  compiled_ = &compiled;
+  objects_ = &objects;
 }
 
 size_t Metrics::FallbackIndex(compiler::model::ReplyId id) const { return static_cast<size_t>(id.value); }
-size_t Metrics::FallbackIndex(CacheId id) const { return policy_.replies.size() + static_cast<size_t>(id.value); }
+size_t Metrics::FallbackIndex(CacheId id) const { return compiled_->policy.replies.size() + static_cast<size_t>(id.value); }
 size_t Metrics::FallbackIndex(compiler::model::MockId id) const {
-  return policy_.replies.size() + policy_.caches.size() + static_cast<size_t>(id.value);
+  return compiled_->policy.replies.size() + compiled_->policy.caches.size() + static_cast<size_t>(id.value);
+}
+
+uint64_t Metrics::Sum(Slot slot) const {
+  uint64_t sum = 0;
+  for (const auto& store : stores_) sum += store->Get(slot);
+  return sum;
 }
 
 int64_t Metrics::connections() const {
-  int64_t sum = 0;
-  for (const auto& shard : shards_) {
-    std::lock_guard lock(shard->mutex_);
-    sum += shard->connections_;
-  }
-  return sum;
+  return static_cast<int64_t>(Sum(connections_));
 }
-
 int64_t Metrics::in_flight() const {
-  int64_t sum = 0;
-  for (const auto& shard : shards_) {
-    std::lock_guard lock(shard->mutex_);
-    sum += shard->in_flight_;
-  }
-  return sum;
-}
-
-std::string Metrics::Expose(base::TimePoint now, uint64_t dropped_log_lines) const {
-  MetricsShard total(policy_);
-  for (const auto& shard : shards_) {
-    std::lock_guard lock(shard->mutex_);
-    for (size_t i = 0; i < total.counters_.size(); ++i) {
-      for (size_t j = 0; j < total.counters_[i].size(); ++j) total.counters_[i][j] += shard->counters_[i][j];
-    }
-    for (size_t i = 0; i < total.counters_by_.size(); ++i) {
-      for (const auto& [labels, count] : shard->counters_by_[i]) total.counters_by_[i][labels] += count;
-    }
-    for (size_t i = 0; i < total.histograms_.size(); ++i) {
-      for (size_t j = 0; j < total.histograms_[i].size(); ++j) {
-        auto& to = total.histograms_[i][j];
-        const auto& from = shard->histograms_[i][j];
-        for (size_t b = 0; b < to.buckets.size(); ++b) to.buckets[b] += from.buckets[b];
-        to.sum += from.sum;
-        to.count += from.count;
-      }
-    }
-    total.in_flight_ += shard->in_flight_;
-    total.connections_ += shard->connections_;
-    for (size_t i = 0; i < total.upstream_in_flight_.size(); ++i) {
-      total.upstream_in_flight_[i] += shard->upstream_in_flight_[i];
-    }
-  }
-
-  std::string out;
-  Exposition exposition(policy_.gateway.metrics_prefix, &out);
-  for (size_t i = 0; i < total.counters_.size(); ++i) {
-    const auto values = LabelValues(kCounters[i].label, policy_);
-    exposition.Head(kCounters[i], "counter");
-    for (size_t j = 0; j < values.size(); ++j) {
-      exposition.Sample("", OneLabel(kCounters[i], values[j]), std::to_string(total.counters_[i][j]));
-    }
-  }
-  for (size_t i = 0; i < total.counters_by_.size(); ++i) {
-    exposition.Head(kCountersBy[i], "counter");
-    for (const auto& [labels, count] : total.counters_by_[i]) {
-      exposition.Sample("", ManyLabels(kCountersBy[i].labels, labels), std::to_string(count));
-    }
-  }
-  for (size_t i = 0; i < total.histograms_.size(); ++i) {
-    const auto values = LabelValues(kHistograms[i].label, policy_);
-    exposition.Head(kHistograms[i], "histogram");
-    for (size_t j = 0; j < values.size(); ++j) {
-      const auto& histogram = total.histograms_[i][j];
-      std::string label = OneLabel(kHistograms[i], values[j]);
-      const std::string comma = label.empty() ? "" : label + ",";
-      uint64_t cumulative = 0;
-      for (size_t b = 0; b < kLatencyBuckets.size(); ++b) {
-        cumulative += histogram.buckets[b];
-        exposition.Sample("_bucket", comma + "le=\"" + Bound(kLatencyBuckets[b]) + "\"", std::to_string(cumulative));
-      }
-      exposition.Sample("_bucket", comma + "le=\"+Inf\"", std::to_string(histogram.count));
-      exposition.Sample("_sum", label, Number(histogram.sum));
-      exposition.Sample("_count", label, std::to_string(histogram.count));
-    }
-  }
-
-  const auto gauge = [&](GaugeId id, const std::function<int64_t(size_t)>& read) {
-    const MetricInfo& metric = kGauges[static_cast<size_t>(id)];
-    const auto values = LabelValues(metric.label, policy_);
-    exposition.Head(metric, metric.name.ends_with("_total") ? "counter" : "gauge");
-    for (size_t j = 0; j < values.size(); ++j) {
-      const int64_t value = read(j);
-      if (value >= 0) exposition.Sample("", OneLabel(metric, values[j]), std::to_string(value));
-    }
-  };
-  gauge(GaugeId::kBreakerStateGauge, [&](size_t i) -> int64_t {
-    const engine::Breaker* breaker = objects_.breaker(UpstreamId(static_cast<int32_t>(i)));
-    if (breaker == nullptr) return -1;
-    switch (breaker->Look(now).state) {
-      case engine::BreakerState::kClosed: return 0;
-      case engine::BreakerState::kHalfOpen: return 1;
-      case engine::BreakerState::kOpen: return 2;
-    }
-    return -1;
-  });
-  gauge(GaugeId::kClientConnections, [&](size_t) { return total.connections_; });
-  gauge(GaugeId::kInFlight, [&](size_t) { return total.in_flight_; });
-  gauge(GaugeId::kUpstreamInFlight, [&](size_t i) { return total.upstream_in_flight_[i]; });
-  gauge(GaugeId::kQueueLength, [&](size_t i) -> int64_t {
-    const engine::Limiter* limiter = objects_.limiter(UpstreamId(static_cast<int32_t>(i)));
-    return limiter == nullptr ? -1 : limiter->Look().waiting;
-  });
-  const auto cache = [&](size_t i) { return objects_.cache(CacheId(static_cast<int32_t>(i)))->stats(); };
-  gauge(GaugeId::kCacheEntries, [&](size_t i) { return static_cast<int64_t>(cache(i).entries); });
-  gauge(GaugeId::kCacheBytes, [&](size_t i) { return static_cast<int64_t>(cache(i).bytes); });
-  gauge(GaugeId::kLogDropped, [&](size_t) { return static_cast<int64_t>(dropped_log_lines); });
-  return out;
+  return static_cast<int64_t>(Sum(in_flight_));
 }
 
 }  // namespace runtime::proxy

@@ -20,11 +20,15 @@ const std::vector<Metric> kMetrics = {
 #define COUNTER_BY(id, name, labels, doc) {name, doc},
 #define HISTOGRAM(id, name, label, doc) {name, doc},
 #define GAUGE(id, name, label, doc) {name, doc},
+#define INFO(id, name, label, doc) {name, doc},
+#define PROCESS(id, name, type, doc) {name, doc},
 #include "runtime/proxy/metrics.def"
 #undef COUNTER
 #undef COUNTER_BY
 #undef HISTOGRAM
 #undef GAUGE
+#undef INFO
+#undef PROCESS
 };
 
 std::string ReadFile(const std::filesystem::path& path) {

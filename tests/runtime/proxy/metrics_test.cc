@@ -51,7 +51,7 @@ class MetricsTest : public testing::Test {
     std::snprintf(size, sizeof size, "%zx\r\n", frames.size());
     server->peers.back()->Send(frames.empty() ? "0\r\n\r\n" : size + frames + "\r\n");
   }
-  // Nothing: the series was never counted.
+  // Nothing: there is no such series.
   std::optional<double> Metric(const std::string& series) {
     const std::string page = gateway->state->metrics.Expose(gateway->transport.Now(), 0);
     const std::string line = "\nbreakwater_" + series + " ";
@@ -76,7 +76,7 @@ TEST_F(MetricsTest, TokensOfACompleteAnswerAreWhatTheUpstreamCounted) {
     AskFor(*dialect, dialect->begin + dialect->text("a") + dialect->text("b") + dialect->text("c") + dialect->end);
     EXPECT_EQ(Tokens("prompt"), 7) << dialect->path;
     EXPECT_EQ(Tokens("completion"), 3) << dialect->path;
-    EXPECT_EQ(Tokens("uncounted"), std::nullopt) << dialect->path;
+    EXPECT_EQ(Tokens("uncounted"), 0) << dialect->path;
     AskFor(*dialect, dialect->begin + dialect->text("a") + dialect->end);
     EXPECT_EQ(Tokens("prompt"), 14) << dialect->path;
     EXPECT_EQ(Tokens("completion"), 6) << dialect->path;
@@ -97,8 +97,8 @@ TEST_F(MetricsTest, FramesOfACutAnswerAreUncountedTokens) {
       AskFor(*dialect,
              dialect->begin + dialect->text("a") + dialect->thinking("b") + dialect->text("c") + dialect->begin, fault);
       EXPECT_EQ(Tokens("uncounted"), 3) << dialect->path << ": text and thinking, no other frames";
-      EXPECT_EQ(Tokens("prompt"), std::nullopt);
-      EXPECT_EQ(Tokens("completion"), std::nullopt);
+      EXPECT_EQ(Tokens("prompt"), 0);
+      EXPECT_EQ(Tokens("completion"), 0);
     }
   }
 }
@@ -119,7 +119,7 @@ TEST_F(MetricsTest, FailedAnswersAndFallbacksAreNoTokens) {
     EXPECT_EQ(AskFor(*dialect, dialect->begin, Fault::kReset).text, "Later.");
     EXPECT_EQ(AskFor(*dialect, dialect->begin + dialect->error).text, "Later.");
   }
-  for (const char* kind : {"prompt", "completion", "uncounted"}) EXPECT_EQ(Tokens(kind), std::nullopt) << kind;
+  for (const char* kind : {"prompt", "completion", "uncounted"}) EXPECT_EQ(Tokens(kind), 0) << kind;
 }
 
 // ---- empty_answer_total ----------------------------------------------------------------------------------------------
@@ -230,6 +230,114 @@ TEST_F(MetricsTest, BytesOfACacheAreThoseOfItsAnswersAndKeys) {
   EXPECT_EQ(Metric("cache_entries{cache=\"answers\"}"), 4) << "beyond max_entry";
   EXPECT_EQ(Metric("cache_bytes{cache=\"answers\"}"), 4 * one + 1005);
   EXPECT_EQ(Metric("cache_hits_total{cache=\"answers\"}"), 1);
+}
+
+// ---- The page --------------------------------------------------------------------------------------------------------
+
+TEST_F(MetricsTest, SeriesThatThePolicyImpliesAreThereFromTheStart) {
+  Begin("max_in_flight = 2  queue { length = 3  timeout = 1s }\n retry { max_retries = 1  when status == 500 }  fallback = [sorry]",
+        "keep_alive = 10s", "reply sorry { status = 503  text = \"later\" }\n");
+  for (const char* series :
+       {"requests_total{route=\"all\",status=\"200\",served_by=\"main\"}",
+        "requests_total{route=\"all\",status=\"503\",served_by=\"sorry\"}",
+        "requests_total{route=\"all\",status=\"504\",served_by=\"gateway\"}",
+        "requests_total{route=\"none\",status=\"404\",served_by=\"gateway\"}",
+        "upstream_attempts_total{upstream=\"main\",outcome=\"refused\"}",
+        "upstream_attempts_total{upstream=\"main\",outcome=\"500\"}",
+        "retry_denied_total{upstream=\"main\",reason=\"attempts_exhausted\"}",
+        "queue_refused_total{upstream=\"main\",reason=\"queue_full\"}", "tokens_total{upstream=\"main\",kind=\"prompt\"}",
+        "keep_alive_total{route=\"all\"}", "late_failures_total{route=\"all\",reason=\"refused\"}",
+        "bad_request_total{reason=\"uri_too_long\"}", "refused_connections_total{limit=\"connections\"}",
+        "stream_end_total{how=\"cut\"}"}) {
+    EXPECT_EQ(Metric(series), 0) << series;
+  }
+  // … and nothing that it can't have.
+  EXPECT_EQ(Metric("refused_connections_total{limit=\"per_address\"}"), std::nullopt);
+  EXPECT_EQ(Metric("health_checks_total{upstream=\"main\",outcome=\"200\"}"), std::nullopt);
+  EXPECT_EQ(Metric("model_loads_total{upstream=\"main\",outcome=\"200\"}"), std::nullopt);
+  EXPECT_EQ(Metric("upstream_attempts_total{upstream=\"main\",outcome=\"queue_full\"}"), std::nullopt);
+}
+
+TEST_F(MetricsTest, ItSaysWhichPolicyAndBuildRunAndHowTheProcessIs) {
+  Begin();
+  EXPECT_EQ(Metric("policy_info{hash=\"" + gateway->state->compiled->hash + "\"}"), 1);
+  const std::string page = gateway->state->metrics.Expose(gateway->transport.Now(), 0);
+  EXPECT_NE(page.find("\nbreakwater_build_info{version=\""), std::string::npos);
+  const auto process = [&page](const std::string& name) {
+    const size_t at = page.find("\n" + name + " ");
+    return at == std::string::npos ? -1.0 : std::strtod(page.c_str() + at + name.size() + 2, nullptr);
+  };
+  EXPECT_GT(process("process_cpu_seconds_total"), 0);
+  EXPECT_GT(process("process_resident_memory_bytes"), 1 << 20);
+  EXPECT_GT(process("process_virtual_memory_bytes"), process("process_resident_memory_bytes"));
+  EXPECT_GE(process("process_open_fds"), 3);
+  EXPECT_GT(process("process_max_fds"), process("process_open_fds"));
+  EXPECT_GT(process("process_start_time_seconds"), 1.6e9);
+}
+
+TEST(MetricsFormatTest, AcceptChoosesAsPrometheusDoes) {
+  // What Prometheus 2.42 (Debian 12) sends.
+  EXPECT_EQ(runtime::proxy::FormatFor("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+                                      "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"),
+            runtime::proxy::MetricsFormat::kOpenMetrics);
+  for (const char* accept : {"", "*/*", "text/plain;version=0.0.4", "text/html,application/xhtml+xml,*/*;q=0.8",
+                             "application/openmetrics-text;q=0", "text/plain, application/openmetrics-text;q=0.5"}) {
+    EXPECT_EQ(runtime::proxy::FormatFor(accept), runtime::proxy::MetricsFormat::kText) << accept;
+  }
+}
+
+TEST_F(MetricsTest, OpenMetricsNamesFamiliesWithoutTotalAndEndsWithItsMark) {
+  Begin();
+  const std::string page =
+      gateway->state->metrics.Expose(gateway->transport.Now(), 0, runtime::proxy::MetricsFormat::kOpenMetrics);
+  EXPECT_NE(page.find("\n# TYPE breakwater_requests counter\n"), std::string::npos);
+  EXPECT_EQ(page.find("# TYPE breakwater_requests_total"), std::string::npos);
+  EXPECT_NE(page.find("\nbreakwater_requests_total{"), std::string::npos);
+  EXPECT_NE(page.find("\n# TYPE process_cpu_seconds counter\n"), std::string::npos);
+  EXPECT_TRUE(page.ends_with("\n# EOF\n"));
+}
+
+TEST(MetricsShardTest, SeriesOutliveThePolicyThatNamedThemFirst) {
+  // As over a reload: another shard for another policy, whose upstreams stand in another order.
+  runtime::proxy::SeriesRegistry registry;
+  runtime::proxy::MetricsStore store;
+  compiler::model::Policy before, after;
+  const auto named = [](const char* name) {
+    compiler::model::UpstreamSettings settings;
+    settings.name = name;
+    return settings;
+  };
+  before.upstreams.Add(named("a"));
+  before.upstreams.Add(named("b"));
+  after.upstreams.Add(named("b"));
+  after.upstreams.Add(named("a"));
+  using runtime::proxy::CounterById;
+  using runtime::proxy::CounterId;
+  runtime::proxy::MetricsShard first(before, registry, store), second(after, registry, store);
+  first.Count(CounterId::kUpstreamRetry, 0);   // a
+  second.Count(CounterId::kUpstreamRetry, 1);  // a
+  first.CountBy(CounterById::kAttempts, {"a", "200"});
+  second.CountBy(CounterById::kAttempts, std::string_view("a\0" "200", 5), 2);
+  const auto value = [&](unsigned metric, std::string_view labels) {
+    return store.Get(registry.Intern(static_cast<uint16_t>(metric), labels, 1));
+  };
+  EXPECT_EQ(value(static_cast<unsigned>(CounterId::kUpstreamRetry), "a"), 2U);
+  EXPECT_EQ(value(static_cast<unsigned>(CounterId::kUpstreamRetry), "b"), 0U);
+  EXPECT_EQ(value(0x100 + static_cast<unsigned>(CounterById::kAttempts), std::string_view("a\0" "200", 5)), 3U);
+}
+
+TEST(MetricsShardTest, ManySeriesAreAllFoundAgain) {
+  runtime::proxy::SeriesRegistry registry;
+  runtime::proxy::MetricsStore store;
+  const compiler::model::Policy policy;
+  runtime::proxy::MetricsShard shard(policy, registry, store);
+  using runtime::proxy::CounterById;
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 5000; ++i) shard.CountBy(CounterById::kRequests, {"route" + std::to_string(i), "200", "m"});
+  }
+  for (const auto& series : registry.Of(0x100 + static_cast<unsigned>(CounterById::kRequests))) {
+    EXPECT_EQ(store.Get(series.slot), series.labels.starts_with("none") ? 0U : 3U) << series.labels;
+  }
 }
 
 }  // namespace
