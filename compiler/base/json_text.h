@@ -7,22 +7,29 @@
 #include <string>
 #include <string_view>
 
-namespace compiler::base {
+#include "compiler/base/json_reader.h"
 
-inline constexpr int kMaxJsonDepth = 64;  // of arrays and objects around a value
+namespace compiler::base {
 
 // Appends what stands between the quotes of a JSON string that is `text`. Bytes that are not UTF-8 become U+FFFD.
 void AppendJsonEscaped(std::string_view text, std::string* out);
 
 // The same text for texts that mean the same: no blanks, members in the order of their names, no needless escapes. Numbers
 // stay as written, so 1 and 1.0 differ: two meanings never become one. Members of the outermost object that `without` names are
-// left out. nullopt: not JSON, too deep, or an object names a member twice.
+// left out. nullopt: not JSON, too deep, or an object names a member twice. One pass, and a sort of the names of each object.
 std::optional<std::string> CanonicalJson(std::string_view text, std::span<const std::string_view> without);
 
-enum class MergeOutcome { kMerged, kNotAnObject, kTooDeep };
+enum class MergeOutcome : uint8_t {
+  kMerged,
+  kNotAnObject,  // no JSON, or another value
+  kTooDeep,
+};
+// A name that the patch changes stands twice: servers differ in which of them counts.
+inline constexpr auto kMergeDuplicate = static_cast<MergeOutcome>(3);
+// A name is one of the patch's in other letters, and some servers (Go's) take it for that one.
+inline constexpr auto kMergeFolded = static_cast<MergeOutcome>(4);
 
-// RFC 7396: `patch`, an object in which no name stands twice, on the object `target`. A name matches in any case, and what
-// matches more than once is kept once: servers written in Go take the last of them, whatever its case.
+// RFC 7396: `patch`, an object in which no name stands twice, on the object `target`. Bytes that it does not touch stay.
 MergeOutcome MergePatch(std::string_view target, std::string_view patch, std::string* out);
 
 }  // namespace compiler::base

@@ -1,69 +1,87 @@
-// simdjson's on-demand reader skips what is not asked for without recursion, and without minding numbers that fit no type of ours.
+// One pass with the reader that conditions and rewrites have, too.
 #include "runtime/dialect/members.h"
 
-#include <simdjson.h>
+#include <algorithm>
+#include <charconv>
 
-#include "runtime/dialect/scratch.h"
+#include "compiler/base/json_reader.h"
 
 namespace runtime::dialect {
 namespace {
 
-namespace ondemand = simdjson::ondemand;
+using compiler::base::JsonReader;
+using Token = JsonReader::Token;
 
-bool ReadMember(std::string_view name, ondemand::value value, Members* members) {
-  ondemand::json_type type;
+constexpr int64_t kMaxChoices = 128;
+constexpr int kAnyDepth = 1'000'000'000;  // what nobody reads may be as deep as it likes
+
+// The elements of the array whose token was just read, where they are prompts of their own: texts, or lists of tokens; else 1. 0: a
+// problem.
+int64_t CountPrompts(JsonReader& reader) {
+  int64_t count = 0;
+  bool are_prompts = true;
+  for (;;) {
+    const Token token = reader.Next();
+    if (token == Token::kArrayEnd) break;
+    if (!reader.SkipRest(token)) return 0;
+    if (count == 0) are_prompts = token == Token::kString || token == Token::kArrayEnd || reader.text() == "]";
+    ++count;
+  }
+  return are_prompts ? std::clamp<int64_t>(count, 1, kMaxChoices) : 1;
+}
+
+bool ReadMember(std::string_view name, JsonReader& reader, Members* members) {
+  const Token token = reader.Next();
   if (name == "stream") {
     members->stream.reset();
-    if (value.type().get(type) != simdjson::SUCCESS) return false;
-    if (type != ondemand::json_type::boolean) return true;
-    bool stream = false;
-    if (value.get_bool().get(stream) != simdjson::SUCCESS) return false;
-    members->stream = stream;
+    if (token == Token::kTrue || token == Token::kFalse) members->stream = token == Token::kTrue;
   } else if (name == "model") {
     members->model.clear();
-    if (value.type().get(type) != simdjson::SUCCESS) return false;
-    if (type != ondemand::json_type::string) return true;
-    std::string_view model;
-    if (value.get_string().get(model) != simdjson::SUCCESS) return false;
-    members->model = model;
+    if (token == Token::kString) compiler::base::UnescapeJson(reader.inside(), &members->model);
+  } else if (name == "n") {
+    members->n = 1;
+    if (token == Token::kNumber) {
+      const std::string_view text = reader.text();
+      int64_t n = 1;
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+      if (error == std::errc() && end == text.data() + text.size()) members->n = std::clamp<int64_t>(n, 1, kMaxChoices);
+    }
+  } else if (name == "prompt" && token == Token::kArray) {
+    members->prompts = CountPrompts(reader);
+    return members->prompts > 0;
   } else if (name == "done") {
     members->has_done = true;
   } else if (name == "error") {
-    if (value.type().get(type) != simdjson::SUCCESS) return false;
-    members->has_error = type != ondemand::json_type::null;
+    members->has_error = token != Token::kNull;
   }
-  return true;
-}
-
-std::optional<Members> Read(ondemand::parser* parser, simdjson::padded_string_view text) {
-  ondemand::document document;
-  if (parser->iterate(text).get(document) != simdjson::SUCCESS) return std::nullopt;
-  ondemand::object object;
-  Members members;
-  if (const auto error = document.get_object().get(object); error != simdjson::SUCCESS) {
-    return error == simdjson::INCORRECT_TYPE ? std::optional(members) : std::nullopt;
-  }
-  members.is_object = true;
-  for (auto member : object) {
-    ondemand::field field;
-    std::string_view name;
-    if (std::move(member).get(field) != simdjson::SUCCESS || field.unescaped_key().get(name) != simdjson::SUCCESS ||
-        !ReadMember(name, field.value(), &members)) {
-      return std::nullopt;
-    }
-  }
-  const char* behind = nullptr;
-  if (document.current_location().get(behind) != simdjson::OUT_OF_BOUNDS) return std::nullopt;  // something follows
-  return members;
+  return reader.SkipRest(token);
 }
 
 }  // namespace
 
 std::optional<Members> ReadMembers(std::string_view text) {
-  static thread_local Scratch<ondemand::parser> scratch;
-  const simdjson::padded_string_view padded = scratch.Take(text);
-  const auto members = Read(&scratch.parser, padded);
-  scratch.GiveBack();
+  JsonReader reader(text, kAnyDepth);
+  Members members;
+  const Token first = reader.Next();
+  if (first != Token::kObject) {
+    if (!reader.SkipRest(first) || reader.Next() != Token::kEnd) return std::nullopt;
+    return members;
+  }
+  members.is_object = true;
+  std::string unescaped;
+  for (;;) {
+    const Token token = reader.Next();
+    if (token == Token::kObjectEnd) break;
+    if (token != Token::kName) return std::nullopt;
+    std::string_view name = reader.inside();
+    if (reader.has_escape()) {
+      unescaped.clear();
+      compiler::base::UnescapeJson(name, &unescaped);
+      name = unescaped;
+    }
+    if (!ReadMember(name, reader, &members)) return std::nullopt;
+  }
+  if (reader.Next() != Token::kEnd) return std::nullopt;
   return members;
 }
 

@@ -1,7 +1,8 @@
-// Reads the few members of a JSON text that tell dialects apart, without building a tree or looking into the other values: requests
-// of megabytes pass here on the loop. Not for values that a policy reads.
+// Reads the few members of a JSON text that tell dialects apart, without building a tree or looking into the other values. Not for
+// values that a policy reads (http/json_members).
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,12 +13,13 @@ struct Members {
   bool is_object = false;
   std::optional<bool> stream;  // stream
   std::string model;           // model, if it is a string
+  int64_t n = 1;               // n: choices that are asked for; 1 … 128, 1 where it is none
+  int64_t prompts = 1;         // prompt: how many stand in it, 1 … 128, where it is an array of texts or of lists
   bool has_done = false;       // done, whatever its type
   bool has_error = false;      // error, unless null
 };
 
-// Nothing if `text` is not one JSON value as far as its brackets, strings and names show it: what else is wrong within a value that
-// nobody reads is for the server to find. Of equal names the last one counts, as in Go's decoder (Ollama).
+// Nothing if `text` is not exactly one JSON value (RFC 8259). Of equal names the last one counts, as in Go's decoder (Ollama).
 std::optional<Members> ReadMembers(std::string_view text);
 
 }  // namespace runtime::dialect

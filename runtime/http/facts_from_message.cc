@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "compiler/base/text.h"
 #include "runtime/http/json_members.h"
 #include "runtime/http/text.h"
 
@@ -19,14 +20,19 @@ class HeaderSlots {
   explicit HeaderSlots(const std::vector<std::string>& names)
       : names_(names), values_(names.size()), joined_(names.size()) {}
 
-  void Fill(const Headers& headers) {
+  // False: one stands twice that is no list.
+  bool Fill(const Headers& headers) {
     Clear();
-    if (names_.empty()) return;
+    bool is_clear = true;
+    if (names_.empty()) return is_clear;
     for (const Header& line : headers.lines()) {
       for (size_t i = 0; i < names_.size(); ++i) {
-        if (EqualsIgnoreCase(line.name, names_[i])) Add(i, line.value);
+        if (!EqualsIgnoreCase(line.name, names_[i])) continue;
+        is_clear = is_clear && (!values_[i].has_value() || IsListHeader(names_[i]));
+        Add(i, line.value);
       }
     }
+    return is_clear;
   }
 
   void Clear() {
@@ -53,9 +59,10 @@ class HeaderSlots {
   std::vector<std::string> joined_;
 };
 
-// application/x-www-form-urlencoded: "+" is a space, a broken escape stands for itself.
-void DecodeQuery(std::string_view text, std::string* out) {
+// application/x-www-form-urlencoded: "+" is a space. A broken escape stands for itself; false then.
+bool DecodeQuery(std::string_view text, std::string* out) {
   out->clear();
+  bool is_whole = true;
   for (size_t i = 0; i < text.size(); ++i) {
     const int high = text[i] == '%' && i + 2 < text.size() ? HexValue(text[i + 1]) : -1;
     const int low = high >= 0 ? HexValue(text[i + 2]) : -1;
@@ -63,9 +70,11 @@ void DecodeQuery(std::string_view text, std::string* out) {
       out->push_back(static_cast<char>(high * 16 + low));
       i += 2;
     } else {
+      is_whole = is_whole && text[i] != '%';
       out->push_back(text[i] == '+' ? ' ' : text[i]);
     }
   }
+  return is_whole;
 }
 
 // Values of query slots.
@@ -74,27 +83,57 @@ class QuerySlots {
   explicit QuerySlots(const std::vector<std::string>& names)
       : names_(names), values_(names.size()), decoded_(names.size()) {}
 
-  void Fill(std::string_view query) {
+  // What is read must mean the same to servers that take the first or the last of a name, in any case (nginx), that end a parameter at
+  // ";" (older Python) or drop one that holds it or a broken escape (Go).
+  ReadProblem Fill(std::string_view query) {
     for (Str& value : values_) value = Str();
-    if (names_.empty()) return;
+    ReadProblem problem = ReadProblem::kNone;
+    const auto note = [&problem](ReadProblem found) {
+      if (problem == ReadProblem::kNone) problem = found;
+    };
+    if (names_.empty()) return problem;
     while (!query.empty()) {
       const size_t end = query.find('&');
       const std::string_view pair = query.substr(0, end);
       query.remove_prefix(end == std::string_view::npos ? query.size() : end + 1);
       if (pair.empty()) continue;
+      if (const size_t semicolon = pair.find(';'); semicolon != std::string_view::npos) {
+        for (std::string_view rest = pair;;) {  // each part could be a parameter
+          if (IsRead(rest.substr(0, rest.find(';')))) note(ReadProblem::k_bad_query);
+          if (rest.find(';') == std::string_view::npos) break;
+          rest.remove_prefix(rest.find(';') + 1);
+        }
+      }
       const size_t equals = pair.find('=');
       DecodeQuery(pair.substr(0, equals), &name_);
       for (size_t i = 0; i < names_.size(); ++i) {
-        if (names_[i] != name_ || values_[i].has_value()) continue;  // the first one counts
-        DecodeQuery(equals == std::string_view::npos ? "" : pair.substr(equals + 1), &decoded_[i]);
+        if (names_[i] != name_) {
+          if (EqualsIgnoreCase(names_[i], name_)) note(ReadProblem::k_folded_query);
+          continue;
+        }
+        if (values_[i].has_value()) {
+          note(ReadProblem::k_duplicate_query);
+          continue;
+        }
+        const bool is_whole = DecodeQuery(equals == std::string_view::npos ? "" : pair.substr(equals + 1), &decoded_[i]);
+        if (!is_whole || compiler::base::FirstInvalidUtf8(decoded_[i])) note(ReadProblem::k_bad_query);
         values_[i] = Str::Of(decoded_[i]);
       }
     }
+    return problem;
   }
 
   const Str* data() const { return values_.data(); }
 
  private:
+  bool IsRead(std::string_view pair) {
+    DecodeQuery(pair.substr(0, pair.find('=')), &name_);
+    for (const std::string& name : names_) {
+      if (EqualsIgnoreCase(name, name_)) return true;
+    }
+    return false;
+  }
+
   const std::vector<std::string>& names_;
   std::vector<Str> values_;
   std::vector<std::string> decoded_;
@@ -116,7 +155,7 @@ class MessageFacts::Impl {
   explicit Impl(const compiler::model::Policy& policy)
       : request_headers(policy.slots.request_headers),
         request_queries(policy.slots.request_queries),
-        request_json(policy.slots.request_json),
+        request_json(policy.slots.request_json, {{"model"}, {"stream"}}),
         response_json(policy.slots.response_json),
         chunk_json(policy.slots.chunk_json),
         response_headers(policy.slots.response_headers),
@@ -135,13 +174,13 @@ class MessageFacts::Impl {
 MessageFacts::MessageFacts(const compiler::model::Policy& policy) : impl_(std::make_unique<Impl>(policy)) {}
 MessageFacts::~MessageFacts() = default;
 
-MessageFacts::BodyProblem MessageFacts::FillRequest(const RequestHead& head, std::string_view path,
-                                                    std::string_view body, std::string_view client_ip, bool client_tls,
-                                                    Facts* facts) {
+ReadProblem MessageFacts::FillRequest(const RequestHead& head, std::string_view path, std::string_view body,
+                                      std::string_view client_ip, bool client_tls, Facts* facts, bool has_members) {
   Impl& impl = *impl_;
   LowerHost(head.host, &impl.host);
-  impl.request_headers.Fill(head.headers);
-  impl.request_queries.Fill(head.query);
+  ReadProblem problem = impl.request_headers.Fill(head.headers) ? ReadProblem::kNone : ReadProblem::k_duplicate_header;
+  const ReadProblem of_query = impl.request_queries.Fill(head.query);
+  if (problem == ReadProblem::kNone) problem = of_query;
   facts->request_method = static_cast<int32_t>(head.method);
   facts->request_path = Str::Of(path);
   facts->request_host = Str::Of(impl.host);
@@ -154,19 +193,21 @@ MessageFacts::BodyProblem MessageFacts::FillRequest(const RequestHead& head, std
   facts->response_json = impl.response_json.values().data();
   facts->chunk_json = impl.chunk_json.values().data();
   facts->response_header = impl.response_headers.data();
-  if (!impl.reads_json) return BodyProblem::kNone;
-  if (body.empty()) {
+  if (!impl.reads_json) return problem;
+  if (body.empty() || !has_members) {
     impl.request_json.Clear();
-    return BodyProblem::kNone;
+    return problem;
   }
-  switch (impl.request_json.Read(body)) {
-    case JsonMembers::Outcome::kRead:
-    case JsonMembers::Outcome::kNotJson: return BodyProblem::kNone;
-    case JsonMembers::Outcome::kTrailing: return BodyProblem::kTrailing;
-    case JsonMembers::Outcome::kDuplicate: return BodyProblem::kDuplicateMember;
-    case JsonMembers::Outcome::kTooDeep: return BodyProblem::kTooDeep;
+  const auto outcome = impl.request_json.Read(body);
+  if (problem != ReadProblem::kNone) return problem;
+  switch (outcome) {
+    case JsonMembers::Outcome::kRead: return ReadProblem::kNone;
+    case JsonMembers::Outcome::kNotJson: return ProblemOf(impl.request_json.problem());
+    case JsonMembers::Outcome::kNotAnObject: return ReadProblem::k_json_not_an_object;
+    case JsonMembers::Outcome::kDuplicate: return ReadProblem::k_duplicate_json_member;
+    case JsonMembers::Outcome::kFolded: return ReadProblem::k_folded_json_member;
   }
-  return BodyProblem::kNone;
+  return ReadProblem::kNone;
 }
 
 void MessageFacts::FillResponse(const ResponseHead& head, Facts* facts) {

@@ -8,6 +8,7 @@
 #include "compiler/abi/facts.h"
 #include "compiler/model/policy.h"
 #include "runtime/http/message.h"
+#include "runtime/http/request_reading.h"
 
 namespace runtime::http {
 
@@ -17,17 +18,17 @@ class MessageFacts {
   explicit MessageFacts(const compiler::model::Policy& policy);  // must outlive it
   ~MessageFacts();
 
-  enum class BodyProblem : uint8_t {
-    kNone,
-    kDuplicateMember,  // a member that a predicate reads stands twice: gateway and upstream would disagree → 400
-    kTrailing,         // something follows the JSON, which some servers don't look at → 400, when a predicate reads JSON
-    kTooDeep,          // nested beyond 64 → 400, when a predicate reads JSON
+  struct BodyProblem {  // until the exchange asks for ReadProblem
+    static constexpr ReadProblem kDuplicateMember = ReadProblem::k_duplicate_json_member;
+    static constexpr ReadProblem kTrailing = ReadProblem::k_json_trailing;
+    static constexpr ReadProblem kTooDeep = ReadProblem::k_json_too_deep;
   };
 
-  // request.*, client.*: `path` is the normalised path. `body` is the whole body, or empty. A body that is not JSON has no
-  // members. Text is borrowed from the arguments and must outlive the use of *facts.
-  BodyProblem FillRequest(const RequestHead& head, std::string_view path, std::string_view body, std::string_view client_ip,
-                          bool client_tls, compiler::abi::Facts* facts);
+  // request.*, client.*: `path` is the normalised path. `body` is the whole body, or empty. Without `has_members` (MayHaveMembers) the
+  // body's members are absent. Text is borrowed from the arguments and must outlive the use of *facts. What the policy reads and
+  // servers might read in another way is a problem, and the request a 400; the facts are filled all the same.
+  ReadProblem FillRequest(const RequestHead& head, std::string_view path, std::string_view body, std::string_view client_ip,
+                          bool client_tls, compiler::abi::Facts* facts, bool has_members = true);
 
   void FillResponse(const ResponseHead& head, compiler::abi::Facts* facts);   // response.header[…]
   void FillResponseBody(std::string_view body, compiler::abi::Facts* facts);  // response.json; borrows from `body`

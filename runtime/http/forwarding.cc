@@ -3,6 +3,8 @@
 #include "runtime/http/forwarding.h"
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "runtime/http/message_writer.h"
 #include "runtime/http/planted_faults.h"
@@ -52,14 +54,41 @@ bool IsOwnForResponses(std::string_view name) {
   });
 }
 
+// Equal but for case, and for "_" in place of "-".
+bool EqualsTwin(std::string_view name, std::string_view own) {
+  if (name.size() != own.size()) return false;
+  for (size_t i = 0; i < own.size(); ++i) {
+    const char a = name[i] == '_' ? '-' : AsciiLower(name[i]);
+    const char b = own[i] == '_' ? '-' : AsciiLower(own[i]);
+    if (a != b) return false;
+  }
+  return true;
+}
+
 bool IsSet(std::span<const SetHeader> set, std::string_view name) {
-  return std::any_of(set.begin(), set.end(),
-                     [name](const SetHeader& header) { return EqualsIgnoreCase(header.name, name); });
+  return std::any_of(set.begin(), set.end(), [name](const SetHeader& header) { return EqualsTwin(name, header.name); });
 }
 
 bool IsRemoved(std::span<const std::string> removed, std::string_view name) {
-  return std::any_of(removed.begin(), removed.end(),
-                     [name](const std::string& header) { return EqualsIgnoreCase(header, name); });
+  return std::any_of(removed.begin(), removed.end(), [name](const std::string& header) { return EqualsTwin(name, header); });
+}
+
+bool IsReference(std::string_view name) {
+  return EqualsIgnoreCase(name, "location") || EqualsIgnoreCase(name, "content-location") || EqualsIgnoreCase(name, "operation-location");
+}
+
+// Whether two authorities name one place for a scheme with that default port.
+bool SameAuthority(std::string_view a, std::string_view b, std::string_view default_port) {
+  const auto split = [default_port](std::string_view authority) {
+    const size_t from = authority.starts_with('[') ? authority.find(']') : 0;
+    const size_t colon = from == std::string_view::npos ? from : authority.find(':', from);
+    std::string_view port = colon == std::string_view::npos ? std::string_view() : authority.substr(colon + 1);
+    if (port.empty()) port = default_port;
+    return std::pair(authority.substr(0, colon), port);
+  };
+  const auto [host_a, port_a] = split(a);
+  const auto [host_b, port_b] = split(b);
+  return EqualsIgnoreCase(host_a, host_b) && port_a == port_b;
 }
 
 // Appends "name: a, b, own" from all lines of that name.
@@ -78,34 +107,57 @@ void AppendFraming(BodyFraming framing, uint64_t content_length, std::string* ou
 }
 
 // What Connection names is for one hop; a client can't take away what we write ourselves (RFC 9110 7.6.1). Most messages
-// name nothing but the connection's own options: they are told apart once.
-bool ConnectionNamesHeaders(const Headers& headers) {
-  bool names = false;
-  for (const Header& line : headers.lines()) {
-    if (!EqualsIgnoreCase(line.name, "connection")) continue;
-    ForEachListItem(line.value, [&](std::string_view item) {
-      names = names || !(item.empty() || EqualsIgnoreCase(item, "keep-alive") || EqualsIgnoreCase(item, "close"));
-    });
+// name nothing but the connection's own options: then nothing is kept. Else the names, sorted: a head of n names and m lines costs
+// their sum, not their product.
+class ConnectionNames {
+ public:
+  explicit ConnectionNames(const Headers& headers) {
+    for (const Header& line : headers.lines()) {
+      if (!EqualsIgnoreCase(line.name, "connection")) continue;
+      ForEachListItem(line.value, [&](std::string_view item) {
+        if (!item.empty() && !EqualsIgnoreCase(item, "keep-alive") && !EqualsIgnoreCase(item, "close")) Add(item);
+      });
+    }
+    std::sort(names_.begin(), names_.end());
   }
-  return names;
-}
+
+  bool Has(std::string_view name) const {
+    if (names_.empty()) return false;
+    return std::binary_search(names_.begin(), names_.end(), Lower(name));
+  }
+
+ private:
+  static std::string Lower(std::string_view name) {
+    std::string lower(name);
+    std::transform(lower.begin(), lower.end(), lower.begin(), AsciiLower);
+    return lower;
+  }
+  void Add(std::string_view item) { names_.push_back(Lower(item)); }
+
+  std::vector<std::string> names_;
+};
 
 }  // namespace
 
 bool IsHopByHop(std::string_view name) { return IsOwnForRequests(name); }
 
-void AppendUpstreamRequest(const RequestHead& client, const UpstreamRequest& request, std::string* out) {
+DroppedHeaders AppendUpstreamRequest(const RequestHead& client, const UpstreamRequest& request, std::string* out) {
+  DroppedHeaders dropped;
   AppendRequestLine(client.method_text, request.target, out);
   PLANT_FAULT(target_is_decoded, for (size_t at; (at = out->find("%0d%0a")) != std::string::npos;) out->replace(at, 6, "\r\n"));
   PLANT_FAULT(target_is_decoded, for (size_t at; (at = out->find("%20")) != std::string::npos;) out->replace(at, 3, " "));
   if (!IsSet(request.set, "host")) AppendHeader("Host", request.authority, out);
-  const bool names_headers = ConnectionNamesHeaders(client.headers);
+  const ConnectionNames for_this_hop(client.headers);
   for (const Header& line : client.headers.lines()) {
     PLANT_FAULT(encoding_is_kept, if (EqualsIgnoreCase(line.name, "transfer-encoding")) AppendHeader(line.name, line.value, out));
     // X_Tenant is X-Tenant to servers that map headers to CGI variables: a client could say what the policy took away.
-    if (line.name.find('_') != std::string_view::npos) continue;
+    if (!request.passes_underscores && line.name.find('_') != std::string_view::npos) {
+      if (dropped.count++ == 0) dropped.first = line.name;
+      continue;
+    }
+    if (request.drops_origin && EqualsIgnoreCase(line.name, "origin")) continue;
     if (IsOwnForRequests(line.name) || IsSet(request.set, line.name) || IsRemoved(request.remove, line.name) ||
-        (names_headers && client.headers.HasToken("connection", line.name))) {
+        for_this_hop.Has(line.name)) {
       continue;
     }
     AppendHeader(line.name, line.value, out);
@@ -129,14 +181,61 @@ void AppendUpstreamRequest(const RequestHead& client, const UpstreamRequest& req
   PLANT_FAULT(body_of_get_is_not_framed, if (client.method_text == "GET") framing = BodyFraming::kNone);
   AppendFraming(framing, content_length, out);
   AppendEndOfHead(out);
+  return dropped;
+}
+
+std::string RewriteReference(std::string_view reference, const ClientResponse& response) {
+  if (response.upstream_authority.empty()) return std::string(reference);
+  std::string_view rest = reference;
+  std::string_view default_port = "80";
+  bool is_of_upstream = false;
+  if (rest.size() > 7 && EqualsIgnoreCase(rest.substr(0, 7), "http://")) {
+    rest.remove_prefix(5);
+  } else if (rest.size() > 8 && EqualsIgnoreCase(rest.substr(0, 8), "https://")) {
+    rest.remove_prefix(6);
+    default_port = "443";
+  }
+  if (rest.starts_with("//")) {
+    const size_t end = std::min(rest.find_first_of("/?#", 2), rest.size());
+    const std::string_view authority = rest.substr(2, end - 2);
+    const std::string_view own = response.upstream_authority;
+    is_of_upstream = SameAuthority(authority, own, default_port) || EqualsIgnoreCase(authority, own);
+    if (!is_of_upstream) return std::string(reference);
+    rest.remove_prefix(end);
+  } else if (!rest.starts_with('/')) {
+    return std::string(reference);  // relative to the request's own path, which differs by what stands in front only
+  }
+  const std::string_view base = response.upstream_base;
+  if (!base.empty() && rest.starts_with(base) && (rest.size() == base.size() || rest[base.size()] == '/' || rest[base.size()] == '?')) {
+    rest.remove_prefix(base.size());
+  }
+  std::string rewritten;
+  if (is_of_upstream && !response.client_authority.empty()) {
+    rewritten.append(response.client_tls ? "https://" : "http://").append(response.client_authority);
+  }
+  if (!rest.starts_with('/')) rewritten.push_back('/');
+  return rewritten.append(rest);
 }
 
 void AppendClientResponse(const ResponseHead& upstream, const ClientResponse& response, std::string* out) {
   AppendStatusLine(upstream.status, out);
-  const bool names_headers = ConnectionNamesHeaders(upstream.headers);
+  const ConnectionNames for_this_hop(upstream.headers);
   for (const Header& line : upstream.headers.lines()) {
+    if (IsSet(response.set, "x-request-id") && EqualsIgnoreCase(line.name, "x-request-id")) {
+      // What the upstream's support asks for; ours stands under this name.
+      const bool is_ours = std::any_of(response.set.begin(), response.set.end(), [&](const SetHeader& header) {
+        return EqualsIgnoreCase(header.name, line.name) && header.value == line.value;
+      });
+      if (!is_ours && !for_this_hop.Has(line.name)) AppendHeader("X-Upstream-Request-Id", line.value, out);
+      continue;
+    }
+    if (response.drops_cors && Matches(line.name, "access-control-", false)) continue;
+    if (IsReference(line.name)) {
+      if (!for_this_hop.Has(line.name)) AppendHeader(line.name, RewriteReference(line.value, response), out);
+      continue;
+    }
     if (IsOwnForResponses(line.name) || IsSet(response.set, line.name) ||
-        (names_headers && upstream.headers.HasToken("connection", line.name))) {
+        for_this_hop.Has(line.name)) {
       continue;
     }
     AppendHeader(line.name, line.value, out);
@@ -160,58 +259,6 @@ void AppendClientResponse(const ResponseHead& upstream, const ClientResponse& re
     }
   }
   AppendEndOfHead(out);
-}
-
-std::optional<std::string> NormalisePath(std::string_view path) {
-  if (path == "*") return std::string(path);
-  if (path.empty() || path.front() != '/') return std::nullopt;
-  // 1. Decode what is unreserved, so that %2e counts as a dot, and %2F, which most servers decode before they
-  // look at a path: what is refused as /api/pull must not pass as /api%2Fpull.
-  std::string decoded;
-  decoded.reserve(path.size());
-  for (size_t i = 0; i < path.size(); ++i) {
-    if (path[i] != '%') {
-      decoded.push_back(path[i]);
-      continue;
-    }
-    const int high = i + 2 < path.size() ? HexValue(path[i + 1]) : -1;
-    const int low = i + 2 < path.size() ? HexValue(path[i + 2]) : -1;
-    if (high < 0 || low < 0) return std::nullopt;  // servers disagree on what a broken escape means
-    const int byte = high * 16 + low;
-    if (byte == 0) return std::nullopt;
-    if ((IsUnreserved(static_cast<char>(byte)) && byte < 0x80) || byte == '/') {
-      decoded.push_back(static_cast<char>(byte));
-    } else {
-      constexpr char kHex[] = "0123456789ABCDEF";
-      decoded.push_back('%');
-      decoded.push_back(kHex[high]);
-      decoded.push_back(kHex[low]);
-    }
-    i += 2;
-  }
-  // 2. Segment by segment: empty ones and "." vanish, ".." takes the one before. "..;x" is ".." to servers with matrix
-  // parameters, so it counts as such.
-  std::string result;
-  result.reserve(decoded.size());
-  bool ends_in_slash = false;
-  size_t from = 1;
-  while (from <= decoded.size()) {
-    const size_t slash = std::min(decoded.find('/', from), decoded.size());
-    const std::string_view segment = std::string_view(decoded).substr(from, slash - from);
-    const std::string_view name = segment.substr(0, segment.find(';'));
-    from = slash + 1;
-    ends_in_slash = true;
-    if (segment.empty() || name == ".") continue;
-    if (name == "..") {
-      if (result.empty()) return std::nullopt;
-      result.resize(result.rfind('/'));
-      continue;
-    }
-    result.append("/").append(segment);
-    ends_in_slash = false;
-  }
-  if (ends_in_slash) result.push_back('/');
-  return result;
 }
 
 }  // namespace runtime::http

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "runtime/http/message.h"
+#include "runtime/http/request_path.h"
 
 namespace runtime::http {
 
@@ -30,9 +31,16 @@ struct UpstreamRequest {
   std::string_view trace_parent = {};    // traceparent, unless the client sent one
   BodyFraming framing = BodyFraming::kNone;         // kNone, kLength or kChunked
   uint64_t content_length = 0;
+  bool drops_origin = false;         // CORS is the gateway's: the upstream need not judge pages
+  bool passes_underscores = false;   // header names with "_"
+};
+// What was dropped for the "_" in its name; servers that map headers to CGI variables would take it for another one.
+struct DroppedHeaders {
+  size_t count = 0;
+  std::string_view first;  // of the client's head
 };
 // Appends the head that goes to the upstream.
-void AppendUpstreamRequest(const RequestHead& client, const UpstreamRequest& request, std::string* out);
+DroppedHeaders AppendUpstreamRequest(const RequestHead& client, const UpstreamRequest& request, std::string* out);
 
 struct ClientResponse {
   BodyFraming framing = BodyFraming::kNone;         // as the client will see it
@@ -40,15 +48,21 @@ struct ClientResponse {
   bool keep_alive = true;                           // false: adds Connection: close
   int client_minor_version = 1;
   std::span<const SetHeader> set;                   // X-Request-Id, CORS …; replace the upstream's
+  bool drops_cors = false;                          // Access-Control-* is the gateway's to say
+  // Where the upstream was asked and how the client came here, to rewrite references of the first to the second (as
+  // proxy_redirect of nginx does); an empty upstream_authority: they are passed on.
+  std::string_view upstream_authority = {};         // host[:port]
+  std::string_view upstream_base = {};              // path in front of the client's, "/ollama", without a "/" behind; may be empty
+  std::string_view client_authority = {};           // empty: only path and query are told
+  bool client_tls = false;
 };
 // Appends the head that goes to the client, made from the upstream's.
 void AppendClientResponse(const ResponseHead& upstream, const ClientResponse& response, std::string* out);
 
+// A Location (or another reference) of an answer as the client must see it.
+std::string RewriteReference(std::string_view reference, const ClientResponse& response);
+
 // Whether the gateway keeps this request header for itself (hop-by-hop, framing, internal names): by lower-case name.
 bool IsHopByHop(std::string_view name);
-
-// A path in the form that routes are matched on: percent-decoded where unreserved (RFC 3986 6.2.2), dot segments removed,
-// runs of "/" folded. Nothing if it leaves the root or holds %00: the request is a 400.
-std::optional<std::string> NormalisePath(std::string_view path);
 
 }  // namespace runtime::http

@@ -1,7 +1,4 @@
-// Private to this folder. Reads chosen members out of a JSON text (RFC 8259) in one pass, without building a tree.
-//
-// Why not a library: the whole text has to be checked, a member that is read must not stand twice, the source text of
-// arrays and objects is wanted, and a number too large for 64 bits must not make the rest unreadable.
+// Private to this folder. Reads chosen members out of a JSON text (compiler/base/json_reader.h) in one pass, without building a tree.
 #pragma once
 
 #include <cstdint>
@@ -10,26 +7,29 @@
 #include <vector>
 
 #include "compiler/abi/facts.h"
+#include "compiler/base/json_reader.h"
 
 namespace runtime::http {
 
 // One thread; may be reused. Values borrow from the text and from the reader: both must outlive their use.
 class JsonMembers {
  public:
-  static constexpr int kMaxDepth = 64;  // of arrays and objects around a value
+  using Paths = std::vector<std::vector<std::string>>;
 
-  explicit JsonMembers(const std::vector<std::vector<std::string>>& paths);
+  // `watched`: names without a value here, which others read: they too must stand once, and in one spelling.
+  explicit JsonMembers(const Paths& paths, const Paths& watched = {});
 
   enum class Outcome : uint8_t {
     kRead,
-    kNotJson,    // all values are absent
-    kTrailing,   // an array or object, and then something else: some servers read only the first (Go's json.Decoder)
-    kDuplicate,  // a member that is read stands twice in its object; names that differ in case only count, because some
-                 // servers (Go's encoding/json) don't tell them apart
-    kTooDeep,
+    kNotJson,        // and so all values are absent: problem() says why
+    kNotAnObject,    // another JSON value: it has no members
+    kDuplicate,      // a member that is read stands twice in its object; values are those of the last
+    kFolded,         // a name is one that is read but in other letters: some servers (Go's encoding/json) see no difference
   };
   Outcome Read(std::string_view text);
   void Clear();
+
+  compiler::base::JsonProblem problem() const { return problem_; }
 
   // One for each path, in its order.
   const std::vector<compiler::abi::JsonValue>& values() const { return values_; }
@@ -41,27 +41,21 @@ class JsonMembers {
     std::vector<size_t> children;
     bool seen = false;
   };
+  using Reader = compiler::base::JsonReader;
 
-  bool Value(Node* node);
-  bool Object(Node* node);
-  bool Array();
-  bool String(std::string_view* raw, bool* has_escape);
-  bool Number(compiler::abi::JsonValue* value);
-  bool Literal(std::string_view word);
-  void SkipBlanks();
-  bool Take(char c);
+  size_t NodeOf(const std::vector<std::string>& path);
+  bool Value(Reader& reader, Reader::Token token, Node* node);
+  bool Members(Reader& reader, Node* node);
+  void TakeNumber(std::string_view text, compiler::abi::JsonValue* value);
   Node* ChildOf(Node* node, std::string_view key);
 
   std::vector<Node> nodes_;  // 0 is the root
   std::vector<compiler::abi::JsonValue> values_;
   std::vector<std::string> unescaped_;  // one for each path
   std::string unescaped_key_;
-
-  const char* at_ = nullptr;
-  const char* end_ = nullptr;
-  int depth_ = 0;
-  bool too_deep_ = false;
+  compiler::base::JsonProblem problem_ = compiler::base::JsonProblem::kNone;
   bool duplicate_ = false;
+  bool folded_ = false;
 };
 
 }  // namespace runtime::http

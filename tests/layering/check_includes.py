@@ -35,9 +35,9 @@ ALLOWED = {
     'compiler': ['compiler/*'],                                        # compile.h, the driver
     'runtime/base': [],
     'runtime/engine': ['compiler', 'compiler/abi', 'compiler/model'],  # data only; no sockets
-    'runtime/dialect': ['compiler/abi', 'compiler/model', 'runtime/engine', 'runtime/http'],
+    'runtime/dialect': ['compiler/abi', 'compiler/base', 'compiler/model', 'runtime/engine', 'runtime/http'],
     'runtime/net': [],
-    'runtime/http': ['compiler/abi', 'compiler/model'],
+    'runtime/http': ['compiler/abi', 'compiler/base', 'compiler/model'],
     'runtime/sim': ['runtime/base', 'runtime/net', 'runtime/proxy', 'compiler'],
     'runtime/policy_test': ['runtime/*', 'compiler', 'compiler/abi', 'compiler/base', 'compiler/model'],
     'runtime/proxy': ['runtime/*', 'compiler', 'compiler/abi', 'compiler/model', 'compiler/base'],
@@ -53,6 +53,8 @@ HOMES = {
     'LLVM': (r'llvm(-c)?/', ['compiler/lower', 'compiler/jit']),
     'RE2': (r're2/', ['compiler/regex']),
     'llhttp': (r'llhttp\.h', ['runtime/http']),
+    'zlib': (r'zlib\.h', ['runtime/http']),
+    'zstd': (r'zstd(_errors)?\.h', ['runtime/http']),
     'libuv': (r'uv\.h|uv/', ['runtime/net']),
     'OpenSSL': (r'openssl/', ['compiler', 'compiler/base', 'runtime/net', 'runtime/base', 'runtime/proxy']),
     'simdjson': (r'simdjson\.h', ['runtime/dialect']),

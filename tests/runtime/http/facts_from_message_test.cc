@@ -12,7 +12,7 @@ namespace {
 using compiler::abi::Facts;
 using compiler::abi::JsonKind;
 using compiler::abi::Str;
-using Problem = MessageFacts::BodyProblem;
+using Problem = ReadProblem;
 
 std::optional<std::string> Text(const Str& text) {
   if (!text.has_value()) return std::nullopt;
@@ -49,17 +49,17 @@ class FactsFromMessageTest : public testing::Test {
 };
 
 TEST_F(FactsFromMessageTest, FillsTheFieldsOfTheRequest) {
-  EXPECT_EQ(Problem::kNone, Fill("", "/x", "body"));
+  EXPECT_EQ(Problem::kNone, Fill("", "/x", "{}"));
   EXPECT_EQ(static_cast<int32_t>(compiler::abi::Method::kPOST), facts_.request_method);
   EXPECT_EQ("/normal", facts_.request_path.view());
   EXPECT_EQ("example.com", facts_.request_host.view());
-  EXPECT_EQ("body", facts_.request_body.view());
+  EXPECT_EQ("{}", facts_.request_body.view());
   EXPECT_EQ("192.0.2.1", facts_.client_ip.view());
   EXPECT_EQ(1, facts_.client_tls);
 }
 
-TEST_F(FactsFromMessageTest, JoinsSeveralLinesOfAHeader) {
-  Fill("ACCEPT: a\r\nX-Other: z\r\nAccept: b\r\naccept: c\r\n", "/", "");
+TEST_F(FactsFromMessageTest, JoinsSeveralLinesOfAListHeader) {
+  EXPECT_EQ(Problem::kNone, Fill("ACCEPT: a\r\nX-Other: z\r\nX-Other: y\r\nAccept: b\r\naccept: c\r\n", "/", ""));
   EXPECT_EQ(std::nullopt, Text(facts_.request_header[0]));
   EXPECT_EQ("a, b, c", Text(facts_.request_header[1]));
   Fill("X-Model:\r\nAccept: d\r\n", "/", "");  // nothing is left of the request before
@@ -67,32 +67,76 @@ TEST_F(FactsFromMessageTest, JoinsSeveralLinesOfAHeader) {
   EXPECT_EQ("d", Text(facts_.request_header[1]));
 }
 
-TEST_F(FactsFromMessageTest, DecodesTheFirstQueryParameterOfAName) {
-  Fill("", "/?x=1&a=%41+b%2&a=second&b%20c", "");
-  EXPECT_EQ("A b%2", Text(facts_.request_query[0]));
+TEST_F(FactsFromMessageTest, AnotherHeaderThatIsReadMayNotStandTwice) {
+  EXPECT_EQ(Problem::k_duplicate_header, Fill("X-Model: a\r\nx-model: a\r\n", "/", ""));
+  EXPECT_EQ(Problem::k_duplicate_header, Fill("X-Model:\r\nX-Model: b\r\n", "/", ""));
+}
+
+TEST_F(FactsFromMessageTest, DecodesQueryParameters) {
+  EXPECT_EQ(Problem::kNone, Fill("", "/?x=1&x=2&y=%zz&z=a;z=b&a=%41+b%2f&b%20c", ""));
+  EXPECT_EQ("A b/", Text(facts_.request_query[0]));
   EXPECT_EQ("", Text(facts_.request_query[1]));
   Fill("", "/?aa=1&=2&&", "");
   EXPECT_EQ(std::nullopt, Text(facts_.request_query[0]));
   EXPECT_EQ(std::nullopt, Text(facts_.request_query[1]));
 }
 
+TEST_F(FactsFromMessageTest, AQueryParameterThatIsReadCanBeReadInOneWayOnly) {
+  EXPECT_EQ(Problem::k_duplicate_query, Fill("", "/?a=0&a=1", ""));
+  EXPECT_EQ(Problem::k_duplicate_query, Fill("", "/?a=0&x&%61=0", ""));
+  EXPECT_EQ(Problem::k_folded_query, Fill("", "/?A=1", ""));
+  EXPECT_EQ(Problem::k_folded_query, Fill("", "/?a=0&B+C=1", ""));
+  for (const char* query : {"a=%2", "a=%zz", "a=%ff", "a=%c0%af", "a=1;x=2", "x=1;a=2", "x;%61"}) {
+    EXPECT_EQ(Problem::k_bad_query, Fill("", std::string("/?") + query, "")) << query;
+  }
+}
+
 TEST_F(FactsFromMessageTest, ReadsJsonMembersAndForgetsThem) {
   Fill("", "/", R"({"model": "qw\u0065n3", "options": {"num_ctx": 8192}})");
   EXPECT_EQ("qwen3", Text(facts_.request_json[0].text));
   EXPECT_EQ(8192, facts_.request_json[1].integer);
-  EXPECT_EQ(Problem::kNone, Fill("", "/", "no json"));
+  EXPECT_EQ(Problem::k_json_syntax, Fill("", "/", "no json"));
   EXPECT_EQ(JsonKind::kAbsent, facts_.request_json[0].kind);
   Fill("", "/", R"({"model": "x"})");
   EXPECT_EQ(Problem::kNone, Fill("", "/", ""));
   EXPECT_EQ(JsonKind::kAbsent, facts_.request_json[0].kind);
-  EXPECT_EQ(Problem::kDuplicateMember, Fill("", "/", R"({"model": "x", "model": "y"})"));
-  EXPECT_EQ(Problem::kTooDeep, Fill("", "/", std::string(100, '[')));
+}
+
+TEST_F(FactsFromMessageTest, ABodyThatIsReadCanBeReadInOneWayOnly) {
+  EXPECT_EQ(Problem::k_duplicate_json_member, Fill("", "/", R"({"model": "x", "model": "y"})"));
+  EXPECT_EQ(Problem::k_folded_json_member, Fill("", "/", R"({"Model": "x"})"));
+  EXPECT_EQ(Problem::k_folded_json_member, Fill("", "/", R"({"options": {"Num_Ctx": 1}})"));
+  EXPECT_EQ(Problem::k_folded_json_member, Fill("", "/", R"({"Stream": true})"));  // the gateway reads it
+  EXPECT_EQ(Problem::k_json_too_deep, Fill("", "/", std::string(100, '[')));
+  EXPECT_EQ(Problem::k_json_trailing, Fill("", "/", "{}x"));
+  EXPECT_EQ(Problem::k_json_byte_order_mark, Fill("", "/", "\xef\xbb\xbf{}"));
+  EXPECT_EQ(Problem::k_json_not_utf8, Fill("", "/", "{\"a\":\"\xff\"}"));
+  EXPECT_EQ(Problem::k_json_not_an_object, Fill("", "/", "[{}]"));
 }
 
 TEST_F(FactsFromMessageTest, LeavesJsonAloneWhenNoPredicateReadsIt) {
   policy_.slots.request_json.clear();
   filler_.emplace(policy_);
   EXPECT_EQ(Problem::kNone, Fill("", "/", std::string(100, '[')));
+}
+
+TEST_F(FactsFromMessageTest, WhatHasMembersIsToldByMethodTypeAndPath) {
+  const auto may = [this](const std::string& method, const std::string& lines, bool is_json_api) {
+    request_.Reset();
+    std::vector<std::string_view> none;
+    request_.Feed(method + " / HTTP/1.1\r\nHost: a\r\n" + lines + "\r\n", &none);
+    return MayHaveMembers(request_.request(), is_json_api);
+  };
+  for (const char* method : {"POST", "PUT", "PATCH"}) {
+    EXPECT_TRUE(may(method, "", false)) << method;
+    EXPECT_TRUE(may(method, "Content-Type: application/json; charset=utf-8\r\n", false)) << method;
+    EXPECT_TRUE(may(method, "Content-Type: Application/Problem+JSON\r\n", false)) << method;
+    EXPECT_TRUE(may(method, "Content-Type: text/plain\r\nContent-Type: application/json\r\n", false)) << method;
+    EXPECT_TRUE(may(method, "Content-Type: multipart/form-data\r\n", true)) << method;  // Ollama doesn't look at it
+    for (const char* type : {"multipart/form-data; boundary=x", "audio/wav", "text/plain", "application/x-www-form-urlencoded"})
+      EXPECT_FALSE(may(method, "Content-Type: " + std::string(type) + "\r\n", false)) << type;
+  }
+  for (const char* method : {"GET", "DELETE", "HEAD"}) EXPECT_FALSE(may(method, "", true)) << method;
 }
 
 TEST_F(FactsFromMessageTest, FillsAndClearsTheResponse) {

@@ -157,7 +157,7 @@ TEST(Forwarding, WritesTheResponseAnew) {
   response.framing = BodyFraming::kChunked;
   response.set = set;
   EXPECT_EQ(
-      "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nX-Request-Id: id-1\r\n"
+      "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nX-Upstream-Request-Id: theirs\r\nX-Request-Id: id-1\r\n"
       "Access-Control-Allow-Origin: *\r\nVia: 1.1 breakwater\r\nTransfer-Encoding: chunked\r\n\r\n",
       ToClient("HTTP/1.1 200 Fine\r\nContent-Type: text/plain\r\nSet-Cookie: a\r\nConnection: keep-alive, "
                "X-Hop\r\nX-Hop: 1\r\n"
@@ -201,37 +201,89 @@ TEST(Forwarding, IsHopByHopKnowsTheTable) {
   EXPECT_FALSE(IsHopByHop("tea"));
 }
 
-TEST(NormalisePath, GivesOneFormForWhatServersTakeForTheSame) {
-  const std::pair<std::string_view, std::string_view> same[] = {
-      {"/", "/"},
-      {"/a/b", "/a/b"},
-      {"/a/b/", "/a/b/"},
-      {"//evil", "/evil"},
-      {"/a//b///c", "/a/b/c"},
-      {"/a/./b/.", "/a/b/"},
-      {"/a/../b", "/b"},
-      {"/a/b/..", "/a/"},
-      {"/a/%2e%2e/b", "/b"},
-      {"/a/%2E./b", "/b"},
-      {"/%61%50%49", "/aPI"},
-      {"/a%2fb", "/a/b"},
-      {"/api%2Fpull", "/api/pull"},
-      {"/%e2%82%ac", "/%E2%82%AC"},
-      {"/a/..;x=1/b", "/b"},
-      {"/a;x/b", "/a;x/b"},
-      {"/a/.../b", "/a/.../b"},
-      {"*", "*"},
-  };
-  for (const auto& [path, normal] : same) EXPECT_EQ(normal, NormalisePath(path).value_or("nothing")) << path;
-  for (const auto& [path, normal] : same)
-    EXPECT_EQ(normal, NormalisePath(normal).value_or("nothing")) << "twice: " << path;
+TEST(Forwarding, TheUpstreamsOwnRequestIdGoesOutUnderAnotherName) {
+  ClientResponse response;
+  const SetHeader ours[] = {{"X-Request-Id", "ours"}};
+  response.set = ours;
+  const std::string head = ToClient("HTTP/1.1 200 OK\r\nx-request-id: theirs\r\nX-Upstream-Request-Id: posed\r\n\r\n", response);
+  EXPECT_NE(std::string::npos, head.find("X-Upstream-Request-Id: theirs\r\n"));
+  EXPECT_NE(std::string::npos, head.find("X-Request-Id: ours\r\n"));
+  EXPECT_EQ(std::string::npos, head.find("posed"));
+  EXPECT_EQ(std::string::npos, ToClient("HTTP/1.1 200 OK\r\nX-Request-Id: ours\r\n\r\n", response).find("Upstream"));
 }
 
-TEST(NormalisePath, RefusesWhatLeavesTheRootOrIsBroken) {
-  for (const std::string_view path :
-       {"/..", "/../a", "/a/../../b", "/%2e%2e/a", "/..;/a", "/a%00b", "/a%", "/a%4", "/a%zz", "a", ""}) {
-    EXPECT_FALSE(NormalisePath(path).has_value()) << path;
-  }
+TEST(Forwarding, CorsIsTheGatewaysWhereItSaysSo) {
+  const std::string answer = "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\naccess-control-expose-headers: x\r\nX: y\r\n\r\n";
+  ClientResponse response;
+  EXPECT_NE(std::string::npos, ToClient(answer, response).find("Allow-Origin"));
+  response.drops_cors = true;
+  EXPECT_EQ(std::string::npos, ToClient(answer, response).find("ccess"));
+  const std::string asked = "GET / HTTP/1.1\r\nHost: a\r\nOrigin: http://b\r\n\r\n";
+  UpstreamRequest request;
+  request.target = "/";
+  request.authority = "u";
+  EXPECT_NE(std::string::npos, ToUpstream(asked, request).find("Origin: http://b"));
+  request.drops_origin = true;
+  EXPECT_EQ(std::string::npos, ToUpstream(asked, request).find("Origin"));
+}
+
+TEST(Forwarding, NamesWithUnderscoresPassWhereThePolicyLetsThem) {
+  const std::string asked = "GET / HTTP/1.1\r\nHost: a\r\nx_tenant: t\r\nX_Mine: m\r\nContent_Type: x\r\nx_forwarded_for: 1.1.1.1\r\n\r\n";
+  const SetHeader set[] = {{"X-Mine", "policy"}};
+  UpstreamRequest request;
+  request.target = "/";
+  request.authority = "u";
+  request.set = set;
+  EXPECT_EQ(std::string::npos, ToUpstream(asked, request).find("x_tenant"));
+  request.passes_underscores = true;
+  const std::string head = ToUpstream(asked, request);
+  EXPECT_NE(std::string::npos, head.find("x_tenant: t\r\n"));
+  EXPECT_EQ(std::string::npos, head.find("X_Mine"));  // the policy says it
+  EXPECT_EQ(std::string::npos, head.find("x_forwarded_for"));
+}
+
+TEST(RewriteReference, LeadsBackHere) {
+  ClientResponse response;
+  response.upstream_authority = "10.0.0.1:11434";
+  response.client_authority = "chat.example";
+  response.client_tls = true;
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"http://10.0.0.1:11434/v1/x?y=1", "https://chat.example/v1/x?y=1"},
+      {"HTTP://10.0.0.1:11434", "https://chat.example/"},
+      {"//10.0.0.1:11434/x", "https://chat.example/x"},
+      {"http://10.0.0.1:11434?y", "https://chat.example/?y"},
+      {"http://10.0.0.1/x", "http://10.0.0.1/x"},
+      {"https://elsewhere.example/x", "https://elsewhere.example/x"},
+      {"http://10.0.0.1:11434.evil.example/x", "http://10.0.0.1:11434.evil.example/x"},
+      {"/x", "/x"},
+      {"x/y", "x/y"},
+      {"", ""},
+  };
+  for (const auto& [reference, rewritten] : cases) EXPECT_EQ(rewritten, RewriteReference(reference, response)) << reference;
+  response.upstream_base = "/ollama";
+  EXPECT_EQ("https://chat.example/x", RewriteReference("http://10.0.0.1:11434/ollama/x", response));
+  EXPECT_EQ("/x", RewriteReference("/ollama/x", response));
+  EXPECT_EQ("/", RewriteReference("/ollama", response));
+  EXPECT_EQ("/ollamas", RewriteReference("/ollamas", response));
+  response.upstream_authority = "api.example";
+  EXPECT_EQ("https://chat.example/x", RewriteReference("https://api.example/x", response));
+  EXPECT_EQ("https://chat.example/x", RewriteReference("http://api.example:80/x", response));
+  response.client_authority = "";
+  EXPECT_EQ("/x", RewriteReference("https://api.example/x", response));
+  response.upstream_authority = "";
+  EXPECT_EQ("https://api.example/x", RewriteReference("https://api.example/x", response));
+}
+
+TEST(Forwarding, ManyNamesInConnectionCostWhatTheyAreLong) {
+  std::string lines = "Connection: x-0";
+  for (int i = 1; i < 1000; ++i) lines += ", x-" + std::to_string(i);
+  lines += "\r\nX-5: a\r\nX-Other: b\r\n";
+  UpstreamRequest request;
+  request.target = "/";
+  request.authority = "u";
+  const std::string head = ToUpstream("GET / HTTP/1.1\r\nHost: a\r\n" + lines + "\r\n", request);
+  EXPECT_EQ(std::string::npos, head.find("X-5"));
+  EXPECT_NE(std::string::npos, head.find("X-Other: b\r\n"));
 }
 
 }  // namespace

@@ -1,0 +1,23 @@
+// The path of a request: one form of it, which routes are matched on and which is sent. What a server behind could take for another
+// path than the one that was judged is refused.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace runtime::http {
+
+// Escapes of characters that a path may hold anyway are decoded (RFC 3986 6.2.2.2; sub-delims, ":" and "@" too, but for ";" and "+"),
+// the others written with capitals: %2F stays. Dot segments are removed, runs of "/" folded. "*" stands for itself.
+// Nothing, and the request is a 400: a broken escape or %00; a backslash, written or encoded; a path that leaves the root; and what
+// becomes a dot segment only for who decodes it (once or more often), takes "%2F" or a backslash for "/", or cuts off ";…".
+std::optional<std::string> NormalisePath(std::string_view path);
+
+// As servers see it that decode %2F before they look at a path: dot segments can't come of that. `path` is normalised.
+std::string WithPlainSlashes(std::string_view path);
+
+// What is sent for a path that was judged.
+std::string TargetOf(std::string_view path, std::string_view query);
+
+}  // namespace runtime::http

@@ -1,0 +1,84 @@
+#include "runtime/http/request_reading.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "runtime/http/text.h"
+
+namespace runtime::http {
+namespace {
+
+using compiler::base::JsonProblem;
+using compiler::base::MergeOutcome;
+
+struct ProblemInfo {
+  std::string_view name;
+  std::string_view doc;
+};
+
+constexpr ProblemInfo kProblems[] = {
+    {"", ""},
+#define READ_PROBLEM(name, doc) {#name, doc},
+#include "runtime/http/read_problems.def"
+#undef READ_PROBLEM
+};
+
+// Headers of requests whose lines may be joined: RFC 9110 says so, or the API that they belong to. HTTP/2 cuts Cookie in pieces
+// (RFC 9113 8.2.3).
+constexpr std::string_view kListHeaders[] = {
+    "accept", "accept-charset", "accept-encoding", "accept-language", "access-control-request-headers", "anthropic-beta", "baggage",
+    "cache-control", "connection", "content-encoding", "cookie", "expect", "forwarded", "if-match", "if-none-match", "openai-beta",
+    "pragma", "prefer", "sec-websocket-extensions", "sec-websocket-protocol", "te", "tracestate", "trailer", "transfer-encoding",
+    "upgrade", "via", "warning", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"};
+static_assert(std::is_sorted(std::begin(kListHeaders), std::end(kListHeaders)));
+
+}  // namespace
+
+std::string_view Name(ReadProblem problem) { return kProblems[static_cast<size_t>(problem)].name; }
+std::string_view Explain(ReadProblem problem) { return kProblems[static_cast<size_t>(problem)].doc; }
+
+ReadProblem ProblemOf(JsonProblem problem) {
+  switch (problem) {
+    case JsonProblem::kNone: return ReadProblem::kNone;
+    case JsonProblem::kEmpty:
+    case JsonProblem::kSyntax: return ReadProblem::k_json_syntax;
+    case JsonProblem::kTrailing: return ReadProblem::k_json_trailing;
+    case JsonProblem::kTooDeep: return ReadProblem::k_json_too_deep;
+    case JsonProblem::kNotUtf8: return ReadProblem::k_json_not_utf8;
+    case JsonProblem::kByteOrderMark: return ReadProblem::k_json_byte_order_mark;
+  }
+  return ReadProblem::k_json_syntax;
+}
+
+ReadProblem ProblemOf(MergeOutcome outcome) {
+  switch (outcome) {
+    case MergeOutcome::kMerged: return ReadProblem::kNone;
+    case MergeOutcome::kNotAnObject: return ReadProblem::k_json_not_an_object;
+    case MergeOutcome::kTooDeep: return ReadProblem::k_json_too_deep;
+  }
+  return outcome == compiler::base::kMergeDuplicate ? ReadProblem::k_duplicate_json_member : ReadProblem::k_folded_json_member;
+}
+
+bool IsJsonType(std::string_view content_type) {
+  const std::string_view type = Trim(content_type.substr(0, content_type.find(';')));
+  if (EqualsIgnoreCase(type, "application/json") || EqualsIgnoreCase(type, "text/json")) return true;
+  constexpr std::string_view kSuffix = "+json";
+  return type.size() > kSuffix.size() && EqualsIgnoreCase(type.substr(type.size() - kSuffix.size()), kSuffix);
+}
+
+bool MayHaveMembers(const RequestHead& head, bool is_json_api) {
+  using compiler::abi::Method;
+  if (head.method != Method::kPOST && head.method != Method::kPUT && head.method != Method::kPATCH) return false;
+  if (is_json_api) return true;
+  bool has_type = false;
+  for (const Header& line : head.headers.lines()) {  // of two types servers may believe either
+    if (!EqualsIgnoreCase(line.name, "content-type")) continue;
+    if (line.value.empty() || IsJsonType(line.value)) return true;
+    has_type = true;
+  }
+  return !has_type;
+}
+
+bool IsListHeader(std::string_view name) { return std::binary_search(std::begin(kListHeaders), std::end(kListHeaders), name); }
+
+}  // namespace runtime::http
