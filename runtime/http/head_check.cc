@@ -26,6 +26,7 @@ Method MethodOf(std::string_view text) {
 struct Framing {
   int length_lines = 0;
   std::string_view length;
+  bool lengths_differ = false;
   int encoding_lines = 0;
   bool encoding_is_list = true;  // every item is a token
   int encodings = 0;
@@ -37,6 +38,7 @@ struct Framing {
   bool says_keep_alive = false;
   bool connection_names_framing = false;
   bool has_twin = false;
+  bool is_last_hop = false;  // Max-Forwards: 0
   bool expects_continue = false;
   bool expects_other = false;
 };
@@ -87,8 +89,12 @@ Framing ReadFraming(const Headers& headers) {
           }
         });
         break;
+      case 12:
+        if (EqualsIgnoreCase(name, "max-forwards")) framing.is_last_hop = line.value.find_first_not_of('0') == std::string_view::npos;
+        break;
       case 14:
         if (EqualsIgnoreCase(name, "content-length")) {
+          framing.lengths_differ = framing.lengths_differ || (framing.length_lines > 0 && framing.length != line.value);
           ++framing.length_lines;
           framing.length = line.value;
         } else if (IsFramingTwin(name)) {
@@ -126,8 +132,8 @@ std::optional<uint64_t> DecimalOf(std::string_view text) {
   return value;
 }
 
-// RFC 9112 6.3, both directions.
-ParseError CheckFraming(const Framing& framing, int minor_version, BodyFraming* kind, uint64_t* length) {
+// RFC 9112 6.3, both directions. `may_repeat`: the same length may stand twice.
+ParseError CheckFraming(const Framing& framing, int minor_version, bool may_repeat, BodyFraming* kind, uint64_t* length) {
   if (framing.has_twin) return ParseError::k_framing_twin;
   if (framing.encoding_lines > 0) {
     if (framing.length_lines > 0) return ParseError::k_length_and_encoding;
@@ -140,7 +146,7 @@ ParseError CheckFraming(const Framing& framing, int minor_version, BodyFraming* 
   }
   if (framing.length_lines == 0) return ParseError::kNone;
   const std::optional<uint64_t> value = DecimalOf(framing.length);
-  if (framing.length_lines > 1 || !value) return ParseError::k_bad_content_length;
+  if (!value || framing.lengths_differ || (framing.length_lines > 1 && !may_repeat)) return ParseError::k_bad_content_length;
   *kind = BodyFraming::kLength;
   *length = *value;
   return ParseError::kNone;
@@ -184,20 +190,6 @@ bool IsValidAuthority(std::string_view authority) {
   return number <= 65535;
 }
 
-// Whether two valid authorities name the same place for a scheme with that default port.
-bool SameAuthority(std::string_view a, std::string_view b, std::string_view default_port) {
-  const auto split = [default_port](std::string_view authority) {
-    const size_t colon = authority.find(':', authority.front() == '[' ? authority.find(']') : 0);
-    std::string_view port = colon == std::string_view::npos ? std::string_view() : authority.substr(colon + 1);
-    if (port.empty()) port = default_port;
-    while (port.size() > 1 && port.front() == '0') port.remove_prefix(1);
-    return std::pair(authority.substr(0, colon), port);
-  };
-  const auto [host_a, port_a] = split(a);
-  const auto [host_b, port_b] = split(b);
-  return EqualsIgnoreCase(host_a, host_b) && port_a == port_b;
-}
-
 // Characters that a target may hold. Stricter than llhttp, laxer than RFC 3986 in the query, where browsers send some raw.
 bool IsTargetChar(char c, bool in_query) {
   if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f) return false;
@@ -216,8 +208,7 @@ bool IsTargetChar(char c, bool in_query) {
   }
 }
 
-ParseError ReadTarget(std::string_view target, RequestHead* head, std::string_view* authority,
-                      std::string_view* default_port, std::string* spare) {
+ParseError ReadTarget(std::string_view target, RequestHead* head, std::string_view* authority, std::string* spare) {
   bool in_query = false;
   for (char c : target) {
     in_query = in_query || c == '?';
@@ -230,10 +221,8 @@ ParseError ReadTarget(std::string_view target, RequestHead* head, std::string_vi
   }
   if (!target.starts_with('/')) {  // absolute form, RFC 9112 3.2.2
     if (target.size() > 7 && EqualsIgnoreCase(target.substr(0, 7), "http://")) {
-      *default_port = "80";
       target.remove_prefix(7);
     } else if (target.size() > 8 && EqualsIgnoreCase(target.substr(0, 8), "https://")) {
-      *default_port = "443";
       target.remove_prefix(8);
     } else {
       return ParseError::k_bad_target;
@@ -262,6 +251,7 @@ ParseError CheckRequestHead(std::string_view start_line, RequestHead* head, std:
   head->method_text = start_line.substr(0, first_space);
   head->method = MethodOf(head->method_text);
   if (head->method_text == "CONNECT") return ParseError::k_connect_method;
+  if (head->method == Method::kTRACE) return ParseError::k_trace_method;
   const std::string_view rest = first_space == std::string_view::npos ? "" : start_line.substr(first_space + 1);
   const size_t second_space = rest.find(' ');
   const std::string_view target = rest.substr(0, second_space);
@@ -273,25 +263,21 @@ ParseError CheckRequestHead(std::string_view start_line, RequestHead* head, std:
   head->minor_version = version.back() - '0';
 
   std::string_view authority;
-  std::string_view default_port;
-  if (const ParseError error = ReadTarget(target, head, &authority, &default_port, spare); error != ParseError::kNone) {
+  if (const ParseError error = ReadTarget(target, head, &authority, spare); error != ParseError::kNone) {
     return error;
   }
 
   const Framing framing = ReadFraming(head->headers);
-  if (const ParseError error = CheckFraming(framing, head->minor_version, &head->framing, &head->content_length);
+  if (const ParseError error = CheckFraming(framing, head->minor_version, /*may_repeat=*/false, &head->framing, &head->content_length);
       error != ParseError::kNone) {
     return error;
   }
   if (framing.host_lines > 1) return ParseError::k_duplicate_host;
   if (framing.host_lines == 0 && head->minor_version == 1) return ParseError::k_missing_host;
   if (framing.host_lines == 1 && !IsValidAuthority(framing.host)) return ParseError::k_bad_host;
-  head->host = framing.host;
-  if (!authority.empty()) {
-    if (framing.host_lines == 1 && !SameAuthority(framing.host, authority, default_port))
-      return ParseError::k_host_differs;
-    head->host = authority;
-  }
+  head->host = authority.empty() ? framing.host : authority;  // RFC 9112 3.2.2: Host is then ignored
+  // RFC 9110 7.6.2: whoever gets it answers. What the gateway is would be all that it has to say.
+  if (framing.is_last_hop && head->method == Method::kOPTIONS) return ParseError::k_max_forwards;
   if (framing.connection_names_framing) return ParseError::k_connection_names_framing;
   head->keep_alive = !framing.says_close && (head->minor_version == 1 || framing.says_keep_alive);
   if (head->minor_version == 1) {  // HTTP/1.0 expectations are ignored, RFC 9110 10.1.1
@@ -325,7 +311,7 @@ ParseError CheckResponseHead(std::string_view start_line, bool no_body, Response
   if (head->status == 101) return ParseError::k_unexpected_upgrade;  // we never pass Upgrade on
 
   const Framing framing = ReadFraming(head->headers);
-  if (const ParseError error = CheckFraming(framing, head->minor_version, &head->framing, &head->content_length);
+  if (const ParseError error = CheckFraming(framing, head->minor_version, /*may_repeat=*/true, &head->framing, &head->content_length);
       error != ParseError::kNone) {
     return error;
   }

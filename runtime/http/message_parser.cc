@@ -12,6 +12,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include "runtime/http/head_check.h"
@@ -57,6 +58,7 @@ class MessageParser::Impl {
   FeedResult Feed(std::string_view bytes, std::vector<std::string_view>* body);
   bool FinishAtEnd();
   void Reset();
+  std::optional<std::string_view> HeaderSoFar(std::string_view name) const;
 
   bool started() const { return started_; }
   bool head_complete() const { return head_complete_; }
@@ -112,6 +114,7 @@ class MessageParser::Impl {
   // The body.
   std::vector<std::string_view>* body_out_ = nullptr;
   const char* slice_begin_ = nullptr;
+  uint64_t length_ = 0;  // Content-Length of an answer, as llhttp read it
   uint64_t body_bytes_ = 0;
   size_t chunk_line_bytes_ = 0;
   size_t extension_bytes_ = 0;
@@ -129,6 +132,16 @@ const llhttp_settings_t& MessageParser::Impl::Settings() {
     };
     s.on_header_value = [](llhttp_t* p, const char* at, size_t size) {
       Of(p).OnValue(at, size);
+      return 0;
+    };
+    // llhttp refuses a second Content-Length, whatever it says; of answers an equal one is allowed (RFC 9112 6.3), and which is which
+    // the check of the head tells. Each is read as if it were the first; CompleteHead puts the flag back.
+    s.on_header_value_complete = [](llhttp_t* p) {
+      if (Of(p).role_ == Role::kResponse && (p->flags & F_CONTENT_LENGTH) != 0) {
+        p->flags = static_cast<uint16_t>(p->flags & ~F_CONTENT_LENGTH);
+        Of(p).length_ = p->content_length;
+        p->content_length = 0;
+      }
       return 0;
     };
     s.on_headers_complete = [](llhttp_t* p) {
@@ -197,7 +210,7 @@ void MessageParser::Impl::Reset() {
   lines_.clear();
   section_bytes_ = line_bytes_ = line_number_ = target_bytes_ = 0;
   target_part_ = 0;
-  body_bytes_ = 0;
+  length_ = body_bytes_ = 0;
   chunk_line_bytes_ = extension_bytes_ = 0;
   pause_ = Pause::kNone;
 }
@@ -426,6 +439,10 @@ void MessageParser::Impl::CompleteHead() {
   // "chunked<TAB>" for another coding, nor leave HTTP for an Upgrade.
   parser_.upgrade = 0;
   if (framing == BodyFraming::kNone) parser_.flags |= F_SKIPBODY;
+  if (role_ == Role::kResponse && framing == BodyFraming::kLength) {
+    parser_.flags |= F_CONTENT_LENGTH;
+    parser_.content_length = length_;
+  }
   if (framing == BodyFraming::kChunked) parser_.flags |= F_CHUNKED;
   state_ = framing == BodyFraming::kChunked ? State::kChunkLine : State::kBody;
   section_bytes_ = line_bytes_ = line_number_ = 0;
@@ -484,6 +501,18 @@ MessageParser::FeedResult MessageParser::Impl::Feed(std::string_view bytes, std:
   return {consumed, error_};
 }
 
+std::optional<std::string_view> MessageParser::Impl::HeaderSoFar(std::string_view name) const {
+  const std::string_view raw = raw_;
+  for (size_t i = 0; i < lines_.size(); ++i) {
+    const Line& line = lines_[i];
+    const bool is_whole = i + 1 < lines_.size() || head_complete_;
+    if (is_whole && EqualsIgnoreCase(raw.substr(line.name_begin, line.name_size), name)) {
+      return Trim(raw.substr(line.value_begin, line.value_size));
+    }
+  }
+  return std::nullopt;
+}
+
 bool MessageParser::Impl::FinishAtEnd() {
   if (state_ == State::kDone) return true;
   if (!head_complete_ || state_ != State::kBody || role_ != Role::kResponse ||
@@ -501,6 +530,7 @@ MessageParser::FeedResult MessageParser::Feed(std::string_view bytes, std::vecto
   return impl_->Feed(bytes, body);
 }
 bool MessageParser::FinishAtEnd() { return impl_->FinishAtEnd(); }
+std::optional<std::string_view> MessageParser::HeaderSoFar(std::string_view name) const { return impl_->HeaderSoFar(name); }
 bool MessageParser::started() const { return impl_->started(); }
 bool MessageParser::head_complete() const { return impl_->head_complete(); }
 bool MessageParser::message_complete() const { return impl_->message_complete(); }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -54,6 +55,10 @@ class MessageParser {
   // The peer closed. True if the message is complete now (a body that ends with the connection), false if it was cut or
   // never began.
   bool FinishAtEnd();
+
+  // The first header of that name (any case) among the lines that were read whole, of a head that is not complete or was refused, too.
+  // Valid until the next Feed.
+  std::optional<std::string_view> HeaderSoFar(std::string_view name) const;
 
   bool started() const;           // at least one byte of a message was read (an empty line before a request is none)
   bool head_complete() const;

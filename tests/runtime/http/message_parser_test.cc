@@ -30,6 +30,17 @@ E ErrorOf(const std::string& input, const ParserLimits& limits = {}) {
   return ParseAllWays(Role::kRequest, input, limits).error;
 }
 
+TEST(MessageParser, TellsHeadersOfAHeadThatWasRefused) {
+  ParserLimits limits;
+  limits.header_line = 50;
+  MessageParser parser(Role::kRequest, limits);
+  std::vector<std::string_view> none;
+  EXPECT_EQ(std::nullopt, parser.HeaderSoFar("origin"));
+  EXPECT_EQ(E::k_header_too_long, parser.Feed(Get("Origin: http://a\r\nX: " + std::string(100, 'x') + "\r\n"), &none).error);
+  EXPECT_EQ("http://a", parser.HeaderSoFar("origin").value_or("none"));
+  EXPECT_EQ(std::nullopt, parser.HeaderSoFar("x"));  // not whole
+}
+
 TEST(MessageParserLimits, TargetIsBoundedToTheByte) {
   ParserLimits limits;
   limits.uri = 100;

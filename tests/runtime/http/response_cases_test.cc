@@ -25,7 +25,10 @@ std::string Ok(const std::string& lines, const std::string& body) {
 const Case kRefused[] = {
     {"17 length and chunked", Ok("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
      E::k_length_and_encoding},
-    {"17 two lengths", Ok("Content-Length: 5\r\nContent-Length: 5\r\n", "hello"), E::k_bad_content_length},
+    {"17 two lengths", Ok("Content-Length: 5\r\nContent-Length: 6\r\n", "hello"), E::k_bad_content_length},
+    {"17 two lengths, written in two ways", Ok("Content-Length: 5\r\nContent-Length: 05\r\n", "hello"), E::k_bad_content_length},
+    {"17 two equal lengths and chunked", Ok("Content-Length: 5\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
+     E::k_length_and_encoding},
     {"17 folded header", Ok("X: a\r\n b\r\n", ""), E::k_bad_header},
     {"17 NUL in a value", Ok(std::string("X: \0\r\n", 6), ""), E::k_bad_header},
     {"17 HTTP/0.9 text", "Hello there, this is a page.\r\n\r\n", E::k_bad_status_line},
@@ -77,6 +80,8 @@ void PrintTo(const Accepted& c, std::ostream* out) { *out << c.name; }
 const Accepted kAccepted[] = {
     {"with a length", Ok("Content-Length: 5\r\n", "hello"), "200 [OK] 1.1 framing 1 length 5 keep_alive 1", "hello", "",
      true},
+    {"17 the same length twice", Ok("Content-Length: 5\r\nX: y\r\nContent-Length: 5\r\n", "helloX"),
+     "200 [OK] 1.1 framing 1 length 5 keep_alive 1", "hello", "X", true},
     {"11 cut short", Ok("Content-Length: 9\r\n", "hello"), "200 [OK] 1.1 framing 1 length 9 keep_alive 1", "hello", "",
      false},
     {"12 surplus", Ok("Content-Length: 2\r\n", "hello"), "200 [OK] 1.1 framing 1 length 2 keep_alive 1", "he", "llo",
