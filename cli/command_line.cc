@@ -8,6 +8,7 @@
 
 #include "cli/check.h"
 #include "cli/completion.h"
+#include "cli/dashboards.h"
 #include "cli/exit_codes.h"
 #include "cli/explain.h"
 #include "cli/fix.h"
@@ -77,6 +78,13 @@ Runner DeclareMigrate(CLI::App* command) {
   return [options] { return RunMigrate(*options); };
 }
 
+Runner DeclareDashboards(CLI::App* command) {
+  auto options = std::make_shared<DashboardsOptions>();
+  command->add_option("file", options->file, "The policy; - is standard input")->required();
+  command->add_option("-o,--output", options->output, "The folder for breakwater.json and alerts.yml")->required();
+  return [options] { return RunDashboards(*options); };
+}
+
 Runner DeclareRun(CLI::App* command) {
   auto options = std::make_shared<RunOptions>();
   command->add_option("file", options->file, "The policy; - is standard input")->required();
@@ -118,6 +126,7 @@ struct Command {
 };
 constexpr Command kCommands[] = {
     {"check", "Check policies: syntax, names, types and what they will do", DeclareCheck},
+    {"dashboards", "Write a Grafana board and Prometheus alerts for a policy", DeclareDashboards},
     {"explain", "Explain the code of a finding, or what a policy comes to", DeclareExplain},
     {"fix", "Write the fixes that findings carry", DeclareFix},
     {"fmt", "Give policies the one layout", DeclareFormat},
