@@ -57,6 +57,14 @@ TEST(MetricsDocs, NoRowIsOfAMetricThatIsGone) {
   EXPECT_EQ(rows, kMetrics.size());
 }
 
+TEST(MetricsDocs, TheRunBookSaysOfEveryMetricWhatIsNormal) {
+  const std::string text = ReadFile(BREAKWATER_SOURCE_DIR "/docs/runbook.md");
+  for (const Metric& metric : kMetrics) {
+    const size_t row = text.find("\n| `" + metric.name + "` | ");
+    ASSERT_NE(row, std::string::npos) << "docs/runbook.md has no row for " << metric.name;
+  }
+}
+
 // Those of the proxy and the stories on real sockets ask for values by name: a metric that none of them asks for could stand still.
 TEST(Metrics, EachIsAskedForByATest) {
   std::string tests;
