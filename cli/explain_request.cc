@@ -132,7 +132,7 @@ bool ExplainRequest(const Policy& policy, const RequestLine& line, std::string* 
   runtime::http::MessageFacts filler(policy);
   Facts facts;
   const auto problem = filler.FillRequest(parser.request(), *path, line.body, line.client_ip, false, &facts);
-  if (problem != runtime::http::MessageFacts::BodyProblem::kNone) {
+  if (problem != runtime::http::ReadProblem::kNone) {
     *out = "its JSON is refused with 400: a member twice, text behind it, or more than 64 levels";
     return false;
   }
