@@ -18,6 +18,7 @@
 #include "runtime/engine/limiter.h"
 #include "runtime/engine/model_loads.h"
 #include "runtime/engine/outcome.h"
+#include "runtime/engine/refusal.h"
 
 namespace runtime::engine {
 
@@ -29,7 +30,7 @@ using compiler::model::UpstreamId;
 
 // ---- Events ---------------------------------------------------------------------------------------------------------
 
-// The request is known and its route chosen; its facts (route phase) are filled. First event, once.
+// The request is known and its route chosen; its facts (route phase) are filled. First event, once; or else Refused.
 struct RequestReady {
   RouteId route;
   // The whole body is kept and can be sent again. False: it is larger than the replay buffer and streams past.
@@ -43,6 +44,12 @@ struct RequestReady {
   std::function<std::string(UpstreamId)> model_at = nullptr;
   uint8_t shared_form = 0;
   bool takes_keep_alive = false;  // the client can be sent something before its answer: route.keep_alive runs
+};
+
+// The gateway itself refuses the request: instead of RequestReady, or in answer to a StartAttempt that can't be carried out, which
+// then was none.
+struct Refused {
+  Refusal refusal;
 };
 
 struct AttemptConnected {};  // the connection stands; the request is being sent
@@ -74,7 +81,7 @@ struct CacheSettled {};  // the leader that this exchange followed is done
 struct ClientGone {};
 struct TimeReached {};  // now ≥ NextDeadline()
 
-using Event = std::variant<RequestReady, AttemptConnected, AttemptRequestSent, AttemptHead, AttemptContent,
+using Event = std::variant<RequestReady, Refused, AttemptConnected, AttemptRequestSent, AttemptHead, AttemptContent,
                            AttemptEnded, AttemptFailed, PlaceNews, LoadNews, CacheSettled, ClientGone, TimeReached>;
 
 // ---- Commands, to be carried out in order ---------------------------------------------------------------------------
@@ -174,8 +181,9 @@ struct SendMock {  // its delay is over
 };
 struct SendError {  // nothing else is left: an error of the gateway's own
   int status = 502;
-  std::string_view reason;  // "no_route", "connect_failure", "breaker_open", "deadline" …
+  std::string_view reason;  // a name of refusals.def, "connect_failure", "breaker_open", "deadline" …
   std::optional<Duration> retry_after;
+  std::string_view text = {};  // for people, in words; empty: those that belong to the reason
 };
 
 // For log and metrics; the attempt itself starts with StartAttempt.

@@ -15,6 +15,23 @@ ExchangeMachine::State::~State() {
   if (led) objects.cache(led->cache)->EndFlight(led->key);
 }
 
+std::string_view ExchangeMachine::State::PhaseName(Phase phase) {
+  switch (phase) {
+    case Phase::kNew: return "New";
+    case Phase::kFollowing: return "Following";
+    case Phase::kLoading: return "Loading";
+    case Phase::kQueued: return "Queued";
+    case Phase::kAttempting: return "Attempting";
+    case Phase::kHeld: return "Held";
+    case Phase::kCommitted: return "Committed";
+    case Phase::kContinuing: return "Continuing";
+    case Phase::kBackingOff: return "BackingOff";
+    case Phase::kMocking: return "Mocking";
+    case Phase::kDone: return "Done";
+  }
+  return "?";
+}
+
 void ExchangeMachine::State::Handle(const Event& event) {
   Decide(event);
   if (std::holds_alternative<TimeReached>(event)) KeepClientAlive();  // last: what is over now needs none
@@ -28,6 +45,7 @@ void ExchangeMachine::State::KeepClientAlive() {
 
 void ExchangeMachine::State::Decide(const Event& event) {
   if (std::holds_alternative<ClientGone>(event)) return Abandon();
+  if (const auto* refused = std::get_if<Refused>(&event)) return Refuse(refused->refusal);
   if (std::holds_alternative<AttemptFailed>(event) && attempt.clock.complete_at) return Decide(AttemptEnded{});
   const bool time_reached = std::holds_alternative<TimeReached>(event);
   const auto* failed = std::get_if<AttemptFailed>(&event);
@@ -130,7 +148,7 @@ void ExchangeMachine::State::Decide(const Event& event) {
         attempt.request_sent = attempt.clock.connected = true;
         attempt.status = head->status;
         attempt.clock.progress_at = now;
-        if (head->status >= 300) Refused();
+        if (head->status >= 300) OnContinuationRefused();
       } else if (std::holds_alternative<AttemptContent>(event)) {
         Resume();
       } else if (std::holds_alternative<AttemptEnded>(event)) {

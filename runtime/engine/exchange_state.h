@@ -77,6 +77,7 @@ struct ExchangeMachine::State {
     kMocking,
     kDone
   };
+  static std::string_view PhaseName(Phase phase);
 
   State(const compiler::CompiledPolicy& compiled_policy, EngineObjects& engine_objects, base::Random& random_source,
         compiler::abi::Facts* exchange_facts, TimePoint arrival)
@@ -96,6 +97,7 @@ struct ExchangeMachine::State {
 
   // Steps.
   void Begin(const RequestReady& ready);
+  void Refuse(const Refusal& refusal);
   void StartChain();
   bool StartAttemptAt(UpstreamId upstream, int number, Continuation continuation = Continuation::kNone);
   bool TakePlace(UpstreamId upstream, int number, Continuation continuation = Continuation::kNone);
@@ -119,7 +121,7 @@ struct ExchangeMachine::State {
   void EndCommitted(bool alive);
   void BreakOff(const Outcome& outcome, bool alive);
   bool Continue();
-  void Refused();
+  void OnContinuationRefused();
   void Resume();
   void CheckLimits();
   void MeetDeadline();

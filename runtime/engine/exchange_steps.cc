@@ -2,7 +2,9 @@
 // back-off, next upstream, fallback, end. Waiting for a model or a place is exchange_waits.cc's business. Which fallback, and which error, is fallback.cc's business; whether
 // a retry, retry_decision.cc's; which time limit, attempt_clock.h's.
 #include <algorithm>
+#include <utility>
 
+#include "base/check.h"
 #include "runtime/engine/exchange_state.h"
 
 namespace runtime::engine {
@@ -12,10 +14,7 @@ using compiler::model::UpstreamSettings;
 // ---- From the request to an attempt ---------------------------------------------------------------------------------
 
 void ExchangeMachine::State::Begin(const RequestReady& ready) {
-  if (!ready.route.has_value()) {
-    Emit(SendError{404, "no_route", std::nullopt});
-    return Finish();
-  }
+  BW_CHECK(ready.route.has_value(), "exchange machine: state New, event RequestReady without a route");
   route = &compiled.policy.routes[ready.route];
   body_is_kept = ready.body_is_kept;
   wants_stream = ready.wants_stream;
@@ -44,6 +43,20 @@ void ExchangeMachine::State::Begin(const RequestReady& ready) {
     led = std::move(flight);
   }
   StartChain();
+}
+
+// Nothing was sent to an upstream: an attempt that was to start gives back what it holds, and was none.
+void ExchangeMachine::State::Refuse(const Refusal& refusal) {
+  if (phase == Phase::kDone) return;  // the client left in the meantime
+  BW_CHECK(phase == Phase::kNew || phase == Phase::kAttempting, "exchange machine: state ", PhaseName(phase), ", event Refused");
+  if (phase == Phase::kAttempting) {
+    if (attempt.ticket) objects.breaker(attempt.upstream)->Release(*std::exchange(attempt.ticket, std::nullopt), now);
+    if (attempt.place != Limiter::kNoPlace) {
+      Emit(ReleasePlace{attempt.upstream, std::exchange(attempt.place, Limiter::kNoPlace)});
+    }
+  }
+  Emit(SendError{refusal.status, refusal.reason, std::nullopt, refusal.text});
+  Finish();
 }
 
 void ExchangeMachine::State::StartChain() {
@@ -255,7 +268,7 @@ bool ExchangeMachine::State::Continue() {
 }
 
 // An upstream that was to take over says no. If it was asked to go on from a beginning, that may be what it can't do.
-void ExchangeMachine::State::Refused() {
+void ExchangeMachine::State::OnContinuationRefused() {
   const Outcome outcome{attempt.status, ErrorKind::kNone};
   if (attempt.status < 400) Record(OutcomeClass::kNeutral);  // a redirect: no failure, and no answer
   const bool may_ask_afresh = attempt.continuation == Continuation::kPrefill && attempt.status >= 400 &&

@@ -1,6 +1,8 @@
 #include "runtime/proxy/attempt.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 
 #include "runtime/base/buffers.h"
@@ -89,8 +91,10 @@ void Attempt::OnConnected() {
 }
 
 void Attempt::SendRequest() {
-  connection_->stream->Write(request_.bytes);
-  request_.bytes = std::string();
+  const std::array<std::string_view, 2> pieces = {request_.head, request_.body};
+  connection_->stream->Write(std::span(pieces).first(request_.body.empty() ? 1 : 2));
+  request_.head = std::string();
+  request_.body = {};
   observer_.OnAttemptRequestSent();
 }
 
@@ -101,14 +105,18 @@ void Attempt::SendMore(std::string_view bytes, bool last) {
 }
 
 size_t Attempt::queued_bytes() const {
-  return phase_ == Phase::kExchanging ? connection_->stream->queued_bytes() : request_.bytes.size();
+  return phase_ == Phase::kExchanging ? connection_->stream->queued_bytes()
+                                      : request_.head.size() + request_.body.size();
 }
 
 void Attempt::PauseReading() {
+  if (is_paused_) return;
+  is_paused_ = true;
   if (phase_ == Phase::kExchanging) connection_->stream->PauseReading();
 }
 
 void Attempt::ResumeReading() {
+  is_paused_ = false;
   if (phase_ == Phase::kExchanging) connection_->stream->ResumeReading();
 }
 

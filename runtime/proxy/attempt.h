@@ -11,6 +11,7 @@
 
 #include "compiler/abi/facts.h"
 #include "runtime/http/message.h"
+#include "runtime/proxy/request_body.h"
 #include "runtime/proxy/worker_context.h"
 
 namespace runtime::proxy {
@@ -33,13 +34,14 @@ class AttemptObserver {
   virtual void OnAttemptDrained() {}      // what was queued of the request is written
 };
 
-class Attempt final : public net::StreamObserver, public net::Deletable {
+class Attempt final : public net::StreamObserver, public net::Deletable, public BodySink {
  public:
   Attempt(WorkerContext& worker, UpstreamId upstream, AttemptObserver& observer);
   ~Attempt() override;
 
   struct Request {
-    std::string bytes;             // head, and the body as far as it is known
+    std::string head;
+    std::string_view body = {};    // as far as it is known; borrowed until it is sent or the attempt given up
     bool is_whole = true;          // false: the rest comes by SendMore
     bool is_head_method = false;   // HEAD: the answer has no body
     bool fresh_connection = false;
@@ -47,17 +49,18 @@ class Attempt final : public net::StreamObserver, public net::Deletable {
   void Start(Request request);
 
   // More of the request, framed. `last`: it is whole now.
-  void SendMore(std::string_view bytes, bool last);
-  size_t queued_bytes() const;
+  void SendMore(std::string_view bytes, bool last) override;
+  size_t queued_bytes() const override;
 
+  // Back-pressure: whoever reads the answer can't take more. Ends with the answer.
   void PauseReading();
   void ResumeReading();
+  bool is_paused() const { return is_paused_; }
 
   // Closes the connection; no call of the observer follows.
   void Abort();
 
   bool is_over() const { return phase_ == Phase::kOver; }
-  bool is_reused_connection() const { return connection_ != nullptr && connection_->is_reused; }
 
   // net::StreamObserver
   void OnConnected() override;
@@ -88,6 +91,7 @@ class Attempt final : public net::StreamObserver, public net::Deletable {
   std::unique_ptr<UpstreamConnection> connection_;
   std::vector<std::string_view> pieces_;
   bool head_seen_ = false;
+  bool is_paused_ = false;
   int interim_responses_ = 0;
 };
 

@@ -4,9 +4,10 @@
 
 namespace runtime::proxy {
 
+engine::Refusal RefusalOf(http::ReadProblem problem) { return {http::Name(problem), 400, true, http::Explain(problem)}; }
+
 std::string_view MessageFor(std::string_view reason) {
   static constexpr std::pair<std::string_view, std::string_view> kMessages[] = {
-      {"no_route", "No route of the policy takes this request."},
       {"breaker_open", "The model server is failing; requests to it are paused for a moment. Try again later."},
       {"queue_full", "The model server is busy and its queue is full. Try again later."},
       {"queue_timeout", "The model server is busy; the turn of this request would come too late. Try again later."},
@@ -26,6 +27,9 @@ std::string_view MessageFor(std::string_view reason) {
   };
   for (const auto& [code, message] : kMessages) {
     if (code == reason) return message;
+  }
+  for (const engine::Refusal& refusal : engine::kRefusals) {
+    if (refusal.reason == reason) return refusal.text;
   }
   return "The request could not be answered.";
 }

@@ -33,7 +33,7 @@ void HealthCheck::OnTimer() {
   timer_->Set(now + settings.timeout);
   attempt_ = std::make_unique<Attempt>(worker_, upstream_, *this);
   Attempt::Request request;
-  request.bytes = request_;
+  request.head = request_;
   request.fresh_connection = true;  // a pooled one says little about a server that may have been restarted
   attempt_->Start(std::move(request));
 }

@@ -26,7 +26,7 @@ void ModelLoad::Start() {
   body += "\",\"stream\":false}";
   attempt_ = std::make_unique<Attempt>(worker_, upstream_, *this);
   Attempt::Request request;
-  request.bytes = OwnRequest(upstream, "POST", "/api/generate", body, "load");
+  request.head = OwnRequest(upstream, "POST", "/api/generate", body, "load");
   request.fresh_connection = true;
   attempt_->Start(std::move(request));
 }

@@ -219,7 +219,7 @@ TEST_F(OneUpstream, ARouteThatRepliesNeedsNoUpstream) {
 
 TEST_F(OneUpstream, NoRouteIsA404) {
   TestExchange x(scene(), 0s);
-  EXPECT_THAT(x.Ready(0s, -1), ElementsAre("send_error 404 no_route"));
+  EXPECT_THAT(x.On(0s, runtime::engine::Refused{runtime::engine::refusals::no_route}), ElementsAre("send_error 404 no_route"));
 }
 
 // ---- Cache in front -------------------------------------------------------------------------------------------------

@@ -1,0 +1,217 @@
+#include "runtime/proxy/client_answer.h"
+
+#include <array>
+#include <utility>
+
+#include "base/check.h"
+#include "runtime/base/buffers.h"
+#include "runtime/http/forwarding.h"
+#include "runtime/http/message_writer.h"
+#include "runtime/proxy/cors.h"
+#include "runtime/proxy/limits.h"
+
+namespace runtime::proxy {
+
+using http::BodyFraming;
+
+std::string_view Name(ClientAnswer::Stage stage) {
+  switch (stage) {
+    case ClientAnswer::Stage::kWaiting: return "Waiting";
+    case ClientAnswer::Stage::kEarly: return "Early";
+    case ClientAnswer::Stage::kBody: return "Body";
+    case ClientAnswer::Stage::kFailedLate: return "FailedLate";
+    case ClientAnswer::Stage::kOver: return "Over";
+    case ClientAnswer::Stage::kGone: return "Gone";
+  }
+  return "?";
+}
+
+void ClientAnswer::Check(bool holds, std::string_view event) const {
+  BW_CHECK(holds, "client answer: stage ", Name(stage_), ", event ", event);
+}
+
+void ClientAnswer::Send(std::span<const std::string_view> pieces) {
+  Check(stage_ != Stage::kOver, "bytes");
+  if (stage_ == Stage::kGone) return;
+  for (const std::string_view piece : pieces) sent_bytes_ += piece.size();
+  host_.SendToClient(pieces);
+}
+
+// ---- While the client waits ------------------------------------------------------------------------------------------
+
+// Early hints are for the client (RFC 8297 2); 100 and 102 are between the upstream and us.
+void ClientAnswer::SendInterim(const http::ResponseHead& head) {
+  if (head.status != 103 || request_.head.minor_version == 0 || stage_ != Stage::kWaiting) return;
+  std::string bytes;
+  http::AppendClientResponse(head, http::ClientResponse(), &bytes);
+  Send(bytes);
+}
+
+void ClientAnswer::SendEarlyHead(dialect::Shape shape, const HeadTerms& terms) {
+  if (stage_ == Stage::kGone) return;
+  Check(stage_ == Stage::kWaiting, "SendEarlyHead");
+  Check(request_.head.minor_version > 0, "SendEarlyHead to HTTP/1.0");
+  keep_alive_ = terms.may_keep_alive;
+  framing_ = {BodyFraming::kChunked, 0, true, true};
+  is_stream_ = true;
+  HeaderList cors;
+  AddCorsHeaders(cors_, request_.head, &cors);
+  std::string bytes;
+  http::AppendStatusLine(200, &bytes);
+  http::AppendHeader("Date", terms.date, &bytes);
+  http::AppendHeader("Content-Type", dialect::ContentTypeOf(shape), &bytes);
+  http::AppendHeader("Cache-Control", "no-store", &bytes);
+  for (const auto& [name, value] : cors) http::AppendHeader(name, value, &bytes);
+  http::AppendHeader("X-Request-Id", request_.request_id, &bytes);
+  http::AppendHeader("Transfer-Encoding", "chunked", &bytes);
+  if (!keep_alive_) http::AppendHeader("Connection", "close", &bytes);
+  http::AppendEndOfHead(&bytes);
+  status_ = 200;
+  Send(bytes);
+  stage_ = Stage::kEarly;
+}
+
+void ClientAnswer::SendKeepAlive(std::string_view bytes) {
+  if (stage_ == Stage::kGone) return;
+  Check(stage_ == Stage::kEarly, "SendKeepAlive");
+  Body(bytes);
+}
+
+// ---- Heads -----------------------------------------------------------------------------------------------------------
+
+void ClientAnswer::Begin(const http::ResponseHead& head, const ClientFraming& framing, bool is_stream,
+                         const HeadTerms& terms, std::string_view held, size_t copied) {
+  if (stage_ == Stage::kGone) return;
+  Check(stage_ == Stage::kWaiting, "Begin");
+  framing_ = framing;
+  is_stream_ = is_stream;
+  keep_alive_ = terms.may_keep_alive && framing.may_keep_alive;
+
+  http::ClientResponse response;
+  response.framing = framing.framing;
+  response.content_length = framing.content_length;
+  response.keep_alive = keep_alive_;
+  response.client_minor_version = request_.head.minor_version;
+  HeaderList cors = head.headers.Find("access-control-allow-origin") ? HeaderList() : CorsHeaders(cors_, request_.head);
+  for (auto& [name, value] : cors) {  // the upstream's own Vary stays beside ours
+    const auto vary = head.headers.Find("vary");
+    if (vary && http::EqualsIgnoreCase(name, "vary")) value = std::string(*vary) + ", " + value;
+  }
+  std::vector<http::SetHeader> set;
+  set.push_back({"X-Request-Id", request_.request_id});
+  if (head.status >= 400 && terms.retries_are_spent) set.push_back({kShouldRetry, "false"});
+  for (const auto& [name, value] : cors) set.push_back({name, value});
+  response.set = set;
+
+  const bool is_head_method = request_.head.method == compiler::abi::Method::kHEAD;
+  // A part is not the answer to another request.
+  if (copied > 0 && !is_head_method && head.status != 206) copy_.Begin(head, copied);
+
+  std::string bytes;
+  bytes.reserve(512);
+  http::AppendClientResponse(head, response, &bytes);
+  status_ = head.status;
+  stage_ = Stage::kBody;
+  if (held.empty() || !framing_.sends_body) return Send(bytes);
+  copy_.Add(held);
+  if (framing_.framing == BodyFraming::kChunked) {  // one write for head and first content
+    http::AppendChunkHead(held.size(), &bytes);
+    const std::array<std::string_view, 3> pieces = {bytes, held, http::kChunkEnd};
+    Send(pieces);
+  } else {
+    const std::array<std::string_view, 2> pieces = {bytes, held};
+    Send(pieces);
+  }
+}
+
+void ClientAnswer::BeginInStream(const http::ResponseHead* copied_head, size_t copied, std::string_view held) {
+  if (stage_ == Stage::kGone) return;
+  Check(stage_ == Stage::kEarly, "BeginInStream");
+  stage_ = Stage::kBody;
+  if (copied_head != nullptr && copied > 0 && copied_head->status != 206) copy_.Begin(*copied_head, copied);
+  if (!held.empty()) Body(held);
+}
+
+// Without the last chunk afterwards, as an answer that breaks off: a client that looks at HTTP alone sees it, too.
+void ClientAnswer::FailInStream(std::string_view error_frame) {
+  if (stage_ == Stage::kGone) return;
+  Check(stage_ == Stage::kEarly, "FailInStream");
+  Body(error_frame);
+  keep_alive_ = false;
+  stage_ = Stage::kFailedLate;
+}
+
+void ClientAnswer::SendWhole(LocalAnswer answer, const HeadTerms& terms) {
+  if (stage_ == Stage::kGone) return;
+  Check(stage_ == Stage::kWaiting, "SendWhole");
+  AddCorsHeaders(cors_, request_.head, &answer.headers);
+  if (answer.status >= 400 && terms.retries_are_spent) answer.headers.emplace_back(kShouldRetry, "false");
+  keep_alive_ = terms.may_keep_alive;
+  status_ = answer.status;
+  std::string bytes;
+  AppendLocalAnswer(answer,
+                    {request_.request_id, terms.date, keep_alive_,
+                     request_.head.method == compiler::abi::Method::kHEAD, request_.head.minor_version},
+                    &bytes);
+  Send(bytes);
+  stage_ = Stage::kOver;
+}
+
+// ---- Body and end ----------------------------------------------------------------------------------------------------
+
+void ClientAnswer::Body(std::span<const std::string_view> pieces) {
+  if (stage_ == Stage::kGone || stage_ == Stage::kFailedLate) return;
+  Check(stage_ == Stage::kEarly || stage_ == Stage::kBody, "Body");
+  if (!framing_.sends_body) return;
+  // What came in one read leaves in one write, as one chunk.
+  size_t size = 0;
+  for (const std::string_view piece : pieces) size += piece.size();
+  if (size == 0) return;  // a chunk of size 0 would be the end
+  if (framing_.framing == BodyFraming::kChunked) {
+    std::string chunk_head;
+    http::AppendChunkHead(size, &chunk_head);
+    parts_.assign(1, chunk_head);
+    parts_.insert(parts_.end(), pieces.begin(), pieces.end());
+    parts_.push_back(http::kChunkEnd);
+    Send(parts_);
+    base::ClearBuffer(&parts_);
+  } else {
+    Send(pieces);
+  }
+  if (copy_.exists()) {
+    for (const std::string_view piece : pieces) copy_.Add(piece);
+  }
+}
+
+bool ClientAnswer::can_tell_break() const {
+  return stage_ == Stage::kBody && framing_.framing == BodyFraming::kChunked && is_stream_;
+}
+
+void ClientAnswer::BreakOff(std::string_view frame) {
+  if (stage_ == Stage::kGone) return;
+  Check(stage_ == Stage::kBody || stage_ == Stage::kFailedLate, "BreakOff");
+  if (stage_ == Stage::kBody && !frame.empty()) {
+    Check(can_tell_break(), "BreakOff with a frame");
+    Body(frame);
+  }
+  is_cut_ = stage_ == Stage::kBody;
+  stage_ = Stage::kOver;  // without the last chunk, or short of Content-Length: the client sees the cut
+}
+
+void ClientAnswer::End() {
+  if (stage_ == Stage::kGone || stage_ == Stage::kOver) return;
+  Check(stage_ == Stage::kBody || stage_ == Stage::kFailedLate, "End");
+  const bool has_last_chunk = framing_.framing == BodyFraming::kChunked && framing_.sends_body;
+  if (stage_ == Stage::kBody && has_last_chunk) Send(http::kLastChunk);
+  stage_ = Stage::kOver;
+}
+
+bool ClientAnswer::is_full() const { return stage_ != Stage::kGone && host_.client_queued_bytes() > kHighWater; }
+
+AfterExchange ClientAnswer::after() const {
+  Check(stage_ == Stage::kOver, "after");
+  if (is_cut_) return framing_.framing == BodyFraming::kUntilClose ? AfterExchange::kReset : AfterExchange::kClose;
+  return keep_alive_ ? AfterExchange::kKeepAlive : AfterExchange::kClose;
+}
+
+}  // namespace runtime::proxy

@@ -1,0 +1,163 @@
+#include "runtime/proxy/exchange_recorder.h"
+
+#include <utility>
+
+#include "compiler/abi/fact_table.h"
+#include "runtime/proxy/access_log.h"
+#include "runtime/proxy/worker_context.h"
+
+namespace runtime::proxy {
+using engine::ErrorKind;
+using engine::UpstreamId;
+
+namespace {
+
+std::string OutcomeText(const engine::Outcome& outcome) {
+  if (outcome.error != ErrorKind::kNone) return std::string(compiler::abi::Name(outcome.error));
+  return std::to_string(outcome.status);
+}
+
+}  // namespace
+
+void ExchangeRecorder::Record(const engine::NoteRetry& command) {
+  const auto& upstream = worker_.policy().upstreams[command.upstream];
+  JsonLine line = worker_.Event(
+      "warn", "retry attempt " + std::to_string(command.retry) + "/" + std::to_string(command.max_retries));
+  line.Add("request_id", request_.request_id)
+      .Add("upstream", upstream.name)
+      .Add("cause", OutcomeText(command.cause))
+      .AddMillis("wait_ms", command.wait.count());
+  worker_.Log(line);
+}
+
+void ExchangeRecorder::Record(const engine::NoteRetryDenied& command) {
+  const auto& upstream = worker_.policy().upstreams[command.upstream];
+  record_.retry_denied = command.reason;
+  worker_.metrics.CountBy(CounterById::kRetryDenied, {upstream.name, command.reason});
+  JsonLine line = worker_.Event("info", "retry denied");
+  line.Add("request_id", request_.request_id).Add("upstream", upstream.name).Add("reason", command.reason);
+  worker_.Log(line);
+}
+
+void ExchangeRecorder::Record(const engine::NoteAttemptEnded& command) {
+  record_.attempts.push_back({command.upstream, command.number, command.outcome, command.took});
+  const auto& upstream = worker_.policy().upstreams[command.upstream];
+  worker_.metrics.Observe(HistogramId::kUpstreamLatency, static_cast<size_t>(command.upstream.value), command.took);
+  worker_.metrics.CountBy(CounterById::kAttempts, {upstream.name, OutcomeText(command.outcome)});
+}
+
+void ExchangeRecorder::Record(const engine::NoteBreaker& command) {
+  worker_.NoteBreaker(command.upstream, command.transition, request_.request_id);
+}
+
+void ExchangeRecorder::Record(const engine::NoteRejected& command) {
+  worker_.metrics.Count(CounterId::kBreakerRejected, static_cast<size_t>(command.upstream.value));
+}
+
+void ExchangeRecorder::Record(const engine::NoteQueued& command) {
+  record_.queued += command.waited;
+  const auto& upstream = worker_.policy().upstreams[command.upstream];
+  if (command.error == ErrorKind::kNone || command.waited > base::Duration::zero()) {
+    worker_.metrics.Observe(HistogramId::kQueue, static_cast<size_t>(command.upstream.value), command.waited);
+  }
+  if (command.error == ErrorKind::kNone) return;
+  worker_.metrics.CountBy(CounterById::kQueueRefused,
+                          {upstream.name, compiler::abi::Name(command.error)});
+}
+
+void ExchangeRecorder::Record(const engine::NoteLoadWait& command) {
+  record_.loading += command.waited;
+  worker_.metrics.Observe(HistogramId::kLoadWait, static_cast<size_t>(command.upstream.value), command.waited);
+}
+
+// ---- What the driver sees --------------------------------------------------------------------------------------------
+
+void ExchangeRecorder::AttemptStarted(UpstreamId id, int number, bool is_reconnect, bool takes_over) {
+  last_token_.reset();
+  const auto label = static_cast<size_t>(id.value);
+  if (is_reconnect) {
+    worker_.metrics.Count(CounterId::kReuseRace, label);
+  } else if (number > 1 && !takes_over) {
+    worker_.metrics.Count(CounterId::kUpstreamRetry, label);
+  }
+}
+
+void ExchangeRecorder::FirstContent(UpstreamId id, base::Duration took) {
+  record_.served_by = worker_.policy().upstreams[id].name;
+  worker_.metrics.Observe(HistogramId::kFirstToken, static_cast<size_t>(id.value), took);
+}
+
+void ExchangeRecorder::Continued(UpstreamId id) {
+  ++record_.continuations;
+  JsonLine line = worker_.Event("warn", "answer continued");
+  line.Add("request_id", request_.request_id).Add("upstream", worker_.policy().upstreams[id].name);
+  worker_.Log(line);
+}
+
+void ExchangeRecorder::Token(UpstreamId id, base::TimePoint now) {
+  if (last_token_) {
+    worker_.metrics.Observe(HistogramId::kInterToken, static_cast<size_t>(id.value), now - *last_token_);
+  }
+  last_token_ = now;
+}
+
+void ExchangeRecorder::KeepAlive() {
+  ++record_.keep_alives;
+  worker_.metrics.CountBy(CounterById::kKeepAlive, record_.route);
+}
+
+void ExchangeRecorder::BadRequest(std::string_view reason) { worker_.metrics.CountBy(CounterById::kBadRequest, reason); }
+
+void ExchangeRecorder::Fallback(std::string_view name, std::string_view reason, size_t metric_index) {
+  record_.fallback = name;
+  record_.fallback_reason = reason;
+  worker_.metrics.Count(CounterId::kFallback, metric_index);
+}
+
+void ExchangeRecorder::CacheHit(compiler::model::CacheId id) {
+  worker_.metrics.Count(CounterId::kCacheHit, static_cast<size_t>(id.value));
+}
+
+void ExchangeRecorder::LateFailure(std::string_view reason) {
+  worker_.metrics.CountBy(CounterById::kLateFailure, {record_.route, reason});
+  if (record_.fallback_reason.empty()) record_.fallback_reason = reason;
+  record_.how = EndedHow::kCut;
+}
+
+// ---- The end ---------------------------------------------------------------------------------------------------------
+
+void ExchangeRecorder::CountTokens() {
+  if (!record_.tokens.is_read || record_.attempts.empty() || record_.status >= 300 || !record_.fallback.empty()) return;
+  const TokenRecord& tokens = record_.tokens;
+  const UpstreamId id = record_.attempts.back().upstream;
+  const std::string& upstream = worker_.policy().upstreams[id].name;
+  const auto count = [&](std::string_view kind, int64_t amount) {
+    if (amount > 0) {
+      worker_.metrics.CountBy(CounterById::kTokens, {upstream, kind}, static_cast<uint64_t>(amount));
+    }
+  };
+  count("prompt", tokens.prompt);
+  count("completion", tokens.completion);
+  if (tokens.completion < 0) count("uncounted", tokens.frames);
+  const bool is_complete = record_.how == EndedHow::kComplete || record_.how == EndedHow::kContinued;
+  if (is_complete && !tokens.has_answer && tokens.is_of_model) {
+    worker_.metrics.Count(CounterId::kEmptyAnswer, static_cast<size_t>(id.value));
+  }
+}
+
+void ExchangeRecorder::Write() {
+  constexpr int kClientClosedRequest = 499;  // as nginx logs it
+  const int status = record_.status != 0 ? record_.status : kClientClosedRequest;
+  const base::Duration duration = worker_.transport.Now() - request_.arrived;
+  worker_.metrics.CountBy(CounterById::kRequests, {record_.route, std::to_string(status), record_.served_by});
+  if (record_.how == EndedHow::kComplete && record_.continuations > 0) record_.how = EndedHow::kContinued;
+  CountTokens();
+  worker_.metrics.CountBy(CounterById::kStreamEnd, Name(record_.how));
+  worker_.metrics.Observe(HistogramId::kRequestDuration, 0, duration);
+  if (!worker_.access) return;
+
+  const AccessLogContext context{worker_, request_.head, request_.path, request_.request_id, request_.client_ip};
+  worker_.access->Write(context, record_, status, duration);
+}
+
+}  // namespace runtime::proxy

@@ -1,0 +1,61 @@
+// Keeps the record of one exchange: counts what happens as it happens, and at the end writes the line of the access log and the
+// metrics that are made of the whole record. The only place from which an exchange counts or logs.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "compiler/model/settings.h"
+#include "runtime/base/time.h"
+#include "runtime/engine/exchange_events.h"
+#include "runtime/proxy/exchange_host.h"
+#include "runtime/proxy/exchange_record.h"
+
+namespace runtime::proxy {
+
+struct WorkerContext;
+
+class ExchangeRecorder {
+ public:
+  // Both outlive it.
+  ExchangeRecorder(WorkerContext& worker, const ExchangeRequest& request) : worker_(worker), request_(request) {}
+
+  ExchangeRecord& record() { return record_; }
+  const ExchangeRecord& record() const { return record_; }
+
+  // What the machine tells.
+  void Record(const engine::NoteRetry& command);
+  void Record(const engine::NoteRetryDenied& command);
+  void Record(const engine::NoteAttemptEnded& command);
+  void Record(const engine::NoteBreaker& command);
+  void Record(const engine::NoteRejected& command);
+  void Record(const engine::NoteQueued& command);
+  void Record(const engine::NoteLoadWait& command);
+
+  // What the driver sees.
+  void AttemptStarted(engine::UpstreamId id, int number, bool is_reconnect, bool takes_over);
+  void FirstContent(engine::UpstreamId id, base::Duration took);  // it answers from here on
+  void Continued(engine::UpstreamId id);                          // … an answer that another one began
+  void Token(engine::UpstreamId id, base::TimePoint now);         // a frame with content
+  void KeepAlive();
+  void BadRequest(std::string_view reason);
+  void Fallback(std::string_view name, std::string_view reason, size_t metric_index);
+  void CacheHit(compiler::model::CacheId id);
+  void LateFailure(std::string_view reason);  // nothing more is to come of an answer whose head went out early
+
+  // Client SDKs would multiply attempts that were already made.
+  bool RetriesAreSpent() const { return !record_.retry_denied.empty() || record_.fallback_reason == "breaker_open"; }
+
+  // Once, when the exchange is over and the record complete.
+  void Write();
+
+ private:
+  void CountTokens();
+
+  WorkerContext& worker_;
+  const ExchangeRequest& request_;
+  ExchangeRecord record_;
+  std::optional<base::TimePoint> last_token_;  // of this attempt's stream
+};
+
+}  // namespace runtime::proxy

@@ -1,0 +1,66 @@
+// What is waited for before an attempt: one of the max_in_flight places of an upstream, the load of its model, another exchange's
+// flight of a cache. The news may come from the loop of another worker.
+#include <functional>
+
+#include "runtime/proxy/exchange.h"
+
+namespace runtime::proxy {
+
+std::function<void()> Exchange::WakeFor(const engine::Event& news) {
+  const uint64_t id = worker_.AddFollower([this, news] {
+    waiter_.reset();
+    if (phase_ == Phase::kRunning) Dispatch(news);
+  });
+  waiter_ = id;
+  return worker_.WakeUp(id);
+}
+
+void Exchange::On(const engine::StopWaiting&) {
+  if (waiter_) worker_.RemoveFollower(*waiter_);
+  waiter_.reset();
+}
+
+// ---- A place, a model ------------------------------------------------------------------------------------------------
+
+void Exchange::On(const engine::WaitForPlace& command) {
+  const auto wake = WakeFor(engine::PlaceNews{});
+  if (!worker_.gateway.objects.limiter(command.upstream)->OnNews(command.place, wake)) wake();  // it was quicker
+}
+
+void Exchange::On(const engine::ReleasePlace& command) {
+  worker_.gateway.objects.limiter(command.upstream)->Release(command.place, worker_.transport.Now());
+}
+
+void Exchange::On(const engine::StartLoad& command) { worker_.start_load(command.upstream, command.model); }
+
+void Exchange::On(const engine::WaitForLoad& command) {
+  const auto wake = WakeFor(engine::LoadNews{});
+  if (!worker_.gateway.objects.loads(command.upstream)->OnNews(command.waiter, wake)) wake();
+}
+
+// ---- Another exchange's flight ---------------------------------------------------------------------------------------
+
+void Exchange::On(const engine::EndCacheFlight& command) {
+  worker_.gateway.objects.cache(command.cache)->EndFlight(command.key);
+}
+
+void Exchange::On(const engine::FollowCache& command) {
+  const uint64_t id = worker_.AddFollower([this] {
+    followed_.reset();
+    if (phase_ == Phase::kRunning) Dispatch(engine::CacheSettled{});
+  });
+  followed_ = Followed{command.cache, command.key, id};
+  const auto wake = worker_.WakeUp(id);
+  if (!worker_.gateway.objects.cache(command.cache)->Follow(command.key, id, wake)) wake();  // the leader was quicker
+}
+
+void Exchange::On(const engine::UnfollowCache&) { StopFollowing(); }
+
+void Exchange::StopFollowing() {
+  if (!followed_) return;
+  worker_.gateway.objects.cache(followed_->cache)->Unfollow(followed_->key, followed_->follower);
+  worker_.RemoveFollower(followed_->follower);
+  followed_.reset();
+}
+
+}  // namespace runtime::proxy

@@ -1,0 +1,101 @@
+#include "runtime/proxy/request_body.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "runtime/base/buffers.h"
+#include "runtime/http/message_writer.h"
+#include "runtime/proxy/limits.h"
+
+namespace runtime::proxy {
+
+std::string_view Name(RequestBody::Stage stage) {
+  switch (stage) {
+    case RequestBody::Stage::kArriving: return "Arriving";
+    case RequestBody::Stage::kKept: return "Kept";
+    case RequestBody::Stage::kStreaming: return "Streaming";
+    case RequestBody::Stage::kStreamed: return "Streamed";
+  }
+  return "?";
+}
+
+RequestBody::RequestBody(const http::RequestHead& head, size_t most_kept, BodySource& source)
+    : framing_(head.framing), most_kept_(most_kept), source_(source) {
+  if (framing_ == http::BodyFraming::kLength && head.content_length > most_kept_) stage_ = Stage::kStreaming;
+}
+
+bool RequestBody::Add(std::span<const std::string_view> pieces) {
+  BW_CHECK(!is_ended(), "more of a request body after its end: stage ", Name(stage_), ", event Add");
+  for (const std::string_view piece : pieces) received_ += piece.size();
+  if (stage_ == Stage::kStreaming) {
+    Queue(pieces);
+    return false;
+  }
+  for (const std::string_view piece : pieces) kept_.append(piece);
+  if (kept_.size() <= most_kept_) return false;
+  // What has come is passed on, the rest as it comes.
+  stage_ = Stage::kStreaming;
+  const std::string so_far = std::exchange(kept_, std::string());
+  const std::string_view piece = so_far;
+  Queue({&piece, 1});
+  return true;
+}
+
+bool RequestBody::End() {
+  BW_CHECK(!is_ended(), "a request body ends twice: stage ", Name(stage_), ", event End");
+  if (stage_ == Stage::kArriving) {
+    stage_ = Stage::kKept;
+    return true;
+  }
+  stage_ = Stage::kStreamed;
+  if (framing_ == http::BodyFraming::kChunked) upload_.append(http::kLastChunk);
+  Flush();
+  return false;
+}
+
+compiler::base::MergeOutcome RequestBody::Rewrite(std::string_view patch) {
+  BW_CHECK(stage_ == Stage::kKept, "a body is rewritten that is not kept whole: stage ", Name(stage_), ", event Rewrite");
+  std::string body;
+  const auto outcome = compiler::base::MergePatch(kept_, patch, &body);
+  if (outcome == compiler::base::MergeOutcome::kMerged) rewritten_ = std::move(body);
+  return outcome;
+}
+
+void RequestBody::Replace(std::string body) {
+  BW_CHECK(stage_ == Stage::kKept, "a body is replaced that is not kept whole: stage ", Name(stage_), ", event Replace");
+  rewritten_ = std::move(body);
+}
+
+void RequestBody::OpenUpload(BodySink& sink) {
+  BW_CHECK(is_streaming(), "an upload of a body that is kept: stage ", Name(stage_), ", event OpenUpload");
+  sink_ = &sink;
+  Flush();
+}
+
+void RequestBody::Queue(std::span<const std::string_view> pieces) {
+  const bool is_chunked = framing_ == http::BodyFraming::kChunked;
+  for (const std::string_view piece : pieces) {
+    if (is_chunked) http::AppendChunkHead(piece.size(), &upload_);
+    upload_.append(piece);
+    if (is_chunked) upload_.append(http::kChunkEnd);
+  }
+  Flush();
+}
+
+void RequestBody::Flush() {
+  if (!is_streaming()) return;
+  if (sink_ != nullptr && sink_->queued_bytes() < kHighWater) {
+    sink_->SendMore(upload_, is_ended());
+    base::ClearBuffer(&upload_);
+  }
+  const size_t waiting = upload_.size() + (sink_ != nullptr ? sink_->queued_bytes() : 0);
+  if (!source_paused_ && waiting > kHighWater && !is_ended()) {
+    source_paused_ = true;
+    source_.PauseRequestBody();
+  } else if (source_paused_ && waiting == 0) {
+    source_paused_ = false;
+    source_.ResumeRequestBody();
+  }
+}
+
+}  // namespace runtime::proxy

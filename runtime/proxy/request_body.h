@@ -1,0 +1,89 @@
+// The body of one request: kept whole, so that it can be read, rewritten and sent again, or – larger than what is kept – passed
+// on as it comes, with back-pressure. Knows nothing of exchanges, routes or upstreams.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "compiler/base/json_text.h"
+#include "runtime/http/message.h"
+
+namespace runtime::proxy {
+
+// Where a body comes from, and can be held back.
+class BodySource {
+ public:
+  virtual ~BodySource() = default;
+  virtual void PauseRequestBody() = 0;
+  virtual void ResumeRequestBody() = 0;
+};
+
+// Where a body that is passed on goes.
+class BodySink {
+ public:
+  virtual ~BodySink() = default;
+  virtual void SendMore(std::string_view bytes, bool last) = 0;  // framed; `last`: the request is whole now
+  virtual size_t queued_bytes() const = 0;
+};
+
+class RequestBody {
+ public:
+  enum class Stage : uint8_t {
+    kArriving,   // it is kept as it comes
+    kKept,       // … and is whole
+    kStreaming,  // larger than what is kept: passed on as it comes
+    kStreamed,   // … and its end has come; some may still wait for the upstream
+  };
+
+  // `head` and `source` outlive it. A body whose length says that it is not kept streams from the start.
+  RequestBody(const http::RequestHead& head, size_t most_kept, BodySource& source);
+
+  // More of it. True: it turned out larger than what is kept, so that the exchange must begin now.
+  bool Add(std::span<const std::string_view> pieces);
+  // It is whole. True: it is kept, so that the exchange can begin now.
+  bool End();
+
+  Stage stage() const { return stage_; }
+  bool is_streaming() const { return stage_ == Stage::kStreaming || stage_ == Stage::kStreamed; }
+  bool is_ended() const { return stage_ == Stage::kKept || stage_ == Stage::kStreamed; }
+  uint64_t received() const { return received_; }
+
+  // What the client sent; "" where it streams.
+  const std::string& kept() const { return kept_; }
+  // What the next attempt sends of it at once, valid until the next call of Restore, Rewrite or Replace.
+  const std::string& view() const { return rewritten_ ? *rewritten_ : kept_; }
+
+  // What is sent, for one attempt: as the client sent it; patched (RFC 7396); another one. Only a body that is kept can be changed.
+  void Restore() { rewritten_.reset(); }
+  // Anything but kMerged leaves it as it is.
+  compiler::base::MergeOutcome Rewrite(std::string_view patch);
+  void Replace(std::string body);
+
+  // The upload: `sink` takes what comes until CloseUpload. Only of a body that streams.
+  void OpenUpload(BodySink& sink);
+  void CloseUpload() { sink_ = nullptr; }
+  void OnSinkDrained() { Flush(); }
+
+ private:
+  void Queue(std::span<const std::string_view> pieces);
+  void Flush();
+
+  const http::BodyFraming framing_;
+  const size_t most_kept_;
+  BodySource& source_;
+  Stage stage_ = Stage::kArriving;
+  uint64_t received_ = 0;
+  std::string kept_;
+  std::optional<std::string> rewritten_;
+  std::string upload_;         // framed, not yet taken by the sink
+  BodySink* sink_ = nullptr;   // takes more
+  bool source_paused_ = false;
+};
+
+std::string_view Name(RequestBody::Stage stage);
+
+}  // namespace runtime::proxy

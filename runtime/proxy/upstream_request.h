@@ -1,0 +1,29 @@
+// The request of a client as one upstream gets it: target, headers, framing, and the body as far as it is kept. Pure: the same
+// terms give the same bytes.
+#pragma once
+
+#include <string_view>
+
+#include "compiler/abi/facts.h"
+#include "compiler/model/settings.h"
+#include "runtime/proxy/attempt.h"
+#include "runtime/proxy/exchange_host.h"
+
+namespace runtime::proxy {
+
+struct UpstreamRequestTerms {
+  const ExchangeRequest& client;
+  const compiler::model::UpstreamSettings& upstream;
+  const compiler::abi::Facts& facts;  // what templates of header values render
+  // A client's credentials are meant for the first upstream of its route; another one gets them only by the policy's own words.
+  bool is_first_of_route = true;
+  bool reads_answer = false;          // it is looked into, so it must not come compressed
+  std::string_view trace_parent = {};
+  bool streams = false;               // the body comes later, by Attempt::SendMore
+  std::string_view body = {};         // … or this is all of it
+};
+
+// The body of the result is that of the terms, not a copy: it must live until the attempt has sent it.
+Attempt::Request MakeUpstreamRequest(const UpstreamRequestTerms& terms);
+
+}  // namespace runtime::proxy
