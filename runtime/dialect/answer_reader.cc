@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstring>
+#include <optional>
 
 #include "runtime/dialect/scratch.h"
 #include "runtime/dialect/speech.h"
@@ -20,45 +20,200 @@ std::string MediaType(std::string_view content_type) {
   return type;
 }
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::string_view kBlanks = " \t\r\n";
+
+bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) {
+           return std::tolower(x) == std::tolower(y);
+         });
+}
+
+// Names of events that say by themselves that what they carry is an error.
+bool NamesError(std::string_view event) {
+  for (const std::string_view name : {"error", "exception", "stream_error", "api_error", "server_error", "internal_error", "response.failed",
+                                      "response.error", "response.cancelled", "fail", "failed"}) {
+    if (EqualsIgnoreCase(event, name)) return true;
+  }
+  return false;
+}
+
+// Whether a body that begins so, behind blanks, is one of server-sent events. Nothing: more of it is needed.
+std::optional<bool> BeginsLikeEvents(std::string_view text) {
+  if (text.starts_with(':')) return true;
+  bool may_be = false;
+  for (const std::string_view field : {"data", "event", "id", "retry", "error"}) {
+    const size_t common = std::min(text.size(), field.size());
+    if (text.substr(0, common) != field.substr(0, common)) continue;
+    if (text.size() <= field.size()) may_be = true;
+    else if (text[field.size()] == ':' || text[field.size()] == '\n' || text[field.size()] == '\r') return true;
+  }
+  return may_be ? std::nullopt : std::optional<bool>(false);
+}
+
+// Whether the brackets of a JSON text are closed where it ends.
+bool IsClosed(std::string_view text) {
+  int64_t depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      else if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      ++depth;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return depth == 0 && !in_string;
+}
+
 }  // namespace
 
-std::optional<FrameReading> ReadObject(Api api, std::string_view json) {
+std::optional<FrameReading> ReadObject(Api api, std::string_view json, std::string_view event) {
   static thread_local Scratch<simdjson::dom::parser> scratch;  // frames and held objects are small
+  if (json.starts_with(kByteOrderMark)) json.remove_prefix(kByteOrderMark.size());
   const simdjson::padded_string_view text = scratch.Take(json);
   simdjson::dom::element root;
   if (scratch.parser.parse(text.data(), text.size(), false).get(root) != simdjson::SUCCESS) return std::nullopt;
   FrameReading reading;
   reading.is_data = true;
   simdjson::dom::object object;
+  simdjson::dom::array array;
   if (root.get(object) == simdjson::SUCCESS) {
-    SpeechOf(api).read(api, object, &reading);
-  } else {  // JSON of a shape that the dialect doesn't have
-    reading.has_answer = true;
-    reading.is_plain = false;
+    SpeechOf(api).read(api, object, event, &reading);
+  } else if (root.get(array) == simdjson::SUCCESS && array.size() == 1 && array.at(0).get(object) == simdjson::SUCCESS) {
+    // Gemini's compatible end wraps its errors so.
+    SpeechOf(api).read(api, object, event, &reading);
+    const bool is_error = reading.is_error;
+    reading = FrameReading();
+    reading.is_data = true;
+    reading.is_error = is_error;
+    reading.is_foreign = !is_error;
+  } else {  // JSON of a shape that no dialect has
+    reading.is_foreign = true;
   }
+  if (reading.is_foreign) reading.is_plain = false;
   return reading;
 }
 
-AnswerReader::AnswerReader(Api api, int status, std::string_view content_type, bool ends_with_connection)
-    : api_(api), follows_brackets_(ends_with_connection) {
+WholeReading ReadWhole(Api api, std::string_view body) {
+  WholeReading whole;
+  const auto reading = ReadObject(api, body);
+  if (!reading) {
+    whole.verdict = WholeVerdict::kNoAnswer;
+    return whole;
+  }
+  whole.reading = *reading;
+  if (reading->is_error) whole.verdict = WholeVerdict::kError;
+  else if (reading->is_foreign) whole.verdict = WholeVerdict::kNoAnswer;
+  else if (reading->is_unfinished) whole.verdict = WholeVerdict::kUnfinished;
+  else if (!reading->has_answer) whole.verdict = WholeVerdict::kEmpty;
+  return whole;
+}
+
+AnswerReader::AnswerReader(Api api, int status, std::string_view content_type, const ReadingOptions& options)
+    : api_(api), asked_(Choices::First(std::clamp<int64_t>(options.choices, 1, Choices::kMost))), follows_brackets_(options.ends_with_connection) {
   const std::string type = MediaType(content_type);
   const Shape stream = StreamShapeOf(api);
-  const bool may_stream = api != Api::kPlain && status >= 200 && status < 300;
-  if (may_stream && stream == Shape::kNdjson && type == "application/x-ndjson") {
-    format_ = Format::kLines;
-    splitter_.emplace(FrameSplitter::Format::kLines);
-  } else if (may_stream && stream == Shape::kSse && type == "text/event-stream") {
-    format_ = Format::kEvents;
-    splitter_.emplace(FrameSplitter::Format::kEvents);
+  const bool is_answer = api != Api::kPlain && status >= 200 && status < 300;
+  if (is_answer && stream != Shape::kJson) {
+    is_stream_type_ = type == (stream == Shape::kSse ? "text/event-stream" : "application/x-ndjson");
+    takes_frames_ = options.wants_stream || type == "application/x-ndjson" || type == "text/event-stream" || type == "application/jsonl";
+    format_ = Format::kUndecided;
   } else if (type == "application/json") {
     format_ = Format::kJson;
   }
 }
 
+AnswerReader::AnswerReader(Api api, int status, std::string_view content_type, bool ends_with_connection)
+    : AnswerReader(api, status, content_type, ReadingOptions{ends_with_connection, false, 1}) {
+  if (format_ != Format::kUndecided) return;
+  if (is_stream_type_) Begin(StreamShapeOf(api) == Shape::kSse ? Format::kEvents : Format::kLines);
+  else format_ = MediaType(content_type) == "application/json" ? Format::kJson : Format::kPassing;
+}
+
+AnswerForm AnswerReader::form() const {
+  switch (format_) {
+    case Format::kUndecided: return AnswerForm::kUndecided;
+    case Format::kJson: return AnswerForm::kObject;
+    case Format::kLines:
+    case Format::kEvents: return AnswerForm::kFrames;
+    case Format::kPassing:
+    case Format::kOther: return AnswerForm::kOther;
+  }
+  return AnswerForm::kOther;
+}
+
+void AnswerReader::Begin(Format format) {
+  format_ = format;
+  if (format == Format::kLines) splitter_.emplace(FrameSplitter::Format::kLines);
+  if (format == Format::kEvents) splitter_.emplace(FrameSplitter::Format::kEvents);
+}
+
+// What the body is, by look_. False: more of it is needed.
+bool AnswerReader::Decide(bool is_end) {
+  std::string_view text = look_;
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  else if (!is_end && kByteOrderMark.starts_with(text)) return false;
+  const size_t from = text.find_first_not_of(kBlanks);
+  if (from == std::string_view::npos) {  // an empty body, so far; a server may send blanks for minutes (DeepSeek)
+    if (!is_end && look_.size() <= kMaxLookBytes) return false;
+    Begin(Format::kOther);
+    return true;
+  }
+  text.remove_prefix(from);
+  const bool is_full = is_end || look_.size() > kMaxLookBytes;
+  if (text.front() == '{' || text.front() == '[') {
+    if (!takes_frames_ || StreamShapeOf(api_) != Shape::kNdjson) {
+      Begin(Format::kJson);
+    } else {  // a line, or an object that is written over several
+      const size_t line = text.find('\n');
+      if (line == std::string_view::npos && !is_full) return false;
+      bool is_line = line == std::string_view::npos || IsClosed(text.substr(0, line));
+      if (!is_line) {  // a line that is broken, and others behind it
+        const size_t next = text.find_first_not_of("\r\n", line);
+        if (next == std::string_view::npos && !is_full) return false;
+        is_line = next != std::string_view::npos && text[next] == '{';
+      }
+      Begin(is_line ? Format::kLines : Format::kJson);
+    }
+    return true;
+  }
+  const auto events = BeginsLikeEvents(text);
+  const bool is_events = takes_frames_ && StreamShapeOf(api_) == Shape::kSse;
+  if (is_stream_type_) {  // a line that nobody can read, and others behind it
+    Begin(is_events ? Format::kEvents : Format::kLines);
+  } else if (!events && !is_full) {
+    return false;
+  } else {
+    Begin(is_events && events.value_or(true) ? Format::kEvents : Format::kOther);
+  }
+  return true;
+}
+
 bool AnswerReader::Next(std::string_view* bytes, Frame* frame) {
   *frame = Frame();
+  if (format_ == Format::kUndecided) {
+    look_.append(*bytes);
+    *bytes = {};
+    if (look_.empty() || !Decide(false)) return false;
+  }
+  if (look_read_ < look_.size()) {
+    std::string_view rest = std::string_view(look_).substr(look_read_);
+    const bool is_frame = NextOf(&rest, frame);
+    look_read_ = look_.size() - rest.size();
+    if (is_frame) return true;
+  }
+  return NextOf(bytes, frame);
+}
+
+bool AnswerReader::NextOf(std::string_view* bytes, Frame* frame) {
+  if (bytes->empty()) return false;
   if (!splitter_) {
-    if (bytes->empty()) return false;
     frame->bytes = *bytes;
     frame->reading.is_data = frame->reading.has_answer = true;
     if (format_ == Format::kJson && follows_brackets_) ScanBrackets(*bytes);
@@ -73,6 +228,11 @@ bool AnswerReader::Next(std::string_view* bytes, Frame* frame) {
 
 bool AnswerReader::Finish(Frame* frame) {
   *frame = Frame();
+  if (format_ == Format::kUndecided) Decide(true);
+  if (look_read_ < look_.size()) {
+    std::string_view none;
+    if (Next(&none, frame)) return true;
+  }
   FrameSplitter::Piece piece;
   if (!splitter_ || !splitter_->Finish(&piece)) return false;
   last_.assign(piece.bytes);
@@ -82,39 +242,78 @@ bool AnswerReader::Finish(Frame* frame) {
   return frame->reading.is_data;
 }
 
+bool AnswerReader::IsProperError(const FrameReading& reading, const Event& event) const {
+  const std::string_view name = SpeechOf(api_).error_event;
+  return reading.says_error && event.is_in_data_field && (name.empty() || format_ == Format::kLines || event.name == name);
+}
+
 void AnswerReader::Read(const FrameSplitter::Piece& piece, Frame* frame) {
   frame->bytes = piece.bytes;
   if (piece.is_fragment) {
     frame->reading.is_data = frame->reading.is_unread = frame->reading.has_answer = true;
     frame->reading.is_plain = false;
-    last_is_unread_ = true;
+    last_is_unread_ = said_answer_ = true;
     return;
   }
-  frame->data = DataOf(piece.bytes);
-  if (frame->data.empty()) return;
-  if (format_ == Format::kEvents && frame->data.starts_with("[DONE]")) {
+  Event event;
+  std::string_view bytes = piece.bytes;
+  if (is_first_frame_) {
+    is_first_frame_ = false;
+    if (bytes.starts_with(kByteOrderMark)) bytes.remove_prefix(kByteOrderMark.size());
+  }
+  if (format_ == Format::kLines) {
+    const size_t from = bytes.find_first_not_of(kBlanks);
+    if (from != std::string_view::npos) event.data = bytes.substr(from, bytes.find_last_not_of(kBlanks) - from + 1);
+  } else {
+    ReadEvent(bytes, &event);
+  }
+  frame->data = event.data;
+  if (event.is_error) {  // its name, its field or its status says so, whatever the data is
+    const auto reading = ReadObject(api_, event.data, event.name);
+    frame->told_status = event.status;
+    frame->is_proper_error = reading && IsProperError(*reading, event);
+    frame->reading.is_data = frame->reading.is_error = true;
+    Note(frame->reading);
+    return;
+  }
+  if (event.data.empty()) return;
+  if (!event.is_in_data_field) {  // a client that reads events doesn't see it; an error it may be all the same
+    const auto reading = ReadObject(api_, event.data);
+    if (reading && (reading->is_error || reading->is_foreign)) {
+      frame->reading = *reading;
+      frame->reading.says_error = false;
+      if (reading->is_foreign && foreign_.empty()) foreign_ = event.data;
+      Note(frame->reading);
+    }
+    return;
+  }
+  if (format_ == Format::kEvents && event.data.starts_with("[DONE]")) {
     frame->data = {};
-    frame->reading.is_data = frame->reading.is_terminal = frame->reading.is_last = true;
+    frame->reading.is_data = true;
+    // Of the APIs whose stream it ends. Others are proxied by servers that add it.
+    frame->reading.is_last = api_ == Api::kOpenAiChat || api_ == Api::kOpenAiCompletions;
     Note(frame->reading);
     return;
   }
   if (!pattern_.Match(frame->data, &frame->reading)) {
-    const auto reading = ReadObject(api_, frame->data);
-    if (!reading) return;  // a malformed frame is passed on and says nothing
+    const auto reading = ReadObject(api_, frame->data, event.name);
+    if (!reading) {  // passed on, and says nothing that anybody could go on from
+      frame->reading.is_opaque = true;
+      frame->reading.is_plain = false;
+      return;
+    }
     frame->reading = *reading;
+    frame->is_proper_error = IsProperError(*reading, event);
+    if (reading->is_foreign && foreign_.empty()) foreign_ = frame->data.substr(0, kMaxLookBytes);
     pattern_.Learn(frame->data, *reading);
   }
   Note(frame->reading);
 }
 
-// The JSON text of a line, or the data lines of an event joined as the WHATWG specification says.
-std::string_view AnswerReader::DataOf(std::string_view frame) {
-  if (format_ == Format::kLines) {
-    const size_t from = frame.find_first_not_of(" \t\r\n");
-    if (from == std::string_view::npos) return {};
-    return frame.substr(from, frame.find_last_not_of(" \t\r\n") - from + 1);
-  }
-  std::string_view data;
+// The data lines of an event joined as the WHATWG specification says, its name, and what some servers write instead of either: a field
+// `error` (llama.cpp up to 2025), a comment with the status (DashScope), a line of bare JSON.
+void AnswerReader::ReadEvent(std::string_view frame, Event* event) {
+  std::string_view bare;
   bool is_joined = false;
   while (!frame.empty()) {
     // Not find_first_of: of two characters it looks at each byte by itself, and this is done for each token.
@@ -126,46 +325,95 @@ std::string_view AnswerReader::DataOf(std::string_view frame) {
     } else {
       frame.remove_prefix(end + (frame.substr(end).starts_with("\r\n") ? 2 : 1));
     }
-    if (!line.starts_with("data:")) continue;
+    if (!line.starts_with("data:")) {
+      const auto field = [&line](std::string_view name) {
+        if (!line.starts_with(name)) return false;
+        line.remove_prefix(name.size());
+        if (line.starts_with(' ')) line.remove_prefix(1);
+        return true;
+      };
+      // A comment of its own, or behind the event's name.
+      constexpr std::string_view kStatus = ":HTTP_STATUS/";
+      if (const size_t at = line.find(kStatus); at != std::string_view::npos) {
+        int status = 0;
+        for (const char c : line.substr(at + kStatus.size())) {
+          if (c < '0' || c > '9' || status > 599) break;
+          status = status * 10 + (c - '0');
+        }
+        if (status >= 400 && status <= 599) {
+          event->status = status;
+          event->is_error = true;
+        }
+        line = line.substr(0, at);
+      }
+      if (field("event:")) {
+        event->name = line;
+        event->is_error |= NamesError(line);
+      } else if (field("error:")) {
+        event->is_error = true;
+        bare = line;
+      } else if (line.starts_with('{') && bare.empty()) {
+        bare = line;
+      }
+      continue;
+    }
     line.remove_prefix(5);
     if (line.starts_with(' ')) line.remove_prefix(1);
-    if (data.data() == nullptr) {
-      data = line;
+    if (event->data.data() == nullptr) {
+      event->data = line;
     } else {
-      if (!is_joined) data_.assign(data);
+      if (!is_joined) data_.assign(event->data);
       is_joined = true;
       data_.append("\n").append(line);
     }
   }
-  return is_joined ? std::string_view(data_) : data;
+  if (is_joined) event->data = data_;
+  if (event->data.empty() && !bare.empty()) {
+    event->data = bare;
+    event->is_in_data_field = false;
+  }
 }
 
 void AnswerReader::Note(const FrameReading& reading) {
   last_is_unread_ = false;
-  choices_begun_ |= reading.choices_begun;
-  choices_finished_ |= reading.choices_finished;
   saw_error_ |= reading.is_error;
   saw_last_ |= reading.is_last;
-  if (reading.is_terminal) has_terminal_ = true;
-  // Of several choices each must be finished, unless the server says itself that all is over.
-  if (!saw_last_ && (choices_begun_ & ~choices_finished_) != 0) has_terminal_ = false;
-  if (!saw_last_ && choices_begun_ != 0 && (choices_begun_ & ~choices_finished_) == 0) has_terminal_ = true;
+  said_answer_ |= reading.has_answer;
+  said_thinking_ |= reading.has_thinking;
+  if (reading.sequence != kNoCount) last_sequence_ = reading.sequence;
+  begun_.Add(reading.choices_begun);
+  if (finished_.any() && reading.choices_said.any()) {
+    const Choices before = finished_;
+    finished_.Remove(reading.choices_said);
+    distrusts_reasons_ |= before != finished_;
+  }
+  finished_.Add(reading.choices_finished);
+  saw_reason_ |= reading.choices_finished.any();
 }
 
-bool AnswerReader::IsComplete(bool framing_tells) const {
+Completeness AnswerReader::At(bool framing_tells) const {
   switch (format_) {
     // RFC 9112 8: without a length or chunks, a body whose connection closes without an error is complete.
-    case Format::kPassing: return true;
-    case Format::kJson: return framing_tells || (has_closed_ && depth_ == 0 && !in_string_);
+    case Format::kPassing: return Completeness::kComplete;
+    case Format::kOther: return is_stream_type_ ? Completeness::kTruncated : Completeness::kComplete;  // a stream with nothing in it
+    case Format::kUndecided: return Completeness::kTruncated;
+    case Format::kJson:
+      return framing_tells || (has_closed_ && depth_ == 0 && !in_string_) ? Completeness::kComplete : Completeness::kTruncated;
     case Format::kLines:
-    case Format::kEvents:
-      return !saw_error_ && (has_terminal_ || (last_is_unread_ && framing_tells && !splitter_->is_passing()));
+    case Format::kEvents: break;
   }
-  return false;
+  if (saw_error_) return Completeness::kTruncated;
+  if (last_is_unread_) return framing_tells && !splitter_->is_passing() ? Completeness::kComplete : Completeness::kTruncated;
+  if (saw_last_) {
+    if (!said_something() && !saw_reason_) return Completeness::kTruncated;  // [DONE] and nothing else
+    return AllFinished() || distrusts_reasons_ ? Completeness::kComplete : Completeness::kUnfinished;
+  }
+  if (is_finished()) return Completeness::kComplete;
+  return distrusts_reasons_ && framing_tells ? Completeness::kComplete : Completeness::kTruncated;
 }
 
 std::string_view AnswerReader::MissingEnd() const {
-  if (format_ != Format::kEvents || !has_terminal() || saw_last_) return "";
+  if (format_ != Format::kEvents || saw_last_ || !is_finished()) return "";
   return SpeechOf(api_).end;
 }
 

@@ -19,6 +19,30 @@ struct Frame {
   std::string_view bytes;  // as received, with its end: what goes to the client
   std::string_view data;   // the JSON text in it; "" if there is none, or if it is too long to be looked at
   FrameReading reading;
+  int told_status = 0;     // of an error: the status that its event says beside it (DashScope); 0: none
+  bool is_proper_error = false;  // an error in the form that clients of the API look for: may go to them as it is
+};
+
+// How an answer ended, by its content.
+enum class Completeness : uint8_t {
+  kTruncated,   // it broke off, told an error, or nothing was said
+  kUnfinished,  // its end mark came, but no reason why it ends: the server says that all is over, and not that it is whole
+  kComplete,
+};
+
+// What is known of the exchange whose answer it is.
+struct ReadingOptions {
+  bool ends_with_connection = true;  // only then must brackets be followed, to see where an object ends
+  bool wants_stream = false;         // path and body of the request ask for a stream: the first bytes decide, not the type
+  int64_t choices = 1;               // that the request asks for
+};
+
+// What a body turned out to be.
+enum class AnswerForm : uint8_t {
+  kUndecided,  // nothing but blanks so far
+  kFrames,     // a stream of the API
+  kObject,     // one JSON object (or array)
+  kOther,      // neither: no answer of an API
 };
 
 // Bounded memory: one frame ≤ kMaxFrameBytes; longer ones pass uninspected, and if the last one did, the framing of HTTP
@@ -26,13 +50,18 @@ struct Frame {
 class AnswerReader {
  public:
   static constexpr size_t kMaxFrameBytes = FrameSplitter::kMaxFrameBytes;
+  static constexpr size_t kMaxLookBytes = 64 << 10;  // before a body must have shown what it is
 
-  // `api`: that the answer speaks. It applies only where the content type is its own, and only to a 2xx: NDJSON and SSE
-  // have frames, application/json is one object (its framing tells; if it ends with the connection, every bracket must be
-  // closed, which no cut object is), anything else passes as it comes.
-  // `ends_with_connection`: only then must the brackets be followed.
+  // `api`: that the answer speaks. Frames are read only in a 2xx of an API that has them, where the type of the content is that of
+  // a stream, or where one was asked for: servers send theirs as text/plain, application/json or without a type, and objects as a
+  // stream, so what a body is, its first bytes tell. Anything else is one object (its framing tells; if it ends with the
+  // connection, every bracket must be closed, which no cut object is) or passes as it comes.
+  AnswerReader(Api api, int status, std::string_view content_type, const ReadingOptions& options);
+  // The type decides at once, whatever the first bytes are.
   AnswerReader(Api api, int status, std::string_view content_type, bool ends_with_connection = true);
 
+  // Known from the head for plain APIs; else as soon as the first bytes are here.
+  AnswerForm form() const;
   bool has_frames() const { return splitter_.has_value(); }
 
   // The next whole frame; takes its bytes from *bytes. False: they are used up. Where there are no frames, what comes is
@@ -40,39 +69,76 @@ class AnswerReader {
   bool Next(std::string_view* bytes, Frame* frame);
 
   // The body is over: a last frame may lack its end, and gets it. False: there is none, or it is cut and worth nothing.
+  // Bytes that never told what they are come out here.
   bool Finish(Frame* frame);
 
-  // Whether the answer so far may be taken for complete. `framing_tells`: the framing of HTTP itself shows the end (length
-  // or chunks), not the closing of the connection.
-  bool IsComplete(bool framing_tells) const;
-  bool has_terminal() const { return !saw_error_ && has_terminal_; }  // a mark of the dialect says that it is complete
-  bool saw_last() const { return !saw_error_ && saw_last_; }          // … and nothing more belongs to it
+  // `framing_tells`: the framing of HTTP itself shows the end (length or chunks), not the closing of the connection.
+  Completeness At(bool framing_tells) const;
+  bool IsComplete(bool framing_tells) const { return At(framing_tells) != Completeness::kTruncated; }
 
-  // What the gateway adds to a complete answer for clients that insist on it: [DONE] after a finish_reason; mostly "".
+  // Every choice that was begun or asked for has a reason for its end and nothing after it: however the connection ends, and if it
+  // falls silent, the answer is whole. Content that follows takes it back, and from then on only an end mark or a clean end counts.
+  bool is_finished() const { return !saw_error_ && !distrusts_reasons_ && AllFinished(); }
+  bool saw_last() const { return !saw_error_ && saw_last_; }  // the end mark: nothing more belongs to the answer
+  bool saw_error() const { return saw_error_; }
+  bool has_terminal() const { return is_finished() || (saw_last() && At(true) != Completeness::kTruncated); }
+  bool said_something() const { return said_answer_ || said_thinking_; }
+  bool said_answer() const { return said_answer_; }  // more than thinking
+  int64_t last_sequence() const { return last_sequence_; }
+  // What an object that belongs to no answer says, the first one: an error that its server told in words of its own. "" for none.
+  const std::string& foreign() const { return foreign_; }
+
+  // What the gateway adds to a finished answer for clients that insist on it: [DONE] after a finish_reason; mostly "". Never under
+  // an answer that is not finished: the mark of success is the server's.
   std::string_view MissingEnd() const;
   // What ends a frame that went out unfinished, so that a frame of the gateway's own can follow; mostly "".
   std::string_view FrameBreak() const;
 
  private:
-  enum class Format : uint8_t { kPassing, kJson, kLines, kEvents };
+  enum class Format : uint8_t { kUndecided, kPassing, kJson, kLines, kEvents, kOther };
 
+  // One event of SSE: its data, and what stands beside it.
+  struct Event {
+    std::string_view data;
+    std::string_view name;
+    int status = 0;
+    bool is_error = false;
+    bool is_in_data_field = true;
+  };
+
+  bool Decide(bool is_end);
+  bool NextOf(std::string_view* bytes, Frame* frame);
+  bool IsProperError(const FrameReading& reading, const Event& event) const;
+  void Begin(Format format);
   void Read(const FrameSplitter::Piece& piece, Frame* frame);
-  std::string_view DataOf(std::string_view frame);
+  void ReadEvent(std::string_view frame, Event* event);
   void Note(const FrameReading& reading);
+  bool AllFinished() const { return finished_.any() && !begun_.HasMoreThan(finished_) && !asked_.HasMoreThan(finished_); }
 
   Api api_;
   Format format_ = Format::kPassing;
+  bool takes_frames_ = false;    // where the first bytes look so
+  bool is_stream_type_ = false;  // … and the type says so
   std::optional<FrameSplitter> splitter_;
   FramePattern pattern_;
+  std::string look_;  // while undecided; afterwards until it is read
+  size_t look_read_ = 0;
   std::string data_;  // of an event with several data lines
   std::string last_;  // the last frame, with the end that it lacked
+  bool is_first_frame_ = true;
 
-  uint64_t choices_begun_ = 0;
-  uint64_t choices_finished_ = 0;
-  bool has_terminal_ = false;
+  Choices asked_;
+  Choices begun_;
+  Choices finished_;
+  bool saw_reason_ = false;
+  bool said_answer_ = false;
+  bool said_thinking_ = false;
+  bool distrusts_reasons_ = false;
   bool saw_last_ = false;
   bool saw_error_ = false;
   bool last_is_unread_ = false;
+  int64_t last_sequence_ = kNoCount;
+  std::string foreign_;
 
   // JSON: brackets and strings, to see where it ends.
   void ScanBrackets(std::string_view bytes);
@@ -83,7 +149,22 @@ class AnswerReader {
   bool has_closed_ = false;
 };
 
-// What a whole answer says, one JSON object. Nothing if it is none. Text is borrowed as above.
-std::optional<FrameReading> ReadObject(Api api, std::string_view json);
+// What one JSON object says, a whole answer or a frame. Nothing if it is no JSON. Text is borrowed as above. `event`: the name of the
+// event that it came in.
+std::optional<FrameReading> ReadObject(Api api, std::string_view json, std::string_view event = {});
+
+// What a whole answer of an API, the body of a 2xx that came to its end, amounts to.
+enum class WholeVerdict : uint8_t {
+  kAnswer,
+  kEmpty,       // valid, and says nothing, or nothing but thinking
+  kError,       // tells an error, or that it broke off
+  kUnfinished,  // says itself that more would have to come
+  kNoAnswer,    // empty, no JSON, or an object of something else
+};
+struct WholeReading {
+  WholeVerdict verdict = WholeVerdict::kAnswer;
+  FrameReading reading;
+};
+WholeReading ReadWhole(Api api, std::string_view body);
 
 }  // namespace runtime::dialect

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "runtime/dialect/speech.h"
+#include "runtime/dialect/told_error.h"
 
 namespace runtime::dialect {
 namespace {
@@ -59,7 +60,9 @@ void ReadMessage(const object& message, FrameReading* reading) {
     } else if (name == "usage") {
       ReadUsage(value, reading);
     } else if (name == "stop_reason") {
-      reading->is_terminal = !value.is_null();
+      const std::string_view reason = ReasonOf(value);
+      reading->is_terminal = !reason.empty();
+      reading->is_error |= SaysBrokeOff(reason);
     } else if (name == "content") {
       array blocks;
       if (value.get(blocks) != simdjson::SUCCESS) continue;
@@ -68,19 +71,35 @@ void ReadMessage(const object& message, FrameReading* reading) {
   }
 }
 
-void Read(Api, const object& frame, FrameReading* reading) {
+bool IsKnown(std::string_view type) {
+  for (const std::string_view known : {"error", "message", "message_start", "content_block_start", "content_block_delta", "message_delta",
+                                       "message_stop", "content_block_stop", "ping"}) {
+    if (type == known) return true;
+  }
+  return false;
+}
+
+void Read(Api, const object& frame, std::string_view event, FrameReading* reading) {
   element member;
-  const std::string_view type = frame["type"].get(member) == simdjson::SUCCESS ? TextOf(member) : "";
-  if (type == "error") {
+  std::string_view type = frame["type"].get(member) == simdjson::SUCCESS ? TextOf(member) : "";
+  if (type.empty() && IsKnown(event)) type = event;
+  const bool has_error = frame["error"].get(member) == simdjson::SUCCESS && TellsError(member);
+  reading->choices_begun = Choices::Of(0);
+  if (type == "error" || has_error) {
     reading->is_error = true;
+    reading->says_error = type == "error";
   } else if (type == "message") {
     ReadMessage(frame, reading);
   } else if (type == "message_start") {
     object message;
     if (frame["message"].get(message) == simdjson::SUCCESS) ReadMessage(message, reading);
   } else if (type == "content_block_start") {
-    if (frame["content_block"].get(member) == simdjson::SUCCESS) ReadBlock(member, reading);
-    reading->block = IsThinking(member) ? BlockStep::kBeginsThinking : BlockStep::kBeginsText;
+    if (frame["content_block"].get(member) == simdjson::SUCCESS) {
+      ReadBlock(member, reading);
+      reading->block = IsThinking(member) ? BlockStep::kBeginsThinking : BlockStep::kBeginsText;
+    } else {
+      reading->block = BlockStep::kBeginsText;
+    }
     if (frame["index"].get(member) == simdjson::SUCCESS) {
       reading->block_number = std::clamp<int64_t>(CountOf(member), 0, kMostBlocks);
     }
@@ -91,13 +110,18 @@ void Read(Api, const object& frame, FrameReading* reading) {
     if (frame["delta"].get(delta) == simdjson::SUCCESS) ReadMessage(delta, reading);
     if (frame["usage"].get(member) == simdjson::SUCCESS) ReadUsage(member, reading);
   } else if (type == "message_stop") {
-    reading->is_terminal = reading->is_last = true;
+    reading->is_last = true;
   } else if (type == "content_block_stop") {
     reading->block = BlockStep::kEnds;
   } else if (type != "ping") {
-    reading->has_answer = true;
+    // What is yet to come has a type, and if it says something, a delta or a block.
+    reading->is_foreign = type.empty();
+    reading->has_answer = !type.empty() && (frame["delta"].get(member) == simdjson::SUCCESS ||
+                                            frame["content_block"].get(member) == simdjson::SUCCESS);
     reading->is_plain = false;
   }
+  if (reading->has_content()) reading->choices_said = Choices::Of(0);
+  if (reading->is_terminal) reading->choices_finished = Choices::Of(0);
 }
 
 Json Message(const ClientDialect& client, std::string_view created_at) {
@@ -146,7 +170,8 @@ std::string_view ErrorType(int status) {
   }
 }
 
-std::string ErrorObject(int status, std::string_view code, std::string_view message, std::string_view request_id) {
+std::string ErrorObject(const ClientDialect&, int status, std::string_view code, std::string_view message,
+                        std::string_view request_id) {
   Json json;
   json["type"] = "error";
   json["error"] = {{"type", ErrorType(status)}, {"message", message}, {"code", code}};
@@ -298,8 +323,9 @@ std::string Unfold(Api, const Json& object, bool) {
 const Speech& AnthropicSpeech() {
   static constexpr Speech kSpeech{
       Read,        WholeAnswer, TextStream,
-      ErrorObject, Join,        Fold,
-      Unfold,      "error",     "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"};
+      ErrorObject, nullptr,     Join,
+      Fold,        Unfold,      "error",
+      "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"};
   return kSpeech;
 }
 

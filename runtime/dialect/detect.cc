@@ -22,11 +22,23 @@ constexpr DialectInfo kDialects[] = {
 #undef DIALECT
 };
 
+// The path without what says nothing: slashes at its end.
+std::string_view Trimmed(std::string_view path) {
+  while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
+  return path;
+}
+
+// Threads have messages, too (OpenAI's Assistants).
+bool IsOtherThing(std::string_view path) { return path.find("/threads/") != std::string_view::npos; }
+
 const DialectInfo* FindByPath(std::string_view path) {
-  for (const DialectInfo& info : kDialects) {
-    if (info.path == path) return &info;
+  path = Trimmed(path);
+  if (IsOtherThing(path)) return nullptr;
+  const DialectInfo* found = nullptr;
+  for (const DialectInfo& info : kDialects) {  // each begins with a slash, so that it ends a path on a whole segment
+    if (path.ends_with(info.path) && (found == nullptr || info.path.size() > found->path.size())) found = &info;
   }
-  return nullptr;
+  return found;
 }
 
 size_t CommonSuffix(std::string_view a, std::string_view b) {
@@ -35,8 +47,15 @@ size_t CommonSuffix(std::string_view a, std::string_view b) {
   return size;
 }
 
-// The line of a family whose path ends most like `path`; the first of it if none does. Null for kAuto.
+// The line of a family whose path ends most like `path`; the first of it if none does. Null for kAuto. A server of OpenAI's API has
+// both of its end points for answers.
 const DialectInfo* FindInFamily(compiler::model::UpstreamDialect family, std::string_view path) {
+  using compiler::model::UpstreamDialect;
+  path = Trimmed(path);
+  if (family == UpstreamDialect::kOpenAi) {
+    const DialectInfo* info = FindByPath(path);
+    if (info != nullptr && info->family == UpstreamDialect::kResponses) return info;
+  }
   const DialectInfo* found = nullptr;
   for (const DialectInfo& info : kDialects) {
     if (info.family != family) continue;
@@ -45,7 +64,32 @@ const DialectInfo* FindInFamily(compiler::model::UpstreamDialect family, std::st
   return found;
 }
 
+ApiFamily FamilyOf(compiler::model::UpstreamDialect dialect) {
+  using compiler::model::UpstreamDialect;
+  switch (dialect) {
+    case UpstreamDialect::kAuto: return ApiFamily::kNone;
+    case UpstreamDialect::kOllama: return ApiFamily::kOllama;
+    case UpstreamDialect::kOpenAi: return ApiFamily::kOpenAi;
+    case UpstreamDialect::kAnthropic: return ApiFamily::kAnthropic;
+    case UpstreamDialect::kResponses: return ApiFamily::kResponses;
+  }
+  return ApiFamily::kNone;
+}
+
 }  // namespace
+
+ApiFamily FamilyOf(std::string_view path) {
+  path = Trimmed(path);
+  if (const DialectInfo* info = FindByPath(path)) return FamilyOf(info->family);
+  const auto has = [path](std::string_view part) { return path.find(part) != std::string_view::npos; };
+  if (has("/v1/messages") && !IsOtherThing(path)) return ApiFamily::kAnthropic;  // count_tokens, batches
+  if (has("/v1/") || has("/openai/") || path.ends_with("/v1")) return ApiFamily::kOpenAi;
+  if (has("/api/")) return ApiFamily::kOllama;
+  for (const std::string_view end : {"/embeddings", "/rerank", "/moderations", "/audio/speech", "/audio/transcriptions", "/images/generations"}) {
+    if (path.ends_with(end)) return ApiFamily::kOpenAi;
+  }
+  return ApiFamily::kNone;
+}
 
 Api ApiOfAnswer(compiler::model::UpstreamDialect dialect, std::string_view path, Api client) {
   if (client == Api::kPlain) return client;
@@ -64,16 +108,24 @@ Shape StreamShapeOf(Api api) {
 ClientDialect Detect(compiler::abi::Method method, std::string_view path, std::string_view endpoint_path,
                      std::string_view body, compiler::model::UpstreamDialect endpoint_dialect) {
   ClientDialect client;
+  client.family = FamilyOf(path);
+  if (client.family == ApiFamily::kNone) client.family = FamilyOf(endpoint_path);
+  if (client.family == ApiFamily::kNone) client.family = FamilyOf(endpoint_dialect);
   if (method != compiler::abi::Method::kPOST) return client;
   const DialectInfo* info = FindByPath(path);
   if (info == nullptr) info = FindByPath(endpoint_path);
-  if (info == nullptr) info = FindInFamily(endpoint_dialect, endpoint_path.empty() ? path : endpoint_path);
+  const bool is_other_end_point = FamilyOf(path) != ApiFamily::kNone;  // embeddings of a server whose dialect is known
+  if (info == nullptr && !is_other_end_point) info = FindInFamily(endpoint_dialect, endpoint_path.empty() ? path : endpoint_path);
   if (info == nullptr) return client;
 
   const Members members = ReadMembers(body).value_or(Members{});
   client.api = info->api;
+  client.family = FamilyOf(info->family);
   client.shape = members.stream.value_or(info->streams_by_default) ? info->stream_shape : Shape::kJson;
   client.model = members.model;
+  if (info->family == compiler::model::UpstreamDialect::kOpenAi) {
+    client.choices = members.n * (info->api == Api::kOpenAiCompletions ? members.prompts : 1);
+  }
   return client;
 }
 

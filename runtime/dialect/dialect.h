@@ -22,10 +22,16 @@ enum class Api : uint8_t {
 // How the client reads the answer.
 enum class Shape : uint8_t { kJson, kNdjson, kSse };
 
+// Whose errors a client reads. kNone: no API is known; it gets those of Ollama, which are the plainest, and text as text.
+enum class ApiFamily : uint8_t { kNone, kOllama, kOpenAi, kAnthropic, kResponses };
+
 struct ClientDialect {
   Api api = Api::kPlain;
   Shape shape = Shape::kJson;
   std::string model;  // that the request names; may be empty
+  ApiFamily family = ApiFamily::kNone;  // of the path, whether or not its answers are read: /v1/embeddings is OpenAI's
+  int64_t choices = 1;                  // that the request asks for (n, several prompts)
+  int64_t next_event = 0;               // the number of the next event of its stream (Responses)
 
   bool is_stream() const { return shape != Shape::kJson; }
   // Equal for clients that read the same answers: API and shape in one number.
@@ -34,9 +40,9 @@ struct ClientDialect {
   uint8_t shared_form() const { return static_cast<uint8_t>(static_cast<unsigned>(api) * 4 + 3); }
 };
 
-// Told by the path (the request's own; if that one is plain, the path of the upstream's endpoint, or what the policy says
+// Told by how the path ends (the request's own; if that one is plain, the path of the upstream's endpoint, or what the policy says
 // that it speaks) and the body's `stream` member: Ollama streams unless it is false, OpenAI only if it is true. A body that
-// is not JSON counts as without members.
+// is not JSON counts as without members. The family is told by the path alone, whatever the method.
 ClientDialect Detect(compiler::abi::Method method, std::string_view path, std::string_view endpoint_path,
                      std::string_view body,
                      compiler::model::UpstreamDialect endpoint_dialect = compiler::model::UpstreamDialect::kAuto);
@@ -48,6 +54,8 @@ Api ApiOfAnswer(compiler::model::UpstreamDialect dialect, std::string_view path,
 // Of the answers that stream; kJson for kPlain.
 Shape StreamShapeOf(Api api);
 
+ApiFamily FamilyOf(std::string_view path);
+
 struct ShapedBody {
   std::string content_type;
   std::string body;
@@ -57,6 +65,10 @@ struct ShapedBody {
 // JSON object is sent exactly as written to a client that reads JSON, as one line with "done": true added where it is
 // missing for NDJSON, as one event and [DONE] for SSE). `created_at`: RFC 3339, for text.
 ShapedBody ShapeReply(const compiler::model::Body& body, const ClientDialect& client, std::string_view created_at);
+
+// Whether a text can be an answer to this client: its API answers in text, or it is no API at all. If not (embeddings, a list of
+// models), what was to be said is an error.
+bool AnswersInText(const ClientDialect& client);
 
 // An error of the gateway in the client's dialect, carrying code, reason and request id: {"error": "…"} for Ollama,
 // {"error": {"message", "type", "code"}} for OpenAI, both with "request_id"; sent with a true status, as one JSON
@@ -74,7 +86,9 @@ std::string LateErrorFrame(const ClientDialect& client, std::string_view body, s
                            std::string_view message, std::string_view request_id);
 
 // Bytes that a stream may begin with and that say nothing: a comment (SSE), a blank in front of the next line (NDJSON: RFC
-// 8259 2 lets one stand before a value; an empty line is more than some clients can read).
+// 8259 2 lets one stand before a value; an empty line is more than some clients can read). On the Responses API an event, as its
+// own server sends: Codex counts the time between events, and comments are none.
+std::string_view KeepAliveBytes(const ClientDialect& client);
 std::string_view KeepAliveBytes(Shape shape);
 
 std::string_view ContentTypeOf(Shape shape);

@@ -1,6 +1,7 @@
 // Ollama's API (/api/chat, /api/generate, /api/pull), with the members that its server always sends: strict clients fail
 // on missing ones. https://github.com/ollama/ollama/blob/main/docs/api.md
 #include "runtime/dialect/speech.h"
+#include "runtime/dialect/told_error.h"
 
 namespace runtime::dialect {
 namespace {
@@ -30,8 +31,9 @@ void ReadMessage(const element& message, FrameReading* reading) {
   }
 }
 
-void Read(Api api, const object& frame, FrameReading* reading) {
+void Read(Api api, const object& frame, std::string_view, FrameReading* reading) {
   bool is_known = false;
+  bool broke_off = false;
   for (const auto [name, value] : frame) {
     if (name == "model") {
       reading->model = TextOf(value);
@@ -51,24 +53,26 @@ void Read(Api api, const object& frame, FrameReading* reading) {
       bool is_done = false;
       reading->is_terminal = value.get(is_done) == simdjson::SUCCESS && is_done;
       reading->is_unfinished = !reading->is_terminal;
+    } else if (name == "done_reason") {
+      broke_off = SaysBrokeOff(ReasonOf(value));
     } else if (name == "status" && api == Api::kOllamaPull) {
       is_known = reading->has_answer = true;
       reading->is_plain = false;
       reading->is_terminal = TextOf(value) == "success";
     } else if (name == "error") {
-      reading->is_error = !value.is_null();
-      is_known |= reading->is_error;
+      reading->says_error = TellsError(value);
     } else if (name == "prompt_eval_count") {
       reading->prompt_tokens = CountOf(value);
     } else if (name == "eval_count") {
       reading->completion_tokens = CountOf(value);
     }
   }
+  reading->is_error = reading->says_error || broke_off;
   reading->is_last = reading->is_terminal;
-  if (!is_known) {
-    reading->has_answer = true;
-    reading->is_plain = false;
-  }
+  reading->choices_begun = Choices::Of(0);
+  if (reading->has_content()) reading->choices_said = Choices::Of(0);
+  if (reading->is_terminal) reading->choices_finished = Choices::Of(0);
+  reading->is_foreign = !is_known && !reading->is_error;
 }
 
 std::string Object(const ClientDialect& client, std::string_view text, std::string_view created_at, bool is_last) {
@@ -105,7 +109,8 @@ std::string TextStream(const ClientDialect& client, std::string_view text, std::
   return AsLine(Object(client, text, created_at, false)) + AsLine(Object(client, "", created_at, true));
 }
 
-std::string ErrorObject(int, std::string_view code, std::string_view message, std::string_view request_id) {
+std::string ErrorObject(const ClientDialect&, int, std::string_view code, std::string_view message,
+                        std::string_view request_id) {
   Json json;
   json["error"] = message;
   json["code"] = code;
@@ -175,7 +180,7 @@ std::string Unfold(Api api, const Json& object, bool) {
 }  // namespace
 
 const Speech& OllamaSpeech() {
-  static constexpr Speech kSpeech{Read, WholeAnswer, TextStream, ErrorObject, Join, Fold, Unfold, "", ""};
+  static constexpr Speech kSpeech{Read, WholeAnswer, TextStream, ErrorObject, nullptr, Join, Fold, Unfold, "", ""};
   return kSpeech;
 }
 

@@ -1,8 +1,9 @@
 // OpenAI's API (/v1/chat/completions, /v1/completions) as its many servers speak it, Ollama and vLLM among them.
 // https://platform.openai.com/docs/api-reference/chat-streaming
-#include <algorithm>
+#include <optional>
 
 #include "runtime/dialect/speech.h"
+#include "runtime/dialect/told_error.h"
 
 namespace runtime::dialect {
 namespace {
@@ -11,60 +12,98 @@ using simdjson::dom::array;
 using simdjson::dom::element;
 using simdjson::dom::object;
 
+// What a choice says, in one of the members that may hold it.
+struct Said {
+  bool has_answer = false;
+  bool has_thinking = false;
+  bool is_plain = true;
+  std::string_view text;
+  std::string_view thinking;
+};
+
 // `delta` of a chunk, `message` of a whole answer.
-void ReadDelta(const element& delta, FrameReading* reading) {
+Said ReadDelta(const element& delta) {
+  Said said;
   object members;
-  if (delta.get(members) != simdjson::SUCCESS) return;
+  if (delta.get(members) != simdjson::SUCCESS) return said;
   for (const auto [name, value] : members) {
     if (name == "role") continue;
     if (!IsSomething(value)) continue;
     if (name == "content" && value.is_string()) {
-      reading->text = TextOf(value);
-      reading->has_answer = true;
+      said.text = TextOf(value);
+      said.has_answer = true;
     } else if ((name == "reasoning_content" || name == "reasoning") && value.is_string()) {
       // vLLM's and DeepSeek's name, and the newer one of vLLM and Ollama; who sends both says the same twice.
-      reading->thinking = TextOf(value);
-      reading->has_thinking = true;
+      said.thinking = TextOf(value);
+      said.has_thinking = true;
     } else if (name == "reasoning_details") {  // the same once more, in pieces (OpenRouter)
-      reading->has_thinking = true;
+      said.has_thinking = true;
     } else {  // tool_calls, refusal, audio, what is yet to come
-      reading->has_answer = true;
-      reading->is_plain = false;
+      said.has_answer = true;
+      said.is_plain = false;
     }
   }
+  return said;
 }
 
-void ReadChoice(const element& choice, FrameReading* reading) {
+void ReadChoice(Api api, const element& choice, FrameReading* reading) {
   object members;
   if (choice.get(members) != simdjson::SUCCESS) return;
-  uint64_t index = 0;
-  bool is_finished = false;
+  int64_t index = 0;
+  std::string_view reason;
+  // Some send the same twice, under the names of two APIs or of a chunk and a whole answer: a client reads the one that its API
+  // has there.
+  std::optional<Said> delta, message, text;
   for (const auto [name, value] : members) {
     if (name == "index") {
       int64_t number = 0;
-      if (value.get(number) == simdjson::SUCCESS) index = static_cast<uint64_t>(std::clamp<int64_t>(number, 0, 63));
-    } else if (name == "delta" || name == "message") {
-      ReadDelta(value, reading);
+      if (value.get(number) == simdjson::SUCCESS) index = number;
+    } else if (name == "delta") {
+      if (value.is_object()) delta = ReadDelta(value);
+    } else if (name == "message") {
+      if (value.is_object()) message = ReadDelta(value);
     } else if (name == "text") {
-      reading->text = TextOf(value);
-      reading->has_answer |= !reading->text.empty();
+      if (!value.is_string()) continue;
+      text.emplace();
+      text->text = TextOf(value);
+      text->has_answer = !text->text.empty();
     } else if (name == "logprobs") {
       if (IsSomething(value)) reading->is_plain = false;
     } else if (name == "error") {
-      reading->is_error |= !value.is_null();
-    } else if (name == "finish_reason" && !value.is_null()) {
-      is_finished = true;
-      const std::string_view reason = TextOf(value);
-      // vLLM and SGLang end a request that broke or was taken away like this; the answer is not whole.
-      if (reason == "error" || reason == "abort") reading->is_error = true;
+      reading->is_error |= TellsError(value);
+    } else if (name == "finish_reason") {  // of equal names the last one counts, as everywhere in JSON
+      reason = ReasonOf(value);
     }
   }
-  reading->choices_begun |= uint64_t{1} << index;
-  if (is_finished) reading->choices_finished |= uint64_t{1} << index;
+  const Choices it = Choices::Of(index);
+  reading->choices_begun.Add(it);
+  const bool is_chat = api == Api::kOpenAiChat;
+  const std::optional<Said>& chat = delta ? delta : message;
+  if (const std::optional<Said>& said = is_chat ? (chat ? chat : text) : (text ? text : chat)) {
+    reading->text = said->text;
+    reading->thinking = said->thinking;
+    reading->has_answer |= said->has_answer;
+    reading->has_thinking |= said->has_thinking;
+    reading->is_plain &= said->is_plain;
+    if (said->has_answer || said->has_thinking) reading->choices_said.Add(it);
+  }
+  if (!reason.empty()) {
+    reading->choices_finished.Add(it);
+    if (SaysBrokeOff(reason)) reading->is_error = true;  // vLLM, SGLang, OpenRouter, DeepSeek, Z.ai: the answer is not whole
+  }
   if (index != 0) reading->is_plain = false;
 }
 
-void Read(Api, const object& frame, FrameReading* reading) {
+// MiniMax puts its own status beside an answer that has nothing.
+bool HasBadStatus(const element& base) {
+  object members;
+  element code;
+  int64_t status = 0;
+  return base.get(members) == simdjson::SUCCESS && members["status_code"].get(code) == simdjson::SUCCESS &&
+         code.get(status) == simdjson::SUCCESS && status != 0;
+}
+
+void Read(Api api, const object& frame, std::string_view, FrameReading* reading) {
   bool is_known = false;
   for (const auto [name, value] : frame) {
     if (name == "model") {
@@ -73,8 +112,8 @@ void Read(Api, const object& frame, FrameReading* reading) {
       is_known = true;
       array choices;
       if (value.get(choices) != simdjson::SUCCESS) continue;
-      for (const element choice : choices) ReadChoice(choice, reading);
-      reading->is_terminal = reading->choices_finished != 0;
+      for (const element choice : choices) ReadChoice(api, choice, reading);
+      reading->is_terminal = reading->choices_finished.any();
     } else if (name == "usage") {
       object usage;
       if (value.get(usage) != simdjson::SUCCESS) continue;
@@ -84,17 +123,17 @@ void Read(Api, const object& frame, FrameReading* reading) {
         if (member == "completion_tokens") reading->completion_tokens = CountOf(count);
       }
     } else if (name == "error") {
-      reading->is_error |= !value.is_null();
-      is_known |= reading->is_error;
+      reading->says_error = TellsError(value);
     } else if (name == "object") {
-      reading->is_error |= TextOf(value) == "error";  // vLLM up to 0.9
-      is_known |= reading->is_error;
+      const std::string_view kind = TextOf(value);
+      reading->is_error |= kind == "error";  // vLLM up to 0.9
+      is_known |= kind.starts_with("chat.completion") || kind.starts_with("text_completion");
+    } else if (name == "base_resp") {
+      reading->is_error |= HasBadStatus(value);
     }
   }
-  if (!is_known) {
-    reading->has_answer = true;
-    reading->is_plain = false;
-  }
+  reading->is_error |= reading->says_error;
+  reading->is_foreign = !is_known && !reading->is_error;
 }
 
 enum class Part { kWhole, kContent, kLast };
@@ -139,20 +178,10 @@ std::string TextStream(const ClientDialect& client, std::string_view text, std::
          AsEvent(Object(client, "", created_at, Part::kLast)).append(kDone);
 }
 
-// The `type` that OpenAI's API gives with each status.
-std::string_view ErrorType(int status) {
-  switch (status) {
-    case 401: return "authentication_error";
-    case 403: return "permission_error";
-    case 404: return "not_found_error";
-    case 429: return "rate_limit_error";
-    default: return status >= 400 && status < 500 ? "invalid_request_error" : "server_error";
-  }
-}
-
-std::string ErrorObject(int status, std::string_view code, std::string_view message, std::string_view request_id) {
+std::string ErrorObject(const ClientDialect&, int status, std::string_view code, std::string_view message,
+                        std::string_view request_id) {
   Json json;
-  json["error"] = {{"message", message}, {"type", ErrorType(status)}, {"param", nullptr}, {"code", code}};
+  json["error"] = {{"message", message}, {"type", OpenAiErrorType(status)}, {"param", nullptr}, {"code", code}};
   json["request_id"] = request_id;
   return Dump(json);
 }
@@ -281,7 +310,7 @@ std::string Unfold(Api api, const Json& object, bool with_usage) {
 }  // namespace
 
 const Speech& OpenAiSpeech() {
-  static constexpr Speech kSpeech{Read, WholeAnswer, TextStream, ErrorObject, Join, Fold, Unfold, "", kDone};
+  static constexpr Speech kSpeech{Read, WholeAnswer, TextStream, ErrorObject, nullptr, Join, Fold, Unfold, "", kDone};
   return kSpeech;
 }
 

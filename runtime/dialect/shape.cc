@@ -1,8 +1,10 @@
 // Replies and errors of the gateway in the shape in which the client reads: one JSON object, lines of JSON (NDJSON), or
 // server-sent events (SSE, https://html.spec.whatwg.org/multipage/server-sent-events.html).
+#include "runtime/dialect/answer_reader.h"
 #include "runtime/dialect/dialect.h"
 #include "runtime/dialect/members.h"
 #include "runtime/dialect/speech.h"
+#include "runtime/dialect/told_error.h"
 
 namespace runtime::dialect {
 namespace {
@@ -33,6 +35,19 @@ std::string Compact(std::string_view json) {
   return out;
 }
 
+// Whose words an error is told in: those of the API that is read, else those of the path's family.
+const Speech& SpeechOfErrors(const ClientDialect& client) {
+  if (client.api != Api::kPlain) return SpeechOf(client.api);
+  switch (client.family) {
+    case ApiFamily::kNone:
+    case ApiFamily::kOllama: return OllamaSpeech();
+    case ApiFamily::kOpenAi:
+    case ApiFamily::kResponses: return OpenAiSpeech();
+    case ApiFamily::kAnthropic: return AnthropicSpeech();
+  }
+  return OllamaSpeech();
+}
+
 // One object as the only content of a stream.
 std::string JsonAsStream(std::string_view text, const ClientDialect& client) {
   std::string object = Compact(text);
@@ -45,7 +60,7 @@ std::string JsonAsStream(std::string_view text, const ClientDialect& client) {
 }
 
 std::string FrameOfError(const ClientDialect& client, std::string_view object) {
-  const std::string_view event = SpeechOf(client.api).error_event;
+  const std::string_view event = SpeechOfErrors(client).error_event;
   switch (client.shape) {
     case Shape::kJson: return {};
     case Shape::kNdjson: return AsLine(object);
@@ -65,6 +80,13 @@ std::string_view ContentTypeOf(Shape shape) {
   return {};
 }
 
+std::string_view KeepAliveBytes(const ClientDialect& client) {
+  if (client.api == Api::kOpenAiResponses && client.is_stream()) {
+    return "event: keepalive\ndata: {\"type\":\"keepalive\",\"sequence_number\":0}\n\n";
+  }
+  return KeepAliveBytes(client.shape);
+}
+
 std::string_view KeepAliveBytes(Shape shape) {
   switch (shape) {
     case Shape::kJson: return {};
@@ -73,6 +95,8 @@ std::string_view KeepAliveBytes(Shape shape) {
   }
   return {};
 }
+
+bool AnswersInText(const ClientDialect& client) { return client.api != Api::kPlain || client.family == ApiFamily::kNone; }
 
 ShapedBody ShapeReply(const Body& body, const ClientDialect& client, std::string_view created_at) {
   ShapedBody shaped;
@@ -95,20 +119,31 @@ ShapedBody ShapeReply(const Body& body, const ClientDialect& client, std::string
 
 ShapedBody ShapeError(const ClientDialect& client, int status, std::string_view code, std::string_view message,
                       std::string_view request_id) {
-  return {std::string(ContentTypeOf(Shape::kJson)),
-          SpeechOf(client.api).error_object(status, code, message, request_id)};
+  ClientDialect whole = client;
+  whole.shape = Shape::kJson;
+  return {std::string(ContentTypeOf(Shape::kJson)), SpeechOfErrors(client).error_object(whole, status, code, message, request_id)};
 }
 
 std::string ErrorFrame(const ClientDialect& client, std::string_view code, std::string_view message,
                        std::string_view request_id) {
-  return FrameOfError(client, SpeechOf(client.api).error_object(0, code, message, request_id));
+  const Speech& speech = SpeechOfErrors(client);
+  std::string frame = FrameOfError(client, speech.error_object(client, 0, code, message, request_id));
+  if (client.is_stream() && speech.after_error != nullptr) frame += speech.after_error(client, code, message);
+  return frame;
 }
 
 std::string LateErrorFrame(const ClientDialect& client, std::string_view body, std::string_view code,
                            std::string_view message, std::string_view request_id) {
-  const auto members = ReadMembers(body);
-  if (members && members->is_object && members->has_error) return FrameOfError(client, Compact(body));
-  return ErrorFrame(client, code, message, request_id);
+  // Where a stream has errors of another form than an answer has, it is told anew.
+  const ToldError told = ReadError(body);
+  if (client.api == Api::kOpenAiResponses) {
+    return ErrorFrame(client, told.code.empty() ? code : std::string_view(told.code),
+                      told.message.empty() ? message : std::string_view(told.message), request_id);
+  }
+  const auto reading = ReadObject(client.api, body);
+  if (reading && reading->is_error && reading->says_error) return FrameOfError(client, Compact(body));
+  const bool is_told = reading && (reading->is_error || !told.message.empty());
+  return ErrorFrame(client, code, is_told && !told.message.empty() ? std::string_view(told.message) : message, request_id);
 }
 
 }  // namespace runtime::dialect

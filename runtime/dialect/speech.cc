@@ -1,6 +1,8 @@
 // Which dialect speaks how, and what their files share.
 #include "runtime/dialect/speech.h"
 
+#include "runtime/dialect/told_error.h"
+
 namespace runtime::dialect {
 
 const Speech& SpeechOf(Api api) {
@@ -23,6 +25,55 @@ bool IsSomething(const simdjson::dom::element& value) {
     case element_type::ARRAY: return simdjson::dom::array(value).size() > 0;
     case element_type::OBJECT: return simdjson::dom::object(value).size() > 0;
     default: return true;
+  }
+}
+
+bool TellsError(const simdjson::dom::element& value) {
+  using simdjson::dom::element_type;
+  switch (value.type()) {
+    case element_type::STRING: return !IsNoReason(std::string_view(value));
+    case element_type::INT64: return int64_t(value) != 0;
+    case element_type::UINT64: return uint64_t(value) != 0;
+    case element_type::DOUBLE: return double(value) != 0;
+    case element_type::ARRAY:
+      for (const simdjson::dom::element part : simdjson::dom::array(value)) {
+        if (TellsError(part)) return true;
+      }
+      return false;
+    case element_type::OBJECT:
+      for (const auto [name, member] : simdjson::dom::object(value)) {
+        if (TellsError(member)) return true;
+      }
+      return false;
+    default: return IsSomething(value);
+  }
+}
+
+std::string_view ReasonOf(const simdjson::dom::element& value) {
+  const std::string_view reason = TextOf(value);
+  return reason.empty() || IsNoReason(reason) ? std::string_view() : reason;
+}
+
+bool LooksLikeError(const simdjson::dom::object& object) {
+  for (const auto [name, value] : object) {
+    for (const std::string_view word : {"detail", "message", "msg", "errors", "err", "error_msg", "error_message", "error_code", "errorMessage",
+                                        "errorCode", "errmsg", "errcode", "exception", "reason", "fault", "title", "code"}) {
+      if (name == word && TellsError(value)) return true;
+    }
+    bool succeeded = true;
+    if ((name == "success" || name == "ok") && value.get(succeeded) == simdjson::SUCCESS && !succeeded) return true;
+    if ((name == "status" || name == "type" || name == "object" || name == "state") && SaysBrokeOff(TextOf(value))) return true;
+  }
+  return false;
+}
+
+std::string_view OpenAiErrorType(int status) {
+  switch (status) {
+    case 401: return "authentication_error";
+    case 403: return "permission_error";
+    case 404: return "not_found_error";
+    case 429: return "rate_limit_error";
+    default: return status >= 400 && status < 500 ? "invalid_request_error" : "server_error";
   }
 }
 

@@ -18,14 +18,18 @@
 namespace runtime::dialect {
 
 struct Speech {
-  // Reads a frame: an object of a stream, or a whole answer. `reading` comes with its defaults.
-  void (*read)(Api api, const simdjson::dom::object& frame, FrameReading* reading);
+  // Reads a frame: an object of a stream, or a whole answer. `event`: the name of the SSE event that it came in, "" for none.
+  // `reading` comes with its defaults.
+  void (*read)(Api api, const simdjson::dom::object& frame, std::string_view event, FrameReading* reading);
 
   // Writing. A whole answer that says `text`, as one object; the same as a whole stream; an error object (status 0: none
   // is known, inside a stream).
   std::string (*whole_answer)(const ClientDialect& client, std::string_view text, std::string_view created_at);
   std::string (*text_stream)(const ClientDialect& client, std::string_view text, std::string_view created_at);
-  std::string (*error_object)(int status, std::string_view code, std::string_view message, std::string_view request_id);
+  std::string (*error_object)(const ClientDialect& client, int status, std::string_view code, std::string_view message,
+                              std::string_view request_id);
+  // What stands behind an error frame inside a stream, for clients that look for it there; may be null.
+  std::string (*after_error)(const ClientDialect& client, std::string_view code, std::string_view message);
 
   // Makes `frame` of a second answer one of the first, whose first frame is `first`: its ids and names, and `thinking` and
   // `text` instead of the frame's own. Uses up `frame`. "": nothing is left of it.
@@ -46,6 +50,7 @@ struct Speech {
 const Speech& OllamaSpeech();
 const Speech& OpenAiSpeech();
 const Speech& AnthropicSpeech();
+const Speech& ResponsesSpeech();
 
 const Speech& SpeechOf(Api api);  // of kPlain: Ollama's, whose errors are the plainest
 
@@ -62,6 +67,9 @@ inline std::string AsEvent(std::string_view name, std::string_view object) {
   return "event: " + std::string(name) + "\n" + AsEvent(object);
 }
 
+// The `type` that OpenAI's APIs give an error with each status.
+std::string_view OpenAiErrorType(int status);
+
 // "" if it is no string.
 inline std::string_view TextOf(const simdjson::dom::element& value) {
   std::string_view text;
@@ -73,6 +81,13 @@ inline int64_t CountOf(const simdjson::dom::element& value) {
 }
 // Whether it says anything: not null, false, "", [] or {}.
 bool IsSomething(const simdjson::dom::element& value);
+// Whether the value of an `error` member tells an error: many servers have one in each frame, with nothing in it. Nothing is what
+// IsSomething says, 0, the words for none, and what is made of nothing but that.
+bool TellsError(const simdjson::dom::element& value);
+// A reason for an end that is one; "" for null and its spellings, and for what is no text.
+std::string_view ReasonOf(const simdjson::dom::element& value);
+// An object that is no answer but says what went wrong: {"detail": …}, {"code": …, "message": …}.
+bool LooksLikeError(const simdjson::dom::object& object);
 // Appends `value` to the text that `name` has in *object. False: one of the two is something else than text, null or absent.
 bool AppendText(const std::string& name, const Json& value, Json* object);
 

@@ -75,6 +75,7 @@ void Blocks::Note(BlockStep step, int64_t number) {
 }
 
 void SentAnswer::Note(std::string_view data, const FrameReading& reading) {
+  if (reading.is_opaque) is_special_ = true;  // the client may read in it what nobody here can
   if (!reading.is_data) return;
   if (first_frame_.empty() && !data.empty()) first_frame_ = data;
   if (!reading.is_plain) is_special_ = true;

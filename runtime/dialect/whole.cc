@@ -10,7 +10,7 @@ namespace runtime::dialect {
 namespace {
 
 bool IsPlainAnswer(const FrameReading& reading) {
-  return reading.is_data && reading.is_plain && !reading.is_unread && !reading.is_error;
+  return reading.is_data && reading.is_plain && !reading.is_unread && !reading.is_error && !reading.is_foreign;
 }
 
 // What frames of a stream say after each other, without the framing.
@@ -35,7 +35,8 @@ std::optional<std::string> Fold(Api api, AnswerReader reader, std::string_view s
   std::vector<Json> frames;
   std::string text, thinking;
   const auto take = [&](const Frame& frame) {
-    if (frame.data.empty()) return !frame.reading.is_unread;  // comments, [DONE]
+    if (frame.data.empty()) return !frame.reading.is_unread && !frame.reading.is_error;  // comments, [DONE]
+    if (frame.reading.is_opaque) return false;
     if (!IsPlainAnswer(frame.reading)) return false;
     text += frame.reading.text;
     thinking += frame.reading.thinking;
@@ -47,7 +48,7 @@ std::optional<std::string> Fold(Api api, AnswerReader reader, std::string_view s
     if (!take(frame)) return std::nullopt;
   }
   if (reader.Finish(&frame) && !take(frame)) return std::nullopt;
-  if (frames.empty() || !reader.has_terminal()) return std::nullopt;
+  if (frames.empty() || !reader.is_finished()) return std::nullopt;
   const std::optional<Json> object = SpeechOf(api).fold(api, frames);
   if (!object) return std::nullopt;
   std::string whole = Dump(*object);
@@ -62,8 +63,8 @@ std::optional<std::string> Fold(Api api, AnswerReader reader, std::string_view s
 
 std::optional<std::string> WholeAnswerOf(Api api, std::string_view content_type, std::string_view body) {
   if (api == Api::kPlain) return std::nullopt;
-  AnswerReader reader(api, 200, content_type);
-  if (reader.has_frames()) return Fold(api, std::move(reader), body);
+  const bool is_stream = content_type.starts_with(ContentTypeOf(StreamShapeOf(api)));
+  if (is_stream) return Fold(api, AnswerReader(api, 200, content_type), body);
   if (!content_type.starts_with("application/json")) return std::nullopt;
 
   const auto reading = ReadObject(api, body);

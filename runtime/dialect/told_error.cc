@@ -1,0 +1,198 @@
+#include "runtime/dialect/told_error.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+
+#include <nlohmann/json.hpp>
+
+namespace runtime::dialect {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kMaxDepth = 4;           // of what is said about one error: errors within errors within details
+constexpr size_t kMaxMessageBytes = 4 << 10;
+
+// Lower case, `_` and `-` as blanks, runs of blanks as one: spellings of the same words.
+std::string Plain(std::string_view text) {
+  std::string plain;
+  plain.reserve(text.size());
+  for (const char c : text) {
+    const bool is_blank = c == '_' || c == '-' || c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '`' || c == '"';
+    if (!is_blank) plain += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    else if (!plain.empty() && plain.back() != ' ') plain += ' ';
+  }
+  return plain;
+}
+
+// Whether `plain` has one of the alternatives. An empty one is always there.
+bool HasOneOf(std::string_view plain, std::string_view alternatives) {
+  while (true) {
+    const size_t end = alternatives.find('|');
+    if (plain.find(alternatives.substr(0, end)) != std::string_view::npos) return true;
+    if (end == std::string_view::npos) return false;
+    alternatives.remove_prefix(end + 1);
+  }
+}
+
+// Rates and quotas are counted in tokens, too.
+constexpr std::string_view kAboutRates =
+    "per minute|per min|per hour|per day|per second|tpm|rate limit|too many requests|throttl|quota|concurren|wait before";
+
+bool IsNumber(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+}
+
+int StatusIn(const Json& value) {
+  int64_t status = 0;
+  if (value.is_number_integer()) status = value.get<int64_t>();
+  if (value.is_string() && IsNumber(value.get_ref<const std::string&>()) && value.get_ref<const std::string&>().size() == 3)
+    status = std::atoi(value.get_ref<const std::string&>().c_str());
+  return status >= 400 && status <= 599 ? static_cast<int>(status) : 0;
+}
+
+// Names under which something is said about an error. What a client sent (FastAPI repeats it under `input`) is not.
+constexpr std::string_view kNamesOfMessages[] = {"message",  "msg",      "detail",       "error_message", "error_msg", "errormsg",
+                                                "errormessage", "error_description", "status_msg", "reason",    "title",     "description"};
+constexpr std::string_view kNamesOfCodes[] = {"code", "type", "error_code", "errorcode", "status", "status_code", "statuscode",
+                                             "http_code", "http_status", "error_type", "object", "name"};
+constexpr std::string_view kNamesOfMore[] = {"error", "errors", "err", "response", "base_resp", "metadata", "raw", "details", "innererror",
+                                            "inner_error", "cause", "exception", "last_error", "incomplete_details", "failure"};
+
+template <size_t kCount>
+bool IsOneOf(const std::string& name, const std::string_view (&names)[kCount]) {
+  std::string lower = name;
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  return std::find(std::begin(names), std::end(names), lower) != std::end(names);
+}
+
+struct Said {
+  int status = 0;
+  std::string message;
+  std::string code;
+  std::string all;  // every word that is about the error
+};
+
+void Add(std::string* all, const std::string& words) {
+  if (all->size() < kMostErrorBytes) all->append(words).append("\n");
+}
+
+void Collect(const Json& value, int depth, bool is_error, Said* said) {
+  if (depth > kMaxDepth) return;
+  if (value.is_string()) {
+    const auto& text = value.get_ref<const std::string&>();
+    // An error within the text of one, as proxies hand them on.
+    if (const size_t brace = text.find('{'); brace != std::string::npos && depth < kMaxDepth) {
+      const Json inner = Json::parse(text.substr(brace), nullptr, false);
+      if (inner.is_object()) Collect(inner, depth + 1, true, said);
+    }
+    Add(&said->all, text);
+    if (is_error && said->message.empty()) said->message = text;
+    return;
+  }
+  if (value.is_array()) {
+    for (const Json& part : value) Collect(part, depth + 1, is_error, said);
+    return;
+  }
+  if (!value.is_object()) return;
+  // The outer message is what a person shall read; inner ones only say more about the kind.
+  for (const auto& [name, member] : value.items()) {
+    if (!IsOneOf(name, kNamesOfMessages)) continue;
+    if (member.is_string()) {
+      const auto& text = member.get_ref<const std::string&>();
+      Add(&said->all, text);
+      if (said->message.empty()) said->message = text;
+    }
+    Collect(member, depth + 1, false, said);
+  }
+  for (const auto& [name, member] : value.items()) {
+    if (!IsOneOf(name, kNamesOfCodes)) continue;
+    if (const int status = StatusIn(member); status != 0) {
+      if (said->status == 0) said->status = status;
+      continue;
+    }
+    if (!member.is_string()) continue;
+    const auto& text = member.get_ref<const std::string&>();
+    if (text.empty() || text == "error" || text == "failed" || text == "response.failed" || text == "response") continue;
+    Add(&said->all, text);
+    if (said->code.empty() || said->code.find(' ') != std::string::npos) said->code = text;
+  }
+  for (const auto& [name, member] : value.items()) {
+    if (IsOneOf(name, kNamesOfMore)) Collect(member, depth + 1, name == "error" || name == "err" || name == "errors", said);
+  }
+}
+
+int KindOf(std::string_view words) {
+  const std::string plain = Plain(words);
+#define ERROR_KIND_OF(status, alternatives) \
+  if (HasOneOf(plain, alternatives)) return status;
+#include "runtime/dialect/error_kinds.def"
+#undef ERROR_KIND_OF
+  return 0;
+}
+
+}  // namespace
+
+bool SaysPromptTooLong(std::string_view words) {
+  const std::string plain = Plain(words.substr(0, kMostErrorBytes));
+  if (HasOneOf(plain, kAboutRates)) return false;
+#define PROMPT_TOO_LONG(alternatives, with_one_of, source) \
+  if (HasOneOf(plain, alternatives) && HasOneOf(plain, with_one_of)) return true;
+#include "runtime/dialect/prompt_too_long.def"
+#undef PROMPT_TOO_LONG
+  return false;
+}
+
+ToldError ReadError(std::string_view body, int told_status) {
+  body = body.substr(0, kMostErrorBytes);
+  if (body.starts_with("\xEF\xBB\xBF")) body.remove_prefix(3);
+  Said said;
+  const Json json = Json::parse(body, nullptr, false);
+  if (json.is_discarded() || json.is_string()) {
+    said.all = json.is_string() ? json.get<std::string>() : std::string(body);
+    said.message = said.all;
+  } else {
+    Collect(json, 0, true, &said);
+  }
+  ToldError error;
+  error.message = said.message.substr(0, kMaxMessageBytes);
+  while (!error.message.empty() && std::isspace(static_cast<unsigned char>(error.message.back())) != 0) error.message.pop_back();
+  error.code = said.code;
+  error.prompt_too_long = told_status != 429 && said.status != 429 && SaysPromptTooLong(said.all);
+  if (error.prompt_too_long) {
+    error.status = 400;  // whatever number stands beside it: llama.cpp says 500
+  } else if (told_status >= 400 && told_status <= 599) {
+    error.status = told_status;
+  } else if (said.status != 0) {
+    error.status = said.status;
+  } else {
+    error.status = KindOf(said.code);
+    if (error.status == 0 || error.status == 500 || error.status == 400) {
+      // The message is more exact than "server_error" or "invalid_request_error".
+      if (const int by_message = KindOf(said.all); by_message != 0 && (error.status != 400 || by_message < 500))
+        error.status = by_message;
+    }
+  }
+  return error;
+}
+
+bool IsNoReason(std::string_view reason) {
+  const std::string plain = Plain(reason);
+  size_t from = plain.find_first_not_of(' ');
+  if (from == std::string::npos) return true;
+  const std::string_view word = std::string_view(plain).substr(from, plain.find_last_not_of(' ') - from + 1);
+  for (const std::string_view none : {"null", "none", "nil", "undefined", "nan", "false", "not finished", "unfinished", "in progress",
+                                      "unspecified", "finish reason unspecified", "continue", "generating", "streaming"}) {
+    if (word == none) return true;
+  }
+  return false;
+}
+
+bool SaysBrokeOff(std::string_view reason) {
+  return HasOneOf(Plain(reason),
+                  "error|abort|network|insufficient system|interrupt|disconnect|cancel|timeout|timed out|time out|exception|crash|fail|"
+                  "unavailable|overload|killed|preempt|evicted|terminated|broken|reset");
+}
+
+}  // namespace runtime::dialect
