@@ -104,7 +104,7 @@ TEST_F(StreamTest, WholeObjectWithAnErrorOrNotDoneIsNoAnswer) {
 }
 
 TEST_F(StreamTest, WhatAnUpstreamSpeaksCanBeSaid) {
-  const std::string elsewhere = "POST /elsewhere/chat/completions HTTP/1.1\r\nHost: g\r\nConnection: close\r\n"
+  const std::string elsewhere = "POST /elsewhere/talk HTTP/1.1\r\nHost: g\r\nConnection: close\r\n"
                                 "Content-Length: 15\r\n\r\n{\"stream\":true}";
   for (const bool is_said : {false, true}) {
     Begin(kUpstream + (is_said ? "  dialect = openai\n" : "") + kSorry);
