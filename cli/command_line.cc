@@ -11,6 +11,7 @@
 #include "cli/dashboards.h"
 #include "cli/exit_codes.h"
 #include "cli/explain.h"
+#include "cli/explain_log_line.h"
 #include "cli/fix.h"
 #include "cli/format.h"
 #include "cli/manual.h"
@@ -53,6 +54,13 @@ Runner DeclareExplain(CLI::App* command) {
       ->capture_default_str()
       ->needs(request);
   return [options] { return RunExplain(*options); };
+}
+
+Runner DeclareExplainRequest(CLI::App* command) {
+  auto options = std::make_shared<ExplainLogLineOptions>();
+  command->add_option("line", options->line, "A line of the access log, in quotes; - reads lines from standard input")->required();
+  command->add_option("--policy", options->policy, "The policy that was in force: says which of its lines decided");
+  return [options] { return RunExplainLogLine(*options); };
 }
 
 Runner DeclareFix(CLI::App* command) {
@@ -128,6 +136,7 @@ constexpr Command kCommands[] = {
     {"check", "Check policies: syntax, names, types and what they will do", DeclareCheck},
     {"dashboards", "Write a Grafana board and Prometheus alerts for a policy", DeclareDashboards},
     {"explain", "Explain the code of a finding, or what a policy comes to", DeclareExplain},
+    {"explain-request", "Tell in words what happened to a request, from its line of the access log", DeclareExplainRequest},
     {"fix", "Write the fixes that findings carry", DeclareFix},
     {"fmt", "Give policies the one layout", DeclareFormat},
     {"migrate", "Make a policy of a gateway.yaml", DeclareMigrate},
