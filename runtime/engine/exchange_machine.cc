@@ -223,6 +223,7 @@ void ExchangeMachine::Handle(const Event& event, TimePoint now, Commands* comman
   state_->commands = commands;
   state_->Handle(event);
   state_->commands = nullptr;
+  state_->CheckInvariants(event);
 }
 
 void ExchangeMachine::NoteProgress(TimePoint now) {

@@ -68,6 +68,7 @@ class ExchangeMachine {
   bool done() const;
 
  private:
+  friend struct ExchangeMachinePeer;  // tests break an invariant by writing a field of State
   struct State;
   std::unique_ptr<State> state_;
 };

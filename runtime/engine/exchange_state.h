@@ -5,6 +5,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "compiler/abi/fact_table.h"
@@ -159,8 +161,16 @@ struct ExchangeMachine::State {
   }
   bool DeadlineIsDue() const { return deadline() && now >= *deadline(); }
 
+  // Asserted after each event.
+  void CheckInvariants(const Event& event) const;
+  static std::string_view NameOf(const Event& event);
+
   template <typename C>
   void Emit(C command) {
+    if constexpr (std::is_same_v<C, SendReply> || std::is_same_v<C, SendCached> || std::is_same_v<C, SendMock> ||
+                  std::is_same_v<C, SendError> || std::is_same_v<C, FinishAnswer> || std::is_same_v<C, BreakOffAnswer>) {
+      ++answers;
+    }
     commands->push_back(std::move(command));
   }
 
@@ -194,6 +204,8 @@ struct ExchangeMachine::State {
   MockId mock;                             // kMocking
   std::optional<CacheFlight> led;          // others may be following
   std::optional<CacheFlight> followed;     // kFollowing
+  int answers = 0;                         // commands that end the client's answer
+  bool is_abandoned = false;               // kDone: the client left before it had its answer
   std::optional<FallbackAnswer> fallback;  // found when it was asked whether there is one
   Trouble trouble;
 };

@@ -393,6 +393,7 @@ void ExchangeMachine::State::Abandon() {
     NoteEnd({attempt.status, ErrorKind::kNone}, attempt.recorded.value_or(OutcomeClass::kNeutral));
     LeaveUpstream();
   }
+  is_abandoned = true;
   Finish();
 }
 

@@ -1,0 +1,258 @@
+// What goes to the client, byte for byte, and what can't: a second head, bytes after the end.
+#include "runtime/proxy/client_answer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "runtime/proxy/limits.h"
+#include "tests/runtime/proxy/request_path.h"
+
+namespace runtime::proxy {
+
+class ClientAnswerPeer {
+ public:
+  static void SetStage(ClientAnswer* answer, ClientAnswer::Stage stage) { answer->stage_ = stage; }
+  static void SetFraming(ClientAnswer* answer, const ClientFraming& framing) { answer->framing_ = framing; }
+};
+
+}  // namespace runtime::proxy
+
+namespace tests {
+namespace {
+
+using http::BodyFraming;
+using runtime::proxy::ClientAnswer;
+using runtime::proxy::ClientAnswerPeer;
+using runtime::proxy::ClientFraming;
+using runtime::proxy::HeadTerms;
+using runtime::proxy::LocalAnswer;
+using Stage = ClientAnswer::Stage;
+
+constexpr ClientFraming kChunked{BodyFraming::kChunked, 0, true, true};
+constexpr ClientFraming kUntilClose{BodyFraming::kUntilClose, 0, true, false};
+const HeadTerms kTerms{"Wed, 28 Jan 2026 09:45:22 GMT", true, false};
+
+struct Answer {
+  explicit Answer(int minor_version = 1, compiler::abi::Method method = compiler::abi::Method::kPOST)
+      : head(RequestHead(BodyFraming::kNone, 0, method, minor_version)), request{head, "/", "r-1", "192.0.2.1", {}},
+        client(host, request, cors) {}
+
+  void Begin(const ClientFraming& framing, bool is_stream = false, std::string_view held = {}, size_t copied = 0) {
+    client.Begin(upstream, framing, is_stream, kTerms, held, copied);
+  }
+  std::string body() const { return host.sent.substr(host.sent.find("\r\n\r\n") + 4); }
+
+  FakeHost host;
+  http::RequestHead head;
+  runtime::proxy::ExchangeRequest request;
+  compiler::model::Cors cors;
+  http::ResponseHead upstream = ResponseHead(200, BodyFraming::kChunked, "text/event-stream");
+  ClientAnswer client;
+};
+
+TEST(ClientAnswer, SendsHeadAndWhatWasHeldInOneChunk) {
+  Answer a;
+  a.Begin(kChunked, true, "held");
+  a.client.Body("more");
+  a.client.End();
+  EXPECT_EQ(a.body(), "4\r\nheld\r\n4\r\nmore\r\n0\r\n\r\n");
+  EXPECT_EQ(a.client.after(), AfterExchange::kKeepAlive);
+  EXPECT_EQ(a.client.status(), 200);
+  EXPECT_EQ(a.client.sent_bytes(), a.host.sent.size());
+  EXPECT_NE(a.host.sent.find("X-Request-Id: r-1\r\n"), std::string::npos);
+}
+
+TEST(ClientAnswer, WithALengthHasNoLastChunk) {
+  Answer a;
+  a.Begin({BodyFraming::kLength, 8, true, true}, false, "held");
+  a.client.Body("more");
+  a.client.End();
+  EXPECT_EQ(a.body(), "heldmore");
+}
+
+TEST(ClientAnswer, SendsNoBodyWhereThereIsNone) {
+  Answer a(1, compiler::abi::Method::kHEAD);
+  a.Begin({BodyFraming::kLength, 8, false, true}, false, "held");
+  a.client.Body("more");
+  a.client.End();
+  EXPECT_EQ(a.body(), "");
+  EXPECT_NE(a.host.sent.find("Content-Length: 8\r\n"), std::string::npos);
+}
+
+TEST(ClientAnswer, ThatIsBrokenOffShowsIt) {
+  Answer chunked;
+  chunked.Begin(kChunked, true);
+  EXPECT_TRUE(chunked.client.can_tell_break());
+  chunked.client.BreakOff("why");
+  chunked.client.End();
+  EXPECT_EQ(chunked.body(), "3\r\nwhy\r\n");  // and no last chunk
+  EXPECT_EQ(chunked.client.after(), AfterExchange::kClose);
+
+  Answer until_close;
+  until_close.Begin(kUntilClose, true, "some");
+  EXPECT_FALSE(until_close.client.can_tell_break());
+  until_close.client.BreakOff("");
+  EXPECT_EQ(until_close.client.after(), AfterExchange::kReset);  // a plain close would look like the end
+}
+
+TEST(ClientAnswer, GoesOnInAnEarlyHead) {
+  Answer a;
+  a.client.SendEarlyHead(runtime::dialect::Shape::kSse, kTerms);
+  a.client.SendKeepAlive(": wait\n\n");
+  EXPECT_TRUE(a.client.has_begun());
+  a.client.BeginInStream(&a.upstream, 0, "data: 1\n\n");
+  a.client.End();
+  EXPECT_EQ(a.body(), "8\r\n: wait\n\n\r\n9\r\ndata: 1\n\n\r\n0\r\n\r\n");
+  EXPECT_EQ(a.host.sent.find("HTTP/1.1 200"), a.host.sent.rfind("HTTP/1.1"));
+  EXPECT_EQ(a.client.after(), AfterExchange::kKeepAlive);
+}
+
+TEST(ClientAnswer, ThatFailsLateSaysSoAndDropsTheRest) {
+  Answer a;
+  a.client.SendEarlyHead(runtime::dialect::Shape::kSse, kTerms);
+  a.client.FailInStream("failed");
+  a.client.Body("the upstream's own words");
+  a.client.End();
+  EXPECT_EQ(a.body(), "6\r\nfailed\r\n");
+  EXPECT_EQ(a.client.after(), AfterExchange::kClose);
+  EXPECT_EQ(a.client.status(), 200);
+}
+
+TEST(ClientAnswer, SendsEarlyHintsOnlyBeforeAnyHead) {
+  http::ResponseHead hints;
+  hints.status = 103;
+  hints.framing = BodyFraming::kNone;
+  Answer a;
+  a.client.SendInterim(hints);
+  EXPECT_EQ(a.host.sent.find("HTTP/1.1 103"), 0u);
+  a.client.SendEarlyHead(runtime::dialect::Shape::kSse, kTerms);
+  const size_t size = a.host.sent.size();
+  a.client.SendInterim(hints);  // it would stand in the middle of the body
+  EXPECT_EQ(a.host.sent.size(), size);
+  Answer old(0);
+  old.client.SendInterim(hints);
+  EXPECT_EQ(old.host.sent, "");
+}
+
+TEST(ClientAnswer, OfTheGatewayIsSentAtOnce) {
+  Answer a;
+  LocalAnswer error;
+  error.status = 503;
+  error.body = "no";
+  a.client.SendWhole(error, {"date", false, true});
+  EXPECT_EQ(a.body(), "no");
+  EXPECT_NE(a.host.sent.find("X-Should-Retry: false\r\n"), std::string::npos);
+  EXPECT_NE(a.host.sent.find("Connection: close\r\n"), std::string::npos);
+  EXPECT_EQ(a.client.after(), AfterExchange::kClose);
+  EXPECT_EQ(a.client.status(), 503);
+}
+
+TEST(ClientAnswer, IsCopiedForCachesUpToWhatTheyTake) {
+  Answer a;
+  a.Begin(kChunked, false, "12345", 10);
+  a.client.Body("67890");
+  ASSERT_TRUE(a.client.copy().exists());
+  EXPECT_EQ(a.client.copy().response().body, "1234567890");
+  a.client.Body("1");
+  EXPECT_FALSE(a.client.copy().exists());
+
+  Answer part;
+  part.upstream.status = 206;
+  part.Begin(kChunked, false, "part", 10);
+  EXPECT_FALSE(part.client.copy().exists());
+}
+
+TEST(ClientAnswer, IsFullAboveTheHighWater) {
+  Answer a;
+  a.host.queued = runtime::proxy::kHighWater;
+  EXPECT_FALSE(a.client.is_full());
+  a.host.queued = runtime::proxy::kHighWater + 1;
+  EXPECT_TRUE(a.client.is_full());
+}
+
+TEST(ClientAnswer, ToNobodyIsNotSent) {
+  Answer a;
+  a.Begin(kChunked);
+  const size_t size = a.host.sent.size();
+  a.client.Leave();
+  a.client.Body("x");
+  a.client.End();
+  a.host.queued = runtime::proxy::kHighWater + 1;
+  EXPECT_FALSE(a.client.is_full());
+  EXPECT_EQ(a.host.sent.size(), size);
+}
+
+// ---- Stage × event --------------------------------------------------------------------------------------------------
+
+void Enter(Answer* a, Stage stage) {
+  const auto early = [a] { a->client.SendEarlyHead(runtime::dialect::Shape::kSse, kTerms); };
+  switch (stage) {
+    case Stage::kWaiting: break;
+    case Stage::kEarly: early(); break;
+    case Stage::kBody: a->Begin(kChunked, true); break;
+    case Stage::kFailedLate: early(); a->client.FailInStream("x"); break;
+    case Stage::kOver: a->Begin(kChunked, true); a->client.End(); break;
+    case Stage::kGone: a->client.Leave(); break;
+  }
+  ASSERT_EQ(a->client.stage(), stage);
+}
+
+TEST(ClientAnswerDeathTest, HandlesOrStopsEachEventInEachStage) {
+  struct Event {
+    std::string name;
+    std::function<void(Answer&)> make;
+    std::vector<Stage> handled;  // and kGone, always
+  };
+  const std::vector<Stage> all = {Stage::kWaiting, Stage::kEarly, Stage::kBody, Stage::kFailedLate, Stage::kOver, Stage::kGone};
+  const std::vector<Event> events = {
+      {"SendInterim", [](Answer& a) { a.client.SendInterim(a.upstream); }, all},
+      {"SendEarlyHead", [](Answer& a) { a.client.SendEarlyHead(runtime::dialect::Shape::kSse, kTerms); }, {Stage::kWaiting}},
+      {"SendKeepAlive", [](Answer& a) { a.client.SendKeepAlive(":\n"); }, {Stage::kEarly}},
+      {"Begin", [](Answer& a) { a.Begin(kChunked); }, {Stage::kWaiting}},
+      {"BeginInStream", [](Answer& a) { a.client.BeginInStream(nullptr, 0, ""); }, {Stage::kEarly}},
+      {"FailInStream", [](Answer& a) { a.client.FailInStream("x"); }, {Stage::kEarly}},
+      {"SendWhole", [](Answer& a) { a.client.SendWhole(LocalAnswer(), kTerms); }, {Stage::kWaiting}},
+      {"Body", [](Answer& a) { a.client.Body("x"); }, {Stage::kEarly, Stage::kBody, Stage::kFailedLate}},
+      {"BreakOff", [](Answer& a) { a.client.BreakOff(""); }, {Stage::kBody, Stage::kFailedLate}},
+      {"End", [](Answer& a) { a.client.End(); }, {Stage::kBody, Stage::kFailedLate, Stage::kOver}},
+      {"Leave", [](Answer& a) { a.client.Leave(); }, all},
+      {"after", [](Answer& a) { a.client.after(); }, {Stage::kOver}},
+  };
+  for (const Event& event : events) {
+    for (const Stage stage : all) {
+      Answer a;
+      Enter(&a, stage);
+      const bool is_handled = std::find(event.handled.begin(), event.handled.end(), stage) != event.handled.end();
+      if (is_handled || (stage == Stage::kGone && event.name != "after")) {
+        event.make(a);
+      } else {
+        EXPECT_DEATH(event.make(a), "client answer: stage " + std::string(Name(stage)) + ", event " + event.name);
+      }
+    }
+  }
+}
+
+// One field written wrongly, and the next step stops the program.
+TEST(ClientAnswerDeathTest, StopsWhereAFieldIsWrong) {
+  Answer second_head;
+  ClientAnswerPeer::SetStage(&second_head.client, Stage::kBody);
+  EXPECT_DEATH(second_head.Begin(kChunked), "stage Body, event Begin");
+
+  Answer after_the_end;
+  after_the_end.Begin(kChunked);
+  ClientAnswerPeer::SetStage(&after_the_end.client, Stage::kOver);
+  EXPECT_DEATH(after_the_end.client.Body("x"), "stage Over, event Body");
+
+  Answer old(0);
+  EXPECT_DEATH(old.client.SendEarlyHead(runtime::dialect::Shape::kSse, kTerms), "stage Waiting, event SendEarlyHead to HTTP/1.0");
+
+  Answer untold;
+  untold.Begin(kChunked, true);
+  ClientAnswerPeer::SetFraming(&untold.client, kUntilClose);
+  EXPECT_DEATH(untold.client.BreakOff("frame"), "stage Body, event BreakOff with a frame");
+}
+
+}  // namespace
+}  // namespace tests

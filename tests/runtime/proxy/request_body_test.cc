@@ -1,0 +1,165 @@
+// The body of a request by itself: kept, streaming, rewritten; the upload with back-pressure; and what may not be asked of it.
+#include "runtime/proxy/request_body.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+
+#include "runtime/proxy/limits.h"
+#include "tests/runtime/proxy/request_path.h"
+
+namespace tests {
+namespace {
+
+using http::BodyFraming;
+using runtime::proxy::kHighWater;
+using runtime::proxy::RequestBody;
+using Stage = RequestBody::Stage;
+using compiler::base::MergeOutcome;
+
+constexpr size_t kMostKept = 10;
+
+TEST(RequestBody, IsKeptUntilItIsWhole) {
+  FakeHost host;
+  const auto head = RequestHead(BodyFraming::kChunked);
+  RequestBody body(head, kMostKept, host);
+  EXPECT_FALSE(body.Add(One("12345")));
+  EXPECT_FALSE(body.Add(One("67890")));
+  EXPECT_TRUE(body.End());
+  EXPECT_EQ(body.stage(), Stage::kKept);
+  EXPECT_EQ(body.kept(), "1234567890");
+  EXPECT_EQ(body.view(), "1234567890");
+  EXPECT_EQ(body.received(), 10u);
+}
+
+TEST(RequestBody, StreamsFromTheHeadOnIfItsLengthIsMoreThanWhatIsKept) {
+  FakeHost host;
+  const auto kept = RequestHead(BodyFraming::kLength, kMostKept);
+  const auto streams = RequestHead(BodyFraming::kLength, kMostKept + 1);
+  EXPECT_EQ(RequestBody(kept, kMostKept, host).stage(), Stage::kArriving);
+  EXPECT_EQ(RequestBody(streams, kMostKept, host).stage(), Stage::kStreaming);
+}
+
+TEST(RequestBody, ThatTurnsOutTooLargeIsPassedOnWithWhatCameBefore) {
+  FakeHost host;
+  const auto head = RequestHead(BodyFraming::kChunked);
+  RequestBody body(head, kMostKept, host);
+  FakeSink sink;
+  EXPECT_FALSE(body.Add(One("1234567")));
+  EXPECT_TRUE(body.Add(One("8901")));
+  EXPECT_EQ(body.kept(), "");
+  body.OpenUpload(sink);
+  EXPECT_EQ(sink.taken, "b\r\n12345678901\r\n");
+  EXPECT_FALSE(sink.is_last);
+  EXPECT_FALSE(body.Add(One("end")));
+  EXPECT_FALSE(body.End());
+  EXPECT_EQ(body.stage(), Stage::kStreamed);
+  EXPECT_EQ(sink.taken, "b\r\n12345678901\r\n3\r\nend\r\n0\r\n\r\n");
+  EXPECT_TRUE(sink.is_last);
+  EXPECT_EQ(body.received(), 14u);
+}
+
+TEST(RequestBody, OfKnownLengthIsPassedOnWithoutChunks) {
+  FakeHost host;
+  const auto head = RequestHead(BodyFraming::kLength, 12);
+  RequestBody body(head, kMostKept, host);
+  FakeSink sink;
+  body.Add(One("123456"));
+  body.OpenUpload(sink);
+  body.Add(One("789012"));
+  body.End();
+  EXPECT_EQ(sink.taken, "123456789012");
+}
+
+TEST(RequestBody, HoldsItsSourceBackWhileTheUpstreamTakesNothing) {
+  FakeHost host;
+  const auto head = RequestHead(BodyFraming::kLength, 10 * kHighWater);
+  RequestBody body(head, kMostKept, host);
+  const std::string much(kHighWater, 'x');
+  body.Add(One(much));
+  EXPECT_EQ(host.calls, "");
+  body.Add(One("x"));
+  EXPECT_EQ(host.calls, "pause ");
+  FakeSink sink;
+  sink.queued = kHighWater;  // it takes nothing yet
+  body.OpenUpload(sink);
+  EXPECT_EQ(sink.taken, "");
+  sink.queued = 0;
+  body.OnSinkDrained();
+  EXPECT_EQ(sink.taken.size(), kHighWater + 1);
+  EXPECT_EQ(host.calls, "pause resume ");
+}
+
+TEST(RequestBody, IsRewrittenFromWhatTheClientSentEachTime) {
+  FakeHost host;
+  const auto head = RequestHead(BodyFraming::kLength, 9);
+  RequestBody body(head, kMostKept, host);
+  body.Add(One(R"({"a":1})"));
+  body.End();
+  EXPECT_EQ(body.Rewrite(R"({"b":2})"), MergeOutcome::kMerged);
+  EXPECT_EQ(body.view(), R"({"a":1,"b":2})");
+  EXPECT_EQ(body.Rewrite(R"({"c":3})"), MergeOutcome::kMerged);
+  EXPECT_EQ(body.view(), R"({"a":1,"c":3})");
+  body.Restore();
+  EXPECT_EQ(body.view(), R"({"a":1})");
+  body.Replace("other");
+  EXPECT_EQ(body.view(), "other");
+  EXPECT_EQ(body.kept(), R"({"a":1})");
+}
+
+TEST(RequestBody, ThatIsNoObjectStaysAsItIs) {
+  FakeHost host;
+  const auto head = RequestHead(BodyFraming::kLength, 3);
+  RequestBody body(head, kMostKept, host);
+  body.Add(One("[1]"));
+  body.End();
+  EXPECT_EQ(body.Rewrite(R"({"b":2})"), MergeOutcome::kNotAnObject);
+  EXPECT_EQ(body.view(), "[1]");
+}
+
+// ---- Stage × event --------------------------------------------------------------------------------------------------
+
+struct InStage {
+  explicit InStage(Stage stage) : head(RequestHead(BodyFraming::kChunked)), body(head, kMostKept, host) {
+    if (stage == Stage::kStreaming || stage == Stage::kStreamed) body.Add(One("more than ten"));
+    if (stage == Stage::kKept || stage == Stage::kStreamed) body.End();
+    EXPECT_EQ(body.stage(), stage);
+  }
+  FakeHost host;
+  FakeSink sink;
+  http::RequestHead head;
+  RequestBody body;
+};
+
+TEST(RequestBodyDeathTest, HandlesOrStopsEachEventInEachStage) {
+  struct Event {
+    std::string name;
+    std::function<void(InStage&)> make;
+    std::vector<Stage> handled;
+  };
+  const std::vector<Stage> stages = {Stage::kArriving, Stage::kKept, Stage::kStreaming, Stage::kStreamed};
+  const std::vector<Event> events = {
+      {"Add", [](InStage& s) { s.body.Add(One("x")); }, {Stage::kArriving, Stage::kStreaming}},
+      {"End", [](InStage& s) { s.body.End(); }, {Stage::kArriving, Stage::kStreaming}},
+      {"Rewrite", [](InStage& s) { s.body.Rewrite("{}"); }, {Stage::kKept}},
+      {"Replace", [](InStage& s) { s.body.Replace("x"); }, {Stage::kKept}},
+      {"OpenUpload", [](InStage& s) { s.body.OpenUpload(s.sink); }, {Stage::kStreaming, Stage::kStreamed}},
+      {"CloseUpload", [](InStage& s) { s.body.CloseUpload(); }, stages},
+      {"OnSinkDrained", [](InStage& s) { s.body.OnSinkDrained(); }, stages},
+      {"Restore", [](InStage& s) { s.body.Restore(); }, stages},
+  };
+  for (const Event& event : events) {
+    for (const Stage stage : stages) {
+      InStage in(stage);
+      if (std::find(event.handled.begin(), event.handled.end(), stage) != event.handled.end()) {
+        event.make(in);
+      } else {
+        EXPECT_DEATH(event.make(in), "stage " + std::string(Name(stage)) + ", event " + event.name);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tests

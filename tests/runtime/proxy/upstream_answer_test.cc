@@ -1,0 +1,376 @@
+// What does the gateway make of this answer? Without network, policy or machine: a head, a body in pieces and an end go in; what the
+// machine is told and what the client gets comes out as one line.
+#include "runtime/proxy/upstream_answer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "compiler/abi/fact_table.h"
+#include "runtime/proxy/limits.h"
+#include "tests/runtime/proxy/request_path.h"
+
+namespace runtime::proxy {
+
+class UpstreamAnswerPeer {
+ public:
+  static void SetStage(UpstreamAnswer* answer, UpstreamAnswer::Stage stage) { answer->stage_ = stage; }
+  static void ForgetHead(UpstreamAnswer* answer) { answer->head_ = nullptr; }
+  static void ForgetSent(UpstreamAnswer* answer) { answer->sent_.reset(); }
+};
+
+}  // namespace runtime::proxy
+
+namespace tests {
+namespace {
+
+using http::BodyFraming;
+using runtime::dialect::Api;
+using runtime::engine::Continuation;
+using runtime::engine::ErrorKind;
+using runtime::proxy::AnswerStep;
+using runtime::proxy::AnswerTerms;
+using runtime::proxy::UpstreamAnswer;
+using runtime::proxy::UpstreamAnswerPeer;
+using Stage = UpstreamAnswer::Stage;
+using What = AnswerStep::What;
+
+// Writes down what it is told, and commits at once.
+class Script : public runtime::proxy::AnswerListener {
+ public:
+  explicit Script(std::string_view drop_at = {}) : answer(*this), drop_at_(drop_at) {}
+
+  void OnAnswerHead(const http::ResponseHead& head) override { Tell("head " + std::to_string(head.status)); }
+  void OnAnswerContent() override {
+    const runtime::proxy::HeldAnswer held = answer.held();
+    const auto framing = ChooseFraming(RequestHead(), answer.head(), held);
+    static constexpr std::string_view kNames[] = {"none", "length", "chunked", "until-close"};
+    std::string word = "commit " + std::string(kNames[static_cast<size_t>(framing.framing)]);
+    if (framing.framing == BodyFraming::kLength) word += " " + std::to_string(framing.content_length);
+    const std::string bytes = answer.TakeHeld();
+    if (!bytes.empty()) word += " <" + Short(bytes) + ">";
+    Tell(word);
+  }
+  void OnAnswerBytes(std::span<const std::string_view> pieces) override {
+    std::string bytes;
+    for (const std::string_view piece : pieces) bytes.append(piece);
+    Tell("<" + Short(bytes) + ">");
+  }
+  void OnAnswerJson(std::string_view json) override { Tell("json " + std::to_string(json.size())); }
+  void OnAnswerFrame(const runtime::dialect::Frame&) override { Tell("judge"); }
+  void OnAnswerOutput(bool) override { ++outputs; }
+  void OnAnswerProgress() override { ++steps; }
+  void OnAnswerComplete() override { is_complete = true; }
+  void OnAnswerSent(Continuation possible) override { sent = possible; }
+
+  bool Step(const AnswerStep& step) {
+    switch (step.what) {
+      case What::kGoesOn: return true;
+      case What::kUnwanted: Tell("unwanted"); break;
+      case What::kEnded: Tell("ended"); break;
+      case What::kFailed:
+        Tell("failed " + std::string(compiler::abi::Name(step.error)) + (step.is_mismatch ? ", no match" : ""));
+        break;
+    }
+    return false;
+  }
+
+  UpstreamAnswer answer;
+  std::string told;
+  int outputs = 0;
+  int steps = 0;
+  bool is_complete = false;
+  Continuation sent = Continuation::kNone;
+
+ private:
+  static std::string Short(const std::string& bytes) {
+    std::string text = bytes.size() > 60 ? std::to_string(bytes.size()) + " bytes" : bytes;
+    std::replace(text.begin(), text.end(), '\n', '|');
+    return text;
+  }
+  void Tell(const std::string& word) {
+    if (!told.empty()) told += "; ";
+    told += word;
+    if (!drop_at_.empty() && word.starts_with(drop_at_)) answer.Drop();
+  }
+
+  const std::string_view drop_at_;
+};
+
+// How a body ends: as HTTP says, with its connection, or not at all.
+enum class End { kFramed, kClosed, kCut, kReset };
+
+AnswerTerms Terms(Api api, bool is_post = true) {
+  AnswerTerms terms;
+  terms.is_read = is_post;
+  terms.api = api;
+  return terms;
+}
+
+std::string Tell(const AnswerTerms& terms, const http::ResponseHead& head, const std::vector<std::string_view>& pieces, End end,
+                 std::string_view drop_at = {}) {
+  Script script(drop_at);
+  script.answer.Begin(terms);
+  bool goes_on = script.Step(script.answer.Head(head));
+  for (size_t i = 0; i < pieces.size() && goes_on; ++i) goes_on = script.Step(script.answer.Body(One(pieces[i])));
+  if (!goes_on) return script.told;
+  switch (end) {
+    case End::kFramed: script.Step(script.answer.End(true)); break;
+    case End::kClosed: script.Step(script.answer.End(false)); break;
+    case End::kCut: script.Step(script.answer.Cut(ErrorKind::k_truncated)); break;
+    case End::kReset: script.Step(script.answer.Cut(ErrorKind::k_reset)); break;
+  }
+  return script.told;
+}
+
+constexpr std::string_view kLines = "application/x-ndjson";
+constexpr std::string_view kEvents = "text/event-stream";
+constexpr std::string_view kJson = "application/json";
+
+constexpr std::string_view kLine = R"({"message":{"content":"Hi"}})" "\n";
+constexpr std::string_view kThinkingLine = R"({"message":{"thinking":"Hm"}})" "\n";
+constexpr std::string_view kLastLine = R"({"done":true,"done_reason":"stop"})" "\n";
+constexpr std::string_view kErrorLine = R"({"error":"out of memory"})" "\n";
+constexpr std::string_view kEvent = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n";
+constexpr std::string_view kLastEvent = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+constexpr std::string_view kDone = "data: [DONE]\n\n";
+constexpr std::string_view kObject = R"({"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]})";
+
+TEST(UpstreamAnswer, IsMadeThisOf) {
+  struct Row {
+    std::string_view what;
+    Api api;
+    int status;
+    BodyFraming framing;
+    std::string_view type;
+    std::vector<std::string_view> pieces;
+    End end;
+    std::string_view expected;
+  };
+  const auto chunked = BodyFraming::kChunked;
+  const auto length = BodyFraming::kLength;
+  const auto until_close = BodyFraming::kUntilClose;
+  const std::vector<Row> rows = {
+      // Of no dialect: HTTP alone tells.
+      {"plain", Api::kPlain, 200, length, "text/plain", {"body"}, End::kFramed, "head 200; commit length 0; <body>; ended"},
+      {"plain, in chunks", Api::kPlain, 200, chunked, "text/plain", {"bo", "dy"}, End::kFramed, "head 200; commit chunked; <bo>; <dy>; ended"},
+      {"plain, until the connection ends", Api::kPlain, 200, until_close, "text/plain", {"body"}, End::kClosed, "head 200; commit until-close; <body>; ended"},
+      {"plain, cut", Api::kPlain, 200, chunked, "text/plain", {"bo"}, End::kCut, "head 200; commit chunked; <bo>; failed truncated"},
+      {"plain, reset before its body", Api::kPlain, 200, chunked, "text/plain", {}, End::kReset, "head 200; commit chunked; failed reset"},
+      {"plain, no body", Api::kPlain, 204, BodyFraming::kNone, "", {}, End::kFramed, "head 204; commit none; ended"},
+      // Lines: the first content commits, the mark of the dialect ends it.
+      {"lines", Api::kOllamaChat, 200, chunked, kLines, {kLine, kLastLine}, End::kFramed,
+       "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; <{\"done\":true,\"done_reason\":\"stop\"}|>; ended"},
+      {"lines, until the connection ends", Api::kOllamaChat, 200, until_close, kLines, {kLine, kLastLine}, End::kClosed,
+       "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; <{\"done\":true,\"done_reason\":\"stop\"}|>; ended"},
+      {"lines without their mark", Api::kOllamaChat, 200, chunked, kLines, {kLine}, End::kFramed,
+       "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; failed truncated"},
+      {"lines without their mark, closed", Api::kOllamaChat, 200, until_close, kLines, {kLine}, End::kClosed,
+       "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; failed truncated"},
+      {"lines, cut after content", Api::kOllamaChat, 200, chunked, kLines, {kLine}, End::kCut,
+       "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; failed truncated"},
+      {"lines, cut before content", Api::kOllamaChat, 200, chunked, kLines, {}, End::kCut, "head 200; failed truncated"},
+      {"lines, cut within the last one", Api::kOllamaChat, 200, chunked, kLines, {kLine, kLastLine.substr(0, kLastLine.size() - 1)}, End::kCut,
+       "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; <{\"done\":true,\"done_reason\":\"stop\"}|>; failed truncated"},
+      {"an error before content", Api::kOllamaChat, 200, chunked, kLines, {kErrorLine}, End::kFramed, "head 200; failed stream_error"},
+      {"an error after content", Api::kOllamaChat, 200, chunked, kLines, {kLine, kErrorLine}, End::kFramed,
+       "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; failed stream_error"},
+      {"nothing but the end", Api::kOllamaChat, 200, chunked, kLines, {kLastLine}, End::kFramed,
+       "head 200; commit chunked <{\"done\":true,\"done_reason\":\"stop\"}|>; ended"},
+      // Events.
+      {"events", Api::kOpenAiChat, 200, chunked, kEvents, {kEvent, kLastEvent, kDone}, End::kFramed,
+       "head 200; commit chunked <data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}||>; "
+       "<67 bytes>; <data: [DONE]||>; ended"},
+      {"events in one piece", Api::kOpenAiChat, 200, chunked, kEvents, {"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"A\"}}]}\n\ndata: [DONE]\n\n"}, End::kFramed,
+       "head 200; commit chunked <data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"A\"}}]}||>; <data: [DONE]||>; ended"},
+      {"a page for people", Api::kOpenAiChat, 200, length, "text/html", {"<html>"}, End::kFramed, "head 200; failed bad_response"},
+      {"… with an error status it is passed on", Api::kOpenAiChat, 502, length, "text/html", {"<html>"}, End::kFramed, "head 502; commit length 0; <<html>>; ended"},
+      // Objects: held until they are whole.
+      {"an object", Api::kOpenAiChat, 200, chunked, kJson, {kObject}, End::kFramed, "head 200; commit length 65 <65 bytes>; ended"},
+      {"an object in pieces", Api::kOpenAiChat, 200, chunked, kJson, {kObject.substr(0, 9), kObject.substr(9)}, End::kFramed, "head 200; commit length 65 <65 bytes>; ended"},
+      {"an object until the connection ends", Api::kOpenAiChat, 200, until_close, kJson, {kObject}, End::kClosed, "head 200; commit length 65 <65 bytes>; ended"},
+      {"an object that was cut then", Api::kOpenAiChat, 200, until_close, kJson, {kObject.substr(0, 20)}, End::kClosed, "head 200; failed truncated"},
+      {"an object, cut", Api::kOpenAiChat, 200, chunked, kJson, {kObject.substr(0, 20)}, End::kCut, "head 200; failed truncated"},
+      {"an object that is an error", Api::kOpenAiChat, 200, chunked, kJson, {R"({"error":{"message":"no"}})"}, End::kFramed, "head 200; failed stream_error"},
+      {"an error with its status", Api::kOpenAiChat, 503, length, kJson, {R"({"error":"no"})"}, End::kFramed, R"(head 503; commit length 0 <{"error":"no"}>; ended)"},
+      {"an object of no dialect passes", Api::kPlain, 200, chunked, kJson, {"{}"}, End::kFramed, "head 200; commit chunked; <{}>; ended"},
+  };
+  for (const Row& row : rows) {
+    EXPECT_EQ(Tell(Terms(row.api), ResponseHead(row.status, row.framing, row.type), row.pieces, row.end), row.expected) << row.what;
+  }
+}
+
+TEST(UpstreamAnswer, CommitsAtTheAnswerWhereThinkingShallNot) {
+  AnswerTerms terms = Terms(Api::kOllamaChat);
+  const auto head = ResponseHead(200, BodyFraming::kChunked, kLines);
+  EXPECT_EQ(Tell(terms, head, {kThinkingLine}, End::kCut), "head 200; commit chunked <{\"message\":{\"thinking\":\"Hm\"}}|>; failed truncated");
+  terms.commits_at_answer = true;
+  EXPECT_EQ(Tell(terms, head, {kThinkingLine}, End::kCut), "head 200; failed truncated");
+}
+
+TEST(UpstreamAnswer, IsNotReadWhereNobodyAsksForIt) {
+  const auto lines = ResponseHead(200, BodyFraming::kChunked, kLines);
+  EXPECT_EQ(Tell(Terms(Api::kOllamaChat, /*is_post=*/false), lines, {"x"}, End::kFramed), "head 200; commit chunked; <x>; ended");
+  http::ResponseHead encoded = lines;
+  encoded.headers.lines().push_back({"Content-Encoding", "gzip"});
+  EXPECT_EQ(Tell(Terms(Api::kOllamaChat), encoded, {"x"}, End::kFramed), "head 200; commit chunked; <x>; ended");
+}
+
+TEST(UpstreamAnswer, TellsItsHeadWithTheBodyWherePredicatesReadIt) {
+  AnswerTerms terms = Terms(Api::kPlain);
+  terms.judges_body = true;
+  const auto head = ResponseHead(200, BodyFraming::kChunked, kJson);
+  EXPECT_EQ(Tell(terms, head, {R"({"a":1})"}, End::kFramed), R"(json 7; head 200; commit length 7 <{"a":1}>; ended)");
+  EXPECT_EQ(Tell(terms, head, {R"({"a":)"}, End::kCut), "head 200; failed truncated");
+  const std::string large(runtime::proxy::kMaxHeldBytes + 1, ' ');
+  EXPECT_EQ(Tell(terms, head, {large, "{}"}, End::kFramed), "head 200; commit chunked <65537 bytes>; <{}>; ended");
+  EXPECT_EQ(Tell(terms, ResponseHead(200, BodyFraming::kLength, kJson, runtime::proxy::kMaxHeldBytes + 1), {"{}"}, End::kFramed),
+            "head 200; commit length 65537; <{}>; ended");
+}
+
+TEST(UpstreamAnswer, HasItsFramesJudgedBeforeAnythingElseIsToldOfThem) {
+  AnswerTerms terms = Terms(Api::kOllamaChat);
+  terms.judges_frames = true;
+  EXPECT_EQ(Tell(terms, ResponseHead(200, BodyFraming::kChunked, kLines), {kErrorLine}, End::kFramed), "head 200; judge; failed stream_error");
+}
+
+TEST(UpstreamAnswer, IsToldNoFurtherOnceItIsNotWanted) {
+  const auto head = ResponseHead(200, BodyFraming::kChunked, kLines);
+  EXPECT_EQ(Tell(Terms(Api::kOllamaChat), head, {kLine}, End::kFramed, "head"), "head 200; unwanted");
+  EXPECT_EQ(Tell(Terms(Api::kOllamaChat), head, {kLine, kLine}, End::kFramed, "commit"),
+            "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; unwanted");
+  EXPECT_EQ(Tell(Terms(Api::kOpenAiChat), ResponseHead(200, BodyFraming::kChunked, kJson), {kObject}, End::kFramed, "commit"),
+            "head 200; commit length 65 <65 bytes>; unwanted");
+}
+
+TEST(UpstreamAnswer, CountsTokensAndSteps) {
+  Script script;
+  script.answer.Begin(Terms(Api::kOllamaChat));
+  const auto head = ResponseHead(200, BodyFraming::kChunked, kLines);
+  script.answer.Head(head);
+  script.answer.Body(One(kLine));
+  script.answer.Body(One(kLine));
+  EXPECT_FALSE(script.is_complete);
+  script.answer.Body(One("{\"model\":\"m\",\"done\":true,\"done_reason\":\"stop\",\"prompt_eval_count\":5,\"eval_count\":2}\n"));
+  EXPECT_TRUE(script.is_complete);
+  script.answer.End(true);
+  EXPECT_EQ(script.outputs, 2);
+  EXPECT_EQ(script.answer.tokens().frames, 2);
+  EXPECT_EQ(script.answer.tokens().prompt, 5);
+  EXPECT_EQ(script.answer.tokens().completion, 2);
+  EXPECT_EQ(script.answer.tokens().model, "m");
+  EXPECT_TRUE(script.answer.tokens().has_answer);
+}
+
+// ---- One answer out of two --------------------------------------------------------------------------------------------
+
+struct CutAnswer {
+  CutAnswer() {
+    AnswerTerms terms = Terms(Api::kOllamaChat);
+    terms.may_be_continued = true;
+    script.answer.Begin(terms);
+    script.answer.Head(head);
+    script.answer.Body(One(kLine));
+    script.answer.Cut(ErrorKind::k_truncated);
+    script.answer.Drop();
+    script.told.clear();
+    again = terms;
+  }
+  http::ResponseHead head = ResponseHead(200, BodyFraming::kChunked, kLines);
+  Script script;
+  AnswerTerms again;
+};
+
+TEST(UpstreamAnswer, GoesOnWithOneThatWasCut) {
+  CutAnswer cut;
+  EXPECT_EQ(cut.script.sent, Continuation::kPrefill);
+  EXPECT_EQ(cut.script.answer.sent_text(), "Hi");
+  cut.script.answer.BeginContinuation(cut.again, runtime::dialect::Splicer::Mode::kAfresh, 2);
+  EXPECT_TRUE(cut.script.Step(cut.script.answer.Head(cut.head)));
+  cut.script.Step(cut.script.answer.Body(One("{\"message\":{\"content\":\"Hi there\"}}\n")));
+  EXPECT_EQ(cut.script.told, "head 200; commit chunked; <{\"message\":{\"content\":\" there\"}}|>");
+}
+
+TEST(UpstreamAnswer, DoesNotGoOnWithWhatCannotBeJoined) {
+  CutAnswer cut;
+  cut.script.answer.BeginContinuation(cut.again, runtime::dialect::Splicer::Mode::kAfresh, 2);
+  cut.script.answer.Head(cut.head);
+  cut.script.Step(cut.script.answer.Body(One("{\"message\":{\"content\":\"Something else\"}}\n")));
+  EXPECT_EQ(cut.script.told, "head 200; failed bad_response, no match");
+
+  CutAnswer object;
+  object.script.answer.BeginContinuation(object.again, runtime::dialect::Splicer::Mode::kAfresh, 2);
+  const auto head = ResponseHead(200, BodyFraming::kChunked, "text/plain");
+  object.script.Step(object.script.answer.Head(head));
+  EXPECT_EQ(object.script.told, "head 200; failed bad_response, no match");
+}
+
+// ---- Stage × event --------------------------------------------------------------------------------------------------
+
+struct InStage {
+  explicit InStage(Stage stage) {
+    AnswerTerms terms = Terms(Api::kOllamaChat);
+    terms.judges_body = stage == Stage::kUnjudged;
+    if (stage == Stage::kIdle) return;
+    script.answer.Begin(terms);
+    if (stage == Stage::kAwaiting) return;
+    head = ResponseHead(200, BodyFraming::kChunked, stage == Stage::kUnjudged ? kJson : kLines);
+    script.answer.Head(head);
+    if (stage == Stage::kPassing || stage == Stage::kOver) script.answer.Body(One(kLine));
+    if (stage == Stage::kOver) script.answer.Cut(ErrorKind::k_truncated);
+  }
+  http::ResponseHead head;
+  Script script;
+};
+
+TEST(UpstreamAnswerDeathTest, HandlesOrStopsEachEventInEachStage) {
+  struct Event {
+    std::string name;
+    std::function<void(InStage&)> make;
+    std::vector<Stage> handled;
+  };
+  // Whole lasts only as long as the commit is told.
+  const std::vector<Stage> all = {Stage::kIdle, Stage::kAwaiting, Stage::kUnjudged, Stage::kHolding, Stage::kPassing, Stage::kOver};
+  const std::vector<Stage> in_body = {Stage::kUnjudged, Stage::kHolding, Stage::kPassing};
+  const auto head = ResponseHead(200, BodyFraming::kChunked, kLines);
+  const std::vector<Event> events = {
+      {"Begin", [](InStage& s) { s.script.answer.Begin(AnswerTerms()); }, {Stage::kIdle}},
+      {"Head", [&head](InStage& s) { s.script.answer.Head(head); }, {Stage::kAwaiting}},
+      {"Body", [](InStage& s) { s.script.answer.Body(One("{")); }, in_body},
+      {"End", [](InStage& s) { s.script.answer.End(true); }, in_body},
+      {"Cut", [](InStage& s) { s.script.answer.Cut(ErrorKind::k_reset); },
+       {Stage::kAwaiting, Stage::kUnjudged, Stage::kHolding, Stage::kPassing}},
+      {"Drop", [](InStage& s) { s.script.answer.Drop(); }, all},
+      {"its head", [](InStage& s) { s.script.answer.head(); }, {Stage::kUnjudged, Stage::kHolding, Stage::kPassing, Stage::kOver}},
+  };
+  for (const Event& event : events) {
+    for (const Stage stage : all) {
+      InStage in(stage);
+      ASSERT_EQ(in.script.answer.stage(), stage);
+      if (std::find(event.handled.begin(), event.handled.end(), stage) != event.handled.end()) {
+        event.make(in);
+      } else {
+        EXPECT_DEATH(event.make(in), "upstream answer: stage " + std::string(Name(stage)) + ", event " + event.name);
+      }
+    }
+  }
+}
+
+TEST(UpstreamAnswerDeathTest, StopsWhereAFieldIsWrong) {
+  InStage headless(Stage::kHolding);
+  UpstreamAnswerPeer::ForgetHead(&headless.script.answer);
+  EXPECT_DEATH(headless.script.answer.head(), "stage Holding, event its head");
+
+  InStage over(Stage::kPassing);
+  UpstreamAnswerPeer::SetStage(&over.script.answer, Stage::kOver);
+  EXPECT_DEATH(over.script.answer.Body(One(kLine)), "stage Over, event Body");
+
+  CutAnswer cut;
+  UpstreamAnswerPeer::ForgetSent(&cut.script.answer);
+  EXPECT_DEATH(cut.script.answer.BeginContinuation(cut.again, runtime::dialect::Splicer::Mode::kAfresh, 2),
+               "stage Idle, event BeginContinuation of an answer of which nothing was remembered");
+}
+
+}  // namespace
+}  // namespace tests
