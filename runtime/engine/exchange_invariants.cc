@@ -29,11 +29,13 @@ void ExchangeMachine::State::CheckInvariants(const Event& event) const {
   const auto holds = [&](bool condition, std::string_view name) {
     BW_CHECK(condition, "invariant \"", name, "\": state ", PhaseName(phase), ", event ", NameOf(event));
   };
-  const bool asks = phase == Phase::kAttempting || phase == Phase::kHeld || phase == Phase::kCommitted || phase == Phase::kContinuing;
+  const bool asks =
+      phase == Phase::kAttempting || phase == Phase::kHeld || phase == Phase::kCommitted || phase == Phase::kContinuing;
   const bool is_over = phase == Phase::kDone;
 
   // What is waited for exists exactly while it is waited for.
-  holds(queued.has_value() == (phase == Phase::kQueued), "a place in a queue is held while it is waited for, and only then");
+  holds(queued.has_value() == (phase == Phase::kQueued),
+        "a place in a queue is held while it is waited for, and only then");
   holds(loading.has_value() == (phase == Phase::kLoading), "a load is waited for in Loading, and only there");
   holds(followed.has_value() == (phase == Phase::kFollowing), "a flight is followed in Following, and only there");
   holds(phase != Phase::kMocking || mock.has_value(), "Mocking has a mock");
@@ -52,7 +54,8 @@ void ExchangeMachine::State::CheckInvariants(const Event& event) const {
   holds(!asks || position < route->to.size(), "the chain has not been left while an attempt is under way");
   holds(phase != Phase::kHeld || attempt.status != 0, "an answer that is held has a status");
   holds(phase != Phase::kCommitted || attempt.status != 0, "an answer that is committed has a status");
-  holds(phase != Phase::kAttempting || attempt.continuation == Continuation::kNone, "only Continuing takes an answer over");
+  holds(phase != Phase::kAttempting || attempt.continuation == Continuation::kNone,
+        "only Continuing takes an answer over");
   holds(phase != Phase::kContinuing || attempt.continuation != Continuation::kNone, "Continuing takes an answer over");
   holds(phase != Phase::kContinuing || body_is_kept, "an answer is continued only where the request can be repeated");
   holds(phase != Phase::kBackingOff || visit.retries_made >= 1, "a wait is one before a retry");

@@ -168,7 +168,8 @@ struct ExchangeMachine::State {
   template <typename C>
   void Emit(C command) {
     if constexpr (std::is_same_v<C, SendReply> || std::is_same_v<C, SendCached> || std::is_same_v<C, SendMock> ||
-                  std::is_same_v<C, SendError> || std::is_same_v<C, FinishAnswer> || std::is_same_v<C, BreakOffAnswer>) {
+                  std::is_same_v<C, SendError> || std::is_same_v<C, FinishAnswer> ||
+                  std::is_same_v<C, BreakOffAnswer>) {
       ++answers;
     }
     commands->push_back(std::move(command));

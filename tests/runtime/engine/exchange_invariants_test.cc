@@ -63,6 +63,7 @@ TEST_F(ExchangeInvariantsDeathTest, StopTheProgramWhereAFieldIsWrong) {
     std::string_view state;  // in the message
     std::function<void(State&)> write;
   };
+  // clang-format off
   const std::vector<Broken> all = {
       {"a place in a queue is held while it is waited for", Phase::kAttempting, "Attempting", [](State& s) { s.queued.emplace(); }},
       {"a load is waited for in Loading", Phase::kAttempting, "Attempting", [](State& s) { s.loading.emplace(); }},
@@ -102,10 +103,11 @@ TEST_F(ExchangeInvariantsDeathTest, StopTheProgramWhereAFieldIsWrong) {
       {"an exchange that is done was answered", Phase::kDone, "Done", [](State& s) { s.answers = 0; }},
       {"an answer ends the exchange", Phase::kCommitted, "Committed", [](State& s) { s.answers = 1; }},
   };
+  // clang-format on
   for (const Broken& broken : all) {
     // An event that no state does anything with but this check.
     const runtime::engine::Event event = broken.phase == Phase::kAttempting ? runtime::engine::Event(AttemptConnected{})
-                                                                           : runtime::engine::Event(PlaceNews{});
+                                                                            : runtime::engine::Event(PlaceNews{});
     const std::string name = broken.phase == Phase::kAttempting ? "AttemptConnected" : "PlaceNews";
     auto machine = broken.phase == Phase::kBackingOff ? BackingOff() : In(broken.phase);
     Tell(*machine, event);  // unbroken it goes on

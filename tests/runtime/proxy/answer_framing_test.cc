@@ -31,6 +31,7 @@ TEST(ChooseFraming, KeepsWhatIsTrueAndPromisesNothingElse) {
   const HeldAnswer object{Hold::kWhole, true, true, 20};
   const ClientFraming chunked{BodyFraming::kChunked, 0, true, true};
   const ClientFraming until_close{BodyFraming::kUntilClose, 0, true, false};
+  // clang-format off
   const Row rows[] = {
       {"a length is passed on", Method::kPOST, 1, BodyFraming::kLength, 7, passes, {BodyFraming::kLength, 7, true, true}},
       {"… of an object that is not held whole", Method::kPOST, 1, BodyFraming::kLength, 7, cut_object, {BodyFraming::kLength, 7, true, true}},
@@ -49,6 +50,7 @@ TEST(ChooseFraming, KeepsWhatIsTrueAndPromisesNothingElse) {
       {"HEAD announces a length", Method::kHEAD, 1, BodyFraming::kLength, 7, passes, {BodyFraming::kLength, 7, false, true}},
       {"… and nothing else", Method::kHEAD, 1, BodyFraming::kChunked, 0, passes, {BodyFraming::kNone, 0, false, true}},
   };
+  // clang-format on
   for (const Row& row : rows) {
     const ClientFraming got = ChooseFraming(RequestHead(BodyFraming::kNone, 0, row.method, row.minor_version),
                                             ResponseHead(200, row.upstream, "", row.length), row.held);

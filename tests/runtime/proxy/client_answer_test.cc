@@ -36,7 +36,8 @@ const HeadTerms kTerms{"Wed, 28 Jan 2026 09:45:22 GMT", true, false};
 
 struct Answer {
   explicit Answer(int minor_version = 1, compiler::abi::Method method = compiler::abi::Method::kPOST)
-      : head(RequestHead(BodyFraming::kNone, 0, method, minor_version)), request{head, "/", "r-1", "192.0.2.1", {}},
+      : head(RequestHead(BodyFraming::kNone, 0, method, minor_version)),
+        request{head, "/", "r-1", "192.0.2.1", {}},
         client(host, request, cors) {}
 
   void Begin(const ClientFraming& framing, bool is_stream = false, std::string_view held = {}, size_t copied = 0) {
@@ -192,8 +193,14 @@ void Enter(Answer* a, Stage stage) {
     case Stage::kWaiting: break;
     case Stage::kEarly: early(); break;
     case Stage::kBody: a->Begin(kChunked, true); break;
-    case Stage::kFailedLate: early(); a->client.FailInStream("x"); break;
-    case Stage::kOver: a->Begin(kChunked, true); a->client.End(); break;
+    case Stage::kFailedLate:
+      early();
+      a->client.FailInStream("x");
+      break;
+    case Stage::kOver:
+      a->Begin(kChunked, true);
+      a->client.End();
+      break;
     case Stage::kGone: a->client.Leave(); break;
   }
   ASSERT_EQ(a->client.stage(), stage);
@@ -205,10 +212,13 @@ TEST(ClientAnswerDeathTest, HandlesOrStopsEachEventInEachStage) {
     std::function<void(Answer&)> make;
     std::vector<Stage> handled;  // and kGone, always
   };
-  const std::vector<Stage> all = {Stage::kWaiting, Stage::kEarly, Stage::kBody, Stage::kFailedLate, Stage::kOver, Stage::kGone};
+  const std::vector<Stage> all = {Stage::kWaiting,    Stage::kEarly, Stage::kBody,
+                                  Stage::kFailedLate, Stage::kOver,  Stage::kGone};
   const std::vector<Event> events = {
       {"SendInterim", [](Answer& a) { a.client.SendInterim(a.upstream); }, all},
-      {"SendEarlyHead", [](Answer& a) { a.client.SendEarlyHead(runtime::dialect::Shape::kSse, kTerms); }, {Stage::kWaiting}},
+      {"SendEarlyHead",
+       [](Answer& a) { a.client.SendEarlyHead(runtime::dialect::Shape::kSse, kTerms); },
+       {Stage::kWaiting}},
       {"SendKeepAlive", [](Answer& a) { a.client.SendKeepAlive(":\n"); }, {Stage::kEarly}},
       {"Begin", [](Answer& a) { a.Begin(kChunked); }, {Stage::kWaiting}},
       {"BeginInStream", [](Answer& a) { a.client.BeginInStream(nullptr, 0, ""); }, {Stage::kEarly}},
@@ -246,7 +256,8 @@ TEST(ClientAnswerDeathTest, StopsWhereAFieldIsWrong) {
   EXPECT_DEATH(after_the_end.client.Body("x"), "stage Over, event Body");
 
   Answer old(0);
-  EXPECT_DEATH(old.client.SendEarlyHead(runtime::dialect::Shape::kSse, kTerms), "stage Waiting, event SendEarlyHead to HTTP/1.0");
+  EXPECT_DEATH(old.client.SendEarlyHead(runtime::dialect::Shape::kSse, kTerms),
+               "stage Waiting, event SendEarlyHead to HTTP/1.0");
 
   Answer untold;
   untold.Begin(kChunked, true);

@@ -16,7 +16,8 @@ namespace http = runtime::http;
 using runtime::proxy::AfterExchange;
 
 inline http::RequestHead RequestHead(http::BodyFraming framing = http::BodyFraming::kNone, uint64_t length = 0,
-                                     compiler::abi::Method method = compiler::abi::Method::kPOST, int minor_version = 1) {
+                                     compiler::abi::Method method = compiler::abi::Method::kPOST,
+                                     int minor_version = 1) {
   http::RequestHead head;
   head.method = method;
   head.framing = framing;
@@ -26,7 +27,8 @@ inline http::RequestHead RequestHead(http::BodyFraming framing = http::BodyFrami
 }
 
 // Names and values must outlive it.
-inline http::ResponseHead ResponseHead(int status, http::BodyFraming framing, std::string_view content_type, uint64_t length = 0) {
+inline http::ResponseHead ResponseHead(int status, http::BodyFraming framing, std::string_view content_type,
+                                       uint64_t length = 0) {
   http::ResponseHead head;
   head.status = status;
   head.framing = framing;

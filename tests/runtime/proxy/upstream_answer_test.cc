@@ -108,8 +108,8 @@ AnswerTerms Terms(Api api, bool is_post = true) {
   return terms;
 }
 
-std::string Tell(const AnswerTerms& terms, const http::ResponseHead& head, const std::vector<std::string_view>& pieces, End end,
-                 std::string_view drop_at = {}) {
+std::string Tell(const AnswerTerms& terms, const http::ResponseHead& head, const std::vector<std::string_view>& pieces,
+                 End end, std::string_view drop_at = {}) {
   Script script(drop_at);
   script.answer.Begin(terms);
   bool goes_on = script.Step(script.answer.Head(head));
@@ -128,6 +128,7 @@ constexpr std::string_view kLines = "application/x-ndjson";
 constexpr std::string_view kEvents = "text/event-stream";
 constexpr std::string_view kJson = "application/json";
 
+// clang-format off
 constexpr std::string_view kLine = R"({"message":{"content":"Hi"}})" "\n";
 constexpr std::string_view kThinkingLine = R"({"message":{"thinking":"Hm"}})" "\n";
 constexpr std::string_view kLastLine = R"({"done":true,"done_reason":"stop"})" "\n";
@@ -136,6 +137,7 @@ constexpr std::string_view kEvent = "data: {\"choices\":[{\"index\":0,\"delta\":
 constexpr std::string_view kLastEvent = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
 constexpr std::string_view kDone = "data: [DONE]\n\n";
 constexpr std::string_view kObject = R"({"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]})";
+// clang-format on
 
 TEST(UpstreamAnswer, IsMadeThisOf) {
   struct Row {
@@ -151,6 +153,7 @@ TEST(UpstreamAnswer, IsMadeThisOf) {
   const auto chunked = BodyFraming::kChunked;
   const auto length = BodyFraming::kLength;
   const auto until_close = BodyFraming::kUntilClose;
+  // clang-format off
   const std::vector<Row> rows = {
       // Of no dialect: HTTP alone tells.
       {"plain", Api::kPlain, 200, length, "text/plain", {"body"}, End::kFramed, "head 200; commit length 0; <body>; ended"},
@@ -196,22 +199,26 @@ TEST(UpstreamAnswer, IsMadeThisOf) {
       {"an error with its status", Api::kOpenAiChat, 503, length, kJson, {R"({"error":"no"})"}, End::kFramed, R"(head 503; commit length 0 <{"error":"no"}>; ended)"},
       {"an object of no dialect passes", Api::kPlain, 200, chunked, kJson, {"{}"}, End::kFramed, "head 200; commit chunked; <{}>; ended"},
   };
+  // clang-format on
   for (const Row& row : rows) {
-    EXPECT_EQ(Tell(Terms(row.api), ResponseHead(row.status, row.framing, row.type), row.pieces, row.end), row.expected) << row.what;
+    EXPECT_EQ(Tell(Terms(row.api), ResponseHead(row.status, row.framing, row.type), row.pieces, row.end), row.expected)
+        << row.what;
   }
 }
 
 TEST(UpstreamAnswer, CommitsAtTheAnswerWhereThinkingShallNot) {
   AnswerTerms terms = Terms(Api::kOllamaChat);
   const auto head = ResponseHead(200, BodyFraming::kChunked, kLines);
-  EXPECT_EQ(Tell(terms, head, {kThinkingLine}, End::kCut), "head 200; commit chunked <{\"message\":{\"thinking\":\"Hm\"}}|>; failed truncated");
+  EXPECT_EQ(Tell(terms, head, {kThinkingLine}, End::kCut),
+            "head 200; commit chunked <{\"message\":{\"thinking\":\"Hm\"}}|>; failed truncated");
   terms.commits_at_answer = true;
   EXPECT_EQ(Tell(terms, head, {kThinkingLine}, End::kCut), "head 200; failed truncated");
 }
 
 TEST(UpstreamAnswer, IsNotReadWhereNobodyAsksForIt) {
   const auto lines = ResponseHead(200, BodyFraming::kChunked, kLines);
-  EXPECT_EQ(Tell(Terms(Api::kOllamaChat, /*is_post=*/false), lines, {"x"}, End::kFramed), "head 200; commit chunked; <x>; ended");
+  EXPECT_EQ(Tell(Terms(Api::kOllamaChat, /*is_post=*/false), lines, {"x"}, End::kFramed),
+            "head 200; commit chunked; <x>; ended");
   http::ResponseHead encoded = lines;
   encoded.headers.lines().push_back({"Content-Encoding", "gzip"});
   EXPECT_EQ(Tell(Terms(Api::kOllamaChat), encoded, {"x"}, End::kFramed), "head 200; commit chunked; <x>; ended");
@@ -225,14 +232,16 @@ TEST(UpstreamAnswer, TellsItsHeadWithTheBodyWherePredicatesReadIt) {
   EXPECT_EQ(Tell(terms, head, {R"({"a":)"}, End::kCut), "head 200; failed truncated");
   const std::string large(runtime::proxy::kMaxHeldBytes + 1, ' ');
   EXPECT_EQ(Tell(terms, head, {large, "{}"}, End::kFramed), "head 200; commit chunked <65537 bytes>; <{}>; ended");
-  EXPECT_EQ(Tell(terms, ResponseHead(200, BodyFraming::kLength, kJson, runtime::proxy::kMaxHeldBytes + 1), {"{}"}, End::kFramed),
+  EXPECT_EQ(Tell(terms, ResponseHead(200, BodyFraming::kLength, kJson, runtime::proxy::kMaxHeldBytes + 1), {"{}"},
+                 End::kFramed),
             "head 200; commit length 65537; <{}>; ended");
 }
 
 TEST(UpstreamAnswer, HasItsFramesJudgedBeforeAnythingElseIsToldOfThem) {
   AnswerTerms terms = Terms(Api::kOllamaChat);
   terms.judges_frames = true;
-  EXPECT_EQ(Tell(terms, ResponseHead(200, BodyFraming::kChunked, kLines), {kErrorLine}, End::kFramed), "head 200; judge; failed stream_error");
+  EXPECT_EQ(Tell(terms, ResponseHead(200, BodyFraming::kChunked, kLines), {kErrorLine}, End::kFramed),
+            "head 200; judge; failed stream_error");
 }
 
 TEST(UpstreamAnswer, IsToldNoFurtherOnceItIsNotWanted) {
@@ -240,8 +249,9 @@ TEST(UpstreamAnswer, IsToldNoFurtherOnceItIsNotWanted) {
   EXPECT_EQ(Tell(Terms(Api::kOllamaChat), head, {kLine}, End::kFramed, "head"), "head 200; unwanted");
   EXPECT_EQ(Tell(Terms(Api::kOllamaChat), head, {kLine, kLine}, End::kFramed, "commit"),
             "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; unwanted");
-  EXPECT_EQ(Tell(Terms(Api::kOpenAiChat), ResponseHead(200, BodyFraming::kChunked, kJson), {kObject}, End::kFramed, "commit"),
-            "head 200; commit length 65 <65 bytes>; unwanted");
+  EXPECT_EQ(
+      Tell(Terms(Api::kOpenAiChat), ResponseHead(200, BodyFraming::kChunked, kJson), {kObject}, End::kFramed, "commit"),
+      "head 200; commit length 65 <65 bytes>; unwanted");
 }
 
 TEST(UpstreamAnswer, CountsTokensAndSteps) {
@@ -252,7 +262,8 @@ TEST(UpstreamAnswer, CountsTokensAndSteps) {
   script.answer.Body(One(kLine));
   script.answer.Body(One(kLine));
   EXPECT_FALSE(script.is_complete);
-  script.answer.Body(One("{\"model\":\"m\",\"done\":true,\"done_reason\":\"stop\",\"prompt_eval_count\":5,\"eval_count\":2}\n"));
+  script.answer.Body(
+      One("{\"model\":\"m\",\"done\":true,\"done_reason\":\"stop\",\"prompt_eval_count\":5,\"eval_count\":2}\n"));
   EXPECT_TRUE(script.is_complete);
   script.answer.End(true);
   EXPECT_EQ(script.outputs, 2);
@@ -331,7 +342,8 @@ TEST(UpstreamAnswerDeathTest, HandlesOrStopsEachEventInEachStage) {
     std::vector<Stage> handled;
   };
   // Whole lasts only as long as the commit is told.
-  const std::vector<Stage> all = {Stage::kIdle, Stage::kAwaiting, Stage::kUnjudged, Stage::kHolding, Stage::kPassing, Stage::kOver};
+  const std::vector<Stage> all = {Stage::kIdle,    Stage::kAwaiting, Stage::kUnjudged,
+                                  Stage::kHolding, Stage::kPassing,  Stage::kOver};
   const std::vector<Stage> in_body = {Stage::kUnjudged, Stage::kHolding, Stage::kPassing};
   const auto head = ResponseHead(200, BodyFraming::kChunked, kLines);
   const std::vector<Event> events = {
@@ -339,10 +351,13 @@ TEST(UpstreamAnswerDeathTest, HandlesOrStopsEachEventInEachStage) {
       {"Head", [&head](InStage& s) { s.script.answer.Head(head); }, {Stage::kAwaiting}},
       {"Body", [](InStage& s) { s.script.answer.Body(One("{")); }, in_body},
       {"End", [](InStage& s) { s.script.answer.End(true); }, in_body},
-      {"Cut", [](InStage& s) { s.script.answer.Cut(ErrorKind::k_reset); },
+      {"Cut",
+       [](InStage& s) { s.script.answer.Cut(ErrorKind::k_reset); },
        {Stage::kAwaiting, Stage::kUnjudged, Stage::kHolding, Stage::kPassing}},
       {"Drop", [](InStage& s) { s.script.answer.Drop(); }, all},
-      {"its head", [](InStage& s) { s.script.answer.head(); }, {Stage::kUnjudged, Stage::kHolding, Stage::kPassing, Stage::kOver}},
+      {"its head",
+       [](InStage& s) { s.script.answer.head(); },
+       {Stage::kUnjudged, Stage::kHolding, Stage::kPassing, Stage::kOver}},
   };
   for (const Event& event : events) {
     for (const Stage stage : all) {
