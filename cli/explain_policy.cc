@@ -182,12 +182,8 @@ class Values {
     const std::string indent(depth, ' ');
     out_ += indent + std::string(kind) + (name.empty() ? "" : " " + name) + (block.is_written() ? "" : "  (default)") + "\n";
     Table table;
-    const bool sets_timeouts = block.Block("timeouts") != nullptr;
     for (const SettingRow& row : kSettings) {
-      // attempt_timeout and timeouts.total are one setting.
-      const bool is_told_below = row.name == "attempt_timeout" && (sets_timeouts && block.Setting(row.name) == nullptr);
-      const bool is_told_above = kind == "timeouts" && row.name == "total" && block.Setting(row.name) == nullptr;
-      if (row.block == kind && !is_told_below && !is_told_above) AddSetting(row, block, &table);
+      if (row.block == kind) AddSetting(row, block, &table);
     }
     for (const WhenRow& row : kWhens) {
       if (row.block == kind) AddWhens(row, block, &table);
@@ -196,7 +192,7 @@ class Values {
     for (const BlockRow& row : kBlocks) {
       if (row.parent != kind) continue;
       const BlockOrigin* inner = block.Block(row.name);
-      const bool always_holds = row.name == "timeouts" || row.name == "limits";
+      const bool always_holds = row.name == "timeouts" || row.name == "pool" || row.name == "limits";
       if (inner != nullptr || always_holds) PrintBlock(inner != nullptr ? *inner : BlockOrigin(), row.name, "", depth + 2);
       else out_ += indent + "  " + std::string(row.name) + "  off\n";
     }

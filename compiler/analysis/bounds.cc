@@ -105,14 +105,15 @@ int RetriesWithin(const RetrySettings& retry, std::optional<Duration> deadline) 
 }
 
 Term AttemptTime(const UpstreamSettings& upstream) {
-  return Term::Of(UpTo(upstream.timeouts.total), "attempts" + At(upstream) + " (attempt_timeout)");
+  return Term::Of(UpTo(upstream.timeouts.most()),
+                  "attempts" + At(upstream) + (upstream.timeouts.most() == upstream.timeouts.attempt ? " (attempt_timeout)" : " (total)"));
 }
 
 Term FirstTokenTime(const UpstreamSettings& upstream) {
   const model::Timeouts& limits = upstream.timeouts;
   // first_token is met by thinking, too; the answer behind it may take until attempt_timeout.
   const bool is_bound = limits.first_token && upstream.commit == model::CommitAt::kAnyOutput;
-  if (!is_bound || *limits.first_token >= limits.total) return AttemptTime(upstream);
+  if (!is_bound || *limits.first_token >= limits.most()) return AttemptTime(upstream);
   return Term::Of(UpTo(*limits.first_token), "attempts" + At(upstream) + " (first_token)");
 }
 

@@ -34,7 +34,7 @@ constexpr Duration kLongestWindow = std::chrono::hours(24);  // that a rule may 
 
 // Until an attempt at a server that accepts and then says nothing has failed; until a good one counts as a success.
 Duration TimeOfAnAttempt(const model::UpstreamSettings& upstream) {
-  return std::min(upstream.timeouts.total, upstream.timeouts.first_token.value_or(upstream.timeouts.total));
+  return std::min(upstream.timeouts.most(), upstream.timeouts.first_token.value_or(upstream.timeouts.most()));
 }
 
 int AttemptsOf(const model::UpstreamSettings& upstream) {

@@ -26,11 +26,11 @@ SourceRange Context::At(const BlockOrigin& block, std::string_view setting) cons
   return written != nullptr ? written->value : block.name;
 }
 
-SourceRange Context::AtTotal(UpstreamId id) const {
-  const BlockOrigin& block = OriginOf(id);
-  const BlockOrigin* timeouts = block.Block("timeouts");
-  if (timeouts != nullptr && timeouts->Setting("total") != nullptr) return timeouts->Setting("total")->value;
-  return At(block, "attempt_timeout");
+SourceRange Context::AtMost(UpstreamId id) const {
+  const model::Timeouts& limits = Upstream(id).timeouts;
+  const BlockOrigin* timeouts = OriginOf(id).Block("timeouts");
+  const bool is_total = limits.total && *limits.total < limits.attempt && timeouts != nullptr;
+  return is_total ? At(*timeouts, "total") : At(OriginOf(id), "attempt_timeout");
 }
 
 std::vector<Context::Line> Context::Lines(const BlockOrigin& block, std::string_view word, abi::PredicateId any) const {
@@ -89,10 +89,11 @@ void Context::Set(Diagnostic& diagnostic, const BlockOrigin& block, std::string_
   else Add(diagnostic, block, std::string(setting) + " = " + value);
 }
 
-void Context::SetTotal(Diagnostic& diagnostic, UpstreamId id, Duration value) const {
+void Context::SetMost(Diagnostic& diagnostic, UpstreamId id, Duration value) const {
+  const model::Timeouts& limits = Upstream(id).timeouts;
   const BlockOrigin* timeouts = OriginOf(id).Block("timeouts");
-  const bool in_timeouts = timeouts != nullptr && OriginOf(id).Setting("attempt_timeout") == nullptr;
-  if (in_timeouts) Set(diagnostic, *timeouts, "total", WriteDuration(value));
+  const bool is_total = limits.total && *limits.total < limits.attempt && timeouts != nullptr;
+  if (is_total) Set(diagnostic, *timeouts, "total", WriteDuration(value));
   else Set(diagnostic, OriginOf(id), "attempt_timeout", WriteDuration(value));
 }
 

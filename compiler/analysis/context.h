@@ -45,8 +45,8 @@ struct Context {
 
   // Where a setting's value stands; where it has its default, the name of its block.
   SourceRange At(const BlockOrigin& block, std::string_view setting) const;
-  // attempt_timeout or timeouts.total, whichever was written.
-  SourceRange AtTotal(UpstreamId id) const;
+  // attempt_timeout or timeouts.total, whichever ends an attempt first.
+  SourceRange AtMost(UpstreamId id) const;
 
   // Each `when` line of a word and the predicate that it became. `any`: the predicate of all lines together.
   struct Line {
@@ -68,7 +68,7 @@ struct Context {
 
   // Fixes. Set gives a setting of a block another value, Add puts a line into a block.
   void Set(Diagnostic& diagnostic, const BlockOrigin& block, std::string_view setting, const std::string& value) const;
-  void SetTotal(Diagnostic& diagnostic, UpstreamId id, model::Duration value) const;
+  void SetMost(Diagnostic& diagnostic, UpstreamId id, model::Duration value) const;
   void Add(Diagnostic& diagnostic, const BlockOrigin& block, const std::string& line) const;
   // Takes a word out, or its whole line if that is all that the line says and there are others.
   void Remove(Diagnostic& diagnostic, const WordAt& word, const Line& line, size_t lines) const;

@@ -8,7 +8,8 @@ namespace compiler::analysis {
 using abi::ErrorKind;
 
 bool IsMadeByGateway(ErrorKind error) {
-  return error == ErrorKind::k_queue_full || error == ErrorKind::k_queue_timeout || error == ErrorKind::k_breaker_open;
+  return error == ErrorKind::k_queue_full || error == ErrorKind::k_queue_timeout || error == ErrorKind::k_breaker_open ||
+         error == ErrorKind::k_client_timeout;
 }
 
 bool IsBeforeSending(ErrorKind error) {

@@ -7,6 +7,7 @@
 #include "compiler/analysis/client_errors.h"
 #include "compiler/analysis/context.h"
 #include "compiler/analysis/outcomes.h"
+#include "compiler/model/model_paths.h"
 #include "compiler/model/print.h"
 
 namespace compiler::analysis {
@@ -120,9 +121,24 @@ void CheckRetriedTimeouts(Context& context) {
   });
 }
 
+namespace {
+
+// Whether no POST is sent to it twice. With `auto` that depends on the path of the request, unless the address names an end point.
+bool DeniesPosts(const model::UpstreamSettings& upstream) {
+  switch (upstream.repeat_safe) {
+    case model::RepeatSafe::kTrue: return false;
+    case model::RepeatSafe::kFalse: return true;
+    case model::RepeatSafe::kAuto: break;
+  }
+  const bool is_end_point = !upstream.url.path.empty() && !upstream.url.is_base;
+  return is_end_point && model::RepeatsAt(upstream.url, upstream.url.path) == model::Repeats::kNever;
+}
+
+}  // namespace
+
 void CheckRepeatSafe(Context& context) {
   ForEachRetry(context, [&](const Retry& retry) {
-    if (retry.upstream.repeat_safe) return;
+    if (!DeniesPosts(retry.upstream)) return;
     if (!AnyRouteTakes(context, retry.id, {abi::Method::kPOST, abi::Method::kPATCH})) return;
     // Whoever writes `repeat_safe = false` knows; then retries are for the other methods.
     const bool for_others = AnyRouteTakes(context, retry.id, {abi::Method::kGET, abi::Method::kPUT});
@@ -136,6 +152,21 @@ void CheckRepeatSafe(Context& context) {
       return;
     }
   });
+  std::set<int32_t> seen;
+  for (const model::RouteSettings& route : context.policy.routes) {
+    for (size_t i = 0; i + 1 < route.to.size(); ++i) {
+      const UpstreamId id = route.to[i];
+      const model::UpstreamSettings& upstream = context.Upstream(id);
+      if (!DeniesPosts(upstream) || !AnyRouteTakes(context, id, {abi::Method::kPOST, abi::Method::kPATCH})) continue;
+      if (!seen.insert(id.value).second) continue;
+      const BlockOrigin& block = context.OriginOf(id);
+      const bool is_written = block.Setting("repeat_safe") != nullptr;
+      Diagnostic& diagnostic = context.diagnostics->Emit(Kind::kMoveNeedsRepeatSafe, context.At(block, is_written ? "repeat_safe" : "url"),
+                                                         {upstream.name, context.Upstream(route.to[i + 1]).name});
+      context.Set(diagnostic, block, "repeat_safe", "true");
+      diagnostic.Unsafe();
+    }
+  }
 }
 
 void CheckRetriesBeforeContent(Context& context) {

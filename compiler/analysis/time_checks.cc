@@ -69,18 +69,18 @@ void CheckAttemptsFitDeadlines(Context& context) {
     const UpstreamId upstream = route.to[*position];
     const model::UpstreamSettings& settings = context.Upstream(upstream);
     const Duration attempt = FirstTokenTime(settings).worst();
-    const bool is_total = attempt == settings.timeouts.total;
+    const bool is_most = attempt == settings.timeouts.most();
     const BlockOrigin* timeouts = context.OriginOf(upstream).Block("timeouts");
     Diagnostic& diagnostic =
         context.diagnostics
             ->Emit(Kind::kAttemptFillsDeadline,
-                   is_total ? context.AtTotal(upstream) : context.At(*timeouts, "first_token"),
+                   is_most ? context.AtMost(upstream) : context.At(*timeouts, "first_token"),
                    {settings.name, PrintTime(attempt.count()), route.name, PrintTime(route.deadline->count()),
                     NextStep(context, route, *position)})
             .At(context.At(context.OriginOf(id), "deadline"), "the deadline of " + Quote(route.name));
     const auto fitting = FittingTotal(settings, route.to.size() - *position - 1, *route.deadline);
     if (!fitting) continue;
-    if (is_total) context.SetTotal(diagnostic, upstream, *fitting);
+    if (is_most) context.SetMost(diagnostic, upstream, *fitting);
     else context.Set(diagnostic, *timeouts, "first_token", WriteDuration(*fitting));
     diagnostic.Unsafe();
   }
@@ -107,14 +107,17 @@ void CheckStreamsFit(Context& context) {
   for (size_t i = 0; i < context.policy.upstreams.size(); ++i) {
     const UpstreamId id(static_cast<int32_t>(i));
     const model::Timeouts& limits = context.Upstream(id).timeouts;
-    if (!limits.first_token || *limits.first_token >= limits.total || limits.idle > limits.total) continue;  // PL0209
-    const Duration needed = *limits.first_token + limits.idle;
-    if (needed <= limits.total) continue;
+    constexpr Duration kShort = std::chrono::minutes(1);
+    if (!limits.total || *limits.total >= kShort) continue;
+    const BlockOrigin& timeouts = *context.OriginOf(id).Block("timeouts");
     Diagnostic& diagnostic = context.diagnostics->Emit(
-        Kind::kCutsStreams, context.AtTotal(id),
-        {context.Upstream(id).name, PrintTime(limits.first_token->count()), PrintTime(limits.idle.count()),
-         PrintTime(needed.count()), PrintTime(limits.total.count())});
-    context.SetTotal(diagnostic, id, needed);
+        Kind::kCutsStreams, context.At(timeouts, "total"), {context.Upstream(id).name, PrintTime(limits.total->count())});
+    const model::SettingOrigin* total = timeouts.Setting("total");
+    if (context.OriginOf(id).Setting("attempt_timeout") == nullptr && total != nullptr) {
+      diagnostic.Change(total->statement, "");
+      context.Add(diagnostic, context.OriginOf(id), "attempt_timeout = " + WriteDuration(*limits.total));
+      diagnostic.Unsafe();
+    }
   }
 }
 
@@ -176,17 +179,18 @@ void CheckLimitsStrike(Context& context) {
     const BlockOrigin* block = context.OriginOf(id).Block("timeouts");
     if (block == nullptr) continue;
     const model::Timeouts& limits = context.Upstream(id).timeouts;
-    const auto look = [&](std::string_view name, Duration limit) {
+    const auto look = [&](std::string_view name, Duration limit, std::optional<Duration> end) {
       const model::SettingOrigin* setting = block->Setting(name);
-      if (setting == nullptr || limit <= limits.total) return;
+      if (setting == nullptr || !end || limit <= *end) return;
       context.diagnostics
           ->Emit(Kind::kLimitNeverStrikes, setting->value,
-                 {name, PrintTime(limit.count()), PrintTime(limits.total.count())})
+                 {name, PrintTime(limit.count()), PrintTime(end->count()), end == limits.total ? "total" : "attempt_timeout"})
           .Change(setting->statement, "");
     };
-    look("connect", limits.connect);
-    if (limits.first_token) look("first_token", *limits.first_token);
-    look("idle", limits.idle);
+    look("connect", limits.connect, limits.most());
+    if (limits.first_token) look("first_token", *limits.first_token, limits.most());
+    look("idle", limits.idle, limits.total);  // a stream that flows may stand still behind attempt_timeout
+    look("stall", limits.stall, limits.total);
   }
 }
 

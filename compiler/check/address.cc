@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "compiler/model/model_paths.h"
+
 namespace compiler::check {
 namespace {
 
@@ -204,7 +206,10 @@ std::optional<model::Url> ParseUrl(std::string_view text, AddressError* error) {
       return std::nullopt;
     }
   }
-  url.path = rest == "/" ? "/" : std::string(rest);
+  url.is_base = !model::IsEndPoint(rest);
+  url.path = rest;
+  while (url.is_base && url.path.ends_with('/')) url.path.pop_back();
+  url.is_base = url.is_base && !url.path.empty();
   const bool is_ipv6 = url.host.find(':') != std::string::npos;
   url.authority = (is_ipv6 ? "[" + url.host + "]" : url.host) + (url.port == 80 ? "" : ":" + std::to_string(url.port));
   return url;

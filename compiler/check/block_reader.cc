@@ -49,6 +49,10 @@ struct TargetOf<k_timeouts> {
   using Struct = model::Timeouts;
 };
 template <>
+struct TargetOf<k_pool> {
+  using Struct = model::PoolSettings;
+};
+template <>
 struct TargetOf<k_retry> {
   using Struct = model::RetrySettings;
 };

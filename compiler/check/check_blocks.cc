@@ -109,14 +109,15 @@ void Checker::CheckUpstream(const ast::Block& block, model::UpstreamId id) {
   model::UpstreamSettings upstream;
   upstream.name = block.name->text;
   const BlockContents contents = blocks_.Read(BlockKind::k_upstream, block, &upstream);
+  bool has_stall = false;
   if (const auto timeouts = contents.blocks.find("timeouts"); timeouts != contents.blocks.end()) {
     const BlockContents inner = blocks_.Read(BlockKind::k_timeouts, *timeouts->second, &upstream.timeouts);
-    if (inner.Has("total") && contents.Has("attempt_timeout")) {
-      diagnostics_
-          ->Emit(Kind::kSameSetting, inner.settings.at("total")->name.range, {"timeouts.total", "attempt_timeout"})
-          .At(contents.settings.at("attempt_timeout")->name.range, "it is set here");
-    }
+    has_stall = inner.Has("stall");
   }
+  if (const auto pool = contents.blocks.find("pool"); pool != contents.blocks.end())
+    blocks_.Read(BlockKind::k_pool, *pool->second, &upstream.pool);
+  // A limit that nobody wrote cuts nothing that a written one lets live.
+  if (!has_stall) upstream.timeouts.stall = std::max(upstream.timeouts.stall, upstream.timeouts.attempt);
   if (const auto retry = contents.blocks.find("retry"); retry != contents.blocks.end())
     CheckRetry(*retry->second, &upstream);
   if (const auto breaker = contents.blocks.find("breaker"); breaker != contents.blocks.end())
@@ -169,6 +170,7 @@ void Checker::CheckBreaker(const ast::Block& block, model::UpstreamSettings* ups
   for (model::Expr& expr : Predicates(contents, "open", open))
     breaker.open_when.push_back(Intern(std::move(expr), Phase::kWindow));
   breaker.failure_when = AnyOf(contents, "failure", Place(Phase::kStream, "`failure when`"));
+  breaker.rest_when = AnyOf(contents, "rest", Place(Phase::kAttempt, "`rest when`"));
   ExprPlace close = Place(Phase::kWindow, "`close when`");
   close.measures = &breaker.measures;
   for (model::Expr& expr : Predicates(contents, "close", close))

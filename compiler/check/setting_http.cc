@@ -7,6 +7,7 @@
 #include "compiler/check/address.h"
 #include "compiler/check/header_names.h"
 #include "compiler/check/setting_reader.h"
+#include "compiler/model/model_paths.h"
 
 namespace compiler::check {
 
@@ -144,6 +145,11 @@ void SettingReader::ReadUpstreamUrl(model::Url& out) {
   auto url = ParseUrl(*text, &error);
   if (url) {
     out = std::move(*url);
+    const std::string_view last = std::string_view(out.path).substr(out.path.rfind('/') + 1);
+    const bool is_version = last.size() > 1 && last[0] == 'v' && last[1] >= '0' && last[1] <= '9';  // `/v1`: nobody means anything else
+    if (out.is_base && !is_version) {
+      diagnostics_->Emit(Kind::kBasePath, value().range, {out.path, model::PathAt(out, "/v1/models")});
+    }
   } else {
     auto& diagnostic = diagnostics_->Emit(Kind::kBadUrl, value().range, {error.reason, error.help});
     AddressError ignored;

@@ -144,6 +144,15 @@ void SettingReader::ReadOptionalDuration(std::optional<model::Duration>& out) {
 
 void SettingReader::ReadOpenFor(model::OpenFor& out) {
   const bool is_call = value().kind == ExprKind::kCall;
+  if (is_call && value().operands[0].kind == ExprKind::kName && value().operands[0].text == "retry_after") {
+    std::optional<model::Duration> cap;
+    ReadRetryAfter(cap);
+    if (!cap) return;
+    out = model::OpenFor(std::min(model::Duration(model::seconds(15)), *cap));
+    out.cap = *cap;
+    out.by_retry_after = true;
+    return;
+  }
   if (!is_call) {
     if (const auto ns = DurationAt(value(), name(), range_)) out = model::OpenFor(model::Duration(*ns));
     return;
@@ -158,6 +167,11 @@ void SettingReader::ReadOpenFor(model::OpenFor& out) {
 
 void SettingReader::ReadSize(int64_t& out) {
   const auto constant = Constant(value(), BaseType::kSize, "1MiB");
+  if (constant && InRange(value(), name(), constant->literal.integer, range_)) out = constant->literal.integer;
+}
+
+void SettingReader::ReadOptionalSize(std::optional<int64_t>& out) {
+  const auto constant = Constant(value(), BaseType::kSize, "512MiB");
   if (constant && InRange(value(), name(), constant->literal.integer, range_)) out = constant->literal.integer;
 }
 
@@ -209,6 +223,15 @@ void SettingReader::ReadStatus(int& out) {
 void SettingReader::ReadBool(bool& out) {
   const auto constant = Constant(value(), BaseType::kBool, "true");
   if (constant) out = constant->literal.integer != 0;
+}
+
+void SettingReader::ReadRepeatSafe(model::RepeatSafe& out) {
+  if (IsWord("auto")) {
+    out = model::RepeatSafe::kAuto;
+    return;
+  }
+  const auto constant = Constant(value(), BaseType::kBool, "true");
+  if (constant) out = constant->literal.integer != 0 ? model::RepeatSafe::kTrue : model::RepeatSafe::kFalse;
 }
 
 template <typename Enum>

@@ -31,11 +31,13 @@ class SettingReader {
   void ReadOptionalDuration(std::optional<model::Duration>& out);
   void ReadOpenFor(model::OpenFor& out);
   void ReadSize(int64_t& out);
+  void ReadOptionalSize(std::optional<int64_t>& out);
   void ReadInt(int& out);
   void ReadOptionalInt(std::optional<int>& out);
   void ReadByteRate(int64_t& out);   // bytes a second
   void ReadStatus(int& out);
   void ReadBool(bool& out);
+  void ReadRepeatSafe(model::RepeatSafe& out);
 
   void ReadDialectName(model::UpstreamDialect& out);
   void ReadCommitAt(model::CommitAt& out);

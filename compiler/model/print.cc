@@ -26,6 +26,15 @@ std::string Word(OnCut on_cut) {
   return "";
 }
 
+std::string Word(RepeatSafe repeat_safe) {
+  switch (repeat_safe) {
+    case RepeatSafe::kFalse: return "false";
+    case RepeatSafe::kTrue: return "true";
+    case RepeatSafe::kAuto: return "auto";
+  }
+  return "";
+}
+
 std::string Word(CommitAt commit) { return commit == CommitAt::kAnswer ? "answer" : "any_output"; }
 
 std::string Quote(std::string_view text) {
@@ -197,6 +206,8 @@ class Printer {
     Set("body", PrintSize(limits.body));
     Set("header_time", limits.header_time);
     Set("body_rate", PrintSize(limits.body_rate) + "/s");
+    Set("read_rate", PrintSize(limits.read_rate) + "/s");
+    if (limits.memory) Set("memory", PrintSize(*limits.memory));
     Set("idle", limits.idle);
     Set("write_stall", limits.write_stall);
     Close();
@@ -204,14 +215,22 @@ class Printer {
 
   void PrintUpstream(const UpstreamSettings& u) {
     Open("upstream " + u.name);
-    Set("url", u.url.text + " host " + u.url.host + " port " + std::to_string(u.url.port) + " path " +
+    Set("url", u.url.text + " host " + u.url.host + " port " + std::to_string(u.url.port) + (u.url.is_base ? " base " : " path ") +
                    Quote(u.url.path) + " authority " + u.url.authority);
     Set("timeouts.connect", u.timeouts.connect);
     Set("timeouts.first_token", u.timeouts.first_token);
     Set("timeouts.idle", u.timeouts.idle);
-    Set("timeouts.total", u.timeouts.total);
-    Set("repeat_safe", u.repeat_safe);
+    Set("timeouts.attempt", u.timeouts.attempt);
+    if (u.timeouts.stall != std::max(Timeouts().stall, u.timeouts.attempt)) Set("timeouts.stall", u.timeouts.stall);
+    if (u.timeouts.total) Set("timeouts.total", *u.timeouts.total);
+    Set("repeat_safe", Word(u.repeat_safe));
     Set("replay_body", PrintSize(u.replay_body_bytes));
+    if (u.pool != PoolSettings()) {
+      Open("pool");
+      Set("idle", u.pool.idle);
+      Set("size", u.pool.size);
+      Close();
+    }
     Headers(u.headers);
     for (const std::string& name : u.remove_headers) Set("remove_header", Quote(name));
     if (u.rewrite) Set("rewrite", "json " + PrintTemplate(*u.rewrite));
@@ -256,7 +275,10 @@ class Printer {
     Open("breaker");
     for (PredicateId id : b.open_when) When("open ", id);
     if (b.failure_when) When("failure ", *b.failure_when);
-    if (b.open_for.is_constant()) {
+    if (b.rest_when) When("rest ", *b.rest_when);
+    if (b.open_for.by_retry_after) {
+      Set("open_for", "retry_after(cap: " + PrintDuration(b.open_for.cap.count()) + ")");
+    } else if (b.open_for.is_constant()) {
       Set("open_for", b.open_for.from);
     } else {
       Set("open_for", "exponential(from: " + PrintDuration(b.open_for.from.count()) + ", factor: " +

@@ -2,6 +2,7 @@
 // how each is written; a member without a line there has no way to be set.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -78,11 +79,11 @@ struct ClientLimits {
   int64_t header_line = 8 << 10;
   int header_count = 100;
   int64_t uri = 8 << 10;
-  int64_t body = 16 << 20;
+  int64_t body = 64 << 20;
   Duration header_time = seconds(10);
-  int64_t body_rate = 1 << 10;        // bytes a second
-  int64_t read_rate = 1 << 10;        // bytes a second, of answers
-  Duration idle = seconds(60);
+  int64_t body_rate = 1 << 10;        // bytes a second, over the last 30 s
+  int64_t read_rate = 1 << 10;        // likewise, of answers
+  Duration idle = seconds(75);         // longer than the balancers in front keep theirs
   Duration write_stall = seconds(30);
   std::optional<int64_t> memory;      // what bodies and queued bytes of all requests may take; none: a quarter of the machine's
   Duration handshake_time = seconds(10);  // TLS, before header_time begins
@@ -121,12 +122,13 @@ struct GatewaySettings {
   ClientLimits limits;
 };
 
-// http://host:port/path. path empty: the request's own path is kept; otherwise it is replaced.
+// http://host:port/path. Without a path the request's own is kept; a base stands in front of it; an end point takes its place.
 struct Url {
   std::string text;   // as written
   std::string host;   // without brackets
   uint16_t port = 80;
-  std::string path;
+  std::string path;                   // without a slash at its end
+  bool is_base = false;               // `path` is no end point of an API that is known (model_paths.h)
   bool is_tls = false;                // https
   std::string unix_path;              // unix:/path; empty: TCP
 
@@ -141,11 +143,14 @@ struct HeaderSetting {
 
 struct Timeouts {
   Duration connect = seconds(2);
-  std::optional<Duration> first_token;
-  Duration idle = seconds(30);
+  std::optional<Duration> first_token = std::nullopt;
+  Duration idle = seconds(30);        // behind the first content, no byte for so long
   Duration attempt = minutes(5);      // attempt_timeout: a whole answer, or a stream's way to its first content
   Duration stall = minutes(10);       // no content for so long, whatever else comes
-  Duration total = minutes(5);        // attempt_timeout: from the name look-up to the last byte
+  std::optional<Duration> total = std::nullopt;  // from the start of the attempt to the last byte, of streams too
+
+  // The most that an attempt may take that is no stream, and a stream to its first content.
+  Duration most() const { return total ? std::min(attempt, *total) : attempt; }
 };
 
 // Wait before retry n (from 1): min(cap, from · factor^(n−1)), shortened by up to jitter of itself.
@@ -188,7 +193,7 @@ struct OpenFor {
   template <typename Rep, typename Period>
   OpenFor(std::chrono::duration<Rep, Period> constant) : from(constant), cap(constant) {}  // NOLINT: a constant is one
   OpenFor(Duration first, double by, Duration most) : from(first), factor(by), cap(most) {}
-  bool is_constant() const { return factor == 1 || from == cap; }
+  bool is_constant() const { return !by_retry_after && (factor == 1 || from == cap); }
 };
 
 struct BreakerSettings {
@@ -271,6 +276,8 @@ enum class Decode : uint8_t { kAuto, kNever };
 struct PoolSettings {
   Duration idle = seconds(60);
   int size = 256;                     // 0: none
+
+  bool operator==(const PoolSettings&) const = default;
 };
 
 // How an https upstream proves who it is, and how the gateway does. Paths of PEM files; all may be empty.
@@ -297,8 +304,8 @@ struct UpstreamSettings {
   Decode decode = Decode::kAuto;
   std::vector<ConditionalRewrite> rewrites;
   Timeouts timeouts;
-  bool repeat_safe = false;           // a POST or PATCH may be sent twice
-  int64_t replay_body_bytes = 1 << 20;
+  RepeatSafe repeat_safe = RepeatSafe::kAuto;
+  int64_t replay_body_bytes = 16 << 20;
   std::vector<HeaderSetting> headers;
   std::vector<std::string> remove_headers;   // lower case
   std::optional<Template> rewrite;           // a JSON object: the merge patch of a JSON body (RFC 7396)

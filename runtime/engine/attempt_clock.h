@@ -1,6 +1,10 @@
-// The time limits of one attempt: connect, first_token, idle and total, and which of them strikes next.
+// The time limits of one attempt – connect, first_token, attempt_timeout, idle, stall, total – and which of them strikes next.
+//
+// They bound what the upstream does with the time that it has: while the client is waited for, for more of its request or to read,
+// they stand still (the client's own limits bound that).
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
@@ -10,41 +14,99 @@
 
 namespace runtime::engine {
 
-struct AttemptClock {
-  base::TimePoint started;  // of the attempt; a reconnect after a reuse race doesn't move it
-  base::TimePoint connecting_since;
-  bool connected = false;
-  std::optional<base::TimePoint> content_at;
-  std::optional<base::TimePoint> progress_at;  // the head, then each step of the answer
-  std::optional<base::TimePoint> complete_at;  // the answer has all its content; what came last after that
+class AttemptClock {
+ public:
+  void Start(base::TimePoint now) { started_ = connecting_since_ = now; }
+  // A reconnect after a reuse race doesn't begin the attempt anew.
+  void Reconnect(base::TimePoint now) {
+    connected_ = false;
+    connecting_since_ = now;
+  }
+  void NoteConnected() { connected_ = true; }
+  // The head is here. is_stream: behind its first content only a written total bounds it.
+  void NoteHead(base::TimePoint now, bool is_stream) {
+    connected_ = true;
+    is_stream_ = is_stream;
+    byte_at_ = now;
+  }
+  // Bytes of the answer, whatever they say. What is no stream and was begun has no other content.
+  void NoteBytes(base::TimePoint now, bool is_begun) {
+    byte_at_ = now;
+    if (is_stream_ || !is_begun) return;
+    NoteContent(now);
+  }
+  void NoteStream() { is_stream_ = true; }
+  void NoteContent(base::TimePoint now) {
+    if (!first_content_at_) first_content_at_ = now;
+    content_at_ = byte_at_ = now;
+  }
+  // It has all its content; more content takes that back.
+  void NoteComplete(bool is_complete) { is_complete_ = is_complete; }
 
-  // How long a server may take to end what is complete: its usage, and the end of its HTTP message.
-  static constexpr base::Duration kEndTime = std::chrono::seconds(1);
+  // The client is waited for from now on, or isn't any more.
+  void WaitForClient(bool waits, base::TimePoint now) {
+    if (waits == waits_since_.has_value()) return;
+    if (waits) {
+      waits_since_ = now;
+      return;
+    }
+    const base::TimePoint since = *std::exchange(waits_since_, std::nullopt);
+    client_time_ += now - since;
+    for (std::optional<base::TimePoint>* at : {&byte_at_, &content_at_}) {
+      if (*at) **at += now - std::max(**at, since);
+    }
+  }
+
+  bool waits_for_client() const { return waits_since_.has_value(); }
+  bool has_content() const { return first_content_at_.has_value(); }
+  bool is_complete() const { return is_complete_; }
+  bool is_stream() const { return is_stream_; }
+  base::TimePoint started() const { return started_; }
+  base::Duration client_time(base::TimePoint now) const {
+    return client_time_ + (waits_since_ ? now - *waits_since_ : base::Duration::zero());
+  }
+  // How much of the time since its start was the upstream's.
+  base::Duration own_time(base::TimePoint now) const { return now - started_ - client_time(now); }
 
   struct Limit {
-    base::TimePoint at;
-    ErrorKind error{};
+    base::TimePoint at = base::TimePoint::max();
+    ErrorKind error = ErrorKind::kNone;
+    bool cuts_what_flows = false;  // total, of an answer that has content: nothing was wrong with it
   };
-  // connect runs until the connection stands. first_token, where set and the client reads a stream, from the start to
-  // the first content; without it the answer's silence is measured by idle from the head on, with it from the first
-  // content on. total runs always. A complete answer has kEndTime to end, with no error.
+  // A complete answer ends with kNone.
   Limit Next(const compiler::model::Timeouts& timeouts, bool wants_stream) const {
-    Limit next{started + timeouts.total, ErrorKind::k_attempt_timeout};
-    const auto consider = [&next](base::TimePoint at, ErrorKind error) {
-      if (at <= next.at) next = {at, error};
+    Limit next;
+    const auto consider = [&next](base::TimePoint at, ErrorKind error, bool cuts_what_flows = false) {
+      if (at < next.at) next = {at, error, cuts_what_flows};
     };
-    if (complete_at) {
-      consider(*complete_at + kEndTime, ErrorKind::kNone);
+    if (!connected_) consider(connecting_since_ + timeouts.connect, ErrorKind::k_connect_timeout);
+    if (waits_since_) return next;
+    if (is_complete_) {  // only its end is missing
+      consider(*byte_at_ + timeouts.idle, ErrorKind::kNone);
       return next;
     }
-    if (!connected) consider(connecting_since + timeouts.connect, ErrorKind::k_connect_timeout);
-    if (wants_stream && timeouts.first_token && !content_at) {
-      consider(started + *timeouts.first_token, ErrorKind::k_first_token_timeout);
-    } else if (progress_at) {
-      consider(*progress_at + timeouts.idle, ErrorKind::k_idle_timeout);
+    const base::TimePoint began = started_ + client_time_;
+    if (has_content()) consider(*byte_at_ + timeouts.idle, ErrorKind::k_idle_timeout);
+    if (wants_stream && timeouts.first_token && !has_content()) {
+      consider(began + *timeouts.first_token, ErrorKind::k_first_token_timeout);
     }
+    consider(content_at_.value_or(began) + timeouts.stall, ErrorKind::k_idle_timeout);
+    if (!is_stream_ || !has_content()) consider(began + timeouts.attempt, ErrorKind::k_attempt_timeout);
+    if (timeouts.total) consider(began + *timeouts.total, ErrorKind::k_attempt_timeout, has_content());
     return next;
   }
+
+ private:
+  base::TimePoint started_;
+  base::TimePoint connecting_since_;
+  bool connected_ = false;
+  bool is_stream_ = false;
+  bool is_complete_ = false;
+  std::optional<base::TimePoint> first_content_at_;
+  std::optional<base::TimePoint> content_at_;  // the last one
+  std::optional<base::TimePoint> byte_at_;     // the last one, the head's too
+  std::optional<base::TimePoint> waits_since_;
+  base::Duration client_time_{};
 };
 
 }  // namespace runtime::engine

@@ -34,6 +34,7 @@ std::string_view Name(BreakerState state) {
     case BreakerState::kClosed: return "CLOSED";
     case BreakerState::kOpen: return "OPEN";
     case BreakerState::kHalfOpen: return "HALF_OPEN";
+    case BreakerState::kResting: return "RESTING";
   }
   return "";
 }
@@ -54,14 +55,14 @@ Breaker::Breaker(const compiler::model::BreakerSettings& settings, const compile
 
 // ---- Admission ------------------------------------------------------------------------------------------------------
 
-Breaker::Admission Breaker::Admit(TimePoint now, Duration lease) {
+Breaker::Admission Breaker::Admit(TimePoint now, Duration lease, bool may_probe) {
   Admission admission;
   const uint64_t word = word_.load(std::memory_order_acquire);
   if (StateOf(word) == BreakerState::kClosed) {
     admission.ticket = Ticket{GenerationOf(word), 0, false};
     return admission;
   }
-  if (StateOf(word) == BreakerState::kOpen) {
+  if (LeavesAlone(StateOf(word))) {
     const TimePoint open_until{Duration(open_until_.load(std::memory_order_acquire))};
     if (now < open_until) {
       admission.retry_at = open_until;
@@ -76,12 +77,12 @@ Breaker::Admission Breaker::Admit(TimePoint now, Duration lease) {
   }
   if (state_ == BreakerState::kHalfOpen && AnyLeaseIsOver(now)) {
     admission.transition = Open(now);
-  } else if (state_ == BreakerState::kOpen && now >= TimePoint{Duration(open_until_.load())}) {
-    admission.transition = BeginHalfOpen();
+  } else if (LeavesAlone(state_) && now >= TimePoint{Duration(open_until_.load())} && may_probe) {
+    admission.transition = BeginHalfOpen(now);
   }
-  if (state_ == BreakerState::kOpen) {
+  if (LeavesAlone(state_)) {
     admission.retry_at = TimePoint{Duration(open_until_.load())};
-  } else if (std::cmp_greater_equal(probes_.size(), settings_.probes)) {
+  } else if (std::cmp_greater_equal(probes_.size(), settings_.probes) || !may_probe) {
     admission.retry_at = now;  // any moment: a probe may be given back
   } else {
     probes_.push_back({++last_probe_, now + lease});
@@ -90,15 +91,17 @@ Breaker::Admission Breaker::Admit(TimePoint now, Duration lease) {
   return admission;
 }
 
-bool Breaker::WouldAdmit(TimePoint now, const Ticket* own) const {
+bool Breaker::WouldAdmit(TimePoint now, const Ticket* own, bool may_probe) const {
   switch (StateOf(word_.load(std::memory_order_acquire))) {
     case BreakerState::kClosed: return true;
-    case BreakerState::kOpen: return now >= TimePoint{Duration(open_until_.load(std::memory_order_acquire))};
+    case BreakerState::kOpen:
+    case BreakerState::kResting: return may_probe && now >= TimePoint{Duration(open_until_.load(std::memory_order_acquire))};
     case BreakerState::kHalfOpen: break;
   }
+  if (!may_probe) return false;
   std::lock_guard lock(mutex_);
   if (state_ == BreakerState::kClosed) return true;
-  if (state_ == BreakerState::kOpen) return now >= TimePoint{Duration(open_until_.load())};
+  if (LeavesAlone(state_)) return now >= TimePoint{Duration(open_until_.load())};
   const bool holds_probe = own != nullptr && IsCurrent(*own) && own->probe != 0;
   int64_t others = 0;
   for (const Probe& probe : probes_) {
@@ -112,10 +115,14 @@ bool Breaker::WouldAdmit(TimePoint now, const Ticket* own) const {
 // ---- Outcomes -------------------------------------------------------------------------------------------------------
 
 std::optional<BreakerTransition> Breaker::Record(const Ticket& ticket, OutcomeClass outcome, TimePoint now,
-                                                 Duration took) {
+                                                 Duration took, const Said& said) {
   std::lock_guard lock(mutex_);
   if (!IsCurrent(ticket)) return std::nullopt;
   GiveBack(ticket);
+  if (said.wants_rest || outcome == OutcomeClass::kFailure) last_retry_after_ = said.retry_after;
+  if (said.wants_rest) return Open(now, BreakerState::kResting);
+  const bool ends_half_open = said.shows_life && state_ == BreakerState::kHalfOpen && now - half_open_since_ >= last_open_for_;
+  if (ends_half_open && !AnyLeaseIsOver(now)) return Close(now);
   std::optional<BreakerTransition> transition;
   Ticket mine = ticket;
   if (outcome != OutcomeClass::kNeutral) transition = CountOutcome(&mine, outcome == OutcomeClass::kSuccess, now, took);
@@ -123,10 +130,13 @@ std::optional<BreakerTransition> Breaker::Record(const Ticket& ticket, OutcomeCl
   return transition;
 }
 
-std::optional<BreakerTransition> Breaker::RecordFirstContent(Ticket* ticket, TimePoint now, Duration took) {
-  if (ticket->probe == 0 || ticket->counted) return std::nullopt;
+std::optional<BreakerTransition> Breaker::RecordFirstContent(Ticket* ticket, TimePoint now, Duration took, bool is_success) {
+  if (ticket->probe == 0) return std::nullopt;
   std::lock_guard lock(mutex_);
   if (!IsCurrent(*ticket)) return std::nullopt;
+  GiveBack(*ticket);
+  ticket->probe = 0;
+  if (!is_success) return std::nullopt;
   std::optional<BreakerTransition> transition = CountOutcome(ticket, true, now, took);
   // Its own success closed the breaker: what becomes of the rest of its answer belongs to the new generation.
   if (transition) *ticket = Ticket{generation_, 0, true};
@@ -202,12 +212,25 @@ void Breaker::Enter(BreakerState state) {
   word_.store(WordOf(state_, generation_), std::memory_order_release);
 }
 
-BreakerTransition Breaker::Open(TimePoint now) {
+Duration Breaker::NextOpenFor() {
+  if (settings_.open_for.by_retry_after) {
+    return std::min(last_retry_after_.value_or(settings_.open_for.from), settings_.open_for.cap);
+  }
+  Duration open_for = OpenForAfter(trips_);
+  if (!settings_.open_for.is_constant()) {
+    if (trips_ == 0 || OpenForAfter(trips_ - 1) < settings_.open_for.cap) ++trips_;
+    open_for += Duration(std::llround(static_cast<double>(open_for.count()) * kOpenJitter * random_.Fraction()));
+  }
+  return open_for;
+}
+
+// `as`: kOpen or kResting.
+BreakerTransition Breaker::Open(TimePoint now, BreakerState as) {
   const BreakerState from = state_;
   if (from == BreakerState::kClosed) {
     failures_when_opened_ =
         shown_measure_ ? windows_.Count(*shown_measure_, now) : shown_failures_.CountWithin(shown_window_, now);
-  } else {
+  } else if (as == BreakerState::kOpen) {
     last_failure_ = std::max(last_failure_.value_or(now), now);  // a lease that is over is a failure, too
   }
   if (from == BreakerState::kClosed) {
@@ -215,21 +238,19 @@ BreakerTransition Breaker::Open(TimePoint now) {
     Duration healthy = now - closed_at_;
     while (trips_ > 0 && healthy >= OpenForAfter(trips_ - 1)) healthy -= OpenForAfter(--trips_);
   }
-  Duration open_for = OpenForAfter(trips_);
-  if (!settings_.open_for.is_constant()) {
-    if (trips_ == 0 || OpenForAfter(trips_ - 1) < settings_.open_for.cap) ++trips_;
-    open_for += Duration(std::llround(static_cast<double>(open_for.count()) * kOpenJitter * random_.Fraction()));
-  }
-  open_until_.store((now + open_for).time_since_epoch().count(), std::memory_order_release);
-  Enter(BreakerState::kOpen);
+  last_open_for_ = NextOpenFor();
+  open_until_.store((now + last_open_for_).time_since_epoch().count(), std::memory_order_release);
+  Enter(as);
   return {from, state_, generation_};
 }
 
-BreakerTransition Breaker::BeginHalfOpen() {
+BreakerTransition Breaker::BeginHalfOpen(TimePoint now) {
+  const BreakerState from = state_;
   probe_windows_.Clear();
   probe_successes_ = 0;
+  half_open_since_ = now;
   Enter(BreakerState::kHalfOpen);
-  return {BreakerState::kOpen, state_, generation_};
+  return {from, state_, generation_};
 }
 
 BreakerTransition Breaker::Close(TimePoint now) {
@@ -250,7 +271,7 @@ Duration Breaker::OpenForAfter(int trips) const {
 
 bool Breaker::EndOpenEarly(uint64_t generation, TimePoint now) {
   std::lock_guard lock(mutex_);
-  if (state_ != BreakerState::kOpen || generation_ != generation) return false;
+  if (!LeavesAlone(state_) || generation_ != generation) return false;
   if (TimePoint{Duration(open_until_.load())} <= now) return false;
   open_until_.store(now.time_since_epoch().count(), std::memory_order_release);
   return true;
@@ -272,7 +293,8 @@ Breaker::Snapshot Breaker::Look(TimePoint now) const {
       snapshot.failure_count =
           shown_measure_ ? windows_.Count(*shown_measure_, now) : shown_failures_.CountWithin(shown_window_, now);
       break;
-    case BreakerState::kOpen: {
+    case BreakerState::kOpen:
+    case BreakerState::kResting: {
       const TimePoint open_until{Duration(open_until_.load())};
       if (now < open_until) {
         snapshot.retry_at = open_until;

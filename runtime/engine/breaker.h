@@ -22,8 +22,10 @@ namespace runtime::engine {
 using base::Duration;
 using base::TimePoint;
 
-enum class BreakerState : uint8_t { kClosed, kOpen, kHalfOpen };
-std::string_view Name(BreakerState state);  // "CLOSED", "OPEN", "HALF_OPEN"
+// Resting: left alone because it asked for that (`rest when`), not because it failed; it ends as open does.
+enum class BreakerState : uint8_t { kClosed, kOpen, kHalfOpen, kResting };
+std::string_view Name(BreakerState state);  // "CLOSED", "OPEN", "HALF_OPEN", "RESTING"
+constexpr bool LeavesAlone(BreakerState state) { return state == BreakerState::kOpen || state == BreakerState::kResting; }
 
 struct BreakerTransition {
   BreakerState from{};
@@ -52,21 +54,30 @@ class Breaker {
     TimePoint retry_at;                           // when rejected: the earliest time at which it may be let through
     std::optional<BreakerTransition> transition;  // open → half-open, made by this call
   };
-  // `lease`: the longest that an attempt may take (timeouts.total).
-  Admission Admit(TimePoint now, Duration lease);
+  // `lease`: the longest that an attempt may take to its first content. `may_probe` false: lets it through only while closed.
+  Admission Admit(TimePoint now, Duration lease, bool may_probe = true);
 
   // Whether Admit would let an attempt through now; takes nothing. `own`: a ticket that the caller would give back
   // first.
-  bool WouldAdmit(TimePoint now, const Ticket* own = nullptr) const;
+  bool WouldAdmit(TimePoint now, const Ticket* own = nullptr, bool may_probe = true) const;
 
-  // An attempt ended. Results of an older generation are not counted. Neutral gives a probe back and counts nowhere.
-  // `took`: how long it took.
-  std::optional<BreakerTransition> Record(const Ticket& ticket, OutcomeClass outcome, TimePoint now,
-                                          Duration took = {});
+  // What an attempt said besides.
+  struct Said {
+    std::optional<Duration> retry_after;  // how long the upstream asked to be left alone
+    bool shows_life = false;              // neutral, and yet a complete answer
+    bool wants_rest = false;              // `rest when` holds: the breaker rests, and the outcome counts nowhere
+  };
+  // An attempt ended. Results of an older generation are not counted. Neutral gives a probe back and counts nowhere; half-open is
+  // closed by what shows life once it has lasted as long as the breaker was open, without a failure.
+  // `took`: how long the upstream took.
+  std::optional<BreakerTransition> Record(const Ticket& ticket, OutcomeClass outcome, TimePoint now, Duration took, const Said& said);
+  std::optional<BreakerTransition> Record(const Ticket& ticket, OutcomeClass outcome, TimePoint now, Duration took = {}) {
+    return Record(ticket, outcome, now, took, Said());
+  }
 
-  // A probe has had its first content: counts as a success now; a later failure of it still counts as one, a later
-  // success doesn't count again. No-op for other tickets.
-  std::optional<BreakerTransition> RecordFirstContent(Ticket* ticket, TimePoint now, Duration took = {});
+  // A probe has had its first content: it is given back, so that the next may be made. A success counts now; a later failure of it
+  // still counts as one, a later success doesn't count again. No-op for other tickets.
+  std::optional<BreakerTransition> RecordFirstContent(Ticket* ticket, TimePoint now, Duration took = {}, bool is_success = true);
 
   // The last attempt of a client request at this upstream failed: failed_requests. Call it before the Record of that
   // attempt or after, in the generation of its ticket.
@@ -86,7 +97,7 @@ class Breaker {
     std::optional<TimePoint> last_failure_time;
     std::optional<TimePoint> retry_at;  // while open
     uint64_t generation = 0;
-    int probes_in_flight = 0;
+    int probes_in_flight = 0;  // whose first content is awaited
   };
   Snapshot Look(TimePoint now) const;
 
@@ -101,11 +112,12 @@ class Breaker {
 
   // All of these need mutex_.
   void Enter(BreakerState state);
-  BreakerTransition Open(TimePoint now);
-  BreakerTransition BeginHalfOpen();
+  BreakerTransition Open(TimePoint now, BreakerState as = BreakerState::kOpen);
+  BreakerTransition BeginHalfOpen(TimePoint now);
   BreakerTransition Close(TimePoint now);
   std::optional<BreakerTransition> CountOutcome(Ticket* ticket, bool success, TimePoint now, Duration took);
   Duration OpenForAfter(int trips) const;
+  Duration NextOpenFor();
   bool AnyHolds(const std::vector<compiler::abi::PredicateId>& rules, CountWindows* windows, TimePoint now) const;
   bool IsCurrent(const Ticket& ticket) const { return ticket.generation == generation_; }
   bool AnyLeaseIsOver(TimePoint now) const;
@@ -128,6 +140,9 @@ class Breaker {
   int trips_ = 0;
   TimePoint closed_at_;
   base::Random random_;
+  Duration last_open_for_{};
+  TimePoint half_open_since_;
+  std::optional<Duration> last_retry_after_;  // of the last failure, or of what wanted rest
 
   CountWindows windows_;        // while closed
   CountWindows probe_windows_;  // since half-open began

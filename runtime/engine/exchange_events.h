@@ -43,6 +43,9 @@ struct RequestReady {
   // keep_warm. May be empty itself. Must live as long as the machine.
   std::function<std::string(UpstreamId)> model_at = nullptr;
   uint8_t shared_form = 0;
+  // Whether this request, as that upstream would get it, leaves nothing behind but an answer (repeat_safe = auto); asked at most once
+  // for each failure. Null: no. Must live as long as the machine.
+  std::function<bool(UpstreamId)> repeats_at = nullptr;
   bool takes_keep_alive = false;  // the client can be sent something before its answer: route.keep_alive runs
 };
 
@@ -60,29 +63,37 @@ struct AttemptRequestSent {};
 struct AttemptHead {
   int status = 0;
   std::optional<Duration> retry_after = std::nullopt;  // how long the upstream asks to be left alone
+  bool is_stream = false;  // it looks like a stream (content in a frame says so, too): attempt_timeout bounds it to its first content only
+  bool no_retry = false;   // the upstream says that another try is in vain (x-should-retry: false)
 };
 
 // The commit point: content is ready to go to the client. Until it the driver holds the answer back (a JSON object
 // until it is whole or 64 KiB; a stream until its first frame; anything else not at all).
-struct AttemptContent {};
+struct AttemptContent {
+  bool has_bytes = true;  // false: only the head goes out, content comes later (NoteProgress)
+};
 
-struct AttemptEnded {};  // the answer is complete, terminal mark of its dialect included
+struct AttemptEnded {  // the answer is complete, terminal mark of its dialect included
+  bool is_unfinished = false;  // the server ended it and gave no reason: it passes, and is never kept
+};
 
 // The attempt failed. After it the attempt is gone: no AbortAttempt is needed.
 struct AttemptFailed {
   ErrorKind error = ErrorKind::kNone;
   bool is_reuse_race = false;  // a reused connection was closed with no byte of an answer
   bool is_mismatch = false;    // of an answer that was to go on with another one: nothing is wrong with it, but they can't be joined
+  int told_status = 0;         // of an error inside the answer: the status that its kind would have had; 0: unknown
 };
 
 struct PlaceNews {};     // there is news of the place that this exchange waits for (WaitForPlace)
 struct LoadNews {};      // the load that this exchange waits for is over (WaitForLoad)
 struct CacheSettled {};  // the leader that this exchange followed is done
 struct ClientGone {};
+struct GatewayStops {};  // the time to drain is over: what is under way ends now
 struct TimeReached {};  // now ≥ NextDeadline()
 
 using Event = std::variant<RequestReady, Refused, AttemptConnected, AttemptRequestSent, AttemptHead, AttemptContent,
-                           AttemptEnded, AttemptFailed, PlaceNews, LoadNews, CacheSettled, ClientGone, TimeReached>;
+                           AttemptEnded, AttemptFailed, PlaceNews, LoadNews, CacheSettled, ClientGone, GatewayStops, TimeReached>;
 
 // ---- Commands, to be carried out in order ---------------------------------------------------------------------------
 
@@ -112,7 +123,7 @@ struct ResumeAnswer {  // the committed answer goes on with this attempt's: forw
 struct SendKeepAlive {};  // the client still waits: send it something that says nothing, the first time after a head with 200
 struct FinishAnswer {};  // the committed answer is complete: end it well
 struct BreakOffAnswer {  // the committed answer can't be completed: the client must see that it is cut
-  ErrorKind error{};
+  ErrorKind error{};  // kNone: the gateway stops
 };
 // Keep the answer that was just finished in this cache: under `key` if it can be given to every client of its API, else under
 // `own_key`.
@@ -151,6 +162,7 @@ struct StopWaiting {};  // no PlaceNews or LoadNews is wanted any more
 struct ReleasePlace {
   UpstreamId upstream;
   Limiter::Place place = Limiter::kNoPlace;
+  std::optional<Duration> client_time = Duration::zero();  // for Release: how long of it the client was waited for
 };
 
 // Call Cache::Follow; its wake-up, or that it returned false, is CacheSettled (queued, never from within the call).
@@ -198,6 +210,11 @@ struct NoteRetryDenied {  // at most once for each attempt
   UpstreamId upstream;
   std::string_view reason;  // a name of retry_denials.def; "not_matched" is not reported
 };
+// The outcome would lead on to the next upstream of the route, and may not; at most once for each attempt.
+struct NoteMoveDenied {
+  UpstreamId upstream;      // that it would have left
+  std::string_view reason;  // body_too_large, not_repeat_safe: names of retry_denials.def
+};
 // Each attempt once; a reuse race of it once more before (kNeutral, error reset; StartAttempt with the same number
 // follows).
 struct NoteAttemptEnded {
@@ -233,7 +250,7 @@ struct NoteLoadWait {
 using Command = std::variant<StartAttempt, AbortAttempt, CommitAnswer, ResumeAnswer, SendKeepAlive, FinishAnswer, BreakOffAnswer, StoreAnswer,
                              EndCacheFlight, WaitForPlace, StartLoad, WaitForLoad, StopWaiting, ReleasePlace,
                              FollowCache, UnfollowCache, SendReply, SendCached, SendMock, SendError,
-                             NoteRetry, NoteRetryDenied, NoteAttemptEnded, NoteBreaker,
+                             NoteRetry, NoteRetryDenied, NoteMoveDenied, NoteAttemptEnded, NoteBreaker,
                              NoteRejected, NoteQueued, NoteLoadWait>;
 using Commands = std::vector<Command>;
 

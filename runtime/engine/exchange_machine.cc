@@ -10,7 +10,7 @@ namespace runtime::engine {
 ExchangeMachine::State::~State() {
   if (loading) objects.loads(loading->upstream)->Leave(loading->waiter);
   if (queued) objects.limiter(queued->upstream)->Leave(queued->place);
-  if (attempt.place != Limiter::kNoPlace) objects.limiter(attempt.upstream)->Release(attempt.place, now);
+  if (attempt.place != Limiter::kNoPlace) objects.limiter(attempt.upstream)->Release(attempt.place, now, std::nullopt);
   if (attempt.ticket) objects.breaker(attempt.upstream)->Release(*attempt.ticket, now);
   if (led) objects.cache(led->cache)->EndFlight(led->key);
 }
@@ -46,7 +46,8 @@ void ExchangeMachine::State::KeepClientAlive() {
 void ExchangeMachine::State::Decide(const Event& event) {
   if (std::holds_alternative<ClientGone>(event)) return Abandon();
   if (const auto* refused = std::get_if<Refused>(&event)) return Refuse(refused->refusal);
-  if (std::holds_alternative<AttemptFailed>(event) && attempt.clock.complete_at) return Decide(AttemptEnded{});
+  if (std::holds_alternative<GatewayStops>(event)) return Stop();
+  if (std::holds_alternative<AttemptFailed>(event) && attempt.clock.is_complete()) return Decide(AttemptEnded{});
   const bool time_reached = std::holds_alternative<TimeReached>(event);
   const auto* failed = std::get_if<AttemptFailed>(&event);
   switch (phase) {
@@ -96,21 +97,23 @@ void ExchangeMachine::State::Decide(const Event& event) {
       break;
 
     case Phase::kAttempting:
-      if (std::holds_alternative<AttemptConnected>(event)) attempt.clock.connected = true;
+      if (std::holds_alternative<AttemptConnected>(event)) attempt.clock.NoteConnected();
       if (std::holds_alternative<AttemptRequestSent>(event)) attempt.request_sent = true;
       if (const auto* head = std::get_if<AttemptHead>(&event)) {
-        attempt.request_sent = attempt.clock.connected = true;
+        attempt.request_sent = true;
         attempt.status = head->status;
         attempt.retry_after = head->retry_after;
-        attempt.clock.progress_at = now;
+        attempt.no_retry = head->no_retry;
+        attempt.clock.NoteHead(now, head->is_stream);
         phase = Phase::kHeld;
         Judge({head->status, ErrorKind::kNone}, true);
       } else if (failed != nullptr) {
         const bool may_reconnect =
-            failed->is_reuse_race && !attempt.fresh_connection && body_is_kept && IsRepeatable(upstream());
+            failed->is_reuse_race && !attempt.fresh_connection && body_is_kept && IsRepeatable();
         if (may_reconnect) {
           ReconnectAfterRace();
         } else {
+          attempt.blameless = failed->is_reuse_race && !attempt.fresh_connection;  // the connection was given up, not the request
           Judge({0, failed->is_reuse_race ? ErrorKind::k_reset : failed->error}, false);
         }
       } else if (time_reached) {
@@ -119,47 +122,50 @@ void ExchangeMachine::State::Decide(const Event& event) {
       break;
 
     case Phase::kHeld:
-      if (std::holds_alternative<AttemptContent>(event)) {
-        Commit();
-      } else if (std::holds_alternative<AttemptEnded>(event)) {  // complete without content: nothing to wait for
-        Commit();
+      if (const auto* content = std::get_if<AttemptContent>(&event)) {
+        Commit(content->has_bytes);
+      } else if (const auto* ended = std::get_if<AttemptEnded>(&event)) {  // complete without content: nothing to wait for
+        attempt.is_unfinished = ended->is_unfinished;
+        Commit(true);
         EndCommitted(false);
       } else if (failed != nullptr) {
-        Judge({attempt.status, failed->error}, false);
+        Judge({attempt.status, failed->error, failed->told_status}, false);
       } else if (time_reached) {
         CheckLimits();
       }
       break;
 
     case Phase::kCommitted:
-      if (std::holds_alternative<AttemptEnded>(event)) {
+      if (const auto* ended = std::get_if<AttemptEnded>(&event)) {
+        attempt.is_unfinished = ended->is_unfinished;
         EndCommitted(false);
       } else if (failed != nullptr) {
-        BreakOff({attempt.status, failed->error}, false);
+        BreakOff({attempt.status, failed->error, failed->told_status}, false);
       } else if (time_reached) {
         CheckLimits();
       }
       break;
 
     case Phase::kContinuing:
-      if (std::holds_alternative<AttemptConnected>(event)) attempt.clock.connected = true;
+      if (std::holds_alternative<AttemptConnected>(event)) attempt.clock.NoteConnected();
       if (std::holds_alternative<AttemptRequestSent>(event)) attempt.request_sent = true;
       if (const auto* head = std::get_if<AttemptHead>(&event)) {
-        attempt.request_sent = attempt.clock.connected = true;
+        attempt.request_sent = true;
         attempt.status = head->status;
-        attempt.clock.progress_at = now;
+        attempt.clock.NoteHead(now, head->is_stream);
         if (head->status >= 300) OnContinuationRefused();
       } else if (std::holds_alternative<AttemptContent>(event)) {
         Resume();
-      } else if (std::holds_alternative<AttemptEnded>(event)) {
+      } else if (const auto* ended = std::get_if<AttemptEnded>(&event)) {
+        attempt.is_unfinished = ended->is_unfinished;
         Resume();
         EndCommitted(false);
       } else if (failed != nullptr) {
         if (failed->is_reuse_race && !attempt.fresh_connection) {
           ReconnectAfterRace();
         } else {
-          if (failed->is_mismatch) Record(OutcomeClass::kNeutral);
-          BreakOff({attempt.status, failed->is_reuse_race ? ErrorKind::k_reset : failed->error}, false);
+          if (failed->is_mismatch) Record(OutcomeClass::kNeutral, {attempt.status, failed->error});
+          BreakOff({attempt.status, failed->is_reuse_race ? ErrorKind::k_reset : failed->error, failed->told_status}, false);
         }
       } else if (time_reached) {
         CheckLimits();
@@ -201,7 +207,10 @@ std::optional<TimePoint> ExchangeMachine::State::NextLimitOfPhase() const {
     case Phase::kAttempting:
     case Phase::kHeld:
     case Phase::kCommitted:
-    case Phase::kContinuing: return std::min(NextLimit().at, deadline().value_or(TimePoint::max()));
+    case Phase::kContinuing: {
+      const TimePoint next = std::min(NextLimit().at, deadline().value_or(TimePoint::max()));
+      return next == TimePoint::max() ? std::nullopt : std::optional(next);
+    }
     case Phase::kLoading: return std::min({loading->look_round_at, loading->give_up_at, deadline().value_or(TimePoint::max())});
     case Phase::kQueued: return std::min(queued->give_up_at, deadline().value_or(TimePoint::max()));
     case Phase::kBackingOff: return std::min(wait_until, deadline().value_or(TimePoint::max()));
@@ -227,18 +236,27 @@ void ExchangeMachine::Handle(const Event& event, TimePoint now, Commands* comman
 }
 
 void ExchangeMachine::NoteProgress(TimePoint now) {
-  if (state_->attempt.clock.progress_at) state_->attempt.clock.progress_at = now;
+  using Phase = State::Phase;
+  if (state_->phase == Phase::kAttempting) return;  // an interim response
+  state_->attempt.clock.NoteBytes(now, state_->phase == Phase::kCommitted);
 }
 
-void ExchangeMachine::NoteFirstOutput(TimePoint now) {
-  if (!state_->attempt.clock.content_at) state_->attempt.clock.content_at = state_->attempt.clock.progress_at = now;
+void ExchangeMachine::NoteContent(TimePoint now) {
+  state_->attempt.clock.NoteStream();
+  state_->attempt.clock.NoteContent(now);
 }
 
 void ExchangeMachine::NoteComplete(TimePoint now) {
   using Phase = State::Phase;
-  if (state_->phase == Phase::kHeld || state_->phase == Phase::kCommitted) {
-    state_->attempt.clock.complete_at = now;
-  }
+  if (state_->phase != Phase::kHeld && state_->phase != Phase::kCommitted) return;
+  NoteProgress(now);
+  state_->attempt.clock.NoteComplete(true);
+}
+
+void ExchangeMachine::NoteIncomplete() { state_->attempt.clock.NoteComplete(false); }
+
+void ExchangeMachine::NoteClientAwaited(bool is_awaited, TimePoint now) {
+  state_->attempt.clock.WaitForClient(is_awaited, now);
 }
 
 void ExchangeMachine::NoteFrame(TimePoint now) {

@@ -2,7 +2,7 @@
 // attempts, waits, time limits, commit point, fallback chain, cache. It touches no socket, clock, log or timer: the
 // driver (proxy, or a simulation) feeds events, carries out commands and wakes it at NextDeadline().
 //
-// Time limits of an attempt (connect, first_token, idle, total) and of the request (deadline) all run here, so the
+// Time limits of an attempt (attempt_clock.h) and of the request (deadline) all run here, so the
 // driver keeps one timer for each exchange.
 //
 // | state      | what it waits for                              | leads to                                      |
@@ -19,7 +19,7 @@
 // | Mocking    | the end of the mock's delay                    | Done                                          |
 // | Done       | nothing                                        |                                               |
 //
-// ClientGone leads to Done from everywhere. Only Committed has sent anything of an attempt to the client, and nothing
+// ClientGone and GatewayStops lead to Done from everywhere. Only Committed has sent anything of an attempt to the client, and nothing
 // leads from it to a retry or a fallback: that is the rule "no retry after commit". What leads from it to Continuing is an
 // answer that was cut, where the policy wants it continued (on_cut) and the driver says that it can be (NoteSent): the
 // attempt there adds to the answer or comes to nothing. An event that a state doesn't wait for is ignored.
@@ -53,9 +53,13 @@ class ExchangeMachine {
   void Handle(const Event& event, TimePoint now, Commands* commands);
 
   // News of the answer under way that need no decision. Cheap; no commands, but NextDeadline may change.
-  void NoteProgress(TimePoint now);      // a step of it arrived: pushes the idle limit back
-  void NoteFirstOutput(TimePoint now);   // something that is content but doesn't commit: first_token is met
-  void NoteComplete(TimePoint now);      // it has all its content: a failure or a limit can't take that back
+  void NoteProgress(TimePoint now);      // bytes of it arrived, whatever they say: pushes the idle limit back
+  void NoteContent(TimePoint now);       // content in a frame of a stream, whether it commits or not: pushes the stall limit back, too
+  void NoteComplete(TimePoint now);      // it has all its content: a failure or a limit can't take that back …
+  void NoteIncomplete();                 // … but more content can
+  // Whether the attempt stands still because of the client: more of the request must come, or what was answered be read. Its limits
+  // stand still meanwhile, all but connect, and no breaker and no estimate hears of that time.
+  void NoteClientAwaited(bool is_awaited, TimePoint now);
   void NoteSent(Continuation possible);  // how another upstream could take over from what was sent so far
 
   // A frame of the answer is in the facts (chunk.…): asks a `failure when` that reads them. One frame is enough for a failure.

@@ -27,7 +27,12 @@ struct Attempt {
   int status = 0;
   std::optional<Duration> retry_after;
   bool denial_noted = false;
+  bool no_retry = false;
+  bool is_unfinished = false;  // its answer was ended by the server, without a reason
   bool frame_failed = false;  // a frame of its stream made it a failure of the breaker
+  bool blameless = false;     // what ended it was not the upstream's doing: neutral, whatever `failure when` says
+  bool move_denial_noted = false;
+  mutable std::optional<bool> repeats;  // what repeats_at said
   AttemptClock clock;
   std::optional<Ticket> ticket;          // what is to be given back to the breaker
   std::optional<OutcomeClass> recorded;  // how it was given back
@@ -118,8 +123,8 @@ struct ExchangeMachine::State {
   void RefusePlace(UpstreamId upstream, Duration waited, ErrorKind error, TimePoint retry_at);
   void ReconnectAfterRace();
   void Judge(const Outcome& outcome, bool alive);
-  void Commit();
-  void MeetFirstContent();
+  void Commit(bool has_bytes);
+  void MeetFirstContent(bool has_bytes);
   void EndCommitted(bool alive);
   void BreakOff(const Outcome& outcome, bool alive);
   bool Continue();
@@ -127,6 +132,8 @@ struct ExchangeMachine::State {
   void Resume();
   void CheckLimits();
   void MeetDeadline();
+  void Stop();
+  bool HadItsTime() const;
   void GoOn();
   void FallBack();
   void Answer(const FallbackAnswer& answer);
@@ -137,7 +144,7 @@ struct ExchangeMachine::State {
   void SetAttemptFacts(const Outcome& outcome);
   OutcomeClass ClassOf(const Outcome& outcome) const;
   void JudgeFrame();
-  void Record(OutcomeClass outcome_class);
+  void Record(OutcomeClass outcome_class, const Outcome& outcome);
   void NoteEnd(const Outcome& outcome, OutcomeClass outcome_class);
   void LeaveUpstream();
   void StoreInCaches();
@@ -145,11 +152,19 @@ struct ExchangeMachine::State {
 
   // Questions.
   const compiler::model::UpstreamSettings& upstream() const { return compiled.policy.upstreams[attempt.upstream]; }
-  bool IsRepeatable(const compiler::model::UpstreamSettings& at) const {
-    return at.repeat_safe || compiler::abi::IsIdempotent(static_cast<compiler::abi::Method>(facts.request_method));
+  // At the upstream of the attempt.
+  bool IsRepeatable() const {
+    const compiler::model::UpstreamSettings& at = upstream();
+    using compiler::model::RepeatSafe;
+    if (at.repeat_safe == RepeatSafe::kTrue) return true;
+    if (compiler::abi::IsIdempotent(static_cast<compiler::abi::Method>(facts.request_method))) return true;
+    if (at.repeat_safe != RepeatSafe::kAuto || repeats_at == nullptr) return false;
+    if (!attempt.repeats) attempt.repeats = repeats_at(attempt.upstream);
+    return *attempt.repeats;
   }
   Replay ReplayOfAttempt() const;
   bool CanGoOn();
+  void NoteMoveIfDenied();
   bool AnotherUpstreamWouldTakeIt(bool at_once = false) const;
   bool GoesOnByPolicy();
   AttemptClock::Limit NextLimit() const { return attempt.clock.Next(upstream().timeouts, wants_stream); }
@@ -195,6 +210,7 @@ struct ExchangeMachine::State {
   std::optional<QueuePlace> queued;        // kQueued
   std::optional<LoadWait> loading;         // kLoading
   std::function<std::string(UpstreamId)> model_at;
+  std::function<bool(UpstreamId)> repeats_at;
   UpstreamId load_waited_at;               // once at each upstream
   UpstreamId asked_at;                     // with loads to look after: the last one …
   std::string asked_model;                 // … and the model that it is asked for

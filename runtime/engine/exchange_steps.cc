@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "compiler/base/planted_fault.h"
 #include "runtime/engine/exchange_state.h"
 
 namespace runtime::engine {
@@ -19,6 +20,7 @@ void ExchangeMachine::State::Begin(const RequestReady& ready) {
   body_is_kept = ready.body_is_kept;
   wants_stream = ready.wants_stream;
   model_at = ready.model_at;
+  repeats_at = ready.repeats_at;
   forms = {ready.answer_form, ready.shared_form};
   if (ready.takes_keep_alive && route->keep_alive) keep_alive_at = now + *route->keep_alive;
   if (route->reply.has_value()) {
@@ -100,7 +102,8 @@ bool ExchangeMachine::State::TakePlace(UpstreamId id, int number, Continuation c
 }
 
 std::optional<Ticket> ExchangeMachine::State::Admit(UpstreamId id, Breaker* breaker) {
-  const Breaker::Admission admission = breaker->Admit(now, compiled.policy.upstreams[id].timeouts.total);
+  // An upload that streams past lasts as long as the client likes: it is no probe.
+  const Breaker::Admission admission = breaker->Admit(now, compiled.policy.upstreams[id].timeouts.most(), body_is_kept);
   NoteTransition(id, admission.transition);
   if (admission.ticket) return admission.ticket;
   Emit(NoteRejected{id});
@@ -112,7 +115,7 @@ std::optional<Ticket> ExchangeMachine::State::Admit(UpstreamId id, Breaker* brea
 // Whether the breaker lets nothing through now: noted, as Admit does.
 bool ExchangeMachine::State::BreakerRefuses(UpstreamId id) {
   Breaker* breaker = objects.breaker(id);
-  if (breaker == nullptr || breaker->WouldAdmit(now)) return false;
+  if (breaker == nullptr || breaker->WouldAdmit(now, nullptr, body_is_kept)) return false;
   const std::optional<Ticket> ticket = Admit(id, breaker);
   if (ticket) breaker->Release(*ticket, now);  // another loop has closed it since
   return !ticket;
@@ -143,12 +146,13 @@ bool ExchangeMachine::State::Launch(UpstreamId id, int number, Limiter::Place pl
   attempt = Attempt{};
   attempt.upstream = id;
   attempt.number = number;
-  // A pooled connection may turn out to be closed, and then this request could not be sent again.
-  attempt.fresh_connection = !body_is_kept || !IsRepeatable(compiled.policy.upstreams[id]);
+  // A pooled connection may turn out to be closed, and then a body that is gone could not be sent again. Any other request takes one:
+  // it was looked at first, and servers that keep a thread for each connection must not pay for ours.
+  attempt.fresh_connection = !body_is_kept;
   attempt.continuation = continuation;
   attempt.ticket = ticket;
   attempt.place = place;
-  attempt.clock.started = attempt.clock.connecting_since = now;
+  attempt.clock.Start(now);
   facts.first_token = compiler::abi::kAbsentInt;
   phase = continuation == Continuation::kNone ? Phase::kAttempting : Phase::kContinuing;
   Emit(StartAttempt{id, number, attempt.fresh_connection, continuation});
@@ -159,11 +163,10 @@ bool ExchangeMachine::State::Launch(UpstreamId id, int number, Limiter::Place pl
 // connection of its own, and can't race again (RFC 9112 9.3.1).
 void ExchangeMachine::State::ReconnectAfterRace() {
   Emit(NoteAttemptEnded{
-      attempt.upstream, attempt.number, {0, ErrorKind::k_reset}, OutcomeClass::kNeutral, now - attempt.clock.started});
+      attempt.upstream, attempt.number, {0, ErrorKind::k_reset}, OutcomeClass::kNeutral, now - attempt.clock.started()});
   attempt.fresh_connection = true;
   attempt.request_sent = false;
-  attempt.clock.connected = false;
-  attempt.clock.connecting_since = now;
+  attempt.clock.Reconnect(now);
   Emit(StartAttempt{attempt.upstream, attempt.number, true, attempt.continuation});
 }
 
@@ -175,13 +178,15 @@ void ExchangeMachine::State::Judge(const Outcome& outcome, bool alive) {
   SetAttemptFacts(outcome);
   const OutcomeClass outcome_class = ClassOf(outcome);
   // Before the decision: a breaker that this failure opens allows no retry.
-  if (!alive || outcome_class == OutcomeClass::kFailure) Record(outcome_class);
+  if (!alive || outcome_class == OutcomeClass::kFailure) Record(outcome_class, outcome);
 
   const compiler::model::RetrySettings* retry = upstream().retry ? &*upstream().retry : nullptr;
   RetryQuestion question;
   question.matches = retry != nullptr && compiled.predicates.Test(retry->when, facts);
   question.retries_made = visit.retries_made;
-  question.replay = ReplayOfAttempt();
+  question.replay = question.matches ? ReplayOfAttempt() : Replay::kPossible;
+  question.no_retry = attempt.no_retry;
+  question.may_probe = body_is_kept;
   question.breaker = objects.breaker(attempt.upstream);
   question.own_ticket = attempt.ticket ? &*attempt.ticket : nullptr;
   question.budget = objects.budget(attempt.upstream);
@@ -193,7 +198,10 @@ void ExchangeMachine::State::Judge(const Outcome& outcome, bool alive) {
     Emit(NoteRetryDenied{attempt.upstream, Name(decision.denial)});
   }
 
-  const bool goes_on = outcome_class == OutcomeClass::kFailure ? CanGoOn() : GoesOnByPolicy();
+  // What `retry when` names is to be answered by somebody else where it isn't tried again.
+  const bool must_go_on = outcome_class == OutcomeClass::kFailure || question.matches;
+  if (!decision.retry() && (must_go_on || !alive)) NoteMoveIfDenied();
+  const bool goes_on = must_go_on ? CanGoOn() : GoesOnByPolicy();
   const bool passes_on = alive && !decision.retry() && !goes_on;
   if (passes_on) return;
   if (alive) Emit(AbortAttempt{});
@@ -209,21 +217,21 @@ void ExchangeMachine::State::Judge(const Outcome& outcome, bool alive) {
   GoOn();
 }
 
-void ExchangeMachine::State::Commit() {
-  MeetFirstContent();
+void ExchangeMachine::State::Commit(bool has_bytes) {
+  MeetFirstContent(has_bytes);
   Emit(CommitAnswer{attempt.upstream});
 }
 
-void ExchangeMachine::State::MeetFirstContent() {
-  attempt.clock.content_at = attempt.clock.progress_at = now;
-  facts.first_token = (now - attempt.clock.started).count();
+void ExchangeMachine::State::MeetFirstContent(bool has_bytes) {
+  if (has_bytes) attempt.clock.NoteContent(now);
+  const Duration took = attempt.clock.own_time(now);
+  facts.first_token = took.count();
   if (attempt.status < 300) NoteModel(true);
   const Outcome so_far{attempt.status, ErrorKind::kNone};
   SetAttemptFacts(so_far);
-  if (attempt.ticket && ClassOf(so_far) == OutcomeClass::kSuccess) {
-    NoteTransition(
-        attempt.upstream,
-        objects.breaker(attempt.upstream)->RecordFirstContent(&*attempt.ticket, now, now - attempt.clock.started));
+  if (attempt.ticket) {  // a probe is given back here: how long the client reads is not the breaker's business
+    NoteTransition(attempt.upstream, objects.breaker(attempt.upstream)
+                                         ->RecordFirstContent(&*attempt.ticket, now, took, ClassOf(so_far) == OutcomeClass::kSuccess));
   }
   phase = Phase::kCommitted;
 }
@@ -236,7 +244,8 @@ void ExchangeMachine::State::EndCommitted(bool alive) {
   NoteEnd(outcome, outcome_class);
   LeaveUpstream();
   Emit(FinishAnswer{});
-  if (outcome_class == OutcomeClass::kSuccess && attempt.status >= 200 && attempt.status < 300) StoreInCaches();
+  const bool may_be_kept = outcome_class == OutcomeClass::kSuccess && !attempt.is_unfinished;
+  if (may_be_kept && attempt.status >= 200 && attempt.status < 300) StoreInCaches();
   Finish();
 }
 
@@ -270,7 +279,7 @@ bool ExchangeMachine::State::Continue() {
 // An upstream that was to take over says no. If it was asked to go on from a beginning, that may be what it can't do.
 void ExchangeMachine::State::OnContinuationRefused() {
   const Outcome outcome{attempt.status, ErrorKind::kNone};
-  if (attempt.status < 400) Record(OutcomeClass::kNeutral);  // a redirect: no failure, and no answer
+  if (attempt.status < 400) Record(OutcomeClass::kNeutral, outcome);  // a redirect: no failure, and no answer
   const bool may_ask_afresh = attempt.continuation == Continuation::kPrefill && attempt.status >= 400 &&
                               attempt.status < 500 && attempt.status != 429 && !DeadlineIsDue();
   if (!may_ask_afresh) return BreakOff(outcome, true);
@@ -286,29 +295,39 @@ void ExchangeMachine::State::OnContinuationRefused() {
 }
 
 void ExchangeMachine::State::Resume() {
-  MeetFirstContent();
+  MeetFirstContent(true);
   Emit(ResumeAnswer{attempt.upstream});
 }
 
 void ExchangeMachine::State::CheckLimits() {
   const AttemptClock::Limit limit = NextLimit();
-  if (attempt.clock.complete_at && (now >= limit.at || DeadlineIsDue())) {  // only its end is missing
-    if (phase == Phase::kHeld) Commit();
+  if (attempt.clock.is_complete() && (now >= limit.at || DeadlineIsDue())) {  // only its end is missing
+    if (phase == Phase::kHeld) Commit(true);
     return EndCommitted(true);
   }
   if (DeadlineIsDue()) return MeetDeadline();
   if (now < limit.at) return;  // woken early
   const Outcome outcome{attempt.status, limit.error};
+  attempt.blameless = limit.cuts_what_flows;
   if (phase == Phase::kCommitted || phase == Phase::kContinuing) return BreakOff(outcome, true);
   Emit(AbortAttempt{});
   Judge(outcome, false);
 }
 
-// The request's time is up: no further upstream, only what can answer at once. An attempt that was still under way
-// counts as one that took too long: otherwise a hung upstream behind a short deadline would never open its breaker.
+// Whether an attempt that the deadline cuts had all the time that any attempt of the route can have: then it took too long, or else a
+// hung upstream behind a short deadline would never open its breaker. One that began late, or delivers, shows nothing.
+bool ExchangeMachine::State::HadItsTime() const {
+  if (attempt.clock.waits_for_client() || attempt.clock.has_content()) return false;
+  const Duration most = std::min(upstream().timeouts.most(), *route->deadline);
+  return attempt.clock.own_time(now) >= most - most / 16;
+}
+
+// The request's time is up: no further upstream, only what can answer at once.
 void ExchangeMachine::State::MeetDeadline() {
   trouble.deadline = true;
-  const Outcome outcome{attempt.status, ErrorKind::k_attempt_timeout};
+  const ErrorKind error = attempt.clock.waits_for_client() ? ErrorKind::k_client_timeout : ErrorKind::k_attempt_timeout;
+  const Outcome outcome{attempt.status, error};
+  attempt.blameless = !HadItsTime();
   if (phase == Phase::kCommitted || phase == Phase::kContinuing) return BreakOff(outcome, true);
   if (phase == Phase::kMocking || phase == Phase::kDone) return;
   if (!LeaveWait() && phase != Phase::kNew) {
@@ -327,7 +346,7 @@ bool ExchangeMachine::State::AnotherUpstreamWouldTakeIt(bool at_once) const {
   if (ReplayOfAttempt() != Replay::kPossible || DeadlineIsDue()) return false;
   for (size_t next = position + 1; next < route->to.size(); ++next) {
     const Breaker* breaker = objects.breaker(route->to[next]);
-    if (breaker != nullptr && !breaker->WouldAdmit(now)) continue;
+    if (breaker != nullptr && !breaker->WouldAdmit(now, nullptr, body_is_kept)) continue;
     const ModelLoads* loads = at_once ? objects.loads(route->to[next]) : nullptr;
     if (loads != nullptr && loads->WouldWait(model_at(route->to[next]), now)) continue;
     const Limiter* limiter = objects.limiter(route->to[next]);
@@ -361,6 +380,16 @@ void ExchangeMachine::State::GoOn() {
   FallBack();
 }
 
+// There is a next upstream, and this request may not be sent again.
+void ExchangeMachine::State::NoteMoveIfDenied() {
+  if (attempt.move_denial_noted || position + 1 >= route->to.size() || DeadlineIsDue()) return;
+  const Replay replay = ReplayOfAttempt();
+  if (replay == Replay::kPossible) return;
+  attempt.move_denial_noted = true;
+  Emit(NoteMoveDenied{attempt.upstream,
+                      Name(replay == Replay::kBodyTooLarge ? RetryDenial::kBodyTooLarge : RetryDenial::kNotRepeatSafe)});
+}
+
 void ExchangeMachine::State::FallBack() {
   if (!fallback) fallback = FindFallback(compiled.policy, *route, facts, body_is_kept, forms, objects, now);
   if (fallback) return Answer(*fallback);
@@ -390,10 +419,26 @@ void ExchangeMachine::State::Abandon() {
   if (phase == Phase::kDone) return;
   if (!LeaveWait() && phase != Phase::kNew && phase != Phase::kMocking) {
     Emit(AbortAttempt{});
+    attempt.blameless = true;
     NoteEnd({attempt.status, ErrorKind::kNone}, attempt.recorded.value_or(OutcomeClass::kNeutral));
     LeaveUpstream();
   }
   is_abandoned = true;
+  Finish();
+}
+
+// As if the client had gone; but it is there, and is to see that this is no end.
+void ExchangeMachine::State::Stop() {
+  if (phase == Phase::kDone) return;
+  const bool is_committed = phase == Phase::kCommitted || phase == Phase::kContinuing;
+  if (!LeaveWait() && phase != Phase::kNew && phase != Phase::kMocking) {
+    Emit(AbortAttempt{});
+    attempt.blameless = true;
+    NoteEnd({attempt.status, ErrorKind::kNone}, attempt.recorded.value_or(OutcomeClass::kNeutral));
+    LeaveUpstream();
+  }
+  if (is_committed) Emit(BreakOffAnswer{ErrorKind::kNone});
+  else Emit(SendError{503, "stopping", std::nullopt});
   Finish();
 }
 
@@ -411,12 +456,16 @@ void ExchangeMachine::State::SetAttemptFacts(const Outcome& outcome) {
   facts.elapsed = (now - arrived).count();
   facts.status = outcome.status == 0 ? compiler::abi::kAbsentInt : outcome.status;
   facts.error = static_cast<int32_t>(outcome.error);
-  facts.latency = (now - attempt.clock.started).count();
+  facts.latency = attempt.clock.own_time(now).count();
 }
 
 // Needs SetAttemptFacts. What was recorded stays: an outcome is counted once.
 OutcomeClass ExchangeMachine::State::ClassOf(const Outcome& outcome) const {
   if (attempt.recorded) return *attempt.recorded;
+  bool is_blameless = attempt.blameless || outcome.error == ErrorKind::k_exhausted || outcome.error == ErrorKind::k_client_timeout;
+  PLANT_FAULT(neutrality_is_off, is_blameless = false);
+  PLANT_FAULT(everything_is_neutral, is_blameless = true);
+  if (is_blameless && !attempt.frame_failed) return OutcomeClass::kNeutral;
   const std::optional<compiler::model::BreakerSettings>& breaker = upstream().breaker;
   if (!breaker || !breaker->failure_when) return Classify(outcome);
   if (attempt.frame_failed || compiled.predicates.Test(*breaker->failure_when, facts)) return OutcomeClass::kFailure;
@@ -431,19 +480,25 @@ void ExchangeMachine::State::JudgeFrame() {
   attempt.frame_failed = compiled.predicates.Test(*breaker->failure_when, facts);
 }
 
-void ExchangeMachine::State::Record(OutcomeClass outcome_class) {
+// Needs SetAttemptFacts of this outcome.
+void ExchangeMachine::State::Record(OutcomeClass outcome_class, const Outcome& outcome) {
   if (attempt.recorded) return;
   attempt.recorded = outcome_class;
   if (!attempt.ticket) return;
   visit.last_ticket = *std::exchange(attempt.ticket, std::nullopt);
-  NoteTransition(
-      attempt.upstream,
-      objects.breaker(attempt.upstream)->Record(*visit.last_ticket, outcome_class, now, now - attempt.clock.started));
+  const std::optional<compiler::model::PredicateId>& rest_when = upstream().breaker->rest_when;
+  Breaker::Said said;
+  said.retry_after = attempt.retry_after;
+  said.shows_life = outcome_class == OutcomeClass::kNeutral && !attempt.blameless && ShowsLife(outcome);
+  said.wants_rest = rest_when && !attempt.blameless && compiled.predicates.Test(*rest_when, facts);
+  NoteTransition(attempt.upstream,
+                 objects.breaker(attempt.upstream)
+                     ->Record(*visit.last_ticket, outcome_class, now, attempt.clock.own_time(now), said));
 }
 
 void ExchangeMachine::State::NoteEnd(const Outcome& outcome, OutcomeClass outcome_class) {
-  Record(outcome_class);
-  if (outcome.error != ErrorKind::kNone && !attempt.clock.content_at) NoteModel(false);
+  Record(outcome_class, outcome);
+  if (outcome.error != ErrorKind::kNone && !attempt.clock.has_content()) NoteModel(false);
   visit.last_attempt_failed = outcome_class == OutcomeClass::kFailure;
   trouble.last = outcome;
   if (outcome.status >= 400) {
@@ -453,9 +508,12 @@ void ExchangeMachine::State::NoteEnd(const Outcome& outcome, OutcomeClass outcom
       trouble.retry_at = std::min(trouble.retry_at.value_or(at), at);
     }
   }
-  Emit(NoteAttemptEnded{attempt.upstream, attempt.number, outcome, outcome_class, now - attempt.clock.started});
+  Emit(NoteAttemptEnded{attempt.upstream, attempt.number, outcome, outcome_class, now - attempt.clock.started()});
   if (attempt.place == Limiter::kNoPlace) return;
-  Emit(ReleasePlace{attempt.upstream, std::exchange(attempt.place, Limiter::kNoPlace)});
+  // How long an answer takes is told by those that came to their end, not by clients that left.
+  const bool tells_pace = !attempt.blameless;
+  Emit(ReleasePlace{attempt.upstream, std::exchange(attempt.place, Limiter::kNoPlace),
+                    tells_pace ? std::optional(attempt.clock.client_time(now)) : std::nullopt});
 }
 
 void ExchangeMachine::State::LeaveUpstream() {
@@ -480,9 +538,9 @@ void ExchangeMachine::State::StoreInCaches() {
 }
 
 Replay ExchangeMachine::State::ReplayOfAttempt() const {
-  if (attempt.number == 0) return Replay::kPossible;  // nothing was sent yet
+  if (attempt.number == 0 || !attempt.request_sent) return Replay::kPossible;  // nothing was sent yet
   if (!body_is_kept) return Replay::kBodyTooLarge;
-  if (attempt.request_sent && !IsRepeatable(upstream())) return Replay::kNotRepeatSafe;
+  if (!IsRepeatable()) return Replay::kNotRepeatSafe;
   return Replay::kPossible;
 }
 
@@ -490,7 +548,7 @@ void ExchangeMachine::State::NoteTransition(UpstreamId id, const std::optional<B
   if (!transition) return;
   Emit(NoteBreaker{id, *transition});
   // Who waits for a place there need not wait any longer.
-  if (Limiter* limiter = objects.limiter(id); limiter != nullptr && transition->to == BreakerState::kOpen) {
+  if (Limiter* limiter = objects.limiter(id); limiter != nullptr && (transition->to == BreakerState::kOpen || transition->to == BreakerState::kResting)) {
     limiter->WakeAll();
   }
 }

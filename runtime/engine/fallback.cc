@@ -33,6 +33,7 @@ int StatusFor(ErrorKind error) {
   switch (error) {
     case ErrorKind::k_queue_full:
     case ErrorKind::k_queue_timeout:
+    case ErrorKind::k_exhausted:
     case ErrorKind::k_breaker_open: return 503;
     default: return 502;
   }

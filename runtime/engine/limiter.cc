@@ -85,14 +85,16 @@ void Limiter::Leave(Place place) {
   if (wake) wake();
 }
 
-void Limiter::Release(Place place, TimePoint now) {
+void Limiter::Release(Place place, TimePoint now, std::optional<Duration> client_time) {
   std::function<void()> wake;
   {
     std::lock_guard lock(mutex_);
     const auto holder = holders_.find(place);
     if (holder == holders_.end()) return;
-    const double took = static_cast<double>(std::max(now - holder->second.since, Duration::zero()).count());
-    service_ns_ = service_ns_ ? *service_ns_ + (took - *service_ns_) * kNewestShare : took;
+    if (client_time) {
+      const double took = static_cast<double>(std::max(now - holder->second.since - *client_time, Duration::zero()).count());
+      service_ns_ = service_ns_ ? *service_ns_ + (took - *service_ns_) * kNewestShare : took;
+    }
     holders_.erase(holder);
     wake = PassOn(now);
   }

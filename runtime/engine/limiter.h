@@ -50,9 +50,9 @@ class Limiter {
 
   // The place was not used: out of the queue, or the slot goes to the next.
   void Leave(Place place);
-  // What the slot was held for is over and its connection is closed or free: the slot goes to the next. Counts towards
-  // the pace.
-  void Release(Place place, TimePoint now);
+  // What the slot was held for is over and its connection is closed or free: the slot goes to the next. Counts towards the pace, less
+  // `client_time`, for which the client was waited for; nothing: it was given up and says nothing of the pace.
+  void Release(Place place, TimePoint now, std::optional<Duration> client_time = Duration::zero());
 
   // Every waiter is to look around: the breaker opened. They keep their places, and ask OnNews again to go on waiting.
   void WakeAll();

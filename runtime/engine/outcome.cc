@@ -11,12 +11,32 @@ std::string_view Name(OutcomeClass c) {
   return "";
 }
 
+namespace {
+
+// Kinds of errors that a server tells inside an answer and that are no fault of its own.
+bool IsAboutRequest(int status) {
+  for (const int kind : {400, 401, 403, 404, 413, 422, 429}) {
+    if (status == kind) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool ShowsLife(const Outcome& outcome) {
+  const int status = outcome.error == ErrorKind::kNone ? outcome.status : outcome.told_status;
+  return status != 0 && status < 500 && status != 401 && status != 403 && status != 429;
+}
+
 OutcomeClass Classify(const Outcome& outcome) {
   switch (outcome.error) {
     case ErrorKind::kNone: break;
     case ErrorKind::k_queue_full:
     case ErrorKind::k_queue_timeout:
+    case ErrorKind::k_client_timeout:
+    case ErrorKind::k_exhausted:
     case ErrorKind::k_breaker_open: return OutcomeClass::kNeutral;  // made here; says nothing about the upstream
+    case ErrorKind::k_stream_error: return IsAboutRequest(outcome.told_status) ? OutcomeClass::kNeutral : OutcomeClass::kFailure;
     default: return OutcomeClass::kFailure;
   }
   if (outcome.status == 0) return OutcomeClass::kNeutral;

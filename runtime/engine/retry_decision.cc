@@ -25,10 +25,11 @@ RetryDecision DecideRetry(const compiler::model::RetrySettings* settings, const 
   if (question.retries_made >= settings->max_retries) return {RetryDenial::kAttemptsExhausted, {}};
   if (question.replay == Replay::kBodyTooLarge) return {RetryDenial::kBodyTooLarge, {}};
   if (question.replay == Replay::kNotRepeatSafe) return {RetryDenial::kNotRepeatSafe, {}};
-  if (question.breaker != nullptr && !question.breaker->WouldAdmit(now, question.own_ticket)) {
+  if (question.breaker != nullptr && !question.breaker->WouldAdmit(now, question.own_ticket, question.may_probe)) {
     return {RetryDenial::kBreakerOpen, {}};
   }
   if (question.budget != nullptr && !question.budget->WouldAllow(now)) return {RetryDenial::kBudgetSpent, {}};
+  if (question.no_retry) return {RetryDenial::kNoRetry, {}};
   Duration wait = BackoffWait(settings->wait, question.retries_made + 1, random);
   if (settings->honour_cap && question.retry_after) {
     if (*question.retry_after > *settings->honour_cap) return {RetryDenial::kRetryAfter, {}};

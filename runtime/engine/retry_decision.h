@@ -35,8 +35,10 @@ struct RetryQuestion {
   int retries_made = 0;    // at this upstream, for this request
   Replay replay = Replay::kPossible;
   const Breaker* breaker = nullptr;    // null: the upstream has none
+  bool may_probe = true;               // of the breaker
   const Ticket* own_ticket = nullptr;  // what the ending attempt still holds of the breaker and would give back
   const RetryBudget* budget = nullptr;  // null: there is none
+  bool no_retry = false;                // the answer said x-should-retry: false
   std::optional<Duration> retry_after;  // what the answer asked for
   std::optional<TimePoint> deadline;    // of the request
 };

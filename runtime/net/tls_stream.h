@@ -44,6 +44,7 @@ class TlsStream final : public Stream, private StreamObserver {
   void FinishWriting() override;
   void Reset() override;
   const Address& peer() const override { return peer_; }
+  Unread Look() const override { return is_dead() || saw_end_ ? Unread::kEnd : inner_ != nullptr ? inner_->Look() : Unread::kNothing; }
   bool is_dead() const override { return stage_ == Stage::kDead || (inner_ != nullptr && inner_->is_dead()); }
   bool saw_end() const override { return saw_end_; }
   const TlsFailure* tls_failure() const override { return failure_ ? failure_.get() : nullptr; }

@@ -57,6 +57,13 @@ class StreamObserver {
 
 struct TlsFailure;
 
+// What the peer has sent and the loop did not tell yet.
+enum class Unread : uint8_t {
+  kNothing,
+  kBytes,
+  kEnd,  // it ended or reset the connection, or it is dead
+};
+
 // A TCP connection, or TLS on one (tls.h). Destroying it closes it at once: queued bytes that the kernel has not taken are dropped.
 // TCP_NODELAY is set on every stream.
 class Stream {
@@ -85,6 +92,9 @@ class Stream {
   virtual void Reset() = 0;
 
   virtual const Address& peer() const = 0;
+
+  // Looks at the socket itself, ahead of the loop, and takes nothing (MSG_PEEK). With TLS bytes need not be content. One system call.
+  virtual Unread Look() const = 0;
 
   virtual bool is_dead() const = 0;  // an error was reported, or Reset was called, or the loop stopped
   virtual bool saw_end() const = 0;  // OnEnd was called

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace runtime::net {
@@ -20,6 +21,7 @@ class StreamHandle final : public Handle {
   void OpenConnecting(const Address& address);
 
   void Write(std::span<const std::string_view> pieces);
+  Unread Look();
   size_t queued_bytes() const { return in_flight_left() + waiting_.size(); }
   void SetReading(bool on);
   void FinishWriting();
@@ -101,6 +103,17 @@ void StreamHandle::OnConnected(int status) {
   UpdateReading();
   ShutDownIfDone();
   if (observer != nullptr) observer->OnConnected();
+}
+
+Unread StreamHandle::Look() {
+  uv_os_fd_t socket = -1;
+  if (is_closing() || saw_end_) return Unread::kEnd;
+  if (!connected_ || uv_fileno(reinterpret_cast<const uv_handle_t*>(&tcp_), &socket) != 0) return Unread::kNothing;
+  char byte = 0;
+  const ssize_t count = recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (count > 0) return Unread::kBytes;
+  const bool is_quiet = count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+  return is_quiet ? Unread::kNothing : Unread::kEnd;
 }
 
 void StreamHandle::SetReading(bool on) {
@@ -292,6 +305,7 @@ void UvStream::PauseReading() { handle_->SetReading(false); }
 void UvStream::ResumeReading() { handle_->SetReading(true); }
 void UvStream::FinishWriting() { handle_->FinishWriting(); }
 void UvStream::Reset() { handle_->Reset(); }
+Unread UvStream::Look() const { return handle_->Look(); }
 bool UvStream::is_dead() const { return handle_->is_closing(); }
 bool UvStream::saw_end() const { return handle_->saw_end(); }
 

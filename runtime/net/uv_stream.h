@@ -29,6 +29,7 @@ class UvStream final : public Stream {
   void Reset() override;
   const Address& peer() const override { return peer_; }
 
+  Unread Look() const override;
   bool is_dead() const override;
   bool saw_end() const override;
 

@@ -124,6 +124,7 @@ std::optional<TestValue> ValueOf(const Expectation& expectation, const Observed&
         case engine::BreakerState::kClosed: return Text("closed");
         case engine::BreakerState::kHalfOpen: return Text("half_open");
         case engine::BreakerState::kOpen: return Text("open");
+        case engine::BreakerState::kResting: return Text("resting");
       }
       return std::nullopt;
     }

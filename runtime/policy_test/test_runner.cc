@@ -88,7 +88,7 @@ class Run {
     const auto* breaker = world_.state->objects.breaker(id);
     // While a breaker is open, nobody asks but the health check.
     const bool is_check = settings[id].health && breaker != nullptr &&
-                          breaker->Look(world_.network.now()).state == engine::BreakerState::kOpen;
+                          engine::LeavesAlone(breaker->Look(world_.network.now()).state);
     const Given* given = upstreams_[index]->OnConnect(is_check);
     if (!is_check) story_.AddAttempt(world_.network.now());
     if (given == nullptr && !is_check) {

@@ -21,8 +21,8 @@ ErrorKind ConnectErrorOf(net::NetError error) {
     case net::NetError::kReset:
     case net::NetError::kUnreachable:
     case net::NetError::kTimedOut:
-    case net::NetError::kExhausted:
     case net::NetError::kOther: return ErrorKind::k_connect_failure;
+    case net::NetError::kExhausted: return ErrorKind::k_exhausted;  // here, not there
   }
   return ErrorKind::k_connect_failure;
 }
@@ -73,6 +73,7 @@ void Attempt::ConnectNext() {
 }
 
 void Attempt::FailConnect(ErrorKind error) {
+  if (error == ErrorKind::k_exhausted) return Fail(error);  // says nothing of the address, and the next would meet the same
   const auto& url = settings().url;
   worker_.names.Suspect(url.host, url.port);
   if (!addresses_.empty()) {
@@ -214,9 +215,10 @@ void Attempt::Finish(bool framing_tells, bool has_surplus) {
                            connection_->stream->queued_bytes() == 0;
   phase_ = Phase::kOver;
   connection_->stream->ResumeReading();
+  const KeepAliveHints hints = is_reusable ? ReadKeepAlive(connection_->parser.response().headers) : KeepAliveHints();
   observer_.OnAttemptEnd(framing_tells);  // reads the head: the connection is given back only afterwards
   if (is_reusable) {
-    worker_.pools[upstream_]->Put(std::move(connection_));
+    worker_.pools[upstream_]->Put(std::move(connection_), hints);
   } else {
     connection_->stream.reset();
   }

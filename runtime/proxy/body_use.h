@@ -3,6 +3,7 @@
 
 #include <cstddef>
 
+#include "compiler/abi/predicate.h"
 #include "compiler/model/policy.h"
 
 namespace runtime::proxy {
@@ -17,6 +18,10 @@ struct BodyUse {
   // The first route that is chosen by what stands in a body; none: no route is. With a body that is not kept neither this one nor
   // those behind it can be told from each other.
   compiler::model::RouteId first_route_by_body;
+
+  // The route of a request whose body is not known; none: it depends on the body, or there is none.
+  compiler::model::RouteId RouteWithoutBody(const compiler::model::Policy& policy, const compiler::abi::PredicateTable& predicates,
+                                            const compiler::abi::Facts& facts) const;
 };
 
 }  // namespace runtime::proxy

@@ -91,6 +91,7 @@ void ClientConnection::Consume(std::string_view bytes) {
       BeginRequest();
       if (stream_ == nullptr || close_after_) break;
     }
+    for (const std::string_view piece : pieces_) body_bytes_ += piece.size();
     if (!pieces_.empty() && exchange_ != nullptr) exchange_->OnRequestBody(pieces_);
     if (stream_ == nullptr || close_after_) break;
     if (parser_->message_complete()) {
@@ -101,8 +102,8 @@ void ClientConnection::Consume(std::string_view bytes) {
       } else if (answered_early_) {
         EndRequest(AfterExchange::kKeepAlive);
       }
-    } else if (head_seen_ && !pieces_.empty() && !body_paused_) {
-      ExtendBodyTime();
+    } else if (head_seen_ && !own_deadline_ && !body_paused_) {
+      SetOwnDeadline(RateWatch::kStep);
     }
     if (fed.consumed == 0 && pieces_.empty()) break;
   }
@@ -269,8 +270,11 @@ void ClientConnection::SendToClient(std::span<const std::string_view> pieces) {
   for (const std::string_view piece : pieces) sent_bytes_ += piece.size();
   stream_->Write(pieces);
   if (!stall_deadline_ && stream_->queued_bytes() > 0) {
-    taken_at_stall_check_ = sent_bytes_ - stream_->queued_bytes();
-    stall_deadline_ = worker_.transport.Now() + limits().write_stall;
+    taken_at_stall_check_ = taken_bytes();
+    const base::TimePoint now = worker_.transport.Now();
+    stall_deadline_ = now + limits().write_stall;
+    answer_rate_.Begin(taken_at_stall_check_);
+    read_step_at_ = now + RateWatch::kStep;
     OnDeadlineChanged();
   }
 }
@@ -279,15 +283,13 @@ size_t ClientConnection::client_queued_bytes() const { return stream_ == nullptr
 
 void ClientConnection::PauseRequestBody() {
   body_paused_ = true;
-  body_paused_at_ = worker_.transport.Now();
   SetOwnDeadline(std::nullopt);
   UpdateReading();
 }
 
 void ClientConnection::ResumeRequestBody() {
   body_paused_ = false;
-  body_since_ += worker_.transport.Now() - body_paused_at_;
-  if (!request_ended_) ExtendBodyTime();
+  if (!request_ended_) SetOwnDeadline(RateWatch::kStep);
   if (!consuming_) ContinueWithPending();
 }
 
@@ -305,6 +307,7 @@ void ClientConnection::UpdateReading() {
 
 void ClientConnection::OnWriteDrained() {
   stall_deadline_.reset();
+  read_step_at_.reset();
   if (exchange_ != nullptr) {
     exchange_->OnClientDrained();
   } else if (!consuming_) {
@@ -350,8 +353,7 @@ void ClientConnection::Drain() {
 
 void ClientConnection::BreakOff() {
   if (exchange_ != nullptr) {
-    exchange_->BreakOff();
-    worker_.transport.DeleteLater(std::move(exchange_));
+    exchange_->Stop();  // it hears of the end by OnExchangeOver
   }
   Close(/*reset=*/true);
 }
@@ -364,22 +366,12 @@ void ClientConnection::SetOwnDeadline(std::optional<base::Duration> after) {
   OnDeadlineChanged();
 }
 
+// While more of a body is waited for, its rate is looked at now and then. A byte now and then must not hold the connection for ever,
+// nor may one burst buy time for later.
 void ClientConnection::BeginBodyTime() {
-  body_since_ = worker_.transport.Now();
   body_bytes_ = 0;
-  ExtendBodyTime();
-}
-
-// A body may stand still for a while, but on the whole it must come at the least rate: the first bytes buy no more time
-// than they are worth, or a byte now and then would hold the connection for ever.
-void ClientConnection::ExtendBodyTime() {
-  for (const std::string_view piece : pieces_) body_bytes_ += piece.size();
-  const auto earned = std::chrono::duration<double>(static_cast<double>(body_bytes_) / static_cast<double>(limits().body_rate));
-  // Only what is less than standing still matters; a longer time might not fit a Duration.
-  const base::Duration now_in_body = worker_.transport.Now() - body_since_;
-  const auto left = std::chrono::duration<double>(kBodyStall) + earned - std::chrono::duration<double>(now_in_body);
-  const auto least = std::min(left, std::chrono::duration<double>(kBodyStall));
-  SetOwnDeadline(std::chrono::duration_cast<base::Duration>(std::max(least, std::chrono::duration<double>(0))));
+  body_rate_.Begin(0);
+  own_deadline_.reset();  // set once it shows that more of it must come
 }
 
 // One timer for everything of this connection. Moving a deadline away is free: the timer fires early and is set anew.
@@ -388,6 +380,7 @@ void ClientConnection::OnDeadlineChanged() {
   base::TimePoint next = base::TimePoint::max();
   if (own_deadline_) next = std::min(next, *own_deadline_);
   if (stall_deadline_) next = std::min(next, *stall_deadline_);
+  if (read_step_at_) next = std::min(next, *read_step_at_);
   if (exchange_ != nullptr) {
     if (const auto deadline = exchange_->NextDeadline()) next = std::min(next, *deadline);
   }
@@ -400,18 +393,33 @@ void ClientConnection::OnTimer() {
   timer_set_for_ = base::TimePoint::max();
   const base::TimePoint now = worker_.transport.Now();
   if (stall_deadline_ && now >= *stall_deadline_) {
-    const uint64_t taken = sent_bytes_ - stream_->queued_bytes();
-    if (taken == taken_at_stall_check_) {
+    if (taken_bytes() == taken_at_stall_check_) {
       Close(/*reset=*/true);  // the client does not read
       return;
     }
-    taken_at_stall_check_ = taken;
+    taken_at_stall_check_ = taken_bytes();
     stall_deadline_ = now + limits().write_stall;
+  }
+  if (read_step_at_ && now >= *read_step_at_) {
+    if (!answer_rate_.Step(taken_bytes(), limits().read_rate)) {
+      Close(/*reset=*/true);  // it reads so slowly that it holds what others wait for
+      return;
+    }
+    read_step_at_ = now + RateWatch::kStep;
   }
   if (own_deadline_ && now >= *own_deadline_) {
     own_deadline_.reset();
     if (!has_started() && !IsBusy()) {
+      if (stream_->Look() == net::Unread::kBytes) {  // a request is here, and the loop is about to tell
+        SetOwnDeadline(limits().header_time);
+        return;
+      }
       CloseGracefully();  // idle
+      return;
+    }
+    const bool comes_in_time = head_seen_ && !request_ended_ && body_rate_.Step(body_bytes_, limits().body_rate);
+    if (comes_in_time) {
+      SetOwnDeadline(RateWatch::kStep);
       return;
     }
     if (!request_ended_ && !answered_early_) {

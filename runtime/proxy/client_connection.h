@@ -14,6 +14,7 @@
 #include "runtime/http/message_parser.h"
 #include "runtime/net/transport.h"
 #include "runtime/proxy/exchange.h"
+#include "runtime/proxy/rate_watch.h"
 #include "runtime/proxy/worker_context.h"
 
 namespace runtime::proxy {
@@ -71,7 +72,7 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   void OnTimer();
   void SetOwnDeadline(std::optional<base::Duration> after);
   void BeginBodyTime();
-  void ExtendBodyTime();
+  uint64_t taken_bytes() const { return sent_bytes_ - stream_->queued_bytes(); }  // by the kernel
   const compiler::model::ClientLimits& limits() const { return worker_.policy().gateway.limits; }
   ExchangeRequest MakeExchangeRequest(std::string path);
   bool has_started() const { return parser_ != nullptr && parser_->started(); }
@@ -93,12 +94,13 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   base::TimePoint timer_set_for_ = base::TimePoint::max();
   std::optional<base::TimePoint> own_deadline_;    // idle, header or body time
   std::optional<base::TimePoint> stall_deadline_;  // the client does not read
+  std::optional<base::TimePoint> read_step_at_;    // while something waits to be read: of answer_rate_
   uint64_t sent_bytes_ = 0;
-  uint64_t taken_at_stall_check_ = 0;  // by the kernel, of sent_bytes_
+  uint64_t taken_at_stall_check_ = 0;
+  RateWatch answer_rate_;
 
-  base::TimePoint body_since_;         // moved on by pauses that are not the client's
-  base::TimePoint body_paused_at_;
   uint64_t body_bytes_ = 0;
+  RateWatch body_rate_;
 
   std::unique_ptr<http::MessageParser> parser_;  // lent by the worker; null: between requests
   std::vector<std::string_view> pieces_;

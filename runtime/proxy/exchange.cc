@@ -8,8 +8,10 @@
 
 #include "base/check.h"
 #include "compiler/base/json_text.h"
+#include "compiler/model/model_paths.h"
 #include "compiler/model/template.h"
 #include "runtime/dialect/members.h"
+#include "runtime/dialect/repeats.h"
 #include "runtime/proxy/error_messages.h"
 
 namespace runtime::proxy {
@@ -33,21 +35,34 @@ Exchange::Exchange(WorkerContext& worker, ExchangeHost& host, ExchangeRequest re
 Exchange::~Exchange() {
   StopFollowing();
   On(engine::StopWaiting{});
+  if (memory_follower_) worker_.RemoveFollower(*memory_follower_);
   worker_.metrics.AddInFlight(-1);
 }
 
 // ---- Request ---------------------------------------------------------------------------------------------------------
 
 void Exchange::Start() {
-  if (body_.is_streaming()) Begin();
+  if (body_.is_too_long() && ReadsBodyAnyway()) body_.KeepUpTo(static_cast<size_t>(worker_.policy().gateway.limits.body));
 }
 
 void Exchange::OnRequestBody(std::span<const std::string_view> pieces) {
-  if (body_.Add(pieces)) Begin();
+  const bool is_beyond = body_.Add(pieces);
+  if (is_beyond && ReadsBodyAnyway()) {
+    body_.KeepUpTo(static_cast<size_t>(worker_.policy().gateway.limits.body));
+  } else if (is_beyond) {
+    body_.Stream();
+    Begin();
+  }
+  if (phase_ == Phase::kReadingBody && !HoldMemory()) return RefuseForMemory();
+  NoteWhoIsAwaited();
 }
 
 void Exchange::OnRequestEnd() {
-  if (body_.End()) Begin();
+  if (body_.End()) {
+    memory_.FinishUpload();
+    Begin();
+  }
+  NoteWhoIsAwaited();
 }
 
 void Exchange::Begin() {
@@ -73,10 +88,6 @@ std::optional<Refusal> Exchange::ReadRequest() {
   if (problem != http::ReadProblem::kNone) return RefusalOf(problem);
   const auto& compiled = *worker_.gateway.compiled;
   const auto route = compiled.routes.Find(facts_, compiled.predicates);
-  const compiler::model::RouteId by_body = worker_.gateway.body_use.first_route_by_body;
-  if (body_.is_streaming() && by_body.has_value() && (!route || *route >= by_body)) {  // or else padding would lead around a route
-    return engine::refusals::body_too_large_to_read;
-  }
   if (!route) return engine::refusals::no_route;
   route_ = *route;
   recorder_.record().route = worker_.policy().routes[route_].name;
@@ -97,6 +108,10 @@ engine::RequestReady Exchange::Describe() {
     if (body_.kept().size() > static_cast<size_t>(upstream.replay_body_bytes)) ready.body_is_kept = false;
     if (upstream.timeouts.first_token) ready.wants_stream = ready.wants_stream || ClientReads().is_stream();
   }
+  ready.repeats_at = [this](UpstreamId id) {
+    const auto repeats = compiler::model::RepeatsAt(worker_.policy().upstreams[id].url, request_.path);
+    return !body_.is_streaming() && dialect::MayRepeat(repeats, body_.kept());
+  };
   const auto has_loads = [this](UpstreamId id) { return worker_.gateway.objects.loads(id) != nullptr; };
   if (std::any_of(settings.to.begin(), settings.to.end(), has_loads)) {
     ready.model_at = [this](UpstreamId id) { return ModelAt(id); };
@@ -104,6 +119,57 @@ engine::RequestReady Exchange::Describe() {
   // To HTTP/1.0 a failure inside a stream could not be shown but by a reset.
   if (settings.keep_alive) ready.takes_keep_alive = request_.head.minor_version > 0 && ClientReads().is_stream();
   return ready;
+}
+
+// A body that is larger than what is kept for repeats is kept all the same where the policy reads it: to choose the route of this very
+// request, or to change what is sent. What it says of other requests does not matter.
+bool Exchange::ReadsBodyAnyway() {
+  const BodyUse& use = worker_.gateway.body_use;
+  if (!use.is_read && !use.first_route_by_body.has_value()) return false;
+  const auto& compiled = *worker_.gateway.compiled;
+  compiler::abi::Facts facts;
+  http::MessageFacts message_facts(worker_.policy());
+  message_facts.FillRequest(request_.head, request_.path, {}, request_.client_ip, request_.client_tls, &facts);
+  const auto route = use.RouteWithoutBody(worker_.policy(), compiled.predicates, facts);
+  if (!route.has_value()) return true;
+  const auto& to = worker_.policy().routes[route].to;
+  return std::any_of(to.begin(), to.end(), [this](UpstreamId id) { return worker_.policy().upstreams[id].rewrite.has_value(); });
+}
+
+// False: there is no room for more of its body.
+bool Exchange::HoldMemory() {
+  const size_t held = body_.held_bytes();
+  if (held <= MemoryBudget::kUncounted) return true;
+  if (!memory_.has_begun()) {
+    memory_follower_ = worker_.AddFollower([this] {
+      memory_follower_.reset();
+      if (phase_ == Phase::kReadingBody) RefuseForMemory();
+    });
+    memory_.Begin(&worker_.gateway.memory, request_.client_ip, worker_.WakeUp(*memory_follower_));
+  }
+  return memory_.Set(held);
+}
+
+void Exchange::RefuseForMemory() {
+  JsonLine line = worker_.Event("warn", "upload gives way");
+  line.Add("request_id", request_.request_id)
+      .Add("client", request_.client_ip)
+      .Add("bytes", static_cast<int64_t>(body_.received()))
+      .Add("limit", "memory");
+  worker_.Log(line);
+  phase_ = Phase::kRunning;
+  memory_.Release();
+  Refuse(engine::refusals::memory);
+}
+
+// Whether the attempt stands still because of the client.
+void Exchange::NoteWhoIsAwaited() {
+  const bool has_attempt = attempt_ != nullptr && !attempt_->is_over() && phase_ == Phase::kRunning;
+  const bool is_awaited = has_attempt && (attempt_->is_paused() || (!answer_.has_head() && body_.waits_for_client()));
+  if (is_awaited == client_is_awaited_) return;
+  client_is_awaited_ = is_awaited;
+  machine_.NoteClientAwaited(is_awaited, worker_.transport.Now());
+  if (phase_ == Phase::kRunning && !dispatching_) host_.OnDeadlineChanged();
 }
 
 // A copy of the answer is kept only where a cache of the route may want it.
@@ -124,7 +190,9 @@ size_t Exchange::MostCopied() const {
 std::string_view Exchange::EndpointPath() const {
   if (!route_.has_value()) return {};
   const auto& to = worker_.policy().routes[route_].to;
-  return to.empty() ? std::string_view() : worker_.policy().upstreams[to.front()].url.path;
+  if (to.empty()) return {};
+  const auto& url = worker_.policy().upstreams[to.front()].url;
+  return url.is_base ? std::string_view() : url.path;
 }
 
 // Empty: the request asks for no model, or only the upstream can tell, because its body streams past.
@@ -155,8 +223,8 @@ const dialect::ClientDialect& Exchange::ClientReads() {
 
 dialect::Api Exchange::ApiOfAnswer(UpstreamId id) {
   const auto& upstream = worker_.policy().upstreams[id];
-  return dialect::ApiOfAnswer(upstream.dialect, upstream.url.path.empty() ? request_.path : upstream.url.path,
-                              ClientReads().api);
+  if (upstream.url.path.empty()) return dialect::ApiOfAnswer(upstream.dialect, request_.path, ClientReads().api);
+  return dialect::ApiOfAnswer(upstream.dialect, compiler::model::PathAt(upstream.url, request_.path), ClientReads().api);
 }
 
 bool Exchange::ReadsAnswer() {
@@ -192,15 +260,18 @@ std::optional<base::TimePoint> Exchange::NextDeadline() const {
 void Exchange::OnTimer() {
   if (phase_ != Phase::kRunning) return;
   const base::TimePoint now = worker_.transport.Now();
-  // It is the client that stands still, not the upstream.
-  if (attempt_ != nullptr && attempt_->is_paused()) machine_.NoteProgress(now);
   const auto deadline = machine_.NextDeadline();
   if (deadline && *deadline <= now) Dispatch(engine::TimeReached{});
 }
 
 void Exchange::OnClientGone() { GiveUp(EndedHow::kClientGone); }
 
-void Exchange::BreakOff() { GiveUp(EndedHow::kCut); }
+void Exchange::Stop() {
+  if (phase_ == Phase::kOver) return;
+  phase_ = Phase::kRunning;
+  recorder_.record().how = EndedHow::kCut;
+  Dispatch(engine::GatewayStops{});
+}
 
 void Exchange::GiveUp(EndedHow how) {
   if (phase_ == Phase::kOver) return;

@@ -29,6 +29,7 @@
 #include "runtime/proxy/exchange_host.h"
 #include "runtime/proxy/exchange_recorder.h"
 #include "runtime/proxy/gateway_answers.h"
+#include "runtime/proxy/memory_budget.h"
 #include "runtime/proxy/request_body.h"
 #include "runtime/proxy/upstream_answer.h"
 #include "runtime/proxy/worker_context.h"
@@ -50,8 +51,8 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   void OnTimer();
   std::optional<base::TimePoint> NextDeadline() const;
 
-  // The gateway gives up on it (drain limit, a client that does not read). No call of the host follows.
-  void BreakOff();
+  // The gateway stops, and its time to drain is over: an answer that was begun is broken off, a request that waits is told so.
+  void Stop();
 
   const std::string& request_id() const { return request_.request_id; }
   bool answer_begun() const { return client_.has_begun(); }
@@ -76,7 +77,6 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   void OnAnswerJson(std::string_view json) override;
   void OnAnswerFrame(const dialect::Frame& frame) override;
   void OnAnswerOutput(bool is_frame) override;
-  void OnAnswerProgress() override;
   void OnAnswerComplete() override;
   void OnAnswerSent(engine::Continuation possible) override;
 
@@ -91,6 +91,10 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   bool ReadsAnswer();  // looks into what the upstream answers: its end is told by its content
   std::string ModelAt(UpstreamId id);
   size_t MostCopied() const;
+  bool ReadsBodyAnyway();
+  bool HoldMemory();
+  void RefuseForMemory();
+  void NoteWhoIsAwaited();
 
   // The machine.
   void Dispatch(const engine::Event& event);
@@ -167,6 +171,9 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
     uint64_t follower = 0;
   };
   std::optional<Followed> followed_;
+  MemoryBudget::Holding memory_;
+  std::optional<uint64_t> memory_follower_;  // hears that it is to give way
+  bool client_is_awaited_ = false;
   std::optional<uint64_t> waiter_;  // for a place in a queue or a model, among the worker's followers
 };
 

@@ -33,6 +33,7 @@ void Exchange::On(const engine::StartAttempt& command) {
   DropAttempt();
   const bool is_reconnect = attempt_upstream_ == command.upstream && attempt_number_ == command.number;
   recorder_.AttemptStarted(command.upstream, command.number, is_reconnect, command.continuation != Continuation::kNone);
+  client_is_awaited_ = false;  // the clock of the attempt is new
   attempt_upstream_ = command.upstream;
   attempt_number_ = command.number;
   attempt_started_ = worker_.transport.Now();
@@ -110,9 +111,13 @@ void Exchange::OnAttemptConnected() { Dispatch(engine::AttemptConnected{}); }
 void Exchange::OnAttemptRequestSent() {
   Dispatch(engine::AttemptRequestSent{});
   if (attempt_ != nullptr && body_.is_streaming()) body_.OpenUpload(*attempt_);
+  NoteWhoIsAwaited();
 }
 
-void Exchange::OnAttemptDrained() { body_.OnSinkDrained(); }
+void Exchange::OnAttemptDrained() {
+  body_.OnSinkDrained();
+  NoteWhoIsAwaited();
+}
 
 void Exchange::OnAttemptInterim(const http::ResponseHead& head) {
   machine_.NoteProgress(worker_.transport.Now());
@@ -122,9 +127,13 @@ void Exchange::OnAttemptInterim(const http::ResponseHead& head) {
 void Exchange::OnAttemptHead(const http::ResponseHead& head) {
   message_facts_.FillResponse(head, &facts_);
   Conclude(answer_.Head(head));
+  NoteWhoIsAwaited();
 }
 
-void Exchange::OnAttemptBody(std::span<const std::string_view> pieces) { Conclude(answer_.Body(pieces)); }
+void Exchange::OnAttemptBody(std::span<const std::string_view> pieces) {
+  machine_.NoteProgress(worker_.transport.Now());  // any byte is a sign of life
+  Conclude(answer_.Body(pieces));
+}
 
 void Exchange::OnAttemptEnd(bool framing_tells) { Conclude(answer_.End(framing_tells)); }
 
@@ -151,10 +160,12 @@ void Exchange::Conclude(const AnswerStep& step, bool is_reuse_race) {
 void Exchange::OnAnswerHead(const http::ResponseHead& head) {
   std::optional<base::Duration> retry_after;
   if (head.status >= 400) retry_after = http::RetryAfter(head.headers, worker_.transport.WallNow());
-  Dispatch(engine::AttemptHead{head.status, retry_after});
+  const auto should_retry = head.headers.Find("x-should-retry");
+  const bool no_retry = should_retry && http::EqualsIgnoreCase(*should_retry, "false");
+  Dispatch(engine::AttemptHead{head.status, retry_after, answer_.has_frames(), no_retry});
 }
 
-void Exchange::OnAnswerContent() { Dispatch(engine::AttemptContent{}); }
+void Exchange::OnAnswerContent() { Dispatch(engine::AttemptContent{answer_.held().hold != Hold::kNothing}); }
 
 void Exchange::OnAnswerBytes(std::span<const std::string_view> pieces) {
   client_.Body(pieces);
@@ -174,11 +185,10 @@ void Exchange::OnAnswerFrame(const dialect::Frame& frame) {
 
 void Exchange::OnAnswerOutput(bool is_frame) {
   const base::TimePoint now = worker_.transport.Now();
-  machine_.NoteFirstOutput(now);
-  if (is_frame) recorder_.Token(attempt_upstream_, now);
+  if (!is_frame) return;  // of a whole object every byte is one step
+  machine_.NoteContent(now);
+  recorder_.Token(attempt_upstream_, now);
 }
-
-void Exchange::OnAnswerProgress() { machine_.NoteProgress(worker_.transport.Now()); }
 
 void Exchange::OnAnswerComplete() { machine_.NoteComplete(worker_.transport.Now()); }
 
@@ -214,13 +224,15 @@ void Exchange::On(const engine::ResumeAnswer& command) {
 }
 
 void Exchange::HoldBackIfFull() {
-  if (attempt_ != nullptr && !attempt_->is_paused() && client_.is_full()) attempt_->PauseReading();
+  if (attempt_ == nullptr || attempt_->is_paused() || !client_.is_full()) return;
+  attempt_->PauseReading();
+  NoteWhoIsAwaited();
 }
 
 void Exchange::OnClientDrained() {
   if (attempt_ == nullptr || !attempt_->is_paused()) return;
-  machine_.NoteProgress(worker_.transport.Now());
   attempt_->ResumeReading();
+  NoteWhoIsAwaited();
 }
 
 // Its last chunk goes out with Over.

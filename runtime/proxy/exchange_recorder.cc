@@ -39,6 +39,14 @@ void ExchangeRecorder::Record(const engine::NoteRetryDenied& command) {
   worker_.Log(line);
 }
 
+void ExchangeRecorder::Record(const engine::NoteMoveDenied& command) {
+  const auto& upstream = worker_.policy().upstreams[command.upstream];
+  worker_.metrics.CountBy(CounterById::kMoveDenied, {upstream.name, command.reason});
+  JsonLine line = worker_.Event("info", "move denied");
+  line.Add("request_id", request_.request_id).Add("upstream", upstream.name).Add("reason", command.reason);
+  worker_.Log(line);
+}
+
 void ExchangeRecorder::Record(const engine::NoteAttemptEnded& command) {
   record_.attempts.push_back({command.upstream, command.number, command.outcome, command.took});
   const auto& upstream = worker_.policy().upstreams[command.upstream];

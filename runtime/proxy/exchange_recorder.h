@@ -26,6 +26,7 @@ class ExchangeRecorder {
   // What the machine tells.
   void Record(const engine::NoteRetry& command);
   void Record(const engine::NoteRetryDenied& command);
+  void Record(const engine::NoteMoveDenied& command);
   void Record(const engine::NoteAttemptEnded& command);
   void Record(const engine::NoteBreaker& command);
   void Record(const engine::NoteRejected& command);

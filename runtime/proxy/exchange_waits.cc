@@ -28,7 +28,7 @@ void Exchange::On(const engine::WaitForPlace& command) {
 }
 
 void Exchange::On(const engine::ReleasePlace& command) {
-  worker_.gateway.objects.limiter(command.upstream)->Release(command.place, worker_.transport.Now());
+  worker_.gateway.objects.limiter(command.upstream)->Release(command.place, worker_.transport.Now(), command.client_time);
 }
 
 void Exchange::On(const engine::StartLoad& command) { worker_.start_load(command.upstream, command.model); }

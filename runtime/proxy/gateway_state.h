@@ -10,6 +10,7 @@
 #include "runtime/proxy/address_counts.h"
 #include "runtime/proxy/body_use.h"
 #include "runtime/proxy/line_log.h"
+#include "runtime/proxy/memory_budget.h"
 #include "runtime/proxy/metrics.h"
 
 namespace runtime::proxy {
@@ -22,6 +23,7 @@ struct GatewayState {
         body_use(compiled->policy),
         objects(*compiled, seed),
         metrics(*compiled, objects, workers),
+        memory(compiled->policy.gateway.limits.memory.value_or(DefaultMemoryLimit())),
         events(event_log),
         access(access_log) {}
 
@@ -31,6 +33,7 @@ struct GatewayState {
   const BodyUse body_use;
   engine::EngineObjects objects;
   Metrics metrics;
+  MemoryBudget memory;                   // of the bodies of all requests
   AddressCounts addresses;               // of clients; counted where limits.per_address is set
   LineLog& events;
   LineLog* const access;

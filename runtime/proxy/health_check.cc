@@ -24,7 +24,7 @@ void HealthCheck::OnTimer() {
   const auto& settings = *worker_.policy().upstreams[upstream_].health;
   const base::TimePoint now = worker_.transport.Now();
   const engine::Breaker::Snapshot breaker = worker_.gateway.objects.breaker(upstream_)->Look(now);
-  if (breaker.state != engine::BreakerState::kOpen) {
+  if (!engine::LeavesAlone(breaker.state)) {
     timer_->Set(now + settings.interval);
     return;
   }

@@ -14,13 +14,10 @@ inline constexpr size_t kMaxHeldBytes = 64 << 10;             // of an answer th
 inline constexpr size_t kHighWater = 64 << 10;
 inline constexpr size_t kMaxPipelinedBytes = 64 << 10;        // read ahead of the answer that is under way
 inline constexpr int kMaxInterimResponses = 20;               // 1xx before one final answer
-inline constexpr size_t kMaxIdleUpstreamConnections = 256;    // for each upstream and worker
 inline constexpr size_t kMaxRequestIdLength = 128;
 inline constexpr size_t kMaxSpareParsers = 256;               // for each worker, kept for the next requests
 
-inline constexpr base::Duration kBodyStall = std::chrono::seconds(30);     // a request body that stands still, and how long it is not held to limits.body_rate
 inline constexpr base::Duration kLinger = std::chrono::seconds(2);         // RFC 9112 9.6, after the last answer
-inline constexpr base::Duration kIdleUpstream = std::chrono::seconds(60);  // a pooled connection to an upstream
 
 inline constexpr base::Duration kDrainPoll = std::chrono::milliseconds(5);  // looks for the last answers to be gone
 

@@ -177,6 +177,7 @@ std::string Metrics::Expose(base::TimePoint now, uint64_t dropped_log_lines, Met
       case engine::BreakerState::kClosed: return 0;
       case engine::BreakerState::kHalfOpen: return 1;
       case engine::BreakerState::kOpen: return 2;
+      case engine::BreakerState::kResting: return 3;
     }
     return -1;
   });

@@ -20,7 +20,7 @@ ModelLoad::~ModelLoad() = default;
 void ModelLoad::Start() {
   const auto& upstream = worker_.policy().upstreams[upstream_];
   started_ = worker_.transport.Now();
-  timer_->Set(started_ + upstream.cold_load.value_or(upstream.timeouts.total));
+  timer_->Set(started_ + upstream.cold_load.value_or(upstream.timeouts.most()));
   std::string body = "{\"model\":\"";
   compiler::base::AppendJsonEscaped(model_, &body);
   body += "\",\"stream\":false}";

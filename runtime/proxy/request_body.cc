@@ -1,5 +1,6 @@
 #include "runtime/proxy/request_body.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -20,9 +21,7 @@ std::string_view Name(RequestBody::Stage stage) {
 }
 
 RequestBody::RequestBody(const http::RequestHead& head, size_t most_kept, BodySource& source)
-    : framing_(head.framing), most_kept_(most_kept), source_(source) {
-  if (framing_ == http::BodyFraming::kLength && head.content_length > most_kept_) stage_ = Stage::kStreaming;
-}
+    : framing_(head.framing), length_(head.content_length), most_kept_(most_kept), source_(source) {}
 
 bool RequestBody::Add(std::span<const std::string_view> pieces) {
   BW_CHECK(!is_ended(), "more of a request body after its end: stage ", Name(stage_), ", event Add");
@@ -32,13 +31,15 @@ bool RequestBody::Add(std::span<const std::string_view> pieces) {
     return false;
   }
   for (const std::string_view piece : pieces) kept_.append(piece);
-  if (kept_.size() <= most_kept_) return false;
-  // What has come is passed on, the rest as it comes.
+  return kept_.size() > (is_too_long() ? std::min(most_kept_, kFirstPart) : most_kept_);
+}
+
+void RequestBody::Stream() {
+  BW_CHECK(stage_ == Stage::kArriving, "a request body streams that doesn't arrive: stage ", Name(stage_), ", event Stream");
   stage_ = Stage::kStreaming;
   const std::string so_far = std::exchange(kept_, std::string());
   const std::string_view piece = so_far;
   Queue({&piece, 1});
-  return true;
 }
 
 bool RequestBody::End() {

@@ -35,15 +35,21 @@ class RequestBody {
   enum class Stage : uint8_t {
     kArriving,   // it is kept as it comes
     kKept,       // … and is whole
-    kStreaming,  // larger than what is kept: passed on as it comes
+    kStreaming,  // larger than what is kept: passed on as it comes, once there is a first part of it
     kStreamed,   // … and its end has come; some may still wait for the upstream
   };
 
-  // `head` and `source` outlive it. A body whose length says that it is not kept streams from the start.
+  // `head` and `source` outlive it.
   RequestBody(const http::RequestHead& head, size_t most_kept, BodySource& source);
 
-  // More of it. True: it turned out larger than what is kept, so that the exchange must begin now.
+  // Its length says that it is not kept. Then kFirstPart of it comes before anything else is done for it.
+  static constexpr size_t kFirstPart = 64 << 10;
+  bool is_too_long() const { return framing_ == http::BodyFraming::kLength && length_ > most_kept_; }
+
+  // More of it. True: it turned out larger than what is kept; one of the next two follows.
   bool Add(std::span<const std::string_view> pieces);
+  void KeepUpTo(size_t most_kept) { most_kept_ = most_kept; }
+  void Stream();  // what has come is passed on, the rest as it comes
   // It is whole. True: it is kept, so that the exchange can begin now.
   bool End();
 
@@ -51,6 +57,11 @@ class RequestBody {
   bool is_streaming() const { return stage_ == Stage::kStreaming || stage_ == Stage::kStreamed; }
   bool is_ended() const { return stage_ == Stage::kKept || stage_ == Stage::kStreamed; }
   uint64_t received() const { return received_; }
+  size_t held_bytes() const { return kept_.size() + (rewritten_ ? rewritten_->size() : 0) + upload_.size(); }
+  // All that has come is sent, and there is more to come.
+  bool waits_for_client() const {
+    return stage_ == Stage::kStreaming && sink_ != nullptr && upload_.empty() && sink_->queued_bytes() == 0;
+  }
 
   // What the client sent; "" where it streams.
   const std::string& kept() const { return kept_; }
@@ -73,7 +84,8 @@ class RequestBody {
   void Flush();
 
   const http::BodyFraming framing_;
-  const size_t most_kept_;
+  const uint64_t length_;
+  size_t most_kept_;
   BodySource& source_;
   Stage stage_ = Stage::kArriving;
   uint64_t received_ = 0;

@@ -155,7 +155,6 @@ bool UpstreamAnswer::TellContent(Stage stage) {
 AnswerStep UpstreamAnswer::Body(std::span<const std::string_view> pieces) {
   Check(stage_ == Stage::kUnjudged || stage_ == Stage::kHolding || stage_ == Stage::kPassing, "Body");
   if (!reader_) {
-    listener_.OnAnswerProgress();
     listener_.OnAnswerBytes(pieces);
     return {};
   }
@@ -246,7 +245,6 @@ void UpstreamAnswer::TellSent() {
 void UpstreamAnswer::ObserveReading(const dialect::FrameReading& reading) {
   if (has_frames()) CountTokens(reading);  // a piece of an object says nothing by itself
   if (reading.has_content()) listener_.OnAnswerOutput(has_frames());
-  if (reading.has_content() || (stage_ == Stage::kPassing && reading.is_data)) listener_.OnAnswerProgress();
 }
 
 void UpstreamAnswer::CountTokens(const dialect::FrameReading& reading) {
@@ -319,7 +317,7 @@ std::string UpstreamAnswer::BreakFrame(ErrorKind error, std::string_view request
   std::string frame(reader_ ? reader_->FrameBreak() : "");
   if (!error_frame_.empty()) return frame += error_frame_;  // it has said itself what is wrong
   const dialect::ClientDialect reads{api_, dialect::StreamShapeOf(api_), {}};
-  const std::string_view code = compiler::abi::Name(error);
+  const std::string_view code = error == ErrorKind::kNone ? std::string_view("stopping") : compiler::abi::Name(error);
   return frame += dialect::ErrorFrame(reads, code, MessageFor(code), request_id);
 }
 

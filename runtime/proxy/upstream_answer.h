@@ -56,7 +56,6 @@ class AnswerListener {
   virtual void OnAnswerJson(std::string_view json) = 0;          // a whole object, or an error inside a stream; valid during the call
   virtual void OnAnswerFrame(const dialect::Frame& frame) = 0;   // with judges_frames, before anything else is told of it
   virtual void OnAnswerOutput(bool is_frame) = 0;                // content of the model, committing or not
-  virtual void OnAnswerProgress() = 0;                           // a step of it: it does not stand still
   virtual void OnAnswerComplete() = 0;                           // its dialect says that it has all its content
   virtual void OnAnswerSent(engine::Continuation possible) = 0;  // how another upstream could go on from here
 };

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "compiler/model/settings.h"
 #include "runtime/http/message_parser.h"
 #include "runtime/net/transport.h"
 
@@ -23,19 +24,30 @@ struct UpstreamConnection final : net::StreamObserver {
   std::unique_ptr<net::Stream> stream;
   http::MessageParser parser;
   bool is_reused = false;
-  base::TimePoint idle_since;
-  UpstreamPool* pool = nullptr;  // set while it waits
+  int answers = 0;                // that came to their end on it
+  base::TimePoint usable_until;   // set while it waits
+  UpstreamPool* pool = nullptr;   // set while it waits
 };
+
+// What the upstream says of its connections (Keep-Alive: timeout=5, max=100): hints, the connection itself has the last word.
+struct KeepAliveHints {
+  std::optional<base::Duration> timeout;  // how long it keeps an idle one
+  std::optional<int64_t> max;             // how many requests it takes on it, or still takes
+};
+KeepAliveHints ReadKeepAlive(const http::Headers& headers);
 
 class UpstreamPool {
  public:
-  explicit UpstreamPool(net::Transport& transport) : transport_(transport) {}
+  // `settings` must outlive it.
+  UpstreamPool(net::Transport& transport, const compiler::model::PoolSettings& settings)
+      : transport_(transport), settings_(settings) {}
 
-  // The most recently used idle connection, its parser ready for an answer; null if there is none.
+  // The most recently used idle connection, its parser ready for an answer; null if there is none. Each is looked at first: one
+  // that the upstream ended, or on which it said something that nobody asked for, is closed.
   std::unique_ptr<UpstreamConnection> Take();
 
-  // Gives it back. Too many or too old ones are closed.
-  void Put(std::unique_ptr<UpstreamConnection> connection);
+  // Gives it back behind an answer. Too many or too old ones are closed, and those that the upstream wants to see no more.
+  void Put(std::unique_ptr<UpstreamConnection> connection, const KeepAliveHints& hints = {});
 
   // Closes all idle connections: the upstream was restarted, or the worker drains.
   void Clear() { idle_.clear(); }
@@ -46,7 +58,8 @@ class UpstreamPool {
   void Remove(UpstreamConnection* connection);
 
   net::Transport& transport_;
-  std::vector<std::unique_ptr<UpstreamConnection>> idle_;  // oldest first
+  const compiler::model::PoolSettings& settings_;
+  std::vector<std::unique_ptr<UpstreamConnection>> idle_;  // in the order of their use
 };
 
 }  // namespace runtime::proxy

@@ -5,22 +5,49 @@
 #include <utility>
 #include <vector>
 
+#include "compiler/model/model_paths.h"
 #include "compiler/model/template.h"
 #include "runtime/http/forwarding.h"
+#include "runtime/http/request_path.h"
 
 namespace runtime::proxy {
+namespace {
+
+// A query without the parameters that are credentials by their name.
+std::string WithoutCredentials(std::string_view query) {
+  std::string kept;
+  while (!query.empty()) {
+    const size_t end = std::min(query.find('&'), query.size());
+    const std::string_view item = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    const std::string_view name = item.substr(0, item.find('='));
+    if (IsCredential(name) || http::EqualsIgnoreCase(name, "key")) continue;  // ?key=… is Gemini's
+    if (!kept.empty()) kept.push_back('&');
+    kept.append(item);
+  }
+  return kept;
+}
+
+}  // namespace
+
+bool IsCredential(std::string_view name) {
+  std::string plain;
+  plain.reserve(name.size());
+  for (const char c : name) plain.push_back(c == '_' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+  for (const std::string_view word : {"authorization", "-auth", "api-key", "apikey", "secret", "cookie", "subscription-key"}) {
+    if (plain.find(word) != std::string::npos) return true;
+  }
+  // A token, and not a number of tokens.
+  const size_t token = plain.find("token");
+  return token != std::string::npos && plain.compare(token, 6, "tokens") != 0;
+}
 
 Attempt::Request MakeUpstreamRequest(const UpstreamRequestTerms& terms) {
   const auto& upstream = terms.upstream;
   const http::RequestHead& head = terms.client.head;
 
-  std::string target;
-  if (upstream.url.path.empty()) {
-    target = head.target;
-  } else {
-    target = upstream.url.path;
-    if (!head.query.empty()) target.append("?").append(head.query);
-  }
+  const std::string query = terms.is_first_of_route ? std::string(head.query) : WithoutCredentials(head.query);
+  const std::string target = http::TargetOf(compiler::model::PathAt(upstream.url, terms.client.path), query);
 
   std::vector<std::string> values;
   std::vector<http::SetHeader> set;
@@ -41,7 +68,11 @@ Attempt::Request MakeUpstreamRequest(const UpstreamRequestTerms& terms) {
   request.authority = upstream.url.authority;
   request.set = set;
   std::vector<std::string> remove = upstream.remove_headers;
-  if (!terms.is_first_of_route) remove.insert(remove.end(), {"authorization", "cookie", "x-api-key", "api-key"});
+  if (!terms.is_first_of_route) {
+    for (const http::Header& line : head.headers.lines()) {
+      if (IsCredential(line.name)) remove.emplace_back(line.name);
+    }
+  }
   request.remove = remove;
   request.request_id = terms.client.request_id;
   request.peer_ip = terms.client.peer_ip;

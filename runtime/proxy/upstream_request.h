@@ -23,6 +23,9 @@ struct UpstreamRequestTerms {
   std::string_view body = {};         // … or this is all of it
 };
 
+// Whether a header or a parameter of that name says who asks, or lets them in: told by pattern, since every gateway and cloud has its own.
+bool IsCredential(std::string_view name);
+
 // The body of the result is that of the terms, not a copy: it must live until the attempt has sent it.
 Attempt::Request MakeUpstreamRequest(const UpstreamRequestTerms& terms);
 

@@ -29,8 +29,8 @@ struct WorkerContext {
         names(worker_transport),
         parsers(gateway_state.policy().gateway.limits) {
     if (gateway.access != nullptr) access.emplace(*gateway.access, transport);
-    for (size_t i = 0; i < gateway.policy().upstreams.size(); ++i) {
-      pools.Add(std::make_unique<UpstreamPool>(worker_transport));
+    for (const auto& upstream : gateway.policy().upstreams) {
+      pools.Add(std::make_unique<UpstreamPool>(worker_transport, upstream.pool));
     }
   }
 
@@ -61,6 +61,8 @@ struct WorkerContext {
     if (transition.to == engine::BreakerState::kOpen) {
       message = "breaker opened";
       metrics.Count(CounterId::kBreakerOpen, static_cast<size_t>(id.value));
+    } else if (transition.to == engine::BreakerState::kResting) {
+      message = "breaker rests";
     } else if (transition.to == engine::BreakerState::kHalfOpen) {
       message = "breaker half-open";
     }

@@ -55,6 +55,12 @@ class SimStream final : public Stream {
   }
   void Reset() override { connection_->Close(which_, true); }
   const Address& peer() const override { return connection_->ends[which_].peer; }
+  net::Unread Look() const override {
+    const Endpoint& mine = connection_->ends[which_];
+    if (mine.dead || mine.saw_end || mine.peer_reset) return net::Unread::kEnd;
+    if (mine.inbound.empty() || mine.inbound.front().arrival > connection_->network->now()) return net::Unread::kNothing;
+    return mine.inbound.front().kind == sim_internal::Segment::Kind::kData ? net::Unread::kBytes : net::Unread::kEnd;
+  }
   bool is_dead() const override { return connection_->ends[which_].dead; }
   bool saw_end() const override { return connection_->ends[which_].saw_end; }
   Endpoint& end() { return connection_->ends[which_]; }

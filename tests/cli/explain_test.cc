@@ -85,7 +85,7 @@ upstream a {
   EXPECT_EQ(LineOf(result.out, "attempt_timeout"),
             "attempt_timeout 20s line 7, from `let patience`, line 2, from `let slow`, line 3");
   EXPECT_EQ(LineOf(result.out, "header["), "header[\"X-A\"] secret(\"KEY\") line 8, from the environment");
-  EXPECT_EQ(LineOf(result.out, "repeat_safe"), "repeat_safe false default");
+  EXPECT_EQ(LineOf(result.out, "repeat_safe"), "repeat_safe auto default");
   EXPECT_EQ(LineOf(result.out, "open_for"), "open_for 20s line 9");
   EXPECT_EQ(LineOf(result.out, "close when"), "close when successes(30s) >= probes default");
   EXPECT_EQ(LineOf(result.out, "retry"), "retry off");

@@ -793,16 +793,6 @@ route r$ {
   ⟦repeat_safe⟧ = false
 })",
      "PL0135"},
-    {"same setting by two names", R"(upstream u$ {
-  url = "http://a:1"
-  attempt_timeout = 15s
-})",
-     R"(upstream u$ {
-  url = "http://a:1"
-  attempt_timeout = 15s
-  timeouts { ⟦total⟧ = 20s }
-})",
-     "PL0135"},
     {"not honoured yet", R"(route r$ {
   when request.path == "/r"
   to = base

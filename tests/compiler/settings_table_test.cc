@@ -57,6 +57,7 @@ std::string PolicyWith(const std::string& block, const std::string& name, const 
           (block == "limits" ? "  limits {\n" + in("limits") + "  }\n" : "") + "}\n";
   text += "upstream first {\n" + unless("upstream", "url", "url = \"http://first:1\"") + in("upstream");
   if (block == "timeouts") text += "  timeouts {\n" + in("timeouts") + "  }\n";
+  if (block == "pool") text += "  pool {\n" + in("pool") + "  }\n";
   if (block == "queue")
     text += "  max_in_flight = 4\n  queue {\n" + unless("queue", "length", "length = 8") +
             unless("queue", "timeout", "timeout = 4s") + in(block) + "  }\n";

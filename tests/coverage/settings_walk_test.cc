@@ -246,6 +246,24 @@ std::map<std::string, Case> LimitCases() {
     }
     return client->received.substr(0, 12);
   })};
+  // An answer of which a client takes a little now and then.
+  cases["limits.read_rate"] = {"limits { read_rate = @ }", "64KiB/s", "1B/s", InTheProxy([](SimGateway& gateway) {
+    auto client = gateway.NewClient();
+    client->Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    for (int i = 0; i < 8; ++i) {
+      client->stream->PauseReading();
+      gateway.network.RunFor(5s);
+      client->stream->ResumeReading();
+      gateway.network.RunFor(1us);
+    }
+    return std::to_string(gateway.worker->connections()) + " connections";
+  })};
+  cases["limits.memory"] = {"limits { memory = @ }", "1MiB", "64MiB", InTheProxy([](SimGateway& gateway) {
+    auto client = gateway.NewClient();  // one address: a quarter is its share
+    client->Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 400000\r\n\r\n" + std::string(400'000, 'x'));
+    gateway.network.RunFor(1s);
+    return client->received.substr(0, 12);
+  })};
   cases["limits.idle"] = {"limits { idle = @ }", "1s", "1h", AfterSending("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 5s)};
   cases["limits.write_stall"] = {"limits { write_stall = @ }", "1s", "1h",
                                  AfterSending("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 5s, /*reads=*/false)};
@@ -352,7 +370,21 @@ std::map<std::string, Case> UpstreamCases() {
                                    OneRequest(kHang, {.wants_stream = true})};
   cases["timeouts.idle"] = {VirtualUpstreamWith("timeouts { idle = @ }"), "1s", "2s",
                             OneRequest({.ends = std::nullopt})};
+  cases["timeouts.stall"] = {VirtualUpstreamWith("timeouts { stall = @ }"), "1s", "2s", OneRequest(kHang)};
   cases["timeouts.total"] = {VirtualUpstreamWith("timeouts { total = @ }"), "1s", "2s", OneRequest(kHang)};
+  const auto connections_of_three = [](Duration between) {
+    return [between](const std::string& settings) {
+      SimGateway gateway("upstream u { url = \"http://10.0.0.1:11434\"  " + settings + " }\n");
+      SimServer server(&gateway.network, "10.0.0.1", 11434, Answering("x"));
+      for (int i = 0; i < 3; ++i) {
+        gateway.Get();
+        gateway.network.RunFor(between);
+      }
+      return std::to_string(server.peers.size()) + " connections";
+    };
+  };
+  cases["pool.idle"] = {"pool { idle = @ }", "10s", "60s", connections_of_three(20s)};
+  cases["pool.size"] = {"pool { size = @ }", "0", "256", connections_of_three(1s)};
   cases["retry.max_retries"] = {
       VirtualUpstreamWith("repeat_safe = true  retry { max_retries = @  when status == 500 }"), "1", "2",
       OneRequest(Status(500))};
@@ -407,6 +439,8 @@ std::map<std::string, Case> BreakerCases() {
         story.Send(Plan{});
         return std::string(runtime::engine::Name(story.breaker().Look(story.now()).state));
       })};
+  cases["breaker.rest"] = {VirtualUpstreamWith("breaker { open when failures(60s) >= 9  rest when @ }"), "status == 429", "status == 423",
+                           InTheEngine([](VirtualStory& story) { return story.Send(Status(429)) + story.Send(Plan{}); })};
   cases["breaker.failure"] = {VirtualUpstreamWith("breaker { open when failures(60s) >= 1  failure when @ }"),
                               "status == 500", "status == 503", fails_then_asks_after(1s)};
   return cases;

@@ -99,7 +99,7 @@ std::string VirtualStory::Send(const Planner& plan, const Request& request) {
       } else if (std::holds_alternative<engine::AbortAttempt>(command)) {
         upcoming.clear();
       } else if (const auto* place = std::get_if<engine::ReleasePlace>(&command)) {
-        objects_->limiter(place->upstream)->Release(place->place, now_);
+        objects_->limiter(place->upstream)->Release(place->place, now_, place->client_time);
       } else if (const auto* store = std::get_if<engine::StoreAnswer>(&command)) {
         const bool kept =
             objects_->cache(store->cache)->Store(store->key, {200, {}, std::string(stored_bytes, 'x'), {}}, now_);

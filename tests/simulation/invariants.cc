@@ -165,6 +165,7 @@ void Invariants::OnEvent(const Batch& batch) {
   }
   const bool content = std::holds_alternative<AttemptContent>(batch.event) ||
                        (std::holds_alternative<AttemptEnded>(batch.event) && !attempt.committed);
+  if (content && judged) breakers_[static_cast<size_t>(attempt.upstream)].probes.erase({batch.view.id, attempt.serial});
   if (content && judged && !attempt.counted) {
     const Outcome outcome{attempt.status, ErrorKind::kNone};
     if (upstreams_[static_cast<size_t>(attempt.upstream)].ClassOf(outcome) == OutcomeClass::kSuccess) {
@@ -204,12 +205,10 @@ void Invariants::OnStart(const Batch& batch, const StartAttempt& command) {
   }
   Expect(exchange.finals == 0 && !exchange.gone, batch, "an attempt after the end");
   Expect(!last.alive && last.is_noted, batch, "an attempt beside another one");
-  const bool repeatable = batch.view.is_idempotent || rules.repeat_safe;
-  Expect(command.fresh_connection || (batch.view.body_is_kept && repeatable), batch,
-         "a pooled connection for a request that can't be repeated");
+  Expect(command.fresh_connection || batch.view.body_is_kept, batch, "a pooled connection for a body that is gone if it fails");
   if (exchange.any_start) {
     const bool last_repeatable = batch.view.is_idempotent || upstreams_[static_cast<size_t>(last.upstream)].repeat_safe;
-    Expect(batch.view.body_is_kept, batch, "a body that isn't kept was sent twice");
+    Expect(batch.view.body_is_kept || !last.sent, batch, "a body that isn't kept was sent twice");
     Expect(last_repeatable || !last.sent || takes_over, batch, "a request was repeated that must not be");
   }
   exchange.any_start = true;
@@ -271,6 +270,7 @@ void Invariants::OnStart(const Batch& batch, const StartAttempt& command) {
     Expect(breaker.state != BreakerState::kOpen, batch, "an attempt through an open breaker");
     attempt.generation = breaker.generation;
     if (breaker.state == BreakerState::kHalfOpen) {
+      Expect(batch.view.body_is_kept, batch, "an upload that lasts as long as its client likes is a probe");
       attempt.is_probe = true;
       breaker.probes[{batch.view.id, attempt.serial}] = batch.now + rules.total;
       Expect(std::cmp_less_equal(breaker.probes.size(), rules.breaker->probes), batch, "too many probes in flight");
@@ -304,8 +304,14 @@ void Invariants::OnAttemptEnded(const Batch& batch, const NoteAttemptEnded& comm
   const bool mismatch = failure != nullptr && failure->is_mismatch;
   if (attempt.committed) exchange.cut_upstream = attempt.upstream;
   const bool redirected = attempt.continuation != Continuation::kNone && attempt.status / 100 == 3;
+  // A deadline that cuts it shows something only where it had the time that any attempt of the route has, and brought nothing.
+  const bool is_deadline = std::holds_alternative<TimeReached>(batch.event) && batch.deadline && batch.now >= *batch.deadline;
+  const Duration most = std::min(rules.total, batch.deadline ? *batch.deadline - batch.view.arrived : rules.total);
+  const bool had_its_time = !attempt.committed && (batch.now - attempt.started) * 16 >= most * 15;
+  const bool gave_connection_up = failure != nullptr && failure->is_reuse_race && !attempt.fresh;
+  attempt.blameless = gone || gave_connection_up || (is_deadline && !had_its_time);
   const OutcomeClass expected = attempt.counted                  ? *attempt.counted
-                                : gone || mismatch || redirected ? OutcomeClass::kNeutral
+                                : attempt.blameless || mismatch || redirected ? OutcomeClass::kNeutral
                                                 : rules.ClassOf(command.outcome);
   Expect(command.outcome_class == expected, batch, "an outcome was misjudged");
   if (command.outcome_class == OutcomeClass::kFailure) {
@@ -373,6 +379,7 @@ void Invariants::OnTransition(const Batch& batch, const NoteBreaker& command) {
                                                 [&](const auto& probe) { return batch.now >= probe.second; }));
   if (t.to == BreakerState::kHalfOpen) {
     Expect(batch.now >= breaker.opened_at + breaker.open_least, batch, "half-open before open_for was over");
+    breaker.half_open_at = batch.now;
   }
   if (t.to == BreakerState::kOpen) {
     Trip(*upstreams_[static_cast<size_t>(command.upstream.value)].breaker, t.from, batch.now, &breaker);
@@ -448,7 +455,7 @@ void Invariants::CheckTransitions(const Batch& batch) {
         Expect(!breaker.failures[before].empty() || breaker.lapsed_in_batch[i], batch,
                "opened again without a failed probe");
       } else if (t.to == BreakerState::kClosed) {
-        Expect(successes(before) >= rules.close_at, batch,
+        Expect(successes(before) >= rules.close_at || ShowedLifeInTime(batch, breaker), batch,
                "closed after " + std::to_string(successes(before)) + " successes");
       }
     }
@@ -462,6 +469,17 @@ void Invariants::CheckTransitions(const Batch& batch) {
              "half-open after enough successes");
     }
   }
+}
+
+// An answer that is no fault of the server's, after half-open has lasted as long as the breaker was open.
+bool Invariants::ShowedLifeInTime(const Batch& batch, const ShadowBreaker& breaker) {
+  const bool is_neutral_answer = std::any_of(batch.commands.begin(), batch.commands.end(), [](const Command& command) {
+    const auto* ended = std::get_if<NoteAttemptEnded>(&command);
+    return ended != nullptr && ended->outcome_class == OutcomeClass::kNeutral && ended->outcome.error == ErrorKind::kNone &&
+           ended->outcome.status >= 300 && ended->outcome.status != 401 && ended->outcome.status != 403 && ended->outcome.status != 429;
+  });
+  if (is_neutral_answer) ++report_->seen["closed by life"];
+  return is_neutral_answer && batch.now - breaker.half_open_at >= breaker.open_least;
 }
 
 void Invariants::CheckBreaker(int upstream, const Breaker::Snapshot& look, TimePoint now) {
@@ -487,6 +505,7 @@ void Invariants::CheckBreaker(int upstream, const Breaker::Snapshot& look, TimeP
       expect(look.probes_in_flight == 0, "is open and has probes");
       break;
     }
+    case BreakerState::kResting: expect(false, "rests, and no rule says so"); break;
     case BreakerState::kHalfOpen:
       if (look.state == BreakerState::kHalfOpen) {
         expect(std::cmp_equal(look.probes_in_flight, breaker.probes.size()), "probes were lost or given back twice");
@@ -507,7 +526,7 @@ void Invariants::Destroyed(int exchange, TimePoint now) {
   ShadowAttempt& attempt = found->second.attempt;
   CloseAttempt(exchange, &attempt);
   for (size_t u = 0; u < upstreams_.size(); ++u)
-    GiveBack(exchange, static_cast<int>(u), !found->second.queued_at, found->second.last_handled, now);
+    GiveBack(exchange, static_cast<int>(u), !found->second.queued_at, false, found->second.last_handled, now);
   if (attempt.upstream >= 0) breakers_[static_cast<size_t>(attempt.upstream)].probes.erase({exchange, attempt.serial});
   exchanges_.erase(found);
   ++report_->seen["final destroyed"];

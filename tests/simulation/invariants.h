@@ -72,6 +72,7 @@ class Invariants {
     bool is_probe = false;
     bool success_counted = false;
     bool committed = false;
+    bool blameless = false;  // what ended it was not the upstream's doing
     runtime::engine::Continuation continuation{};
   };
   struct ShadowExchange {
@@ -104,6 +105,7 @@ class Invariants {
     Duration open_most{};
     int trips = 0;  // as far as they make it longer
     TimePoint closed_at;
+    TimePoint half_open_at;
     std::map<uint64_t, std::vector<TimePoint>> failures;  // by generation
     std::map<uint64_t, std::vector<TimePoint>> failed_requests;
     std::map<uint64_t, std::vector<TimePoint>> successes;  // of half-open generations
@@ -147,7 +149,8 @@ class Invariants {
   void CheckPlaces(const Batch& batch, bool done, std::optional<TimePoint> next_deadline);
   void OpenAttempt(const Batch& batch, const ShadowAttempt& attempt);
   // `now`: as the engine knows it.
-  void GiveBack(int exchange, int upstream, bool was_used, TimePoint now, TimePoint given_at);
+  // `counts`: towards the pace.
+  void GiveBack(int exchange, int upstream, bool was_used, bool counts, TimePoint now, TimePoint given_at);
   bool ComesTooLate(const Batch& batch, int upstream) const;
   void CloseAttempt(int exchange, ShadowAttempt* attempt);
   void OnFinal(const Batch& batch, const char* kind);
@@ -155,6 +158,7 @@ class Invariants {
   void CountSuccess(ShadowAttempt* attempt, TimePoint now);
   void CloseVisit(const Batch& batch);
   void CheckTransitions(const Batch& batch);
+  bool ShowedLifeInTime(const Batch& batch, const ShadowBreaker& breaker);
   void Expect(bool holds, const Batch& batch, const std::string& what);
 
   std::vector<UpstreamRules> upstreams_;

@@ -35,17 +35,18 @@ void Invariants::OnPlaceCommand(const Batch& batch, const Command& command) {
     const int upstream = release->upstream.value;
     Expect(limiters_[static_cast<size_t>(upstream)].holders.contains(id), batch, "a place was given back twice");
     Expect(!exchange.attempt.alive, batch, "a place was given back while its attempt is under way");
-    GiveBack(id, upstream, true, batch.now, batch.now);
+    Expect(release->client_time.has_value() != exchange.attempt.blameless, batch, "who gave up counts towards the pace, or who did not doesn't");
+    GiveBack(id, upstream, true, release->client_time.has_value(), batch.now, batch.now);
   }
   // A retry that got its place and no token any more. One that is denied at its judgement still has an attempt to end.
   if (const auto* denied = std::get_if<NoteRetryDenied>(&command)) {
     if (!exchange.queued_at && exchange.attempt.is_noted) {
-      GiveBack(id, denied->upstream.value, false, batch.now, batch.now);
+      GiveBack(id, denied->upstream.value, false, false, batch.now, batch.now);
     }
   }
   if (const auto* rejected = std::get_if<NoteRejected>(&command)) {
     if (!exchange.queued_at) {  // the breaker opened meanwhile
-      GiveBack(id, rejected->upstream.value, false, batch.now, batch.now);
+      GiveBack(id, rejected->upstream.value, false, false, batch.now, batch.now);
     }
   }
 }
@@ -149,7 +150,7 @@ void Invariants::OnQueued(const Batch& batch, const NoteQueued& command) {
     Expect(command.error == ErrorKind::kNone, batch, "an error that no wait ends with");
   }
   if (exchange.stopped_waiting) {
-    GiveBack(id, upstream, false, batch.now, batch.now);
+    GiveBack(id, upstream, false, false, batch.now, batch.now);
     ++report_->seen["queue left"];
   } else {
     Expect(has_place, batch, "goes on without a place, or out of turn");
@@ -183,14 +184,14 @@ bool Invariants::ComesTooLate(const Batch& batch, int upstream) const {
   return wait > limit.queue_timeout || (batch.deadline && batch.now + wait >= *batch.deadline);
 }
 
-void Invariants::GiveBack(int exchange, int upstream, bool was_used, TimePoint now, TimePoint given_at) {
+void Invariants::GiveBack(int exchange, int upstream, bool was_used, bool counts, TimePoint now, TimePoint given_at) {
   ShadowLimiter& limiter = limiters_[static_cast<size_t>(upstream)];
   if (std::erase(limiter.waiters, exchange) > 0) return;
   const auto holder = limiter.holders.find(exchange);
   if (holder == limiter.holders.end()) return;
   const TimePoint since = holder->second.since;
   limiter.holders.erase(holder);
-  if (was_used) {
+  if (was_used && counts) {
     const double took = static_cast<double>((now - since).count());
     limiter.pace_ns = limiter.pace_ns ? *limiter.pace_ns + (took - *limiter.pace_ns) * 0.2 : took;
   }

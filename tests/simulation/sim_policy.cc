@@ -111,9 +111,9 @@ SimPolicy DrawPolicy(Random& random) {
   for (int i = 0; i < upstream_count; ++i) {
     const UpstreamRules rules = DrawUpstream(random);
     const model::UpstreamId id = b.Upstream("u" + std::to_string(i));
-    b[id].repeat_safe = rules.repeat_safe;
+    b[id].repeat_safe = rules.repeat_safe ? model::RepeatSafe::kTrue : model::RepeatSafe::kFalse;
     b[id].timeouts.connect = rules.connect;
-    b[id].timeouts.total = rules.total;
+    b[id].timeouts.attempt = rules.total;
     b[id].cold_load = rules.cold_load;
     b[id].timeouts.idle = DrawDuration(random, 200, 5000);
     b[id].on_cut = std::array{model::OnCut::kError, model::OnCut::kContinue, model::OnCut::kRestart}[random.Below(3)];

@@ -333,7 +333,7 @@ void World::CarryOut(Exchange& exchange, const Command& command) {
   if (std::holds_alternative<StopWaiting>(command)) exchange.is_waiting = false;
   if (const auto* release = std::get_if<ReleasePlace>(&command)) {
     if (bug_ == Bug::kForgetsAPlace && Chance(0.05)) return;
-    objects_.limiter(release->upstream)->Release(release->place, now_);
+    objects_.limiter(release->upstream)->Release(release->place, now_, release->client_time);
   }
   if (const auto* follow = std::get_if<FollowCache>(&command)) {
     const int id = exchange.view.id;

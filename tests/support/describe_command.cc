@@ -24,7 +24,7 @@ struct Describer {
   std::string operator()(const ResumeAnswer& c) const { return "resume " + Name(c.served_by); }
   std::string operator()(const SendKeepAlive&) const { return "keep_alive"; }
   std::string operator()(const FinishAnswer&) const { return "finish"; }
-  std::string operator()(const BreakOffAnswer& c) const { return "break_off " + std::string(ReasonOf({0, c.error})); }
+  std::string operator()(const BreakOffAnswer& c) const { return "break_off " + (c.error == ErrorKind::kNone ? "nothing" : std::string(ReasonOf({0, c.error}))); }
   std::string operator()(const StoreAnswer& c) const { return "store " + Name(c.cache); }
   std::string operator()(const EndCacheFlight& c) const { return "end_flight " + Name(c.cache); }
   std::string operator()(const WaitForPlace& c) const { return "wait_for_place " + Name(c.upstream); }
@@ -57,6 +57,9 @@ struct Describer {
   }
   std::string operator()(const NoteRetryDenied& c) const {
     return "note_denied " + Name(c.upstream) + " " + std::string(c.reason);
+  }
+  std::string operator()(const NoteMoveDenied& c) const {
+    return "note_move_denied " + Name(c.upstream) + " " + std::string(c.reason);
   }
   std::string operator()(const NoteAttemptEnded& c) const {
     std::string outcome(ReasonOf(c.outcome));

@@ -202,8 +202,8 @@ inline FoundingIds AddFoundingPolicy(PolicyBuilder* b) {
   breaker.open_for = seconds(15);
   breaker.probes = 3;
   model::UpstreamSettings& upstream = (*b)[ids.upstream];
-  upstream.timeouts.total = seconds(15);
-  upstream.repeat_safe = true;
+  upstream.timeouts.attempt = seconds(15);
+  upstream.repeat_safe = model::RepeatSafe::kTrue;
   upstream.retry = retry;
   upstream.breaker = breaker;
   ids.route = b->Route({ids.upstream});

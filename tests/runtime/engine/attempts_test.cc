@@ -63,7 +63,7 @@ TEST_F(FoundingPolicy, ABodyThatIsNotKeptIsNeverAKey) {
 
 TEST_F(OneUpstream, APostThatWasSentIsNotRepeatedWithoutRepeatSafe) {
   TestExchange x(scene(), 0s);
-  EXPECT_THAT(x.Ready(0s), ElementsAre("start a 1 fresh")) << "it could not be repeated after a reuse race";
+  EXPECT_THAT(x.Ready(0s), ElementsAre("start a 1")) << "a pooled connection is looked at first";
   x.On(1s, AttemptConnected{});
   x.On(1s, AttemptRequestSent{});
   EXPECT_THAT(
@@ -145,9 +145,9 @@ TEST_F(OneUpstream, IdleRunsFromProgressToProgress) {
   TestExchange x(scene(), 0s);
   x.Ready(0s);
   x.On(1s, AttemptHead{200});
-  EXPECT_EQ(x.next_deadline(), 4s);
+  EXPECT_EQ(x.next_deadline(), 20s) << "it begins with the first content";
   x.NoteProgress(3s);
-  EXPECT_EQ(x.next_deadline(), 6s);
+  EXPECT_EQ(x.next_deadline(), 20s);
   x.On(5s, AttemptContent{});
   EXPECT_EQ(x.next_deadline(), 8s);
   EXPECT_THAT(x.On(6s, TimeReached{}), IsEmpty());
@@ -165,7 +165,8 @@ TEST_F(OneUpstream, IdleStartsWithTheFirstContentWhereFirstTokenRuns) {
 }
 
 TEST_F(OneUpstream, ATimeoutIsRetriedWhereThePolicySaysSo) {
-  b[a].repeat_safe = true;
+  b[a].repeat_safe = model::RepeatSafe::kTrue;
+  b[a].timeouts.stall = 4s;
   TestExchange x(scene(), 0s);
   x.Ready(0s);
   x.On(1s, AttemptHead{200});
@@ -193,12 +194,12 @@ TEST_F(OneUpstream, TheDeadlineRunsFromTheArrivalOfTheRequest) {
   x.On(4s, AttemptConnected{});
   EXPECT_EQ(x.next_deadline(), 10s);
   EXPECT_THAT(x.On(10s, TimeReached{}),
-              ElementsAre("abort", "note_ended a 1 attempt_timeout failure 6000ms", "send_error 504 deadline"));
+              ElementsAre("abort", "note_ended a 1 attempt_timeout neutral 6000ms", "send_error 504 deadline"));
 }
 
 TEST_F(OneUpstream, ARetryThatWouldComeTooLateIsNotMade) {
   b[route].deadline = 10s;
-  b[a].repeat_safe = true;
+  b[a].repeat_safe = model::RepeatSafe::kTrue;
   TestExchange x(scene(), 0s);
   x.Ready(9s);
   EXPECT_THAT(x.On(9950ms, AttemptFailed{ErrorKind::k_refused, false}),
@@ -219,7 +220,7 @@ TEST_F(OneUpstream, TheDeadlineEndsInAFallbackWhereThereIsOne) {
 
 TEST_F(OneUpstream, TheDeadlineDuringAWaitEndsIt) {
   b[route].deadline = 10s;
-  b[a].repeat_safe = true;
+  b[a].repeat_safe = model::RepeatSafe::kTrue;
   TestExchange x(scene(), 0s);
   x.Ready(0s);
   x.On(9s, AttemptFailed{ErrorKind::k_refused, false});
@@ -251,7 +252,146 @@ TEST_F(OneUpstream, TheDeadlineBreaksACommittedAnswerOff) {
   x.On(9s, AttemptHead{200});
   x.On(9s, AttemptContent{});
   EXPECT_THAT(x.On(10s, TimeReached{}),
-              ElementsAre("abort", "note_ended a 1 attempt_timeout failure 10000ms", "break_off attempt_timeout"));
+              ElementsAre("abort", "note_ended a 1 attempt_timeout neutral 10000ms", "break_off attempt_timeout"))
+      << "it delivered";
+}
+
+// ---- Whose time it is -------------------------------------------------------------------------------------------------
+
+TEST_F(OneUpstream, AStreamThatFlowsIsCutByAWrittenTotalAlone) {
+  b[a].timeouts.total = 30s;
+  TestExchange x(scene(), 0s);
+  x.On(0s, RequestReady{route, true, true});
+  x.On(1s, AttemptHead{200, std::nullopt, true});
+  x.On(1s, AttemptContent{});
+  for (auto t = 2s; t < 29s; t += 1s) {
+    x.NoteContent(t);
+    EXPECT_EQ(x.next_deadline(), std::min<std::chrono::nanoseconds>(t + 3s, 30s)) << "attempt_timeout is 20s";
+  }
+  EXPECT_THAT(x.On(30s, TimeReached{}),
+              ElementsAre("abort", "note_ended a 1 attempt_timeout neutral 30000ms", "break_off attempt_timeout"));
+}
+
+TEST_F(OneUpstream, PingsForEverEnd) {
+  b[a].timeouts.stall = 10s;
+  TestExchange x(scene(), 0s);
+  x.On(0s, RequestReady{route, true, true});
+  x.On(1s, AttemptHead{200, std::nullopt, true});
+  x.On(2s, AttemptContent{});
+  for (auto t = 3s; t < 12s; t += 1s) {
+    EXPECT_EQ(x.next_deadline(), std::min<std::chrono::nanoseconds>(t + 2s, 12s));
+    x.NoteProgress(t);
+  }
+  EXPECT_THAT(x.On(12s, TimeReached{}), ElementsAre("abort", "note_ended a 1 idle_timeout failure 12000ms", "break_off idle_timeout"));
+}
+
+TEST_F(OneUpstream, WhileTheClientIsAwaitedNoLimitOfTheAttemptRuns) {
+  b[a].breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 1, 30s, 1);
+  TestExchange x(scene(), 0s);
+  x.On(0s, RequestReady{route, true, true});
+  x.On(1s, AttemptConnected{});
+  x.NoteClientAwaited(true, 2s);
+  EXPECT_EQ(x.next_deadline(), std::nullopt);
+  x.NoteClientAwaited(false, 62s);
+  EXPECT_EQ(x.next_deadline(), 64s) << "first_token is 4s, and two of them were the upstream's";
+  x.On(63s, AttemptHead{200, std::nullopt, true});
+  x.On(63s, AttemptContent{});
+  EXPECT_EQ(x.next_deadline(), 66s);
+  x.NoteClientAwaited(true, 64s);
+  x.NoteClientAwaited(false, 100s);
+  EXPECT_EQ(x.next_deadline(), 102s) << "one second of idle was the upstream's";
+  x.On(101s, AttemptEnded{});
+  EXPECT_EQ(scene().StateAt(101s), BreakerState::kClosed);
+}
+
+TEST_F(OneUpstream, ADeadlineThatComesWhileTheClientIsAwaitedIsNobodysFailure) {
+  b[route].deadline = 10s;
+  b[a].breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 1, 30s, 1);
+  TestExchange x(scene(), 0s);
+  x.On(0s, RequestReady{route, false, false});
+  x.On(1s, AttemptConnected{});
+  x.NoteClientAwaited(true, 1s);
+  EXPECT_THAT(x.On(10s, TimeReached{}),
+              ElementsAre("abort", "note_ended a 1 client_timeout neutral 10000ms", "send_error 504 deadline"));
+  EXPECT_EQ(scene().StateAt(10s), BreakerState::kClosed);
+}
+
+TEST_F(OneUpstream, ADeadlineCountsForTheBreakerOnlyWhereTheAttemptHadItAll) {
+  b[route].deadline = 10s;
+  b[a].breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 1, 30s, 1);
+  TestExchange late(scene(), 0s);
+  late.Ready(9900ms);
+  EXPECT_THAT(late.On(10s, TimeReached{}), Contains("note_ended a 1 attempt_timeout neutral 100ms")) << "its last byte came just before";
+  EXPECT_EQ(scene().StateAt(10s), BreakerState::kClosed);
+  TestExchange hung(scene(), 20s);
+  hung.Ready(20100ms);
+  hung.On(20100ms, AttemptConnected{});
+  EXPECT_THAT(hung.On(30s, TimeReached{}), Contains("note_breaker a CLOSED>OPEN"));
+}
+
+TEST_F(OneUpstream, WhatTheGatewayLacksIsNobodysFailure) {
+  b[a].breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 1, 30s, 1);
+  TestExchange x(scene(), 0s);
+  x.Ready(0s);
+  EXPECT_THAT(x.On(0s, AttemptFailed{ErrorKind::k_exhausted}), ElementsAre("note_ended a 1 exhausted neutral 0ms", "send_error 503 exhausted"));
+}
+
+TEST_F(OneUpstream, AnErrorToldInAStreamCountsByItsKind) {
+  b[a].breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 1, 30s, 1);
+  for (const int told : {400, 401, 403, 404, 413, 422, 429}) {
+    TestExchange x(scene(), 0s);
+    x.Ready(0s);
+    x.On(0s, AttemptHead{200, std::nullopt, true});
+    x.On(0s, AttemptFailed{ErrorKind::k_stream_error, false, false, told});
+    EXPECT_EQ(scene().StateAt(0s), BreakerState::kClosed) << told;
+  }
+  TestExchange x(scene(), 0s);
+  x.Ready(0s);
+  x.On(0s, AttemptHead{200, std::nullopt, true});
+  EXPECT_THAT(x.On(0s, AttemptFailed{ErrorKind::k_stream_error, false, false, 503}), Contains("note_breaker a CLOSED>OPEN"));
+}
+
+TEST_F(OneUpstream, AnUploadThatIsNotKeptIsNoProbe) {
+  b[a].breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 1, 30s, 1);
+  TestExchange opens(scene(), 0s);
+  opens.Ready(0s);
+  opens.On(0s, AttemptFailed{ErrorKind::k_dns_failure});
+  TestExchange upload(scene(), 16s);
+  EXPECT_THAT(upload.On(16s, RequestReady{route, false, false}), Contains("note_rejected a"));
+  TestExchange x(scene(), 16s);
+  EXPECT_THAT(x.Ready(16s), ElementsAre("note_breaker a OPEN>HALF_OPEN", "start a 1"));
+}
+
+TEST_F(OneUpstream, AProbeIsGivenBackWithItsFirstContent) {
+  model::BreakerSettings breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 1, 30s, 3);  // one probe, three successes
+  b[a].breaker = breaker;
+  TestExchange opens(scene(), 0s);
+  opens.Ready(0s);
+  opens.On(0s, AttemptFailed{ErrorKind::k_dns_failure});
+  TestExchange reads_slowly(scene(), 16s);
+  reads_slowly.Ready(16s);
+  reads_slowly.On(16s, AttemptHead{200, std::nullopt, true});
+  reads_slowly.On(16s, AttemptContent{});
+  reads_slowly.NoteClientAwaited(true, 17s);
+  TestExchange next(scene(), 17s);
+  EXPECT_THAT(next.Ready(17s), ElementsAre("start a 1"));
+  reads_slowly.NoteClientAwaited(false, 300s);
+  EXPECT_THAT(reads_slowly.On(300s, AttemptFailed{ErrorKind::k_truncated}), Contains("note_breaker a HALF_OPEN>OPEN"))
+      << "a failure behind it counts all the same";
+}
+
+TEST_F(OneUpstream, AGatewayThatStopsBreaksOffWhatWasBegunAndAnswersTheRest) {
+  TestExchange begun(scene(), 0s);
+  begun.Ready(0s);
+  begun.On(1s, AttemptHead{200});
+  begun.On(1s, AttemptContent{});
+  EXPECT_THAT(begun.On(2s, runtime::engine::GatewayStops{}),
+              ElementsAre("abort", "note_ended a 1 status_200 neutral 2000ms", "break_off nothing"));
+  TestExchange waits(scene(), 0s);
+  waits.Ready(0s);
+  EXPECT_THAT(waits.On(2s, runtime::engine::GatewayStops{}),
+              ElementsAre("abort", "note_ended a 1 nothing neutral 2000ms", "send_error 503 stopping"));
+  EXPECT_TRUE(waits.done());
 }
 
 // ---- Classification -------------------------------------------------------------------------------------------------
@@ -310,7 +450,7 @@ TEST_F(OneUpstream, FirstTokenIsAbsentUntilThereIsContent) {
 
 TEST_F(OneUpstream, AProbeWithANeutralOutcomeMayRetryInItsOwnPlace) {
   b[a].breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 1, 30s, 1);  // one probe
-  b[a].repeat_safe = true;
+  b[a].repeat_safe = model::RepeatSafe::kTrue;
   TestExchange opens(scene(), 0s);
   opens.Ready(0s);
   opens.On(0s, AttemptFailed{ErrorKind::k_dns_failure, false});

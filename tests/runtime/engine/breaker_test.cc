@@ -232,7 +232,7 @@ TEST_F(BreakerTest, FirstContentCountsAProbeOnce) {
   Ticket a = Admit(15s);
   EXPECT_FALSE(breaker_->RecordFirstContent(&a, T(16s)).has_value());
   EXPECT_EQ(Look(16s).success_count, 1);
-  EXPECT_EQ(Look(16s).probes_in_flight, 1) << "it is still at the upstream";
+  EXPECT_EQ(Look(16s).probes_in_flight, 0) << "how long the rest of its answer takes is nobody's business";
   EXPECT_FALSE(breaker_->RecordFirstContent(&a, T(17s)).has_value());
   EXPECT_FALSE(breaker_->Record(a, OutcomeClass::kSuccess, T(18s)).has_value());
   EXPECT_EQ(Look(18s).success_count, 1) << "the same probe doesn't count twice";
@@ -387,6 +387,79 @@ TEST_F(BreakerTest, StaysExactUnderEightThreads) {
   }
   EXPECT_EQ(breaker_->Look(T(ticks.load() * 10us)).generation, all.size());
   EXPECT_FALSE(too_many.load());
+}
+
+// ---- Neutral outcomes, rest, Retry-After ------------------------------------------------------------------------------
+
+TEST_F(BreakerTest, AnswersThatAreNoFaultOfTheServersCloseHalfOpenInTime) {
+  Make(WindowMeasureKind::kFailures, 1);
+  OpenAt(0s);
+  Breaker::Said life;
+  life.shows_life = true;
+  EXPECT_EQ(breaker_->Record(Admit(15s), OutcomeClass::kNeutral, T(15s), {}, life), std::nullopt) << "it lets the next one in";
+  EXPECT_EQ(breaker_->Record(Admit(29s), OutcomeClass::kNeutral, T(29s), {}, life), std::nullopt);
+  EXPECT_EQ(breaker_->Record(Admit(31s), OutcomeClass::kNeutral, T(31s)), std::nullopt) << "a 429 shows nothing";
+  const auto closed = breaker_->Record(Admit(31s), OutcomeClass::kNeutral, T(31s), {}, life);
+  ASSERT_TRUE(closed.has_value()) << "half-open for as long as it was open, without a failure";
+  EXPECT_EQ(closed->to, BreakerState::kClosed);
+}
+
+TEST_F(BreakerTest, RestsWhereItIsAskedToAndProbesAfterwards) {
+  Make();
+  Breaker::Said rest;
+  rest.wants_rest = true;
+  const auto transition = breaker_->Record(Admit(0s), OutcomeClass::kNeutral, T(0s), {}, rest);
+  ASSERT_TRUE(transition.has_value());
+  EXPECT_EQ(transition->to, BreakerState::kResting);
+  EXPECT_EQ(Look(1s).state, BreakerState::kResting);
+  EXPECT_EQ(Look(1s).last_failure_time, std::nullopt);
+  EXPECT_FALSE(breaker_->WouldAdmit(T(14s)));
+  EXPECT_TRUE(IsRejected(14s));
+  const Breaker::Admission probe = breaker_->Admit(T(15s), kLease);
+  ASSERT_TRUE(probe.transition.has_value());
+  EXPECT_EQ(probe.transition->from, BreakerState::kResting);
+  EXPECT_EQ(probe.transition->to, BreakerState::kHalfOpen);
+  const auto again = breaker_->Record(*probe.ticket, OutcomeClass::kNeutral, T(16s), {}, rest);
+  EXPECT_EQ(again->to, BreakerState::kResting);
+}
+
+TEST_F(BreakerTest, IsOpenAsLongAsTheLastFailureAsked) {
+  settings_ = builder_.Breaker(WindowMeasureKind::kFailures, 60s, 1, 30s, 3);
+  settings_.open_for = 15s;
+  settings_.open_for.cap = 5min;
+  settings_.open_for.by_retry_after = true;
+  Finish();
+  const auto fail = [&](Duration t, std::optional<Duration> asked) {
+    Breaker::Said said;
+    said.retry_after = asked;
+    breaker_->Record(Admit(t), OutcomeClass::kFailure, T(t), {}, said);
+    return *Look(t).retry_at - T(t);
+  };
+  EXPECT_EQ(fail(0s, 60s), 60s);
+  EXPECT_EQ(fail(60s, std::nullopt), 15s) << "it did not say";
+  EXPECT_EQ(fail(75s, 1h), 5min) << "the cap";
+}
+
+TEST_F(BreakerTest, WhatMayNotProbeIsLetThroughWhileClosedOnly) {
+  Make();
+  EXPECT_TRUE(breaker_->Admit(T(0s), kLease, false).ticket.has_value());
+  OpenAt(0s);
+  EXPECT_FALSE(breaker_->WouldAdmit(T(15s), nullptr, false));
+  EXPECT_FALSE(breaker_->Admit(T(15s), kLease, false).ticket.has_value());
+  EXPECT_EQ(Look(14s).state, BreakerState::kOpen) << "it begins no half-open either";
+  Admit(15s);
+  EXPECT_FALSE(breaker_->Admit(T(15s), kLease, false).ticket.has_value());
+}
+
+TEST_F(BreakerTest, AProbeIsGivenBackWithItsFirstContent) {
+  Make(WindowMeasureKind::kFailures, 1);
+  OpenAt(0s);
+  Ticket probe = Admit(15s);
+  EXPECT_TRUE(IsRejected(16s));
+  EXPECT_EQ(breaker_->RecordFirstContent(&probe, T(17s)), std::nullopt);
+  EXPECT_EQ(Look(17s).probes_in_flight, 0);
+  EXPECT_FALSE(IsRejected(17s));
+  EXPECT_EQ(breaker_->Record(probe, OutcomeClass::kSuccess, T(20s)), std::nullopt) << "counted once";
 }
 
 }  // namespace

@@ -120,18 +120,91 @@ TEST_F(TwoUpstreams, AFailingAnswerIsKeptWhereTheNextUpstreamWouldRefuse) {
 }
 
 TEST_F(TwoUpstreams, WhatMustNotBeRepeatedIsNotSentToTheSecond) {
-  b[a].repeat_safe = false;
+  b[a].repeat_safe = model::RepeatSafe::kFalse;
   const model::ReplyId reply = b.Reply("sorry");
   b[route].fallback = {reply};
   TestExchange x(scene(), 0s);
   x.Ready(0s);
   x.On(1s, AttemptRequestSent{});
   EXPECT_THAT(x.On(2s, AttemptFailed{ErrorKind::k_reset, false}),
-              ElementsAre("note_ended a 1 reset failure 2000ms", "send_reply sorry fallback reset"));
+              ElementsAre("note_move_denied a not_repeat_safe", "note_ended a 1 reset failure 2000ms", "send_reply sorry fallback reset"));
+}
+
+TEST_F(TwoUpstreams, APathOfAModelApiMayBeSentTwice) {
+  b[a].repeat_safe = model::RepeatSafe::kAuto;
+  for (const bool repeats : {true, false}) {
+    TestExchange x(scene(), 0s);
+    RequestReady ready{route};
+    std::vector<model::UpstreamId> asked;
+    ready.repeats_at = [&](model::UpstreamId id) {
+      asked.push_back(id);
+      return repeats;
+    };
+    EXPECT_THAT(x.On(0s, ready), ElementsAre("start a 1"));
+    x.On(0s, AttemptRequestSent{});
+    EXPECT_THAT(asked, IsEmpty()) << "read only where something failed";
+    const Lines lines = x.On(0s, AttemptHead{500});
+    EXPECT_EQ(repeats, std::count(lines.begin(), lines.end(), "start c 1") == 1) << testing::PrintToString(lines);
+    EXPECT_EQ(!repeats, std::count(lines.begin(), lines.end(), "note_move_denied a not_repeat_safe") == 1) << testing::PrintToString(lines);
+    EXPECT_THAT(asked, ElementsAre(a)) << "and once";
+  }
+}
+
+TEST_F(TwoUpstreams, ABodyThatIsNotKeptMovesOnUntilItsFirstByteWentOut) {
+  TestExchange x(scene(), 0s);
+  EXPECT_THAT(x.On(0s, RequestReady{route, false, false}), ElementsAre("start a 1 fresh"));
+  EXPECT_THAT(x.On(1s, AttemptFailed{ErrorKind::k_refused}), ElementsAre("note_ended a 1 refused failure 1000ms", "start c 1 fresh"));
+  x.On(1s, AttemptRequestSent{});
+  TestExchange sent(scene(), 2s);
+  sent.On(2s, RequestReady{route, false, false});
+  sent.On(2s, AttemptRequestSent{});
+  EXPECT_THAT(sent.On(2s, AttemptFailed{ErrorKind::k_reset}), Contains("note_move_denied a body_too_large"));
+}
+
+class NamesRefusals : public TwoUpstreams {
+ protected:
+  NamesRefusals() {
+    model::RetrySettings retry;
+    retry.max_retries = 1;
+    retry.when = b.When(expr::StatusIs(429));
+    b[a].retry = b[c].retry = retry;
+  }
+  // Both of them refuse, each twice: what the last refusal leads to.
+  Lines AllRefuse() {
+    TestExchange x(scene(), 0s);
+    x.Ready(0s);
+    x.On(0s, AttemptHead{429, 5s});
+    x.On(100ms, TimeReached{});
+    EXPECT_THAT(x.On(1s, AttemptHead{429, 5s}), Contains("start c 1"));
+    x.On(1s, AttemptHead{429, 7s});
+    x.On(1100ms, TimeReached{});
+    return x.On(2s, AttemptHead{429, 7s});
+  }
+};
+
+TEST_F(NamesRefusals, TheyMoveOnAndTheLastOneIsPassedOn) {
+  EXPECT_THAT(AllRefuse(), ElementsAre("note_denied c attempts_exhausted")) << "with its own Retry-After";
+}
+
+TEST_F(NamesRefusals, AFallbackAnswersThem) {
+  const model::ReplyId reply = b.Reply("sorry");
+  b[route].fallback = {reply};
+  EXPECT_THAT(AllRefuse(), Contains("send_reply sorry fallback status_429"));
+}
+
+TEST_F(TwoUpstreams, AnAnswerThatSaysRetriesAreInVainIsNotRetried) {
+  model::RetrySettings retry;
+  retry.max_retries = 1;
+  retry.when = b.When(expr::StatusIs(500));
+  b[a].retry = retry;
+  TestExchange x(scene(), 0s);
+  x.Ready(0s);
+  EXPECT_THAT(x.On(0s, AttemptHead{500, std::nullopt, false, true}),
+              ElementsAre("note_denied a x_should_retry", "abort", "note_ended a 1 status_500 failure 0ms", "start c 1"));
 }
 
 TEST_F(TwoUpstreams, ARejectedFirstUpstreamDoesNotNeedARepeat) {
-  b[a].repeat_safe = b[c].repeat_safe = false;
+  b[a].repeat_safe = b[c].repeat_safe = model::RepeatSafe::kFalse;
   for (int i = 0; i < 2; ++i)
     scene().breaker(a.value).Record(*scene().breaker(a.value).Admit(At(0s), 1s).ticket,
                                     runtime::engine::OutcomeClass::kFailure, At(0s));
@@ -202,7 +275,7 @@ TEST_F(OneUpstream, AStaleAnswerServesOnlyAsAFallback) {
   TestExchange fresh(scene(), 5s);
   EXPECT_THAT(fresh.Ready(5s), ElementsAre("send_cached answers"));
   TestExchange stale(scene(), 20s);
-  EXPECT_THAT(stale.Ready(20s), ElementsAre("start a 1 fresh"));
+  EXPECT_THAT(stale.Ready(20s), ElementsAre("start a 1"));
   EXPECT_THAT(stale.On(21s, AttemptFailed{ErrorKind::k_dns_failure, false}),
               ElementsAre("note_ended a 1 dns_failure failure 1000ms", "send_cached answers fallback dns_failure",
                           "end_flight answers"));
@@ -237,10 +310,10 @@ TEST_F(CacheInFront, AnswersAreFoundUnderTheFormOfAllClientsAndUnderTheirOwn) {
     const model::CacheSettings& settings = scene().policy.policy.caches[cache];
     scene().objects.cache(cache)->Store(runtime::engine::CacheKey(settings, facts, form), {200, {}, "x", {}}, At(t));
   };
-  EXPECT_THAT(ask(4), ElementsAre("start a 1 fresh"));
+  EXPECT_THAT(ask(4), ElementsAre("start a 1"));
   store(4, 0s);
   EXPECT_THAT(ask(4), ElementsAre("send_cached answers"));
-  EXPECT_THAT(ask(5), ElementsAre("start a 1 fresh")) << "another form";
+  EXPECT_THAT(ask(5), ElementsAre("start a 1")) << "another form";
   store(7, 0s);
   EXPECT_THAT(ask(5), ElementsAre("send_cached answers"));
 }
@@ -250,9 +323,9 @@ TEST_F(CacheInFront, OnlyTheFirstOfTheSameRequestsAsksTheUpstream) {
   TestExchange follower(scene(), 0s);
   TestExchange other(scene(), 0s);
   other.facts.request_body = abi::Str::Of("another question");
-  EXPECT_THAT(leader.Ready(0s), ElementsAre("start a 1 fresh"));
+  EXPECT_THAT(leader.Ready(0s), ElementsAre("start a 1"));
   EXPECT_THAT(follower.Ready(0s), ElementsAre("follow answers"));
-  EXPECT_THAT(other.Ready(0s), ElementsAre("start a 1 fresh"));
+  EXPECT_THAT(other.Ready(0s), ElementsAre("start a 1"));
   EXPECT_EQ(follower.next_deadline(), 30s);
   leader.Succeed(2s);
   EXPECT_EQ(follower.wake_ups, 1);
@@ -267,7 +340,7 @@ TEST_F(CacheInFront, FollowersGoOnAloneWhenTheLeaderComesToNothing) {
   follower.Ready(0s);
   EXPECT_THAT(leader.On(1s, AttemptFailed{ErrorKind::k_dns_failure, false}), Contains("end_flight answers"));
   EXPECT_EQ(follower.wake_ups, 1);
-  EXPECT_THAT(follower.On(1s, CacheSettled{}), ElementsAre("start a 1 fresh"));
+  EXPECT_THAT(follower.On(1s, CacheSettled{}), ElementsAre("start a 1"));
 }
 
 TEST_F(CacheInFront, FollowersGoOnAloneWhenTheLeadersClientLeaves) {

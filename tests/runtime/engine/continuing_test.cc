@@ -27,7 +27,7 @@ class Continuing : public testing::Test {
   // Arrived at 0s; a committed its answer at 1s.
   std::unique_ptr<TestExchange> Committed(Continuation possible = Continuation::kPrefill) {
     auto x = std::make_unique<TestExchange>(scene(), 0s);
-    EXPECT_THAT(x->On(0s, RequestReady{route, true, true}), ElementsAre("start a 1 fresh"));
+    EXPECT_THAT(x->On(0s, RequestReady{route, true, true}), ElementsAre("start a 1"));
     x->On(0s, AttemptConnected{});
     x->On(0s, AttemptRequestSent{});
     x->On(1s, AttemptHead{200});
@@ -39,7 +39,7 @@ class Continuing : public testing::Test {
   std::unique_ptr<TestExchange> Cut() {
     auto x = Committed();
     EXPECT_THAT(x->On(2s, AttemptFailed{ErrorKind::k_truncated}),
-                ElementsAre("note_ended a 1 truncated failure 2000ms", "start c 1 fresh prefill"));
+                ElementsAre("note_ended a 1 truncated failure 2000ms", "start c 1 prefill"));
     return x;
   }
   static void TakeRequest(TestExchange& x, std::chrono::nanoseconds t) {
@@ -76,20 +76,20 @@ TEST_F(Continuing, AnAnswerThatHasNothingToAddEndsItAsWell) {
 
 TEST_F(Continuing, WhatCanOnlyBeSaidAgainIsAskedAfresh) {
   auto x = Committed(Continuation::kAfresh);
-  EXPECT_THAT(x->On(2s, AttemptFailed{ErrorKind::k_truncated}), Contains("start c 1 fresh afresh"));
+  EXPECT_THAT(x->On(2s, AttemptFailed{ErrorKind::k_truncated}), Contains("start c 1 afresh"));
 }
 
 TEST_F(Continuing, RestartAndUpstreamsWithoutPrefillAreAskedAfresh) {
   b[all[0]].on_cut = model::OnCut::kRestart;
   auto x = Committed();
-  EXPECT_THAT(x->On(2s, AttemptFailed{ErrorKind::k_stream_error}), Contains("start c 1 fresh afresh"));
+  EXPECT_THAT(x->On(2s, AttemptFailed{ErrorKind::k_stream_error}), Contains("start c 1 afresh"));
 }
 
 TEST_F(Continuing, EachUpstreamIsAskedAsItCan) {
   b[all[1]].prefill = false;
   auto x = Committed();
-  EXPECT_THAT(x->On(2s, AttemptFailed{ErrorKind::k_truncated}), Contains("start c 1 fresh afresh"));
-  EXPECT_THAT(x->On(3s, AttemptFailed{ErrorKind::k_refused}), Contains("start d 1 fresh prefill"));
+  EXPECT_THAT(x->On(2s, AttemptFailed{ErrorKind::k_truncated}), Contains("start c 1 afresh"));
+  EXPECT_THAT(x->On(3s, AttemptFailed{ErrorKind::k_refused}), Contains("start d 1 prefill"));
 }
 
 TEST_F(Continuing, NobodyIsAskedWhereTheAnswerCannotGoOn) {
@@ -118,7 +118,7 @@ TEST_F(Continuing, TheFirstIsClosedBeforeTheNextIsAsked) {
   auto x = Committed();
   EXPECT_EQ(x->next_deadline(), 4s) << "idle, from the content on";
   EXPECT_THAT(x->On(4s, TimeReached{}),
-              ElementsAre("abort", "note_ended a 1 idle_timeout failure 4000ms", "start c 1 fresh prefill"));
+              ElementsAre("abort", "note_ended a 1 idle_timeout failure 4000ms", "start c 1 prefill"));
 }
 
 // ---- Refusals --------------------------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ TEST_F(Continuing, TheFirstIsClosedBeforeTheNextIsAsked) {
 TEST_F(Continuing, WhoRefusesTheBeginningIsAskedAfresh) {
   auto x = Cut();
   EXPECT_THAT(x->On(3s, AttemptHead{400}),
-              ElementsAre("abort", "note_ended c 1 status_400 neutral 1000ms", "start c 2 fresh afresh"));
+              ElementsAre("abort", "note_ended c 1 status_400 neutral 1000ms", "start c 2 afresh"));
   x->On(4s, AttemptHead{200});
   EXPECT_THAT(x->On(4s, AttemptContent{}), ElementsAre("resume c"));
 }
@@ -135,13 +135,13 @@ TEST_F(Continuing, WhoRefusesThatAsWellIsLeft) {
   auto x = Cut();
   x->On(3s, AttemptHead{422});
   EXPECT_THAT(x->On(4s, AttemptHead{422}),
-              ElementsAre("abort", "note_ended c 2 status_422 neutral 1000ms", "start d 1 fresh prefill"));
+              ElementsAre("abort", "note_ended c 2 status_422 neutral 1000ms", "start d 1 prefill"));
 }
 
 TEST_F(Continuing, BusyBrokenAndElsewhereAreNoRefusalsOfTheBeginning) {
   for (const int status : {429, 503, 302}) {
     auto x = Cut();
-    EXPECT_THAT(x->On(3s, AttemptHead{status}), Contains("start d 1 fresh prefill")) << status;
+    EXPECT_THAT(x->On(3s, AttemptHead{status}), Contains("start d 1 prefill")) << status;
   }
 }
 
@@ -170,7 +170,7 @@ TEST_F(Continuing, ConnectStrikes) {
   auto x = Cut();
   EXPECT_EQ(x->next_deadline(), 4s);
   EXPECT_THAT(x->On(4s, TimeReached{}),
-              ElementsAre("abort", "note_ended c 1 connect_timeout failure 2000ms", "start d 1 fresh prefill"));
+              ElementsAre("abort", "note_ended c 1 connect_timeout failure 2000ms", "start d 1 prefill"));
 }
 
 TEST_F(Continuing, FirstTokenRunsAnewForTheNextUpstream) {
@@ -179,7 +179,7 @@ TEST_F(Continuing, FirstTokenRunsAnewForTheNextUpstream) {
   x->On(5s, AttemptHead{200});
   EXPECT_EQ(x->next_deadline(), 6s) << "from the start of the attempt, whatever the head";
   EXPECT_THAT(x->On(6s, TimeReached{}),
-              ElementsAre("abort", "note_ended c 1 first_token_timeout failure 4000ms", "start d 1 fresh prefill"));
+              ElementsAre("abort", "note_ended c 1 first_token_timeout failure 4000ms", "start d 1 prefill"));
 }
 
 TEST_F(Continuing, IdleStrikesWhereTheSecondStandsStillAfterItsContent) {
@@ -196,13 +196,13 @@ TEST_F(Continuing, IdleStrikesWhereTheSecondStandsStillAfterItsContent) {
       << "the second cut is what ended it";
 }
 
-TEST_F(Continuing, IdleStrikesBeforeTheContentWhereThereIsNoFirstToken) {
+TEST_F(Continuing, TheAttemptIsLimitedBeforeTheContentWhereThereIsNoFirstToken) {
   for (const model::UpstreamId id : all) b[id].timeouts.first_token.reset();
   auto x = Cut();
   TakeRequest(*x, 2s);
   x->On(3s, AttemptHead{200});
-  EXPECT_EQ(x->next_deadline(), 6s);
-  EXPECT_THAT(x->On(6s, TimeReached{}), Contains("note_ended c 1 idle_timeout failure 4000ms"));
+  EXPECT_EQ(x->next_deadline(), 22s);
+  EXPECT_THAT(x->On(22s, TimeReached{}), Contains("note_ended c 1 attempt_timeout failure 20000ms"));
 }
 
 TEST_F(Continuing, TheDeadlineEndsItWithTheCauseOfTheCut) {
@@ -211,7 +211,7 @@ TEST_F(Continuing, TheDeadlineEndsItWithTheCauseOfTheCut) {
   TakeRequest(*x, 2s);
   EXPECT_EQ(x->next_deadline(), 5s);
   EXPECT_THAT(x->On(5s, TimeReached{}),
-              ElementsAre("abort", "note_ended c 1 attempt_timeout failure 3000ms", "break_off truncated"))
+              ElementsAre("abort", "note_ended c 1 attempt_timeout neutral 3000ms", "break_off truncated"))
       << "nobody else is asked";
   EXPECT_TRUE(x->done());
 }
@@ -228,9 +228,9 @@ TEST_F(Continuing, ACompleteAnswerMayLackItsEndHereToo) {
   x->On(3s, AttemptHead{200});
   x->On(3s, AttemptContent{});
   x->NoteComplete(3s);
-  EXPECT_EQ(x->next_deadline(), 4s);
-  EXPECT_THAT(x->On(4s, TimeReached{}),
-              ElementsAre("abort", "note_ended c 1 status_200 success 2000ms", "finish"));
+  EXPECT_EQ(x->next_deadline(), 6s) << "the end is the server's to give, as long as idle allows";
+  EXPECT_THAT(x->On(6s, TimeReached{}),
+              ElementsAre("abort", "note_ended c 1 status_200 success 4000ms", "finish"));
 }
 
 // ---- One after the other -----------------------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ TEST_F(Continuing, TwoCutsInARowTakeThreeUpstreams) {
   x->On(3s, AttemptHead{200});
   EXPECT_THAT(x->On(3s, AttemptContent{}), ElementsAre("resume c"));
   EXPECT_THAT(x->On(4s, AttemptFailed{ErrorKind::k_stream_error}),
-              ElementsAre("note_ended c 1 stream_error failure 2000ms", "start d 1 fresh prefill"));
+              ElementsAre("note_ended c 1 stream_error failure 2000ms", "start d 1 prefill"));
   x->On(5s, AttemptHead{200});
   EXPECT_THAT(x->On(5s, AttemptContent{}), ElementsAre("resume d"));
   EXPECT_THAT(x->On(6s, AttemptFailed{ErrorKind::k_reset}),
@@ -259,7 +259,7 @@ TEST_F(Continuing, TheSecondCutIsForItsOwnUpstreamToDecide) {
 TEST_F(Continuing, WhoFailsBeforeItAddsAnythingLeavesTheChoiceToTheFirst) {
   b[all[1]].on_cut = model::OnCut::kError;
   auto x = Cut();
-  EXPECT_THAT(x->On(3s, AttemptFailed{ErrorKind::k_refused}), Contains("start d 1 fresh prefill"));
+  EXPECT_THAT(x->On(3s, AttemptFailed{ErrorKind::k_refused}), Contains("start d 1 prefill"));
   EXPECT_THAT(x->On(4s, AttemptFailed{ErrorKind::k_refused}),
               ElementsAre("note_ended d 1 refused failure 1000ms", "break_off truncated"));
 }
@@ -285,7 +285,7 @@ TEST_F(Continuing, BusyAndOpenUpstreamsArePassedBy) {
 }
 
 TEST_F(Continuing, AReuseRaceReconnectsAndStillGoesOn) {
-  for (const model::UpstreamId id : all) b[id].repeat_safe = true;
+  for (const model::UpstreamId id : all) b[id].repeat_safe = model::RepeatSafe::kTrue;
   TestExchange x(scene(), 0s);
   x.On(0s, RequestReady{route, true, true});
   x.On(1s, AttemptHead{200});

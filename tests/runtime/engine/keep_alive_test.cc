@@ -48,7 +48,7 @@ TEST_F(KeepAlive, ComesNotToClientsThatCantTakeIt) {
 
 TEST_F(KeepAlive, GoesOnThroughBackOffAndTheNextAttempt) {
   b[a].retry->wait = {5s, 1, 5s, 0};
-  b[a].repeat_safe = true;
+  b[a].repeat_safe = model::RepeatSafe::kTrue;
   TestExchange x(scene(), 0s);
   x.On(0s, Stream());
   x.On(1s, AttemptFailed{ErrorKind::k_refused, false});

@@ -53,7 +53,7 @@ class TwoUpstreams : public testing::Test {
     a = b.Upstream("a");
     c = b.Upstream("c");
     for (const model::UpstreamId id : {a, c}) {
-      b[id].repeat_safe = true;
+      b[id].repeat_safe = model::RepeatSafe::kTrue;
       b[id].breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 2, 30s, 1);
     }
     route = b.Route({a, c});

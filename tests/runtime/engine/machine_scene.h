@@ -77,7 +77,7 @@ class TestExchange {
       } else if (const auto* l = std::get_if<runtime::engine::WaitForLoad>(&command)) {
         if (!scene_.objects.loads(l->upstream)->OnNews(l->waiter, [this] { ++wake_ups; })) ++wake_ups;
       } else if (const auto* r = std::get_if<runtime::engine::ReleasePlace>(&command)) {
-        scene_.objects.limiter(r->upstream)->Release(r->place, At(t));
+        scene_.objects.limiter(r->upstream)->Release(r->place, At(t), r->client_time);
       } else if (const auto* u = std::get_if<runtime::engine::UnfollowCache>(&command)) {
         scene_.objects.cache(u->cache)->Unfollow(u->key, 1);
       }
@@ -103,6 +103,8 @@ class TestExchange {
   }
   bool done() const { return machine_->done(); }
   void NoteProgress(std::chrono::nanoseconds t) { machine_->NoteProgress(At(t)); }
+  void NoteContent(std::chrono::nanoseconds t) { machine_->NoteContent(At(t)); }
+  void NoteClientAwaited(bool is_awaited, std::chrono::nanoseconds t) { machine_->NoteClientAwaited(is_awaited, At(t)); }
   void NoteComplete(std::chrono::nanoseconds t) { machine_->NoteComplete(At(t)); }
   void NoteSent(runtime::engine::Continuation possible) { machine_->NoteSent(possible); }
   void Destroy() { machine_.reset(); }

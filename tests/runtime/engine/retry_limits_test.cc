@@ -9,7 +9,7 @@ using testing::ElementsAre;
 class HonouringUpstream : public OneUpstream {
  protected:
   HonouringUpstream() {
-    b[a].repeat_safe = true;
+    b[a].repeat_safe = model::RepeatSafe::kTrue;
     b[a].retry->honour_cap = 8s;
   }
   // What a 429 leads to that asks for `wait`.
@@ -51,7 +51,7 @@ TEST_F(HonouringUpstream, UnlessThePolicyHonoursItTheWaitIsTheBackOff) {
 class BudgetedUpstream : public OneUpstream {
  protected:
   BudgetedUpstream() {
-    b[a].repeat_safe = true;
+    b[a].repeat_safe = model::RepeatSafe::kTrue;
     b[a].retry->budget = 0.2;
   }
   runtime::engine::RetryBudget& budget() { return *scene().objects.budget(a); }

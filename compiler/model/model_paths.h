@@ -1,0 +1,25 @@
+// Which paths belong to the APIs of model servers, and at which path an upstream is asked.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "compiler/model/settings.h"
+
+namespace compiler::model {
+
+// Whether asking at an end point twice does no harm; the values are explained in model_paths.def.
+enum class Repeats : uint8_t { kNever, kAlways, kUnlessTools, kUnlessKept };
+
+// Whether a path ends as an end point does: "/api/chat", "/openai/deployments/x/chat/completions".
+bool IsEndPoint(std::string_view path);
+
+// The path at which an upstream is asked for `path`: the request's own, with the base of the url in front (what both of them say,
+// as "/v1", stands there once), or the end point that the url names.
+std::string PathAt(const Url& url, std::string_view path);
+
+// Whether a POST for `path` may be sent to the upstream twice, as far as paths tell: exact paths behind the base only. Reading an
+// answer by how a path ends is wider than this.
+Repeats RepeatsAt(const Url& url, std::string_view path);
+
+}  // namespace compiler::model

@@ -1,0 +1,71 @@
+// What the bodies of all requests may take together (gateway.limits.memory): one budget over all workers. One client address may hold a
+// quarter of it. Where more is asked for than there is, the oldest unfinished upload of whoever holds most gives way.
+//
+// Thread-safe. Nothing is counted of a request up to kUncounted bytes, so that small ones cost nothing; beyond, in steps.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+namespace runtime::proxy {
+
+class MemoryBudget {
+ public:
+  static constexpr size_t kUncounted = 16 << 10;
+  static constexpr size_t kStep = 64 << 10;
+  static constexpr int64_t kShareOfOne = 4;  // an address may hold a fourth
+
+  explicit MemoryBudget(int64_t limit);
+  ~MemoryBudget();
+  MemoryBudget(const MemoryBudget&) = delete;
+  MemoryBudget& operator=(const MemoryBudget&) = delete;
+
+  struct Holder;
+  // What one request holds; gives it back when destroyed. Used by one thread, which is not that of `give_way`.
+  class Holding {
+   public:
+    Holding() = default;
+    ~Holding() { Release(); }
+    Holding(const Holding&) = delete;
+    Holding& operator=(const Holding&) = delete;
+
+    // `give_way` is called once, from any thread, when the request is to be refused: it must only hand the news over to its own loop,
+    // and may come although the request has just ended. `budget` must outlive the holding.
+    void Begin(MemoryBudget* budget, std::string address, std::function<void()> give_way);
+    bool has_begun() const { return budget_ != nullptr; }
+    // So many bytes are held now. False: there is no room, and it is this request that gives way.
+    bool Set(size_t bytes);
+    void FinishUpload();  // it gives way no more
+    void Release();
+
+   private:
+    MemoryBudget* budget_ = nullptr;
+    Holder* holder_ = nullptr;
+    size_t counted_ = 0;
+  };
+
+  int64_t limit() const { return limit_; }
+  int64_t held() const;
+
+ private:
+  Holder* Add(std::string address, std::function<void()> give_way);
+  void Remove(Holder* holder);
+  bool Grow(Holder* holder, int64_t by);
+  Holder* Victim(const Holder& asks);
+
+  const int64_t limit_;
+  mutable std::mutex mutex_;
+  int64_t held_ = 0;
+  std::list<Holder> holders_;  // oldest first
+  std::unordered_map<std::string, int64_t> by_address_;
+};
+
+// A quarter of the memory that this process may use: of its cgroup where one is set, else of the machine.
+int64_t DefaultMemoryLimit();
+
+}  // namespace runtime::proxy

@@ -1,0 +1,90 @@
+#include "runtime/proxy/memory_budget.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+
+namespace runtime::proxy {
+namespace {
+
+constexpr size_t kStep = MemoryBudget::kStep;
+
+class Requests {
+ public:
+  explicit Requests(int64_t steps) : budget(steps * static_cast<int64_t>(kStep)) {}
+
+  // A new request of an address.
+  size_t Of(const std::string& address) {
+    const size_t id = all.size();
+    all.emplace_back();
+    all.back().Begin(&budget, address, [this, id] { told.push_back(id); });
+    return id;
+  }
+  bool Holds(size_t id, size_t steps) { return all[id].Set(steps * kStep); }
+
+  MemoryBudget budget;
+  std::deque<MemoryBudget::Holding> all;
+  std::vector<size_t> told;  // to give way
+};
+
+TEST(MemoryBudgetTest, SmallRequestsAreNotCounted) {
+  Requests requests(4);
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(requests.all[requests.Of("a")].Set(MemoryBudget::kUncounted));
+  EXPECT_EQ(requests.budget.held(), 0);
+}
+
+TEST(MemoryBudgetTest, OneAddressMayHoldAQuarter) {
+  Requests requests(40);
+  const size_t first = requests.Of("a");
+  EXPECT_TRUE(requests.Holds(first, 10));
+  EXPECT_FALSE(requests.Holds(first, 11)) << "the oldest of its address is itself";
+  EXPECT_TRUE(requests.Holds(requests.Of("b"), 10)) << "others are not concerned";
+  EXPECT_EQ(requests.budget.held(), 20 * static_cast<int64_t>(kStep));
+}
+
+TEST(MemoryBudgetTest, TheOldestUploadOfAnAddressGivesWayToItsNewest) {
+  Requests requests(40);
+  const size_t old = requests.Of("a");
+  const size_t young = requests.Of("a");
+  EXPECT_TRUE(requests.Holds(old, 6));
+  EXPECT_TRUE(requests.Holds(young, 6));
+  EXPECT_EQ(requests.told, std::vector<size_t>{old});
+  requests.all[old].Release();
+  EXPECT_EQ(requests.budget.held(), 6 * static_cast<int64_t>(kStep));
+}
+
+TEST(MemoryBudgetTest, WhoHoldsMostGivesWayToWhoHoldsLittle) {
+  Requests requests(16);
+  const size_t a = requests.Of("a");
+  const size_t b = requests.Of("b");
+  const size_t c = requests.Of("c");
+  const size_t d = requests.Of("d");
+  EXPECT_TRUE(requests.Holds(a, 4));
+  EXPECT_TRUE(requests.Holds(b, 4));
+  EXPECT_TRUE(requests.Holds(c, 4));
+  EXPECT_TRUE(requests.Holds(d, 3));
+  requests.all[b].FinishUpload();
+  const size_t e = requests.Of("e");
+  EXPECT_TRUE(requests.Holds(e, 2));
+  ASSERT_EQ(requests.told.size(), 1u);
+  EXPECT_NE(requests.told[0], e) << "who asks for little is not the one";
+  EXPECT_NE(requests.told[0], b) << "it is finished";
+}
+
+TEST(MemoryBudgetTest, EverythingIsGivenBack) {
+  Requests requests(40);
+  for (int i = 0; i < 3; ++i) {
+    const size_t id = requests.Of("a" + std::to_string(i));
+    EXPECT_TRUE(requests.Holds(id, 5));
+    EXPECT_TRUE(requests.Holds(id, 2));
+    requests.all[id].Release();
+  }
+  EXPECT_EQ(requests.budget.held(), 0);
+}
+
+TEST(MemoryBudgetTest, TheDefaultIsAPartOfTheMachine) {
+  EXPECT_GE(DefaultMemoryLimit(), 64 << 20);
+}
+
+}  // namespace
+}  // namespace runtime::proxy
