@@ -110,6 +110,40 @@ TEST(ClientAnswer, GoesOnInAnEarlyHead) {
   EXPECT_EQ(a.client.after(), AfterExchange::kKeepAlive);
 }
 
+TEST(ClientAnswer, SaysInAnEarlyHeadWhatItKnows) {
+  Answer a;
+  a.client.SendEarlyHead(runtime::dialect::Shape::kSse, kTerms);
+  EXPECT_EQ(a.host.sent,
+            "HTTP/1.1 200 OK\r\nDate: Wed, 28 Jan 2026 09:45:22 GMT\r\nContent-Type: text/event-stream\r\n"
+            "Cache-Control: no-store\r\nX-Request-Id: r-1\r\nTransfer-Encoding: chunked\r\n\r\n");
+  Answer page;
+  page.cors.enabled = page.cors.any_origin = true;
+  page.head.headers.lines().push_back({"Origin", "https://chat.example"});
+  page.client.SendEarlyHead(runtime::dialect::Shape::kSse, kTerms);
+  EXPECT_NE(page.host.sent.find("\r\nAccess-Control-Allow-Origin: *\r\n"), std::string::npos);
+  Answer last;
+  last.client.SendEarlyHead(runtime::dialect::Shape::kNdjson, {"date", /*may_keep_alive=*/false, false});
+  EXPECT_NE(last.host.sent.find("\r\nContent-Type: application/x-ndjson\r\n"), std::string::npos);
+  EXPECT_NE(last.host.sent.find("\r\nConnection: close\r\n"), std::string::npos);
+}
+
+TEST(ClientAnswer, LetsPagesReadWhatTheGatewaySendsItself) {
+  Answer a;
+  a.cors.enabled = a.cors.any_origin = true;
+  a.head.headers.lines().push_back({"Origin", "https://chat.example"});
+  a.client.SendWhole(LocalAnswer(), kTerms);
+  EXPECT_NE(a.host.sent.find("\r\nAccess-Control-Allow-Origin: *\r\n"), std::string::npos);
+}
+
+TEST(ClientAnswer, IsCopiedForCachesWhereItsHeadWentOutEarly) {
+  Answer a;
+  a.client.SendEarlyHead(runtime::dialect::Shape::kSse, kTerms);
+  a.client.SendKeepAlive(": wait\n\n");
+  a.client.BeginInStream(&a.upstream, 100, "data: 1\n\n");
+  ASSERT_TRUE(a.client.copy().exists());
+  EXPECT_EQ(a.client.copy().response().body, "data: 1\n\n");
+}
+
 TEST(ClientAnswer, ThatFailsLateSaysSoAndDropsTheRest) {
   Answer a;
   a.client.SendEarlyHead(runtime::dialect::Shape::kSse, kTerms);

@@ -179,6 +179,16 @@ TEST(UpstreamAnswer, IsMadeThisOf) {
       {"an error before content", Api::kOllamaChat, 200, chunked, kLines, {kErrorLine}, End::kFramed, "head 200; failed stream_error"},
       {"an error after content", Api::kOllamaChat, 200, chunked, kLines, {kLine, kErrorLine}, End::kFramed,
        "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; failed stream_error"},
+      {"an error after content, in one piece", Api::kOllamaChat, 200, chunked, kLines, {"{\"message\":{\"content\":\"A\"}}\n{\"message\":{\"content\":\"B\"}}\n{\"error\":\"no\"}\n"}, End::kFramed,
+       "head 200; commit chunked <{\"message\":{\"content\":\"A\"}}|>; <{\"message\":{\"content\":\"B\"}}|>; failed stream_error"},
+      {"a last line without its end", Api::kOllamaChat, 200, chunked, kLines, {kLine, kLastLine.substr(0, kLastLine.size() - 1)}, End::kFramed,
+       "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; <{\"done\":true,\"done_reason\":\"stop\"}|>; ended"},
+      {"… and the answer none", Api::kOllamaChat, 200, chunked, kLines, {kLine, kLine.substr(0, kLine.size() - 1)}, End::kFramed,
+       "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; <{\"message\":{\"content\":\"Hi\"}}|>; failed truncated"},
+      {"… that is an error", Api::kOllamaChat, 200, chunked, kLines, {kLine, kErrorLine.substr(0, kErrorLine.size() - 1)}, End::kFramed,
+       "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; failed stream_error"},
+      {"… and the cut comes within it", Api::kOllamaChat, 200, chunked, kLines, {kLine, kErrorLine.substr(0, kErrorLine.size() - 1)}, End::kCut,
+       "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; failed stream_error"},
       {"nothing but the end", Api::kOllamaChat, 200, chunked, kLines, {kLastLine}, End::kFramed,
        "head 200; commit chunked <{\"done\":true,\"done_reason\":\"stop\"}|>; ended"},
       // Events.
@@ -244,6 +254,103 @@ TEST(UpstreamAnswer, HasItsFramesJudgedBeforeAnythingElseIsToldOfThem) {
             "head 200; judge; failed stream_error");
 }
 
+TEST(UpstreamAnswer, ShowsPredicatesTheErrorInsideAStream) {
+  AnswerTerms terms = Terms(Api::kOllamaChat);
+  terms.judges_body = true;
+  EXPECT_EQ(Tell(terms, ResponseHead(200, BodyFraming::kChunked, kLines), {kErrorLine}, End::kFramed),
+            "head 200; json 25; failed stream_error");
+}
+
+// What a stream that breaks off tells its client: the upstream's words if it said why, else ours.
+TEST(UpstreamAnswer, BreaksOffInTheUpstreamsWordsIfThereAreAny) {
+  const auto head = ResponseHead(200, BodyFraming::kChunked, kLines);
+  const auto break_frame = [&head](const std::vector<std::string_view>& pieces, bool drops) {
+    Script script;
+    script.answer.Begin(Terms(Api::kOllamaChat));
+    script.answer.Head(head);
+    for (const std::string_view piece : pieces) script.answer.Body(One(piece));
+    if (drops) script.answer.Drop();
+    return script.answer.BreakFrame(ErrorKind::k_truncated, "r-1");
+  };
+  EXPECT_EQ(break_frame({kLine, kErrorLine}, false), kErrorLine);
+  EXPECT_NE(break_frame({kLine}, false).find("cut its answer off"), std::string::npos);
+  EXPECT_NE(break_frame({kErrorLine}, false).find("cut its answer off"),
+            std::string::npos);  // nobody was sent anything of it
+  EXPECT_NE(break_frame({kLine, kErrorLine}, true).find("cut its answer off"), std::string::npos);
+}
+
+TEST(UpstreamAnswer, LeavesNothingToTheNextAttempt) {
+  const auto head = ResponseHead(200, BodyFraming::kChunked, kLines);
+  Script script;
+  AnswerTerms terms = Terms(Api::kOllamaChat);
+  terms.may_be_continued = terms.commits_at_answer = true;
+  script.answer.Begin(terms);
+  script.answer.Head(head);
+  script.answer.Body(One(kThinkingLine));  // held
+  script.answer.Drop();
+  script.answer.Begin(terms);
+  script.answer.Head(head);
+  script.answer.Body(One(kLine));
+  EXPECT_EQ(script.told, "head 200; head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>");
+  script.answer.Drop();
+  script.answer.Begin(terms);
+  EXPECT_DEATH(script.answer.sent_text(), "of which nothing was remembered");
+}
+
+TEST(UpstreamAnswer, CountsWhatIsProgress) {
+  Script plain;
+  plain.answer.Begin(Terms(Api::kPlain));
+  const auto text = ResponseHead(200, BodyFraming::kChunked, "text/plain");
+  plain.answer.Head(text);
+  plain.answer.Body(One("a"));
+  plain.answer.Body(One("b"));
+  EXPECT_EQ(plain.steps, 2);
+
+  Script events;
+  events.answer.Begin(Terms(Api::kOpenAiChat));
+  const auto head = ResponseHead(200, BodyFraming::kChunked, kEvents);
+  events.answer.Head(head);
+  events.answer.Body(One("data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"}}]}\n\n"));
+  EXPECT_EQ(events.steps, 0);  // before the first content nothing else counts
+  events.answer.Body(One(kEvent));
+  EXPECT_EQ(events.steps, 1);
+  events.answer.Body(One(kLastEvent));
+  EXPECT_EQ(events.steps, 2);
+}
+
+TEST(UpstreamAnswer, CountsTheTokensOfAnObject) {
+  const auto head = ResponseHead(200, BodyFraming::kChunked, kJson);
+  const auto tokens_of = [&head](std::string_view body) {
+    Script script;
+    script.answer.Begin(Terms(Api::kOpenAiChat));
+    script.answer.Head(head);
+    script.answer.Body(One(body));
+    script.answer.End(true);
+    return script.answer.tokens();
+  };
+  const auto object = tokens_of(
+      R"({"model":"m","choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":1}})");
+  EXPECT_EQ(object.prompt, 3);
+  EXPECT_EQ(object.completion, 1);
+  EXPECT_TRUE(object.has_answer);
+  EXPECT_FALSE(tokens_of(R"({"choices":[{"message":{"content":""},"finish_reason":"stop"}]})").has_answer);
+  // Too large to be read, and so not empty.
+  EXPECT_TRUE(tokens_of("{\"a\":\"" + std::string(runtime::proxy::kMaxHeldBytes, 'x') + "\"}").has_answer);
+}
+
+TEST(UpstreamAnswer, ThatOnlyThinksAtLengthHasNoAnswer) {
+  AnswerTerms terms = Terms(Api::kOllamaChat);
+  terms.commits_at_answer = true;
+  Script script;
+  script.answer.Begin(terms);
+  const auto head = ResponseHead(200, BodyFraming::kChunked, kLines);
+  script.answer.Head(head);
+  const std::string line = "{\"message\":{\"thinking\":\"" + std::string(1000, 'x') + "\"}}\n";
+  for (int i = 0; i < 80; ++i) script.answer.Body(One(line));
+  EXPECT_EQ(script.answer.stage(), Stage::kPassing);  // no more is held back
+  EXPECT_FALSE(script.answer.tokens().has_answer);
+}
+
 TEST(UpstreamAnswer, IsToldNoFurtherOnceItIsNotWanted) {
   const auto head = ResponseHead(200, BodyFraming::kChunked, kLines);
   EXPECT_EQ(Tell(Terms(Api::kOllamaChat), head, {kLine}, End::kFramed, "head"), "head 200; unwanted");
@@ -301,6 +408,63 @@ TEST(UpstreamAnswer, GoesOnWithOneThatWasCut) {
   EXPECT_TRUE(cut.script.Step(cut.script.answer.Head(cut.head)));
   cut.script.Step(cut.script.answer.Body(One("{\"message\":{\"content\":\"Hi there\"}}\n")));
   EXPECT_EQ(cut.script.told, "head 200; commit chunked; <{\"message\":{\"content\":\" there\"}}|>");
+}
+
+TEST(UpstreamAnswer, RemembersWhatWasAdded) {
+  CutAnswer cut;
+  cut.script.answer.BeginContinuation(cut.again, runtime::dialect::Splicer::Mode::kAfresh, 2);
+  cut.script.answer.Head(cut.head);
+  cut.script.answer.Body(One("{\"message\":{\"content\":\"Hi there\"}}\n"));
+  EXPECT_EQ(cut.script.answer.sent_text(), "Hi there");
+  cut.script.sent = Continuation::kNone;
+  cut.script.answer.Body(One("{\"message\":{\"content\":\"!\"}}\n"));
+  EXPECT_EQ(cut.script.sent, Continuation::kPrefill);
+  cut.script.answer.Body(One("{\"message\":{\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":{}}}]}}\n"));
+  EXPECT_EQ(cut.script.sent, Continuation::kNone);  // nobody can go on from a call of a tool
+}
+
+// Asked to go on, it may repeat what it was given; until that is decided nothing is passed on, at the latest at its end.
+TEST(UpstreamAnswer, DecidesTheSeamAtTheEndAtTheLatest) {
+  CutAnswer cut;
+  cut.script.answer.BeginContinuation(cut.again, runtime::dialect::Splicer::Mode::kContinued, 2);
+  cut.script.answer.Head(cut.head);
+  cut.script.answer.Body(One("{\"message\":{\"content\":\"H\"}}\n"));
+  EXPECT_EQ(cut.script.answer.stage(), Stage::kHolding);
+  cut.script.answer.Body(One(kLastLine));
+  EXPECT_EQ(cut.script.answer.sent_text(), "HiH");
+  EXPECT_TRUE(cut.script.Step(AnswerStep()));
+}
+
+TEST(UpstreamAnswer, ThatWasToGoOnLeavesNothingToTheNext) {
+  CutAnswer cut;
+  cut.script.answer.BeginContinuation(cut.again, runtime::dialect::Splicer::Mode::kAfresh, 2);
+  cut.script.answer.Head(cut.head);
+  cut.script.answer.Body(One("{\"message\":{\"role\":\"assistant\",\"content\":\"\"}}\n"));
+  cut.script.answer.Cut(ErrorKind::k_truncated);
+  cut.script.answer.Drop();
+  cut.script.answer.BeginContinuation(cut.again, runtime::dialect::Splicer::Mode::kAfresh, 2);
+  cut.script.answer.Head(cut.head);
+  cut.script.told.clear();
+  cut.script.answer.Body(One("{\"message\":{\"content\":\"Hi there\"}}\n"));
+  EXPECT_EQ(cut.script.told, "commit chunked; <{\"message\":{\"content\":\" there\"}}|>");
+  cut.script.answer.Cut(ErrorKind::k_truncated);
+  cut.script.answer.Drop();
+  cut.script.answer.Begin(cut.again);  // an answer of its own
+  cut.script.answer.Head(cut.head);
+  cut.script.told.clear();
+  cut.script.answer.Body(One("{\"message\":{\"content\":\"Other\"}}\n"));
+  EXPECT_EQ(cut.script.told, "commit chunked <{\"message\":{\"content\":\"Other\"}}|>");
+}
+
+TEST(UpstreamAnswer, PassesOnWhatJoinsBeforeWhatDoesNot) {
+  CutAnswer cut;
+  cut.script.answer.BeginContinuation(cut.again, runtime::dialect::Splicer::Mode::kAfresh, 2);
+  cut.script.answer.Head(cut.head);
+  cut.script.told.clear();
+  const std::string giant(runtime::dialect::AnswerReader::kMaxFrameBytes + 10, 'x');
+  cut.script.Step(cut.script.answer.Body(One("{\"message\":{\"content\":\"Hi there\"}}\n" + giant + "\n")));
+  EXPECT_EQ(cut.script.told,
+            "commit chunked; <{\"message\":{\"content\":\" there\"}}|>; failed bad_response, no match");
 }
 
 TEST(UpstreamAnswer, DoesNotGoOnWithWhatCannotBeJoined) {
