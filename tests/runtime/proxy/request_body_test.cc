@@ -33,12 +33,14 @@ TEST(RequestBody, IsKeptUntilItIsWhole) {
   EXPECT_EQ(body.received(), 10u);
 }
 
-TEST(RequestBody, StreamsFromTheHeadOnIfItsLengthIsMoreThanWhatIsKept) {
+TEST(RequestBody, IsTooLongIfItsLengthIsMoreThanWhatIsKept) {
   FakeHost host;
   const auto kept = RequestHead(BodyFraming::kLength, kMostKept);
   const auto streams = RequestHead(BodyFraming::kLength, kMostKept + 1);
-  EXPECT_EQ(RequestBody(kept, kMostKept, host).stage(), Stage::kArriving);
-  EXPECT_EQ(RequestBody(streams, kMostKept, host).stage(), Stage::kStreaming);
+  const auto unknown = RequestHead(BodyFraming::kChunked);
+  EXPECT_FALSE(RequestBody(kept, kMostKept, host).is_too_long());
+  EXPECT_TRUE(RequestBody(streams, kMostKept, host).is_too_long());
+  EXPECT_FALSE(RequestBody(unknown, kMostKept, host).is_too_long());
 }
 
 TEST(RequestBody, ThatTurnsOutTooLargeIsPassedOnWithWhatCameBefore) {
@@ -48,16 +50,32 @@ TEST(RequestBody, ThatTurnsOutTooLargeIsPassedOnWithWhatCameBefore) {
   FakeSink sink;
   EXPECT_FALSE(body.Add(One("1234567")));
   EXPECT_TRUE(body.Add(One("8901")));
+  EXPECT_EQ(body.kept(), "12345678901");
+  body.Stream();
   EXPECT_EQ(body.kept(), "");
   body.OpenUpload(sink);
   EXPECT_EQ(sink.taken, "b\r\n12345678901\r\n");
   EXPECT_FALSE(sink.is_last);
+  EXPECT_TRUE(body.waits_for_client());
   EXPECT_FALSE(body.Add(One("end")));
   EXPECT_FALSE(body.End());
   EXPECT_EQ(body.stage(), Stage::kStreamed);
   EXPECT_EQ(sink.taken, "b\r\n12345678901\r\n3\r\nend\r\n0\r\n\r\n");
   EXPECT_TRUE(sink.is_last);
+  EXPECT_FALSE(body.waits_for_client());
   EXPECT_EQ(body.received(), 14u);
+}
+
+TEST(RequestBody, IsKeptAllTheSameWhereItIsRead) {
+  FakeHost host;
+  const auto head = RequestHead(BodyFraming::kChunked);
+  RequestBody body(head, kMostKept, host);
+  EXPECT_TRUE(body.Add(One("12345678901")));
+  body.KeepUpTo(20);
+  EXPECT_FALSE(body.Add(One("2")));
+  EXPECT_TRUE(body.End());
+  EXPECT_EQ(body.kept(), "123456789012");
+  EXPECT_EQ(body.held_bytes(), 12u);
 }
 
 TEST(RequestBody, OfKnownLengthIsPassedOnWithoutChunks) {
@@ -66,7 +84,10 @@ TEST(RequestBody, OfKnownLengthIsPassedOnWithoutChunks) {
   RequestBody body(head, kMostKept, host);
   FakeSink sink;
   body.Add(One("123456"));
+  body.Stream();
+  EXPECT_EQ(body.held_bytes(), 6u);
   body.OpenUpload(sink);
+  EXPECT_EQ(body.held_bytes(), 0u);
   body.Add(One("789012"));
   body.End();
   EXPECT_EQ(sink.taken, "123456789012");
@@ -78,6 +99,7 @@ TEST(RequestBody, HoldsItsSourceBackWhileTheUpstreamTakesNothing) {
   RequestBody body(head, kMostKept, host);
   const std::string much(kHighWater, 'x');
   body.Add(One(much));
+  body.Stream();
   EXPECT_EQ(host.calls, "");
   body.Add(One("x"));
   EXPECT_EQ(host.calls, "pause ");
@@ -85,6 +107,7 @@ TEST(RequestBody, HoldsItsSourceBackWhileTheUpstreamTakesNothing) {
   sink.queued = kHighWater;  // it takes nothing yet
   body.OpenUpload(sink);
   EXPECT_EQ(sink.taken, "");
+  EXPECT_FALSE(body.waits_for_client());
   sink.queued = 0;
   body.OnSinkDrained();
   EXPECT_EQ(sink.taken.size(), kHighWater + 1);
@@ -122,7 +145,10 @@ TEST(RequestBody, ThatIsNoObjectStaysAsItIs) {
 
 struct InStage {
   explicit InStage(Stage stage) : head(RequestHead(BodyFraming::kChunked)), body(head, kMostKept, host) {
-    if (stage == Stage::kStreaming || stage == Stage::kStreamed) body.Add(One("more than ten"));
+    if (stage == Stage::kStreaming || stage == Stage::kStreamed) {
+      body.Add(One("more than ten"));
+      body.Stream();
+    }
     if (stage == Stage::kKept || stage == Stage::kStreamed) body.End();
     EXPECT_EQ(body.stage(), stage);
   }
@@ -141,6 +167,7 @@ TEST(RequestBodyDeathTest, HandlesOrStopsEachEventInEachStage) {
   const std::vector<Stage> stages = {Stage::kArriving, Stage::kKept, Stage::kStreaming, Stage::kStreamed};
   const std::vector<Event> events = {
       {"Add", [](InStage& s) { s.body.Add(One("x")); }, {Stage::kArriving, Stage::kStreaming}},
+      {"Stream", [](InStage& s) { s.body.Stream(); }, {Stage::kArriving}},
       {"End", [](InStage& s) { s.body.End(); }, {Stage::kArriving, Stage::kStreaming}},
       {"Rewrite", [](InStage& s) { s.body.Rewrite("{}"); }, {Stage::kKept}},
       {"Replace", [](InStage& s) { s.body.Replace("x"); }, {Stage::kKept}},

@@ -60,7 +60,6 @@ class Script : public runtime::proxy::AnswerListener {
   void OnAnswerJson(std::string_view json) override { Tell("json " + std::to_string(json.size())); }
   void OnAnswerFrame(const runtime::dialect::Frame&) override { Tell("judge"); }
   void OnAnswerOutput(bool) override { ++outputs; }
-  void OnAnswerProgress() override { ++steps; }
   void OnAnswerComplete() override { is_complete = true; }
   void OnAnswerSent(Continuation possible) override { sent = possible; }
 
@@ -79,7 +78,6 @@ class Script : public runtime::proxy::AnswerListener {
   UpstreamAnswer answer;
   std::string told;
   int outputs = 0;
-  int steps = 0;
   bool is_complete = false;
   Continuation sent = Continuation::kNone;
 
@@ -297,27 +295,6 @@ TEST(UpstreamAnswer, LeavesNothingToTheNextAttempt) {
   EXPECT_DEATH(script.answer.sent_text(), "of which nothing was remembered");
 }
 
-TEST(UpstreamAnswer, CountsWhatIsProgress) {
-  Script plain;
-  plain.answer.Begin(Terms(Api::kPlain));
-  const auto text = ResponseHead(200, BodyFraming::kChunked, "text/plain");
-  plain.answer.Head(text);
-  plain.answer.Body(One("a"));
-  plain.answer.Body(One("b"));
-  EXPECT_EQ(plain.steps, 2);
-
-  Script events;
-  events.answer.Begin(Terms(Api::kOpenAiChat));
-  const auto head = ResponseHead(200, BodyFraming::kChunked, kEvents);
-  events.answer.Head(head);
-  events.answer.Body(One("data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"}}]}\n\n"));
-  EXPECT_EQ(events.steps, 0);  // before the first content nothing else counts
-  events.answer.Body(One(kEvent));
-  EXPECT_EQ(events.steps, 1);
-  events.answer.Body(One(kLastEvent));
-  EXPECT_EQ(events.steps, 2);
-}
-
 TEST(UpstreamAnswer, CountsTheTokensOfAnObject) {
   const auto head = ResponseHead(200, BodyFraming::kChunked, kJson);
   const auto tokens_of = [&head](std::string_view body) {
@@ -361,7 +338,7 @@ TEST(UpstreamAnswer, IsToldNoFurtherOnceItIsNotWanted) {
       "head 200; commit length 65 <65 bytes>; unwanted");
 }
 
-TEST(UpstreamAnswer, CountsTokensAndSteps) {
+TEST(UpstreamAnswer, CountsTokens) {
   Script script;
   script.answer.Begin(Terms(Api::kOllamaChat));
   const auto head = ResponseHead(200, BodyFraming::kChunked, kLines);
