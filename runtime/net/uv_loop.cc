@@ -116,11 +116,13 @@ void Loop::RunDeferred() {
   if (deferred_.empty() && graveyard_.empty()) return;
   uv_idle_stop(&no_wait_);
   // What the tasks defer in their turn waits for the next mark: the sockets come in between.
-  std::vector<std::function<void()>> tasks = std::exchange(deferred_, {});
-  for (std::function<void()>& task : tasks) task();
-  tasks.clear();
+  // (Vectors are swapped, not made anew: this comes with every request.)
+  running_.swap(deferred_);
+  for (std::function<void()>& task : running_) task();
+  running_.clear();
   while (!graveyard_.empty()) {
-    std::vector<std::unique_ptr<Deletable>> dead = std::exchange(graveyard_, {});
+    dying_.swap(graveyard_);
+    dying_.clear();
   }
   if (!deferred_.empty()) Wake();
 }

@@ -58,6 +58,8 @@ class Loop {
 
   std::vector<std::function<void()>> deferred_;
   std::vector<std::unique_ptr<Deletable>> graveyard_;
+  std::vector<std::function<void()>> running_;       // of RunDeferred: empty outside of it
+  std::vector<std::unique_ptr<Deletable>> dying_;
   size_t open_handles_ = 0;
   size_t open_requests_ = 0;
   bool closing_down_ = false;
