@@ -13,6 +13,9 @@ import sys
 import time
 
 PROXY_CPU, LOAD_CPU = "0", "1"
+# Every proxy writes a line for each request, or none does: set by who runs them. nginx buffers its lines as ours are; HAProxy writes
+# them to standard output.
+LOGS = False
 ANSWER = json.dumps({"model": "qwen3:32b", "message": {"role": "assistant", "content": "y" * 200}, "done": True})
 STATIC = json.dumps({"message": "The model is busy. Please try again later.", "is_fallback": True})
 BIG_BYTES = 10 << 20
@@ -55,10 +58,17 @@ def write(folder, name, text):
     return path
 
 
-def nginx(folder, name, http):
+NGINX_LOG = """log_format j escape=json '{"time":"$time_iso8601","client":"$remote_addr","method":"$request_method","path":"$request_uri",'
+  '"status":$status,"bytes_in":$request_length,"bytes_out":$bytes_sent,"seconds":$request_time,"upstream":"$upstream_addr",'
+  '"upstream_status":"$upstream_status","upstream_seconds":"$upstream_response_time"}';
+access_log %s j buffer=64k flush=1s;"""
+
+
+def nginx(folder, name, http, logs=False):
+    log = NGINX_LOG % f"{folder}/{name}.access" if logs else "access_log off;"
     return ["nginx", "-c", write(folder, name + ".conf", f"""daemon off; worker_processes 1; pid {folder}/{name}.pid;
 error_log {folder}/{name}.err crit; events {{ worker_connections 4096; }}
-http {{ access_log off; client_body_temp_path {folder}/{name}.b; proxy_temp_path {folder}/{name}.p;
+http {{ {log} client_body_temp_path {folder}/{name}.b; proxy_temp_path {folder}/{name}.p;
 fastcgi_temp_path {folder}/{name}.f; uwsgi_temp_path {folder}/{name}.u; scgi_temp_path {folder}/{name}.s;
 keepalive_requests 1000000000; client_max_body_size 16m; default_type application/json; server_names_hash_max_size 65536;
 {http} }}
@@ -77,15 +87,19 @@ def nginx_proxy(folder, name, port, upstream, setup):
     return nginx(folder, name, f"""{setup.nginx_http.replace("FOLDER", folder)}
         proxy_http_version 1.1; proxy_set_header Connection "";
         upstream u {{ server 127.0.0.1:{upstream}; keepalive 256; keepalive_requests 1000000000; }}
-        server {{ listen 127.0.0.1:{port} backlog=4096; {setup.nginx} }}""")
+        server {{ listen 127.0.0.1:{port} backlog=4096; {setup.nginx} }}""", LOGS)
 
 
 def haproxy(folder, name, port, upstream, setup):
     return ["haproxy", "-f", write(folder, name + ".cfg", f"""global
   nbthread 1
   maxconn 4096
+  {"log stdout format raw local0" if LOGS else ""}
 defaults
   mode http
+  {"log global" if LOGS else ""}
+  {"option httplog" if LOGS else ""}
+  option http-no-delay
   timeout connect 2s
   timeout client 60s
   timeout server 60s
@@ -105,7 +119,7 @@ backend b
 
 def breakwater(folder, name, port, upstream, setup, binary):
     return [binary, "run", write(folder, name + ".policy", f"""edition 1
-gateway {{ listen = "127.0.0.1:{port}"  admin = off  workers = 1  access_log = off }}
+gateway {{ listen = "127.0.0.1:{port}"  admin = off  workers = 1  access_log = {"stdout" if LOGS else "off"} }}
 upstream u {{
   url = "http://127.0.0.1:{upstream}"
   repeat_safe = true

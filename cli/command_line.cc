@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/check.h"
+#include "cli/compile.h"
 #include "cli/completion.h"
 #include "cli/dashboards.h"
 #include "cli/exit_codes.h"
@@ -19,6 +20,7 @@
 #include "cli/report.h"
 #include "cli/run.h"
 #include "cli/test.h"
+#include "compiler/abi/predicate_image.h"
 #include "compiler/base/text.h"
 
 namespace cli {
@@ -39,6 +41,27 @@ Runner DeclareCheck(CLI::App* command) {
     options->deny_warnings = *deny == "warnings";
     return RunCheck(*options);
   };
+}
+
+Runner DeclareCompile(CLI::App* command) {
+  auto options = std::make_shared<CompileCommandOptions>();
+  options->cpu = std::string(compiler::abi::kDefaultCpuLevel);
+  command->add_option("file", options->file, "The policy; - is standard input")->required();
+  command->add_option("-o,--output", options->output, "The bundle")->required();
+  command->add_option("--cpu", options->cpu, "The least CPU that it is to run on; any: every machine, with interpreted conditions")
+      ->check(CLI::IsMember(CpuLevels()))
+      ->capture_default_str();
+  command->add_option("--sign", options->sign, "A private key to sign the bundle with");
+  command->add_flag("--deny-mock", options->deny_mock, "Refuse a policy with a mock block (for production)");
+  return [options] { return RunCompile(*options); };
+}
+
+Runner DeclareKey(CLI::App* command) {
+  auto options = std::make_shared<KeyOptions>();
+  command->add_option("what", options->what, "new: make one")->required()->check(CLI::IsMember({"new"}));
+  command->add_flag("--signing", options->signing, "For bundles: compile --sign and run --trust");
+  command->add_option("-o,--output", options->output, "Its files are this with .key (private) and .pub")->capture_default_str();
+  return [options] { return RunKey(*options); };
 }
 
 Runner DeclareExplain(CLI::App* command) {
@@ -95,10 +118,11 @@ Runner DeclareDashboards(CLI::App* command) {
 
 Runner DeclareRun(CLI::App* command) {
   auto options = std::make_shared<RunOptions>();
-  command->add_option("file", options->file, "The policy; - is standard input")->required();
+  command->add_option("file", options->file, "The policy, or a bundle of one; - is standard input")->required();
   command->add_option("--workers", options->workers, "Event loops; default: the policy's setting, else the usable CPUs")
       ->check(CLI::Range(1, 1024));
   command->add_flag("--deny-mock", options->deny_mock, "Refuse a policy with a mock block (for production)");
+  command->add_option("--trust", options->trust, "A public key: run only a bundle that its private key signed");
   return [options] { return RunGateway(*options); };
 }
 
@@ -134,11 +158,13 @@ struct Command {
 };
 constexpr Command kCommands[] = {
     {"check", "Check policies: syntax, names, types and what they will do", DeclareCheck},
+    {"compile", "Make a bundle of a policy: one file that runs without a compiler", DeclareCompile},
     {"dashboards", "Write a Grafana board and Prometheus alerts for a policy", DeclareDashboards},
     {"explain", "Explain the code of a finding, or what a policy comes to", DeclareExplain},
     {"explain-request", "Tell in words what happened to a request, from its line of the access log", DeclareExplainRequest},
     {"fix", "Write the fixes that findings carry", DeclareFix},
     {"fmt", "Give policies the one layout", DeclareFormat},
+    {"key", "Make keys to sign bundles with", DeclareKey},
     {"migrate", "Make a policy of a gateway.yaml", DeclareMigrate},
     {"run", "Run the gateway on a policy", DeclareRun},
     {"test", "Run the tests of policies, on a virtual clock", DeclareTest},

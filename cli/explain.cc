@@ -8,9 +8,9 @@
 #include "cli/explain_policy.h"
 #include "cli/explain_request.h"
 #include "cli/inputs.h"
+#include "cli/load_policy.h"
 #include "compiler/base/text.h"
 #include "compiler/compile.h"
-#include "compiler/imports.h"
 #include "compiler/diagnostics/codes.h"
 #include "compiler/diagnostics/render.h"
 
@@ -48,7 +48,8 @@ int RunExplainPolicy(const ExplainOptions& options) {
     request.body = body->text;
   }
   compiler::diagnostics::Diagnostics diagnostics;
-  const auto source = compiler::ReadSource(input->name, input->text, compiler::ImportsBeside(input->path));
+  const auto source = SourceOfInput(*input, &why);
+  if (source == nullptr) return Unreadable(options.what, why);
   const auto written = compiler::CheckWritten(source, {}, &diagnostics);
   if (!written) {
     std::cerr << compiler::diagnostics::RenderAll(*source, diagnostics);

@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "compiler/bundle/bundle.h"
 #include "compiler/source/source_buffer.h"
 
 namespace cli {
@@ -15,12 +16,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr size_t kMaxBundleBytes = size_t{256} << 20;
+
 std::optional<std::string> ReadAll(std::istream& in) {
-  // One byte more than a policy may have is enough to know that it is too large.
-  std::string text(compiler::source::kMaxFileBytes + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  // One byte more than a policy may have is enough to know that it is too large. A bundle is read whole.
+  std::string text;
+  const auto read = [&](size_t most) {
+    const size_t before = text.size();
+    text.resize(before + most);
+    in.read(text.data() + before, static_cast<std::streamsize>(most));
+    text.resize(before + static_cast<size_t>(in.gcount()));
+  };
+  read(compiler::source::kMaxFileBytes + 1);
+  if (compiler::bundle::IsBundle(text)) {
+    while (in && text.size() <= kMaxBundleBytes) read(kMaxBundleBytes / 64);
+  }
   if (in.bad()) return std::nullopt;
-  text.resize(static_cast<size_t>(in.gcount()));
   return text;
 }
 

@@ -11,7 +11,7 @@ namespace cli {
 struct Input {
   std::string path;  // as named or found; "-" for standard input
   std::string name;  // what messages call it: the path, or <stdin>
-  std::string text;  // at most one byte more than a policy may have
+  std::string text;  // at most one byte more than a policy may have; of a bundle all of it
 
   bool is_stdin() const { return path == "-"; }
 };

@@ -5,23 +5,16 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <iostream>
 #include <memory>
-#include <optional>
 #include <random>
 #include <string_view>
+#include <utility>
 
-#include "cli/exit_codes.h"
-#include "cli/inputs.h"
-#include "cli/report.h"
-#include "compiler/compile.h"
-#include "compiler/diagnostics/render.h"
-#include "compiler/imports.h"
-#include "compiler/source/source_buffer.h"
+#include "cli/load_policy.h"
 #include "runtime/proxy/gateway.h"
 #include "runtime/proxy/line_log.h"
 #include "runtime/proxy/wall_clock.h"
@@ -51,32 +44,10 @@ runtime::proxy::JsonLine Event(std::string_view level, std::string_view message)
 }  // namespace
 
 int RunGateway(const RunOptions& options) {
-  std::string why;
-  const auto input = ReadInput(options.file, &why);
-  if (!input) {
-    std::cerr << "breakwater: can't read " << options.file << ": " << why << "\n";
-    return kUnreadable;
-  }
   const sigset_t signals = BlockSignals();
-
-  compiler::diagnostics::Diagnostics diagnostics;
-  compiler::CompileOptions compile_options;
-  compile_options.for_run = true;
-  compile_options.deny_mock = options.deny_mock;
-  const auto source = compiler::ReadSource(input->name, input->text, compiler::ImportsBeside(input->path));
-  auto compiled = compiler::CompilePolicy(source, compile_options, &diagnostics);
-  if (!diagnostics.empty()) {
-    compiler::diagnostics::RenderOptions render;
-    render.color = WantsColor(STDERR_FILENO);
-    std::cerr << compiler::diagnostics::RenderAll(*source, diagnostics, render);
-  }
-  if (compiled == nullptr) {
-    const auto& findings = diagnostics.items();
-    const bool is_jit = std::any_of(findings.begin(), findings.end(), [](const compiler::diagnostics::Diagnostic& finding) {
-      return finding.kind == compiler::diagnostics::Kind::kJitFailed;
-    });
-    return is_jit ? kInternal : kFindings;  // not the policy's fault
-  }
+  LoadedPolicy loaded = LoadPolicy({options.file, options.deny_mock, options.trust}, std::cerr);
+  if (loaded.compiled == nullptr) return loaded.exit_code;
+  auto compiled = std::move(loaded.compiled);
 
   runtime::proxy::LineLog events(STDERR_FILENO);
   int access_fd = -1;
@@ -97,6 +68,7 @@ int RunGateway(const RunOptions& options) {
   runtime::proxy::GatewayOptions gateway_options;
   gateway_options.workers = options.workers;
   gateway_options.seed = (static_cast<uint64_t>(entropy()) << 32) | entropy();
+  gateway_options.bundle = loaded.bundle;
   auto gateway = runtime::proxy::Gateway::Start(std::move(compiled), gateway_options, events, access.get());
   if (!gateway) {
     std::cerr << "breakwater: " << gateway.error() << "\n";

@@ -9,10 +9,10 @@
 
 #include "cli/exit_codes.h"
 #include "cli/inputs.h"
+#include "cli/load_policy.h"
 #include "cli/report.h"
 #include "cli/test_report.h"
 #include "compiler/compile.h"
-#include "compiler/imports.h"
 #include "compiler/diagnostics/render.h"
 #include "runtime/policy_test/coverage.h"
 #include "runtime/policy_test/test_runner.h"
@@ -40,7 +40,13 @@ int RunTests(const TestOptions& options) {
   ForEachInput(
       options.paths,
       [&](const Input& input) {
-        const auto read = compiler::ReadSource(input.name, input.text, compiler::ImportsBeside(input.path));
+        std::string why;
+        const auto read = SourceOfInput(input, &why);
+        if (read == nullptr) {
+          report->AddUnusable(input.name, why, "");
+          worst = std::max(worst, kUnreadable);
+          return;
+        }
         const compiler::source::SourceBuffer& source = *read;
         compiler::diagnostics::Diagnostics diagnostics;
         auto written = compiler::CheckWritten(read, {}, &diagnostics);

@@ -9,6 +9,7 @@
 #include "compiler/base/digest.h"
 #include "compiler/check/check.h"
 #include "compiler/check/tests.h"
+#include "compiler/compile_apart.h"
 #include "compiler/expand/expand.h"
 #include "compiler/follow_ups.h"
 #include "compiler/jit/jit.h"
@@ -16,23 +17,6 @@
 
 namespace compiler {
 namespace {
-
-std::optional<std::string> ProcessEnvironment(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  if (value == nullptr) return std::nullopt;
-  return std::string(value);
-}
-
-// The text of a secret's file without the line end that editors add.
-std::optional<std::string> ReadSecretFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  std::ostringstream text;
-  text << file.rdbuf();
-  std::string secret = text.str();
-  while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
-  return secret;
-}
 
 // The text without its tests and the white space before them: a policy is the same with a test as without.
 std::string WithoutTests(const ast::File& file) {
@@ -58,6 +42,22 @@ std::shared_ptr<CompiledPolicy> Indexed(model::Policy policy, std::string hash) 
 
 }  // namespace
 
+std::optional<std::string> ProcessEnvironment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  if (value == nullptr) return std::nullopt;
+  return std::string(value);
+}
+
+std::optional<std::string> ReadSecretFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return std::nullopt;
+  std::ostringstream text;
+  text << file.rdbuf();
+  std::string secret = text.str();
+  while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
+  return secret;
+}
+
 std::optional<WrittenPolicy> CheckWritten(std::string_view text, const CompileOptions& options,
                                           diagnostics::Diagnostics* diagnostics) {
   return CheckWritten(std::make_shared<source::SourceBuffer>("policy", text), options, diagnostics);
@@ -71,6 +71,7 @@ std::optional<WrittenPolicy> CheckWritten(std::shared_ptr<const source::SourceBu
   check::CheckOptions check_options;
   check_options.environment = options.environment ? options.environment : ProcessEnvironment;
   check_options.secret_file = ReadSecretFile;
+  check_options.late_value = options.late_value;
   check_options.for_run = options.for_run;
   check_options.deny_mock = options.deny_mock;
   std::optional<model::Policy> policy = check::Check(file, check_options, &written.origins, diagnostics);
@@ -121,7 +122,8 @@ std::shared_ptr<const CompiledPolicy> CompilePolicy(std::shared_ptr<const source
                                                     const CompileOptions& options, diagnostics::Diagnostics* diagnostics) {
   std::optional<WrittenPolicy> written = CheckWritten(std::move(source), options, diagnostics);
   if (!written) return nullptr;
-  return CompileChecked(std::move(written->policy), std::move(written->hash), diagnostics);
+  const auto compile = options.apart ? CompileApart : CompileChecked;
+  return compile(std::move(written->policy), std::move(written->hash), diagnostics);
 }
 
 std::shared_ptr<CompiledPolicy> CompileChecked(model::Policy policy, std::string hash,

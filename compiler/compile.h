@@ -23,11 +23,20 @@ namespace compiler {
 struct CompileOptions {
   // Looks up an environment variable for env(…) and secret(…). Null: the process environment.
   std::function<std::optional<std::string>(const std::string&)> environment;
+  // What stands for a variable that is read only when the policy is loaded: for bundles. As CheckOptions::late_value.
+  std::function<std::string(source::SourceRange call, const std::string& name, const std::optional<std::string>& fallback,
+                            bool is_secret)>
+      late_value;
   // Whether the policy is about to run. When it is only checked, a variable that is not set is no error.
   bool for_run = false;
   bool deny_mock = false;  // a `mock` block is an error
+  bool apart = false;      // machine code is made by another process of this executable (compile_apart.h)
   std::set<std::string_view> without_checks;  // codes of compiler/analysis/checks.def that are switched off
 };
+
+// What env(…) and secret(…) read: a variable of this process; the text of a secret's file without the line end that editors add.
+std::optional<std::string> ProcessEnvironment(const std::string& name);
+std::optional<std::string> ReadSecretFile(const std::string& path);
 
 // A checked policy and where it was written.
 struct WrittenPolicy {

@@ -8,6 +8,7 @@ less that of the upstream asked directly.
 
     bench/proxy/run.py --breakwater build/release/cli/breakwater                        all cases
     bench/proxy/run.py --breakwater … --case post,routes --rounds 3 --seconds 2         some
+    bench/proxy/run.py --breakwater … --logs on         with a line of the access log for each request, at all three
     bench/proxy/run.py --breakwater … --json FILE       adds the cases that were run to FILE
     bench/proxy/run.py --breakwater … --compare FILE    and says what changed since FILE was written
 
@@ -213,11 +214,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--breakwater", required=True, help="a release build")
     parser.add_argument("--case", default=",".join(CASES), help="some of: " + ", ".join(CASES))
+    parser.add_argument("--logs", choices=("on", "off"), default="on", help="access logs of all three")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--json", help="file to which the results are added")
     parser.add_argument("--compare", help="file of an earlier run")
     args = parser.parse_args()
+    servers.LOGS = args.logs == "on"
     servers.need("wrk", "nginx", "haproxy", "taskset")
     names = args.case.split(",")
     for name in names:
@@ -228,10 +231,10 @@ def main():
     before = results.read(args.compare).get("cases", {})
     for name in names:
         figures = results.summarise(measure(args, CASES[name]))
-        result = {"rounds": args.rounds, "seconds": args.seconds, "figures": figures, "ratios": ratios(figures)}
-        tell(CASES[name].title, args.rounds, result, before.get(name))
+        result = {"logs": args.logs, "rounds": args.rounds, "seconds": args.seconds, "figures": figures, "ratios": ratios(figures)}
+        tell(CASES[name].title, args.rounds, result, before.get(name if args.logs == "on" else f"{name}, no logs"))
         if args.json:
-            results.add(args.json, name, result)
+            results.add(args.json, name if args.logs == "on" else f"{name}, no logs", result)
 
 
 if __name__ == "__main__":

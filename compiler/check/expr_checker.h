@@ -44,6 +44,8 @@ class ExprChecker {
 
   // Whether the last value came from a variable that is not set: it holds a stand-in.
   bool used_stand_in() const { return used_stand_in_; }
+  // Stand-ins are for values that a bundle reads when it is loaded, so they are part of the policy.
+  bool stand_ins_stay() const { return options_.late_value != nullptr; }
 
  private:
   // A value, or what may only stand behind `in`.

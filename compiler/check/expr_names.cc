@@ -436,6 +436,10 @@ ExprChecker::Value ExprChecker::CheckEnv(const ast::Expr& call) {
                        {"`env` takes the name of one variable", "write `env(\"NAME\", default: \"…\")`"});
     return Invalid();
   }
+  if (options_.late_value) {
+    used_stand_in_ = true;
+    return {Literal(BaseType::kString, 0, 0, options_.late_value(call.range, *name, fallback, false)), {}, {}};
+  }
   if (const std::optional<std::string> set = options_.environment(*name))
     return {Literal(BaseType::kString, 0, 0, *set), {}, {}};
   if (fallback) return {Literal(BaseType::kString, 0, 0, *fallback), {}, {}};
@@ -458,6 +462,10 @@ ExprChecker::Value ExprChecker::CheckSecret(const ast::Expr& call) {
     diagnostics_->Emit(Kind::kBadArguments, call.range,
                        {"`secret` takes the name of one variable", "write `secret(\"API_KEY\")`"});
     return Invalid();
+  }
+  if (options_.late_value) {
+    used_stand_in_ = true;
+    return {Literal(BaseType::kSecret, 0, 0, options_.late_value(call.range, *name, std::nullopt, true)), {}, {}};
   }
   std::optional<std::string> text = options_.environment(*name);
   if (!text)

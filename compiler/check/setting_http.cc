@@ -28,7 +28,8 @@ bool IsFramingHeader(std::string_view lower) {
 std::optional<model::ListenAddress> SettingReader::AddressAt(const ast::Expr& at) {
   const auto text = TextAt(at, "\"0.0.0.0:8080\"");
   if (!text) return std::nullopt;
-  if (expressions_->used_stand_in()) return model::ListenAddress{"127.0.0.1", 0};
+  if (expressions_->used_stand_in())  // the whole text, where it is read later
+    return model::ListenAddress{expressions_->stand_ins_stay() ? *text : "127.0.0.1", 0};
   AddressError error;
   auto address = ParseListenAddress(*text, &error);
   if (!address) diagnostics_->Emit(Kind::kBadText, at.range, {*text, error.reason, error.help});
@@ -117,7 +118,7 @@ void SettingReader::ReadNetworks(std::vector<base::Cidr>& out) {
     if (item->kind == ExprKind::kNetwork) text = item->text;
     else text = TextAt(*item, "\"10.0.0.0/8\"");
     if (!text) return;
-    if (expressions_->used_stand_in()) continue;
+    if (expressions_->used_stand_in() && !expressions_->stand_ins_stay()) continue;
     base::CidrError error;
     const auto network = base::ParseCidr(*text, &error);
     if (!network) {
@@ -136,6 +137,7 @@ void SettingReader::ReadUpstreamUrl(model::Url& out) {
   }
   auto text = TextAt(value(), "\"http://localhost:11434\"");
   if (!text) return;
+  const std::string written = *text;
   if (expressions_->used_stand_in()) *text = "http://stand-in.invalid";
   if (text->starts_with("https://")) {
     diagnostics_->Emit(Kind::kNotHonoured, value().range, {"https", "; write an http:// address"});
@@ -150,6 +152,7 @@ void SettingReader::ReadUpstreamUrl(model::Url& out) {
     if (out.is_base && !is_version) {
       diagnostics_->Emit(Kind::kBasePath, value().range, {out.path, model::PathAt(out, "/v1/models")});
     }
+    if (expressions_->used_stand_in() && expressions_->stand_ins_stay()) out.text = written;
   } else {
     auto& diagnostic = diagnostics_->Emit(Kind::kBadUrl, value().range, {error.reason, error.help});
     AddressError ignored;

@@ -40,6 +40,7 @@ std::vector<std::string> CandidatePaths() {
 
 struct Library {
   EntryFunction* entry = nullptr;
+  ImageEntryFunction* image_entry = nullptr;
   std::string error;
 };
 
@@ -60,11 +61,14 @@ Library OpenLibrary() {
       return library;
     }
     void* entry = dlsym(handle, kEntryName);
-    if (entry == nullptr) {
-      library.error = path + " is not the JIT library of Breakwater: it has no function " + kEntryName;
+    void* image_entry = dlsym(handle, kImageEntryName);
+    if (entry == nullptr || image_entry == nullptr) {
+      library.error = path + " is not the JIT library of this Breakwater: it has no function " +
+                      (entry == nullptr ? kEntryName : kImageEntryName);
       return library;
     }
     library.entry = reinterpret_cast<EntryFunction*>(entry);
+    library.image_entry = reinterpret_cast<ImageEntryFunction*>(image_entry);
     return library;  // never closed: machine code of any age may come from it
   }
   library.error = std::string("the JIT library ") + kLibraryName + " was not found. Looked for:" + tried +
@@ -72,25 +76,39 @@ Library OpenLibrary() {
   return library;
 }
 
+// The library, opened if need be.
+Library Opened() {
+  static std::mutex mutex;
+  static Library library;
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (library.entry == nullptr) library = OpenLibrary();  // a failure is tried again: the file may have come since
+  return library;
+}
+
+std::string OtherBuild() {
+  return std::string(kLibraryName) + " is of another build than this executable; install both from one build.";
+}
+
 }  // namespace
 
 JitResult CompilePredicates(const model::Policy& policy) {
-  static std::mutex mutex;
-  static Library library;
-  EntryFunction* entry = nullptr;
+  const Library library = Opened();
   JitResult result;
-  {
-    const std::lock_guard<std::mutex> lock(mutex);
-    if (library.entry == nullptr) library = OpenLibrary();  // a failure is tried again: the file may have come since
-    entry = library.entry;
-    result.error = library.error;
-  }
-  if (entry == nullptr) return result;
+  result.error = library.error;
+  if (library.entry == nullptr) return result;
   const LibraryContract contract;
-  if (!entry(&contract, &policy, &result)) {
-    result.error =
-        std::string(kLibraryName) + " is of another build than this executable; install both from one build.";
-  }
+  if (!library.entry(&contract, &policy, &result)) result.error = OtherBuild();
+  return result;
+}
+
+ImageResult MakeImage(const model::Policy& policy, std::string_view cpu_level) {
+  const Library library = Opened();
+  ImageResult result;
+  result.error = library.error;
+  if (library.image_entry == nullptr) return result;
+  const LibraryContract contract;
+  const std::string level(cpu_level);
+  if (!library.image_entry(&contract, &policy, &level, &result)) result.error = OtherBuild();
   return result;
 }
 

@@ -14,20 +14,11 @@
 #include <vector>
 
 #include "compiler/abi/helpers.h"
+#include "compiler/jit/code_level.h"
 #include "compiler/lower/lower.h"
 
 namespace compiler::jit {
 namespace {
-
-// Small modules keep code generation linear and its memory low; one module for each predicate would cost eight times
-// more.
-constexpr int32_t kPredicatesPerModule = 64;
-
-// Up to this many predicates are worth good code (1 to 3 ms each); beyond, plain code (0.1 to 0.3 ms each), which is
-// 1 ns slower. Good code for one huge predicate takes more than linear time, so the size of the expressions counts,
-// too.
-constexpr size_t kMostPredicatesForGoodCode = 256;
-constexpr size_t kMostNodesForGoodCode = 8192;
 
 // Code generation is the one heavy thing here and is rare; two at once would only fight for memory.
 std::mutex& CompileMutex() {
@@ -43,19 +34,6 @@ void InitializeLlvmOnce() {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
   });
-}
-
-size_t CountNodes(const model::Expr& expr) {
-  size_t nodes = 1 + expr.set.size();
-  for (const model::Expr& operand : expr.operands) nodes += CountNodes(operand);
-  return nodes;
-}
-
-llvm::CodeGenOptLevel LevelFor(const model::Policy& policy) {
-  size_t nodes = 0;
-  for (const model::PredicateDef& predicate : policy.predicates) nodes += CountNodes(predicate.expr);
-  const bool is_small = policy.predicates.size() <= kMostPredicatesForGoodCode && nodes <= kMostNodesForGoodCode;
-  return is_small ? llvm::CodeGenOptLevel::Default : llvm::CodeGenOptLevel::None;
 }
 
 // Adds what machine code may call. Nothing else of the process is visible to it: no search of process symbols is

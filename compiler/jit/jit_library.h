@@ -1,4 +1,4 @@
-// The one function that libbreakwater_jit.so exports, as library and loader both know it.
+// The functions that libbreakwater_jit.so exports, as library and loader both know them.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,10 @@ struct LibraryContract {
 
 inline constexpr char kLibraryName[] = "libbreakwater_jit.so";
 inline constexpr char kEntryName[] = "breakwater_jit_compile";
+inline constexpr char kImageEntryName[] = "breakwater_jit_image";
 
-// Returns false, and leaves *result alone, if the caller's contract is not the library's.
+// They return false, and leave *result alone, if the caller's contract is not the library's.
 using EntryFunction = bool(const LibraryContract* contract, const model::Policy* policy, JitResult* result);
+using ImageEntryFunction = bool(const LibraryContract* contract, const model::Policy* policy, const std::string* cpu_level, ImageResult* result);
 
 }  // namespace compiler::jit

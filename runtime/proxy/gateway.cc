@@ -55,6 +55,7 @@ base::Result<std::unique_ptr<Gateway>> Gateway::Start(std::shared_ptr<const comp
   gateway->state_.is_ready.store(true);
   JsonLine line = gateway->workers_.front()->context().Event("info", "ready");
   line.Add("workers", static_cast<int64_t>(workers)).Add("policy", gateway->state_.compiled->hash);
+  if (!options.bundle.empty()) line.Add("bundle", options.bundle);
   gateway->workers_.front()->context().Log(line);
   return gateway;
 }

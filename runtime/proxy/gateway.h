@@ -20,6 +20,7 @@ namespace runtime::proxy {
 struct GatewayOptions {
   int workers = 0;            // 0: the policy's setting, else as many as CPUs may be used
   uint64_t seed = 0;          // of request ids and jitter
+  std::string bundle;         // "unsigned" or "signed", for people; "": the policy came as text
 };
 
 class Gateway {

@@ -71,7 +71,7 @@ TEST(CommandLine, NamesTheCommandThatWasMeant) {
 TEST(CommandLine, NamesTheCommandsThatThereAreWhereNoneIsNear) {
   const Result result = Call({"frobnicate"});
   EXPECT_EQ(result.code, 2);
-  EXPECT_NE(result.err.find("there is no command 'frobnicate'; there are check, dashboards, explain,"), std::string::npos)
+  EXPECT_NE(result.err.find("there is no command 'frobnicate'; there are check, compile, dashboards, explain,"), std::string::npos)
       << result.err;
   EXPECT_EQ(result.err.find("did you mean"), std::string::npos) << result.err;
 }

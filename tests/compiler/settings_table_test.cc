@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/bundle/model_codec.h"
 #include "compiler/compile.h"
 #include "compiler/diagnostics/render.h"
 #include "compiler/model/print.h"
@@ -91,6 +92,12 @@ std::optional<std::string> Model(const std::string& text, std::string* findings)
   const auto policy = compiler::CheckPolicy(text, options, &diagnostics);
   *findings = compiler::diagnostics::RenderAll(compiler::source::SourceBuffer("policy", text), diagnostics) + text;
   if (!policy) return std::nullopt;
+  // Whatever a setting says survives a bundle.
+  const auto read = compiler::bundle::DecodePolicy(compiler::bundle::EncodePolicy(*policy));
+  EXPECT_TRUE(read && compiler::bundle::IsSame(*read, *policy)) << text;
+  if (read) {
+    EXPECT_EQ(compiler::model::Print(*read), compiler::model::Print(*policy)) << text;
+  }
   return compiler::model::Print(*policy);
 }
 

@@ -31,6 +31,8 @@ ALLOWED = {
     'compiler/check': ['compiler/source', 'compiler/diagnostics', 'compiler/ast', 'compiler/abi', 'compiler/model',
                        'compiler/regex'],
     'compiler/lower': ['compiler/abi', 'compiler/model'],
+    'compiler/bundle': ['compiler', 'compiler/abi', 'compiler/model', 'compiler/regex', 'compiler/routes', 'compiler/check',
+                        'compiler/jit'],
     'compiler/jit': ['compiler/abi', 'compiler/model', 'compiler/lower'],
     'compiler': ['compiler/*'],                                        # compile.h, the driver
     'runtime/base': [],
