@@ -25,6 +25,15 @@ std::string PrintTime(int64_t ns) {
     std::string exact = model::PrintDuration(ns);
     return exact;
   }
+  // As people say it: 30 min 20 s, not 1820 s. From ten minutes on a part of a second is rounded up.
+  if (ns > 2 * kMinute) {
+    if (ns >= 10 * kMinute && ns % kSecond != 0) ns += kSecond - ns % kSecond;
+    std::string parts;
+    if (ns / kHour > 0) parts = std::to_string(ns / kHour) + " h";
+    if (ns % kHour / kMinute > 0) parts += (parts.empty() ? "" : " ") + std::to_string(ns % kHour / kMinute) + " min";
+    if (ns % kMinute != 0) parts += " " + PrintTime(ns % kMinute);
+    return parts;
+  }
   std::string fraction;
   if (const int64_t ms = ns % kSecond / kMillisecond; ms != 0) {
     fraction = std::to_string(1000 + ms);

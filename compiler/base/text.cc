@@ -1,6 +1,7 @@
 #include "compiler/base/text.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <tuple>
 #include <vector>
@@ -96,10 +97,12 @@ int DisplayWidth(char32_t c) {
   return Contains(kWide, c) ? 2 : 1;
 }
 
-size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> before_last(b.size() + 1);
-  std::vector<size_t> last(b.size() + 1);
-  std::vector<size_t> row(b.size() + 1);
+namespace {
+
+constexpr size_t kShortWord = 64;
+
+// With room of its own for short words; rows have b.size() + 1 places.
+size_t EditDistanceIn(std::string_view a, std::string_view b, size_t* before_last, size_t* last, size_t* row) {
   for (size_t j = 0; j <= b.size(); ++j) last[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
     row[0] = i;
@@ -115,7 +118,37 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
+}  // namespace
+
+size_t EditDistance(std::string_view a, std::string_view b) {
+  if (b.size() <= kShortWord) {
+    std::array<std::array<size_t, kShortWord + 1>, 3> rows{};
+    return EditDistanceIn(a, b, rows[0].data(), rows[1].data(), rows[2].data());
+  }
+  std::vector<size_t> rows(3 * (b.size() + 1));
+  return EditDistanceIn(a, b, &rows[0], &rows[b.size() + 1], &rows[2 * (b.size() + 1)]);
+}
+
 namespace {
+
+// What a word is made of, so that most of those that are far from another one are seen at once.
+struct Letters {
+  explicit Letters(std::string_view word) {
+    for (const char c : word) ++count[static_cast<unsigned char>(Lower(c)) % count.size()];
+  }
+  std::array<uint8_t, 32> count{};
+};
+
+// No change makes more than one letter too many or too few.
+bool IsFar(const Letters& a, const Letters& b, size_t allowed) {
+  size_t more = 0;
+  size_t less = 0;
+  for (size_t i = 0; i < a.count.size(); ++i) {
+    if (a.count[i] > b.count[i]) more += static_cast<size_t>(a.count[i] - b.count[i]);
+    else less += static_cast<size_t>(b.count[i] - a.count[i]);
+  }
+  return std::max(more, less) > allowed;
+}
 
 // Whether the letters of the shorter one are all in the longer one.
 bool HasSameLetters(std::string a, std::string b) {
@@ -136,7 +169,10 @@ std::optional<std::string_view> Nearest(std::string_view word, std::span<const s
   using Distance = std::tuple<size_t, size_t, bool>;
   std::optional<std::string_view> best;
   Distance best_distance;
+  const Letters word_letters(lower);
   for (std::string_view candidate : candidates) {
+    if (candidate.size() > word.size() + allowed || word.size() > candidate.size() + allowed) continue;
+    if (IsFar(word_letters, Letters(candidate), allowed)) continue;
     std::string lower_candidate(candidate);
     std::transform(lower_candidate.begin(), lower_candidate.end(), lower_candidate.begin(), Lower);
     const size_t letters = EditDistance(lower, lower_candidate);

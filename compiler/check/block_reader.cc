@@ -157,6 +157,14 @@ void Suggest(diagnostics::Diagnostic* diagnostic, std::optional<std::string_view
   if (nearest) diagnostic->Replace(std::string(*nearest));
 }
 
+// What other languages call the branch that is taken when no other is.
+bool MeansOtherwise(std::string_view word) {
+  constexpr std::string_view kWords[] = {"else", "otherwise", "default", "catch_all", "catchall", "fallthrough", "everything", "any", "rest",
+                                          "default_route", "fallback_route", "everything_else"};
+  return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
+}
+constexpr std::string_view kOtherwise = "the last route, without `when`, takes everything else: `route otherwise { reply = … }`";
+
 std::string KeyOf(const ast::Setting& setting) {
   if (!setting.key || setting.key->parts.size() != 1) return setting.name.text;
   return setting.name.text + "[" + Lower(setting.key->parts[0].text) + "]";
@@ -174,7 +182,8 @@ std::optional<BlockKind> TopLevelBlock(const ast::Block& block, diagnostics::Dia
     const auto nearest = base::Nearest(block.kind.text, names);
     auto& diagnostic = diagnostics->Emit(Kind::kUnknownBlock, block.kind.range,
                                          {block.kind.text, "",
-                                          nearest ? "did you mean `" + std::string(*nearest) + "`?"
+                                          MeansOtherwise(block.kind.text) ? std::string(kOtherwise)
+                                          : nearest ? "did you mean `" + std::string(*nearest) + "`?"
                                                   : "there are gateway, upstream, cache, reply, mock and route"});
     Suggest(&diagnostic, nearest);
     // What was meant is there, though misspelt.
@@ -352,7 +361,8 @@ void BlockReader::ReadInnerBlock(BlockKind kind, const ast::Block& block, const 
     const auto nearest = base::Nearest(inner.kind.text, names);
     auto& diagnostic = diagnostics_->Emit(Kind::kUnknownBlock, inner.kind.range,
                                           {inner.kind.text, " in `" + block.kind.text + "`",
-                                           nearest       ? "did you mean `" + std::string(*nearest) + "`?"
+                                           MeansOtherwise(inner.kind.text) && kind == k_route ? std::string(kOtherwise)
+                                           : nearest     ? "did you mean `" + std::string(*nearest) + "`?"
                                            : all.empty() ? "it holds no blocks"
                                                          : all});
     Suggest(&diagnostic, nearest);

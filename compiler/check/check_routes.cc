@@ -133,16 +133,30 @@ void Checker::CheckKeepAlive(const ast::Setting& setting, const model::RouteSett
   }
 }
 
+// Of one route, or of several behind the same one: that is one mistake, and one move mends it.
+void Checker::ReportUnreached(const ast::Block& everything, const std::vector<const ast::Block*>& behind) {
+  const ast::Block& first = *behind.front();
+  const source::SourceRange whole = StatementOf(everything.name->range);
+  if (behind.size() == 1) {
+    diagnostics_->Emit(Kind::kRouteNeverReached, first.name->range, {first.name->text, everything.name->text})
+        .At(everything.name->range, "it has no `when`")
+        .Change(AtBegin(whole), std::string(TextOf(StatementOf(first.name->range))) + "\n\n")
+        .Change(StatementOf(first.name->range), "");
+    return;
+  }
+  const uint32_t end = StatementOf(behind.back()->name->range).end;
+  auto& diagnostic = diagnostics_->Emit(Kind::kRoutesNeverReached, first.name->range,
+                                        {first.name->text, std::to_string(behind.size() - 1), everything.name->text});
+  diagnostic.At(everything.name->range, "it has no `when`");
+  diagnostic.Change(whole, "").Change({end, end}, "\n\n" + std::string(TextOf(whole)));
+}
+
 void Checker::CheckReachable() {
   const ast::Block* everything = nullptr;
+  std::vector<const ast::Block*> behind;
   for (const Named& route : routes_) {
     if (everything != nullptr) {
-      diagnostics_
-          ->Emit(Kind::kRouteNeverReached, route.block->name->range, {route.block->name->text, everything->name->text})
-          .At(everything->name->range, "it has no `when`")
-          .Change(AtBegin(StatementOf(everything->name->range)),
-                  std::string(TextOf(StatementOf(route.block->name->range))) + "\n\n")
-          .Change(StatementOf(route.block->name->range), "");
+      behind.push_back(route.block);
       continue;
     }
     const bool has_when = std::any_of(route.block->body.begin(), route.block->body.end(), [](const ast::Statement& s) {
@@ -157,6 +171,7 @@ void Checker::CheckReachable() {
         });
     if (!is_doubtful) everything = route.block;
   }
+  if (!behind.empty()) ReportUnreached(*everything, behind);
 }
 
 // One upstream and no route: everything goes to it, but for what changes an Ollama.

@@ -36,7 +36,7 @@ class Checker {
         options_(options),
         origins_(origins),
         diagnostics_(diagnostics),
-        expressions_(&scope_, options_, diagnostics_),
+        expressions_(file_.text, &scope_, options_, diagnostics_),
         settings_(&scope_, &expressions_, &policy_, diagnostics_),
         blocks_(&settings_, diagnostics_) {}
 
@@ -68,6 +68,7 @@ class Checker {
   void CheckRoutes();
   void CheckRoute(const ast::Block& block, model::RouteId id);
   void CheckKeepAlive(const ast::Setting& setting, const model::RouteSettings& route);
+  void ReportUnreached(const ast::Block& everything, const std::vector<const ast::Block*>& behind);
   void CheckReachable();
   void AddDefaultRoutes();
   void WarnOfUnused();

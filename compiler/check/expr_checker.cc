@@ -195,9 +195,10 @@ ExprChecker::Value ExprChecker::CheckNumber(const ast::Expr& expr) {
     case NumberKind::kByteRate:
     case NumberKind::kRate: diagnostics_->Emit(Kind::kNotHonoured, expr.range, {expr.text, ""}); return Invalid();
     case NumberKind::kUnknownUnit: {
-      auto& diagnostic = diagnostics_->Emit(
-          Kind::kUnknownUnit, expr.range,
-          {expr.text, "the units are ms s min h, B KiB MiB GiB, and %; classes of statuses are 1xx to 5xx"});
+      std::string help = "the units are ms s min h, B KiB MiB GiB, and %; classes of statuses are 1xx to 5xx";
+      if (expr.text.find('/') != std::string::npos) help = "a rate is not taken here, and nothing is calculated: write a number with a unit";
+      else if (number.integer != 0) help = "minutes are written `min`: write `" + number.suggestion + "`";
+      auto& diagnostic = diagnostics_->Emit(Kind::kUnknownUnit, expr.range, {expr.text, help});
       if (!number.suggestion.empty()) diagnostic.Replace(number.suggestion);
       return Invalid();
     }
@@ -337,7 +338,7 @@ bool ExprChecker::ReportPhase(Phase phase, std::string_view name, SourceRange ra
     case Phase::kAttempt:
       help = *place_.phase == Phase::kWindow
                  ? "say with `failure when` what counts; `open when` and `close when` read counts such as failures(60s)"
-                 : "nothing was sent yet when this is decided; it can be read in `retry { when … }`, `failure when` "
+                 : "nothing was sent yet when this is decided; it can be read in `retry { when status in 5xx }`, `failure when` "
                    "and `store when`";
       break;
     case Phase::kStream:

@@ -27,8 +27,9 @@ struct ExprPlace {
 
 class ExprChecker {
  public:
-  ExprChecker(Scope* scope, const CheckOptions& options, diagnostics::Diagnostics* diagnostics)
-      : scope_(scope), options_(options), diagnostics_(diagnostics) {}
+  // `text`: what the ranges of expressions point into.
+  ExprChecker(std::string_view text, Scope* scope, const CheckOptions& options, diagnostics::Diagnostics* diagnostics)
+      : text_(text), scope_(scope), options_(options), diagnostics_(diagnostics) {}
 
   // A Bool that is never absent. nullopt, with a finding, if it is none.
   std::optional<model::Expr> CheckPredicate(const ast::Expr& expr, const ExprPlace& place);
@@ -85,6 +86,18 @@ class ExprChecker {
   Value CheckCoalesce(const ast::Expr& expr);
 
   bool IsBool(const ast::Expr& expr, const Value& value);
+  // What is right in other languages. False, without a finding, if it is none of it.
+  bool ReportForeignFunction(const ast::Expr& call);
+  bool ReportBareOperands(const ast::Expr& expr, size_t first);
+  bool ReportStatusBetween(const ast::Expr& both);
+  bool ReportStatusRange(const ast::Expr& expr, const ast::Expr& status);
+  void ReportBodyMember(const ast::Expr& root, const std::vector<const ast::Expr*>& steps, size_t first);
+  bool ReportJoinedConstants(const ast::Expr& comparison);
+  bool IsConstant(const ast::Expr& expr) const;
+  bool IsConstantName(std::string_view name) const;
+  std::string WrittenAt(source::SourceRange range) const {
+    return range.end <= text_.size() && range.begin <= range.end ? std::string(text_.substr(range.begin, range.end - range.begin)) : "…";
+  }
   // Turns a literal into the other side's kind where the language writes both alike (200 as a Status). False, with a
   // finding, if the two can never be equal.
   bool MakeComparable(const ast::Expr& left_at, model::Expr* left, const ast::Expr& right_at, model::Expr* right,
@@ -101,6 +114,7 @@ class ExprChecker {
   Value Field(const abi::FieldInfo& field, source::SourceRange range);
   bool Spend(source::SourceRange range);
 
+  std::string_view text_;
   Scope* scope_;
   const CheckOptions& options_;
   diagnostics::Diagnostics* diagnostics_;

@@ -140,9 +140,37 @@ ExprChecker::Value ExprChecker::CheckName(const ast::Expr& expr) {
   const std::string otherwise = LooksLikeAVariable(name)
                                     ? "a variable of the environment is written `env(\"" + name + "\")`"
                                     : "text stands in double quotes";
-  auto& diagnostic = diagnostics_->Emit(Kind::kUnknownName, expr.range, {name, OneOf(name, candidates, otherwise)});
-  OfferNearest(&diagnostic, name, candidates);
+  if (PercentileOf(expr) != 0) {
+    diagnostics_->Emit(Kind::kUnknownName, expr.range, {name, "a percentile is of times: `latency(" + name + ", 60s)`"});
+    return Invalid();
+  }
+  const auto nearest = base::Nearest(name, candidates);
+  auto& diagnostic = diagnostics_->Emit(Kind::kUnknownName, expr.range,
+                                        {name, nearest ? "did you mean `" + std::string(*nearest) + "`?" : otherwise});
+  if (nearest) diagnostic.Replace(std::string(*nearest));
   return Invalid();
+}
+
+// `request.body.model`, `body["model"]`: the members of a body are those of its JSON. `first`: the step that names the first of them.
+void ExprChecker::ReportBodyMember(const ast::Expr& root, const std::vector<const ast::Expr*>& steps, size_t first) {
+  const bool is_response = root.text == "response";
+  std::string meant = is_response ? "response.json" : "request.json";
+  bool is_known = true;
+  for (size_t i = first; i < steps.size(); ++i) {
+    const ast::Expr& step = *steps[i];
+    if (step.kind == ExprKind::kMember) {
+      meant += "." + step.text;
+    } else {
+      const ast::Expr& key = step.operands[1];
+      is_known = is_known && key.kind == ExprKind::kString;
+      meant += "[" + WrittenAt(key.range) + "]";
+    }
+  }
+  const ast::Expr& at = *steps[first];
+  const std::string full = first == 0 ? root.text : root.text + "." + steps[0]->text;
+  auto& diagnostic = diagnostics_->Emit(Kind::kNotAPath, at.kind == ExprKind::kMember ? at.word : at.operands[1].range,
+                                        {"`" + full + "` is text and has no members", "those of its JSON are written `" + meant + "`"});
+  if (is_known) diagnostic.Change({root.range.begin, steps.back()->range.end}, meant);
 }
 
 ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
@@ -174,14 +202,41 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
       diagnostics_->Emit(Kind::kNotAPath, expr.range, {"`" + name + "` has no members", ""});
       return Invalid();
     }
+    // `body.model`: what is read is a member of its JSON.
+    if (name == "body" || name == "json" || name == "payload" || name == "data") {
+      ReportBodyMember(*root, steps, 0);
+      return Invalid();
+    }
     if (const std::string meant = FactEndingWith(name); !meant.empty()) {
       diagnostics_->Emit(Kind::kUnknownName, root->range, {name, "did you mean `" + meant + "`?"}).Replace(meant);
       return Invalid();
     }
-    auto& diagnostic =
-        diagnostics_->Emit(Kind::kUnknownName, root->range,
-                           {name, OneOf(name, roots, "members belong to `request`, `response`, `client` and `chunk`")});
-    OfferNearest(&diagnostic, name, roots);
+    if (base::Nearest(name, roots)) {
+      auto& misspelt = diagnostics_->Emit(Kind::kUnknownName, root->range, {name, OneOf(name, roots, "")});
+      OfferNearest(&misspelt, name, roots);
+      return Invalid();
+    }
+    // `input.request.path`, `req.path`: what stands behind the root is known.
+    const auto is_root = [](std::string_view word) {
+      return word == "request" || word == "response" || word == "client" || word == "chunk";
+    };
+    if (steps[0]->kind == ExprKind::kMember && steps.size() > 1 && is_root(steps[0]->text)) {
+      const source::SourceRange root_and_dot = {root->range.begin, steps[0]->word.begin};
+      diagnostics_
+          ->Emit(Kind::kUnknownName, root->range,
+                 {name, "remove `" + name + ".`: write `" + WrittenAt({steps[0]->word.begin, expr.range.end}) + "`"})
+          .Change(root_and_dot, "");
+      return Invalid();
+    }
+    for (const ast::Expr* step : steps) {  // `req.http.host`
+      if (step->kind != ExprKind::kMember) break;
+      if (const std::string meant = FactEndingWith(step->text == "url" || step->text == "uri" ? "path" : step->text); !meant.empty()) {
+        diagnostics_->Emit(Kind::kUnknownName, root->range, {name, "did you mean `" + meant + "`?"})
+            .Change({root->range.begin, step->word.end}, meant);
+        return Invalid();
+      }
+    }
+    diagnostics_->Emit(Kind::kUnknownName, root->range, {name, "members belong to `request`, `response`, `client` and `chunk`"});
     return Invalid();
   }
   if (steps[0]->kind == ExprKind::kIndex) {
@@ -195,6 +250,10 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
   for (const abi::FieldInfo& field : abi::Fields()) {
     if (field.name != full) continue;
     if (steps.size() > 1) {
+      if (field.id == abi::FieldId::k_request_body || field.name == "response.body") {
+        ReportBodyMember(*root, steps, 1);
+        return Invalid();
+      }
       diagnostics_->Emit(Kind::kNotAPath,
                          steps[1]->kind == ExprKind::kMember ? steps[1]->word : steps[1]->operands[1].range,
                          {"`" + full + "` has no members", ""});
@@ -268,6 +327,12 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
     }
     return value;
   }
+  if (name == "request" && (steps[0]->text == "model" || steps[0]->text == "stream" || steps[0]->text == "messages" || steps[0]->text == "prompt")) {
+    const std::string meant = "request.json." + steps[0]->text;
+    diagnostics_->Emit(Kind::kUnknownMember, steps[0]->word, {name, steps[0]->text, "it is a member of the body: `" + meant + "`"})
+        .Change({root->range.begin, steps[0]->word.end}, meant);
+    return Invalid();
+  }
   std::vector<std::string_view> members;
   const auto add = [&](std::string_view candidate) {
     if (candidate.starts_with(name + ".")) members.push_back(candidate.substr(name.size() + 1));
@@ -282,10 +347,25 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
   return Invalid();
 }
 
+bool ExprChecker::ReportForeignFunction(const ast::Expr& call) {
+  const ast::Expr& callee = call.operands[0];
+  const bool is_method = callee.kind == ExprKind::kMember;
+  if (!is_method && callee.kind != ExprKind::kName) return false;
+  std::vector<std::string> arguments;
+  for (const ast::Argument& argument : call.arguments) arguments.push_back(WrittenAt(argument.value->range));
+  const std::string object = is_method ? WrittenAt(callee.operands[0].range) : std::string();
+  const std::optional<MeantFunction> meant = MeantByFunction(callee.text, object, arguments);
+  if (!meant) return false;
+  auto& diagnostic = diagnostics_->Emit(Kind::kUnknownFunction, is_method ? callee.word : callee.range,
+                                        {callee.text, "write `" + meant->text + "`"});
+  if (meant->is_whole) diagnostic.Change(call.range, meant->text);
+  return true;
+}
+
 ExprChecker::Value ExprChecker::CheckCall(const ast::Expr& expr) {
   const ast::Expr& callee = expr.operands[0];
   if (callee.kind != ExprKind::kName) {
-    diagnostics_->Emit(Kind::kNotAPath, callee.range, {"this is no function", ""});
+    if (!ReportForeignFunction(expr)) diagnostics_->Emit(Kind::kNotAPath, callee.range, {"this is no function", ""});
     return Invalid();
   }
   const std::string& name = callee.text;
@@ -313,6 +393,7 @@ ExprChecker::Value ExprChecker::CheckCall(const ast::Expr& expr) {
                         "it stands in a key, a header or a body: `key = hash(a, b)`"});
     return Invalid();
   }
+  if (ReportForeignFunction(expr)) return Invalid();
   std::vector<std::string_view> functions = {"env", "secret", "hash"};
   for (const abi::WindowMeasureInfo& info : abi::WindowMeasures()) functions.push_back(info.name);
   std::string all = "there are";
@@ -473,8 +554,12 @@ ExprChecker::Value ExprChecker::CheckSecret(const ast::Expr& call) {
                                                  : std::nullopt;
   if (text && text->empty()) text.reset();  // an empty secret is a slip of deployment, not a value
   if (!text && options_.for_run) {
+    const std::optional<std::string> path = options_.environment(*name + "_FILE");
+    const bool is_empty = path && options_.secret_file(*path).has_value();
     diagnostics_->Emit(Kind::kVariableMissing, call.range,
-                       {*name, "set it, or name a readable file that holds it in " + *name + "_FILE"});
+                       {*name, !path     ? "set it, or name a readable file that holds it in " + *name + "_FILE"
+                               : is_empty ? "the file `" + *path + "` that " + *name + "_FILE names is empty"
+                                          : "the file `" + *path + "` that " + *name + "_FILE names cannot be read"});
     return Invalid();
   }
   if (!text) used_stand_in_ = true;

@@ -1,9 +1,11 @@
 // The operators of ExprChecker: what may be joined, compared, looked for and replaced by a default.
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "compiler/check/expr_checker.h"
 #include "compiler/check/expr_parts.h"
+#include "compiler/check/number.h"
 #include "compiler/check/pattern_texts.h"
 
 namespace compiler::check {
@@ -59,10 +61,75 @@ bool FitsJson(BaseType type) {
 
 }  // namespace
 
+// A constant of the language, or what may be misspelt of one: no condition.
+bool ExprChecker::IsConstantName(std::string_view name) const {
+  return scope_->Find(name) == nullptr &&
+         (abi::MethodOf(name) != abi::Method::kOther || abi::ErrorKindOf(name) != abi::ErrorKind::kNone || name == "timeout");
+}
+
+bool ExprChecker::IsConstant(const ast::Expr& expr) const {
+  return expr.kind == ExprKind::kString || expr.kind == ExprKind::kNumber || (expr.kind == ExprKind::kName && IsConstantName(expr.text));
+}
+
+// `path == ("/a" or "/b")`.
+bool ExprChecker::ReportJoinedConstants(const ast::Expr& comparison) {
+  const ast::Expr& joined = comparison.operands[1];
+  const bool is_joined = joined.kind == ExprKind::kOr || joined.kind == ExprKind::kAnd;
+  if (!is_joined || !std::all_of(joined.operands.begin(), joined.operands.end(), [&](const ast::Expr& e) { return IsConstant(e); })) return false;
+  std::string members;
+  for (const ast::Expr& one : joined.operands) members += (members.empty() ? "" : ", ") + WrittenAt(one.range);
+  const std::string meant = WrittenAt(comparison.operands[0].range) + (comparison.text == "!=" ? " not in { " : " in { ") + members + " }";
+  auto& diagnostic = diagnostics_->Emit(Kind::kNotABool, joined.range, {"several constants", "what may be equal stands in a set: `" + meant + "`"});
+  if (comparison.text == "==" || comparison.text == "!=") diagnostic.Change(comparison.range, meant);
+  return true;
+}
+
+// `path == "/a" or "/b"`: constants behind a comparison, which was to compare them as well. Says so once, of all of them, and of
+// none if an operand of another kind is among them. `first`: where they begin.
+bool ExprChecker::ReportBareOperands(const ast::Expr& expr, size_t first) {
+  const ast::Expr& comparison = expr.operands[first - 1];
+  if (expr.kind == ExprKind::kNot || comparison.kind != ExprKind::kCompare) return false;
+  size_t last = first;
+  std::string members = WrittenAt(comparison.operands[1].range);
+  const std::string word = expr.kind == ExprKind::kAnd ? "and" : "or";
+  const std::string left = WrittenAt(comparison.operands[0].range);
+  std::string spelled = left + " " + comparison.text + " " + members;
+  for (; last < expr.operands.size(); ++last) {
+    const ast::Expr& operand = expr.operands[last];
+    if (!IsConstant(operand)) break;
+    members += ", " + WrittenAt(operand.range);
+    spelled += " " + word + " " + left + " " + comparison.text + " " + WrittenAt(operand.range);
+  }
+  // `method == POST or PUT and path == "/a"`: `and` binds closer.
+  const bool is_within = last < expr.operands.size() && expr.kind == ExprKind::kOr && expr.operands[last].kind == ExprKind::kAnd &&
+                         IsConstant(expr.operands[last].operands[0]) && comparison.text == "==";
+  if (is_within) {
+    const ast::Expr& bare = expr.operands[last].operands[0];
+    const std::string meant = left + " in { " + members + ", " + WrittenAt(bare.range) + " }";
+    diagnostics_->Emit(Kind::kNotABool, bare.range, {"`" + WrittenAt(bare.range) + "` alone", "what is compared stands in each comparison: `" + left + " == " + WrittenAt(bare.range) + "`, or `" + meant + "`"});
+    return true;
+  }
+  if (last == first) return false;
+  const bool is_set = (comparison.text == "==" && expr.kind == ExprKind::kOr) || (comparison.text == "!=" && expr.kind == ExprKind::kAnd);
+  const std::string meant = is_set ? left + (comparison.text == "==" ? " in { " : " not in { ") + members + " }" : spelled;
+  diagnostics_
+      ->Emit(Kind::kNotABool, expr.operands[first].range,
+             {"`" + WrittenAt(expr.operands[first].range) + "` alone", "what is compared stands in each comparison: `" + meant + "`"})
+      .Change({comparison.range.begin, expr.operands[last - 1].range.end}, meant);
+  return true;
+}
+
 ExprChecker::Value ExprChecker::CheckLogic(const ast::Expr& expr) {
   std::vector<model::Expr> operands;
   bool good = true;
-  for (const ast::Expr& operand : expr.operands) {
+  if (expr.kind == ExprKind::kAnd && ReportStatusBetween(expr)) return Invalid();
+  for (size_t i = 0; i < expr.operands.size(); ++i) {
+    const ast::Expr& operand = expr.operands[i];
+    if (i > 0 && ReportBareOperands(expr, i)) {
+      good = false;
+      while (i + 1 < expr.operands.size() && expr.operands[i + 1].kind != ExprKind::kCompare && expr.operands[i + 1].kind != ExprKind::kIn) ++i;
+      continue;
+    }
     Value value = Check(operand);
     good = IsBool(operand, value) && good;
     operands.push_back(std::move(value.expr));
@@ -76,6 +143,7 @@ ExprChecker::Value ExprChecker::CheckLogic(const ast::Expr& expr) {
 
 ExprChecker::Value ExprChecker::CheckCompare(const ast::Expr& expr) {
   if (expr.text == "matches") return CheckMatches(expr);
+  if (ReportJoinedConstants(expr)) return Invalid();
   const bool outer_text = names_are_text_;
   names_are_text_ = IsNameOf(expr.operands[0], "served_by") || IsNameOf(expr.operands[1], "served_by");
   Value left = Check(expr.operands[0]);
@@ -115,6 +183,7 @@ ExprChecker::Value ExprChecker::CheckCompare(const ast::Expr& expr) {
   const bool is_equality = *op == model::CompareOp::kEq || *op == model::CompareOp::kNe;
   if (!is_equality) {
     for (const auto& [value, at] : {std::pair{&left, &expr.operands[0]}, std::pair{&right, &expr.operands[1]}}) {
+      if (value->expr.type.base == BaseType::kStatus && ReportStatusRange(expr, *at)) return Invalid();
       if (value->expr.type.base == BaseType::kJson || (value->expr.type.optional && HasOrder(value->expr.type.base))) {
         const std::string text(at->kind == ExprKind::kName ? at->text : "…");
         auto& diagnostic = diagnostics_->Emit(Kind::kNeedsDefault, at->range, {expr.text, text});
@@ -141,6 +210,52 @@ ExprChecker::Value ExprChecker::CheckCompare(const ast::Expr& expr) {
   model::Expr result = Operation(model::ExprKind::kCompare, Two(std::move(left.expr), std::move(right.expr)));
   result.compare = *op;
   return {std::move(result), {}, {}};
+}
+
+// `status >= 500 and status < 600`: both bounds are one class.
+bool ExprChecker::ReportStatusBetween(const ast::Expr& both) {
+  if (both.operands.size() != 2 || !place_.phase || !abi::IsReadable(abi::Phase::kAttempt, *place_.phase)) return false;
+  int64_t low = 0;
+  int64_t high = 0;
+  std::string_view name;
+  for (const ast::Expr& one : both.operands) {
+    if (one.kind != ExprKind::kCompare || one.operands[0].kind != ExprKind::kName || one.operands[1].kind != ExprKind::kNumber) return false;
+    if (!name.empty() && one.operands[0].text != name) return false;
+    name = one.operands[0].text;
+    const Number bound = ParseNumber(one.operands[1].text);
+    if (bound.kind != NumberKind::kInt) return false;
+    if (one.text == ">=") low = bound.integer;
+    else if (one.text == ">") low = bound.integer + 1;
+    else if (one.text == "<") high = bound.integer - 1;
+    else if (one.text == "<=") high = bound.integer;
+    else return false;
+  }
+  if (name != "status" || scope_->Find(name) != nullptr || low % 100 != 0 || high != low + 99 || low < 100 || low > 500) return false;
+  const std::string meant = "status in " + std::to_string(low / 100) + "xx";
+  auto& diagnostic = diagnostics_->Emit(Kind::kNeedsDefault, both.range, {">= … <", "status"});
+  diagnostic.help = "there may be no answer, and so no status: write `" + meant + "`";
+  diagnostic.Change(both.range, meant);
+  return true;
+}
+
+// `status >= 500`: what is meant is a class.
+bool ExprChecker::ReportStatusRange(const ast::Expr& expr, const ast::Expr& status) {
+  const bool is_left = &status == &expr.operands[0];
+  const ast::Expr& other = is_left ? expr.operands[1] : expr.operands[0];
+  if (other.kind != ExprKind::kNumber || status.kind != ExprKind::kName) return false;
+  const Number bound = ParseNumber(other.text);
+  if (bound.kind != NumberKind::kInt || bound.integer < 100 || bound.integer > 600) return false;
+  const bool is_above = (expr.text[0] == '>') == is_left;
+  const bool is_equal = expr.text.size() == 2;
+  const int64_t edge = is_above ? bound.integer + (is_equal ? 0 : 1) : bound.integer - (is_equal ? 0 : 1);
+  std::string meant;
+  if (is_above && edge % 100 == 0 && edge >= 300) meant = edge >= 500 ? "5xx" : edge == 400 ? "{4xx, 5xx}" : "{3xx, 4xx, 5xx}";
+  if (!is_above && edge % 100 == 99 && edge >= 299) meant = edge >= 500 ? "{2xx, 3xx, 4xx, 5xx}" : edge == 399 ? "{2xx, 3xx}" : edge == 499 ? "{2xx, 3xx, 4xx}" : "2xx";
+  auto& diagnostic = diagnostics_->Emit(Kind::kNeedsDefault, status.range, {expr.text, status.text});
+  diagnostic.help = meant.empty() ? "there may be no answer, and so no status: write which ones are meant, `status in 5xx` or `status in {502, 504}`"
+                                  : "there may be no answer, and so no status: write `" + status.text + " in " + meant + "`";
+  if (!meant.empty()) diagnostic.Change(expr.range, status.text + " in " + meant).Unsafe();
+  return true;
 }
 
 ExprChecker::Value ExprChecker::CheckNone(const ast::Expr& expr, Value value, model::CompareOp op) {

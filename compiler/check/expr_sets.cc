@@ -6,6 +6,7 @@
 #include "compiler/check/expr_parts.h"
 #include "compiler/check/foreign_names.h"
 #include "compiler/check/pattern_texts.h"
+#include "compiler/model/print.h"
 #include "compiler/regex/regex.h"
 
 namespace compiler::check {
@@ -48,8 +49,20 @@ ExprChecker::Value ExprChecker::CheckMatches(const ast::Expr& expr) {
     if (!value.ok()) return Invalid();
     auto& diagnostic = diagnostics_->Emit(
         Kind::kNotAPattern, right.range, {value.is_group() ? "`" + value.group_name + "`" : DescribeValue(value.expr)});
-    if (right.kind == ExprKind::kString && IsLiteral(value.expr))
-      diagnostic.Replace(AsPattern(value.expr.literal.text));
+    if (right.kind == ExprKind::kString && IsLiteral(value.expr)) {
+      // `"/api/*"` is a glob: as a pattern it would match anywhere.
+      const std::string& text = value.expr.literal.text;
+      const size_t star = text.find('*');
+      const bool is_glob = star != std::string::npos && (star == 0 || text[star - 1] == '/') && text[0] != '^';
+      if (!is_glob) {
+        diagnostic.Replace(AsPattern(text));
+      } else if (star == text.size() - 1 && star > 0) {
+        diagnostic.Change({expr.word.begin, right.range.end}, "starts_with \"" + text.substr(0, star) + "\"").help =
+            "there are no wildcards: write `starts_with \"" + text.substr(0, star) + "\"`";
+      } else {
+        diagnostic.help = "there are no wildcards: write a pattern between slashes, such as `/^\\/api\\/[^\\/]+\\/chat$/`";
+      }
+    }
     return Invalid();
   }
   std::shared_ptr<const abi::Pattern> pattern = PatternOf(right);
@@ -138,7 +151,7 @@ bool ExprChecker::AddSetMember(const ast::Expr& at, SourceRange with_comma, cons
       auto& diagnostic = diagnostics_->Emit(Kind::kSetTwiceMember, at.range,
                                             {"`" +
                                              (member.is_group() ? member.group_name
-                                              : at.text.empty() ? std::string("it")
+                                              : at.text.empty() ? model::Print(member.expr)
                                                                 : at.text) +
                                              "`"});
       if (!member.is_group()) diagnostic.Change(with_comma, "");

@@ -53,6 +53,108 @@ std::string MeantBy(std::string_view name) {
   return foreign != std::end(kForeignNames) ? std::string(foreign->meant) : FactEndingWith(name);
 }
 
+namespace {
+
+// Functions of CEL, Rego, VCL, Lua, Traefik, Caddy and others.
+struct ForeignFunction {
+  std::string_view name;  // in small letters, without `_`
+  std::string_view meant;  // {0}, {1}: what it is called on and with
+};
+constexpr ForeignFunction kForeignFunctions[] = {
+    {"startswith", "{0} starts_with {1}"},
+    {"hasprefix", "{0} starts_with {1}"},
+    {"beginswith", "{0} starts_with {1}"},
+    {"prefix", "{0} starts_with {1}"},
+    {"strprefix", "{0} starts_with {1}"},
+    {"endswith", "{0} ends_with {1}"},
+    {"hassuffix", "{0} ends_with {1}"},
+    {"suffix", "{0} ends_with {1}"},
+    {"contains", "{0} contains {1}"},
+    {"includes", "{0} contains {1}"},
+    {"strcontains", "{0} contains {1}"},
+    {"indexof", "{0} contains {1}"},
+    {"equals", "{0} == {1}"},
+    {"exists", "{0} != none"},
+    {"exist", "{0} != none"},
+    {"has", "{0} != none"},
+    {"defined", "{0} != none"},
+    {"isdefined", "{0} != none"},
+    {"present", "{0} != none"},
+    {"ispresent", "{0} != none"},
+    {"isset", "{0} != none"},
+    {"notempty", "{0} != none"},
+    {"isnotnull", "{0} != none"},
+    {"notnull", "{0} != none"},
+    {"found", "{0} != none"},
+    {"missing", "{0} == none"},
+    {"absent", "{0} == none"},
+    {"isabsent", "{0} == none"},
+    {"ismissing", "{0} == none"},
+    {"empty", "{0} == none"},
+    {"isempty", "{0} == none"},
+    {"isnull", "{0} == none"},
+    {"undefined", "{0} == none"},
+};
+// With one argument, which is about the request.
+constexpr ForeignFunction kMatchers[] = {
+    {"pathprefix", "request.path starts_with {0}"},
+    {"path", "request.path == {0}"},
+    {"host", "request.host == {0}"},
+    {"method", "request.method == {0}"},
+    {"clientip", "client.ip in {0}"},
+    {"header", "request.header[{0}] != none"},
+    {"headers", "request.header[{0}] == {1}"},
+    {"query", "request.query[{0}] == {1}"},
+};
+// A pattern is written otherwise than there.
+constexpr std::string_view kPatternFunctions[] = {"matches",  "match",      "matchesregex", "regexmatch", "rematch",
+                                                  "regex",    "ismatch",    "test",         "pathregexp", "pathregex"};
+
+std::string Plain(std::string_view name) {
+  std::string plain;
+  for (const char c : name) {
+    if (c != '_') plain += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return plain;
+}
+
+// Filled with the operands; `…` for what is not there.
+std::string Filled(std::string_view pattern, const std::vector<std::string>& operands) {
+  std::string text(pattern);
+  for (const size_t n : {size_t{0}, size_t{1}}) {
+    const std::string place = "{" + std::to_string(n) + "}";
+    if (const size_t at = text.find(place); at != std::string::npos)
+      text.replace(at, place.size(), n < operands.size() ? operands[n] : "…");
+  }
+  return text;
+}
+
+}  // namespace
+
+std::optional<MeantFunction> MeantByFunction(std::string_view name, std::string_view object,
+                                             const std::vector<std::string>& arguments) {
+  std::vector<std::string> operands = arguments;
+  if (!object.empty()) operands.insert(operands.begin(), std::string(object));
+  const std::string plain = Plain(name);
+  const auto is_it = [&](const ForeignFunction& f) { return f.name == plain; };
+  if (const auto* found = std::find_if(std::begin(kForeignFunctions), std::end(kForeignFunctions), is_it);
+      found != std::end(kForeignFunctions)) {
+    const size_t wanted = found->meant.find("{1}") != std::string_view::npos ? 2 : 1;
+    return MeantFunction{Filled(found->meant, operands), operands.size() == wanted};
+  }
+  if (const auto* found = std::find_if(std::begin(kMatchers), std::end(kMatchers), is_it);
+      found != std::end(kMatchers) && object.empty()) {
+    const size_t wanted = found->meant.find("{1}") != std::string_view::npos ? 2 : 1;
+    std::string text = Filled(found->meant, operands);
+    // A method is a word, a network has no quotes: only an example.
+    const bool keeps_quotes = found->name != "method" && found->name != "clientip";
+    return MeantFunction{std::move(text), operands.size() == wanted && keeps_quotes};
+  }
+  if (std::find(std::begin(kPatternFunctions), std::end(kPatternFunctions), plain) != std::end(kPatternFunctions))
+    return MeantFunction{(operands.empty() ? std::string("request.path") : operands[0]) + " matches /…/", false};
+  return std::nullopt;
+}
+
 bool LooksLikeAVariable(std::string_view name) {
   return name.size() > 2 && name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == std::string_view::npos;
 }

@@ -2,8 +2,10 @@
 // stands where something else belongs. Pure; the messages are their callers'.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "compiler/model/expr.h"
 
@@ -14,6 +16,16 @@ std::string FactEndingWith(std::string_view name);
 
 // What is surely meant: `true` for `yes`, `refused` for `ECONNREFUSED`, a fact; "" if that is not known.
 std::string MeantBy(std::string_view name);
+
+// What is meant by a function that other languages have: `request.path starts_with "/a"` for `startswith(request.path, "/a")`,
+// `request.header["X"] != none` for `exists(request.header["X"])`. `arguments`: as they are written; `object`: what stands before
+// the dot of a method, "" for none. nullopt: not known.
+struct MeantFunction {
+  std::string text;
+  bool is_whole = true;  // `text` stands for the whole call; else it is an example
+};
+std::optional<MeantFunction> MeantByFunction(std::string_view name, std::string_view object,
+                                             const std::vector<std::string>& arguments);
 
 // As variables of the environment are named: MODEL_URL.
 bool LooksLikeAVariable(std::string_view name);

@@ -70,6 +70,64 @@ std::optional<int64_t> Scale(std::string_view whole, std::string_view fraction, 
   return static_cast<int64_t>(value);
 }
 
+const Unit* DurationUnit(std::string_view name) {
+  for (const Unit& unit : kUnits) {
+    if (unit.kind == NumberKind::kDuration && unit.name == name) return &unit;
+  }
+  return nullptr;
+}
+
+// What others write for it, where surely a time is meant.
+std::string_view TimeMeantBy(std::string_view written) {
+  for (const Habit& habit : kHabits) {
+    if (habit.written == written && DurationUnit(habit.meant) != nullptr) return habit.meant;
+  }
+  return DurationUnit(written) != nullptr ? written : std::string_view();
+}
+
+// `1min30s`: parts of whole numbers, each of a smaller unit than the one before. kMalformed if it is none; kUnknownUnit with a
+// suggestion for `1m30s`, and for parts in another order.
+Number ParseParts(std::string_view text) {
+  Number number;
+  Wide sum = 0;
+  int64_t smallest = std::numeric_limits<int64_t>::max();
+  bool is_right = true;
+  bool is_ordered = true;
+  int parts = 0;
+  std::string meant;
+  while (!text.empty()) {
+    size_t digits = 0;
+    while (digits < text.size() && IsDigit(text[digits])) ++digits;
+    size_t end = digits;
+    while (end < text.size() && !IsDigit(text[end])) ++end;
+    const std::string_view written = text.substr(digits, end - digits);
+    const std::string_view unit = TimeMeantBy(written);
+    if (digits == 0 || unit.empty()) return {};
+    const Unit& known = *DurationUnit(unit);
+    const std::optional<int64_t> exact = Scale(text.substr(0, digits), "", known.size);
+    if (!exact) return {};
+    is_ordered = is_ordered && known.size < smallest;
+    smallest = known.size;
+    sum += *exact;
+    is_right = is_right && unit == written;
+    meant += std::string(text.substr(0, digits)) + std::string(unit);
+    ++parts;
+    text.remove_prefix(end);
+  }
+  if (parts < 2 || sum > std::numeric_limits<int64_t>::max()) return {};
+  constexpr int64_t kSecond = 1'000'000'000;
+  if (!is_ordered) {
+    if (sum % kSecond != 0) return {};
+    number.kind = NumberKind::kUnknownUnit;
+    number.suggestion = std::to_string(static_cast<int64_t>(sum / kSecond)) + "s";
+    return number;
+  }
+  number.kind = is_right ? NumberKind::kDuration : NumberKind::kUnknownUnit;
+  number.integer = static_cast<int64_t>(sum);
+  if (!is_right) number.suggestion = meant;
+  return number;
+}
+
 }  // namespace
 
 Number ParseNumber(std::string_view text) {
@@ -87,6 +145,12 @@ Number ParseNumber(std::string_view text) {
   }
   const std::string_view unit = text.substr(i);
   if (whole.empty()) return number;
+  if (fraction.empty() && unit.find_first_of("0123456789") != std::string_view::npos) {
+    if (Number parts = ParseParts(text); parts.kind != NumberKind::kMalformed) {
+      if (negative) parts.integer = -parts.integer;
+      return parts;
+    }
+  }
   const std::string digits(text.substr(0, i));
 
   if (unit == "xx" && whole.size() == 1 && fraction.empty() && whole[0] >= '1' && whole[0] <= '5' && !negative) {

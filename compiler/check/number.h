@@ -1,4 +1,4 @@
-// The text of a number with its unit: 15s, 1MiB, 20%, 5xx, 404, 1.5.
+// The text of a number with its unit: 15s, 1min30s, 1MiB, 20%, 5xx, 404, 1.5.
 #pragma once
 
 #include <cstdint>

@@ -153,8 +153,9 @@ Entity* SettingReader::EntityAt(const ast::Expr& at, std::initializer_list<Entit
     if (!nearest && scope_->LostABlock()) return nullptr;
     std::string help = nearest ? "did you mean `" + std::string(*nearest) + "`?" : "define it, or name another";
     if (!nearest && !candidates.empty()) {
-      help = "there are";
-      for (size_t i = 0; i < candidates.size() && i < 8; ++i) help += (i > 0 ? ", " : " ") + std::string(candidates[i]);
+      help = candidates.size() == 1 ? "there is only" : "there are";
+      for (size_t i = 0; i < candidates.size() && i < 8; ++i)
+        help += (i == 0 ? " `" : i + 1 == candidates.size() ? " and `" : ", `") + std::string(candidates[i]) + "`";
     }
     auto& diagnostic = diagnostics_->Emit(unknown, at.range, {at.text, help});
     if (nearest) diagnostic.Replace(std::string(*nearest));

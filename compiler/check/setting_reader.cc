@@ -21,6 +21,13 @@ std::string Show(BaseType type, int64_t number) {
   return std::to_string(number);
 }
 
+// What others write where a limit is not wanted.
+bool SwitchesOff(std::string_view word) {
+  constexpr std::string_view kWords[] = {"off",       "no",      "none",     "never",  "infinite", "infinity", "inf",
+                                         "unlimited", "forever", "disabled", "disable", "false",    "null"};
+  return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
+}
+
 }  // namespace
 
 ExprPlace SettingReader::Place() const {
@@ -68,6 +75,21 @@ std::optional<model::Expr> SettingReader::Constant(const ast::Expr& at, BaseType
     Mismatch(at, takes, at.kind == ExprKind::kList ? "a list" : "JSON", help);
     return std::nullopt;
   }
+  const bool is_limit = type == BaseType::kDuration || type == BaseType::kSize || type == BaseType::kInt;
+  if (at.kind == ExprKind::kName && is_limit && scope_->Find(at.text) == nullptr && SwitchesOff(at.text)) {
+    Mismatch(at, takes, "`" + at.text + "`",
+             type == BaseType::kDuration ? "a time cannot be switched off: leave it out, or write a long one such as `24h`"
+                                         : "a limit cannot be switched off: leave it out, or write a large number");
+    return std::nullopt;
+  }
+  const Number number = at.kind == ExprKind::kNumber ? ParseNumber(at.text) : Number();
+  const bool is_rate = number.kind == NumberKind::kRate || number.kind == NumberKind::kByteRate ||
+                       (number.kind == NumberKind::kUnknownUnit && at.text.find('/') != std::string::npos);
+  if (is_rate && type != BaseType::kPercent) {
+    const std::string plain = at.text.substr(0, at.text.find('/'));
+    Mismatch(at, takes, "a rate", "`" + at.text + "` is a rate: write `" + plain + "`");
+    return std::nullopt;
+  }
   std::optional<model::Expr> found = expressions_->CheckValue(at, Place());
   if (!found) return std::nullopt;
   if (!IsLiteral(*found)) {
@@ -82,9 +104,9 @@ std::optional<model::Expr> SettingReader::Constant(const ast::Expr& at, BaseType
     diagnostics_->Emit(Kind::kMissingUnit, at.range, {written, "write `" + written + "%`"}).Replace(written + "%");
   } else if (found->type.base == BaseType::kInt && (type == BaseType::kDuration || type == BaseType::kSize)) {
     const std::string fix = type == BaseType::kDuration ? "write `" + written + "s` or `" + written + "ms`"
-                                                        : "write `" + written + "KiB` or `" + written + "MiB`";
+                                                        : "write `" + written + "B`, `" + written + "KiB` or `" + written + "MiB`";
     diagnostics_->Emit(Kind::kMissingUnit, at.range, {written, fix})
-        .Change(at.range, written + (type == BaseType::kDuration ? "s" : "KiB"))
+        .Change(at.range, written + (type == BaseType::kDuration ? "s" : "B"))
         .Unsafe();
   } else if (has_unit && (type == BaseType::kDuration || type == BaseType::kSize || type == BaseType::kInt ||
                           type == BaseType::kPercent)) {
@@ -94,10 +116,10 @@ std::optional<model::Expr> SettingReader::Constant(const ast::Expr& at, BaseType
   } else {
     auto& diagnostic = diagnostics_->Emit(Kind::kTypeMismatch, at.range, {name(), takes, DescribeValue(*found), help});
     if (found->type.base == BaseType::kString) {
-      const Number number = ParseNumber(found->literal.text);
-      const bool fits = (type == BaseType::kDuration && number.kind == NumberKind::kDuration) ||
-                        (type == BaseType::kSize && number.kind == NumberKind::kSize) ||
-                        (type == BaseType::kInt && number.kind == NumberKind::kInt) ||
+      const Number in_text = ParseNumber(found->literal.text);
+      const bool fits = (type == BaseType::kDuration && in_text.kind == NumberKind::kDuration) ||
+                        (type == BaseType::kSize && in_text.kind == NumberKind::kSize) ||
+                        (type == BaseType::kInt && in_text.kind == NumberKind::kInt) ||
                         (type == BaseType::kBool && (found->literal.text == "true" || found->literal.text == "false"));
       if (fits) diagnostic.Replace(found->literal.text);
     }
@@ -117,8 +139,7 @@ bool SettingReader::InRange(const ast::Expr& at, std::string_view what, int64_t 
   const std::string written = at.kind == ExprKind::kNumber ? at.text : Show(type, number);
   const std::string exact = Show(type, number);
   const bool above = number > high.integer;
-  std::string help =
-      above ? Show(type, number - high.integer) + " too much" : Show(type, low.integer - number) + " too little";
+  const std::string help = above ? "write at most " + Show(type, high.integer) : "write at least " + Show(type, low.integer);
   diagnostics_
       ->Emit(Kind::kOutOfRange, at.range,
              {what, written == exact ? written : written + " = " + exact, Show(type, low.integer),

@@ -57,11 +57,18 @@ Excerpt MakeExcerpt(const source::SourceBuffer& source, SourceRange range, const
   // Cut a long line so that the token stays in view.
   const int first = before > kMaxColumns / 2 && before + inside > kMaxColumns ? before - kMaxColumns / 4 : 0;
   int column = 0;
+  bool is_cut = false;  // behind what is shown
+  if (first > 0) {
+    excerpt.text += "…";
+    ++before;
+  }
   for (const Cell& cell : cells) {
     if (column >= first && column < first + kMaxColumns) excerpt.text += cell.text;
     else if (column < first && cell.offset < from) before -= cell.width;
+    else if (column >= first + kMaxColumns) is_cut = true;
     column += cell.width;
   }
+  if (is_cut) excerpt.text += "…";
   excerpt.caret_column = std::max(0, before);
   excerpt.caret_width = std::clamp(inside, 1, kMaxColumns);
   return excerpt;
@@ -88,6 +95,12 @@ class Writer {
       out_ += std::string(Gutter(d.range), ' ') + " = ";
       Paint("\x1b[1m", "help");
       out_ += ": " + d.help + "\n";
+    }
+    if (const auto import = source_.ImportOf(d.range.begin)) {
+      Place(*import);
+      Paint("\x1b[1;36m", "note");
+      out_ += ": `" + source_.name() + "` imports it here\n";
+      Frame(d, *import, "\x1b[1;36m", "", /*with_gap=*/false);
     }
     for (const Note& note : d.notes) {
       Place(note.range);

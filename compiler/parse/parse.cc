@@ -12,6 +12,7 @@
 #include "compiler/parse/ast_builder.h"
 #include "compiler/parse/comments.h"
 #include "compiler/parse/error_strategy.h"
+#include "compiler/parse/habit_repair.h"
 #include "compiler/parse/test_words.h"
 #include "compiler/parse/token_repair.h"
 #include "compiler/parse/token_text.h"
@@ -46,8 +47,9 @@ class Session {
     end->setCharPositionInLine(lexer_.getCharPositionInLine());
     tokens.push_back(std::move(end));
     MarkTestVerbs(offsets_, diagnostics_, tokens);
-    RepairWords(offsets_, diagnostics_, tokens);
     std::vector<size_t> guessed;
+    if (is_file) RepairHabits(offsets_, diagnostics_, &tokens, &guessed);
+    RepairWords(offsets_, diagnostics_, tokens);
     usable_ = RepairTokens(offsets_, diagnostics_, &tokens, &guessed);
     if (!usable_) return;
     for (const auto& token : tokens) view_.push_back(token.get());

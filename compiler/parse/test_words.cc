@@ -67,6 +67,8 @@ class Marker {
     const size_t type = TypeAt(i);
     if (type != PolicyParser::TEST && type != PolicyParser::NAME) return false;
     if (i > 0 && TypeAt(i - 1) == PolicyParser::DOT) return false;
+    const bool is_common = type == PolicyParser::NAME && TypeAt(i + 1) == PolicyParser::LBRACE && view_[i]->getText() == "common" && IsFirstOnLine(i);
+    if (is_common) return true;
     const bool has_name = TypeAt(i + 1) == PolicyParser::STRING;
     const bool has_brace = TypeAt(has_name ? i + 2 : i + 1) == PolicyParser::LBRACE;
     if (type == PolicyParser::TEST) {

@@ -139,7 +139,8 @@ class Speller {
     auto nearest = base::Nearest(text, candidates);
     // What other languages call them. `in`, which is near to both, is not meant.
     if (candidates.data() == std::begin(kBetween) && text == "if") nearest = "when";
-    if (candidates.data() == std::begin(kBetween) && text == "is") nearest = "==";
+    const bool joins = candidates.data() == std::begin(kBetween) || candidates.data() == std::begin(kInClaim);
+    if (joins && (text == "is" || text == "equals" || text == "eq")) nearest = "==";
     if (!nearest) return;
     const auto* word =
         std::find_if(std::begin(kWords), std::end(kWords), [&](const Word& w) { return w.text == *nearest; });
