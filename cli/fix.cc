@@ -42,10 +42,11 @@ int RunFix(const FixCommandOptions& options) {
           return;
         }
         // On standard error, so that standard output is a diff or a policy.
+        if (changed && !options.dry_run) std::cerr << UnifiedDiff(input.name, input.text, result.text);
         for (const std::string& message : result.applied)
           std::cerr << input.name << ": " << (options.dry_run ? "would fix " : "fixed ") << message << "\n";
-        for (const std::string& message : result.refused)
-          std::cerr << input.name << ": left alone, because the fix would bring a new error: " << message << "\n";
+        for (const compiler::RefusedFix& refused : result.refused)
+          std::cerr << input.name << ": left alone: " << refused.finding << " (" << refused.because << ")\n";
         if (result.diagnostics.empty()) return;
         size_t offered = 0;
         for (const auto& item : result.diagnostics.items()) offered += item.fix && !item.fix->safe ? 1 : 0;

@@ -1,5 +1,6 @@
 #include "compiler/compile.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -20,16 +21,38 @@ namespace {
 
 // The text without its tests and the white space before them: a policy is the same with a test as without.
 std::string WithoutTests(const ast::File& file) {
+  std::vector<source::SourceRange> tests;
+  for (const ast::Statement& statement : file.body) {
+    const auto* block = std::get_if<ast::Block>(&statement.node);
+    if (std::holds_alternative<ast::Test>(statement.node) || (block != nullptr && check::IsCommon(*block))) tests.push_back(statement.range);
+  }
+  std::sort(tests.begin(), tests.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
   std::string text;
   uint32_t done = 0;
-  for (const ast::Statement& statement : file.body) {
-    if (!std::holds_alternative<ast::Test>(statement.node)) continue;
-    text += file.text.substr(done, statement.range.begin - done);
+  for (const source::SourceRange test : tests) {
+    text += file.text.substr(done, test.begin - done);
     while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\r' || text.back() == '\t'))
       text.pop_back();
-    done = statement.range.end;
+    done = test.end;
   }
   return text.append(file.text.substr(done));
+}
+
+void AddStatements(const std::vector<ast::Statement>& body, std::vector<source::SourceRange>* ranges) {
+  for (const ast::Statement& statement : body) {
+    ranges->push_back(statement.range);
+    if (const auto* inner = ast::BodyOf(statement)) AddStatements(*inner, ranges);
+  }
+}
+
+void SettleFixes(const ast::File& file, diagnostics::Diagnostics* diagnostics) {
+  const auto& items = diagnostics->items();
+  if (std::none_of(items.begin(), items.end(), [](const auto& item) { return item.fix.has_value(); })) return;
+  std::vector<source::SourceRange> statements;
+  AddStatements(file.body, &statements);
+  AddStatements(file.unused_blocks, &statements);
+  std::sort(statements.begin(), statements.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
+  diagnostics->SettleFixes(file.text, statements);
 }
 
 std::shared_ptr<CompiledPolicy> Indexed(model::Policy policy, std::string hash) {
@@ -93,6 +116,7 @@ std::optional<WrittenPolicy> CheckWritten(std::shared_ptr<const source::SourceBu
   }
   diagnostics->DropRepeats();  // of blocks that several upstreams name
   diagnostics->DropFixesOutside(written.source->own());
+  SettleFixes(file, diagnostics);
   if (!is_good || diagnostics->has_errors()) return std::nullopt;
   return written;
 }

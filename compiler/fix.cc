@@ -13,6 +13,7 @@ namespace {
 using diagnostics::Diagnostic;
 using diagnostics::Diagnostics;
 using diagnostics::Edit;
+using diagnostics::Fix;
 using diagnostics::Severity;
 using source::SourceRange;
 
@@ -69,8 +70,12 @@ class Fixer {
   }
 
   FixResult Run() {
-    for (int round = 0; round < kMaxRounds; ++round) {
-      if (!All() && !OneByOne()) break;
+    if (result_.diagnostics.has_errors()) {
+      for (int round = 0; round < kMaxRounds; ++round) {
+        if (!All() && !OneByOne()) break;
+      }
+    } else {
+      FixWarnings();
     }
     return std::move(result_);
   }
@@ -82,8 +87,10 @@ class Fixer {
     return found;
   }
 
+  // Of a text with errors: what its warnings are was never seen by anybody.
   bool IsWanted(const Diagnostic& diagnostic) const {
-    return diagnostic.fix && (diagnostic.fix->safe || options_.unsafe) && refused_.count(NameOf(diagnostic)) == 0;
+    const bool may_be_written = diagnostic.fix && (diagnostic.fix->safe || options_.unsafe);
+    return may_be_written && diagnostic.severity == Severity::kError && refused_.count(NameOf(diagnostic)) == 0;
   }
 
   // All fixes that do not touch each other, in the order of the text.
@@ -95,7 +102,7 @@ class Fixer {
       for (const Diagnostic* other : chosen) independent = independent && AreIndependent(*diagnostic->fix, *other->fix);
       if (independent) chosen.push_back(diagnostic);
     }
-    return !chosen.empty() && Try(chosen);
+    return !chosen.empty() && Try(chosen).empty();
   }
 
   // The first fix that stands the test on its own; those that do not are not tried again.
@@ -103,15 +110,43 @@ class Fixer {
     for (const Diagnostic* diagnostic : result_.diagnostics.InSourceOrder()) {
       if (!IsWanted(*diagnostic)) continue;
       const std::string name = NameOf(*diagnostic);
-      if (Try({diagnostic})) return true;
+      std::string because = Try({diagnostic});
+      if (because.empty()) return true;
       refused_.insert(name);
-      result_.refused.push_back(name);
+      result_.refused.push_back({name, std::move(because)});
     }
     return false;
   }
 
-  // Keeps the text with these fixes if their findings are gone and there is no error that was not there before, or only what they hid.
-  bool Try(const std::vector<const Diagnostic*>& chosen) {
+  // One after the other, each only while its finding is the one that was written about: the same words and the same fix.
+  void FixWarnings() {
+    struct Wanted {
+      std::string name;
+      std::vector<std::string> texts;  // of its edits
+    };
+    const auto texts_of = [](const Fix& fix) {
+      std::vector<std::string> texts;
+      for (const Edit& edit : fix.edits) texts.push_back(edit.text);
+      return texts;
+    };
+    std::vector<Wanted> wanted;
+    for (const Diagnostic* diagnostic : result_.diagnostics.InSourceOrder()) {
+      if (diagnostic->fix && (diagnostic->fix->safe || options_.unsafe))
+        wanted.push_back({NameOf(*diagnostic), texts_of(*diagnostic->fix)});
+    }
+    for (const Wanted& one : wanted) {
+      const std::vector<const Diagnostic*> now = result_.diagnostics.InSourceOrder();
+      const auto same = std::find_if(now.begin(), now.end(), [&](const Diagnostic* diagnostic) {
+        return diagnostic->fix && NameOf(*diagnostic) == one.name && texts_of(*diagnostic->fix) == one.texts;
+      });
+      if (same == now.end()) continue;  // gone, or another one by now
+      if (std::string because = Try({*same}); !because.empty()) result_.refused.push_back({one.name, std::move(because)});
+    }
+  }
+
+  // Keeps the text with these fixes if their findings are gone and there is no error that was not there before, or only what they hid;
+  // and, where there was none, no other warning either. Otherwise says why not.
+  std::string Try(const std::vector<const Diagnostic*>& chosen) {
     std::vector<Edit> edits;
     std::vector<std::string> names;
     for (const Diagnostic* diagnostic : chosen) {
@@ -122,9 +157,10 @@ class Fixer {
     Diagnostics after = Check(text);
     const std::vector<const Diagnostic*> added = Added(names, after);
     if (!added.empty() && !WereHidden(added, chosen, text, after)) {
-      if (!options_.unsafe || hidden_ == kMaxHidden) return false;
+      std::string because = WhyNot(*added.front(), names);
+      if (!options_.unsafe || hidden_ == kMaxHidden || !result_.diagnostics.has_errors()) return because;
       FixResult further = Fixer(text, options_, hidden_ + 1).Run();
-      if (further.applied.empty() || !Added(names, further.diagnostics).empty()) return false;
+      if (further.applied.empty() || !Added(names, further.diagnostics).empty()) return because;
       text = std::move(further.text);
       after = std::move(further.diagnostics);
       names.insert(names.end(), further.applied.begin(), further.applied.end());
@@ -132,18 +168,30 @@ class Fixer {
     result_.text = std::move(text);
     result_.diagnostics = std::move(after);
     result_.applied.insert(result_.applied.end(), names.begin(), names.end());
-    return true;
+    return {};
   }
 
-  // The errors that were not there before, and findings of these names that are not gone.
+  static std::string WhyNot(const Diagnostic& added, const std::vector<std::string>& names) {
+    if (std::find(names.begin(), names.end(), NameOf(added)) != names.end()) return "its finding would still be there";
+    const bool is_error = added.severity == Severity::kError;
+    return std::string(is_error ? "then there is another error: " : "then there is another warning: ") + added.message;
+  }
+
+  // The errors that were not there before, and findings of these names that are not gone; where there was no error, warnings, too.
   std::vector<const Diagnostic*> Added(const std::vector<std::string>& names, const Diagnostics& after) const {
     std::map<std::string, int> allowed;
     for (const Diagnostic& diagnostic : result_.diagnostics.items()) ++allowed[NameOf(diagnostic)];
     for (const std::string& name : names) --allowed[name];
+    // Of warnings one more of its code: the same with other numbers is none.
+    std::map<std::string_view, int> more;
+    for (const Diagnostic& diagnostic : after.items()) ++more[diagnostic.code];
+    for (const Diagnostic& diagnostic : result_.diagnostics.items()) --more[diagnostic.code];
     std::vector<const Diagnostic*> added;
     for (const Diagnostic& diagnostic : after.items()) {
       const std::string name = NameOf(diagnostic);
-      const bool counts = diagnostic.severity == Severity::kError || allowed.count(name) > 0;
+      const bool is_new_warning =
+          diagnostic.severity == Severity::kWarning && !result_.diagnostics.has_errors() && more[diagnostic.code] > 0;
+      const bool counts = diagnostic.severity == Severity::kError || is_new_warning || allowed.count(name) > 0;
       if (counts && --allowed[name] < 0) added.push_back(&diagnostic);
     }
     return added;

@@ -54,7 +54,7 @@ Diagnostic& Diagnostic::Change(SourceRange place, std::string text) {
 }
 
 Diagnostic& Diagnostic::Unsafe() {
-  if (fix) fix->safe = false;
+  if (fix) fix->sure = fix->safe = false;
   return *this;
 }
 
@@ -64,7 +64,7 @@ Diagnostic& Diagnostic::Conceal(SourceRange text) {
 }
 
 const std::string* Diagnostic::replacement() const {
-  if (!fix || !fix->safe) return nullptr;
+  if (!fix || !fix->sure) return nullptr;
   for (const Edit& edit : fix->edits) {
     if (edit.range == range && !edit.text.empty()) return &edit.text;
   }
@@ -113,6 +113,28 @@ void Diagnostics::DropFixesOutside(SourceRange own) {
     const bool is_outside = std::any_of(item.fix->edits.begin(), item.fix->edits.end(),
                                         [&](const Edit& edit) { return edit.range.end > own.end; });
     if (is_outside) item.fix.reset();
+  }
+}
+
+void Diagnostics::SettleFixes(std::string_view text, const std::vector<SourceRange>& statements) {
+  // A statement that is written elsewhere is moved, not removed.
+  const auto is_written = [](const Fix& fix, std::string_view statement) {
+    return std::any_of(fix.edits.begin(), fix.edits.end(),
+                       [&](const Edit& edit) { return edit.text.find(statement) != std::string::npos; });
+  };
+  for (Diagnostic& item : items_) {
+    if (!item.fix) continue;
+    bool removes = false;
+    for (const Edit& edit : item.fix->edits) {
+      if (!edit.text.empty() || edit.range.begin == edit.range.end) continue;
+      auto statement = std::lower_bound(statements.begin(), statements.end(), edit.range.begin,
+                                        [](SourceRange s, uint32_t begin) { return s.begin < begin; });
+      for (; !removes && statement != statements.end() && statement->begin < edit.range.end; ++statement) {
+        const bool is_within = statement->begin < statement->end && statement->end <= edit.range.end;
+        removes = is_within && !is_written(*item.fix, text.substr(statement->begin, statement->end - statement->begin));
+      }
+    }
+    item.fix->safe = item.fix->sure && item.severity == Severity::kError && !removes;
   }
 }
 

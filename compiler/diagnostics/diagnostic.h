@@ -58,7 +58,9 @@ struct Edit {
 // What removes a finding. Its edits do not overlap.
 struct Fix {
   std::vector<Edit> edits;
-  bool safe = true;  // surely what was meant; otherwise one of several ways, which a human must choose
+  bool sure = true;  // what was meant; otherwise one of several ways, which a human must choose
+  // Surely what was meant, of an error, and no statement goes: it cannot change what a policy does that compiles. Set by SettleFixes.
+  bool safe = true;
 };
 
 struct Diagnostic {
@@ -92,6 +94,9 @@ class Diagnostics {
   void DropRepeats();
   // Takes away fixes that would change something else than `own`.
   void DropFixesOutside(SourceRange own);
+  // Says of each fix whether it is safe. `statements`: where each statement of the text stands, inner ones
+  // included, in their order.
+  void SettleFixes(std::string_view text, const std::vector<SourceRange>& statements);
 
   bool has_errors() const { return errors_ > 0; }
   bool empty() const { return items_.empty(); }

@@ -41,6 +41,8 @@ bool AreIndependent(const Fix& a, const Fix& b) {
 std::string ApplyEdits(std::string_view text, std::vector<Edit> edits) {
   std::stable_sort(edits.begin(), edits.end(),
                    [](const Edit& a, const Edit& b) { return a.range.begin < b.range.begin; });
+  const size_t line_end = text.find('\n');
+  const bool has_cr = line_end != std::string_view::npos && line_end > 0 && text[line_end - 1] == '\r';
   std::string out;
   uint32_t done = 0;
   for (size_t i = 0; i < edits.size(); ++i) {
@@ -50,7 +52,10 @@ std::string ApplyEdits(std::string_view text, std::vector<Edit> edits) {
     if (i + 1 < edits.size()) range.end = std::min(range.end, std::max(edits[i].range.end, edits[i + 1].range.begin));
     range.end = std::max(range.end, range.begin);
     out += text.substr(done, range.begin - done);
-    out += edits[i].text;
+    for (const char c : edits[i].text) {
+      if (c == '\n' && has_cr) out += '\r';
+      out += c;
+    }
     done = range.end;
   }
   out += text.substr(done);

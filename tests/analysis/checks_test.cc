@@ -241,6 +241,7 @@ TEST(Allow, IsAFindingWhereItSilencesNothing) {
       Retrying("") + "reply no { status = 404  allow PL0305 because \"x\" }\nroute r { to = a }\n";
   EXPECT_EQ(CodesOf(Check(elsewhere)).count("PL0305"), 1u);
   compiler::FixOptions options;
+  options.unsafe = true;
   EXPECT_EQ(compiler::FixPolicy(policy, options).text.find("allow"), std::string::npos);
 }
 

@@ -56,8 +56,13 @@ TEST(Fix, NoGoldenFileGetsANewErrorAndMostFindingsWithAFixGo) {
     if (result.applied.empty()) {
       EXPECT_EQ(result.text, text) << entry.path();
     }
-    // What was fixed stays fixed: there is nothing left to do.
-    EXPECT_TRUE(Fix(result.text, true).applied.empty()) << entry.path() << "\n" << result.text;
+    // What comes to light is for the next run, and after a few there is nothing left to do.
+    auto again = Fix(result.text, true);
+    for (int run = 0; run < 4 && !again.applied.empty(); ++run) {
+      for (const auto& [name, count] : ErrorsOf(again.diagnostics)) EXPECT_LE(count, known[name]) << entry.path() << ": new: " << name;
+      again = Fix(again.text, true);
+    }
+    EXPECT_TRUE(again.applied.empty()) << entry.path() << "\n" << again.text;
     ++files;
   }
   EXPECT_GT(files, 90);
@@ -74,16 +79,71 @@ TEST(Fix, CommentsAndLayoutStay) {
 }
 
 TEST(Fix, WhatIsRemovedLeavesNoHole) {
-  const auto result = Fix(kHead + "\nlet a = client.tls\n\nupstream u { url = \"http://a:1\" }\n");
+  const auto result = Fix(kHead + "\nlet a = client.tls\n\nupstream u { url = \"http://a:1\" }\n", /*unsafe=*/true);
   EXPECT_EQ(result.text, kHead + "\nupstream u { url = \"http://a:1\" }\n");
 }
 
-TEST(Fix, WhatOneFixBringsToLightIsFixedNext) {
-  // Once the route is reached, its reply has a user, and the warning of the other appears.
-  const auto result = Fix(kHead + "upstream u { url = \"http://a:1\" }\nreply x { status = 404 }\nroute a { to = u }\nroute b { when client.tls reply = y }\nreply y { status = 403 }\n");
-  EXPECT_TRUE(result.diagnostics.empty()) << result.text;
-  EXPECT_EQ(result.text.find("reply x"), std::string::npos) << result.text;
-  EXPECT_LT(result.text.find("route b"), result.text.find("route a")) << result.text;
+// A fix is judged on the text that people wrote. Once the route is reached the warning of a reply without a user appears: nobody has
+// seen it yet, and so nothing goes.
+TEST(Fix, WhatOneFixBringsToLightIsLeftToTheNextRun) {
+  const std::string text = kHead + "upstream u { url = \"http://a:1\" }\nreply x { status = 404 }\nroute a { to = u }\nroute b { when client.tls reply = y }\nreply y { status = 403 }\n";
+  for (const bool unsafe : {false, true}) {
+    const auto result = Fix(text, unsafe);
+    EXPECT_LT(result.text.find("route b"), result.text.find("route a")) << result.text;
+    EXPECT_NE(result.text.find("reply x"), std::string::npos) << result.text;
+    EXPECT_EQ(result.diagnostics.size(), 1u);
+  }
+}
+
+TEST(Fix, OfAPolicyThatCompilesNothingIsFixedUnasked) {
+  for (const std::string& text : {
+           kHead + "let a = client.tls\nupstream u { url = \"http://a:1\" }\n",
+           kHead + "upstream u { url = \"http://a:1\" repeat_safe = true retry { max_retries = 1 when status == 503 } }\n",
+           kHead + "upstream u { url = \"http://a:1\" }\nroute r { when request.path in {\"/a\", \"/a\"} to = u }\nroute s { to = u }\n",
+       }) {
+    const auto result = Fix(text);
+    EXPECT_EQ(result.text, text);
+    EXPECT_TRUE(result.applied.empty());
+    EXPECT_FALSE(result.diagnostics.empty()) << text;
+    EXPECT_NE(Fix(text, /*unsafe=*/true).text, text);
+  }
+}
+
+// `small` has no user once one `big` is gone, and whoever wrote it knows of it.
+TEST(Fix, ASafeFixEnablesNoRemoval) {
+  const std::string text = kHead + "upstream big { url = \"http://a:1\" }\n# the small one\nupstream small { url = \"http://b:1\" }\nroute r { to = [big, big] }\n";
+  for (const bool unsafe : {false, true}) {
+    const auto result = Fix(text, unsafe);
+    EXPECT_NE(result.text.find("# the small one\nupstream small"), std::string::npos) << result.text;
+    EXPECT_NE(result.text.find("to = [big]"), std::string::npos) << result.text;
+  }
+}
+
+TEST(Fix, AQuotedTimeIsUnquotedAndNotChanged) {
+  const auto result = Fix(kHead + "upstream u {\n  url = \"http://a:1\"\n  breaker {\n    open when failed_requests(60s) >= 5\n    open_for = \"15s\"\n  }\n}\n");
+  EXPECT_NE(result.text.find("open_for = 15s\n"), std::string::npos) << result.text;
+}
+
+TEST(Fix, AGlobBecomesNoPatternThatMatchesAnywhere) {
+  const auto result = Fix(kHead + "upstream u { url = \"http://a:1\" }\nroute r { when request.path matches \"/api/*\" to = u }\nroute s { to = u }\n");
+  EXPECT_NE(result.text.find("request.path starts_with \"/api/\""), std::string::npos) << result.text;
+}
+
+TEST(Fix, AUnsafeUnitIsTheSmallestOne) {
+  const auto result = Fix(kHead + "upstream u { url = \"http://a:1\" replay_body = 1024 }\n", /*unsafe=*/true);
+  EXPECT_NE(result.text.find("replay_body = 1024B"), std::string::npos) << result.text;
+}
+
+TEST(Fix, WhatIsRefusedSaysWhy) {
+  const auto result = Fix(kHead + "upstream u { url = \"http://a:1\" attempt_timout = 15 }\n");
+  ASSERT_EQ(result.refused.size(), 1u);
+  EXPECT_NE(result.refused[0].finding.find("attempt_timout"), std::string::npos);
+  EXPECT_NE(result.refused[0].because.find("`15` has no unit"), std::string::npos) << result.refused[0].because;
+}
+
+TEST(Fix, LineEndsStay) {
+  const auto result = Fix("gateway { listen = \"127.0.0.1:8080\" }\r\nupstream u { url = \"http://a:1\" }\r\n");
+  EXPECT_EQ(result.text, "edition 1\r\n\r\ngateway { listen = \"127.0.0.1:8080\" }\r\nupstream u { url = \"http://a:1\" }\r\n");
 }
 
 TEST(Fix, WhatOtherLanguagesTaughtIsWrittenAsThisOneWritesIt) {
