@@ -1,9 +1,11 @@
 #include "compiler/imports.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -14,16 +16,28 @@ namespace compiler {
 std::shared_ptr<const source::SourceBuffer> ReadSource(std::string name, std::string_view text, const ReadImport& read) {
   auto source = std::make_shared<source::SourceBuffer>(std::move(name), text);
   size_t count = 0;
-  for (const std::string& path : expand::ImportedPaths(text)) {
+  // `at`: where the path is seen from.
+  const auto add = [&](const std::string& path, const std::string& at) {
+    std::string text_of_it;
     if (++count > source::kMaxImports) {
       source->AddUnreadable(path, "more than " + std::to_string(source::kMaxImports) + " files are imported");
-      continue;
+      return text_of_it;
     }
-    if (read == nullptr) continue;
-    ImportedText imported = read(path);
+    if (read == nullptr) return text_of_it;
+    ImportedText imported = read(at + path);
     if (imported.why.empty()) source->AddImport(path, std::move(imported.name), imported.text);
     else source->AddUnreadable(path, std::move(imported.why));
+    return imported.text;
+  };
+  if (const std::optional<std::string> policy = expand::TestedPolicy(text)) {
+    const size_t slash = policy->rfind('/');
+    const std::string folder = slash == std::string::npos ? "" : policy->substr(0, slash + 1);
+    for (const std::string& path : expand::ImportedPaths(add(*policy, ""))) {
+      if (path != *policy) add(path, path.starts_with('/') ? "" : folder);
+    }
+    return source;
   }
+  for (const std::string& path : expand::ImportedPaths(text)) add(path, "");
   return source;
 }
 
@@ -44,9 +58,14 @@ ReadImport ImportsBeside(const std::string& policy_path) {
       imported.why = std::strerror(errno);
       return imported;
     }
-    imported.text.resize(source::kMaxFileBytes + 1);
-    in.read(imported.text.data(), static_cast<std::streamsize>(imported.text.size()));
-    imported.text.resize(static_cast<size_t>(in.gcount()));
+    // One byte more than a policy may have is enough to know that it is too large.
+    constexpr size_t kMost = source::kMaxFileBytes + 1;
+    while (in && imported.text.size() < kMost) {
+      const size_t had = imported.text.size();
+      imported.text.resize(std::min(kMost, had + (size_t{64} << 10)));
+      in.read(imported.text.data() + had, static_cast<std::streamsize>(imported.text.size() - had));
+      imported.text.resize(had + static_cast<size_t>(in.gcount()));
+    }
     return imported;
   };
 }

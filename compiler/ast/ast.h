@@ -159,6 +159,7 @@ struct File {
   // `retry` and `breaker` blocks with a name that no upstream uses; those that are used stand in their upstreams (expand/expand.h).
   std::vector<Statement> unused_blocks = {};
   bool is_shared = false;  // holds only what others import: no policy by itself
+  std::optional<SourceRange> tests_of = std::nullopt;  // a file of tests: where it names its policy, which the rest of `body` is
 };
 
 }  // namespace compiler::ast

@@ -31,6 +31,8 @@ std::optional<model::Policy> Checker::Run() {
   const size_t errors_before = diagnostics_->errors();
   scope_.SetBrokenNames(file_.broken_names);
   origins_->text = file_.text;
+  if (file_.tests_of && options_.for_run)
+    diagnostics_->Emit(Kind::kMisplaced, *file_.tests_of, {"`tests_of`", "a file of tests is not run: run the policy that it names"});
   if (!CheckEdition()) return std::nullopt;
   Declare();
   CompareNames();
@@ -112,8 +114,6 @@ std::optional<model::PredicateId> Checker::AnyOf(const BlockContents& contents, 
 }
 
 model::PredicateId Checker::Intern(model::Expr expr, Phase phase) {
-  // Only what reads a frame is asked for each.
-  if (phase == Phase::kStream && !ReadsFrames(expr)) phase = Phase::kAttempt;
   // Only what reads a frame is asked for each.
   if (phase == Phase::kStream && !ReadsFrames(expr)) phase = Phase::kAttempt;
   const std::string key = std::string(abi::Name(phase)) + " " + model::Print(expr);

@@ -21,8 +21,12 @@ using diagnostics::Kind;
 using source::SourceRange;
 
 // What an imported file may hold besides its edition and `let`; of these, what an upstream names.
-constexpr std::string_view kImported[] = {"retry", "breaker", "cache", "reply"};
+constexpr std::string_view kImported[] = {"retry", "breaker", "cache", "reply", "upstream", "mock"};
+// A file of nothing but these is no policy, and needs no gateway.
+constexpr std::string_view kOnlyImported[] = {"retry", "breaker", "cache", "reply"};
 constexpr std::string_view kShared[] = {"retry", "breaker"};
+
+constexpr std::string_view kTestsOf = "tests_of";
 
 template <typename Words>
 bool Holds(const Words& words, std::string_view word) {
@@ -35,10 +39,27 @@ bool IsImportable(const ast::Statement& statement) {
          std::holds_alternative<ast::Let>(statement.node);
 }
 
-// An edition, and behind it nothing but what others may import.
+// An edition, and behind it nothing but what others may import, not only upstreams and mocks: those alone want a gateway.
 bool IsShared(const ast::File& file) {
+  const auto is_only_imported = [](const ast::Statement& statement) {
+    const auto* block = std::get_if<ast::Block>(&statement.node);
+    return block == nullptr || Holds(kOnlyImported, block->kind.text);
+  };
   return !file.broken && file.body.size() > 1 && std::holds_alternative<ast::Edition>(file.body[0].node) &&
-         std::all_of(std::next(file.body.begin()), file.body.end(), IsImportable);
+         std::all_of(std::next(file.body.begin()), file.body.end(), IsImportable) &&
+         std::any_of(std::next(file.body.begin()), file.body.end(), is_only_imported);
+}
+
+// Whether the first word of a text is `edition`. What is none may be anything, a key among it, and none of it is to be shown.
+bool IsPolicy(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  while (true) {
+    const size_t word = text.find_first_not_of(" \t\r\n");
+    if (word == std::string_view::npos) return false;
+    text.remove_prefix(word);
+    if (text[0] != '#') return text.starts_with("edition");
+    text.remove_prefix(std::min(text.find('\n'), text.size()));
+  }
 }
 
 bool IsPlainText(const ast::Expr& expr) { return expr.kind == ExprKind::kString && expr.parts.size() == 1 && !expr.parts[0].value; }
@@ -51,6 +72,7 @@ class Expander {
   ast::File Run() {
     file_ = parse::ParseFile(source_, diagnostics_);
     file_.is_shared = IsShared(file_);
+    TakePolicyOfTests();
     Import();
     TakeOutShared();
     for (ast::Statement& statement : file_.body) {
@@ -75,6 +97,7 @@ class Expander {
     bool used = false;
   };
 
+  void TakePolicyOfTests();
   void Import();
   bool ImportOne(const ast::Import& import);
   void Rename(ast::File* part, const std::string& prefix);
@@ -87,6 +110,50 @@ class Expander {
   std::vector<ast::Statement> imported_;
   std::map<std::pair<std::string, std::string>, Shared> shared_;  // by kind and name
 };
+
+// `tests_of = "chat.policy"`: this file holds tests, and what they are of stands there.
+void Expander::TakePolicyOfTests() {
+  const auto is_it = [](const ast::Statement& statement) {
+    const auto* setting = std::get_if<ast::Setting>(&statement.node);
+    return setting != nullptr && setting->name.text == kTestsOf && !setting->key;
+  };
+  const auto at = std::find_if(file_.body.begin(), file_.body.end(), is_it);
+  if (at == file_.body.end()) return;
+  const ast::Expr path = ast::Clone(std::get<ast::Setting>(at->node).value);
+  file_.tests_of = at->range;
+  std::vector<ast::Statement> own;
+  for (ast::Statement& statement : file_.body) {
+    const auto* block = std::get_if<ast::Block>(&statement.node);
+    const auto* edition = std::get_if<ast::Edition>(&statement.node);
+    const bool is_of_tests = std::holds_alternative<ast::Test>(statement.node) || (block != nullptr && block->kind.text == "common");
+    if (is_of_tests) own.push_back(std::move(statement));
+    else if (edition != nullptr && edition->number.text != "1")
+      diagnostics_->Emit(Kind::kBadEdition, edition->number.range, {edition->number.text});
+    else if (!is_it(statement) && edition == nullptr && !std::holds_alternative<ast::Broken>(statement.node))
+      diagnostics_->Emit(Kind::kMisplaced, statement.range, {"this", "a file with `tests_of` holds tests and `common { given … }`; everything else stands in its policy"});
+  }
+  file_.body.clear();
+  const auto* found = IsPlainText(path) ? source_.FindImport(path.parts[0].text) : nullptr;
+  const bool is_policy = found != nullptr && found->part && IsPolicy(source_.Text(*found->part));
+  if (is_policy) {
+    ast::File part = parse::ParsePart(source_, *found->part, diagnostics_);
+    file_.broken = file_.broken || part.broken;
+    file_.broken_names.insert(file_.broken_names.end(), part.broken_names.begin(), part.broken_names.end());
+    file_.body = std::move(part.body);
+    std::erase_if(file_.body, [](const ast::Statement& s) {
+      const auto* block = std::get_if<ast::Block>(&s.node);
+      return std::holds_alternative<ast::Test>(s.node) || (block != nullptr && block->kind.text == "common");
+    });
+  } else if (path.kind != ExprKind::kError) {
+    const std::string why = !IsPlainText(path) ? "its path is a plain text, without `${…}`"
+                            : found == nullptr ? "files can be read by a file only"
+                            : !found->part     ? found->why
+                                               : "it is no policy: one begins with `edition 1`";
+    diagnostics_->Emit(Kind::kImportUnreadable, path.range, {IsPlainText(path) ? path.parts[0].text : "this", why});
+    file_.broken = true;
+  }
+  for (ast::Statement& statement : own) file_.body.push_back(std::move(statement));
+}
 
 void Expander::Import() {
   std::map<std::string, SourceRange> aliases;
@@ -101,6 +168,13 @@ void Expander::Import() {
     const auto [before, is_new] = aliases.emplace(import->name.text, import->name.range);
     if (is_new && !ImportOne(*import)) unreadable.insert(import->name.text);
     if (!is_new) diagnostics_->Emit(Kind::kDuplicateName, import->name.range, {import->name.text}).At(before->second, "it was given here");
+  }
+  // `gpu.large` would be both.
+  for (const ast::Statement& statement : file_.body) {
+    const auto* block = std::get_if<ast::Block>(&statement.node);
+    if (block == nullptr || !block->name || !aliases.contains(block->name->text)) continue;
+    diagnostics_->Emit(Kind::kDuplicateName, aliases.at(block->name->text), {block->name->text})
+        .At(block->name->range, "a block has it");
   }
   // `llm.busy` is one name from here on.
   std::set<std::string> used;
@@ -138,6 +212,12 @@ bool Expander::ImportOne(const ast::Import& import) {
     else if (!IsPlainText(import.path)) why = "its path is a plain text, without `${…}`";
     diagnostics_->Emit(Kind::kImportUnreadable, import.path.range, {IsPlainText(import.path) ? import.path.parts[0].text : "this", why});
     file_.broken = true;  // names of it are no further findings
+    return false;
+  }
+  if (!IsPolicy(source_.Text(*found->part))) {
+    diagnostics_->Emit(Kind::kImportUnreadable, import.path.range,
+                       {import.path.parts[0].text, "it is no policy: one begins with `edition 1`"});
+    file_.broken = true;
     return false;
   }
   ast::File part = parse::ParsePart(source_, *found->part, diagnostics_);
@@ -246,6 +326,17 @@ std::vector<std::string> ImportedPaths(std::string_view text) {
     if (!Holds(paths, import->path.parts[0].text)) paths.push_back(import->path.parts[0].text);
   }
   return paths;
+}
+
+std::optional<std::string> TestedPolicy(std::string_view text) {
+  if (text.find(kTestsOf) == std::string_view::npos) return std::nullopt;
+  const source::SourceBuffer source("policy", text);
+  diagnostics::Diagnostics unheard;
+  for (const ast::Statement& statement : parse::ParseFile(source, &unheard).body) {
+    const auto* setting = std::get_if<ast::Setting>(&statement.node);
+    if (setting != nullptr && setting->name.text == kTestsOf && IsPlainText(setting->value)) return setting->value.parts[0].text;
+  }
+  return std::nullopt;
 }
 
 ast::File ReadExpanded(const source::SourceBuffer& source, diagnostics::Diagnostics* diagnostics) {

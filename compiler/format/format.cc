@@ -71,6 +71,19 @@ bool FindMisplaced(const std::vector<ast::Statement>& body, bool is_top, diagnos
   return false;
 }
 
+// A file that was written with CR LF keeps them: its first line tells.
+std::string WithLineEndsOf(std::string_view text, std::string formatted) {
+  const size_t end = text.find('\n');
+  if (end == std::string_view::npos || end == 0 || text[end - 1] != '\r') return formatted;
+  std::string lines;
+  lines.reserve(formatted.size() + formatted.size() / 20);
+  for (size_t i = 0; i < formatted.size(); ++i) {
+    if (formatted[i] == '\n' && (i == 0 || formatted[i - 1] != '\r')) lines += '\r';
+    lines += formatted[i];
+  }
+  return lines;
+}
+
 }  // namespace
 
 std::string Difference(std::string_view before, std::string_view after) {
@@ -90,7 +103,7 @@ std::optional<std::string> FormatPolicy(std::string_view text, diagnostics::Diag
     return std::nullopt;
   }
   if (FindMisplaced(content.file.body, true, diagnostics)) return std::nullopt;
-  std::string formatted = Layout(PrintLines(source.text(), content.file, content.tokens));
+  std::string formatted = WithLineEndsOf(text, Layout(PrintLines(source.text(), content.file, content.tokens)));
   *refusal = Compare(source, content, source::SourceBuffer("formatted", formatted));
   if (!refusal->empty()) return std::nullopt;
   return formatted;

@@ -4,6 +4,7 @@
 //   - two spaces for each block; one statement on a line; a block that was written on one line stays on it if it fits
 //   - `=` of neighbouring settings stand below each other (with a key or without), and so do comments behind neighbouring lines,
 //     from column 41 on
+//   - a file whose lines end with CR LF keeps them
 //   - an empty line stays one; blocks at the top are set apart by one
 //   - lists and JSON that were written on several lines have one item on each; other line breaks stay where they are
 #pragma once

@@ -39,6 +39,19 @@ const SourceBuffer::Import* SourceBuffer::FindImport(std::string_view path) cons
   return found == imports_.end() ? nullptr : &*found;
 }
 
+std::optional<SourceRange> SourceBuffer::ImportOf(uint32_t offset) const {
+  if (offset < own_end_ || imports_.empty()) return std::nullopt;
+  const auto holds = [&](const Import& import) {
+    return import.part && import.part->begin <= offset && offset <= import.part->end;
+  };
+  const auto found = std::find_if(imports_.begin(), imports_.end(), holds);
+  if (found == imports_.end()) return std::nullopt;
+  const std::string written = "\"" + found->path + "\"";
+  const size_t at = Text(own()).find(written);
+  if (at == std::string_view::npos) return std::nullopt;
+  return SourceRange{static_cast<uint32_t>(at), static_cast<uint32_t>(at + written.size())};
+}
+
 std::string_view SourceBuffer::Text(SourceRange range) const {
   const size_t begin = std::min<size_t>(range.begin, text_.size());
   const size_t end = std::clamp<size_t>(range.end, begin, text_.size());

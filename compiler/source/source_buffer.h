@@ -12,7 +12,7 @@
 namespace compiler::source {
 
 // Larger files are refused before anything is parsed.
-inline constexpr size_t kMaxFileBytes = 1 << 20;
+inline constexpr size_t kMaxFileBytes = 16 << 20;
 inline constexpr size_t kMaxImports = 32;
 
 struct Position {
@@ -38,6 +38,9 @@ class SourceBuffer {
   const Import* FindImport(std::string_view path) const;
   // The policy's own text, without what it imports.
   SourceRange own() const { return {0, own_end_}; }
+
+  // Where the policy names the imported file that holds `offset`: its path, with the quotes. nullopt for the policy's own text.
+  std::optional<SourceRange> ImportOf(uint32_t offset) const;
 
   const std::string& name() const { return files_.front().name; }
   const std::string& NameAt(uint32_t offset) const;  // of the file there

@@ -129,14 +129,14 @@ TEST(Import, AnUnreadableFileIsOneFinding) {
 
 TEST(Import, OnlyWhatCanBeSharedIsImported) {
   const Checked checked = Check(kGateway + "import \"x\" as x\nupstream a { url = \"http://a\"  fallback = [x.busy] }\n",
-                                {{"x", "edition 1\nimport \"y\" as y\nupstream b { url = \"http://b\" }\nreply busy { status = 503 }\n"}});
+                                {{"x", "edition 1\nimport \"y\" as y\nroute b { to = c }\nreply busy { status = 503 }\n"}});
   EXPECT_TRUE(Holds(checked.findings, "lib/x:2:1: error[PL0175]: this cannot be imported")) << checked.findings;
-  EXPECT_TRUE(Holds(checked.findings, "lib/x:3:1: error[PL0175]: `upstream` cannot be imported")) << checked.findings;
+  EXPECT_TRUE(Holds(checked.findings, "lib/x:3:1: error[PL0175]: `route` cannot be imported")) << checked.findings;
 }
 
-TEST(Import, SaysItsEdition) {
+TEST(Import, OfAFileWithoutAnEditionIsNone) {
   EXPECT_TRUE(Holds(Check(kGateway + "import \"x\" as x\nupstream a { url = \"http://a\"  fallback = [x.busy] }\n", {{"x", "reply busy { status = 503 }\n"}}).findings,
-                    "lib/x:1:1: error[PL0130]"));
+                    "p:3:8: error[PL0175]: `x` cannot be imported: it is no policy"));
 }
 
 TEST(Import, OneThatIsNotUsedIsTold) {
@@ -144,6 +144,7 @@ TEST(Import, OneThatIsNotUsedIsTold) {
   EXPECT_TRUE(Holds(Check(text, {{"shared.policy", kShared}}).findings, "warning[PL0102]: the import `llm` is never used"));
   compiler::FixOptions options;
   options.read_import = From({{"shared.policy", kShared}});
+  options.unsafe = true;
   EXPECT_EQ(compiler::FixPolicy(text, options).text.find("import"), std::string::npos);
 }
 
@@ -166,6 +167,65 @@ TEST(Import, AllowsOfAnImportedBlockHoldThere) {
   const Checked checked = Check(kGateway + "import \"x\" as x\nupstream a { url = \"http://a\"  fallback = [x.busy] }\n",
                                 {{"x", "edition 1\nreply busy { status = 503  text = \"busy\"  allow PL0405 because \"nobody retries\" }\n"}});
   EXPECT_EQ(checked.findings, "");
+}
+
+TEST(Import, BringsUpstreamsAndMocks) {
+  const std::string gpu = "edition 1\nretry gentle { max_retries = 1  when error == refused }\nupstream large { url = \"http://a\"  retry = gentle }\nmock canned { text = \"hi\" }\n";
+  const Checked imported = Check(kGateway + "import \"gpu.policy\" as gpu\nroute r { to = [gpu.large]  fallback = [gpu.canned] }\n", {{"gpu.policy", gpu}});
+  EXPECT_NE(imported.model, "") << imported.findings;
+  EXPECT_TRUE(Holds(imported.model, "gpu.large")) << imported.model;
+  EXPECT_TRUE(Holds(imported.model, "gpu.canned")) << imported.model;
+  const Checked unknown = Check(kGateway + "import \"gpu.policy\" as gpu\nroute r { to = [gpu.larg] }\n", {{"gpu.policy", gpu}});
+  EXPECT_TRUE(Holds(unknown.findings, "did you mean `gpu.large`")) << unknown.findings;
+}
+
+TEST(Import, HasANameThatNoBlockHas) {
+  const Checked checked = Check(kGateway + "import \"gpu.policy\" as large\nupstream large { url = \"http://b\" }\nroute r { to = [large, large.small] }\n",
+                                {{"gpu.policy", "edition 1\nupstream small { url = \"http://a\" }\n"}});
+  EXPECT_TRUE(Holds(checked.findings, "error[PL0134]: the name `large` is taken")) << checked.findings;
+}
+
+TEST(Import, OfWhatIsNoPolicyShowsNothingOfIt) {
+  const Checked checked = Check(kGateway + "import \"/etc/key\" as key\nupstream a { url = \"http://a\" }\n",
+                                {{"/etc/key", "-----BEGIN PRIVATE KEY-----\nMIIsecret\n"}});
+  EXPECT_TRUE(Holds(checked.findings, "it is no policy: one begins with `edition 1`")) << checked.findings;
+  EXPECT_FALSE(Holds(checked.findings, "PRIVATE")) << checked.findings;
+  EXPECT_FALSE(Holds(checked.findings, "MIIsecret")) << checked.findings;
+}
+
+TEST(Import, AFindingInTheFileSaysWhoImportsIt) {
+  const Checked checked = Check(kGateway + "import \"gpu.policy\" as gpu\nroute r { to = [gpu.large] }\n",
+                                {{"gpu.policy", "edition 1\nupstream large { url = \"http://a\"  attempt_timeout = 15 }\n"}});
+  EXPECT_TRUE(checked.findings.starts_with("lib/gpu.policy:2:")) << checked.findings;
+  EXPECT_TRUE(Holds(checked.findings, "p:3:8: note: `p` imports it here")) << checked.findings;
+}
+
+// ---- tests in a file of their own
+
+TEST(TestsOf, AreOfThePolicyThatTheFileNames) {
+  const std::string policy = kGateway + "import \"gpu.policy\" as gpu\nroute r { to = [gpu.large] }\ntest \"its own\" { given gpu.large replies 200 send GET \"/\" expect status == 200 }\n";
+  const std::map<std::string, std::string> files = {{"policies/chat.policy", policy}, {"policies/gpu.policy", "edition 1\nupstream large { url = \"http://a\" }\n"}};
+  const std::string text = "edition 1\ntests_of = \"policies/chat.policy\"\ncommon { given gpu.large replies 200 always }\ntest \"mine\" { send GET \"/\" expect status == 200 }\n";
+  const auto source = compiler::ReadSource("t", text, From(files));
+  compiler::diagnostics::Diagnostics diagnostics;
+  const auto written = compiler::CheckWritten(source, {}, &diagnostics);
+  ASSERT_TRUE(written) << compiler::diagnostics::RenderAll(*source, diagnostics);
+  ASSERT_EQ(written->tests.size(), 1u);
+  EXPECT_EQ(written->tests[0].name, "mine");
+  EXPECT_EQ(written->tests[0].steps.size(), 3u);
+  EXPECT_TRUE(Holds(compiler::model::Print(written->policy), "gpu.large"));
+}
+
+TEST(TestsOf, HoldNothingElseAndAreNotRun) {
+  const std::map<std::string, std::string> files = {{"chat.policy", kGateway + "upstream a { url = \"http://a\" }\n"}};
+  EXPECT_TRUE(Holds(Check("edition 1\ntests_of = \"chat.policy\"\nupstream b { url = \"http://b\" }\n", files).findings, "holds tests"));
+  EXPECT_TRUE(Holds(Check("edition 1\ntests_of = \"nope.policy\"\n", files).findings, "No such file"));
+  const auto source = compiler::ReadSource("t", "edition 1\ntests_of = \"chat.policy\"\n", From(files));
+  compiler::diagnostics::Diagnostics diagnostics;
+  compiler::CompileOptions options;
+  options.for_run = true;
+  EXPECT_FALSE(compiler::CheckWritten(source, options, &diagnostics));
+  EXPECT_TRUE(Holds(compiler::diagnostics::RenderAll(*source, diagnostics), "run the policy that it names"));
 }
 
 }  // namespace
