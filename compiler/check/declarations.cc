@@ -8,6 +8,7 @@
 #include "compiler/base/text.h"
 #include "compiler/check/checker.h"
 #include "compiler/check/origins.h"
+#include "compiler/check/tests.h"
 #include "compiler/diagnostics/codes.h"
 
 namespace compiler::check {
@@ -15,6 +16,7 @@ namespace compiler::check {
 void Checker::Declare() {
   int32_t lets = 0;
   for (const ast::Statement& statement : file_.body) {
+    if (const auto* block = std::get_if<ast::Block>(&statement.node); block != nullptr && IsCommon(*block)) continue;
     if (const auto* block = std::get_if<ast::Block>(&statement.node)) {
       DeclareBlock(*block, statement.range);
     } else if (const auto* let = std::get_if<ast::Let>(&statement.node)) {
@@ -161,6 +163,7 @@ void Checker::DeclareBlock(const ast::Block& block, source::SourceRange whole) {
   const Entity* before = scope_.Find(name.text);
   if (scope_.Declare(std::move(entity)) == nullptr) {
     diagnostics_->Emit(Kind::kDuplicateName, name.range, {name.text}).At(before->range, "it was given here");
+    scope_.LoseABlock();  // one of the two was to have another name, which others may use
   }
 }
 

@@ -78,7 +78,7 @@ std::string_view ExampleOf(SubjectType type) {
     case SubjectType::kRoute:
     case SubjectType::kFallback: return "write a name of this policy";
     case SubjectType::kState: return "write closed, half_open or open";
-    case SubjectType::kEnd: return "write complete, continued or cut";
+    case SubjectType::kEnd: return "write complete, continued, cut or left";
   }
   return "";
 }
@@ -121,7 +121,7 @@ std::optional<model::Expectation> ExpectReader::Read(const ast::Expr& claim) con
                   {"an `expect` says what something is", "write for example `expect status == 200`"});
       return std::nullopt;
   }
-  if (!ReadSubject(at->operands[0], &out) || !Fits(*at, out)) return std::nullopt;
+  if (!ReadSubject(at->operands[0], &out) || !out.is_known || !Fits(*at, out)) return std::nullopt;
   const ast::Expr& right = at->operands[1];
   const bool is_set = right.kind == ExprKind::kSet;
   const ast::Expr* const begin = is_set ? right.operands.data() : &right;
@@ -164,6 +164,22 @@ bool ExpectReader::ReadSubject(const ast::Expr& at, model::Expectation* out) con
     names.push_back(known.name);
     if (root->kind == ExprKind::kName && root->text == known.name) info = &known;
   }
+  // `sent(a).json.model` is `sent.json` of an upstream; its name is made of both words.
+  const ast::Expr* sent = nullptr;  // what stands behind `sent(a)`
+  if (root->kind == ExprKind::kName && root->text == "sent") {
+    for (const ast::Expr* part = &at; part != root; part = &part->operands[0]) {
+      if (part->kind == ExprKind::kMember && part->operands[0].kind == ExprKind::kCall) sent = part;
+    }
+    const std::string name = "sent." + (sent != nullptr ? sent->text : "");
+    for (const model::SubjectInfo& known : model::kTestSubjects) {
+      if (known.name == name) info = &known;
+    }
+    if (info == nullptr) {
+      words_.Emit(Kind::kBadSentence, at.range,
+                  {"`sent` says what of it is meant", "write `sent(upstream).json.model`, `.header[\"X\"]`, `.path`, `.method` or `.body`"});
+      return false;
+    }
+  }
   const bool is_member = info != nullptr && info->id == model::TestSubject::kBody && at.kind == ExprKind::kMember;
   if (is_member) info = &InfoOf(model::TestSubject::kJson);
   if (info == nullptr) {
@@ -196,6 +212,9 @@ bool ExpectReader::ReadSubject(const ast::Expr& at, model::Expectation* out) con
       if (upstream) out->upstream = *upstream;
       return upstream.has_value();
     }
+    case SubjectTakes::kSent:
+    case SubjectTakes::kSentText:
+    case SubjectTakes::kSentPath: return ReadSent(at, *sent, info->takes, out) || wrong("write for example `sent(large).json.model`, `sent(large).header[\"X\"]` or `sent(large).path`");
     case SubjectTakes::kText: {
       const bool is_one = at.kind == ExprKind::kIndex && at.operands[0].kind == ExprKind::kName &&
                           at.operands[1].kind == ExprKind::kString;
@@ -216,6 +235,31 @@ bool ExpectReader::ReadSubject(const ast::Expr& at, model::Expectation* out) con
       return ReadMetric(at, out) || wrong("write for example `metric(\"upstream_retry_total\", upstream: \"large\")`");
   }
   return false;
+}
+
+// `part`: the member right behind `sent(a)`. True, with a finding, if the upstream is none.
+bool ExpectReader::ReadSent(const ast::Expr& at, const ast::Expr& part, SubjectTakes takes, model::Expectation* out) const {
+  const ast::Expr& call = part.operands[0];
+  const bool is_one = call.operands[0].kind == ExprKind::kName && call.arguments.size() == 1 && !call.arguments[0].name &&
+                      call.arguments[0].value->kind == ExprKind::kName;
+  if (!is_one) return false;
+  if (takes == SubjectTakes::kSent) {
+    if (&at != &part) return false;
+  } else if (takes == SubjectTakes::kSentText) {
+    if (at.kind != ExprKind::kIndex || &at.operands[0] != &part || at.operands[1].kind != ExprKind::kString) return false;
+    out->key = words_.PlainText(at.operands[1]);
+  } else {
+    for (const ast::Expr* member = &at; member != &part; member = &member->operands[0]) {
+      const bool is_key = member->kind == ExprKind::kIndex && member->operands[1].kind == ExprKind::kString;
+      if (member->kind != ExprKind::kMember && !is_key) return false;
+      out->path.insert(out->path.begin(), is_key ? words_.PlainText(member->operands[1]) : member->text);
+    }
+    if (out->path.empty()) return false;
+  }
+  const auto upstream = words_.UpstreamOf({call.arguments[0].value->text, call.arguments[0].value->range});
+  if (upstream) out->upstream = *upstream;
+  out->is_known = upstream.has_value();
+  return true;
 }
 
 bool ExpectReader::ReadMetric(const ast::Expr& call, model::Expectation* out) const {
@@ -262,7 +306,7 @@ std::optional<TestValue> ExpectReader::WordOf(const ast::Expr& at, SubjectType t
       break;
     case SubjectType::kFallback: words = words_.NamesOf({"reply", "cache", "mock"}); break;
     case SubjectType::kState: words = {"closed", "half_open", "open"}; break;
-    case SubjectType::kEnd: words = {"complete", "continued", "cut"}; break;
+    case SubjectType::kEnd: words = {"complete", "continued", "cut", "left"}; break;
     default: return std::nullopt;
   }
   if (std::find(words.begin(), words.end(), at.text) != words.end()) return TextValue(at.text);

@@ -18,6 +18,7 @@ class ExpectReader {
  private:
   void EmitJoined(const ast::Expr& claim, const ast::Expr& joined) const;
   bool ReadSubject(const ast::Expr& at, model::Expectation* out) const;
+  bool ReadSent(const ast::Expr& at, const ast::Expr& part, model::SubjectTakes takes, model::Expectation* out) const;
   bool ReadMetric(const ast::Expr& call, model::Expectation* out) const;
   std::optional<model::TestValue> ValueOf(const ast::Expr& at, const model::Expectation& about) const;
   std::optional<model::TestValue> WordOf(const ast::Expr& at, model::SubjectType type) const;

@@ -34,7 +34,8 @@ class Clauses {
   // ReadContent tells.
   void NoteOnce(const ast::Clause& clause) {
     const bool is_number = clause.value.kind == ast::ExprKind::kNumber;
-    const std::string word = is_number ? "times" : clause.value.kind == ast::ExprKind::kName ? clause.value.text : "";
+    const bool is_at_once = is_number && !AtEnd() && Peek().value.kind == ast::ExprKind::kName && Peek().value.text == "at";
+    const std::string word = is_at_once ? "at a time" : is_number ? "times" : clause.value.kind == ast::ExprKind::kName ? clause.value.text : "";
     if (word.empty() || word == "header" || word == "text") return;
     const auto [before, is_new] = seen_.emplace(word, clause.value.range);
     const auto other = seen_.find(word == "times" ? "always" : "times");
@@ -88,10 +89,31 @@ class TestReader {
   TestReader(const TestWords& words, diagnostics::Diagnostics* diagnostics)
       : words_(words), expects_(words), diagnostics_(diagnostics) {}
 
+  // `common { given … }`: what holds for each test of the file, before its own sentences.
+  void ReadCommon(const ast::Block& block) {
+    open_ended_.clear();
+    model::TestCase common;
+    for (const ast::Statement& statement : block.body) {
+      const auto* sentence = std::get_if<ast::Sentence>(&statement.node);
+      if (std::holds_alternative<ast::Broken>(statement.node)) continue;
+      if (sentence == nullptr || sentence->verb.text != "given") {
+        words_.Emit(Kind::kMisplaced, statement.range, {"this", "`common` holds what is given in each test: `given large replies 200 always`"});
+        continue;
+      }
+      Given(*sentence, statement.range, &common);
+    }
+    for (model::TestStep& step : common.steps) {
+      std::get<model::Given>(step).is_common = true;
+      common_.push_back(std::move(step));
+    }
+  }
+
   // nullopt, with findings, if something is wrong with it.
   std::optional<model::TestCase> Read(const ast::Test& test, source::SourceRange whole) {
     const size_t errors = diagnostics_->errors();
+    open_ended_.clear();
     model::TestCase result;
+    result.steps = common_;
     for (const ast::StringPart& part : test.name.parts) {
       if (part.value != nullptr)
         words_.Emit(Kind::kBadSentence, test.name.range, {"the name of a test is plain text", "take `${` out of it"});
@@ -168,7 +190,7 @@ class TestReader {
   // The words that may stand behind an act and what belongs to it.
   static std::span<const std::string_view> ClausesOf(model::TestAct act) {
     static constexpr std::string_view kReply[] = {"always", "times", "after", "header", "json", "text"};
-    static constexpr std::string_view kStream[] = {"always", "times", "after", "then"};
+    static constexpr std::string_view kStream[] = {"always", "times", "after", "thinking", "then"};
     static constexpr std::string_view kLate[] = {"always", "times", "after"};
     static constexpr std::string_view kPlain[] = {"always", "times"};
     switch (act) {
@@ -176,6 +198,7 @@ class TestReader {
       case model::TestAct::kStreams: return kStream;
       case model::TestAct::kResets: return kLate;
       case model::TestAct::kRefuses:
+      case model::TestAct::kConnectTimeout:
       case model::TestAct::kHangs: return kPlain;
     }
     return {};
@@ -192,12 +215,17 @@ class TestReader {
       given->status = *number;
     } else if (streams) {
       constexpr std::string_view kHelp = "write for example `streams 20 tokens every 50ms`";
-      const auto count = clauses->TakeCount("a number of tokens", kHelp, kMaxTestTokens);
-      if (!count || !TakeWord(clauses, "tokens", kHelp) || !TakeWord(clauses, "every", kHelp)) return false;
-      const auto every = clauses->TakeDuration(kHelp);
-      if (!every) return false;
-      given->tokens = static_cast<int>(*count);
-      given->every = *every;
+      const auto count = TakeTokens(clauses, kHelp, 0);
+      if (!count) return false;
+      given->tokens = *count;
+      // A stream that ends or fails before its first token has no pace.
+      const bool has_pace = !clauses->AtEnd() && clauses->Peek().value.kind == ast::ExprKind::kName && clauses->Peek().value.text == "every";
+      if (given->tokens > 0 || has_pace) {
+        if (!TakeWord(clauses, "every", kHelp)) return false;
+        const auto every = clauses->TakeDuration(kHelp);
+        if (!every) return false;
+        given->every = *every;
+      }
     }
     const std::span<const std::string_view> known = ClausesOf(given->act);
     while (!clauses->AtEnd()) {
@@ -213,6 +241,10 @@ class TestReader {
         const auto after = clauses->TakeDuration("write for example `after 200ms`");
         if (!after) return false;
         given->after = *after;
+      } else if (word == "thinking" && may) {
+        const auto thoughts = TakeTokens(clauses, "write for example `thinking 3 tokens`", 1);
+        if (!thoughts) return false;
+        given->thoughts = *thoughts;
       } else if (word == "then" && may) {
         if (!ReadEnd(clauses, given)) return false;
       } else if (!replies || !ReadContent(clauses, clause, &given->headers, &given->json, &given->text)) {
@@ -221,6 +253,16 @@ class TestReader {
       }
     }
     return true;
+  }
+
+  // `20 tokens`.
+  std::optional<int> TakeTokens(Clauses* clauses, std::string_view help, int64_t least) {
+    const ast::Expr* number = clauses->Take(ast::ExprKind::kNumber, "a number of tokens", help);
+    if (number == nullptr) return std::nullopt;
+    const bool is_none = least == 0 && number->text == "0";
+    const auto count = is_none ? std::optional<int64_t>(0) : words_.CountOf(*number, "a number of tokens", kMaxTestTokens);
+    if (!count || !TakeWord(clauses, "tokens", help)) return std::nullopt;
+    return static_cast<int>(*count);
   }
 
   bool ReadEnd(Clauses* clauses, model::Given* given) {
@@ -240,6 +282,15 @@ class TestReader {
     constexpr std::string_view kWords[] = {"ends", "cuts", "stalls", "fails"};
     clauses->Unknown(*clauses->Before(), kWords);
     return false;
+  }
+
+  // `number` was read: `at a time` follows.
+  bool ReadAtATime(Clauses* clauses, const ast::Expr& number, int* at_a_time) {
+    constexpr std::string_view kHelp = "write for example `3 at a time`";
+    const auto count = words_.CountOf(number, "a number of requests", kMaxTestTimes);
+    if (!count || !TakeWord(clauses, "at", kHelp) || !TakeWord(clauses, "a", kHelp) || !TakeWord(clauses, "time", kHelp)) return false;
+    *at_a_time = static_cast<int>(*count);
+    return true;
   }
 
   // `number` was read: `times` follows.
@@ -355,7 +406,17 @@ class TestReader {
       const ast::Clause& clause = clauses.Take();
       clauses.NoteOnce(clause);
       if (clause.value.kind == ast::ExprKind::kNumber) {
-        if (!ReadTimes(&clauses, clause.value, &send.times)) return;
+        const bool is_at_once = !clauses.AtEnd() && clauses.Peek().value.kind == ast::ExprKind::kName && clauses.Peek().value.text == "at";
+        if (is_at_once) {
+          if (!ReadAtATime(&clauses, clause.value, &send.at_a_time)) return;
+        } else if (!ReadTimes(&clauses, clause.value, &send.times)) {
+          return;
+        }
+      } else if (clause.value.kind == ast::ExprKind::kName && clause.value.text == "leaves") {
+        constexpr std::string_view kHelp = "write for example `leaves after 2s`";
+        if (!TakeWord(&clauses, "after", kHelp)) return;
+        send.leaves = clauses.TakeDuration(kHelp);
+        if (!send.leaves) return;
       } else if (clause.value.kind == ast::ExprKind::kName && clause.value.text == "from") {
         const ast::Expr* address =
             clauses.Take(ast::ExprKind::kString, "an address", "write for example `from \"10.0.0.7\"`");
@@ -366,14 +427,16 @@ class TestReader {
           words_.Emit(Kind::kBadSentence, address->range,
                       {"this is no address", "write for example `from \"10.0.0.7\"`"});
       } else if (!ReadContent(&clauses, clause, &send.headers, &send.json, &send.text)) {
-        constexpr std::string_view kWords[] = {"header", "json", "text", "from", "times"};
+        constexpr std::string_view kWords[] = {"header", "json", "text", "from", "times", "at a time", "leaves"};
         return clauses.Unknown(clause, kWords);
       }
     }
+    send.times = std::max(send.times, send.at_a_time);
     result->steps.push_back(std::move(send));
   }
 
   const TestWords& words_;
+  std::vector<model::TestStep> common_;
   const ExpectReader expects_;
   diagnostics::Diagnostics* diagnostics_;
   std::map<int32_t, source::SourceRange>
@@ -382,12 +445,17 @@ class TestReader {
 
 }  // namespace
 
+bool IsCommon(const ast::Block& block) { return block.kind.text == "common" && !block.name; }
+
 std::vector<model::TestCase> CheckTests(const ast::File& file, diagnostics::Diagnostics* diagnostics) {
   const bool has_errors = diagnostics->has_errors();
   const TestWords words(file, diagnostics);
   std::map<std::string, source::SourceRange> names;
   std::vector<model::TestCase> tests;
   TestReader reader(words, diagnostics);
+  for (const ast::Statement& statement : file.body) {
+    if (const auto* block = std::get_if<ast::Block>(&statement.node); block != nullptr && IsCommon(*block)) reader.ReadCommon(*block);
+  }
   for (const ast::Statement& statement : file.body) {
     const auto* test = std::get_if<ast::Test>(&statement.node);
     if (test == nullptr || (test->broken && has_errors)) continue;  // that was told, and what follows from it is not known

@@ -15,6 +15,9 @@ inline constexpr int64_t kMaxTestTimes = 10'000;
 inline constexpr int64_t kMaxTestTokens = 10'000;
 
 // In the order of the file; those with findings are left out.
+// `common { … }` at the top of a file: of its tests, and no part of the policy.
+bool IsCommon(const ast::Block& block);
+
 std::vector<model::TestCase> CheckTests(const ast::File& file, diagnostics::Diagnostics* diagnostics);
 
 }  // namespace compiler::check

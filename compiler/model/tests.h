@@ -35,10 +35,12 @@ struct Given {
   std::optional<std::string> json;  // source text; of the two at most one
   std::optional<std::string> text;
   int tokens = 0;
+  int thoughts = 0;  // tokens of thinking before them
   Duration every{};
   StreamEnd end = StreamEnd::kEnds;
   int times = 1;
   bool always = false;
+  bool is_common = false;  // of a `common` block: it need not be used by each test
 };
 
 // send POST "/api/chat" from "10.0.0.7" header "X" = "…" json { … }
@@ -50,7 +52,9 @@ struct Send {
   TestHeaders headers;
   std::optional<std::string> json;
   std::optional<std::string> text;
-  int times = 1;  // one after the other
+  int times = 1;      // in all
+  int at_a_time = 1;  // so many at once, the rest when one of them is over
+  std::optional<Duration> leaves;  // the client closes its connection so long after it sent
 };
 
 struct Wait {
@@ -63,7 +67,7 @@ enum class TestSubject : uint8_t {
 #include "compiler/model/test_subjects.def"
 #undef SUBJECT
 };
-enum class SubjectTakes : uint8_t { kNothing, kUpstream, kText, kPath, kMetric };
+enum class SubjectTakes : uint8_t { kNothing, kUpstream, kText, kPath, kMetric, kSent, kSentText, kSentPath };
 enum class SubjectType : uint8_t {
   kStatus,
   kNumber,
@@ -125,6 +129,7 @@ struct Expectation {
   std::vector<std::string> path;  // json
   TestHeaders labels;             // metric
   bool negated = false;           // `not …`
+  bool is_known = true;           // what it is about; else that was reported
   TestOp op{};
   std::vector<TestValue> values;  // one; of `in` any number
 };

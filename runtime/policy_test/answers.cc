@@ -15,6 +15,22 @@ ClientDialect AskedAs(const Question& question) {
                          question.upstream.dialect);
 }
 
+// A frame of thinking, as the servers of that API send it: Ollama's `thinking`, OpenAI's `reasoning_content`, Anthropic's
+// `thinking_delta`. Of an API that has none it is empty text.
+std::string ThoughtFrame(const ClientDialect& client, int number) {
+  const std::string thought = "th" + std::to_string(number) + " ";
+  switch (client.api) {
+    case dialect::Api::kOllamaChat:
+      return R"({"model":"m","created_at":"2024-01-01T00:00:00Z","message":{"role":"assistant","content":"","thinking":")" + thought + "\"},\"done\":false}\n";
+    case dialect::Api::kOllamaGenerate:
+      return R"({"model":"m","created_at":"2024-01-01T00:00:00Z","response":"","thinking":")" + thought + "\",\"done\":false}\n";
+    case dialect::Api::kAnthropicMessages:
+      return "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"thinking_delta\",\"thinking\":\"" + thought + "\"}}\n\n";
+    default:
+      return "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":0,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"reasoning_content\":\"" + thought + "\"},\"finish_reason\":null}]}\n\n";
+  }
+}
+
 bool HasNoBody(int status) { return status == 204 || status == 304; }
 
 }  // namespace
@@ -61,6 +77,7 @@ StreamedAnswer StreamOf(const compiler::model::Given& given, const Question& que
       dialect::ErrorFrame(client, "scripted", "the test lets this stream of " + question.upstream.name + " fail", "");
   const std::string frame = whole.body.substr(begin, end - begin);
   const size_t at = frame.find(kToken);
+  for (int i = 1; i <= given.thoughts; ++i) answer.tokens.push_back(ThoughtFrame(client, i));
   for (int i = 1; i <= given.tokens; ++i)
     answer.tokens.push_back(std::string(frame).replace(at, kToken.size(), "t" + std::to_string(i) + " "));
   return answer;

@@ -53,12 +53,29 @@ TestValue MemberOf(const std::string& body, const std::vector<std::string>& path
   return at->is_discarded() ? TestValue() : FromJson(*at);
 }
 
+// The names of the labels of a series: `name{a="…",b="…"} 1`.
+void AddLabels(std::string_view line, std::set<std::string, std::less<>>* labels) {
+  const size_t open = line.find('{');
+  if (open == std::string_view::npos) return;
+  for (size_t at = open + 1; at < line.size() && line[at] != '}';) {
+    const size_t equals = line.find('=', at);
+    if (equals == std::string_view::npos) return;
+    labels->emplace(line.substr(at, equals - at));
+    at = equals + 2;
+    while (at < line.size() && line[at] != '"') at += line[at] == '\\' ? 2 : 1;
+    at += at + 1 < line.size() && line[at + 1] == ',' ? 2 : 1;
+  }
+}
+
 // The sum of the series of a metric that have these labels, from Prometheus' text format.
 std::optional<TestValue> MetricOf(const Expectation& expectation, const Observed& observed, std::string* why) {
   const std::string prefix = observed.world.compiled->policy.gateway.metrics_prefix + "_";
   const std::string name = expectation.key.starts_with(prefix) ? expectation.key : prefix + expectation.key;
   const std::string text = observed.world.state->metrics.Expose(observed.world.network.now(), 0);
   std::set<std::string, std::less<>> names;
+  std::set<std::string, std::less<>> labels;  // of this metric
+  bool has_series = false;
+  bool is_found = false;
   double sum = 0;
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
@@ -76,9 +93,25 @@ std::optional<TestValue> MetricOf(const Expectation& expectation, const Observed
       const std::string pair = label.first + "=\"" + label.second + "\"";
       return line.find("{" + pair) != std::string_view::npos || line.find("," + pair) != std::string_view::npos;
     });
+    has_series = true;
+    AddLabels(line, &labels);
+    is_found = is_found || fits;
     if (fits) sum += std::strtod(std::string(line.substr(line.rfind(' ') + 1)).c_str(), nullptr);
   }
-  if (names.contains(name)) return Number(sum);
+  if (names.contains(name) && (is_found || !has_series)) return Number(sum);
+  if (names.contains(name)) {
+    for (const auto& [label, value] : expectation.labels) {
+      if (labels.contains(label)) continue;
+      std::string all;
+      for (const std::string& known : labels) all += (all.empty() ? "`" : ", `") + known + "`";
+      *why = "`" + name + "` has no label `" + label + "`" + (all.empty() ? "; it has none" : "; it has " + all);
+      return std::nullopt;
+    }
+    std::string wanted;
+    for (const auto& [label, value] : expectation.labels) wanted += (wanted.empty() ? "" : " and ") + label + " `" + value + "`";
+    *why = "`" + name + "` has no series of " + wanted + ": nothing of this policy is called so";
+    return std::nullopt;
+  }
   const std::vector<std::string_view> all(names.begin(), names.end());
   const auto nearest = compiler::base::Nearest(name, all);
   *why = "there is no metric `" + name + "`" + (nearest ? "; did you mean `" + std::string(*nearest) + "`?" : "");
@@ -108,10 +141,28 @@ std::optional<TestValue> ValueOf(const Expectation& expectation, const Observed&
       });
       return found == answer.headers.end() ? TestValue() : Text(found->second);
     }
+    case TestSubject::kFirstToken:
+      if (!answer.first_token_at) {
+        *why = "no content came";
+        return std::nullopt;
+      }
+      return Number(static_cast<double>((*answer.first_token_at - answer.sent_at).count()), Kind::kDuration);
+    case TestSubject::kSentMethod: return observed.sent == nullptr ? TestValue() : Text(observed.sent->method);
+    case TestSubject::kSentPath: return observed.sent == nullptr ? TestValue() : Text(observed.sent->target);
+    case TestSubject::kSentBody: return observed.sent == nullptr ? TestValue() : Text(observed.sent->body);
+    case TestSubject::kSentJson: return observed.sent == nullptr ? TestValue() : MemberOf(observed.sent->body, expectation.path);
+    case TestSubject::kSentHeader: {
+      if (observed.sent == nullptr) return TestValue();
+      const auto found = std::find_if(observed.sent->headers.begin(), observed.sent->headers.end(), [&](const auto& header) {
+        return http::EqualsIgnoreCase(header.first, expectation.key);
+      });
+      return found == observed.sent->headers.end() ? TestValue() : Text(found->second);
+    }
     case TestSubject::kServedBy: return Text(observed.record.served_by);
     case TestSubject::kRoute: return NameOrNone(observed.record.route);
     case TestSubject::kFallback: return NameOrNone(observed.record.fallback);
     case TestSubject::kEnded:
+      if (answer.left) return Text("left");
       return Text(observed.record.how.empty() ? (answer.is_whole ? "complete" : "cut") : observed.record.how);
     case TestSubject::kElapsed:
       return Number(static_cast<double>((answer.ended_at - answer.sent_at).count()), Kind::kDuration);

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "compiler/model/tests.h"
 #include "runtime/policy_test/test_client.h"
@@ -23,11 +25,20 @@ struct LogRecord {
   std::string how;
 };
 
+// What an upstream got last.
+struct SentRequest {
+  std::string method;
+  std::string target;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+};
+
 struct Observed {
   const sim::SimWorld& world;
   const ClientAnswer& answer;
   const LogRecord& record;
   const std::map<int32_t, int64_t>& attempts;  // by upstream, since the test began
+  const SentRequest* sent = nullptr;           // to the upstream that the expectation is about; null: nothing was
 };
 
 // The value of what it is about. A metric that does not exist gives nothing, and *why.

@@ -1,6 +1,7 @@
 #include "runtime/policy_test/scripted_upstream.h"
 
 #include <cstdio>
+#include <iterator>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -19,9 +20,11 @@ using compiler::model::TestAct;
 // Reads one request and does one thing.
 class ScriptedUpstream::Connection final : public net::StreamObserver {
  public:
+  // `last`: where the request goes once it is whole; null: nowhere.
   Connection(sim::SimTransport& transport, const compiler::model::UpstreamSettings& upstream, const Given& given,
-             std::unique_ptr<net::Stream> stream)
-      : transport_(transport),
+             std::optional<SentRequest>* last, std::unique_ptr<net::Stream> stream)
+      : last_(last),
+        transport_(transport),
         upstream_(upstream),
         given_(given),
         parser_(http::Role::kRequest, {}),
@@ -47,6 +50,12 @@ class ScriptedUpstream::Connection final : public net::StreamObserver {
 
  private:
   void Act() {
+    if (last_ != nullptr) {
+      const http::RequestHead& head = parser_.request();
+      SentRequest sent{std::string(compiler::abi::Name(head.method)), std::string(head.target), {}, body_};
+      for (const http::Header& header : head.headers.lines()) sent.headers.emplace_back(header.name, header.value);
+      *last_ = std::move(sent);
+    }
     if (given_.act == TestAct::kHangs) return;
     After(given_.after, [this] { Begin(); });
   }
@@ -123,6 +132,7 @@ class ScriptedUpstream::Connection final : public net::StreamObserver {
     timer_->Set(transport_.Now() + time);
   }
 
+  std::optional<SentRequest>* const last_;
   sim::SimTransport& transport_;
   const compiler::model::UpstreamSettings& upstream_;
   const Given& given_;
@@ -146,8 +156,13 @@ ScriptedUpstream::ScriptedUpstream(sim::SimNetwork* network, const compiler::mod
 ScriptedUpstream::~ScriptedUpstream() = default;
 
 void ScriptedUpstream::Give(const Given& given) {
-  if (!lines_.empty() && lines_.back().given->always && lines_.back().was_sent) lines_.pop_back();
-  lines_.push_back({&given, given.times, false});
+  unused_.push_back(&given);
+  // What is given in each test comes behind what the test gives itself.
+  auto at = lines_.end();
+  while (!given.is_common && at != lines_.begin() && std::prev(at)->given->is_common) --at;
+  if (at != lines_.begin() && std::prev(at)->given->always && std::prev(at)->was_sent && !std::prev(at)->given->is_common)
+    at = lines_.erase(std::prev(at));
+  lines_.insert(at, {&given, given.times, false});
 }
 
 void ScriptedUpstream::BeginSend() {
@@ -156,12 +171,14 @@ void ScriptedUpstream::BeginSend() {
 
 const Given* ScriptedUpstream::OnConnect(bool is_check) {
   next_ = lines_.empty() ? nullptr : lines_.front().given;
+  next_is_check_ = is_check;
+  if (!is_check) std::erase(unused_, next_);
   if (next_ != nullptr && !is_check && !next_->always && --lines_.front().left == 0) lines_.pop_front();
   return next_;
 }
 
 void ScriptedUpstream::OnAccept(std::unique_ptr<net::Stream> stream) {
-  connections_.push_back(std::make_unique<Connection>(transport_, settings_, *next_, std::move(stream)));
+  connections_.push_back(std::make_unique<Connection>(transport_, settings_, *next_, next_is_check_ ? nullptr : &last_, std::move(stream)));
 }
 
 }  // namespace runtime::policy_test

@@ -5,11 +5,13 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "compiler/model/settings.h"
 #include "compiler/model/tests.h"
+#include "runtime/policy_test/observed.h"
 #include "runtime/sim/sim_transport.h"
 
 namespace runtime::policy_test {
@@ -29,6 +31,11 @@ class ScriptedUpstream {
   // Null: nothing is given any more.
   const compiler::model::Given* OnConnect(bool is_check);
 
+  // The last request that it got whole; null: none. Those of health checks don't count.
+  const SentRequest* last() const { return last_ ? &*last_ : nullptr; }
+  // What was given and never came to be asked for, in the order of the test.
+  const std::vector<const compiler::model::Given*>& unused() const { return unused_; }
+
  private:
   class Connection;
   struct Line {
@@ -43,6 +50,9 @@ class ScriptedUpstream {
   sim::SimTransport transport_;
   std::unique_ptr<net::Listener> listener_;
   std::deque<Line> lines_;
+  std::vector<const compiler::model::Given*> unused_;
+  std::optional<SentRequest> last_;
+  bool next_is_check_ = false;
   const compiler::model::Given* next_ = nullptr;  // of the connection that is accepted now
   std::vector<std::unique_ptr<Connection>> connections_;
 };

@@ -26,19 +26,39 @@ std::string RequestText(const compiler::model::Send& send) {
 
 }  // namespace
 
-ClientAnswer Ask(sim::SimWorld& world, const compiler::model::Send& send) {
-  ClientAnswer answer;
-  answer.sent_at = world.network.now();
-  http::ParserLimits limits;
-  limits.body = 0;
-  http::MessageParser parser(http::Role::kResponse, limits);
-  if (send.method == "HEAD") parser.ExpectNoBody();
-  sim::SimTransport transport(&world.network, send.from);
-  const auto client =
-      std::make_unique<sim::SimPeer>(&transport, net::Address{sim::SimWorld::kIp, sim::SimWorld::kPort});
-  bool is_over = false;
-  client->on_data = [&](sim::SimPeer& peer) {
-    std::string_view bytes = peer.received;
+// Everything of one client; addresses of its members are kept by its callbacks.
+struct TestClient::Connection {
+  Connection(sim::SimWorld& in, const compiler::model::Send& what)
+      : world(in), parser(http::Role::kResponse, NoLimit()), transport(&in.network, what.from) {
+    answer.sent_at = world.network.now();
+    if (what.method == "HEAD") parser.ExpectNoBody();
+    peer = std::make_unique<sim::SimPeer>(&transport, net::Address{sim::SimWorld::kIp, sim::SimWorld::kPort});
+    peer->on_data = [this](sim::SimPeer& from) { Read(from); };
+    peer->Send(RequestText(what));
+    if (!what.leaves) return;
+    timer = transport.NewTimer([this] {
+      if (IsOver()) return;
+      answer.left = true;
+      answer.ended_at = world.network.now();
+      peer->stream->Reset();
+    });
+    timer->Set(transport.Now() + *what.leaves);
+  }
+
+  static http::ParserLimits NoLimit() {
+    http::ParserLimits limits;
+    limits.body = 0;
+    return limits;
+  }
+
+  bool IsOver() {
+    if (!is_over && !answer.left && !peer->ended) return false;
+    if (answer.ended_at == base::TimePoint()) answer.ended_at = world.network.now();
+    return true;
+  }
+
+  void Read(sim::SimPeer& from) {
+    std::string_view bytes = from.received;
     while (!bytes.empty() && !is_over) {
       std::vector<std::string_view> pieces;
       const auto fed = parser.Feed(bytes, &pieces);
@@ -58,15 +78,36 @@ ClientAnswer Ask(sim::SimWorld& world, const compiler::model::Send& send) {
       }
       is_over = is_over || parser.message_complete();
     }
-    peer.received.clear();
-  };
-  client->Send(RequestText(send));
-  world.network.RunUntil([&] { return is_over || client->ended; }, kMostWaited);
-  answer.is_whole = parser.head_complete() &&
-                    (parser.message_complete() || (client->ended && !client->was_reset && parser.FinishAtEnd()));
-  answer.ended_at = world.network.now();
-  world.network.RunFor({});  // what the gateway still does at this moment: its records
-  return answer;
+    if (!answer.body.empty() && !first_byte_at) first_byte_at = world.network.now();
+    if (!answer.first_token_at && answer.body.find("t1 ") != std::string::npos) answer.first_token_at = world.network.now();
+    from.received.clear();
+    IsOver();
+  }
+
+  sim::SimWorld& world;
+  http::MessageParser parser;
+  sim::SimTransport transport;
+  std::unique_ptr<sim::SimPeer> peer;
+  std::unique_ptr<net::Timer> timer;
+  ClientAnswer answer;
+  std::optional<base::TimePoint> first_byte_at;
+  bool is_over = false;
+};
+
+TestClient::TestClient(sim::SimWorld& world, const compiler::model::Send& send)
+    : connection_(std::make_unique<Connection>(world, send)) {}
+TestClient::~TestClient() = default;
+
+bool TestClient::is_over() const { return connection_->IsOver(); }
+
+ClientAnswer TestClient::Take() {
+  Connection& c = *connection_;
+  c.IsOver();
+  if (c.answer.ended_at == base::TimePoint()) c.answer.ended_at = c.world.network.now();
+  c.answer.is_whole = c.parser.head_complete() && !c.answer.left &&
+                      (c.parser.message_complete() || (c.peer->ended && !c.peer->was_reset && c.parser.FinishAtEnd()));
+  if (!c.answer.first_token_at && !c.answer.left) c.answer.first_token_at = c.first_byte_at;
+  return c.answer;
 }
 
 }  // namespace runtime::policy_test

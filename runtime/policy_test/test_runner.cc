@@ -1,6 +1,7 @@
 #include "runtime/policy_test/test_runner.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <optional>
 #include <utility>
@@ -58,6 +59,7 @@ class Run {
       if (is_stopped_) break;
     }
     result_.took = world_.network.now() - began;
+    if (!is_stopped_) ReportUnused();
     if (!result_.passed()) result_.story = story_.Tell();
     return std::move(result_);
   }
@@ -70,7 +72,7 @@ class Run {
     options.role = is_shared ? proxy::ListenerRole::kShared : proxy::ListenerRole::kTraffic;
     options.network.latency_least = options.network.latency_most = {};  // times are those that the test names
     options.events = [&run](std::string_view line) { run.OnEvent(line); };
-    options.access = [&run](std::string_view line) { run.access_line_ = line; };
+    options.access = [&run](std::string_view line) { run.access_lines_.emplace_back(line); };
     return options;
   }
 
@@ -98,8 +100,8 @@ class Run {
                     "write for example `given " + name + " replies 200`";
     }
     if (given != nullptr && !is_check) ++asked_[id.value];
-    return given == nullptr || given->act == TestAct::kRefuses ? SimNetwork::Route::kRefused
-                                                               : SimNetwork::Route::kNormal;
+    if (given == nullptr || given->act == TestAct::kRefuses) return SimNetwork::Route::kRefused;
+    return given->act == TestAct::kConnectTimeout ? SimNetwork::Route::kBlackHole : SimNetwork::Route::kNormal;
   }
   int64_t CountOf(UpstreamId id) const {
     const auto found = asked_.find(id.value);
@@ -115,15 +117,30 @@ class Run {
 
   void Do(const Send& send) {
     for (const auto& upstream : upstreams_) upstream->BeginSend();
-    for (int i = 0; i < send.times && !is_stopped_; ++i) SendOnce(send);
+    int left = send.times;
+    std::vector<std::unique_ptr<TestClient>> clients;  // those that wait
+    while ((left > 0 || !clients.empty()) && !is_stopped_) {
+      for (; left > 0 && clients.size() < static_cast<size_t>(send.at_a_time); --left) {
+        story_.AddSend(world_.network.now(), "send " + send.method + " " + send.target);
+        clients.push_back(std::make_unique<TestClient>(world_, send));
+      }
+      const auto is_over = [](const auto& client) { return client->is_over(); };
+      world_.network.RunUntil([&] { return std::any_of(clients.begin(), clients.end(), is_over); }, kMostWaited);
+      auto done = std::find_if(clients.begin(), clients.end(), is_over);
+      if (done == clients.end()) done = clients.begin();  // none came
+      answer_ = (*done)->Take();
+      clients.erase(done);
+      world_.network.RunFor({});  // what the gateway still does at this moment: its records
+      Note(send);
+    }
   }
 
-  void SendOnce(const Send& send) {
-    story_.AddSend(world_.network.now(), "send " + send.method + " " + send.target);
-    access_line_.clear();
-    answer_ = Ask(world_, send);
+  // What the answer that came last was.
+  void Note(const Send& send) {
     record_ = {};
-    const auto json = nlohmann::json::parse(access_line_, nullptr, false);
+    const std::string line = access_lines_.empty() ? std::string() : std::move(access_lines_.front());
+    if (!access_lines_.empty()) access_lines_.pop_front();
+    const auto json = nlohmann::json::parse(line, nullptr, false);
     if (!json.is_discarded()) {
       record_.route = json.value("route", "");
       record_.served_by = json.value("served_by", "");
@@ -131,13 +148,24 @@ class Run {
       record_.how = json.value("how", "");
       for (const auto& attempt : json.value("attempts", nlohmann::json::array()))
         CountAttempt(attempt.value("upstream", ""));
-      story_.AddRequest(world_.network.now(), access_line_);
+      story_.AddRequest(world_.network.now(), line);
     } else {
       story_.Add(world_.network.now(), "answer: status " + std::to_string(answer_->status) + " by the gateway");
     }
     if (!unscripted_.empty()) Stop(send.place, unscripted_);
-    else if (answer_->status == 0 && world_.network.now() - answer_->sent_at >= kMostWaited)
+    else if (answer_->status == 0 && !answer_->left && world_.network.now() - answer_->sent_at >= kMostWaited)
       Stop(send.place, "no answer came within a day");
+  }
+
+  // What was given and nobody asked for: the test does not show what its author meant it to.
+  void ReportUnused() {
+    for (const auto& upstream : upstreams_) {
+      for (const Given* given : upstream->unused()) {
+        if (given->is_common) continue;
+        const std::string& name = world_.compiled->policy.upstreams[given->upstream].name;
+        result_.failures.push_back({given->place, "this was never used: `" + name + "` was not asked again", "", ""});
+      }
+    }
   }
 
   void CountAttempt(const std::string& upstream) {
@@ -148,7 +176,8 @@ class Run {
   }
 
   void Do(const Expectation& expectation) {
-    const Observed observed{world_, *answer_, record_, attempts_};
+    const ScriptedUpstream* upstream = upstreams_.empty() ? nullptr : upstreams_[static_cast<size_t>(std::max(expectation.upstream.value, 0))].get();
+    const Observed observed{world_, *answer_, record_, attempts_, upstream == nullptr ? nullptr : upstream->last()};
     std::string why;
     const auto value = ValueOf(expectation, observed, &why);
     if (!value) {
@@ -170,7 +199,7 @@ class Run {
   const std::string_view text_;
   TestResult result_;
   bool listens_ = false;
-  std::string access_line_;
+  std::deque<std::string> access_lines_;  // of requests that are over, in the order of their ends
   sim::SimWorld world_;
   Story story_;
   std::vector<std::unique_ptr<ScriptedUpstream>> upstreams_;

@@ -306,4 +306,63 @@ TEST(Policy, IsTheSameWithItsTestsAsWithout) {
   EXPECT_NE(compiler::CheckWritten(kPolicy + "# more\n", {}, &diagnostics)->hash, ran.written.hash);
 }
 
+// ---- what an upstream got
+
+TEST(Sent, IsTheLastRequestThatTheUpstreamGot) {
+  const std::string rewriting = kPolicy + "upstream other { url = \"http://c:1/v1\" header[\"X-Team\"] = \"search\" rewrite = json { \"model\": \"real\" } }\n";
+  std::string policy = rewriting;
+  policy.replace(policy.find("route plain"), 0, "route rewritten { when request.path == \"/r\" to = other }\n");
+  const auto holds = [&](const std::string& sentences) { EXPECT_EQ(Report(RunSentences(sentences, policy)), "") << sentences; };
+  holds("given other replies 200 send POST \"/r\" json { \"model\": \"asked\", \"messages\": [] } expect sent(other).json.model == \"real\""
+        " expect sent(other).header[\"x-team\"] == \"search\" expect sent(other).method == \"POST\" expect sent(other).body contains \"messages\""
+        " expect sent(large).json.model == none expect sent(large).path == none");
+  ExpectHolds("given small replies 200 send GET \"/plain?a=b\" expect sent(small).path == \"/plain?a=b\" expect sent(small).header[\"X-No\"] == none");
+  ExpectFails("given small replies 200 send GET \"/plain\" expect sent(small).path == \"/other\"", "sent(small).path == \"/other\" but got /plain\n");
+}
+
+TEST(Send, SeveralAtATime) {
+  // One place: who comes while it is taken waits, or is sent on.
+  std::string policy = kPolicy;
+  policy.replace(policy.find("breaker { open when failed"), 0, "max_in_flight = 1 ");
+  EXPECT_EQ(Report(RunSentences("given large replies 200 after 2s always given small replies 200 after 2s always send POST \"/api/chat\" json { \"messages\": [] } 3 at a time"
+                                " expect attempts(large) == 1 expect attempts(small) == 2", policy)), "");
+  ExpectHolds("given large replies 200 after 1s always send POST \"/api/chat\" json { \"messages\": [] } 6 times 2 at a time expect attempts(large) == 6 expect elapsed == 1s");
+}
+
+TEST(Send, AClientThatLeaves) {
+  ExpectHolds("given large replies 200 after 10s send POST \"/api/chat\" json { \"messages\": [] } leaves after 2s expect ended == left expect elapsed == 2s expect status == none");
+  ExpectHolds("given large streams 20 tokens every 1s send POST \"/api/chat\" json { \"messages\": [] } leaves after 3500ms expect ended == left expect status == 200 expect body contains \"t3\"");
+}
+
+TEST(Streams, FirstTokenAndThinking) {
+  ExpectHolds("given large streams 3 tokens every 400ms after 1s " + kAsk + "expect first_token == 1400ms expect elapsed > 2s");
+  ExpectHolds("given large streams 2 tokens every 500ms thinking 2 tokens " + kAsk +
+              "expect first_token == 1500ms expect body contains \"th1\" expect body contains \"t1\" expect ended == complete");
+  ExpectFails("given large streams 2 tokens every 1s " + kAsk + "expect first_token < 1s", "first_token < 1s but got 1s\n");
+}
+
+TEST(Streams, ThatFailBeforeContentMoveOn) {
+  ExpectHolds("given large streams 0 tokens then fails given small replies 200 " + kAsk + "expect served_by == small expect attempts(large) == 1");
+}
+
+TEST(Connections, ThatAreNeverAnswered) {
+  ExpectHolds("given large connect_timeout given small replies 200 " + kAsk + "expect served_by == small expect elapsed == 1s");
+}
+
+TEST(Given, ThatIsNeverUsedIsAnErrorOfTheTest) {
+  ExpectFails("given large replies 200 given small replies 503 " + kAsk + "expect status == 200", "this was never used: `small` was not asked again\n");
+  ExpectHolds("given large replies 200 3 times " + kAsk + "expect status == 200");
+}
+
+TEST(Common, IsGivenInEachTest) {
+  const std::string policy = kPolicy + "common { given large replies 503 always given small replies 200 always }\n";
+  EXPECT_EQ(Report(RunSentences(kAsk + "expect served_by == small", policy)), "");
+  EXPECT_EQ(Report(RunSentences("given large replies 200 " + kAsk + "expect served_by == large", kPolicy + "common { given small replies 200 always }\n")), "");
+}
+
+TEST(Metrics, OfUnknownLabelsAreErrors) {
+  ExpectFails("given large replies 200 " + kAsk + "expect metric(\"upstream_retry_total\", upstrem: \"large\") == 0",
+              "`breakwater_upstream_retry_total` has no label `upstrem`; it has `upstream`\n");
+}
+
 }  // namespace
