@@ -66,7 +66,9 @@ Runner DeclareKey(CLI::App* command) {
 
 Runner DeclareExplain(CLI::App* command) {
   auto options = std::make_shared<ExplainOptions>();
-  command->add_option("what", options->what, "A policy, or the code of a finding, such as PL0101; without one, all codes are listed");
+  command->add_option("what", options->what,
+                      "A policy, the code of a finding such as PL0101, or a setting such as upstream.timeouts.idle; without one, all codes are listed");
+  command->add_option("policy", options->policy, "Beside a setting: the policy in which to look for it");
   CLI::Option* request = command->add_option("--request", options->request,
                                              "Say which route of the policy takes this request: 'POST /api/chat'");
   command->add_option("--header", options->headers, "A header of the request, 'Name: value'; several times for several")
@@ -165,7 +167,7 @@ constexpr Command kCommands[] = {
     {"fix", "Write the fixes that findings carry", DeclareFix},
     {"fmt", "Give policies the one layout", DeclareFormat},
     {"key", "Make keys to sign bundles with", DeclareKey},
-    {"migrate", "Make a policy of a gateway.yaml", DeclareMigrate},
+    {"migrate", "Make a policy of a gateway.yaml, or of LiteLLM's config.yaml", DeclareMigrate},
     {"run", "Run the gateway on a policy", DeclareRun},
     {"test", "Run the tests of policies, on a virtual clock", DeclareTest},
     {"completion", "Print what completes commands and options in a shell", DeclareCompletion},
@@ -188,14 +190,30 @@ int CommandLine::Run(int argc, const char* const* argv) {
     std::cerr << app_.help();
     return kUnreadable;
   }
-  // CLI11 would say that a subcommand is required, whatever was written.
+  // `breakwater help`, `breakwater help check`.
   const std::string first = argv[1];
+  if (first == "help") {
+    if (argc == 2) {
+      std::cout << app_.help();
+      return kClean;
+    }
+    const std::string topic = argv[2];
+    for (const CLI::App* command : CommandsOf(app_)) {
+      if (!command->check_name(topic)) continue;
+      std::cout << command->help();
+      return kClean;
+    }
+    std::cerr << "breakwater: there is no command '" << topic << "'. See breakwater help.\n";
+    return kUnreadable;
+  }
+  // CLI11 would say that a subcommand is required, whatever was written.
   bool known = first.empty() || first.front() == '-';
   std::vector<std::string> names;
   for (const CLI::App* command : CommandsOf(app_)) {
     known = known || command->check_name(first);
     names.push_back(command->get_name());
   }
+  names.push_back("help");
   if (!known) {
     const std::vector<std::string_view> candidates(names.begin(), names.end());
     const auto nearest = compiler::base::Nearest(first, candidates);

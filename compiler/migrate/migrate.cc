@@ -11,6 +11,7 @@
 
 #include "compiler/diagnostics/diagnostic.h"
 #include "compiler/format/format.h"
+#include "compiler/migrate/litellm.h"
 #include "compiler/migrate/policy_text.h"
 #include "compiler/migrate/yaml_reader.h"
 
@@ -96,7 +97,14 @@ class Migrator {
       result.problems = std::move(problems_.list);
       return result;
     }
-    if (documents.count == 1) Read(document);
+    const bool is_litellm = documents.count == 1 && IsLiteLlm(document);
+    if (is_litellm) {
+      result = MigrateLiteLlm(document);
+      problems_.list = std::move(result.problems);
+      problems_.fatal = result.policy.empty();
+      policy_ = std::move(result.policy);
+      choices_ = std::move(result.choices);
+    } else if (documents.count == 1) Read(document);
     else if (documents.count == 0) problems_.Add(YAML::Mark::null_mark(), "the file is empty", true);
     else problems_.Add(documents.last, "a second document begins here: give each gateway a file of its own", true);
     std::stable_sort(problems_.list.begin(), problems_.list.end(),

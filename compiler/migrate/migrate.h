@@ -1,4 +1,4 @@
-// gateway.yaml of the system that Breakwater replaces, to a policy. Every key has its place in the language; one that has none is
+// gateway.yaml of the system that Breakwater replaces, or LiteLLM's config.yaml (litellm.h), to a policy. Every key has its place in the language; one that has none is
 // reported and kept as a comment. What the YAML leaves unsaid is chosen, said in the policy, and listed.
 #pragma once
 
