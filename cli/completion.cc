@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/command_line.h"
+#include "compiler/diagnostics/codes.h"
 
 namespace cli {
 namespace {
@@ -39,12 +40,18 @@ std::vector<std::string> WordsOf(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options([](const CLI::Option* o) { return o->get_positional(); })) {
     if (const auto choices = ChoicesOf(*option); !choices.empty()) return choices;
   }
+  // The codes of findings, beside policies.
+  if (command.get_name() == "explain") {
+    std::vector<std::string> codes;
+    for (const auto& info : compiler::diagnostics::Codes()) codes.emplace_back(info.code);
+    return codes;
+  }
   return {};
 }
 
 bool TakesFiles(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options([](const CLI::Option* o) { return o->get_positional(); })) {
-    if (option->get_name() == "file" || option->get_name() == "files") return true;
+    if (option->get_name() == "file" || option->get_name() == "files" || option->get_name() == "what") return true;
   }
   return false;
 }
@@ -163,7 +170,11 @@ std::string Zsh(const CLI::App& app) {
         out += " " + spec + "'";
       }
     }
-    if (const auto words = WordsOf(*command); !words.empty()) out += " '*:word:(" + Join(words, " ") + ")'";
+    const auto words = WordsOf(*command);
+    if (!words.empty() && TakesFiles(*command)) {
+      std::string spec = " '*: :{ _alternative \"words:word:(";
+      out += spec + Join(words, " ") + ")\" \"files:file:_files\" }'";
+    } else if (!words.empty()) out += " '*:word:(" + Join(words, " ") + ")'";
     else if (TakesFiles(*command)) out += " '*:file:_files'";
     out += " ;;\n";
   }
@@ -193,7 +204,7 @@ std::string Fish(const CLI::App& app) {
       }
     }
     if (const auto words = WordsOf(*command); !words.empty()) out += seen + " -a '" + Join(words, " ") + "'\n";
-    else if (TakesFiles(*command)) out += seen + " -F\n";
+    if (TakesFiles(*command)) out += seen + " -F\n";
   }
   return out;
 }

@@ -1,12 +1,14 @@
 #include "cli/explain.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <vector>
 
 #include "cli/exit_codes.h"
 #include "cli/explain_policy.h"
 #include "cli/explain_request.h"
+#include "cli/explain_setting.h"
 #include "cli/inputs.h"
 #include "cli/load_policy.h"
 #include "compiler/base/text.h"
@@ -70,6 +72,42 @@ int RunExplainPolicy(const ExplainOptions& options) {
   return kClean;
 }
 
+// Words with dots between them that are no file: `upstream.timeouts.idle`, and with a policy behind it a word alone.
+bool LooksLikeSetting(const ExplainOptions& options) {
+  const std::string& what = options.what;
+  const bool is_word = !what.empty() && what.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.") == std::string::npos && what.front() != '.';
+  std::error_code error;
+  if (!is_word || what.ends_with(".policy") || std::filesystem::exists(what, error)) return false;
+  std::string near;
+  return what.find('.') != std::string::npos || !options.policy.empty() || ExplainSetting(what, nullptr, &near).has_value();
+}
+
+int RunExplainSetting(const ExplainOptions& options) {
+  std::optional<compiler::WrittenPolicy> written;
+  if (!options.policy.empty()) {
+    std::string why;
+    const auto input = ReadInput(options.policy, &why);
+    if (!input) return Unreadable(options.policy, why);
+    compiler::diagnostics::Diagnostics diagnostics;
+    const auto source = compiler::ReadSource(input->name, input->text, compiler::ImportsBeside(input->path));
+    written = compiler::CheckWritten(source, {}, &diagnostics);
+    if (!written) {
+      std::cerr << compiler::diagnostics::RenderAll(*source, diagnostics);
+      return kFindings;
+    }
+  }
+  std::string near;
+  const auto text = ExplainSetting(options.what, written ? &*written : nullptr, &near);
+  if (text) {
+    std::cout << *text;
+    return kClean;
+  }
+  std::cerr << "breakwater: there is no setting " << options.what;
+  if (!near.empty()) std::cerr << "; did you mean " << near << "?";
+  std::cerr << (near.empty() ? ", and no such file.\n" : "\n");
+  return kUnreadable;
+}
+
 }  // namespace
 
 std::string_view CheckPage(std::string_view code) {
@@ -91,7 +129,7 @@ int RunExplain(const ExplainOptions& options) {
     std::cout << page;
     return kClean;
   }
-  if (!IsCode(code)) return RunExplainPolicy(options);
+  if (!IsCode(code)) return LooksLikeSetting(options) ? RunExplainSetting(options) : RunExplainPolicy(options);
   std::vector<std::string_view> known;
   for (const auto& info : compiler::diagnostics::Codes()) known.push_back(info.code);
   std::cerr << "breakwater: there is no code " << options.what;

@@ -9,7 +9,8 @@
 namespace cli {
 
 struct ExplainOptions {
-  std::string what;     // a code, in any case, or a policy; "" lists all codes
+  std::string what;     // a code, in any case, a setting with its blocks, or a policy; "" lists all codes
+  std::string policy;   // beside a setting: where to look for it; may be empty
   std::string request;  // "POST /api/chat": which route of the policy takes it
   std::vector<std::string> headers;
   std::string body;     // or @FILE

@@ -9,6 +9,7 @@
 #include "runtime/http/facts_from_message.h"
 #include "runtime/http/forwarding.h"
 #include "runtime/http/message_parser.h"
+#include "runtime/proxy/client_origin.h"
 
 namespace cli {
 namespace {
@@ -101,13 +102,23 @@ class Reasons {
 std::string MessageOf(const RequestLine& line) {
   std::string request = line.request;
   if (request.find(' ') == std::string::npos) request = "GET " + request;
+  // `POST https://host/path`: the gateway sees the path, and the host in its header.
+  std::string host = "localhost";
+  const size_t target = request.find(' ') + 1;
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (request.compare(target, scheme.size(), scheme) != 0) continue;
+    const size_t begin = target + scheme.size();
+    const size_t end = std::min(request.find_first_of("/? ", begin), request.size());
+    host = request.substr(begin, end - begin);
+    request = request.substr(0, target) + (end < request.size() && request[end] == '/' ? "" : "/") + request.substr(end);
+  }
   bool has_host = false;
   std::string headers;
   for (const std::string& header : line.headers) {
     has_host = has_host || runtime::http::EqualsIgnoreCase(header.substr(0, header.find(':')), "Host");
     headers += header + "\r\n";
   }
-  if (!has_host) headers = "Host: localhost\r\n" + headers;
+  if (!has_host) headers = "Host: " + host + "\r\n" + headers;
   if (!line.body.empty()) headers += "Content-Length: " + std::to_string(line.body.size()) + "\r\n";
   return request + " HTTP/1.1\r\n" + headers + "\r\n" + line.body;
 }
@@ -115,6 +126,16 @@ std::string MessageOf(const RequestLine& line) {
 }  // namespace
 
 bool ExplainRequest(const Policy& policy, const RequestLine& line, std::string* out) {
+  compiler::base::CidrError no_address;
+  if (line.client_ip.find('/') != std::string::npos || !compiler::base::ParseCidr(line.client_ip, &no_address)) {
+    *out = "`" + line.client_ip + "` is no address of a client, such as 10.0.0.7 or 2001:db8::1";
+    return false;
+  }
+  const auto& limits = policy.gateway.limits;
+  const auto refused = [&](int status, const std::string& why) {
+    *out += "  no route is asked: the gateway answers " + std::to_string(status) + ", " + why + "\n";
+    return true;
+  };
   runtime::http::MessageParser parser(runtime::http::Role::kRequest, {});
   std::vector<std::string_view> body;
   const std::string message = MessageOf(line);
@@ -124,6 +145,10 @@ bool ExplainRequest(const Policy& policy, const RequestLine& line, std::string* 
                                                          : std::string(runtime::http::Explain(fed.error));
     return false;
   }
+  if (parser.request().target.size() > static_cast<size_t>(limits.uri))
+    return refused(414, "as its target has more than " + compiler::model::PrintSize(limits.uri) + " (limits.uri)");
+  if (static_cast<int64_t>(line.body.size()) > limits.body)
+    return refused(413, "as its body has more than " + compiler::model::PrintSize(limits.body) + " (limits.body)");
   const auto path = runtime::http::NormalisePath(parser.request().path);
   if (!path) {
     *out = "the path leads out of the root";
@@ -131,7 +156,13 @@ bool ExplainRequest(const Policy& policy, const RequestLine& line, std::string* 
   }
   runtime::http::MessageFacts filler(policy);
   Facts facts;
-  const auto problem = filler.FillRequest(parser.request(), *path, line.body, line.client_ip, false, &facts);
+  // Where it comes from, as proxies that are trusted say it.
+  runtime::proxy::ClientOrigin origin{line.client_ip, false, {}};
+  if (runtime::proxy::IsTrusted(policy.gateway.trusted_proxies, line.client_ip)) {
+    origin = runtime::proxy::OriginBehind(policy.gateway.trusted_proxies, line.client_ip, parser.request().headers);
+    *out += "  client.ip is " + origin.ip + ", as the trusted proxy " + line.client_ip + " says\n";
+  }
+  const auto problem = filler.FillRequest(parser.request(), *path, line.body, origin.ip, origin.tls, &facts);
   if (problem != runtime::http::ReadProblem::kNone) {
     *out = "its JSON is refused with 400: a member twice, text behind it, or more than 64 levels";
     return false;

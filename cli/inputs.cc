@@ -22,14 +22,17 @@ std::optional<std::string> ReadAll(std::istream& in) {
   // One byte more than a policy may have is enough to know that it is too large. A bundle is read whole.
   std::string text;
   const auto read = [&](size_t most) {
-    const size_t before = text.size();
-    text.resize(before + most);
-    in.read(text.data() + before, static_cast<std::streamsize>(most));
-    text.resize(before + static_cast<size_t>(in.gcount()));
+    constexpr size_t kPiece = size_t{64} << 10;
+    while (in && text.size() < most) {
+      const size_t before = text.size();
+      text.resize(std::min(most, before + kPiece));
+      in.read(text.data() + before, static_cast<std::streamsize>(text.size() - before));
+      text.resize(before + static_cast<size_t>(in.gcount()));
+    }
   };
   read(compiler::source::kMaxFileBytes + 1);
   if (compiler::bundle::IsBundle(text)) {
-    while (in && text.size() <= kMaxBundleBytes) read(kMaxBundleBytes / 64);
+    read(kMaxBundleBytes + 1);
   }
   if (in.bad()) return std::nullopt;
   return text;

@@ -16,8 +16,11 @@ constexpr int kVersion = 1;
 
 Json PlaceOf(const SourceBuffer& source, SourceRange range) {
   const Span span = SpanOf(source, range);
-  return {{"line", span.begin.line},    {"column", span.begin.column}, {"end_line", span.end.line},
-          {"end_column", span.end.column}, {"begin_byte", range.begin},   {"end_byte", range.end}};
+  Json place = {{"line", span.begin.line},    {"column", span.begin.column}, {"end_line", span.end.line},
+                {"end_column", span.end.column}, {"begin_byte", range.begin},   {"end_byte", range.end}};
+  // In a file that the policy imports.
+  if (source.NameAt(range.begin) != source.name()) place["path"] = source.NameAt(range.begin);
+  return place;
 }
 
 Json FindingOf(const SourceBuffer& source, const compiler::diagnostics::Diagnostic& diagnostic) {
@@ -27,6 +30,8 @@ Json FindingOf(const SourceBuffer& source, const compiler::diagnostics::Diagnost
                   {"help", diagnostic.help},
                   {"place", PlaceOf(source, diagnostic.range)},
                   {"notes", Json::array()}};
+  if (const auto import = source.ImportOf(diagnostic.range.begin))
+    finding["notes"].push_back({{"message", "`" + source.name() + "` imports it here"}, {"place", PlaceOf(source, *import)}});
   for (const auto& note : diagnostic.notes)
     finding["notes"].push_back({{"message", note.text}, {"place", PlaceOf(source, note.range)}});
   if (diagnostic.fix) {

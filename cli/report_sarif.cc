@@ -3,7 +3,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "cli/explain.h"
 #include "cli/report.h"
+#include "compiler/diagnostics/codes.h"
 
 namespace cli {
 namespace {
@@ -12,6 +14,9 @@ using compiler::diagnostics::Severity;
 using compiler::source::SourceBuffer;
 using compiler::source::SourceRange;
 using Json = nlohmann::ordered_json;
+
+// The pages of the codes, as they are published with the source.
+constexpr std::string_view kPages = "https://breakwater.example/docs/checks/";
 
 const char* LevelOf(Severity severity) {
   switch (severity) {
@@ -50,6 +55,20 @@ Json LocationOf(const SourceBuffer& source, SourceRange range) {
            {{"artifactLocation", {{"uri", UriOf(source.NameAt(range.begin))}}}, {"region", RegionOf(source, range)}}}};
 }
 
+// What a viewer shows of a code: its page, and where that stands.
+Json RuleOf(const std::string& code) {
+  Json rule = {{"id", code}};
+  const auto* info = compiler::diagnostics::FindCode(code);
+  if (info == nullptr) return rule;
+  const std::string page(CheckPage(code));
+  rule["name"] = info->title;
+  rule["shortDescription"] = {{"text", info->title}};
+  rule["fullDescription"] = {{"text", std::string(info->title) + ": " + std::string(info->why)}};
+  rule["help"] = {{"text", page.empty() ? "breakwater explain " + code : page}, {"markdown", page.empty() ? "`breakwater explain " + code + "`" : page}};
+  rule["helpUri"] = std::string(kPages) + code + ".md";
+  return rule;
+}
+
 class SarifReport final : public Report {
  public:
   explicit SarifReport(std::ostream& out) : out_(out) {}
@@ -86,7 +105,7 @@ class SarifReport final : public Report {
   }
   void Finish() override {
     Json rules = Json::array();
-    for (const std::string& code : codes_) rules.push_back({{"id", code}});
+    for (const std::string& code : codes_) rules.push_back(RuleOf(code));
     Json invocation = {{"executionSuccessful", notifications_.empty()}};
     if (!notifications_.empty()) invocation["toolExecutionNotifications"] = notifications_;
     const Json run = {
