@@ -89,7 +89,8 @@ int RunExplainSetting(const ExplainOptions& options) {
     const auto input = ReadInput(options.policy, &why);
     if (!input) return Unreadable(options.policy, why);
     compiler::diagnostics::Diagnostics diagnostics;
-    const auto source = compiler::ReadSource(input->name, input->text, compiler::ImportsBeside(input->path));
+    const auto source = SourceOfInput(*input, &why);
+    if (source == nullptr) return Unreadable(options.policy, why);
     written = compiler::CheckWritten(source, {}, &diagnostics);
     if (!written) {
       std::cerr << compiler::diagnostics::RenderAll(*source, diagnostics);
