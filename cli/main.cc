@@ -6,9 +6,11 @@
 #include "cli/command_line.h"
 #include "cli/exit_codes.h"
 #include "cli/load_policy.h"
+#include "cli/process_setup.h"
 #include "compiler/compile_apart.h"
 
 int main(int argc, char** argv) {
+  cli::OpenStandardStreams();
   try {
     if (argc == 2 && std::string_view(argv[1]) == compiler::kCodeCommand) return compiler::MakeCode();
     cli::AllowCompilingApart();

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "cli/load_policy.h"
+#include "cli/process_setup.h"
 #include "runtime/proxy/gateway.h"
 #include "runtime/proxy/line_log.h"
 #include "runtime/proxy/wall_clock.h"
@@ -44,6 +45,7 @@ runtime::proxy::JsonLine Event(std::string_view level, std::string_view message)
 }  // namespace
 
 int RunGateway(const RunOptions& options) {
+  RaiseFileLimit();
   const sigset_t signals = BlockSignals();
   LoadedPolicy loaded = LoadPolicy({options.file, options.deny_mock, options.trust}, std::cerr);
   if (loaded.compiled == nullptr) return loaded.exit_code;
@@ -83,6 +85,12 @@ int RunGateway(const RunOptions& options) {
     events.Write(line.Finish());
   }
   (*gateway)->Drain();
+  // A second signal ends the drain: who sends it has waited long enough.
+  constexpr timespec kLook{0, 20'000'000};
+  while (!(*gateway)->is_over()) {
+    const int again = sigtimedwait(&signals, nullptr, &kLook);
+    if (again == SIGTERM || again == SIGINT) (*gateway)->EndDrain();
+  }
   (*gateway)->Join();
   runtime::proxy::JsonLine line = Event("info", "stopped");
   events.Write(line.Finish());

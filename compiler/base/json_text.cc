@@ -178,9 +178,9 @@ MergeOutcome AppendMerged(Value object, Value patch, std::string* out) {
       put_name(between, TextOf(object.text, {member.name.begin, member.value.end}));
       continue;
     }
-    if (member.plain != found->plain) return compiler::base::kMergeFolded;
+    if (member.plain != found->plain) return MergeOutcome::kFolded;
     const auto i = static_cast<size_t>(found - changes.begin());
-    if (done[i]) return compiler::base::kMergeDuplicate;
+    if (done[i]) return MergeOutcome::kDuplicate;
     done[i] = true;
     const Value change{patch.text, found->value};
     if (TextOf(change.text, change.span) == "null") continue;

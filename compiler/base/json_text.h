@@ -23,11 +23,9 @@ enum class MergeOutcome : uint8_t {
   kMerged,
   kNotAnObject,  // no JSON, or another value
   kTooDeep,
+  kDuplicate,    // a name that the patch changes stands twice: servers differ in which of them counts
+  kFolded,       // a name is one of the patch's in other letters, and some servers (Go's) take it for that one
 };
-// A name that the patch changes stands twice: servers differ in which of them counts.
-inline constexpr auto kMergeDuplicate = static_cast<MergeOutcome>(3);
-// A name is one of the patch's in other letters, and some servers (Go's) take it for that one.
-inline constexpr auto kMergeFolded = static_cast<MergeOutcome>(4);
 
 // RFC 7396: `patch`, an object in which no name stands twice, on the object `target`. Bytes that it does not touch stay.
 MergeOutcome MergePatch(std::string_view target, std::string_view patch, std::string* out);

@@ -65,6 +65,10 @@ struct TargetOf<k_queue> {
   using Struct = model::QueueSettings;
 };
 template <>
+struct TargetOf<k_rewrite> {
+  using Struct = model::ConditionalRewrite;
+};
+template <>
 struct TargetOf<k_health> {
   using Struct = model::HealthSettings;
 };
@@ -375,6 +379,22 @@ void BlockReader::ReadInnerBlock(BlockKind kind, const ast::Block& block, const 
   }
   if (!info->honoured) {
     diagnostics_->Emit(Kind::kNotHonoured, inner.kind.range, {inner.kind.text, ""});
+    return;
+  }
+  if (info->named) {
+    if (!inner.name) {
+      diagnostics_->Emit(Kind::kNeedsName, inner.kind.range, {inner.kind.text});
+      return;
+    }
+    const auto before = std::find_if(contents->named_blocks.begin(), contents->named_blocks.end(), [&](const ast::Block* other) {
+      return other->kind.text == inner.kind.text && other->name->text == inner.name->text;
+    });
+    if (before != contents->named_blocks.end()) {
+      diagnostics_->Emit(Kind::kDuplicateBlock, inner.name->range, {inner.kind.text + " " + inner.name->text})
+          .At((*before)->name->range, "the first one is here");
+      return;
+    }
+    contents->named_blocks.push_back(&inner);
     return;
   }
   if (inner.name)

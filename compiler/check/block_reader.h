@@ -25,6 +25,7 @@ struct BlockContents {
   std::map<std::string_view, const ast::Setting*> settings;  // by name; of header["X"] the first
   std::map<std::string_view, std::vector<const ast::When*>> whens;
   std::map<std::string_view, const ast::Block*> blocks;
+  std::vector<const ast::Block*> named_blocks;  // in order; their names differ
   bool broken = false;
 
   bool Has(std::string_view setting) const { return settings.count(setting) > 0; }

@@ -122,6 +122,15 @@ void Checker::CheckUpstream(const ast::Block& block, model::UpstreamId id) {
     CheckRetry(*retry->second, &upstream);
   if (const auto breaker = contents.blocks.find("breaker"); breaker != contents.blocks.end())
     CheckBreaker(*breaker->second, &upstream);
+  for (const ast::Block* inner : contents.named_blocks) {
+    model::ConditionalRewrite rewrite;
+    rewrite.name = inner->name->text;
+    const BlockContents lines = blocks_.Read(BlockKind::k_rewrite, *inner, &rewrite);
+    const auto when = AnyOf(lines, "", Place(Phase::kRoute, "`rewrite { when … }`"));
+    if (!when) continue;
+    rewrite.when = *when;
+    upstream.rewrites.push_back(std::move(rewrite));
+  }
   CheckQueue(contents, &upstream);
   CheckHealth(contents, &upstream);
   policy_.upstreams[id] = std::move(upstream);

@@ -282,6 +282,10 @@ void SettingReader::ReadDialectName(model::UpstreamDialect& out) {
                             out);
 }
 
+void SettingReader::ReadDecode(model::Decode& out) {
+  ReadWord<model::Decode>({{"auto", model::Decode::kAuto}, {"never", model::Decode::kNever}}, out);
+}
+
 void SettingReader::ReadCommitAt(model::CommitAt& out) {
   ReadWord<model::CommitAt>({{"any_output", model::CommitAt::kAnyOutput}, {"answer", model::CommitAt::kAnswer}}, out);
 }

@@ -41,6 +41,8 @@ class SettingReader {
 
   void ReadDialectName(model::UpstreamDialect& out);
   void ReadCommitAt(model::CommitAt& out);
+  void ReadDecode(model::Decode& out);
+  void ReadPatch(model::Template& out);
   void ReadOnCut(model::OnCut& out);
 
   void ReadListenAddresses(std::vector<model::ListenAddress>& out);

@@ -165,6 +165,12 @@ void SettingReader::ReadTextBody(model::Body& out) {
   if (text) out = BodyOf(model::BodyKind::kText, std::move(*text));
 }
 
+void SettingReader::ReadPatch(model::Template& out) {
+  std::optional<model::Template> patch;
+  ReadMergePatch(patch);
+  if (patch) out = std::move(*patch);
+}
+
 void SettingReader::ReadMergePatch(std::optional<model::Template>& out) {
   auto patch = JsonAt(value(), "write for example `json { \"model\": \"qwen3:8b\" }`");
   if (patch) out = std::move(patch);

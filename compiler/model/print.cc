@@ -188,6 +188,7 @@ class Printer {
     std::string origins = !g.cors.enabled ? "off" : g.cors.any_origin ? "*" : "";
     for (const std::string& origin : g.cors.origins) origins += (origins.empty() ? "" : " ") + origin;
     Set("cors", origins);
+    if (g.underscore_headers) Set("underscore_headers", g.underscore_headers);
     for (const base::Cidr& network : g.trusted_proxies) Set("trusted_proxy", network.ToString());
     PrintLimits(g.limits);
     Close();
@@ -234,6 +235,13 @@ class Printer {
     Headers(u.headers);
     for (const std::string& name : u.remove_headers) Set("remove_header", Quote(name));
     if (u.rewrite) Set("rewrite", "json " + PrintTemplate(*u.rewrite));
+    for (const ConditionalRewrite& rewrite : u.rewrites) {
+      Open("rewrite " + rewrite.name);
+      When("", rewrite.when);
+      Set("patch", "json " + PrintTemplate(rewrite.patch));
+      Close();
+    }
+    if (u.decode != Decode::kAuto) Set("decode", "never");
     if (u.dialect != UpstreamDialect::kAuto) Set("dialect", Word(u.dialect));
     if (u.commit != CommitAt::kAnyOutput) Set("commit", Word(u.commit));
     if (u.on_cut != OnCut::kError) Set("on_cut", Word(u.on_cut));
@@ -289,18 +297,7 @@ class Printer {
     for (size_t i = 0; i < b.measures.size(); ++i) {
       const WindowMeasure& measure = b.measures[i];
       const abi::WindowMeasureInfo& info = abi::WindowMeasures()[static_cast<size_t>(measure.kind)];
-      const std::string window = PrintDuration(measure.window.count());
-      std::string text(info.name);
-      switch (info.arguments) {
-        case abi::WindowArguments::kNone: break;
-        case abi::WindowArguments::kWindow: text += "(" + window + ")"; break;
-        case abi::WindowArguments::kWindowAndOver:
-          text += "(" + window + ", over: " + PrintDuration(measure.over.count()) + ")";
-          break;
-        case abi::WindowArguments::kPercentileAndWindow:
-          text += "(p" + std::to_string(measure.percentile) + ", " + window + ")";
-          break;
-      }
+      std::string text = Print(measure);
       if (info.type.base == abi::BaseType::kInt) text += " up to " + std::to_string(measure.enough);
       Line("window[" + std::to_string(i) + "] = " + text);
     }
@@ -387,6 +384,29 @@ class Printer {
 };
 
 }  // namespace
+
+std::string Print(const WindowMeasure& measure) {
+  const abi::WindowMeasureInfo& info = abi::WindowMeasures()[static_cast<size_t>(measure.kind)];
+  const std::string window = PrintDuration(measure.window.count());
+  const std::string name(info.name);
+  switch (info.arguments) {
+    case abi::WindowArguments::kNone: break;
+    case abi::WindowArguments::kWindow: return name + "(" + window + ")";
+    case abi::WindowArguments::kWindowAndOver: return name + "(" + window + ", over: " + PrintDuration(measure.over.count()) + ")";
+    case abi::WindowArguments::kPercentileAndWindow: return name + "(p" + std::to_string(measure.percentile) + ", " + window + ")";
+  }
+  return name;
+}
+
+std::string PrintRule(const Expr& rule, const std::vector<WindowMeasure>& measures) {
+  std::string text = Print(rule);
+  for (size_t i = 0; i < measures.size(); ++i) {
+    const std::string slot = "window[" + std::to_string(i) + "]";
+    const std::string written = Print(measures[i]);
+    for (size_t at = text.find(slot); at != std::string::npos; at = text.find(slot, at + written.size())) text.replace(at, slot.size(), written);
+  }
+  return text;
+}
 
 std::string Print(const Policy& policy) { return Printer(policy).Run(); }
 

@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <span>
+#include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "compiler/abi/fact_table.h"
 #include "compiler/base/digest.h"
@@ -129,6 +132,117 @@ void Render(const Template& text, const abi::Facts& facts, std::string* out) {
     else if (const auto* value = std::get_if<Expr>(&part)) AppendPart(Evaluate(*value, facts), text.place, out);
     else out->append(Digest(std::get<HashOf>(part), facts));
   }
+}
+
+namespace {
+
+// Whether the text ends with a quote that opens a string: within a patch values stand in strings only, so one that is not escaped
+// right in front of a value does.
+bool EndsWithOpeningQuote(std::string_view text) {
+  if (!text.ends_with('"')) return false;
+  size_t slashes = 0;
+  while (slashes + 1 < text.size() && text[text.size() - 2 - slashes] == '\\') ++slashes;
+  return slashes % 2 == 0;
+}
+
+// Whether it begins with the quote that ends a string which is no name.
+bool EndsString(std::string_view text) {
+  if (!text.starts_with('"')) return false;
+  const size_t next = text.find_first_not_of(" \t\r\n", 1);
+  return next == std::string_view::npos || text[next] != ':';
+}
+
+// The value as JSON of its own type; false: it is absent.
+bool AppendTyped(const Value& value, std::string* out) {
+  if (!value.present) return false;
+  switch (value.base) {
+    case BaseType::kBool:
+    case BaseType::kInt:
+    case BaseType::kSize:
+    case BaseType::kStatus:
+    case BaseType::kDuration: AppendValue(value, out); return true;
+    case BaseType::kNumber:
+      if (!std::isfinite(value.number)) return false;  // JSON has no way to write it
+      AppendValue(value, out);
+      return true;
+    case BaseType::kJson:
+      if (value.json.kind == JsonKind::kAbsent) return false;
+      if (value.json.kind == JsonKind::kNumber && !std::isfinite(value.json.number)) return false;
+      if (value.json.kind == JsonKind::kNull) out->append("null");
+      else AppendJson(value.json, out);
+      return true;
+    default: break;
+  }
+  std::string text;
+  AppendPlain(value, &text);
+  out->push_back('"');
+  base::AppendJsonEscaped(text, out);
+  out->push_back('"');
+  return true;
+}
+
+// The JSON without the values that begin at `absent` (ascending): members go with their names.
+std::string WithoutValues(std::string_view json, const std::vector<size_t>& absent) {
+  using Token = base::JsonReader::Token;
+  base::JsonReader reader(json);
+  std::string out;
+  std::vector<bool> is_first = {true};
+  std::string name;  // of the member whose value comes next
+  for (Token token = reader.Next(); token != Token::kEnd; token = reader.Next()) {
+    if (token == Token::kProblem) return std::string(json);  // whoever reads it says so
+    if (token == Token::kName) {
+      name = std::string(reader.text()) + ":";
+      continue;
+    }
+    if (token == Token::kObjectEnd || token == Token::kArrayEnd) {
+      is_first.pop_back();
+      out.append(reader.text());
+      continue;
+    }
+    if (std::binary_search(absent.begin(), absent.end(), reader.begin())) {
+      name.clear();
+      continue;
+    }
+    if (!is_first.back()) out.push_back(',');
+    is_first.back() = false;
+    out.append(name).append(reader.text());
+    name.clear();
+    if (token == Token::kObject || token == Token::kArray) is_first.push_back(true);
+  }
+  return out;
+}
+
+}  // namespace
+
+void RenderPatch(const Template& patch, const abi::Facts& facts, std::string* out) {
+  std::string json;
+  std::vector<size_t> absent;
+  bool skips_quote = false;
+  for (size_t i = 0; i < patch.parts.size(); ++i) {
+    const auto* constant = std::get_if<std::string>(&patch.parts[i]);
+    if (constant != nullptr) {
+      json.append(skips_quote ? constant->substr(1) : *constant);
+      skips_quote = false;
+      continue;
+    }
+    const auto* value = std::get_if<Expr>(&patch.parts[i]);
+    const auto* before = i > 0 ? std::get_if<std::string>(&patch.parts[i - 1]) : nullptr;
+    const auto* behind = i + 1 < patch.parts.size() ? std::get_if<std::string>(&patch.parts[i + 1]) : nullptr;
+    const bool is_alone = value != nullptr && before != nullptr && behind != nullptr && EndsWithOpeningQuote(*before) && EndsString(*behind);
+    if (!is_alone) {
+      if (value != nullptr) AppendPart(Evaluate(*value, facts), patch.place, &json);
+      else json.append(Digest(std::get<HashOf>(patch.parts[i]), facts));
+      continue;
+    }
+    json.pop_back();  // its quote
+    const size_t begin = json.size();
+    if (!AppendTyped(Evaluate(*value, facts), &json)) {
+      absent.push_back(begin);
+      json.append("null");
+    }
+    skips_quote = true;
+  }
+  out->append(absent.empty() ? json : WithoutValues(json, absent));
 }
 
 Body Resolve(const Body& body, const abi::Facts& facts) {

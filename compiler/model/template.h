@@ -12,6 +12,10 @@ namespace compiler::model {
 // Template::place asks. Pure; thread-safe.
 void Render(const Template& text, const abi::Facts& facts, std::string* out);
 
+// A merge patch: as Render, but a value that is alone in a string of JSON (and no name) keeps its type – numbers, truths, what a member
+// of the request holds – and where it is absent the member or element is left out.
+void RenderPatch(const Template& patch, const abi::Facts& facts, std::string* out);
+
 // The body with its values written out: `values` is none.
 Body Resolve(const Body& body, const abi::Facts& facts);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace runtime::engine {
 namespace {
@@ -174,7 +175,10 @@ std::optional<BreakerTransition> Breaker::CountOutcome(Ticket* ticket, bool succ
     if (!success) return Open(now);
     probe_windows_.AddSuccess(now, took);
     ++probe_successes_;
-    if (AnyHolds(settings_.close_when, &probe_windows_, now)) return Close(now);
+    if (AnyHolds(settings_.close_when, &probe_windows_, now)) {
+      rule_held_ = -1;
+      return Close(now);
+    }
     return std::nullopt;
   }
   if (success) {
@@ -186,12 +190,15 @@ std::optional<BreakerTransition> Breaker::CountOutcome(Ticket* ticket, bool succ
   return std::nullopt;
 }
 
-bool Breaker::AnyHolds(const std::vector<compiler::abi::PredicateId>& rules, CountWindows* windows,
-                       TimePoint now) const {
+bool Breaker::AnyHolds(const std::vector<compiler::abi::PredicateId>& rules, CountWindows* windows, TimePoint now) {
   compiler::abi::Facts facts;
   facts.window = windows->Values(now);
-  return std::any_of(rules.begin(), rules.end(),
-                     [&](compiler::abi::PredicateId id) { return predicates_.Test(id, facts); });
+  const auto held = std::find_if(rules.begin(), rules.end(),
+                                 [&](compiler::abi::PredicateId id) { return predicates_.Test(id, facts); });
+  if (held == rules.end()) return false;
+  rule_held_ = static_cast<int>(held - rules.begin());
+  measured_.assign(facts.window, facts.window + settings_.measures.size());
+  return true;
 }
 
 bool Breaker::AnyLeaseIsOver(TimePoint now) const {
@@ -241,7 +248,11 @@ BreakerTransition Breaker::Open(TimePoint now, BreakerState as) {
   last_open_for_ = NextOpenFor();
   open_until_.store((now + last_open_for_).time_since_epoch().count(), std::memory_order_release);
   Enter(as);
-  return {from, state_, generation_};
+  BreakerTransition transition{from, state_, generation_};
+  transition.open_for = last_open_for_;
+  transition.rule = std::exchange(rule_held_, -1);
+  transition.measured = std::exchange(measured_, {});
+  return transition;
 }
 
 BreakerTransition Breaker::BeginHalfOpen(TimePoint now) {

@@ -31,6 +31,11 @@ struct BreakerTransition {
   BreakerState from{};
   BreakerState to{};
   uint64_t generation = 0;  // of the new state; grows by one with each transition
+  // Of one that leaves the upstream alone: for how long; the rule of `open when` that held, -1 where it was a probe that failed, or
+  // `rest when`; and what all measures said then, in their order.
+  Duration open_for{};
+  int rule = -1;
+  std::vector<int64_t> measured = {};
 };
 
 // The right to make one attempt. Give it back with exactly one call of Record or Release; a probe that is never given
@@ -118,7 +123,7 @@ class Breaker {
   std::optional<BreakerTransition> CountOutcome(Ticket* ticket, bool success, TimePoint now, Duration took);
   Duration OpenForAfter(int trips) const;
   Duration NextOpenFor();
-  bool AnyHolds(const std::vector<compiler::abi::PredicateId>& rules, CountWindows* windows, TimePoint now) const;
+  bool AnyHolds(const std::vector<compiler::abi::PredicateId>& rules, CountWindows* windows, TimePoint now);
   bool IsCurrent(const Ticket& ticket) const { return ticket.generation == generation_; }
   bool AnyLeaseIsOver(TimePoint now) const;
   void GiveBack(const Ticket& ticket);
@@ -129,6 +134,9 @@ class Breaker {
   // What Admit reads without the mutex: generation << 2 | state. open_until_ is written before the word says open.
   std::atomic<uint64_t> word_;
   std::atomic<int64_t> open_until_;  // ns of TimePoint
+
+  int rule_held_ = -1;             // by the last AnyHolds that was true …
+  std::vector<int64_t> measured_;  // … and what it read
 
   mutable std::mutex mutex_;
   BreakerState state_ = BreakerState::kClosed;  // the same as in word_

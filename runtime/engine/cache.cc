@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <list>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 
 namespace runtime::engine {
@@ -12,6 +13,7 @@ namespace runtime::engine {
 size_t CachedResponse::bytes() const {
   size_t bytes = body.size();
   for (const auto& [name, value] : headers) bytes += name.size() + value.size();
+  for (const std::string& name : vary) bytes += name.size();
   return bytes;
 }
 
@@ -25,7 +27,24 @@ struct Cache::State {
     uint64_t id = 0;
     std::function<void()> wake;
   };
+  struct Flight {
+    std::vector<Follower> followers;
+    std::optional<uint64_t> heir;  // was woken and is to take over
+  };
   using Entries = std::list<Entry>;
+
+  // The next follower becomes heir, or the flight is over. Returns whom to wake, without the lock.
+  std::function<void()> Inherit(std::unordered_map<std::string, Flight>::iterator flight) {
+    std::vector<Follower>& waiting = flight->second.followers;
+    if (waiting.empty()) {
+      flights.erase(flight);
+      return nullptr;
+    }
+    flight->second.heir = waiting.front().id;
+    auto wake = std::move(waiting.front().wake);
+    waiting.erase(waiting.begin());
+    return wake;
+  }
 
   explicit State(const compiler::model::CacheSettings& s) : settings(s) {}
 
@@ -39,7 +58,7 @@ struct Cache::State {
   mutable std::mutex mutex;
   Entries entries;                                                // most recently used first
   std::unordered_map<std::string_view, Entries::iterator> index;  // by Entry::key
-  std::unordered_map<std::string, std::vector<Follower>> flights;
+  std::unordered_map<std::string, Flight> flights;
   int64_t bytes = 0;
   Stats stats;
 };
@@ -101,34 +120,56 @@ bool Cache::Follow(std::string_view key, uint64_t follower, std::function<void()
   std::lock_guard lock(state_->mutex);
   const auto flight = state_->flights.find(std::string(key));
   if (flight == state_->flights.end()) return false;
-  flight->second.push_back({follower, std::move(wake)});
+  flight->second.followers.push_back({follower, std::move(wake)});
   return true;
 }
 
 bool Cache::LeadOrFollow(std::string_view key, uint64_t follower, std::function<void()> wake) {
   std::lock_guard lock(state_->mutex);
   const auto [flight, leads] = state_->flights.try_emplace(std::string(key));
-  if (!leads) flight->second.push_back({follower, std::move(wake)});
+  if (!leads) flight->second.followers.push_back({follower, std::move(wake)});
   return leads;
 }
 
-void Cache::EndFlight(std::string_view key) {
+void Cache::EndFlight(std::string_view key, bool stored) {
   std::vector<State::Follower> followers;
+  std::function<void()> heir;
   {
     std::lock_guard lock(state_->mutex);
     const auto flight = state_->flights.find(std::string(key));
     if (flight == state_->flights.end()) return;
-    followers = std::move(flight->second);
-    state_->flights.erase(flight);
+    if (stored) {
+      followers = std::move(flight->second.followers);
+      state_->flights.erase(flight);
+    } else {
+      heir = state_->Inherit(flight);
+    }
   }
-  for (State::Follower& follower : followers) follower.wake();  // without the lock: a wake-up may ask the cache
+  // Without the lock: a wake-up may ask the cache.
+  if (heir != nullptr) heir();
+  for (State::Follower& follower : followers) follower.wake();
+}
+
+bool Cache::TakeOver(std::string_view key, bool begin) {
+  std::lock_guard lock(state_->mutex);
+  if (!begin && !state_->flights.contains(std::string(key))) return false;
+  const auto [flight, is_new] = state_->flights.try_emplace(std::string(key));
+  return is_new || std::exchange(flight->second.heir, std::nullopt).has_value();
 }
 
 void Cache::Unfollow(std::string_view key, uint64_t follower) {
-  std::lock_guard lock(state_->mutex);
-  const auto flight = state_->flights.find(std::string(key));
-  if (flight == state_->flights.end()) return;
-  std::erase_if(flight->second, [&](const State::Follower& f) { return f.id == follower; });
+  std::function<void()> heir;
+  {
+    std::lock_guard lock(state_->mutex);
+    const auto flight = state_->flights.find(std::string(key));
+    if (flight == state_->flights.end()) return;
+    if (flight->second.heir == follower) {
+      heir = state_->Inherit(flight);
+    } else {
+      std::erase_if(flight->second.followers, [&](const State::Follower& f) { return f.id == follower; });
+    }
+  }
+  if (heir != nullptr) heir();
 }
 
 Cache::Stats Cache::stats() const {

@@ -25,6 +25,9 @@ struct CachedResponse {
   std::string body;
   TimePoint stored_at;
   bool is_shared = false;  // the driver can give it to every client of its API (StoreAnswer)
+  // Request headers, by lower-case name, that the answer depends on (Vary, RFC 9111 4.1).
+  std::vector<std::string> vary = {};
+  bool is_directory = false;  // no answer: under this key stands what `vary` is, the answers stand under VariantKey
 
   size_t bytes() const;  // body and headers: what max_entry limits. max_bytes counts the key, too
 };
@@ -51,8 +54,11 @@ class Cache {
   bool Lead(std::string_view key);
   bool Follow(std::string_view key, uint64_t follower, std::function<void()> wake);
   bool LeadOrFollow(std::string_view key, uint64_t follower, std::function<void()> wake);  // both at once; true: leads
-  void EndFlight(std::string_view key);
-  // No new wake-up begins after it; one that EndFlight has begun on another thread may still be under way.
+  // `stored`: the followers find an answer, all are woken. Otherwise only the first of them is: it leads next, by TakeOver.
+  void EndFlight(std::string_view key, bool stored = true);
+  // For who was woken: whether it leads from here. `begin`: also where nobody was to take over and nobody leads.
+  bool TakeOver(std::string_view key, bool begin = true);
+  // Also of one that was woken and will not take over: the next is. No new wake-up begins after it; one that EndFlight has begun on another thread may still be under way.
   void Unfollow(std::string_view key, uint64_t follower);
 
   struct Stats {

@@ -30,6 +30,16 @@ using compiler::model::UpstreamId;
 
 // ---- Events ---------------------------------------------------------------------------------------------------------
 
+// What a request may have of caches, and what belongs to each key of it.
+struct CacheUse {
+  bool reads = true;
+  bool fills = true;   // false, for HEAD: it may be answered from one
+  std::string scope;   // method, path and query: no key is without them
+  // The value of a request header (several lines joined), for answers that vary by it; null: such answers aren't found. Must live as
+  // long as the machine.
+  std::function<std::string(std::string_view name)> header = nullptr;
+};
+
 // The request is known and its route chosen; its facts (route phase) are filled. First event, once; or else Refused.
 struct RequestReady {
   RouteId route;
@@ -46,6 +56,7 @@ struct RequestReady {
   // Whether this request, as that upstream would get it, leaves nothing behind but an answer (repeat_safe = auto); asked at most once
   // for each failure. Null: no. Must live as long as the machine.
   std::function<bool(UpstreamId)> repeats_at = nullptr;
+  CacheUse caches = {};
   bool takes_keep_alive = false;  // the client can be sent something before its answer: route.keep_alive runs
 };
 
@@ -227,6 +238,7 @@ struct NoteAttemptEnded {
 struct NoteBreaker {
   UpstreamId upstream;
   BreakerTransition transition;
+  Outcome cause = {};  // of the attempt that did it; nothing where none did
 };
 struct NoteRejected {  // the breaker let the request not through
   UpstreamId upstream;

@@ -2,6 +2,7 @@
 #include "runtime/engine/exchange_machine.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "runtime/engine/exchange_state.h"
 
@@ -12,7 +13,7 @@ ExchangeMachine::State::~State() {
   if (queued) objects.limiter(queued->upstream)->Leave(queued->place);
   if (attempt.place != Limiter::kNoPlace) objects.limiter(attempt.upstream)->Release(attempt.place, now, std::nullopt);
   if (attempt.ticket) objects.breaker(attempt.upstream)->Release(*attempt.ticket, now);
-  if (led) objects.cache(led->cache)->EndFlight(led->key);
+  if (led) objects.cache(led->cache)->EndFlight(led->key, /*stored=*/false);
 }
 
 std::string_view ExchangeMachine::State::PhaseName(Phase phase) {
@@ -57,13 +58,16 @@ void ExchangeMachine::State::Decide(const Event& event) {
 
     case Phase::kFollowing:
       if (std::holds_alternative<CacheSettled>(event)) {
-        const CacheFlight flight = *std::exchange(followed, std::nullopt);
-        const compiler::model::CacheSettings& settings = compiled.policy.caches[flight.cache];
-        if (auto response = FindAnswer(settings, facts, forms, objects.cache(flight.cache), false, now)) {
+        CacheFlight flight = *std::exchange(followed, std::nullopt);
+        if (auto response = FindAnswer(flight.cache, keys, forms, objects.cache(flight.cache), false, now)) {
           Emit(SendCached{flight.cache, std::move(response), false, {}});
+          // It may have been meant to lead next, and others wait: they find the answer, too.
+          if (objects.cache(flight.cache)->TakeOver(flight.key, /*begin=*/false)) objects.cache(flight.cache)->EndFlight(flight.key);
           Finish();
         } else {
-          StartChain();  // the leader came to nothing: alone from here
+          // The leader came to nothing. One of those that waited leads next; who finds another leading goes alone.
+          if (objects.cache(flight.cache)->TakeOver(flight.key)) led = std::move(flight);
+          StartChain();
         }
       } else if (time_reached && DeadlineIsDue()) {
         MeetDeadline();
@@ -267,6 +271,12 @@ void ExchangeMachine::NoteFrame(TimePoint now) {
 void ExchangeMachine::NoteSent(Continuation possible) { state_->possible = possible; }
 
 std::optional<TimePoint> ExchangeMachine::NextDeadline() const { return state_->NextDeadline(); }
+
+std::optional<EndCacheFlight> ExchangeMachine::GiveUpFlight() {
+  if (!state_->led) return std::nullopt;
+  const CacheFlight flight = *std::exchange(state_->led, std::nullopt);
+  return EndCacheFlight{flight.cache, flight.key};
+}
 
 bool ExchangeMachine::done() const { return state_->phase == State::Phase::kDone; }
 

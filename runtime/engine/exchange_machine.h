@@ -65,6 +65,10 @@ class ExchangeMachine {
   // A frame of the answer is in the facts (chunk.…): asks a `failure when` that reads them. One frame is enough for a failure.
   void NoteFrame(TimePoint now);
 
+  // Nothing of this exchange will be stored, or nobody knows when: the driver ends the flight that it led, if it led one, so that its
+  // followers need not wait.
+  std::optional<EndCacheFlight> GiveUpFlight();
+
   // When TimeReached is wanted. Nothing: no timer runs.
   std::optional<TimePoint> NextDeadline() const;
 

@@ -203,6 +203,8 @@ struct ExchangeMachine::State {
   bool body_is_kept = true;
   bool wants_stream = false;
   AnswerForms forms;
+  CacheUse cache_use;
+  CacheKeys keys{compiled.policy, facts, cache_use};
   std::optional<TimePoint> keep_alive_at;  // when a client that still waits is to be sent something
   size_t position = 0;  // in route->to
   Visit visit;

@@ -22,6 +22,7 @@ void ExchangeMachine::State::Begin(const RequestReady& ready) {
   model_at = ready.model_at;
   repeats_at = ready.repeats_at;
   forms = {ready.answer_form, ready.shared_form};
+  cache_use = ready.caches;
   if (ready.takes_keep_alive && route->keep_alive) keep_alive_at = now + *route->keep_alive;
   if (route->reply.has_value()) {
     Emit(SendReply{route->reply, false, {}});
@@ -30,19 +31,20 @@ void ExchangeMachine::State::Begin(const RequestReady& ready) {
   // Without the whole body a key that is made of it would be the same for different requests.
   if (route->cache.has_value() && body_is_kept) {
     Cache& cache = *objects.cache(route->cache);
-    const compiler::model::CacheSettings& settings = compiled.policy.caches[route->cache];
-    CacheFlight flight{route->cache, CacheKey(settings, facts, forms.shared)};
-    if (auto response = FindAnswer(settings, facts, forms, &cache, false, now)) {
-      Emit(SendCached{flight.cache, std::move(response), false, {}});
+    if (auto response = FindAnswer(route->cache, keys, forms, &cache, false, now)) {
+      Emit(SendCached{route->cache, std::move(response), false, {}});
       return Finish();
     }
-    if (!cache.Lead(flight.key)) {
-      Emit(FollowCache{flight.cache, flight.key});
-      followed = std::move(flight);
-      phase = Phase::kFollowing;
-      return;
+    if (cache_use.reads && cache_use.fills) {
+      CacheFlight flight{route->cache, keys.Of(route->cache, forms.shared)};
+      if (!cache.Lead(flight.key)) {
+        Emit(FollowCache{flight.cache, flight.key});
+        followed = std::move(flight);
+        phase = Phase::kFollowing;
+        return;
+      }
+      led = std::move(flight);
     }
-    led = std::move(flight);
   }
   StartChain();
 }
@@ -365,7 +367,7 @@ bool ExchangeMachine::State::GoesOnByPolicy() {
 
 bool ExchangeMachine::State::CanGoOn() {
   if (AnotherUpstreamWouldTakeIt()) return true;
-  if (!fallback) fallback = FindFallback(compiled.policy, *route, facts, body_is_kept, forms, objects, now);
+  if (!fallback) fallback = FindFallback(*route, body_is_kept, keys, forms, objects, now);
   return fallback.has_value();
 }
 
@@ -391,7 +393,7 @@ void ExchangeMachine::State::NoteMoveIfDenied() {
 }
 
 void ExchangeMachine::State::FallBack() {
-  if (!fallback) fallback = FindFallback(compiled.policy, *route, facts, body_is_kept, forms, objects, now);
+  if (!fallback) fallback = FindFallback(*route, body_is_kept, keys, forms, objects, now);
   if (fallback) return Answer(*fallback);
   Emit(ErrorFor(trouble, now));
   Finish();
@@ -522,13 +524,13 @@ void ExchangeMachine::State::LeaveUpstream() {
 }
 
 void ExchangeMachine::State::StoreInCaches() {
-  if (!body_is_kept) return;
+  if (!body_is_kept || !cache_use.fills) return;
   facts.is_fallback = 0;
   facts.served_by = compiler::abi::Str::Of(upstream().name);
   const auto store = [this](CacheId id) {
     const compiler::model::CacheSettings& cache = compiled.policy.caches[id];
     if (!compiled.predicates.Test(cache.store_when, facts)) return;
-    Emit(StoreAnswer{id, CacheKey(cache, facts, forms.shared), CacheKey(cache, facts, forms.own)});
+    Emit(StoreAnswer{id, keys.Of(id, forms.shared), keys.Of(id, forms.own)});
   };
   if (route->cache.has_value()) store(route->cache);
   for (const compiler::model::FallbackRef& element : route->fallback) {
@@ -546,7 +548,12 @@ Replay ExchangeMachine::State::ReplayOfAttempt() const {
 
 void ExchangeMachine::State::NoteTransition(UpstreamId id, const std::optional<BreakerTransition>& transition) {
   if (!transition) return;
-  Emit(NoteBreaker{id, *transition});
+  Outcome cause;
+  if (transition->to != BreakerState::kHalfOpen) {
+    cause.status = facts.status == compiler::abi::kAbsentInt ? 0 : static_cast<int>(facts.status);
+    cause.error = static_cast<ErrorKind>(facts.error);
+  }
+  Emit(NoteBreaker{id, *transition, cause});
   // Who waits for a place there need not wait any longer.
   if (Limiter* limiter = objects.limiter(id); limiter != nullptr && (transition->to == BreakerState::kOpen || transition->to == BreakerState::kResting)) {
     limiter->WakeAll();

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "compiler/abi/fact_table.h"
+#include "compiler/base/digest.h"
 #include "compiler/model/template.h"
 
 namespace runtime::engine {
@@ -41,32 +42,80 @@ int StatusFor(ErrorKind error) {
 
 }  // namespace
 
-std::string CacheKey(const compiler::model::CacheSettings& cache, const compiler::abi::Facts& facts,
-                     uint8_t answer_form) {
-  std::string key = cache.name + "\n" + std::to_string(answer_form) + "\n";
+namespace {
+
+std::string KeyDigest(const compiler::model::CacheSettings& cache, const compiler::abi::Facts& facts, std::string_view scope) {
+  constexpr size_t kDigits = 64;
+  std::string key = cache.name + "\n";
+  key.append(scope).append("\n");
   compiler::model::Render(cache.key, facts, &key);
-  return key;
+  return compiler::base::Sha256Hex(key, kDigits);
 }
 
-std::shared_ptr<const CachedResponse> FindAnswer(const compiler::model::CacheSettings& settings,
-                                                 const compiler::abi::Facts& facts, AnswerForms forms, Cache* cache,
-                                                 bool allow_stale, TimePoint now) {
-  auto shared = cache->Find(CacheKey(settings, facts, forms.shared), allow_stale, now);
+std::string WithForm(std::string_view digest, uint8_t form) { return std::string(digest) + "/" + std::to_string(form); }
+
+}  // namespace
+
+std::string CacheKeys::Of(CacheId cache, uint8_t form) {
+  const auto known = std::find_if(digests_.begin(), digests_.end(), [cache](const auto& digest) { return digest.first == cache; });
+  if (known != digests_.end()) return WithForm(known->second, form);
+  digests_.emplace_back(cache, KeyDigest(policy_.caches[cache], facts_, use_.scope));
+  return WithForm(digests_.back().second, form);
+}
+
+std::string CacheKey(const compiler::model::CacheSettings& cache, const compiler::abi::Facts& facts, uint8_t answer_form,
+                     std::string_view scope) {
+  return WithForm(KeyDigest(cache, facts, scope), answer_form);
+}
+
+std::string VariantKey(std::string_view key, const std::vector<std::string>& vary, const CacheUse& use) {
+  std::string variant(key);
+  for (const std::string& name : vary) {
+    const std::string value = use.header(name);
+    // With its length: no two lists of values are written alike.
+    variant.append("\n").append(name).append(":").append(std::to_string(value.size())).append(":").append(value);
+  }
+  return variant;
+}
+
+bool KeepAnswer(Cache& cache, std::string_view key, CachedResponse response, const CacheUse& use, TimePoint now) {
+  if (response.vary.empty()) return cache.Store(key, std::move(response), now);
+  if (use.header == nullptr) return false;
+  CachedResponse directory;
+  directory.vary = response.vary;
+  directory.is_directory = true;
+  const std::string variant = VariantKey(key, response.vary, use);
+  return cache.Store(key, std::move(directory), now) && cache.Store(variant, std::move(response), now);
+}
+
+namespace {
+
+std::shared_ptr<const CachedResponse> FindVariant(const std::string& key, const CacheUse& use, Cache* cache, bool allow_stale,
+                                                  TimePoint now) {
+  auto found = cache->Find(key, allow_stale, now);
+  if (found == nullptr || !found->is_directory) return found;
+  return use.header == nullptr ? nullptr : cache->Find(VariantKey(key, found->vary, use), allow_stale, now);
+}
+
+}  // namespace
+
+std::shared_ptr<const CachedResponse> FindAnswer(CacheId id, CacheKeys& keys, AnswerForms forms, Cache* cache, bool allow_stale,
+                                                 TimePoint now) {
+  if (!keys.use().reads) return nullptr;
+  auto shared = FindVariant(keys.Of(id, forms.shared), keys.use(), cache, allow_stale, now);
   if (forms.own == forms.shared || (shared != nullptr && !allow_stale)) return shared;
-  auto own = cache->Find(CacheKey(settings, facts, forms.own), allow_stale, now);
+  auto own = FindVariant(keys.Of(id, forms.own), keys.use(), cache, allow_stale, now);
   return shared == nullptr || (own != nullptr && own->stored_at > shared->stored_at) ? own : shared;
 }
 
-std::optional<FallbackAnswer> FindFallback(const compiler::model::Policy& policy,
-                                           const compiler::model::RouteSettings& route,
-                                           const compiler::abi::Facts& facts, bool use_caches,
+std::optional<FallbackAnswer> FindFallback(const compiler::model::RouteSettings& route, bool use_caches, CacheKeys& keys,
                                            AnswerForms forms, const EngineObjects& objects, TimePoint now) {
   for (const compiler::model::FallbackRef& element : route.fallback) {
     if (const auto* reply = std::get_if<ReplyId>(&element)) return *reply;
     if (const auto* mock = std::get_if<MockId>(&element)) return *mock;
     if (!use_caches) continue;
     const CacheId cache = std::get<CacheId>(element);
-    auto response = FindAnswer(policy.caches[cache], facts, forms, objects.cache(cache), true, now);
+    auto response = FindAnswer(cache, keys, forms, objects.cache(cache), true, now);
     if (response != nullptr) return CachedAnswer{cache, std::move(response)};
   }
   return std::nullopt;

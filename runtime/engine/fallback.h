@@ -6,7 +6,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "compiler/abi/facts.h"
 #include "compiler/model/policy.h"
@@ -21,14 +23,35 @@ struct AnswerForms {
   uint8_t shared = 0;
 };
 
-// The key of this request in a cache: its name, the form of the answer and the rendered template, a line each. The name keeps
-// caches apart wherever they may share a store.
-std::string CacheKey(const compiler::model::CacheSettings& cache, const compiler::abi::Facts& facts, uint8_t answer_form);
+// The keys of one request, each rendered once. A key is a digest of the cache's name (it keeps caches apart wherever they may share a
+// store), the scope and the rendered template, and behind it the form of the answer.
+class CacheKeys {
+ public:
+  CacheKeys(const compiler::model::Policy& policy, const compiler::abi::Facts& facts, const CacheUse& use)
+      : policy_(policy), facts_(facts), use_(use) {}
 
-// The answer that the cache of these settings has for this request: one for every client of the API, or one of its own form.
-std::shared_ptr<const CachedResponse> FindAnswer(const compiler::model::CacheSettings& settings,
-                                                 const compiler::abi::Facts& facts, AnswerForms forms, Cache* cache,
-                                                 bool allow_stale, TimePoint now);
+  std::string Of(CacheId cache, uint8_t form);
+  const CacheUse& use() const { return use_; }
+
+ private:
+  const compiler::model::Policy& policy_;
+  const compiler::abi::Facts& facts_;
+  const CacheUse& use_;
+  std::vector<std::pair<CacheId, std::string>> digests_;
+};
+// One of them.
+std::string CacheKey(const compiler::model::CacheSettings& cache, const compiler::abi::Facts& facts, uint8_t answer_form,
+                     std::string_view scope = {});
+
+// Where an answer stands that depends on request headers.
+std::string VariantKey(std::string_view key, const std::vector<std::string>& vary, const CacheUse& use);
+
+// Keeps an answer; with its `vary`, so that FindAnswer gives it to requests only that are equal in them. Whether it was kept.
+bool KeepAnswer(Cache& cache, std::string_view key, CachedResponse response, const CacheUse& use, TimePoint now);
+
+// The answer that a cache has for this request: one for every client of the API, or one of its own form.
+std::shared_ptr<const CachedResponse> FindAnswer(CacheId id, CacheKeys& keys, AnswerForms forms, Cache* cache, bool allow_stale,
+                                                 TimePoint now);
 
 struct CachedAnswer {
   CacheId cache;
@@ -38,9 +61,7 @@ using FallbackAnswer = std::variant<ReplyId, MockId, CachedAnswer>;
 
 // The first of the route's fallbacks that can answer: a reply or a mock always can, a cache that holds the answer,
 // stale or not. `use_caches` false: the body isn't kept, so no key can be made of it.
-std::optional<FallbackAnswer> FindFallback(const compiler::model::Policy& policy,
-                                           const compiler::model::RouteSettings& route,
-                                           const compiler::abi::Facts& facts, bool use_caches,
+std::optional<FallbackAnswer> FindFallback(const compiler::model::RouteSettings& route, bool use_caches, CacheKeys& keys,
                                            AnswerForms forms, const EngineObjects& objects, TimePoint now);
 
 // "refused", "breaker_open", "status_500"; static text.

@@ -18,12 +18,6 @@ class MessageFacts {
   explicit MessageFacts(const compiler::model::Policy& policy);  // must outlive it
   ~MessageFacts();
 
-  struct BodyProblem {  // until the exchange asks for ReadProblem
-    static constexpr ReadProblem kDuplicateMember = ReadProblem::k_duplicate_json_member;
-    static constexpr ReadProblem kTrailing = ReadProblem::k_json_trailing;
-    static constexpr ReadProblem kTooDeep = ReadProblem::k_json_too_deep;
-  };
-
   // request.*, client.*: `path` is the normalised path. `body` is the whole body, or empty. Without `has_members` (MayHaveMembers) the
   // body's members are absent. Text is borrowed from the arguments and must outlive the use of *facts. What the policy reads and
   // servers might read in another way is a problem, and the request a 400; the facts are filled all the same.

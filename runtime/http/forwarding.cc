@@ -217,29 +217,48 @@ std::string RewriteReference(std::string_view reference, const ClientResponse& r
   return rewritten.append(rest);
 }
 
-void AppendClientResponse(const ResponseHead& upstream, const ClientResponse& response, std::string* out) {
-  AppendStatusLine(upstream.status, out);
+namespace {
+
+// Calls visit(name, value) for each header that is passed on.
+template <typename Visit>
+void ForEachPassed(const ResponseHead& upstream, const ClientResponse& response, Visit visit) {
   const ConnectionNames for_this_hop(upstream.headers);
   for (const Header& line : upstream.headers.lines()) {
-    if (IsSet(response.set, "x-request-id") && EqualsIgnoreCase(line.name, "x-request-id")) {
+    if (for_this_hop.Has(line.name)) continue;
+    if (EqualsIgnoreCase(line.name, "x-request-id") && IsSet(response.set, "x-request-id")) {
       // What the upstream's support asks for; ours stands under this name.
       const bool is_ours = std::any_of(response.set.begin(), response.set.end(), [&](const SetHeader& header) {
         return EqualsIgnoreCase(header.name, line.name) && header.value == line.value;
       });
-      if (!is_ours && !for_this_hop.Has(line.name)) AppendHeader("X-Upstream-Request-Id", line.value, out);
+      if (!is_ours) visit("X-Upstream-Request-Id", line.value);
       continue;
     }
+    if (IsOwnForResponses(line.name) || IsSet(response.set, line.name)) continue;
     if (response.drops_cors && Matches(line.name, "access-control-", false)) continue;
     if (IsReference(line.name)) {
-      if (!for_this_hop.Has(line.name)) AppendHeader(line.name, RewriteReference(line.value, response), out);
-      continue;
+      visit(line.name, RewriteReference(line.value, response));
+    } else {
+      visit(line.name, line.value);
     }
-    if (IsOwnForResponses(line.name) || IsSet(response.set, line.name) ||
-        for_this_hop.Has(line.name)) {
-      continue;
-    }
-    AppendHeader(line.name, line.value, out);
   }
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> KeptHeaders(const ResponseHead& upstream, const ClientResponse& response) {
+  std::vector<std::pair<std::string, std::string>> kept;
+  ForEachPassed(upstream, response, [&](std::string_view name, std::string_view value) {
+    for (const std::string_view own : {"date", "age", "set-cookie", "x-request-id", "x-upstream-request-id"}) {
+      if (EqualsIgnoreCase(name, own)) return;
+    }
+    kept.emplace_back(name, value);
+  });
+  return kept;
+}
+
+void AppendClientResponse(const ResponseHead& upstream, const ClientResponse& response, std::string* out) {
+  AppendStatusLine(upstream.status, out);
+  ForEachPassed(upstream, response, [out](std::string_view name, std::string_view value) { AppendHeader(name, value, out); });
   for (const SetHeader& header : response.set) AppendHeader(header.name, header.value, out);
   if (!IsSet(response.set, "via")) AppendExtended(upstream.headers, "via", "Via", Via(upstream.minor_version), out);
   if (response.framing == BodyFraming::kNone) {

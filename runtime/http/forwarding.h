@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "runtime/http/message.h"
 #include "runtime/http/request_path.h"
@@ -58,6 +59,10 @@ struct ClientResponse {
 };
 // Appends the head that goes to the client, made from the upstream's.
 void AppendClientResponse(const ResponseHead& upstream, const ClientResponse& response, std::string* out);
+
+// The headers of an answer that AppendClientResponse would pass on, for keeping: but for what is of this one answer (Date, Age,
+// Set-Cookie, its request ids).
+std::vector<std::pair<std::string, std::string>> KeptHeaders(const ResponseHead& upstream, const ClientResponse& response);
 
 // A Location (or another reference) of an answer as the client must see it.
 std::string RewriteReference(std::string_view reference, const ClientResponse& response);

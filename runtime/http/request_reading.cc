@@ -55,8 +55,10 @@ ReadProblem ProblemOf(MergeOutcome outcome) {
     case MergeOutcome::kMerged: return ReadProblem::kNone;
     case MergeOutcome::kNotAnObject: return ReadProblem::k_json_not_an_object;
     case MergeOutcome::kTooDeep: return ReadProblem::k_json_too_deep;
+    case MergeOutcome::kDuplicate: return ReadProblem::k_duplicate_json_member;
+    case MergeOutcome::kFolded: return ReadProblem::k_folded_json_member;
   }
-  return outcome == compiler::base::kMergeDuplicate ? ReadProblem::k_duplicate_json_member : ReadProblem::k_folded_json_member;
+  return ReadProblem::k_json_not_an_object;
 }
 
 bool IsJsonType(std::string_view content_type) {

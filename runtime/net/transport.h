@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "runtime/base/result.h"
@@ -161,7 +162,9 @@ class Transport {
 
   // Flushes what is queued, sends FIN, reads and drops what still comes for at most `limit`, then closes: the peer gets the
   // whole answer instead of an RST that erases it (RFC 9112 9.6).
-  virtual void CloseGracefully(std::unique_ptr<Stream> stream, base::Duration limit) = 0;
+  // `holds` is let go of when the stream is closed: a place in a count of what is open.
+  virtual void CloseGracefully(std::unique_ptr<Stream> stream, base::Duration limit, std::shared_ptr<void> holds) = 0;
+  void CloseGracefully(std::unique_ptr<Stream> stream, base::Duration limit) { CloseGracefully(std::move(stream), limit, nullptr); }
 
   // Streams that are still being closed gracefully; Stop would cut them off.
   virtual size_t closing_gracefully() const = 0;

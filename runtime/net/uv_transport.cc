@@ -163,9 +163,9 @@ std::unique_ptr<Timer> UvTransport::NewTimer(std::function<void()> on_fire) {
 
 size_t UvTransport::closing_gracefully() const { return impl_->lingering.size(); }
 
-void UvTransport::CloseGracefully(std::unique_ptr<Stream> stream, base::Duration limit) {
+void UvTransport::CloseGracefully(std::unique_ptr<Stream> stream, base::Duration limit, std::shared_ptr<void> holds) {
   if (stream == nullptr || stream->is_dead()) return;
-  auto lingering = std::make_unique<Lingering>(&impl_->loop, std::move(stream), limit, [this](Lingering* self) {
+  auto lingering = std::make_unique<Lingering>(&impl_->loop, std::move(stream), limit, [this, holds = std::move(holds)](Lingering* self) {
     impl_->loop.DeleteLater(std::move(impl_->lingering.extract(self).mapped()));
   });
   if (!lingering->Start()) return;

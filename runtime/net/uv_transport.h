@@ -32,7 +32,8 @@ class UvTransport final : public Transport {
   std::unique_ptr<Resolution> Resolve(const std::string& host, uint16_t port, ResolveCallback done) override;
   std::unique_ptr<Timer> NewTimer(std::function<void()> on_fire) override;
   // `limit` bounds the time without progress while queued bytes are flushed, then the time spent reading.
-  void CloseGracefully(std::unique_ptr<Stream> stream, base::Duration limit) override;
+  using Transport::CloseGracefully;
+  void CloseGracefully(std::unique_ptr<Stream> stream, base::Duration limit, std::shared_ptr<void> holds) override;
   size_t closing_gracefully() const override;
   void DeleteLater(std::unique_ptr<Deletable> object) override;
   void Post(std::function<void()> task) override;

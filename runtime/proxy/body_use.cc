@@ -27,8 +27,9 @@ bool MayHold(const compiler::model::Expr& expr, const compiler::abi::Facts& fact
 
 BodyUse::BodyUse(const compiler::model::Policy& policy) : is_read(!policy.slots.request_json.empty()) {
   for (const auto& upstream : policy.upstreams) {
+    decodes = decodes || upstream.decode != compiler::model::Decode::kNever;
     most_kept = std::max(most_kept, static_cast<size_t>(upstream.replay_body_bytes));
-    is_read = is_read || upstream.rewrite.has_value();
+    is_read = is_read || upstream.rewrite.has_value() || !upstream.rewrites.empty();
   }
   for (size_t i = 0; i < policy.routes.size() && !first_route_by_body.has_value(); ++i) {
     const compiler::model::RouteId id(static_cast<int32_t>(i));

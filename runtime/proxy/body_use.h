@@ -15,6 +15,8 @@ struct BodyUse {
   size_t most_kept = 64 << 10;
   // Members decide or are changed anywhere: then it must be one that can be read.
   bool is_read = false;
+  // Compressed bodies are decoded; not where all upstreams say `decode = never`.
+  bool decodes = false;
   // The first route that is chosen by what stands in a body; none: no route is. With a body that is not kept neither this one nor
   // those behind it can be told from each other.
   compiler::model::RouteId first_route_by_body;

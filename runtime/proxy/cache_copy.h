@@ -4,20 +4,27 @@
 #include <cstddef>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "runtime/dialect/dialect.h"
 #include "runtime/engine/cache.h"
+#include "runtime/http/forwarding.h"
 #include "runtime/http/message.h"
 
 namespace runtime::proxy {
 
 class CacheCopy {
  public:
-  void Begin(const http::ResponseHead& head, size_t most_bytes);
+  // `response`: how it passes to the client; what is kept passes the same way, but for what is of this client. An answer that says itself
+  // that it is not for others (RFC 9111 3, 4.1), or that comes in a coding that not all clients read, is not kept.
+  void Begin(const http::ResponseHead& head, const http::ClientResponse& response, size_t most_bytes);
   void Add(std::string_view piece);  // dropped once it is larger than any cache takes
   void Drop() { copy_.reset(); }
 
   bool exists() const { return copy_.has_value(); }
+  // Why an answer that was begun is not kept; "" where it is, or was dropped by the driver.
+  std::string_view not_kept() const { return not_kept_; }
+  std::string_view TakeNotKept() { return std::exchange(not_kept_, {}); }  // to tell it once
   const engine::CachedResponse& response() const { return *copy_; }
 
   // What can be given to every client of the API is kept once, as the object that a client gets who wants no stream. `answer`: the
@@ -26,6 +33,7 @@ class CacheCopy {
 
  private:
   size_t most_bytes_ = 0;
+  std::string_view not_kept_;
   std::optional<engine::CachedResponse> copy_;
 };
 

@@ -91,7 +91,12 @@ void ClientAnswer::Begin(const http::ResponseHead& head, const ClientFraming& fr
   response.content_length = framing.content_length;
   response.keep_alive = keep_alive_;
   response.client_minor_version = request_.head.minor_version;
-  HeaderList cors = head.headers.Find("access-control-allow-origin") ? HeaderList() : CorsHeaders(cors_, request_.head);
+  response.drops_cors = cors_.enabled;
+  response.upstream_authority = terms.upstream_authority;
+  response.upstream_base = terms.upstream_base;
+  response.client_authority = request_.forwarded_host.empty() ? request_.head.host : request_.forwarded_host;
+  response.client_tls = request_.client_tls;
+  HeaderList cors = CorsHeaders(cors_, request_.head);
   for (auto& [name, value] : cors) {  // the upstream's own Vary stays beside ours
     const auto vary = head.headers.Find("vary");
     if (vary && http::EqualsIgnoreCase(name, "vary")) value = std::string(*vary) + ", " + value;
@@ -104,7 +109,7 @@ void ClientAnswer::Begin(const http::ResponseHead& head, const ClientFraming& fr
 
   const bool is_head_method = request_.head.method == compiler::abi::Method::kHEAD;
   // A part is not the answer to another request.
-  if (copied > 0 && !is_head_method && head.status != 206) copy_.Begin(head, copied);
+  if (copied > 0 && !is_head_method && head.status != 206) copy_.Begin(head, response, copied);
 
   std::string bytes;
   bytes.reserve(512);
@@ -127,7 +132,11 @@ void ClientAnswer::BeginInStream(const http::ResponseHead* copied_head, size_t c
   if (stage_ == Stage::kGone) return;
   Check(stage_ == Stage::kEarly, "BeginInStream");
   stage_ = Stage::kBody;
-  if (copied_head != nullptr && copied > 0 && copied_head->status != 206) copy_.Begin(*copied_head, copied);
+  if (copied_head != nullptr && copied > 0 && copied_head->status != 206) {
+    http::ClientResponse response;
+    response.drops_cors = cors_.enabled;
+    copy_.Begin(*copied_head, response, copied);
+  }
   if (!held.empty()) Body(held);
 }
 
@@ -148,12 +157,29 @@ void ClientAnswer::SendWhole(LocalAnswer answer, const HeadTerms& terms) {
   keep_alive_ = terms.may_keep_alive;
   status_ = answer.status;
   std::string bytes;
+  const bool has_rest = answer.body.size() > kHighWater && request_.head.method != compiler::abi::Method::kHEAD;
   AppendLocalAnswer(answer,
                     {request_.request_id, terms.date, keep_alive_,
                      request_.head.method == compiler::abi::Method::kHEAD, request_.head.minor_version},
                     &bytes);
+  if (has_rest) {
+    rest_ = std::move(bytes);
+    stage_ = Stage::kOver;
+    return Continue();
+  }
   Send(bytes);
   stage_ = Stage::kOver;
+}
+
+// As much as the client takes, so that many of them don't hold whole answers in queues.
+void ClientAnswer::Continue() {
+  while (!rest_.empty() && !is_full()) {
+    const std::string_view piece = std::string_view(rest_).substr(rest_at_, kHighWater);
+    sent_bytes_ += piece.size();
+    host_.SendToClient({&piece, 1});
+    rest_at_ += piece.size();
+    if (rest_at_ == rest_.size()) std::string().swap(rest_);
+  }
 }
 
 // ---- Body and end ----------------------------------------------------------------------------------------------------
@@ -182,8 +208,9 @@ void ClientAnswer::Body(std::span<const std::string_view> pieces) {
   }
 }
 
+// To HTTP/1.0 too: behind a frame that tells it the closing need not.
 bool ClientAnswer::can_tell_break() const {
-  return stage_ == Stage::kBody && framing_.framing == BodyFraming::kChunked && is_stream_;
+  return stage_ == Stage::kBody && framing_.framing != BodyFraming::kLength && is_stream_;
 }
 
 void ClientAnswer::BreakOff(std::string_view frame) {
@@ -192,6 +219,7 @@ void ClientAnswer::BreakOff(std::string_view frame) {
   if (stage_ == Stage::kBody && !frame.empty()) {
     Check(can_tell_break(), "BreakOff with a frame");
     Body(frame);
+    is_told_ = true;
   }
   is_cut_ = stage_ == Stage::kBody;
   stage_ = Stage::kOver;  // without the last chunk, or short of Content-Length: the client sees the cut
@@ -209,6 +237,8 @@ bool ClientAnswer::is_full() const { return stage_ != Stage::kGone && host_.clie
 
 AfterExchange ClientAnswer::after() const {
   Check(stage_ == Stage::kOver, "after");
+  // A reset would take with it what a proxy in front still holds of the frame: only where nothing else can tell.
+  if (is_cut_ && is_told_) return AfterExchange::kCloseLate;
   if (is_cut_) return framing_.framing == BodyFraming::kUntilClose ? AfterExchange::kReset : AfterExchange::kClose;
   return keep_alive_ ? AfterExchange::kKeepAlive : AfterExchange::kClose;
 }

@@ -33,6 +33,8 @@ struct HeadTerms {
   std::string_view date;           // of answers of the gateway's own
   bool may_keep_alive = true;      // the client's connection can take another request afterwards
   bool retries_are_spent = false;  // clients shall not try again by themselves
+  std::string_view upstream_authority = {};  // of the upstream whose answer it is: references to it are rewritten
+  std::string_view upstream_base = {};
 };
 
 class ClientAnswer {
@@ -57,7 +59,10 @@ class ClientAnswer {
   void BeginInStream(const http::ResponseHead* copied_head, size_t copied, std::string_view held);
   void FailInStream(std::string_view error_frame);
   // An answer of the gateway's own, head and body; only while nothing was sent.
+  // A large body goes out in steps: Continue is called whenever the client has taken what was queued.
   void SendWhole(LocalAnswer answer, const HeadTerms& terms);
+  void Continue();
+  bool is_handed_over() const { return rest_.empty() || is_gone(); }
 
   void Body(std::span<const std::string_view> pieces);
   void Body(std::string_view bytes) { Body({&bytes, 1}); }
@@ -93,8 +98,11 @@ class ClientAnswer {
   bool is_stream_ = false;       // likewise
   bool keep_alive_ = true;       // what the head said
   bool is_cut_ = false;          // Over: it was broken off
+  bool is_told_ = false;         // … behind a frame that says so
   int status_ = 0;
   uint64_t sent_bytes_ = 0;
+  std::string rest_;         // of a whole answer, from rest_at_ on
+  size_t rest_at_ = 0;
   CacheCopy copy_;
   std::vector<std::string_view> parts_;  // of one write; keeps its memory
 };

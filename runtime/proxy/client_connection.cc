@@ -5,10 +5,12 @@
 
 #include "runtime/base/hex.h"
 #include "runtime/http/forwarding.h"
+#include "runtime/proxy/access_log.h"
 #include "runtime/proxy/client_origin.h"
 #include "runtime/proxy/cors.h"
 #include "runtime/proxy/health.h"
 #include "runtime/proxy/limits.h"
+#include "runtime/proxy/request_screen.h"
 
 namespace runtime::proxy {
 namespace {
@@ -23,37 +25,24 @@ bool IsSaneRequestId(std::string_view id) {
   });
 }
 
-LocalAnswer PlainError(int status, std::string_view code, std::string_view message, std::string_view request_id) {
-  LocalAnswer answer;
-  answer.status = status;
-  const auto shaped = dialect::ShapeError(dialect::ClientDialect{}, status, code, message, request_id);
-  answer.content_type = shaped.content_type;
-  answer.body = shaped.body;
-  answer.headers.emplace_back("Cache-Control", "no-store");
-  return answer;
-}
-
 }  // namespace
 
 ClientConnection::ClientConnection(WorkerContext& worker, ConnectionOwner& owner, ListenerRole role,
-                                   std::unique_ptr<net::Stream> stream, bool is_trusted, bool is_counted)
+                                   std::unique_ptr<net::Stream> stream, bool is_trusted,
+                                   std::shared_ptr<ConnectionPlace> place)
     : worker_(worker),
       owner_(owner),
       role_(role),
       is_trusted_(is_trusted),
-      is_counted_(is_counted),
+      place_(std::move(place)),
       stream_(std::move(stream)),
       peer_ip_(stream_->peer().ip),
       timer_(worker.transport.NewTimer([this] { OnTimer(); })) {
   stream_->SetObserver(this);
-  worker_.metrics.AddConnections(1);
   SetOwnDeadline(limits().idle);
 }
 
-ClientConnection::~ClientConnection() {
-  worker_.metrics.AddConnections(-1);
-  if (is_counted_) worker_.gateway.addresses.Remove(peer_ip_);
-}
+ClientConnection::~ClientConnection() = default;
 
 // ---- Reading ---------------------------------------------------------------------------------------------------------
 
@@ -122,32 +111,36 @@ void ClientConnection::BeginRequest() {
   BeginBodyTime();
   request_id_ = ChooseRequestId();
   auto path = http::NormalisePath(head.path);
-  if (!path) {
-    worker_.metrics.CountBy(CounterById::kBadRequest, "path");
-    AnswerByItself(PlainError(400, "path", "The path leaves the root or holds an encoded NUL.", request_id_));
-    CloseGracefully();
-    return;
-  }
-  if (role_ != ListenerRole::kTraffic) {
+  if (path && role_ != ListenerRole::kTraffic) {
     auto answer = AnswerHealth(worker_, head, *path);
     if (!answer && role_ == ListenerRole::kAdmin) {
-      answer = PlainError(404, "not_found", "This address serves /health/… and /metrics only.", request_id_);
+      answer = ShapedError("", 404, "not_found", "This address serves /health/… and /metrics only.", request_id_);
     }
     if (answer) {
       AnswerByItself(std::move(*answer));
       return;
     }
   }
-  if (auto preflight = PreflightHeaders(worker_.policy().gateway.cors, head)) {
-    LocalAnswer answer;
-    answer.status = 204;
-    answer.headers = std::move(*preflight);
-    AnswerByItself(std::move(answer));
+  if (auto screened = ScreenRequest(worker_.policy().gateway, head, OwnHost(), path ? *path : "", request_id_)) {
+    if (!screened->reason.empty()) {
+      worker_.metrics.CountBy(CounterById::kBadRequest, screened->reason);
+      Record(screened->answer.status, screened->reason, screened->answer.body.size());
+    }
+    AnswerByItself(std::move(screened->answer));
     return;
   }
   if (head.expects_continue && head.framing != http::BodyFraming::kNone) stream_->Write(kContinue);  // RFC 9110 10.1.1
   exchange_ = std::make_unique<Exchange>(worker_, *this, MakeExchangeRequest(std::move(*path)));
   exchange_->Start();
+}
+
+// What the client asked for: a trusted proxy says it where it wrote Host anew.
+std::string_view ClientConnection::OwnHost() const {
+  const http::RequestHead& head = parser_->request();
+  if (is_trusted_) {
+    if (const auto host = head.headers.Find("x-forwarded-host")) return *host;
+  }
+  return head.host;
 }
 
 ExchangeRequest ClientConnection::MakeExchangeRequest(std::string path) {
@@ -181,7 +174,9 @@ std::string ClientConnection::NewRequestId() {
 // What the gateway answers without an exchange. A body that still comes is read and dropped.
 void ClientConnection::AnswerByItself(LocalAnswer answer) {
   const http::RequestHead& head = parser_->request();
-  const bool keep_alive = head.keep_alive && !worker_.gateway.is_draining.load();
+  // A client that waits for 100 may send its body after a final answer or not (RFC 9110 10.1.1): what follows could be either.
+  const bool waits_for_continue = head.expects_continue && !request_ended_;
+  const bool keep_alive = head.keep_alive && !answer.closes && !waits_for_continue && !worker_.gateway.is_draining.load();
   AddCorsHeaders(worker_.policy().gateway.cors, head, &answer.headers);
   std::string bytes;
   AppendLocalAnswer(
@@ -199,23 +194,32 @@ void ClientConnection::AnswerByItself(LocalAnswer answer) {
 void ClientConnection::RefuseRequest(http::ParseError error) {
   worker_.metrics.CountBy(CounterById::kBadRequest, http::Name(error));
   close_after_ = true;
+  bool is_recorded = false;
   if (answered_early_) {  // one request, one answer
     Close(/*reset=*/true);
     return;
   }
   if (exchange_ != nullptr) {  // its body turned out to be wrong
     const bool answer_begun = exchange_->answer_begun();
-    exchange_->OnClientGone();
+    if (answer_begun) {
+      exchange_->OnClientGone();
+    } else {
+      exchange_->OnBodyRefused(http::StatusOf(error), http::Name(error));
+    }
     worker_.transport.DeleteLater(std::move(exchange_));
     if (answer_begun) {
       Close(/*reset=*/true);
       return;
     }
+    is_recorded = true;
   }
   if (!head_seen_) request_id_ = NewRequestId();
   const std::string& id = request_id_;
-  LocalAnswer answer = PlainError(http::StatusOf(error), http::Name(error), http::Explain(error), id);
-  if (head_seen_) AddCorsHeaders(worker_.policy().gateway.cors, parser_->request(), &answer.headers);
+  const std::string_view path = parser_->head_complete() ? parser_->request().path : std::string_view();
+  LocalAnswer answer = ShapedError(path, http::StatusOf(error), http::Name(error), http::Explain(error), id);
+  for (auto& header : CorsHeadersOfRefused(worker_.policy().gateway.cors, parser_->HeaderSoFar("origin"))) {
+    answer.headers.push_back(std::move(header));
+  }
   std::string bytes;
   AppendLocalAnswer(answer, {id, worker_.Date(), /*keep_alive=*/false, /*is_head_method=*/false}, &bytes);
   JsonLine line = worker_.Event("warn", "request refused");
@@ -224,8 +228,23 @@ void ClientConnection::RefuseRequest(http::ParseError error) {
       .Add("status", static_cast<int64_t>(answer.status))
       .Add("reason", http::Name(error));
   worker_.Log(line);
+  if (!is_recorded) Record(answer.status, http::Name(error), bytes.size());
   stream_->Write(bytes);
   CloseGracefully();
+}
+
+// The line of the access log of a request that got no exchange.
+void ClientConnection::Record(int status, std::string_view reason, size_t bytes_out) {
+  worker_.metrics.CountBy(CounterById::kRequests, {"none", std::to_string(status), "gateway"});
+  if (!worker_.access) return;
+  ExchangeRecord record;
+  record.status = status;
+  record.fallback_reason = reason;
+  record.bytes_out = bytes_out;
+  const std::string client_ip =
+      is_trusted_ ? OriginBehind(worker_.policy().gateway.trusted_proxies, peer_ip_, parser_->request().headers).ip : peer_ip_;
+  const AccessLogContext context{worker_, parser_->request(), parser_->request().path, request_id_, client_ip};
+  worker_.access->Write(context, record, status, worker_.transport.Now() - request_arrived_);
 }
 
 // ---- The exchange ----------------------------------------------------------------------------------------------------
@@ -240,6 +259,11 @@ void ClientConnection::EndRequest(AfterExchange next) {
   body_paused_ = false;
   if (next == AfterExchange::kReset) {
     Close(/*reset=*/true);
+    return;
+  }
+  if (next == AfterExchange::kCloseLate) {
+    close_after_ = closes_late_ = true;
+    SetOwnDeadline(kLateClose);
     return;
   }
   if (next == AfterExchange::kClose || worker_.gateway.is_draining.load(std::memory_order_relaxed)) {
@@ -335,6 +359,7 @@ void ClientConnection::Close(bool reset) {
   }
   if (reset) stream_->Reset();
   stream_.reset();
+  place_.reset();
   timer_->Cancel();
   owner_.OnConnectionOver(this);
 }
@@ -342,7 +367,7 @@ void ClientConnection::Close(bool reset) {
 void ClientConnection::CloseGracefully() {
   if (stream_ == nullptr) return;
   close_after_ = true;
-  worker_.transport.CloseGracefully(std::move(stream_), kLinger);
+  worker_.transport.CloseGracefully(std::move(stream_), kLinger, std::move(place_));
   timer_->Cancel();
   owner_.OnConnectionOver(this);
 }
@@ -355,6 +380,7 @@ void ClientConnection::BreakOff() {
   if (exchange_ != nullptr) {
     exchange_->Stop();  // it hears of the end by OnExchangeOver
   }
+  if (closes_late_) return CloseGracefully();  // what tells the client is on its way
   Close(/*reset=*/true);
 }
 
@@ -392,6 +418,7 @@ void ClientConnection::OnDeadlineChanged() {
 void ClientConnection::OnTimer() {
   timer_set_for_ = base::TimePoint::max();
   const base::TimePoint now = worker_.transport.Now();
+  if (closes_late_ && own_deadline_ && now >= *own_deadline_) return CloseGracefully();
   if (stall_deadline_ && now >= *stall_deadline_) {
     if (taken_bytes() == taken_at_stall_check_) {
       Close(/*reset=*/true);  // the client does not read

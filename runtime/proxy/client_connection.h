@@ -13,6 +13,7 @@
 
 #include "runtime/http/message_parser.h"
 #include "runtime/net/transport.h"
+#include "runtime/proxy/connection_place.h"
 #include "runtime/proxy/exchange.h"
 #include "runtime/proxy/rate_watch.h"
 #include "runtime/proxy/worker_context.h"
@@ -37,9 +38,9 @@ enum class ListenerRole : uint8_t {
 
 class ClientConnection final : public net::StreamObserver, public net::Deletable, public ExchangeHost {
  public:
-  // `is_trusted`: a proxy of gateway.trusted_proxies. `is_counted`: it has a place in the counts of addresses, to be given back.
+  // `is_trusted`: a proxy of gateway.trusted_proxies. `place`: held until the socket is closed.
   ClientConnection(WorkerContext& worker, ConnectionOwner& owner, ListenerRole role, std::unique_ptr<net::Stream> stream,
-                   bool is_trusted, bool is_counted);
+                   bool is_trusted, std::shared_ptr<ConnectionPlace> place);
   ~ClientConnection() override;
 
   // Drain: an idle connection closes now, a busy one after its answer.
@@ -68,6 +69,7 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   void ContinueWithPending();
   void AnswerByItself(LocalAnswer answer);
   void RefuseRequest(http::ParseError error);
+  void Record(int status, std::string_view reason, size_t bytes_out);
   void UpdateReading();
   void OnTimer();
   void SetOwnDeadline(std::optional<base::Duration> after);
@@ -75,6 +77,7 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   uint64_t taken_bytes() const { return sent_bytes_ - stream_->queued_bytes(); }  // by the kernel
   const compiler::model::ClientLimits& limits() const { return worker_.policy().gateway.limits; }
   ExchangeRequest MakeExchangeRequest(std::string path);
+  std::string_view OwnHost() const;
   bool has_started() const { return parser_ != nullptr && parser_->started(); }
   std::string ChooseRequestId();  // the client's if it is sane
   std::string NewRequestId();
@@ -87,7 +90,7 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   ConnectionOwner& owner_;
   const ListenerRole role_;
   const bool is_trusted_;
-  const bool is_counted_;
+  std::shared_ptr<ConnectionPlace> place_;
   std::unique_ptr<net::Stream> stream_;     // null: over
   const std::string peer_ip_;
   std::unique_ptr<net::Timer> timer_;
@@ -114,6 +117,7 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   bool body_paused_ = false;
   bool reading_paused_ = false;
   bool close_after_ = false;
+  bool closes_late_ = false;                // … when own_deadline_ has come
   std::unique_ptr<Exchange> exchange_;
 };
 

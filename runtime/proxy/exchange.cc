@@ -12,6 +12,8 @@
 #include "compiler/model/template.h"
 #include "runtime/dialect/members.h"
 #include "runtime/dialect/repeats.h"
+#include "runtime/http/body_decoder.h"
+#include "runtime/http/request_path.h"
 #include "runtime/proxy/error_messages.h"
 
 namespace runtime::proxy {
@@ -78,26 +80,82 @@ void Exchange::Refuse(const Refusal& refusal) {
 }
 
 std::optional<Refusal> Exchange::ReadRequest() {
-  const auto coding = request_.head.headers.Find("content-encoding");
-  if (coding && !http::EqualsIgnoreCase(*coding, "identity") && request_.head.framing != http::BodyFraming::kNone &&
-      worker_.gateway.body_use.is_read) {
-    return engine::refusals::content_encoding;
-  }
-  const http::ReadProblem problem = message_facts_.FillRequest(request_.head, request_.path, body_.kept(),
-                                                               request_.client_ip, request_.client_tls, &facts_);
+  if (const auto refusal = DecodeBody()) return refusal;
+  const http::ReadProblem problem = message_facts_.FillRequest(request_.head, request_.path, body_.kept(), request_.client_ip,
+                                                               request_.client_tls, &facts_, MayHaveMembers());
   if (problem != http::ReadProblem::kNone) return RefusalOf(problem);
   const auto& compiled = *worker_.gateway.compiled;
   const auto route = compiled.routes.Find(facts_, compiled.predicates);
   if (!route) return engine::refusals::no_route;
   route_ = *route;
-  recorder_.record().route = worker_.policy().routes[route_].name;
+  const auto& settings = worker_.policy().routes[route_];
+  recorder_.record().route = settings.name;
+  if (!settings.to.empty() && IsRefusedWithPlainSlashes()) return engine::refusals::encoded_slash;
+  for (const UpstreamId id : settings.to) {
+    const auto& upstream = worker_.policy().upstreams[id];
+    const std::string sent = compiler::model::PathAt(upstream.url, request_.path);
+    if (worker_.gateway.path_guard.Refuses(route_, upstream, request_.path, sent)) return engine::refusals::ollama_server_changes;
+  }
   return std::nullopt;
 }
+
+bool Exchange::MayHaveMembers() const {
+  const bool is_json_api = dialect::Detect(request_.head.method, request_.path, {}, {}).api != dialect::Api::kPlain;
+  return http::MayHaveMembers(request_.head, is_json_api);
+}
+
+// Model servers read no compressed bodies, so those to their APIs are always decoded; others where the policy reads them.
+std::optional<Refusal> Exchange::DecodeBody() {
+  using http::ContentCoding;
+  const ContentCoding coding = http::CodingOf(request_.head.headers);
+  if (coding == ContentCoding::kNone || request_.head.framing == http::BodyFraming::kNone) return std::nullopt;
+  const bool is_read = worker_.gateway.body_use.is_read;
+  const bool is_wanted = worker_.gateway.body_use.decodes && dialect::FamilyOf(request_.path) != dialect::ApiFamily::kNone;
+  if (!is_read && !is_wanted) return std::nullopt;
+  if (coding == ContentCoding::kUnknown || body_.is_streaming() || !worker_.gateway.body_use.decodes) {
+    return is_read ? std::optional(engine::refusals::content_encoding) : std::nullopt;
+  }
+  std::string decoded;
+  const auto limit = static_cast<size_t>(worker_.policy().gateway.limits.body);
+  switch (http::DecodeBody(coding, body_.kept(), limit, &decoded)) {
+    case http::DecodeProblem::kNone: break;
+    case http::DecodeProblem::kBroken: return engine::refusals::broken_encoding;
+    case http::DecodeProblem::kTooLarge: return engine::refusals::decoded_too_large;
+  }
+  body_.ReplaceKept(std::move(decoded));
+  body_is_decoded_ = true;
+  if (!HoldMemory()) return engine::refusals::memory;
+  return std::nullopt;
+}
+
+// Whether a server that takes %2F for a slash would see a path that this policy refuses: by a route that answers with an error, or by
+// none. The facts stay as they are.
+bool Exchange::IsRefusedWithPlainSlashes() {
+  if (request_.path.find("%2F") == std::string::npos) return false;
+  const std::string plain = http::WithPlainSlashes(request_.path);
+  const auto& compiled = *worker_.gateway.compiled;
+  facts_.request_path = compiler::abi::Str::Of(plain);
+  const auto route = compiled.routes.Find(facts_, compiled.predicates);
+  facts_.request_path = compiler::abi::Str::Of(request_.path);
+  if (!route) return true;
+  const auto& reply = worker_.policy().routes[*route].reply;
+  return reply.has_value() && worker_.policy().replies[reply].status >= 400;
+}
+
+namespace {
+
+// Paths whose answers are no text, and that change nothing: embeddings, ranks.
+bool AsksForNumbers(std::string_view path) {
+  return path.ends_with("/embeddings") || path.ends_with("/embed") || path.ends_with("/rerank");
+}
+
+}  // namespace
 
 engine::RequestReady Exchange::Describe() {
   const auto& settings = worker_.policy().routes[route_];
   engine::RequestReady ready;
   ready.route = route_;
+  ready.caches = UseOfCaches();
   if (MostCopied() > 0) {
     ready.answer_form = ClientReads().form();
     ready.shared_form = ClientReads().shared_form();
@@ -133,7 +191,10 @@ bool Exchange::ReadsBodyAnyway() {
   const auto route = use.RouteWithoutBody(worker_.policy(), compiled.predicates, facts);
   if (!route.has_value()) return true;
   const auto& to = worker_.policy().routes[route].to;
-  return std::any_of(to.begin(), to.end(), [this](UpstreamId id) { return worker_.policy().upstreams[id].rewrite.has_value(); });
+  return std::any_of(to.begin(), to.end(), [this](UpstreamId id) {
+    const auto& upstream = worker_.policy().upstreams[id];
+    return upstream.rewrite.has_value() || !upstream.rewrites.empty();
+  });
 }
 
 // False: there is no room for more of its body.
@@ -172,9 +233,32 @@ void Exchange::NoteWhoIsAwaited() {
   if (phase_ == Phase::kRunning && !dispatching_) host_.OnDeadlineChanged();
 }
 
+// RFC 9111 3: GET and HEAD; and POST, where it asks a model. Everything else is for the upstream, whatever an entry says.
+engine::CacheUse Exchange::UseOfCaches() {
+  using compiler::abi::Method;
+  engine::CacheUse use;
+  if (worker_.policy().caches.empty()) return use;
+  const Method method = request_.head.method;
+  const bool is_get = method == Method::kGET || method == Method::kHEAD;
+  const bool is_question = method == Method::kPOST && (ClientReads().api != dialect::Api::kPlain || AsksForNumbers(request_.path));
+  use.reads = (is_get || is_question) && !request_.head.headers.HasToken("cache-control", "no-store");
+  use.fills = use.reads && method != Method::kHEAD;
+  if (!use.reads) return use;
+  use.scope = is_get ? "GET " : "POST ";
+  use.scope.append(facts_.request_host.view()).append(http::TargetOf(request_.path, request_.head.query));
+  use.header = [this](std::string_view name) {
+    std::string all;
+    for (const auto& line : request_.head.headers.lines()) {
+      if (http::EqualsIgnoreCase(line.name, name)) all.append(line.value).append(",");
+    }
+    return all;
+  };
+  return use;
+}
+
 // A copy of the answer is kept only where a cache of the route may want it.
 size_t Exchange::MostCopied() const {
-  if (worker_.policy().caches.empty()) return 0;
+  if (worker_.policy().caches.empty() || !route_.has_value()) return 0;
   const auto& settings = worker_.policy().routes[route_];
   size_t most = 0;
   const auto consider = [&](CacheId id) {
@@ -198,12 +282,13 @@ std::string_view Exchange::EndpointPath() const {
 // Empty: the request asks for no model, or only the upstream can tell, because its body streams past.
 std::string Exchange::ModelAt(UpstreamId id) {
   if (body_.is_streaming() || !ReadsAnswer()) return {};
-  const auto& rewrite = worker_.policy().upstreams[id].rewrite;
-  if (!rewrite) return ClientReads().model;
-  std::string patch, body;
-  compiler::model::Render(*rewrite, facts_, &patch);
-  if (compiler::base::MergePatch(body_.kept(), patch, &body) != compiler::base::MergeOutcome::kMerged) {
-    return ClientReads().model;
+  const std::vector<std::string> patches = PatchesFor(id);
+  if (patches.empty()) return ClientReads().model;
+  std::string body = body_.kept();
+  for (const std::string& patch : patches) {
+    std::string patched;
+    if (compiler::base::MergePatch(body, patch, &patched) != compiler::base::MergeOutcome::kMerged) return ClientReads().model;
+    body = std::move(patched);
   }
   const auto members = dialect::ReadMembers(body);
   return members ? members->model : std::string();
@@ -245,7 +330,7 @@ void Exchange::Dispatch(const engine::Event& event) {
     for (const engine::Command& command : commands_) {
       std::visit([this](const auto& c) { On(c); }, command);
     }
-    if (machine_.done()) Over();
+    if (machine_.done() && client_.is_handed_over()) Over();
   }
   events_.clear();
   dispatching_ = false;
@@ -273,6 +358,13 @@ void Exchange::Stop() {
   Dispatch(engine::GatewayStops{});
 }
 
+void Exchange::OnBodyRefused(int status, std::string_view reason) {
+  refused_status_ = status;
+  recorder_.record().fallback_reason = reason;
+  GiveUp(EndedHow::kComplete);
+}
+
+
 void Exchange::GiveUp(EndedHow how) {
   if (phase_ == Phase::kOver) return;
   recorder_.record().how = how;
@@ -292,7 +384,7 @@ void Exchange::Over() {
   ExchangeRecord& record = recorder_.record();
   record.bytes_in = body_.received();
   record.bytes_out = client_.sent_bytes();
-  record.status = client_.status();
+  record.status = refused_status_ != 0 ? refused_status_ : client_.status();
   record.tokens = answer_.tokens();
   record.tokens.is_read = answer_.is_read();
   record.tokens.is_of_model = answer_.api() != dialect::Api::kPlain;

@@ -47,6 +47,8 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   void OnRequestEnd();
 
   void OnClientGone();      // no call of the host follows
+  // Likewise: its body turned out to be wrong, and the client is told so with this status.
+  void OnBodyRefused(int status, std::string_view reason);
   void OnClientDrained();   // what was queued towards the client is written
   void OnTimer();
   std::optional<base::TimePoint> NextDeadline() const;
@@ -84,17 +86,24 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   void Begin();
   void Refuse(const engine::Refusal& refusal);
   std::optional<engine::Refusal> ReadRequest();  // fills the facts, chooses the route
+  std::optional<engine::Refusal> DecodeBody();
+  bool IsRefusedWithPlainSlashes();
+  bool MayHaveMembers() const;
   engine::RequestReady Describe();
   const dialect::ClientDialect& ClientReads();
   dialect::Api ApiOfAnswer(UpstreamId id);
   std::string_view EndpointPath() const;
   bool ReadsAnswer();  // looks into what the upstream answers: its end is told by its content
   std::string ModelAt(UpstreamId id);
+  std::vector<std::string> PatchesFor(UpstreamId id);
   size_t MostCopied() const;
   bool ReadsBodyAnyway();
   bool HoldMemory();
   void RefuseForMemory();
   void NoteWhoIsAwaited();
+  engine::CacheUse UseOfCaches();
+  void LetFollowersGoIfNotKept();
+  void LetFollowersGo();
 
   // The machine.
   void Dispatch(const engine::Event& event);
@@ -160,6 +169,8 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   ExchangeRecorder recorder_;
 
   std::unique_ptr<Attempt> attempt_;
+  bool body_is_decoded_ = false;
+  int refused_status_ = 0;  // told to the client by its connection
   UpstreamId attempt_upstream_;
   int attempt_number_ = 0;
   base::TimePoint attempt_started_;
@@ -174,6 +185,7 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   MemoryBudget::Holding memory_;
   std::optional<uint64_t> memory_follower_;  // hears that it is to give way
   bool client_is_awaited_ = false;
+  bool is_stored_ = false;  // an answer of this exchange is in the cache that it leads
   std::optional<uint64_t> waiter_;  // for a place in a queue or a model, among the worker's followers
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "compiler/model/template.h"
+#include "runtime/engine/fallback.h"
 #include "runtime/http/retry_after.h"
 #include "runtime/proxy/answer_framing.h"
 #include "runtime/proxy/error_messages.h"
@@ -47,15 +48,36 @@ void Exchange::On(const engine::StartAttempt& command) {
 // Each upstream's patch is applied to what the client sent, not to what another upstream got.
 std::optional<Refusal> Exchange::PrepareBody(const engine::StartAttempt& command) {
   body_.Restore();
-  const auto& rewrite = worker_.policy().upstreams[command.upstream].rewrite;
-  if (!rewrite || request_.head.framing == http::BodyFraming::kNone) return std::nullopt;
+  const std::vector<std::string> patches = PatchesFor(command.upstream);
+  if (patches.empty() || request_.head.framing == http::BodyFraming::kNone) return std::nullopt;
   if (body_.is_streaming()) return engine::refusals::body_too_large_to_rewrite;  // it has gone through in part before its end was known
-  std::string patch;
-  compiler::model::Render(*rewrite, facts_, &patch);
-  const MergeOutcome outcome = body_.Rewrite(patch);
-  if (outcome == MergeOutcome::kMerged || outcome == MergeOutcome::kNotAnObject) return std::nullopt;
-  if (command.continuation != Continuation::kNone) return std::nullopt;  // it takes over an answer to this very body
-  return RefusalOf(http::ProblemOf(outcome));
+  for (const std::string& patch : patches) {
+    const MergeOutcome outcome = body_.Rewrite(patch);
+    if (outcome == MergeOutcome::kMerged) continue;
+    if (outcome == MergeOutcome::kNotAnObject && (body_.kept().empty() || !MayHaveMembers())) return std::nullopt;  // sound, a picture
+    if (command.continuation != Continuation::kNone) return std::nullopt;  // it takes over an answer to this very body
+    http::ReadProblem problem = http::ProblemOf(outcome);
+    if (outcome == MergeOutcome::kNotAnObject) {  // which of the reasons?
+      const auto json = compiler::base::CheckJson(body_.kept());
+      if (json != compiler::base::JsonProblem::kNone) problem = http::ProblemOf(json);
+    }
+    return RefusalOf(problem);
+  }
+  return std::nullopt;
+}
+
+// What this request's body is patched with there: the plain patch, then the blocks whose condition holds.
+std::vector<std::string> Exchange::PatchesFor(UpstreamId id) {
+  const auto& upstream = worker_.policy().upstreams[id];
+  std::vector<std::string> patches;
+  const auto add = [&](const compiler::model::Template& patch) {
+    compiler::model::RenderPatch(patch, facts_, &patches.emplace_back());
+  };
+  if (upstream.rewrite) add(*upstream.rewrite);
+  for (const auto& rewrite : upstream.rewrites) {
+    if (worker_.gateway.compiled->predicates.Test(rewrite.when, facts_)) add(rewrite.patch);
+  }
+  return patches;
 }
 
 void Exchange::BeginAnswer(const engine::StartAttempt& command) {
@@ -83,12 +105,18 @@ Attempt::Request Exchange::MakeRequest(const engine::StartAttempt& command) {
   const std::string trace_parent = TraceParent(request_.request_id, worker_.random.Next());
   UpstreamRequestTerms terms{request_, worker_.policy().upstreams[command.upstream], facts_};
   terms.is_first_of_route = to.empty() || to.front() == command.upstream;
-  terms.reads_answer = ReadsAnswer();
+  terms.reads_answer = ReadsAnswer() || MostCopied() > 0;  // what a cache keeps is for clients that ask for other codings, too
+  terms.drops_origin = worker_.policy().gateway.cors.enabled;
+  terms.passes_underscores = worker_.policy().gateway.underscore_headers;
+  terms.body_is_decoded = body_is_decoded_;
+  http::DroppedHeaders dropped;
+  terms.dropped = &dropped;
   terms.trace_parent = trace_parent;
   terms.streams = body_.is_streaming();
   terms.body = body_.view();
   Attempt::Request request = MakeUpstreamRequest(terms);
   request.fresh_connection = command.fresh_connection;
+  if (dropped.count > 0) recorder_.DroppedHeaders(dropped);
   return request;
 }
 
@@ -169,6 +197,7 @@ void Exchange::OnAnswerContent() { Dispatch(engine::AttemptContent{answer_.held(
 
 void Exchange::OnAnswerBytes(std::span<const std::string_view> pieces) {
   client_.Body(pieces);
+  LetFollowersGoIfNotKept();
   HoldBackIfFull();
 }
 
@@ -202,7 +231,11 @@ void Exchange::On(const engine::CommitAnswer& command) {
   const HeldAnswer held = answer_.held();
   const std::string bytes = answer_.TakeHeld();
   if (client_.stage() != ClientAnswer::Stage::kEarly) {
-    client_.Begin(head, ChooseFraming(request_.head, head, held), answer_.has_frames(), TermsOfHead(), bytes, MostCopied());
+    HeadTerms terms = TermsOfHead();
+    const auto& url = worker_.policy().upstreams[command.served_by].url;
+    terms.upstream_authority = url.authority;
+    client_.Begin(head, ChooseFraming(request_.head, head, held), answer_.has_frames(), terms, bytes, MostCopied());
+    LetFollowersGoIfNotKept();
     return;
   }
   // Its status can't be told any more.
@@ -227,9 +260,15 @@ void Exchange::HoldBackIfFull() {
   if (attempt_ == nullptr || attempt_->is_paused() || !client_.is_full()) return;
   attempt_->PauseReading();
   NoteWhoIsAwaited();
+  LetFollowersGo();  // nobody knows when a client reads on that doesn't now
 }
 
 void Exchange::OnClientDrained() {
+  if (!client_.is_handed_over()) {
+    client_.Continue();
+    if (client_.is_handed_over() && machine_.done()) Over();
+    return;
+  }
   if (attempt_ == nullptr || !attempt_->is_paused()) return;
   attempt_->ResumeReading();
   NoteWhoIsAwaited();
@@ -250,7 +289,21 @@ void Exchange::On(const engine::StoreAnswer& command) {
   if (!copy.exists()) return;
   if (ReadsAnswer()) copy.ShareIfPossible(answer_.api(), ClientReads());
   const std::string& key = copy.response().is_shared ? command.key : command.own_key;
-  worker_.gateway.objects.cache(command.cache)->Store(key, copy.response(), worker_.transport.Now());
+  const engine::CacheUse use = UseOfCaches();
+  const bool is_kept =
+      engine::KeepAnswer(*worker_.gateway.objects.cache(command.cache), key, copy.response(), use, worker_.transport.Now());
+  if (is_kept && command.cache == worker_.policy().routes[route_].cache) is_stored_ = true;
+}
+
+// Whoever follows this exchange need not wait for an answer that no cache will have.
+void Exchange::LetFollowersGoIfNotKept() {
+  if (MostCopied() == 0 || client_.copy().exists()) return;
+  if (!client_.copy().not_kept().empty()) recorder_.NotStored(client_.copy().TakeNotKept());
+  LetFollowersGo();
+}
+
+void Exchange::LetFollowersGo() {
+  if (const auto flight = machine_.GiveUpFlight()) worker_.gateway.objects.cache(flight->cache)->EndFlight(flight->key, /*stored=*/false);
 }
 
 // ---- What the gateway sends by itself --------------------------------------------------------------------------------

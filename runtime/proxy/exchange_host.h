@@ -18,6 +18,7 @@ namespace runtime::proxy {
 enum class AfterExchange : uint8_t {
   kKeepAlive,
   kClose,   // the answer says so, or it was broken off in a framing that shows it
+  kCloseLate,  // broken off behind a frame that says so: not before whoever is in front has passed the frame on
   kReset,   // broken off where a plain close would look like the end
 };
 

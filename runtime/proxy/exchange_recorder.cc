@@ -55,7 +55,8 @@ void ExchangeRecorder::Record(const engine::NoteAttemptEnded& command) {
 }
 
 void ExchangeRecorder::Record(const engine::NoteBreaker& command) {
-  worker_.NoteBreaker(command.upstream, command.transition, request_.request_id);
+  const bool has_cause = command.cause.status != 0 || command.cause.error != ErrorKind::kNone;
+  worker_.NoteBreaker(command.upstream, command.transition, request_.request_id, has_cause ? OutcomeText(command.cause) : std::string());
 }
 
 void ExchangeRecorder::Record(const engine::NoteRejected& command) {
@@ -115,6 +116,19 @@ void ExchangeRecorder::KeepAlive() {
 }
 
 void ExchangeRecorder::BadRequest(std::string_view reason) { worker_.metrics.CountBy(CounterById::kBadRequest, reason); }
+
+// The event once for a gateway: who set the header looks for it once.
+void ExchangeRecorder::DroppedHeaders(const http::DroppedHeaders& dropped) {
+  worker_.metrics.CountBy(CounterById::kDroppedHeader, {"underscore"}, dropped.count);
+  if (worker_.gateway.told_dropped_header.exchange(true)) return;
+  JsonLine line = worker_.Event("warn", "request header dropped");
+  line.Add("request_id", request_.request_id)
+      .Add("header", dropped.first)
+      .Add("help", "names with \"_\" are taken for others by some servers; gateway { underscore_headers = true } passes them on");
+  worker_.Log(line);
+}
+
+void ExchangeRecorder::NotStored(std::string_view reason) { worker_.metrics.CountBy(CounterById::kCacheNotStored, {reason}); }
 
 void ExchangeRecorder::Fallback(std::string_view name, std::string_view reason, size_t metric_index) {
   record_.fallback = name;

@@ -8,6 +8,7 @@
 #include "compiler/model/settings.h"
 #include "runtime/base/time.h"
 #include "runtime/engine/exchange_events.h"
+#include "runtime/http/forwarding.h"
 #include "runtime/proxy/exchange_host.h"
 #include "runtime/proxy/exchange_record.h"
 
@@ -40,6 +41,8 @@ class ExchangeRecorder {
   void Token(engine::UpstreamId id, base::TimePoint now);         // a frame with content
   void KeepAlive();
   void BadRequest(std::string_view reason);
+  void DroppedHeaders(const http::DroppedHeaders& dropped);
+  void NotStored(std::string_view reason);
   void Fallback(std::string_view name, std::string_view reason, size_t metric_index);
   void CacheHit(compiler::model::CacheId id);
   void LateFailure(std::string_view reason);  // nothing more is to come of an answer whose head went out early

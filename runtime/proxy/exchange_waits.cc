@@ -41,7 +41,7 @@ void Exchange::On(const engine::WaitForLoad& command) {
 // ---- Another exchange's flight ---------------------------------------------------------------------------------------
 
 void Exchange::On(const engine::EndCacheFlight& command) {
-  worker_.gateway.objects.cache(command.cache)->EndFlight(command.key);
+  worker_.gateway.objects.cache(command.cache)->EndFlight(command.key, is_stored_);
 }
 
 void Exchange::On(const engine::FollowCache& command) {

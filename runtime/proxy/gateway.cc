@@ -1,6 +1,7 @@
 #include "runtime/proxy/gateway.h"
 
 #include <sched.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <utility>
@@ -47,6 +48,7 @@ base::Result<std::unique_ptr<Gateway>> Gateway::Start(std::shared_ptr<const comp
     gateway->workers_.push_back(std::make_unique<Worker>(gateway->state_, *gateway->transports_.back(),
                                                          static_cast<int>(i), options.seed + i * 0x9e3779b97f4a7c15));
   }
+  gateway->FitConnections();
   if (auto listening = gateway->ListenAll(); !listening) return base::Error{listening.error()};
 
   for (auto& transport : gateway->transports_) {
@@ -115,10 +117,36 @@ void Gateway::Drain() {
     transports_[i]->Post([this, i] {
       workers_[i]->Drain(state_.policy().gateway.drain, [this] {
         if (draining_workers_.fetch_sub(1) > 1) return;
+        is_over_.store(true);
         for (const auto& transport : transports_) transport->Stop();
       });
     });
   }
+}
+
+void Gateway::EndDrain() {
+  if (!state_.is_draining.load()) return;
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    transports_[i]->Post([this, i] { workers_[i]->EndDrain(); });
+  }
+}
+
+// Each request may need a socket towards the client and one towards an upstream; without them one would be taken for a failure of the
+// other.
+void Gateway::FitConnections() {
+  constexpr int64_t kOwn = 32;            // listeners, logs, names
+  constexpr int64_t kOwnOfWorker = 8;
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY) return;
+  const int64_t left = static_cast<int64_t>(files.rlim_cur) - kOwn - kOwnOfWorker * static_cast<int64_t>(workers_.size());
+  const int64_t fit = std::max<int64_t>(left / 2, 1);
+  const int wanted = state_.policy().gateway.limits.connections;
+  if (fit >= wanted) return;
+  state_.connections_that_fit.store(static_cast<int>(fit));
+  JsonLine line = workers_.front()->context().Event("warn", "fewer connections than limits.connections");
+  line.Add("connections", fit).Add("wanted", static_cast<int64_t>(wanted)).Add("open_files", static_cast<int64_t>(files.rlim_cur))
+      .Add("help", "raise the limit of open files of the process (ulimit -n, LimitNOFILE), or lower gateway.limits.connections");
+  workers_.front()->context().Log(line);
 }
 
 void Gateway::Join() {

@@ -34,6 +34,10 @@ class Gateway {
   // Says not ready, stops accepting, finishes what is under way within the policy's `drain`, then stops. Thread-safe;
   // returns at once. A second call is ignored.
   void Drain();
+  // While draining: breaks off what is under way. Thread-safe; returns at once.
+  void EndDrain();
+  // Whether every worker has stopped.
+  bool is_over() const { return is_over_.load(); }
   // Waits until every worker has stopped.
   void Join();
 
@@ -42,6 +46,7 @@ class Gateway {
           uint64_t seed);
 
   base::Result<bool> ListenAll();
+  void FitConnections();
   void LogListening(const compiler::model::ListenAddress& address, uint16_t port, ListenerRole role);
 
   GatewayState state_;
@@ -49,6 +54,7 @@ class Gateway {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
   std::atomic<size_t> draining_workers_{0};
+  std::atomic<bool> is_over_{false};
 };
 
 }  // namespace runtime::proxy

@@ -10,6 +10,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
+constexpr std::string_view kBreakersPath = "/health/circuit-breaker";
 constexpr std::string_view kBreakerPath = "/health/circuit-breaker/";
 
 LocalAnswer Json(int status, const ordered_json& body) {
@@ -25,26 +26,34 @@ std::string WallText(const WorkerContext& worker, base::TimePoint time) {
   return Rfc3339(worker.transport.WallNow() - (worker.transport.Now() - time));
 }
 
+ordered_json Describe(const WorkerContext& worker, std::string_view name, const engine::Breaker& breaker) {
+  const auto snapshot = breaker.Look(worker.transport.Now());
+  ordered_json body;
+  body["name"] = name;
+  body["state"] = engine::Name(snapshot.state);
+  body["failure_count"] = snapshot.failure_count;
+  body["success_count"] = snapshot.success_count;
+  body["last_failure_time"] = nullptr;
+  if (snapshot.last_failure_time) body["last_failure_time"] = WallText(worker, *snapshot.last_failure_time);
+  body["retry_at"] = nullptr;
+  if (snapshot.retry_at) body["retry_at"] = WallText(worker, *snapshot.retry_at);
+  body["generation"] = snapshot.generation;
+  body["probes_in_flight"] = snapshot.probes_in_flight;
+  return body;
+}
+
+// One breaker, or all of them where `name` is empty.
 LocalAnswer AnswerBreaker(const WorkerContext& worker, std::string_view name) {
   const auto& upstreams = worker.policy().upstreams;
+  ordered_json all = ordered_json::array();
   for (size_t i = 0; i < upstreams.size(); ++i) {
     const compiler::model::UpstreamId id(static_cast<int32_t>(i));
     const engine::Breaker* breaker = worker.gateway.objects.breaker(id);
-    if (upstreams[id].name != name || breaker == nullptr) continue;
-    const auto snapshot = breaker->Look(worker.transport.Now());
-    ordered_json body;
-    body["name"] = name;
-    body["state"] = engine::Name(snapshot.state);
-    body["failure_count"] = snapshot.failure_count;
-    body["success_count"] = snapshot.success_count;
-    body["last_failure_time"] = nullptr;
-    if (snapshot.last_failure_time) body["last_failure_time"] = WallText(worker, *snapshot.last_failure_time);
-    body["retry_at"] = nullptr;
-    if (snapshot.retry_at) body["retry_at"] = WallText(worker, *snapshot.retry_at);
-    body["generation"] = snapshot.generation;
-    body["probes_in_flight"] = snapshot.probes_in_flight;
-    return Json(200, body);
+    if (breaker == nullptr) continue;
+    if (name.empty()) all.push_back(Describe(worker, upstreams[id].name, *breaker));
+    else if (upstreams[id].name == name) return Json(200, Describe(worker, name, *breaker));
   }
+  if (name.empty()) return Json(200, {{"circuit_breakers", all}});
   std::string known;
   for (size_t i = 0; i < upstreams.size(); ++i) {
     const compiler::model::UpstreamId id(static_cast<int32_t>(i));
@@ -82,8 +91,9 @@ std::optional<LocalAnswer> AnswerHealth(WorkerContext& worker, const http::Reque
     if (!worker.gateway.is_ready.load()) return Json(503, {{"status", "starting"}});
     return Json(200, {{"status", "ready"}});
   }
+  if (path == kBreakersPath || path == kBreakerPath) return AnswerBreaker(worker, "");
   if (path.starts_with(kBreakerPath)) return AnswerBreaker(worker, path.substr(kBreakerPath.size()));
-  return Json(404, {{"error", "no such page; there are /health/live, /health/ready, /health/circuit-breaker/NAME and /metrics"}});
+  return Json(404, {{"error", "no such page; there are /health/live, /health/ready, /health/circuit-breaker, /health/circuit-breaker/NAME and /metrics"}});
 }
 
 }  // namespace runtime::proxy

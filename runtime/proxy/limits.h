@@ -17,9 +17,14 @@ inline constexpr int kMaxInterimResponses = 20;               // 1xx before one 
 inline constexpr size_t kMaxRequestIdLength = 128;
 inline constexpr size_t kMaxSpareParsers = 256;               // for each worker, kept for the next requests
 
+// Between a frame that tells a failure and the closing behind it. Proxies in front drop what they hold when the end of a stream that is
+// not whole comes before they have passed it on (nginx 1.22, Varnish 7.1).
+inline constexpr base::Duration kLateClose = std::chrono::milliseconds(250);
 inline constexpr base::Duration kLinger = std::chrono::seconds(2);         // RFC 9112 9.6, after the last answer
 
 inline constexpr base::Duration kDrainPoll = std::chrono::milliseconds(5);  // looks for the last answers to be gone
+
+inline constexpr base::Duration kLostLinesEvery = std::chrono::minutes(1);  // an event tells of log lines that got lost
 
 inline constexpr base::Duration kNameFresh = std::chrono::seconds(10);     // an address is used without asking again
 inline constexpr base::Duration kNameStale = std::chrono::hours(1);        // … while the name service is away

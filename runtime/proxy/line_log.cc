@@ -1,10 +1,14 @@
 #include "runtime/proxy/line_log.h"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -34,14 +38,44 @@ LogChunk* ChunkStack::TakeAll() { return top_.exchange(nullptr, std::memory_orde
 
 // ---- The log ---------------------------------------------------------------------------------------------------------
 
-LineLog::LineLog(int fd) : fd_(fd), thread_([this] { Run(); }) {}
+namespace {
+
+// A file description of our own for a pipe or a terminal, on which writing doesn't wait: what others do with theirs stays as it is.
+// -1 for anything else.
+int OpenWithoutWaiting(int fd) {
+  struct stat status {};
+  if (fstat(fd, &status) != 0 || (!S_ISFIFO(status.st_mode) && !S_ISCHR(status.st_mode))) return -1;
+  const std::string path = "/proc/self/fd/" + std::to_string(fd);
+  return open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+}  // namespace
+
+LineLog::LineLog(int fd) : own_fd_(OpenWithoutWaiting(fd)), fd_(own_fd_ >= 0 ? own_fd_ : fd), thread_([this] { Run(); }) {}
 LineLog::LineLog(TakeLine take) : fd_(-1), take_(std::move(take)) {}
 
 LineLog::~LineLog() {
   if (fd_ < 0) return;
+  give_up_at_ns_.store((std::chrono::steady_clock::now() + kPatience).time_since_epoch().count(), std::memory_order_release);
   stopping_.store(true, std::memory_order_release);
   Wake();
   thread_.join();
+  if (own_fd_ >= 0) close(own_fd_);
+}
+
+// Whether a write that failed with `error` is to be made again. Waits for a reader, but not once it is time to stop.
+bool LineLog::MayWriteAgain(int error) {
+  if (error == EINTR) return true;
+  if (error != EAGAIN) return false;  // a full disk or a closed pipe must not stop the gateway
+  for (;;) {
+    if (stopping_.load(std::memory_order_acquire) &&
+        std::chrono::steady_clock::now().time_since_epoch().count() >= give_up_at_ns_.load(std::memory_order_acquire)) {
+      return false;
+    }
+    pollfd writable{fd_, POLLOUT, 0};
+    constexpr int kLookMs = 50;
+    if (poll(&writable, 1, kLookMs) > 0) return true;
+  }
 }
 
 void LineLog::Wake() {
@@ -92,8 +126,8 @@ bool LineLog::WriteEvents() {
   size_t written = 0;
   while (written < batch_.size()) {
     const ssize_t n = ::write(fd_, batch_.data() + written, batch_.size() - written);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {  // a full disk or a closed pipe must not stop the gateway
+    if (n < 0 && MayWriteAgain(errno)) continue;
+    if (n <= 0) {
       const auto lost = std::count(batch_.begin() + static_cast<std::ptrdiff_t>(written), batch_.end(), '\n');
       dropped_.fetch_add(static_cast<uint64_t>(lost), std::memory_order_relaxed);
       break;
@@ -108,7 +142,8 @@ bool LineLog::WriteEvents() {
 namespace {
 
 // Writes the chunks in their order; returns how many lines got lost, a torn one among them.
-size_t WriteAll(int fd, const std::vector<std::unique_ptr<LogChunk>>& chunks) {
+template <typename MayWriteAgain>
+size_t WriteAll(int fd, const std::vector<std::unique_ptr<LogChunk>>& chunks, MayWriteAgain may_write_again) {
   size_t first = 0;   // chunk that is not wholly written
   size_t offset = 0;  // … and how much of it is
   while (first < chunks.size()) {
@@ -120,8 +155,8 @@ size_t WriteAll(int fd, const std::vector<std::unique_ptr<LogChunk>>& chunks) {
       pieces[i] = {chunk.text.get() + skip, chunk.size - skip};
     }
     const ssize_t n = ::writev(fd, pieces, static_cast<int>(count));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {  // a full disk or a closed pipe must not stop the gateway
+    if (n < 0 && may_write_again(errno)) continue;
+    if (n <= 0) {
       size_t lost = 0;
       for (size_t i = first; i < chunks.size(); ++i) {
         const LogChunk& chunk = *chunks[i];
@@ -155,7 +190,7 @@ bool LineLog::WriteChunks() {
     std::reverse(chunks.begin(), chunks.end());
     if (!chunks.empty()) {
       any = true;
-      dropped_.fetch_add(WriteAll(fd_, chunks), std::memory_order_relaxed);
+      dropped_.fetch_add(WriteAll(fd_, chunks, [this](int error) { return MayWriteAgain(error); }), std::memory_order_relaxed);
       queued_.fetch_sub(bytes, std::memory_order_relaxed);
     }
     if (is_over) {

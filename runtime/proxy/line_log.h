@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -57,11 +58,14 @@ class LineLog {
   // No thread and no file: each line is handed to `take` at once, on the thread that writes it. Null: lines come to nothing.
   using TakeLine = std::function<void(std::string_view line)>;
   explicit LineLog(TakeLine take);
-  ~LineLog();  // writes what is queued; its lanes must be gone
+  // Writes what is queued, as far as somebody reads it within kPatience; its lanes must be gone.
+  ~LineLog();
+  static constexpr std::chrono::seconds kPatience{2};
   LineLog(const LineLog&) = delete;
   LineLog& operator=(const LineLog&) = delete;
 
   void Write(std::string_view line);  // without the newline; thread-safe
+  bool may_drop() const { return fd_ >= 0; }
   uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
  private:
@@ -70,9 +74,11 @@ class LineLog {
   void Wake();
   bool Queue(size_t bytes, size_t lines);  // false: too much is queued, and the lines are counted as dropped
   void Run();
+  bool MayWriteAgain(int error);
   bool WriteEvents();
   bool WriteChunks();
 
+  const int own_fd_ = -1;  // non-blocking; -1: none
   const int fd_;
   const TakeLine take_;
   std::mutex mutex_;  // of the next two
@@ -83,6 +89,7 @@ class LineLog {
   std::vector<std::unique_ptr<LogChunk>> chunks_;
   std::atomic<size_t> queued_{0};
   std::atomic<uint32_t> news_{0};
+  std::atomic<int64_t> give_up_at_ns_{0};  // steady clock
   std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> dropped_{0};
   std::thread thread_;

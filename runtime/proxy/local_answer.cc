@@ -20,7 +20,8 @@ void AppendLocalAnswer(const LocalAnswer& answer, const LocalAnswerContext& cont
   for (const auto& [name, value] : answer.headers) http::AppendHeader(name, value, out);
   http::AppendHeader("X-Request-Id", context.request_id, out);
   if (!context.keep_alive) {
-    http::AppendHeader("Connection", std::string_view("close"), out);
+    // Upgrade is named in Connection (RFC 9110 7.8).
+    http::AppendHeader("Connection", std::string_view(names("upgrade") ? "close, upgrade" : "close"), out);
   } else if (context.client_minor_version == 0) {
     http::AppendHeader("Connection", std::string_view("keep-alive"), out);  // not the default there (RFC 9112 9.3)
   }

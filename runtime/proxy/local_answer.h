@@ -18,6 +18,7 @@ struct LocalAnswer {
   std::string content_type;  // empty: none
   std::string body;
   HeaderList headers;
+  bool closes = false;       // the connection, behind it
 };
 
 struct LocalAnswerContext {

@@ -23,10 +23,16 @@ constexpr std::string_view kDenials[] = {
 #include "runtime/engine/retry_denials.def"
 #undef RETRY_DENIAL
 };
-constexpr std::string_view kParseErrors[] = {
+constexpr std::string_view kBadRequests[] = {
 #define PARSE_ERROR(name, status, doc) #name,
 #include "runtime/http/parse_errors.def"
 #undef PARSE_ERROR
+#define READ_PROBLEM(name, doc) #name,
+#include "runtime/http/read_problems.def"
+#undef READ_PROBLEM
+#define SCREEN_REASON(name, status, doc) #name,
+#include "runtime/proxy/screen_reasons.def"
+#undef SCREEN_REASON
 };
 constexpr std::string_view kErrors[] = {
 #define ERROR_KIND(name, is_timeout, doc) #name,
@@ -125,7 +131,12 @@ Series ImpliedSeries(CounterById id, const Policy& policy) {
       });
       break;
     case CounterById::kBadRequest:
-      for (const std::string_view reason : kParseErrors) series.emplace_back(reason);
+      for (const std::string_view reason : kBadRequests) series.emplace_back(reason);
+      break;
+    case CounterById::kDroppedHeader: series.emplace_back("underscore"); break;
+    case CounterById::kCacheNotStored:
+      if (policy.caches.empty()) break;
+      for (const std::string_view reason : {"no_store", "private", "vary", "content_encoding", "too_large"}) series.emplace_back(reason);
       break;
     case CounterById::kRefusedConnections:
       series.emplace_back("connections");

@@ -54,10 +54,15 @@ bool RequestBody::End() {
   return false;
 }
 
+void RequestBody::ReplaceKept(std::string body) {
+  BW_CHECK(stage_ == Stage::kKept && !rewritten_, "a body is decoded late: stage ", Name(stage_), ", event ReplaceKept");
+  kept_ = std::move(body);
+}
+
 compiler::base::MergeOutcome RequestBody::Rewrite(std::string_view patch) {
   BW_CHECK(stage_ == Stage::kKept, "a body is rewritten that is not kept whole: stage ", Name(stage_), ", event Rewrite");
   std::string body;
-  const auto outcome = compiler::base::MergePatch(kept_, patch, &body);
+  const auto outcome = compiler::base::MergePatch(view(), patch, &body);
   if (outcome == compiler::base::MergeOutcome::kMerged) rewritten_ = std::move(body);
   return outcome;
 }

@@ -68,9 +68,12 @@ class RequestBody {
   // What the next attempt sends of it at once, valid until the next call of Restore, Rewrite or Replace.
   const std::string& view() const { return rewritten_ ? *rewritten_ : kept_; }
 
+  // Another body in place of the one that was kept, as if the client had sent it: decoded.
+  void ReplaceKept(std::string body);
+
   // What is sent, for one attempt: as the client sent it; patched (RFC 7396); another one. Only a body that is kept can be changed.
   void Restore() { rewritten_.reset(); }
-  // Anything but kMerged leaves it as it is.
+  // Patches add up until Restore. Anything but kMerged leaves it as it is.
   compiler::base::MergeOutcome Rewrite(std::string_view patch);
   void Replace(std::string body);
 

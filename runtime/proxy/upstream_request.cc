@@ -73,7 +73,10 @@ Attempt::Request MakeUpstreamRequest(const UpstreamRequestTerms& terms) {
       if (IsCredential(line.name)) remove.emplace_back(line.name);
     }
   }
+  if (terms.body_is_decoded) remove.emplace_back("content-encoding");
   request.remove = remove;
+  request.drops_origin = terms.drops_origin;
+  request.passes_underscores = terms.passes_underscores;
   request.request_id = terms.client.request_id;
   request.peer_ip = terms.client.peer_ip;
   request.client_tls = terms.client.client_tls;
@@ -91,7 +94,8 @@ Attempt::Request MakeUpstreamRequest(const UpstreamRequestTerms& terms) {
 
   Attempt::Request result;
   result.head.reserve(512);
-  http::AppendUpstreamRequest(head, request, &result.head);
+  const http::DroppedHeaders dropped = http::AppendUpstreamRequest(head, request, &result.head);
+  if (terms.dropped != nullptr) *terms.dropped = dropped;
   if (!terms.streams) result.body = terms.body;
   result.is_whole = !terms.streams;
   result.is_head_method = head.method == compiler::abi::Method::kHEAD;

@@ -6,6 +6,7 @@
 
 #include "compiler/abi/facts.h"
 #include "compiler/model/settings.h"
+#include "runtime/http/forwarding.h"
 #include "runtime/proxy/attempt.h"
 #include "runtime/proxy/exchange_host.h"
 
@@ -18,6 +19,10 @@ struct UpstreamRequestTerms {
   // A client's credentials are meant for the first upstream of its route; another one gets them only by the policy's own words.
   bool is_first_of_route = true;
   bool reads_answer = false;          // it is looked into, so it must not come compressed
+  bool drops_origin = false;          // pages are the gateway's to judge
+  bool passes_underscores = false;    // header names with "_"
+  bool body_is_decoded = false;       // … and is no longer what Content-Encoding says
+  http::DroppedHeaders* dropped = nullptr;  // may be null
   std::string_view trace_parent = {};
   bool streams = false;               // the body comes later, by Attempt::SendMore
   std::string_view body = {};         // … or this is all of it

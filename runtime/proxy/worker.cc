@@ -9,11 +9,16 @@
 namespace runtime::proxy {
 
 Worker::Worker(GatewayState& gateway, net::Transport& transport, int index, uint64_t seed)
-    : context_(gateway, transport, index, seed) {
+    : context_(gateway, transport, index, seed),
+      places_(std::make_shared<PlaceCounts>(PlaceCounts{context_.metrics, gateway.addresses})) {
   context_.start_load = [this](compiler::model::UpstreamId upstream, std::string model) {
     StartLoad(upstream, std::move(model));
   };
   if (index != 0) return;
+  if (gateway.events.may_drop() || (gateway.access != nullptr && gateway.access->may_drop())) {
+    lost_lines_timer_ = transport.NewTimer([this] { TellLostLines(); });
+    lost_lines_timer_->Set(transport.Now() + kLostLinesEvery);
+  }
   const auto& upstreams = context_.policy().upstreams;
   for (size_t i = 0; i < upstreams.size(); ++i) {
     const compiler::model::UpstreamId id(static_cast<int32_t>(i));
@@ -23,6 +28,19 @@ Worker::Worker(GatewayState& gateway, net::Transport& transport, int index, uint
 }
 
 Worker::~Worker() = default;
+
+// Once a minute: whoever reads the log shall know that it has gaps.
+void Worker::TellLostLines() {
+  const uint64_t lost = context_.gateway.LostLogLines();
+  if (lost > lost_lines_told_) {
+    JsonLine line = context_.Event("warn", "log lines lost");
+    line.Add("lines", static_cast<int64_t>(lost - lost_lines_told_))
+        .Add("help", "what reads the log is too slow, or the disk is full");
+    context_.Log(line);
+    lost_lines_told_ = lost;
+  }
+  lost_lines_timer_->Set(context_.transport.Now() + kLostLinesEvery);
+}
 
 base::Result<uint16_t> Worker::Listen(const compiler::model::ListenAddress& address, ListenerRole role,
                                       bool shared_port) {
@@ -38,22 +56,23 @@ base::Result<uint16_t> Worker::Listen(const compiler::model::ListenAddress& addr
 void Worker::OnAccept(ListenerRole role, std::unique_ptr<net::Stream> stream) {
   const auto& limits = context_.policy().gateway.limits;
   const bool is_trusted = IsTrusted(context_.policy().gateway.trusted_proxies, stream->peer().ip);
-  bool is_counted = false;
+  std::optional<std::string> group;
   if (role != ListenerRole::kAdmin) {
-    if (context_.gateway.metrics.connections() >= limits.connections) {
-      Refuse("connections", limits.connections, *stream);
+    const int most = context_.gateway.MostConnections();
+    if (context_.gateway.metrics.connections() >= most) {
+      Refuse("connections", most, *stream);
       return;  // closed
     }
     if (limits.per_address && !is_trusted) {
-      if (!context_.gateway.addresses.Add(stream->peer().ip, *limits.per_address)) {
+      group = AddressGroup(stream->peer().ip);
+      if (!context_.gateway.addresses.Add(*group, *limits.per_address)) {
         Refuse("per_address", *limits.per_address, *stream);
         return;
       }
-      is_counted = true;
     }
   }
-  auto connection =
-      std::make_unique<ClientConnection>(context_, *this, role, std::move(stream), is_trusted, is_counted);
+  auto connection = std::make_unique<ClientConnection>(context_, *this, role, std::move(stream), is_trusted,
+                                                       std::make_shared<ConnectionPlace>(places_, std::move(group)));
   ClientConnection* const key = connection.get();
   connections_.emplace(key, std::move(connection));
 }
@@ -93,20 +112,31 @@ void Worker::Drain(base::Duration limit, std::function<void()> done) {
   for (auto& pool : context_.pools) pool->Clear();
 
   drained_ = std::move(done);
-  drain_timer_ = context_.transport.NewTimer([this] {
-    JsonLine line = context_.Event("warn", "drain limit reached");
-    line.Add("broken_off", static_cast<int64_t>(connections_.size()));
-    context_.Log(line);
-    while (!connections_.empty()) connections_.begin()->first->BreakOff();
-  });
+  drain_timer_ = context_.transport.NewTimer([this] { BreakOffAll("drain limit reached"); });
   drain_timer_->Set(context_.transport.Now() + limit);
   CheckDrained();
 }
 
+void Worker::BreakOffAll(std::string_view why) {
+  JsonLine line = context_.Event("warn", why);
+  line.Add("broken_off", static_cast<int64_t>(connections_.size()));
+  context_.Log(line);
+  drained_by_ = context_.transport.Now() + kLinger;
+  while (!connections_.empty()) connections_.begin()->first->BreakOff();
+  CheckDrained();
+}
+
+void Worker::EndDrain() {
+  if (drained_ == nullptr || drained_by_) return;
+  drain_timer_->Cancel();
+  BreakOffAll("drain ended");
+}
+
 void Worker::CheckDrained() {
   if (drained_ == nullptr || !connections_.empty()) return;
-  // Last answers are still on their way to clients; each of them is bounded in time.
-  if (context_.transport.closing_gracefully() > 0) {
+  // Last answers are still on their way to clients. Each of them is bounded in time where nothing is read of it, all by drained_by_.
+  const bool is_late = drained_by_ && context_.transport.Now() >= *drained_by_;
+  if (context_.transport.closing_gracefully() > 0 && !is_late) {
     drain_poll_ = context_.transport.NewTimer([this] { CheckDrained(); });
     drain_poll_->Set(context_.transport.Now() + kDrainPoll);
     return;

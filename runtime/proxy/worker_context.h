@@ -55,25 +55,9 @@ struct WorkerContext {
     return date_;
   }
 
-  // Log and metrics of a breaker that changed. `request_id`: of the request that did it; empty: none did.
-  void NoteBreaker(compiler::model::UpstreamId id, const engine::BreakerTransition& transition, std::string_view request_id) const {
-    std::string_view message = "breaker closed";
-    if (transition.to == engine::BreakerState::kOpen) {
-      message = "breaker opened";
-      metrics.Count(CounterId::kBreakerOpen, static_cast<size_t>(id.value));
-    } else if (transition.to == engine::BreakerState::kResting) {
-      message = "breaker rests";
-    } else if (transition.to == engine::BreakerState::kHalfOpen) {
-      message = "breaker half-open";
-    }
-    JsonLine line = Event("warn", message);
-    line.Add("upstream", policy().upstreams[id].name)
-        .Add("from", engine::Name(transition.from))
-        .Add("to", engine::Name(transition.to))
-        .Add("generation", static_cast<int64_t>(transition.generation));
-    if (!request_id.empty()) line.Add("request_id", request_id);
-    Log(line);
-  }
+  // Log and metrics of a breaker that changed. `request_id`: of the request that did it, and `cause` its outcome; empty: none did.
+  void NoteBreaker(compiler::model::UpstreamId id, const engine::BreakerTransition& transition, std::string_view request_id,
+                   std::string_view cause = {}) const;
 
   // Exchanges that follow another one's cache flight. An id is unique in the gateway; the wake-up may come from any thread.
   uint64_t AddFollower(std::function<void()> settled) {

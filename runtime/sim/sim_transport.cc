@@ -405,9 +405,9 @@ std::unique_ptr<Timer> SimTransport::NewTimer(std::function<void()> on_fire) {
   return std::make_unique<SimTimer>(network_, std::move(on_fire));
 }
 
-void SimTransport::CloseGracefully(std::unique_ptr<Stream> stream, Duration limit) {
+void SimTransport::CloseGracefully(std::unique_ptr<Stream> stream, Duration limit, std::shared_ptr<void> holds) {
   if (stream == nullptr || stream->is_dead()) return;
-  auto linger = std::make_unique<SimLinger>(this, std::move(stream), limit, [this](Deletable* self) {
+  auto linger = std::make_unique<SimLinger>(this, std::move(stream), limit, [this, holds = std::move(holds)](Deletable* self) {
     DeleteLater(std::move(lingering_.extract(self).mapped()));
   });
   if (linger->is_over()) return;

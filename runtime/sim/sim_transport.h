@@ -124,7 +124,8 @@ class SimTransport final : public net::Transport {
   std::unique_ptr<net::Stream> Connect(const Address& address, net::StreamObserver* observer) override;
   std::unique_ptr<net::Resolution> Resolve(const std::string& host, uint16_t port, ResolveCallback done) override;
   std::unique_ptr<net::Timer> NewTimer(std::function<void()> on_fire) override;
-  void CloseGracefully(std::unique_ptr<net::Stream> stream, Duration limit) override;
+  using Transport::CloseGracefully;
+  void CloseGracefully(std::unique_ptr<net::Stream> stream, Duration limit, std::shared_ptr<void> holds) override;
   size_t closing_gracefully() const override { return lingering_.size(); }
   void DeleteLater(std::unique_ptr<net::Deletable> object) override;
   void Post(std::function<void()> task) override;  // from the one thread

@@ -95,9 +95,9 @@ TEST(MergePatch, LeavesTheBytesOfWhatItDoesNotTouch) {
 
 TEST(MergePatch, RefusesNamesThatServersCouldTakeForTheOneThatItChanges) {
   for (const char* target : {"{\"MODEL\":\"a\"}", "{\"model\":\"a\",\"Model\":\"b\"}", "{\"mo\\u0044el\":1}"})
-    EXPECT_EQ(compiler::base::kMergeFolded, Outcome(target, "{\"model\":\"z\"}")) << target;
-  EXPECT_EQ(compiler::base::kMergeFolded, Outcome("{\"o\":{\"A\":1}}", "{\"o\":{\"a\":2}}"));
-  EXPECT_EQ(compiler::base::kMergeDuplicate, Outcome("{\"model\":\"a\",\"mod\\u0065l\":\"c\"}", "{\"model\":\"z\"}"));
+    EXPECT_EQ(MergeOutcome::kFolded, Outcome(target, "{\"model\":\"z\"}")) << target;
+  EXPECT_EQ(MergeOutcome::kFolded, Outcome("{\"o\":{\"A\":1}}", "{\"o\":{\"a\":2}}"));
+  EXPECT_EQ(MergeOutcome::kDuplicate, Outcome("{\"model\":\"a\",\"mod\\u0065l\":\"c\"}", "{\"model\":\"z\"}"));
   EXPECT_EQ(MergeOutcome::kMerged, Outcome("{\"x\":1,\"x\":2,\"y\":{\"Model\":1}}", "{\"model\":\"z\"}"));
 }
 

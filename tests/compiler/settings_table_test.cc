@@ -62,6 +62,8 @@ std::string PolicyWith(const std::string& block, const std::string& name, const 
   if (block == "queue")
     text += "  max_in_flight = 4\n  queue {\n" + unless("queue", "length", "length = 8") +
             unless("queue", "timeout", "timeout = 4s") + in(block) + "  }\n";
+  if (block == "rewrite")
+    text += "  rewrite some {\n" + unless("rewrite", "patch", "patch = json { \"a\": 1 }") + "  when request.method == POST\n" + in(block) + "  }\n";
   if (block == "health") text += "  breaker {\n  open when failures(60s) >= 5\n  }\n";
   if (block == "health") text += "  health {\n" + unless("health", "path", "path = \"/\"") + in(block) + "  }\n";
   if (block == "retry")

@@ -363,6 +363,25 @@ std::map<std::string, Case> UpstreamCases() {
                                  Post(gateway.port(), "/api/chat", Chat("x"));
                                  return upstream.last_request().body;
                                })};
+  cases["rewrite.patch"] = {UpstreamWith("rewrite some { when request.method == POST  patch = @ }"), "json { \"model\": \"one\" }",
+                            "json { \"model\": \"two\" }",
+                            OnTheWire([](GatewayProcess& gateway, ScriptedUpstream& upstream) {
+                              Post(gateway.port(), "/api/chat", Chat("x"));
+                              return upstream.last_request().body;
+                            })};
+  cases["upstream.decode"] = {UpstreamWith("decode = @"), "auto", "never",
+                              OnTheWire([](GatewayProcess& gateway, ScriptedUpstream& upstream) {
+                                // {"model":"m"}, by zstd
+                                const std::string body("\x28\xb5\x2f\xfd\x04\x58\x69\x00\x00{\"model\":\"m\"}\x27\x8b\x7c\x64", 26);
+                                Post(gateway.port(), "/v1/chat/completions", body, {{"Content-Encoding", "zstd"}});
+                                return upstream.last_request().body;
+                              })};
+  cases["gateway.underscore_headers"] = {"edition 1\ngateway { listen = \"127.0.0.1:0\"  admin = off  underscore_headers = @ }\n"
+                                         "upstream main { url = \"$URL\" }\n", "false", "true",
+                                         OnTheWire([](GatewayProcess& gateway, ScriptedUpstream& upstream) {
+                                           Post(gateway.port(), "/", "x", {{"X_Walk", "seen"}});
+                                           return upstream.last_request().header("x_walk");
+                                         })};
   cases["upstream.fallback"] = {VirtualUpstreamWith("fallback = @") + kSorry, "[sorry]", "[]", OneRequest(Status(500))};
   cases["timeouts.connect"] = {VirtualUpstreamWith("timeouts { connect = @ }"), "1s", "2s",
                                OneRequest({.connects = std::nullopt})};

@@ -35,8 +35,9 @@ std::vector<Parsed> ParseAsTheGateway(std::string_view bytes) {
     const auto fed = parser.Feed(bytes, &pieces);
     if (fed.error != ParseError::kNone || !parser.message_complete()) return requests;
     const auto& head = parser.request();
-    if (!runtime::http::NormalisePath(head.path)) return requests;
-    Parsed parsed{std::string(head.method_text) + " " + std::string(head.target), ""};
+    const auto path = runtime::http::NormalisePath(head.path);
+    if (!path) return requests;
+    Parsed parsed{std::string(head.method_text) + " " + runtime::http::TargetOf(*path, head.query), ""};
     for (const std::string_view piece : pieces) parsed.body.append(piece);
     requests.push_back(std::move(parsed));
     if (!head.keep_alive) return requests;

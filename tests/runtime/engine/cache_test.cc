@@ -151,6 +151,28 @@ TEST(CacheFlights, WhoUnfollowsIsNotWoken) {
   EXPECT_EQ(woken, 10);
 }
 
+TEST(CacheFlights, WhereNothingWasStoredTheFirstFollowerLeadsNext) {
+  const auto settings = Settings();
+  Cache cache(settings);
+  std::string woken;
+  ASSERT_TRUE(cache.Lead("k"));
+  for (uint64_t id = 1; id <= 4; ++id) cache.Follow("k", id, [&woken, id] { woken += std::to_string(id); });
+  cache.EndFlight("k", false);
+  EXPECT_EQ(woken, "1");
+  EXPECT_FALSE(cache.Lead("k")) << "who comes now follows";
+  EXPECT_TRUE(cache.TakeOver("k"));
+  EXPECT_FALSE(cache.TakeOver("k"));
+  cache.EndFlight("k", false);
+  EXPECT_EQ(woken, "12");
+  cache.Unfollow("k", 2);  // it is gone before it took over
+  EXPECT_EQ(woken, "123");
+  cache.Unfollow("k", 4);
+  cache.Unfollow("k", 3);
+  EXPECT_TRUE(cache.Lead("k")) << "nobody is left";
+  cache.EndFlight("k", false);
+  EXPECT_TRUE(cache.TakeOver("k"));
+}
+
 TEST(CacheFlights, AWakeUpMayAskTheCache) {
   const auto settings = Settings();
   Cache cache(settings);

@@ -1,0 +1,96 @@
+#include "runtime/proxy/path_guard.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "compiler/abi/fact_table.h"
+#include "runtime/dialect/dialect.h"
+
+namespace runtime::proxy {
+namespace {
+
+using compiler::model::Expr;
+using compiler::model::ExprKind;
+
+constexpr std::string_view kPrefix = "/api/";
+constexpr std::string_view kServed[] = {"chat", "embed", "embeddings", "generate", "ps", "show", "tags", "version"};
+constexpr std::string_view kPull = "/api/pull";  // a dialect's path, and a change
+
+int HexValue(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char lower = static_cast<char>(c | 0x20);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+// As the most generous server reads it: decoded until nothing is left to decode, small letters, "\" and runs of "/" as "/", without a "/"
+// behind.
+std::string AsRead(std::string_view path) {
+  std::string text(path);
+  for (int round = 0; round < 4 && text.find('%') != std::string::npos; ++round) {
+    std::string decoded;
+    for (size_t i = 0; i < text.size(); ++i) {
+      const int high = text[i] == '%' && i + 2 < text.size() ? HexValue(text[i + 1]) : -1;
+      const int low = high >= 0 ? HexValue(text[i + 2]) : -1;
+      decoded.push_back(low >= 0 ? static_cast<char>(high * 16 + low) : text[i]);
+      if (low >= 0) i += 2;
+    }
+    text = std::move(decoded);
+  }
+  std::string read;
+  for (char c : text) {
+    if (c == '\\') c = '/';
+    if (c == '/' && !read.empty() && read.back() == '/') continue;
+    read.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c);
+  }
+  while (read.size() > 1 && (read.back() == '/' || read.back() == ' ')) read.pop_back();
+  return read;
+}
+
+bool IsPath(const Expr& expr) {
+  return expr.kind == ExprKind::kField && expr.field == compiler::abi::FieldId::k_request_path;
+}
+
+// The paths that a condition names where it holds; under `not` they are those that it doesn't mean.
+void Collect(const Expr& expr, std::vector<std::string>* paths) {
+  if (expr.kind == ExprKind::kAnd || expr.kind == ExprKind::kOr) {
+    for (const Expr& operand : expr.operands) Collect(operand, paths);
+  } else if (expr.kind == ExprKind::kCompare && expr.compare == compiler::model::CompareOp::kEq) {
+    for (int i = 0; i < 2; ++i) {
+      const Expr& other = expr.operands[static_cast<size_t>(1 - i)];
+      if (IsPath(expr.operands[static_cast<size_t>(i)]) && other.kind == ExprKind::kLiteral) paths->push_back(other.literal.text);
+    }
+  } else if (expr.kind == ExprKind::kIn && IsPath(expr.operands[0])) {
+    for (const auto& member : expr.set) paths->push_back(member.low.text);
+  }
+}
+
+}  // namespace
+
+bool ChangesOllama(std::string_view sent_path) {
+  const std::string path = AsRead(sent_path);
+  if (!path.starts_with(kPrefix)) return false;
+  const std::string_view name = std::string_view(path).substr(kPrefix.size());
+  if (std::find(std::begin(kServed), std::end(kServed), name) != std::end(kServed)) return false;
+  const auto client = dialect::Detect(compiler::abi::Method::kPOST, path, {}, {});
+  return client.api == dialect::Api::kPlain || path == kPull;
+}
+
+PathGuard::PathGuard(const compiler::model::Policy& policy) {
+  for (size_t i = 0; i < policy.routes.size(); ++i) {
+    std::vector<std::string> paths;
+    const auto& when = policy.routes[compiler::model::RouteId(static_cast<int32_t>(i))].when;
+    if (when) Collect(policy.predicates[*when].expr, &paths);
+    named_.Add(std::move(paths));
+  }
+}
+
+bool PathGuard::Refuses(compiler::model::RouteId route, const compiler::model::UpstreamSettings& upstream, std::string_view path,
+                        std::string_view sent_path) const {
+  using compiler::model::UpstreamDialect;
+  if (upstream.dialect != UpstreamDialect::kAuto && upstream.dialect != UpstreamDialect::kOllama) return false;
+  if (!ChangesOllama(sent_path)) return false;
+  const auto& named = named_[route];
+  return std::find(named.begin(), named.end(), path) == named.end();
+}
+
+}  // namespace runtime::proxy

@@ -1,0 +1,71 @@
+#include "runtime/proxy/request_screen.h"
+
+#include <utility>
+
+#include "runtime/dialect/dialect.h"
+#include "runtime/proxy/cors.h"
+
+namespace runtime::proxy {
+namespace {
+
+struct Reason {
+  std::string_view name;
+  int status;
+  std::string_view doc;
+};
+enum class ReasonId : uint8_t {
+#define SCREEN_REASON(name, status, doc) k_##name,
+#include "runtime/proxy/screen_reasons.def"
+#undef SCREEN_REASON
+};
+constexpr Reason kReasons[] = {
+#define SCREEN_REASON(name, status, doc) {#name, status, doc},
+#include "runtime/proxy/screen_reasons.def"
+#undef SCREEN_REASON
+};
+
+ScreenedRequest Refused(ReasonId id, std::string_view path, std::string_view request_id) {
+  const Reason& reason = kReasons[static_cast<size_t>(id)];
+  return {reason.name, ShapedError(path, reason.status, reason.name, reason.doc, request_id)};
+}
+
+}  // namespace
+
+LocalAnswer ShapedError(std::string_view path, int status, std::string_view code, std::string_view message, std::string_view request_id) {
+  LocalAnswer answer;
+  answer.status = status;
+  const auto client = dialect::Detect(compiler::abi::Method::kPOST, path, {}, {});
+  auto shaped = dialect::ShapeError(client, status, code, message, request_id);
+  answer.content_type = std::move(shaped.content_type);
+  answer.body = std::move(shaped.body);
+  answer.headers.emplace_back("Cache-Control", "no-store");
+  return answer;
+}
+
+std::optional<ScreenedRequest> ScreenRequest(const compiler::model::GatewaySettings& gateway, const http::RequestHead& head,
+                                             std::string_view own_host, std::string_view path, std::string_view request_id) {
+  if (path.empty()) {
+    ScreenedRequest refused = Refused(ReasonId::k_path, head.path, request_id);
+    refused.answer.closes = true;
+    return refused;
+  }
+  if (auto preflight = PreflightHeaders(gateway.cors, head)) {
+    ScreenedRequest answered;
+    answered.answer.status = 204;
+    answered.answer.headers = std::move(*preflight);
+    return answered;
+  }
+  // A page may send what it can't read, and a model server would set to work: it never gets there.
+  if (JudgeOrigin(gateway.cors, head.headers.Find("origin"), own_host) == OriginKind::kForeign) {
+    return Refused(ReasonId::k_foreign_origin, path, request_id);
+  }
+  if (head.headers.HasToken("upgrade", "websocket") && head.headers.HasToken("connection", "upgrade")) {
+    ScreenedRequest refused = Refused(ReasonId::k_websocket, path, request_id);
+    refused.answer.headers.emplace_back("Upgrade", "websocket");  // RFC 9110 15.5.22
+    refused.answer.closes = true;
+    return refused;
+  }
+  return std::nullopt;
+}
+
+}  // namespace runtime::proxy

@@ -1,0 +1,255 @@
+// What a policy judges of a request is what the upstream gets, and what caches keep is for whoever gets it.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "tests/runtime/proxy/sim_gateway.h"
+
+namespace tests {
+namespace {
+
+using namespace std::chrono_literals;
+
+bool Holds(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+// An upstream that keeps the requests that it gets (with a Content-Length, or none), and answers each with `answer`.
+struct Upstream {
+  explicit Upstream(SimGateway& gateway)
+      : server(&gateway.network, "10.0.0.1", 11434, [this](SimPeer& peer) { Serve(peer); }) {}
+
+  void Serve(SimPeer& peer) {
+    for (;;) {
+      const size_t end = peer.received.find("\r\n\r\n");
+      if (end == std::string::npos) return;
+      const size_t at = peer.received.find("\r\nContent-Length: ");
+      const size_t length = at < end ? std::stoul(peer.received.substr(at + 18)) : 0;
+      if (peer.received.size() < end + 4 + length) return;
+      requests.push_back(peer.received.substr(0, end + 4 + length));
+      peer.received.erase(0, end + 4 + length);
+      peer.Send(answer);
+    }
+  }
+  std::string body() const { return requests.empty() ? "nothing" : requests.back().substr(requests.back().find("\r\n\r\n") + 4); }
+
+  std::string answer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+  std::vector<std::string> requests;
+  SimServer server;
+};
+
+std::string Ask(SimGateway& gateway, const std::string& request_line, const std::string& lines, const std::string& body = "") {
+  auto client = gateway.NewClient();
+  const std::string length = body.empty() ? "" : "Content-Length: " + std::to_string(body.size()) + "\r\n";
+  client->Send(request_line + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + lines + length + "\r\n" + body);
+  gateway.network.RunUntil([&] { return client->ended; }, 1min);
+  return client->received;
+}
+std::string Chat(SimGateway& gateway, const std::string& body, const std::string& lines = "Content-Type: application/json\r\n") {
+  return Ask(gateway, "POST /v1/chat/completions", lines, body);
+}
+
+constexpr const char* kModels =
+    "upstream u { url = \"http://10.0.0.1:11434\" }\n"
+    "reply no { status = 403  text = \"no\" }\n"
+    "route big { when request.json.model == \"big\"  reply = no }\n"
+    "route rest { to = u }\n";
+
+TEST(OneReading, NobodyIsLedAroundAConditionOnTheBody) {
+  SimGateway gateway(kModels);
+  Upstream upstream(gateway);
+  EXPECT_TRUE(Chat(gateway, R"({"model":"big"})").starts_with("HTTP/1.1 403 "));
+  EXPECT_TRUE(Chat(gateway, R"({"mod\u0065l":"b\u0069g"})").starts_with("HTTP/1.1 403 "));
+  const std::pair<const char*, const char*> refused[] = {
+      {"folded_json_member", R"({"Model":"big"})"},
+      {"folded_json_member", R"({"model":"small","MODEL":"big"})"},
+      {"duplicate_json_member", R"({"model":"small","model":"big"})"},
+      {"json_trailing", R"({"model":"small"}x)"},
+      {"json_byte_order_mark", "\xef\xbb\xbf{\"model\":\"big\"}"},
+      {"json_syntax", R"({"model":"big","t":NaN})"},
+      {"json_syntax", "no json at all"},
+      {"json_not_utf8", "{\"model\":\"big\",\"a\":\"\xff\"}"},
+      {"json_not_utf8", "\xff\xfe{"},
+      {"json_not_an_object", R"([{"model":"big"}])"},
+  };
+  for (const auto& [reason, body] : refused) {
+    const std::string answer = Chat(gateway, body);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ") && Holds(answer, reason)) << body << "\n" << answer;
+  }
+  EXPECT_TRUE(Chat(gateway, R"({"Model":"big"})", "Content-Type: text/plain\r\n").starts_with("HTTP/1.1 400 ")) << "servers don't look at the type";
+  EXPECT_TRUE(upstream.requests.empty());
+  EXPECT_TRUE(Chat(gateway, R"({"model":"small","messages":[{"content":"{\"Model\":1}"}],"seed":123456789012345678901234567890})")
+                  .starts_with("HTTP/1.1 200 "));
+  EXPECT_TRUE(Ask(gateway, "POST /v1/audio/transcriptions", "Content-Type: multipart/form-data; boundary=x\r\n", "--x\r\n\xff\r\n--x--\r\n")
+                  .starts_with("HTTP/1.1 200 "));
+  EXPECT_TRUE(Holds(gateway.Get("/metrics"), "bad_request_total{reason=\"folded_json_member\"} 3"));
+}
+
+TEST(OneReading, HeadersAndQueriesStandOnceWhereTheyAreRead) {
+  SimGateway gateway(
+      "upstream u { url = \"http://10.0.0.1:11434\" }\n"
+      "reply no { status = 403  text = \"no\" }\n"
+      "route admins { when request.header[\"X-Role\"] == \"admin\" or request.query[\"admin\"] == \"1\"  reply = no }\n"
+      "route rest { to = u }\n");
+  Upstream upstream(gateway);
+  EXPECT_TRUE(Ask(gateway, "GET /", "X-Role: user\r\nX-Role: admin\r\n").starts_with("HTTP/1.1 400 "));
+  for (const char* query : {"admin=0&admin=1", "Admin=1", "x;admin=1", "admin=%zz"})
+    EXPECT_TRUE(Ask(gateway, "GET /?" + std::string(query), "").starts_with("HTTP/1.1 400 ")) << query;
+  EXPECT_TRUE(upstream.requests.empty());
+  EXPECT_TRUE(Ask(gateway, "GET /?x=1&x=2&y=%zz", "X-Role: user\r\nX-Other: a\r\nX-Other: b\r\n").starts_with("HTTP/1.1 200 "));
+}
+
+TEST(OneReading, TheGuardOfAnOllamaStaysWithRoutes) {
+  SimGateway gateway("upstream u { url = \"http://10.0.0.1:11434\" }\nroute pulls { when request.path == \"/api/push\"  to = u }\nroute rest { to = u }\n");
+  Upstream upstream(gateway);
+  for (const char* path : {"/api/pull", "/API/Create", "/api%2fdelete", "/api/experimental/x", "/api/signout"})
+    EXPECT_TRUE(Ask(gateway, "POST " + std::string(path), "", "{}").starts_with("HTTP/1.1 403 ")) << path;
+  EXPECT_TRUE(upstream.requests.empty());
+  for (const char* path : {"/api/push", "/api/chat", "/v1/models", "/props"})
+    EXPECT_TRUE(Ask(gateway, "POST " + std::string(path), "", "{}").starts_with("HTTP/1.1 200 ")) << path;
+}
+
+TEST(OneReading, CompressedBodiesAreDecoded) {
+  SimGateway gateway(kModels, "limits { body = 20B }");
+  Upstream upstream(gateway);
+  // {"model":"m"}, and a block of one byte that is 128 KiB long; zstd.
+  const std::string zstd("\x28\xb5\x2f\xfd\x04\x58\x69\x00\x00{\"model\":\"m\"}\x27\x8b\x7c\x64", 26);
+  const std::string bomb("\x28\xb5\x2f\xfd\x00\x38\x03\x00\x10\x00", 10);
+  const std::string lines = "Content-Type: application/json\r\nContent-Encoding: zstd\r\n";
+  SimGateway roomy(kModels);
+  Upstream behind(roomy);
+  EXPECT_TRUE(Chat(roomy, zstd, lines).starts_with("HTTP/1.1 200 "));
+  EXPECT_EQ(behind.body(), "{\"model\":\"m\"}");
+  EXPECT_FALSE(Holds(behind.requests.back(), "Content-Encoding"));
+  EXPECT_TRUE(Chat(roomy, zstd.substr(0, 20), lines).starts_with("HTTP/1.1 400 "));
+  EXPECT_TRUE(Chat(roomy, zstd, "Content-Encoding: br\r\n").starts_with("HTTP/1.1 415 "));
+  EXPECT_TRUE(Chat(gateway, bomb, lines).starts_with("HTTP/1.1 413 "));
+  EXPECT_EQ(behind.requests.size(), 1u);
+}
+
+TEST(Rewrite, KeepsTypesAndLeavesOutWhatIsAbsent) {
+  SimGateway gateway(
+      "upstream u { url = \"http://10.0.0.1:11434\"\n"
+      "  rewrite = json { \"model\": \"x\", \"n\": \"${request.json.max_tokens}\", \"k\": \"${request.json.none}\",\n"
+      "                   \"o\": { \"t\": \"${request.json.tools}\", \"s\": \"a ${request.json.max_tokens}\" }, \"l\": [\"${request.json.none}\", \"${request.json.yes}\"] }\n"
+      "  rewrite short { when request.header[\"X-Short\"] == \"1\"  patch = json { \"n\": 5 } }\n"
+      "  rewrite loud { when request.json.yes == true  patch = json { \"loud\": true, \"o\": null } }\n"
+      "}\n");
+  Upstream upstream(gateway);
+  Chat(gateway, R"({"max_tokens":7,"tools":[{"a":1}],"k":"stays"})");
+  EXPECT_EQ(upstream.body(), R"({"max_tokens":7,"tools":[{"a":1}],"k":"stays","model":"x","n":7,"o":{"t":[{"a":1}],"s":"a 7"},"l":[]})");
+  Chat(gateway, R"({"max_tokens":1.5e3,"yes":true})", "X-Short: 1\r\n");
+  EXPECT_EQ(upstream.body(), R"({"max_tokens":1.5e3,"yes":true,"model":"x","n":5,"l":[true],"loud":true})");
+  EXPECT_TRUE(Chat(gateway, R"({"Model":"y"})").starts_with("HTTP/1.1 400 "));
+  EXPECT_TRUE(Chat(gateway, "[1]").starts_with("HTTP/1.1 400 "));
+}
+
+// ---- Caches ----------------------------------------------------------------------------------------------------------
+
+constexpr const char* kCached =
+    "upstream u { url = \"http://10.0.0.1:11434\" }\n"
+    "cache kept { key = \"all\"  ttl = 10min  shared = true }\n"
+    "route all { to = u  cache = kept }\n";
+
+class CacheRules : public testing::Test {
+ protected:
+  // How many requests the upstream got of these.
+  size_t Asked(const std::vector<std::pair<std::string, std::string>>& requests, const std::string& body = "") {
+    const size_t before = upstream.requests.size();
+    for (const auto& [line, headers] : requests) last = Ask(gateway, line, headers, body);
+    return upstream.requests.size() - before;
+  }
+  void AnswerWith(const std::string& lines) { upstream.answer = "HTTP/1.1 200 OK\r\n" + lines + "Content-Length: 2\r\n\r\nok"; }
+
+  SimGateway gateway{kCached};
+  Upstream upstream{gateway};
+  std::string last;
+};
+
+TEST_F(CacheRules, OnlyGetAndHeadAreAnsweredFromAGet) {
+  EXPECT_EQ(Asked({{"GET /x", ""}, {"GET /x", ""}, {"HEAD /x", ""}}), 1u);
+  EXPECT_EQ(Asked({{"PUT /x", ""}, {"DELETE /x", ""}, {"POST /x", ""}, {"OPTIONS /x", ""}, {"PATCH /x", ""}}), 5u);
+  EXPECT_EQ(Asked({{"POST /x", ""}, {"GET /y", ""}, {"GET /y?q=1", ""}, {"GET /y?q=2", ""}, {"GET /y?q=1", ""}}), 4u);
+  EXPECT_EQ(Asked({{"GET /a%2Fb", ""}, {"GET /a/b", ""}}), 2u);
+}
+
+TEST_F(CacheRules, AnswersThatSayTheyAreNotForOthersAreNotKept) {
+  for (const char* lines : {"Cache-Control: private\r\n", "Cache-Control: max-age=5, No-Store\r\n", "Cache-Control: private=\"x\"\r\n", "Vary: *\r\n",
+                            "Content-Encoding: gzip\r\n"}) {
+    AnswerWith(lines);
+    EXPECT_EQ(Asked({{"GET /n", ""}, {"GET /n", ""}}), 2u) << lines;
+  }
+  AnswerWith("");
+  EXPECT_EQ(Asked({{"GET /s", "Cache-Control: no-store\r\n"}, {"GET /s", ""}, {"GET /s", "Cache-Control: no-store\r\n"}, {"GET /s", ""}}), 3u);
+  EXPECT_TRUE(Holds(gateway.Get("/metrics"), "cache_not_stored_total{reason=\"private\"} 4"));
+}
+
+TEST_F(CacheRules, AnswersThatVaryAreForRequestsThatAreEqualInThat) {
+  AnswerWith("Vary: X-User, Accept-Encoding\r\nVary: Accept-Language\r\n");
+  EXPECT_EQ(Asked({{"GET /v", "X-User: a\r\n"}, {"GET /v", "X-User: b\r\n"}, {"GET /v", ""}}), 3u);
+  EXPECT_EQ(Asked({{"GET /v", "X-User: a\r\nAccept-Encoding: br\r\n"}, {"GET /v", "X-User: b\r\n"}, {"GET /v", ""}}), 0u);
+  EXPECT_EQ(Asked({{"GET /v", "X-User: a\r\nAccept-Language: de\r\n"}}), 1u);
+}
+
+TEST_F(CacheRules, WhatIsKeptPassedTheSameFilter) {
+  AnswerWith("X-Kept: 1\r\nX-Hop: 1\r\nConnection: x-hop\r\nKeep-Alive: timeout=5\r\nAge: 77\r\nSet-Cookie: a=b\r\nX-Request-Id: theirs\r\n"
+             "X-Breakwater-Fallback: posed\r\n");
+  EXPECT_EQ(Asked({{"GET /h", ""}, {"GET /h", ""}}), 1u);
+  EXPECT_TRUE(Holds(last, "X-Kept: 1") && Holds(last, "Age: 0\r\n")) << last;
+  for (const char* gone : {"X-Hop", "Keep-Alive", "77", "Set-Cookie", "theirs", "posed"}) EXPECT_FALSE(Holds(last, gone)) << gone << "\n" << last;
+}
+
+TEST_F(CacheRules, ALargeAnswerGoesOutInSteps) {
+  SimGateway roomy("upstream u { url = \"http://10.0.0.1:11434\" }\n"
+                   "cache kept { key = \"all\"  ttl = 10min  shared = true  max_entry = 8MiB }\nroute all { to = u  cache = kept }\n");
+  SimServer server(&roomy.network, "10.0.0.1", 11434, Answering(std::string(4'000'000, 'y')));
+  const std::string whole = roomy.Get("/big");
+  ASSERT_GT(whole.size(), 4'000'000u);
+  auto client = roomy.NewClient();
+  client->stream->PauseReading();
+  client->Send("GET /big HTTP/1.1\r\nHost: gateway\r\n\r\n");
+  roomy.network.RunFor(1s);
+  client->stream->ResumeReading();
+  ASSERT_TRUE(roomy.network.RunUntil([&] { return client->received.size() > 4'000'000u; }, 10s)) << client->received.size();
+  EXPECT_TRUE(client->received.ends_with("yyy"));
+  client->Send("GET /health/live HTTP/1.1\r\nHost: gateway\r\n\r\n");
+  EXPECT_TRUE(roomy.network.RunUntil([&] { return Holds(client->received, "\"live\""); }, 10s));
+}
+
+TEST_F(CacheRules, FollowersDoNotWaitForALeaderThatStoresNothing) {
+  AnswerWith("Cache-Control: no-store\r\n");
+  std::vector<std::unique_ptr<SimPeer>> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.push_back(gateway.NewClient());
+    clients.back()->Send("GET /f HTTP/1.1\r\nHost: gateway\r\n\r\n");
+  }
+  gateway.network.RunFor(1s);
+  for (const auto& client : clients) EXPECT_TRUE(client->received.ends_with("ok"));
+  EXPECT_EQ(upstream.requests.size(), 4u);
+}
+
+// ---- Peers -----------------------------------------------------------------------------------------------------------
+
+TEST(Cut, IsToldInAFrameAndNotByAReset) {
+  SimGateway gateway("upstream u { url = \"http://10.0.0.1:11434\" }\n");
+  SimServer server(&gateway.network, "10.0.0.1", 11434, [](SimPeer& peer) {
+    if (!Holds(peer.received, "}")) return;
+    peer.Send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+              "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"He\"},\"finish_reason\":null}]}\n\n");
+    peer.stream->Reset();
+  });
+  for (const char* version : {"1.0", "1.1"}) {  // nginx asks with 1.0
+    auto client = gateway.NewClient();
+    client->Send("POST /v1/chat/completions HTTP/" + std::string(version) + "\r\nHost: a\r\nContent-Length: 15\r\n\r\n{\"stream\":true}");
+    ASSERT_TRUE(gateway.network.RunUntil([&] { return Holds(client->received, "\"error\""); }, 10s)) << client->received;
+    gateway.network.RunFor(100ms);
+    EXPECT_FALSE(client->ended || client->was_reset) << version << ": who is in front still passes the frame on";
+    ASSERT_TRUE(gateway.network.RunUntil([&] { return client->ended; }, 5s));
+    EXPECT_FALSE(client->was_reset) << version;
+    EXPECT_FALSE(client->received.ends_with("0\r\n\r\n")) << version;
+    EXPECT_FALSE(Holds(client->received, "[DONE]")) << version;
+  }
+}
+
+}  // namespace
+}  // namespace tests

@@ -1,0 +1,51 @@
+#include "runtime/proxy/path_guard.h"
+
+#include <gtest/gtest.h>
+
+#include "compiler/compile.h"
+
+namespace runtime::proxy {
+namespace {
+
+TEST(ChangesOllama, OnlyWhatAsksItSomethingPasses) {
+  for (const char* path : {"/api/chat", "/api/generate", "/api/embed", "/api/embeddings", "/api/tags", "/api/show", "/api/ps", "/api/version",
+                           "/api/tags/", "/", "/v1/models", "/v1/chat/completions", "/apis", "/v1/api/pull", "/props"}) {
+    EXPECT_FALSE(ChangesOllama(path)) << path;
+  }
+  for (const char* path : {"/api/pull", "/api/create", "/api/delete", "/api/copy", "/api/push", "/api/blobs/sha256:0", "/api/signout", "/api/user/keys",
+                           "/api/experimental/x", "/api/me", "/API/Pull", "/api/PULL/", "/api%2Fpull", "/api/%70ull", "/api%252Fpull",
+                           "/api/chat/../pull", "/api/tags%2F..%2Fpull", "/api//pull", "/api\\pull", "/api/whatever-comes-next"}) {
+    EXPECT_TRUE(ChangesOllama(path)) << path;
+  }
+}
+
+TEST(PathGuard, ARouteThatNamesThePathLetsItPass) {
+  compiler::diagnostics::Diagnostics diagnostics;
+  const auto compiled = compiler::CompileInterpreted(
+      "edition 1\ngateway { listen = \"127.0.0.1:0\" }\n"
+      "upstream u { url = \"http://10.0.0.1:11434\" }\n"
+      "upstream v { url = \"http://10.0.0.1:8000\"  dialect = openai }\n"
+      "route pulls { when request.path in {\"/api/pull\", \"/api/push\"} and request.method == POST  to = u }\n"
+      "route one { when request.path == \"/api/delete\"  to = u }\n"
+      "route no { when not (request.path == \"/api/copy\")  to = u }\n"
+      "route prefix { when request.path starts_with \"/api/\"  to = [u, v] }\n",
+      {}, &diagnostics);
+  ASSERT_NE(compiled, nullptr);
+  const PathGuard guard(compiled->policy);
+  using compiler::model::RouteId;
+  const auto refuses = [&](int route, int upstream, const char* path) {
+    return guard.Refuses(RouteId(route), compiled->policy.upstreams[compiler::model::UpstreamId(upstream)], path, path);
+  };
+  EXPECT_FALSE(refuses(0, 0, "/api/pull"));
+  EXPECT_FALSE(refuses(0, 0, "/api/push"));
+  EXPECT_TRUE(refuses(0, 0, "/api/delete"));
+  EXPECT_FALSE(refuses(1, 0, "/api/delete"));
+  EXPECT_TRUE(refuses(1, 0, "/API/delete"));
+  EXPECT_TRUE(refuses(2, 0, "/api/copy"));
+  EXPECT_TRUE(refuses(3, 0, "/api/pull"));
+  EXPECT_FALSE(refuses(3, 1, "/api/pull")) << "no Ollama";
+  EXPECT_FALSE(refuses(3, 0, "/api/chat"));
+}
+
+}  // namespace
+}  // namespace runtime::proxy
