@@ -145,6 +145,7 @@ void ClientAnswer::FailInStream(std::string_view error_frame) {
   if (stage_ == Stage::kGone) return;
   Check(stage_ == Stage::kEarly, "FailInStream");
   Body(error_frame);
+  is_told_ = true;
   keep_alive_ = false;
   stage_ = Stage::kFailedLate;
 }
@@ -238,7 +239,7 @@ bool ClientAnswer::is_full() const { return stage_ != Stage::kGone && host_.clie
 AfterExchange ClientAnswer::after() const {
   Check(stage_ == Stage::kOver, "after");
   // A reset would take with it what a proxy in front still holds of the frame: only where nothing else can tell.
-  if (is_cut_ && is_told_) return AfterExchange::kCloseLate;
+  if (is_told_) return AfterExchange::kCloseLate;
   if (is_cut_) return framing_.framing == BodyFraming::kUntilClose ? AfterExchange::kReset : AfterExchange::kClose;
   return keep_alive_ ? AfterExchange::kKeepAlive : AfterExchange::kClose;
 }

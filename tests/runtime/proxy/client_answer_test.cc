@@ -89,13 +89,20 @@ TEST(ClientAnswer, ThatIsBrokenOffShowsIt) {
   chunked.client.BreakOff("why");
   chunked.client.End();
   EXPECT_EQ(chunked.body(), "3\r\nwhy\r\n");  // and no last chunk
-  EXPECT_EQ(chunked.client.after(), AfterExchange::kClose);
+  EXPECT_EQ(chunked.client.after(), AfterExchange::kCloseLate);
 
-  Answer until_close;
+  Answer until_close;  // to HTTP/1.0, as nginx asks: a reset would take the frame with it
   until_close.Begin(kUntilClose, true, "some");
-  EXPECT_FALSE(until_close.client.can_tell_break());
-  until_close.client.BreakOff("");
-  EXPECT_EQ(until_close.client.after(), AfterExchange::kReset);  // a plain close would look like the end
+  EXPECT_TRUE(until_close.client.can_tell_break());
+  until_close.client.BreakOff("why");
+  EXPECT_EQ(until_close.body(), "somewhy");
+  EXPECT_EQ(until_close.client.after(), AfterExchange::kCloseLate);
+
+  Answer no_stream;
+  no_stream.Begin(kUntilClose, false, "some");
+  EXPECT_FALSE(no_stream.client.can_tell_break());
+  no_stream.client.BreakOff("");
+  EXPECT_EQ(no_stream.client.after(), AfterExchange::kReset);  // a plain close would look like the end
 }
 
 TEST(ClientAnswer, GoesOnInAnEarlyHead) {
@@ -151,7 +158,7 @@ TEST(ClientAnswer, ThatFailsLateSaysSoAndDropsTheRest) {
   a.client.Body("the upstream's own words");
   a.client.End();
   EXPECT_EQ(a.body(), "6\r\nfailed\r\n");
-  EXPECT_EQ(a.client.after(), AfterExchange::kClose);
+  EXPECT_EQ(a.client.after(), AfterExchange::kCloseLate);
   EXPECT_EQ(a.client.status(), 200);
 }
 

@@ -16,6 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using runtime::proxy::AddressGroup;
+using runtime::proxy::JudgeOrigin;
 using runtime::proxy::OriginKind;
 
 constexpr const char* kPolicy = "upstream u { url = \"http://10.0.0.1:11434\" }\n";
