@@ -1,5 +1,5 @@
 // What a predicate comes to when little is known of the facts: never true, always true, or one or the other. It never says
-// kNever or kAlways wrongly; how often it says kMaybe is a matter of precision (two places that read one fact are not joined).
+// kNever or kAlways wrongly; how often it says kMaybe is a matter of precision. Known is what a table of facts says; region.h reasons.
 #pragma once
 
 #include <array>
@@ -36,6 +36,7 @@ class Known {
 
   Abstract Field(abi::FieldId field) const { return fields_[static_cast<size_t>(field)]; }
   Abstract Window(int32_t slot) const;
+  size_t windows() const { return windows_.size(); }  // slots of which something is known lie below
 
  private:
   static constexpr size_t kFields = 0

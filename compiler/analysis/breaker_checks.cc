@@ -41,6 +41,16 @@ int AttemptsOf(const model::UpstreamSettings& upstream) {
   return 1 + (upstream.retry ? upstream.retry->max_retries : 0);
 }
 
+// How often one request is sent to a server that hangs: a retry comes only if the policy names timeouts.
+int AttemptsAtHang(const Context& context, const model::UpstreamSettings& upstream) {
+  if (!upstream.retry) return 1;
+  const model::Expr& when = context.policy.predicates[upstream.retry->when].expr;
+  for (const abi::ErrorKind error : {abi::ErrorKind::k_attempt_timeout, abi::ErrorKind::k_first_token_timeout}) {
+    if (Evaluate(when, AtError(error).SetAbsent(abi::FieldId::k_status)) != Truth::kNever) return AttemptsOf(upstream);
+  }
+  return 1;
+}
+
 // Which measures an expression reads.
 bool Reads(const model::Expr& expr, const model::BreakerSettings& settings,
            const std::function<bool(WindowMeasureKind)>& is_wanted) {
@@ -89,8 +99,9 @@ void CheckBreakersOpen(Context& context) {
     if (!breaker.upstream.max_in_flight) return;
     const int64_t places = *breaker.upstream.max_in_flight;
     const Duration attempt = TimeOfAnAttempt(breaker.upstream);
-    Duration request = attempt * AttemptsOf(breaker.upstream);
-    for (int n = 1; n < AttemptsOf(breaker.upstream); ++n)
+    const int attempts = AttemptsAtHang(context, breaker.upstream);
+    Duration request = attempt * attempts;
+    for (int n = 1; n < attempts; ++n)
       request += Duration(WaitBefore(*breaker.upstream.retry, n).low);
     Known most;  // what a server that hangs can bring the measures to
     const WindowMeasureKind* counted = nullptr;

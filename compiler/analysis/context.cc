@@ -54,6 +54,126 @@ std::vector<Context::Line> Context::Lines(const BlockOrigin& block, std::string_
   return lines;
 }
 
+void Context::ForEachLine(const std::function<void(const Place&, const Line&)>& look) const {
+  const auto each = [&](Place place, const std::vector<Line>& lines) {
+    place.lines = lines.size();
+    for (const Line& line : lines) look(place, line);
+  };
+  for (size_t i = 0; i < origins.routes.size(); ++i) {
+    const RouteId id(static_cast<int32_t>(i));
+    const BlockOrigin& block = OriginOf(id);
+    if (const auto& when = Route(id).when) each({Place::Kind::kRoute, id.value, &block}, Lines(block, "", *when));
+    if (const auto& next = Route(id).next_when) each({Place::Kind::kNext, id.value, &block}, Lines(block, "next", *next));
+  }
+  for (size_t i = 0; i < policy.upstreams.size(); ++i) {
+    const UpstreamId id(static_cast<int32_t>(i));
+    const model::UpstreamSettings& upstream = Upstream(id);
+    if (const BlockOrigin* block = OriginOf(id).Block("retry"); block != nullptr && upstream.retry)
+      each({Place::Kind::kRetry, id.value, block}, Lines(*block, "", upstream.retry->when));
+    const BlockOrigin* block = OriginOf(id).Block("breaker");
+    if (block == nullptr || !upstream.breaker) continue;
+    each({Place::Kind::kOpen, id.value, block}, Lines(*block, "open", upstream.breaker->open_when));
+    each({Place::Kind::kClose, id.value, block}, Lines(*block, "close", upstream.breaker->close_when));
+    if (upstream.breaker->failure_when)
+      each({Place::Kind::kFailure, id.value, block}, Lines(*block, "failure", *upstream.breaker->failure_when));
+  }
+  for (size_t i = 0; i < policy.caches.size(); ++i) {
+    const model::CacheId id(static_cast<int32_t>(i));
+    each({Place::Kind::kStore, id.value, &origins.caches[id]},
+         Lines(origins.caches[id], "store", policy.caches[id].store_when));
+  }
+}
+
+namespace {
+
+// The end of the string that begins at `at`, behind its quote; what stands in ${…} is skipped.
+size_t EndOfString(std::string_view text, size_t at) {
+  int depth = 0;
+  for (size_t i = at + 1; i < text.size(); ++i) {
+    if (text[i] == '\\') ++i;
+    else if (text.substr(i, 2) == "${") ++depth, ++i;
+    else if (depth > 0 && text[i] == '}') --depth;
+    else if (depth > 0 && text[i] == '"') i = EndOfString(text, i) - 1;
+    else if (text[i] == '"') return i + 1;
+  }
+  return text.size();
+}
+
+std::string Unescaped(std::string_view text) {
+  std::string plain;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\' || i + 1 == text.size()) {
+      plain += text[i];
+      continue;
+    }
+    const char c = text[++i];
+    plain += c == 'n' ? '\n' : c == 'r' ? '\r' : c == 't' ? '\t' : c;
+  }
+  return plain;
+}
+
+}  // namespace
+
+std::vector<SourceRange> Context::FindStrings(SourceRange in, const std::vector<WordOrigin>& words,
+                                              std::string_view wanted) const {
+  std::vector<SourceRange> found;
+  for (size_t i = in.begin; i < in.end; ++i) {
+    if (origins.text[i] == '#') i = std::min<size_t>(origins.text.find('\n', i), in.end);
+    if (i >= in.end || origins.text[i] != '"') continue;
+    const size_t end = EndOfString(origins.text, i);
+    if (Unescaped(origins.text.substr(i + 1, end - i - 2)) == wanted)
+      found.push_back({static_cast<uint32_t>(i), static_cast<uint32_t>(end)});
+    i = end - 1;
+  }
+  for (const WordOrigin& word : words) {
+    const auto let = origins.lets.find(origins.TextOf(word.range));
+    if (let == origins.lets.end()) continue;
+    for (const SourceRange& range : FindStrings(let->second.value, let->second.words, wanted)) found.push_back(range);
+  }
+  return found;
+}
+
+SourceRange Context::AtString(const Line& line, std::string_view wanted) const {
+  const auto found = FindStrings(line.origin->predicate, line.origin->words, wanted);
+  return found.empty() ? line.origin->predicate : found[0];
+}
+
+std::vector<std::string> Context::Variables(SourceRange in, const std::vector<WordOrigin>& words) const {
+  std::vector<std::string> names;
+  const std::string_view value = origins.TextOf(in);
+  for (size_t at = value.find("env"); at != std::string_view::npos; at = value.find("env", at + 3)) {
+    size_t open = value.find_first_not_of(" \t", at + 3);
+    if (open == std::string_view::npos || value[open] != '(') continue;
+    open = value.find('"', open);
+    if (open == std::string_view::npos) break;
+    names.emplace_back(value.substr(open + 1, value.find('"', open + 1) - open - 1));
+  }
+  for (const WordOrigin& word : words) {
+    const auto let = origins.lets.find(origins.TextOf(word.range));
+    if (let == origins.lets.end()) continue;
+    for (std::string& name : Variables(let->second.value, let->second.words)) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+const model::SettingOrigin* Context::HeaderOf(const BlockOrigin& block, std::string_view lower_name) const {
+  const auto found = std::find_if(block.settings.begin(), block.settings.end(), [&](const model::SettingOrigin& setting) {
+    if (setting.name != "header") return false;
+    return Lower(origins.TextOf({setting.name_range.end, setting.value.begin})).find("\"" + std::string(lower_name) + "\"") !=
+           std::string::npos;
+  });
+  return found == block.settings.end() ? nullptr : &*found;
+}
+
+bool Context::WasTold(Kind kind, SourceRange within) const {
+  return std::any_of(diagnostics->items().begin(), diagnostics->items().end(), [&](const Diagnostic& item) {
+    const bool is_within = within.begin <= item.range.begin && item.range.end <= within.end;
+    // In a `let`: the line that uses it is a note.
+    const bool is_used_there = std::any_of(item.notes.begin(), item.notes.end(), [&](const auto& note) { return note.range.begin == within.begin; });
+    return item.kind == kind && (is_within || is_used_there);
+  });
+}
+
 std::vector<WordAt> Context::Find(const std::vector<WordOrigin>& words, std::string_view text) const {
   std::vector<WordAt> found;
   for (const WordOrigin& word : words) {
@@ -127,6 +247,12 @@ void Context::Remove(Diagnostic& diagnostic, const WordAt& word, const Line& lin
   const bool is_all = line.expr->kind == model::ExprKind::kCompare || line.expr->kind == model::ExprKind::kIn;
   if (word.removal.end > 0) diagnostic.Change(word.removal, "");
   else if (is_in_line && is_all && lines > 1) diagnostic.Change(line.origin->statement, "");
+}
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return lower;
 }
 
 std::string WriteDuration(Duration time) {

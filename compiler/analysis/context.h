@@ -1,6 +1,7 @@
 // What all checks share: the policy, where it was written, who leads to whom, and how to change its text.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,6 +58,27 @@ struct Context {
   std::vector<Line> Lines(const BlockOrigin& block, std::string_view word,
                           const std::vector<abi::PredicateId>& each) const;
 
+  // Every line with a condition.
+  struct Place {
+    enum class Kind : uint8_t { kRoute, kNext, kRetry, kOpen, kClose, kFailure, kStore };
+    Kind kind{};
+    int32_t id = 0;  // of the route, upstream or cache
+    const BlockOrigin* block = nullptr;
+    size_t lines = 1;  // how many there are of the word
+  };
+  void ForEachLine(const std::function<void(const Place&, const Line&)>& look) const;
+
+  // All places where a string of this text stands in a condition or a value, or in the lets that it names.
+  std::vector<SourceRange> FindStrings(SourceRange in, const std::vector<WordOrigin>& words, std::string_view text) const;
+  // The first of them, or the condition.
+  SourceRange AtString(const Line& line, std::string_view text) const;
+  // What env(…) stands for in a value and in the lets that it names: names of variables.
+  std::vector<std::string> Variables(SourceRange in, const std::vector<WordOrigin>& words) const;
+  // The line `header["Name"] = …` of a block, in any case; null for none.
+  const model::SettingOrigin* HeaderOf(const BlockOrigin& block, std::string_view lower_name) const;
+  // Whether a finding of that kind stands within the range, or in a `let` that is used there.
+  bool WasTold(Kind kind, SourceRange within) const;
+
   // All places of a word in a condition and in the lets that it names.
   std::vector<WordAt> Find(const std::vector<WordOrigin>& words, std::string_view text) const;
   // The word that stands so far behind `text`, as the window behind `failures`.
@@ -73,6 +95,8 @@ struct Context {
   // Takes a word out, or its whole line if that is all that the line says and there are others.
   void Remove(Diagnostic& diagnostic, const WordAt& word, const Line& line, size_t lines) const;
 };
+
+std::string Lower(std::string_view text);
 
 // As a policy writes it, in one unit: 46500ms.
 std::string WriteDuration(model::Duration time);

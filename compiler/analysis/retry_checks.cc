@@ -7,6 +7,7 @@
 #include "compiler/analysis/client_errors.h"
 #include "compiler/analysis/context.h"
 #include "compiler/analysis/outcomes.h"
+#include "compiler/analysis/region.h"
 #include "compiler/model/model_paths.h"
 #include "compiler/model/print.h"
 
@@ -248,6 +249,54 @@ void CheckRetriedClientErrors(Context& context) {
     const ClientErrorRule rule{Kind::kRetriesClientErrors, [&](int status) { return Judged(AtStatus(status), retry); }, true};
     std::set<uint32_t> seen;
     for (const Context::Line& line : retry.lines) TellClientErrors(context, line, retry.lines.size(), rule, &seen);
+  });
+}
+
+// What one upstream refuses because of how it was asked, another one refuses as well; what it does not have, or may not tell, another
+// may: 401, 403, 404, 413 are no such statuses.
+void CheckMovedClientErrors(Context& context) {
+  std::set<uint32_t> seen;
+  context.ForEachLine([&](const Context::Place& place, const Context::Line& line) {
+    if (place.kind != Context::Place::Kind::kNext) return;
+    for (const int status : {400, 405, 411, 414, 415, 422, 431}) {
+      if (Evaluate(*line.expr, AtStatus(status)) != Truth::kAlways) continue;
+      if (!Never(*line.expr, Region::Of(AtStatus(200)))) return;  // CheckGoodAnswers says more
+      const std::string text = std::to_string(status);
+      for (const std::string& written : {text, std::string("4xx")}) {
+        const auto words = context.Find(line.origin->words, written);
+        if (words.empty()) continue;
+        if (!seen.insert(words[0].range.begin).second) return;
+        Context::NoteUse(context.diagnostics->Emit(Kind::kMovesClientErrors, words[0].range, {written}), words[0], *line.origin);
+        return;
+      }
+      if (seen.insert(line.origin->predicate.begin).second)
+        context.diagnostics->Emit(Kind::kMovesClientErrors, line.origin->predicate, {text});
+      return;
+    }
+  });
+}
+
+void CheckHammering(Context& context) {
+  ForEachRetry(context, [&](const Retry& retry) {
+    if (retry.settings.budget && *retry.settings.budget >= 1) {
+      context.diagnostics->Emit(Kind::kBudgetSaysYes, context.At(retry.block, "budget"), {"100 %"}).Replace("20%").Unsafe();
+    }
+    const int retries = retry.settings.max_retries;
+    Duration waits{};
+    double next = static_cast<double>(retry.settings.wait.from.count());
+    for (int n = 1; n <= retries; ++n) {  // without jitter, which only spreads them
+      waits += std::min(Duration(static_cast<int64_t>(next)), retry.settings.wait.cap);
+      next = std::min(next * retry.settings.wait.factor, 1e18);
+    }
+    constexpr int kMostRetries = 10;
+    constexpr int kSome = 3;
+    constexpr Duration kShortestWait = std::chrono::milliseconds(20);
+    const bool is_fast = retries >= kSome && waits < kShortestWait * retries;
+    if (retries <= kMostRetries && !is_fast) return;
+    context.diagnostics->Emit(Kind::kHammers, context.At(retry.block, "max_retries"),
+                              {std::to_string(retries), PrintTime(waits.count())})
+        .Replace("2")
+        .Unsafe();
   });
 }
 

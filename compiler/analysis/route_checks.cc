@@ -1,5 +1,7 @@
 // PL07: routes that no request reaches, and requests that reach no route.
 #include <algorithm>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -7,6 +9,7 @@
 
 #include "compiler/analysis/abstract.h"
 #include "compiler/analysis/context.h"
+#include "compiler/analysis/region.h"
 #include "compiler/model/print.h"
 
 namespace compiler::analysis {
@@ -84,6 +87,78 @@ const RouteId* WhoTakes(const Taken& taken, const model::Expr& when) {
   return last;
 }
 
+// Routes so far, by what they take: for one that several of them take together.
+class Before {
+ public:
+  // The last of the routes that together take the whole region; none if that is not known.
+  std::optional<RouteId> WhoTakes(const Region& region) const {
+    std::vector<size_t> candidates = broad_.size() <= kMost ? broad_ : std::vector<size_t>();
+    if (const auto paths = PathsOf(region)) {
+      for (const std::string& path : *paths) {
+        const auto found = by_path_.find(path);
+        if (found != by_path_.end()) candidates.insert(candidates.end(), found->second.begin(), found->second.end());
+      }
+    } else if (routes_.size() <= kMost) {
+      candidates.clear();
+      for (size_t i = 0; i < routes_.size(); ++i) candidates.push_back(i);
+    }
+    std::sort(candidates.begin(), candidates.end());
+    candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
+    if (candidates.size() > kMost) return std::nullopt;
+    Region rest = region;
+    for (const size_t i : candidates) {
+      rest = rest.And(Region::Outside(*routes_[i].second));
+      if (rest.empty()) return routes_[i].first;
+      if (!rest.is_exact()) return std::nullopt;
+    }
+    return std::nullopt;
+  }
+
+  void Add(RouteId id, const model::Expr& when, const Region& region) {
+    const size_t index = routes_.size();
+    routes_.emplace_back(id, &when);
+    if (const auto paths = PathsOf(region)) {
+      for (const std::string& path : *paths) by_path_[path].push_back(index);
+    } else {
+      broad_.push_back(index);
+    }
+  }
+
+ private:
+  static constexpr size_t kMost = 64;
+
+  // All paths that it takes; nullopt if they are not a list.
+  static std::optional<std::set<std::string>> PathsOf(const Region& region) {
+    std::set<std::string> paths;
+    for (const Cell& cell : region.cells()) {
+      const auto path = cell.domains.find(Subject::Of(abi::FieldId::k_request_path));
+      if (path == cell.domains.end() || !path->second.text.only) return std::nullopt;
+      paths.insert(path->second.text.only->begin(), path->second.text.only->end());
+    }
+    return paths;
+  }
+
+  std::vector<std::pair<RouteId, const model::Expr*>> routes_;
+  std::vector<size_t> broad_;
+  std::unordered_map<std::string, std::vector<size_t>> by_path_;
+};
+
+// False if no line of the route ever holds.
+bool TellLinesThatNeverHold(Context& context, RouteId id, const std::vector<Context::Line>& lines, bool all) {
+  for (const Context::Line& line : lines) {
+    if (!all && (lines.size() == 1 || !Never(*line.expr))) continue;
+    // What it compares with is wrong: that was said.
+    if (context.WasTold(Kind::kNeverEqual, line.origin->predicate)) continue;
+    if (!all) context.diagnostics->Emit(Kind::kWhenNeverHolds, line.origin->predicate).Change(line.origin->statement, "").Unsafe();
+    else
+      context.diagnostics->Emit(Kind::kRouteNeverHolds, line.origin->predicate, {context.Route(id).name})
+          .Change(context.OriginOf(id).whole, "")
+          .Unsafe();
+    if (all) break;
+  }
+  return !all;
+}
+
 std::string FreeName(const Context& context, std::string name) {
   const auto is_taken = [&](const std::string& candidate) {
     const auto has = [&](const auto& blocks) {
@@ -101,32 +176,42 @@ std::string FreeName(const Context& context, std::string name) {
 
 void CheckRoutesReached(Context& context) {
   Taken taken;
+  Before before;
   for (size_t i = 0; i < context.origins.routes.size(); ++i) {
     const RouteId id(static_cast<int32_t>(i));
     const auto& when = context.Route(id).when;
     if (!when) return;  // what stands behind it was reported already
     const model::Expr& expr = context.policy.predicates[*when].expr;
-    if (Evaluate(expr, Known()) == Truth::kNever) {
-      context.diagnostics->Emit(Kind::kRouteNeverHolds, context.OriginOf(id).name, {context.Route(id).name})
-          .Change(context.OriginOf(id).whole, "")
-          .Unsafe();
-    } else if (const RouteId* before = WhoTakes(taken, expr)) {
+    const auto lines = context.Lines(context.OriginOf(id), "", *when);
+    const Region region = Region::Of(expr);
+    if (!TellLinesThatNeverHold(context, id, lines, region.empty())) continue;
+    if (i + 1 < context.origins.routes.size() && Always(expr)) {
+      context.diagnostics
+          ->Emit(Kind::kRouteTakesAll, lines[0].origin->predicate,
+                 {context.Route(id).name, context.Route(RouteId(id.value + 1)).name})
+          .At(context.OriginOf(RouteId(id.value + 1)).name, "this route gets no request");
+      return;
+    }
+    const RouteId* by = WhoTakes(taken, expr);
+    std::optional<RouteId> together;
+    if (by == nullptr && (together = before.WhoTakes(region))) by = &*together;
+    if (by != nullptr) {
       const BlockOrigin& late = context.OriginOf(id);
-      const BlockOrigin& early = context.OriginOf(*before);
+      const BlockOrigin& early = context.OriginOf(*by);
       Diagnostic& diagnostic =
-          context.diagnostics->Emit(Kind::kRouteTaken, late.name, {context.Route(id).name, context.Route(*before).name})
+          context.diagnostics->Emit(Kind::kRouteTaken, late.name, {context.Route(id).name, context.Route(*by).name})
               .At(early.name, "this route takes them")
               .Change(late.whole, "");
       Taken turned_round;
       turned_round.Add(expr, id);
-      if (WhoTakes(turned_round, context.policy.predicates[*context.Route(*before).when].expr) == nullptr) {
+      if (WhoTakes(turned_round, context.policy.predicates[*context.Route(*by).when].expr) == nullptr) {
         diagnostic.Change({early.whole.begin, early.whole.begin},
                           std::string(context.origins.TextOf(late.whole)) + "\n\n");
-      } else {
-        diagnostic.Unsafe();  // before it, it would take all that the other one would
       }
+      diagnostic.Unsafe();  // which of the two is to take them is for people to say
     }
     taken.Add(expr, id);
+    before.Add(id, expr, region);
   }
 }
 
@@ -134,8 +219,13 @@ void CheckAllRequestsRouted(Context& context) {
   if (context.origins.routes.empty()) return;
   for (size_t i = 0; i < context.origins.routes.size(); ++i) {
     const auto& when = context.Route(RouteId(static_cast<int32_t>(i))).when;
-    if (!when || Evaluate(context.policy.predicates[*when].expr, Known()) == Truth::kAlways) return;
+    if (!when || Always(context.policy.predicates[*when].expr)) return;
   }
+  constexpr size_t kMostRoutes = 64;
+  Region rest = Region::Everything();
+  for (size_t i = 0; i < context.origins.routes.size() && i < kMostRoutes && rest.is_exact(); ++i)
+    rest = rest.And(Region::Outside(context.policy.predicates[*context.Route(RouteId(static_cast<int32_t>(i))).when].expr));
+  if (rest.empty()) return;
   const RouteId last(static_cast<int32_t>(context.origins.routes.size()) - 1);
   Diagnostic& diagnostic =
       context.diagnostics->Emit(Kind::kNoOtherwise, context.OriginOf(last).name, {context.Route(last).name});

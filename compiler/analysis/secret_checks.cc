@@ -15,12 +15,6 @@ constexpr std::string_view kCredentialHeaders[] = {"authorization", "proxy-autho
 // Of RFC 9110 11.1, as they are mostly written. Another word before a blank may be a part of the credential.
 constexpr std::string_view kSchemes[] = {"Bearer", "Basic", "Digest", "Token", "ApiKey"};
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return lower;
-}
-
 std::string_view Trim(std::string_view text) {
   const size_t begin = text.find_first_not_of(" \t");
   if (begin == std::string_view::npos) return {};

@@ -1,0 +1,257 @@
+// PL05: what the lines of a breaker mean: whether they ever hold, whether they hold while all is well, and what they overlook.
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "compiler/analysis/context.h"
+#include "compiler/analysis/known_names.h"
+#include "compiler/analysis/outcomes.h"
+#include "compiler/analysis/region.h"
+#include "compiler/analysis/windows.h"
+
+namespace compiler::analysis {
+namespace {
+
+using abi::ErrorKind;
+using abi::FieldId;
+using abi::WindowMeasureKind;
+using model::Duration;
+
+struct Breaker {
+  UpstreamId id;
+  const model::UpstreamSettings& upstream;
+  const model::BreakerSettings& settings;
+  const BlockOrigin& block;
+
+  const std::string& name() const { return upstream.name; }
+};
+
+void ForEachBreaker(const Context& context, const std::function<void(const Breaker&)>& look) {
+  for (size_t i = 0; i < context.policy.upstreams.size(); ++i) {
+    const UpstreamId id(static_cast<int32_t>(i));
+    const model::UpstreamSettings& upstream = context.Upstream(id);
+    if (upstream.breaker) look({id, upstream, *upstream.breaker, *context.OriginOf(id).Block("breaker")});
+  }
+}
+
+bool IsCount(WindowMeasureKind kind) {
+  return kind == WindowMeasureKind::kFailures || kind == WindowMeasureKind::kRequests ||
+         kind == WindowMeasureKind::kFailedRequests || kind == WindowMeasureKind::kSuccesses ||
+         kind == WindowMeasureKind::kConsecutiveFailures;
+}
+bool IsCountOfFailures(WindowMeasureKind kind) {
+  return kind == WindowMeasureKind::kFailures || kind == WindowMeasureKind::kFailedRequests ||
+         kind == WindowMeasureKind::kConsecutiveFailures;
+}
+
+// Nothing that an attempt may take is longer; nullopt where that is not bounded.
+std::optional<Duration> LongestAttempt(const model::UpstreamSettings& upstream) { return upstream.timeouts.total; }
+
+struct Said {
+  std::string why;
+  std::string help;
+};
+
+constexpr const char* kUsualOpen = "failed_requests(60s) >= 5";
+constexpr Duration kShortestWindow = std::chrono::seconds(1);
+constexpr long double kMostInARow = 500;
+constexpr long double kMostInAWindow = 1000;
+
+// Why a cell that could be never is, in practice or at all; nullopt if it may.
+std::optional<Said> WhyNever(const Cell& cell, const Breaker& breaker) {
+  const std::optional<Duration> longest = LongestAttempt(breaker.upstream);
+  for (const auto& [subject, domain] : cell.domains) {
+    if (subject.kind != Subject::Kind::kWindow || domain.number.empty()) continue;
+    const model::WindowMeasure& measure = MeasureOf(subject, breaker.settings);
+    const long double low = domain.number.lowest();
+    const bool is_above = low > 0 || domain.number.ranges().front().low_open;
+    const bool is_point = std::all_of(domain.number.ranges().begin(), domain.number.ranges().end(),
+                                      [](const auto& range) { return range.low == range.high && range.low != 0 && range.low != 1; });
+    const bool is_share = measure.kind == WindowMeasureKind::kFailureRatio || measure.kind == WindowMeasureKind::kSlowRatio;
+    if (is_share && is_point)
+      return Said{"a share is hardly ever exactly " + std::to_string(static_cast<int>(low * 100 + 0.5L)) + " %",
+                  "write `>=` or `>`"};
+    if (measure.kind == WindowMeasureKind::kLatency && is_point)
+      return Said{"a time is never exactly " + PrintTime(static_cast<int64_t>(low)), "write `>=` or `>`"};
+    if (measure.kind == WindowMeasureKind::kSlowRatio && is_above && longest && measure.over >= *longest)
+      return Said{"no attempt takes longer than " + PrintTime(longest->count()) + ", so none is slower than " +
+                      PrintTime(measure.over.count()),
+                  "let `over:` be what is slow and still within the limits of an attempt"};
+    if (measure.kind == WindowMeasureKind::kLatency && longest && low >= static_cast<long double>(longest->count()) && is_above)
+      return Said{"no attempt takes longer than " + PrintTime(longest->count()) + " (attempt_timeout or total)",
+                  "compare with a time within that"};
+    const bool needs_some = IsCount(measure.kind) ? low >= 2 : is_above;
+    if (measure.window > Duration::zero() && measure.window < kShortestWindow && needs_some)
+      return Said{"what it needs never falls into a window of " + PrintTime(measure.window.count()),
+                  "look at a window of seconds to minutes: `60s`"};
+    const long double most = measure.kind == WindowMeasureKind::kConsecutiveFailures ? kMostInARow : kMostInAWindow;
+    if (IsCountOfFailures(measure.kind) && low >= most) {
+      const std::string count = std::to_string(static_cast<int64_t>(low));
+      return Said{count + " failures are no threshold: until then everybody is sent to a server that is down",
+                  "five to some dozens are usual"};
+    }
+  }
+  return std::nullopt;
+}
+
+// Whether something that no window can tell of stands in the line.
+std::vector<Context::Line> OpenLines(const Context& context, const Breaker& breaker) {
+  return context.Lines(breaker.block, "open", breaker.settings.open_when);
+}
+
+}  // namespace
+
+void CheckOpensEver(Context& context) {
+  ForEachBreaker(context, [&](const Breaker& breaker) {
+    for (const Context::Line& line : OpenLines(context, breaker)) {
+      const Region region = Region::Of(*line.expr);
+      const std::vector<Cell> cells = PossibleCells(region, breaker.settings);
+      if (cells.empty()) {
+        context.diagnostics->Emit(Kind::kNeverOpens, line.origin->predicate,
+                                  {"its parts cannot hold at one time: failures are requests as well, and a longer window holds what a "
+                                   "shorter one does",
+                                   "write what is to open it: `failed_requests(60s) >= 5`"})
+            .Replace(kUsualOpen)
+            .Unsafe();
+        continue;
+      }
+      std::optional<Said> why;
+      for (const Cell& cell : cells) {
+        why = WhyNever(cell, breaker);
+        if (!why) break;
+      }
+      if (why)
+        context.diagnostics->Emit(Kind::kNeverOpens, line.origin->predicate, {why->why, why->help}).Replace(kUsualOpen).Unsafe();
+    }
+  });
+}
+
+void CheckOneFailure(Context& context) {
+  ForEachBreaker(context, [&](const Breaker& breaker) {
+    for (const Context::Line& line : OpenLines(context, breaker)) {
+      Known known;
+      bool has_share = false;
+      for (size_t slot = 0; slot < breaker.settings.measures.size(); ++slot) {
+        const WindowMeasureKind kind = breaker.settings.measures[slot].kind;
+        long double value = kind == WindowMeasureKind::kSuccesses ? 0 : 1;
+        if (kind == WindowMeasureKind::kLatency) value = std::numeric_limits<long double>::infinity();
+        known.SetWindow(slot, value, value);
+      }
+      const auto reads_share = [&](const auto& self, const model::Expr& expr) -> bool {
+        if (expr.kind == model::ExprKind::kWindow && !IsCount(breaker.settings.measures[static_cast<size_t>(expr.slot)].kind)) return true;
+        return std::any_of(expr.operands.begin(), expr.operands.end(), [&](const model::Expr& o) { return self(self, o); });
+      };
+      has_share = reads_share(reads_share, *line.expr);  // CheckRatios says more
+      if (has_share || Evaluate(*line.expr, known) != Truth::kAlways) continue;
+      if (!Never(*line.expr, WhileWell(breaker.settings))) continue;  // CheckHealthyOpens says more
+      context.diagnostics->Emit(Kind::kOpensAtOnce, line.origin->predicate,
+                                {"every server has one now and then, and nothing is asked of it for " +
+                                 PrintTime(breaker.settings.open_for.from.count()) + " then"})
+          .Replace(kUsualOpen)
+          .Unsafe();
+    }
+  });
+}
+
+void CheckClosesEver(Context& context) {
+  ForEachBreaker(context, [&](const Breaker& breaker) {
+    for (const Context::Line& line : context.Lines(breaker.block, "close", breaker.settings.close_when)) {
+      if (!PossibleCells(Region::Of(*line.expr), breaker.settings).empty()) continue;
+      const int probes = breaker.settings.probes;
+      context.diagnostics->Emit(Kind::kNeverCloses, line.origin->predicate,
+                                {probes == 1 ? "one probe" : std::to_string(probes) + " probes"})
+          .Change(line.origin->statement, "")
+          .Unsafe();
+    }
+  });
+}
+
+void CheckHealthyOpens(Context& context) {
+  ForEachBreaker(context, [&](const Breaker& breaker) {
+    for (const Context::Line& line : OpenLines(context, breaker)) {
+      const Region well = Region::Of(*line.expr).And(WhileWell(breaker.settings));
+      const std::vector<Cell> cells = PossibleCells(well, breaker.settings);
+      if (cells.empty()) continue;
+      bool needs_work = false;  // a number of requests or of successes
+      for (const auto& [subject, domain] : cells[0].domains) {
+        if (subject.kind == Subject::Kind::kWindow && !domain.number.empty() && domain.number.lowest() > 0) needs_work = true;
+      }
+      context.diagnostics->Emit(Kind::kOpensOnHealth, line.origin->predicate,
+                                {needs_work ? "after so many requests, however well they end" : "as long as nothing fails"})
+          .Replace(kUsualOpen)
+          .Unsafe();
+    }
+    if (!breaker.settings.failure_when) return;
+    for (const Context::Line& line : context.Lines(breaker.block, "failure", *breaker.settings.failure_when)) {
+      for (const int status : {200, 201}) {
+        Known known = AtStatus(status);
+        known.Set(FieldId::k_first_token, 0, kMost);
+        known.Set(FieldId::k_empty_answer, 0, 0).Set(FieldId::k_prompt_too_long, 0, 0);
+        if (!Always(*line.expr, Region::Of(known))) continue;
+        context.diagnostics->Emit(Kind::kHealthFails, line.origin->predicate, {std::to_string(status), breaker.name()});
+        break;
+      }
+    }
+  });
+}
+
+void CheckFailureRules(Context& context) {
+  ForEachBreaker(context, [&](const Breaker& breaker) {
+    if (!breaker.settings.failure_when) return;
+    const auto lines = context.Lines(breaker.block, "failure", *breaker.settings.failure_when);
+    if (lines.empty()) return;
+    const auto counts = [&](const Known& known) {
+      return std::any_of(lines.begin(), lines.end(), [&](const Context::Line& line) { return !Never(*line.expr, Region::Of(known)); });
+    };
+    const auto any_error = [&](std::initializer_list<ErrorKind> errors) {
+      return std::any_of(errors.begin(), errors.end(), [&](ErrorKind error) { return counts(AtError(error).SetAbsent(FieldId::k_status)); });
+    };
+    std::string missing;
+    std::string what;
+    const auto note = [&](const std::string& name, const std::string& follows) {
+      missing += (missing.empty() ? "" : ", ") + name;
+      if (what.empty()) what = follows;
+    };
+    if (!any_error({ErrorKind::k_refused, ErrorKind::k_connect_failure, ErrorKind::k_reset}))
+      note("a connection that is refused or reset", "a server that is down is asked for ever");
+    if (!any_error({ErrorKind::k_attempt_timeout, ErrorKind::k_first_token_timeout, ErrorKind::k_idle_timeout}))
+      note("a timeout", "a server that hangs never opens the breaker");
+    const std::initializer_list<int> kServerErrors = {500, 502, 503, 504};
+    if (std::none_of(kServerErrors.begin(), kServerErrors.end(), [&](int status) { return counts(AtStatus(status)); }))
+      note("a 5xx", "a server that answers nothing but errors never opens the breaker");
+    if (missing.empty()) return;
+    Diagnostic& diagnostic =
+        context.diagnostics->Emit(Kind::kFailuresMissed, lines[0].origin->predicate, {missing, breaker.name(), what});
+    for (const Context::Line& line : lines) diagnostic.Change(line.origin->statement, "");
+    diagnostic.Unsafe();
+  });
+}
+
+void CheckOpenTooLong(Context& context) {
+  constexpr Duration kLongest = std::chrono::minutes(30);
+  ForEachBreaker(context, [&](const Breaker& breaker) {
+    const Duration most = std::max(breaker.settings.open_for.from, breaker.settings.open_for.cap);
+    if (most <= kLongest || breaker.upstream.health) return;
+    context.diagnostics->Emit(Kind::kOpenTooLong, context.At(breaker.block, "open_for"),
+                              {breaker.name(), (most > breaker.settings.open_for.from ? "up to " : "") + PrintTime(most.count())})
+        .Replace("2min")
+        .Unsafe();
+  });
+}
+
+void CheckHealthChecks(Context& context) {
+  ForEachBreaker(context, [&](const Breaker& breaker) {
+    if (!breaker.upstream.health) return;
+    const BlockOrigin* block = context.OriginOf(breaker.id).Block("health");
+    if (block == nullptr) return;
+    const model::HealthSettings& health = *breaker.upstream.health;
+    if (IsModelPath(health.path)) context.diagnostics->Emit(Kind::kCheckAsksModel, context.At(*block, "path"), {health.path}).Replace("\"/\"").Unsafe();
+    if (block->Setting("interval") == nullptr || health.interval < breaker.settings.open_for.from) return;
+    context.diagnostics->Emit(Kind::kCheckAfterOpen, context.At(*block, "interval"),
+                              {PrintTime(health.interval.count()), PrintTime(breaker.settings.open_for.from.count())})
+        .Replace("2s")
+        .Unsafe();
+  });
+}
+
+}  // namespace compiler::analysis

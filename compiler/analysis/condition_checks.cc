@@ -1,0 +1,316 @@
+// PL07 and PL09: conditions that compare with what no request has, that let in whom they should not, or say `or` where `and` was meant.
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+
+#include "compiler/analysis/context.h"
+#include "compiler/analysis/known_names.h"
+#include "compiler/analysis/region.h"
+
+namespace compiler::analysis {
+namespace {
+
+using abi::BaseType;
+using abi::FamilyId;
+using abi::FieldId;
+using model::Expr;
+using model::ExprKind;
+using PlaceKind = Context::Place::Kind;
+
+// One comparison of a subject with a text. part: how much of the value it is.
+struct Comparison {
+  enum class Part : uint8_t { kWhole, kStart, kEnd, kSomewhere };
+  Subject subject;
+  Part part{};
+  std::string_view text;
+};
+
+const Expr& ReadOf(const Expr& value) { return value.kind == ExprKind::kCoalesce ? value.operands[0] : value; }
+
+void ForEachComparison(const Expr& expr, const std::function<void(const Comparison&)>& look) {
+  const auto tell = [&](const Expr& value, Comparison::Part part, const model::Literal& literal) {
+    const auto subject = SubjectOf(ReadOf(value));
+    if (subject && literal.type == BaseType::kString) look({*subject, part, literal.text});
+  };
+  switch (expr.kind) {
+    case ExprKind::kCompare:
+      for (const size_t i : {0U, 1U}) {
+        if (expr.operands[i].kind == ExprKind::kLiteral)
+          tell(expr.operands[1 - i], Comparison::Part::kWhole, expr.operands[i].literal);
+      }
+      return;
+    case ExprKind::kIn:
+      for (const model::SetMember& member : expr.set) tell(expr.operands[0], Comparison::Part::kWhole, member.low);
+      return;
+    case ExprKind::kStringTest: {
+      constexpr Comparison::Part kParts[] = {Comparison::Part::kStart, Comparison::Part::kEnd, Comparison::Part::kSomewhere};
+      if (expr.operands[1].kind == ExprKind::kLiteral)
+        tell(expr.operands[0], kParts[static_cast<size_t>(expr.string_test)], expr.operands[1].literal);
+      return;
+    }
+    default:
+      for (const Expr& operand : expr.operands) ForEachComparison(operand, look);
+  }
+}
+
+bool BeginsWithMethod(std::string_view text) {
+  const size_t blank = text.find(' ');
+  return blank != std::string_view::npos && abi::MethodOf(text.substr(0, blank)) != abi::Method::kOther;
+}
+
+struct Said {
+  std::string why;
+  std::string instead;
+  std::string fixed = {};  // what may have been meant; "" if that is not known
+};
+
+std::optional<Said> WrongPath(const Comparison& comparison) {
+  const std::string_view text = comparison.text;
+  const bool is_possible = comparison.part == Comparison::Part::kWhole   ? IsPossiblePath(text)
+                           : comparison.part == Comparison::Part::kStart ? text.empty() || IsPossiblePathStart(text)
+                                                                         : IsPossibleInPath(text);
+  if (is_possible) return std::nullopt;
+  if (BeginsWithMethod(text)) {
+    const std::string method(text.substr(0, text.find(' ')));
+    return Said{"the method does not stand in the path", "write `request.method == " + method + " and request.path == …`"};
+  }
+  if (text.find("://") != std::string_view::npos)
+    return Said{"a path has neither scheme nor host", "write the path alone, and the host as `request.host == …`"};
+  if (text.find('?') != std::string_view::npos)
+    return Said{"a path has no query", "read it with `request.query[\"name\"]`"};
+  if (text.find('#') != std::string_view::npos) return Said{"what stands behind a `#` is never sent", "write the path alone"};
+  if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) <= ' '; }))
+    return Said{"no path has a blank in it", "write it without, or as %20"};
+  const bool from_start = comparison.part == Comparison::Part::kWhole || comparison.part == Comparison::Part::kStart;
+  if (from_start && !text.starts_with('/')) return Said{"every path begins with `/`", "write `\"/" + std::string(text) + "\"`", "/" + std::string(text)};
+  if (text.find('%') != std::string_view::npos)
+    return Said{"a path is normalised before it is compared: letters, digits and -._~ stand there as they are, and what stays escaped is "
+                "written in capitals (%2F)",
+                "write the characters themselves"};
+  return Said{"a path is normalised before it is compared, so no `.`, no `..` and no empty part stands in it",
+              "write the path that is meant"};
+}
+
+std::optional<Said> WrongHost(const Comparison& comparison) {
+  const std::string_view text = comparison.text;
+  const bool is_possible = comparison.part == Comparison::Part::kWhole ? IsPossibleHost(text) : IsPossibleInHost(text);
+  const bool is_port = comparison.part == Comparison::Part::kEnd && text.find(':') != std::string_view::npos &&
+                       text.find_last_not_of("0123456789") == text.rfind(':') && !base::ParseIp(text);
+  if (is_possible && !is_port) return std::nullopt;
+  if (text.find('/') != std::string_view::npos) return Said{"a host has neither scheme nor path", "write the name alone"};
+  if (text.find(':') != std::string_view::npos) return Said{"the host comes without its port", "write the name alone"};
+  if (std::any_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; }))
+    return Said{"a host is compared in lower case", "write `\"" + Lower(text) + "\"`", Lower(text)};
+  return Said{"no host looks so", "write a name as `example.com`"};
+}
+
+// A word for what is not there, or a value of JSON written as text.
+std::optional<Said> WrongWord(const Context& context, const Comparison& comparison) {
+  if (comparison.part != Comparison::Part::kWhole || comparison.subject.kind != Subject::Kind::kSlot) return std::nullopt;
+  const std::string lower = Lower(comparison.text);
+  const std::string quoted = "`\"" + std::string(comparison.text) + "\"`";
+  const bool is_json = comparison.subject.IsOf(FamilyId::k_request_json) || comparison.subject.IsOf(FamilyId::k_response_json) ||
+                       comparison.subject.IsOf(FamilyId::k_chunk_json);
+  if (lower == "none" || lower == "null" || lower == "nil" || lower == "undefined") {
+    // `"none"` is a value of its own in some bodies (tool_choice, reasoning_effort).
+    if (is_json && lower == "none") return std::nullopt;
+    return Said{quoted + " is the word, and not the absence of the value", "write `" + std::string("none") + "` without quotes"};
+  }
+  if (!is_json) return std::nullopt;
+  if (lower == "true" || lower == "false")
+    return Said{quoted + " is text, and not the value that JSON writes without quotes: they are never equal", "write `" + lower + "`"};
+  const bool is_number = !comparison.text.empty() && comparison.text.find_first_not_of("0123456789.-") == std::string_view::npos;
+  if (!is_number || !comparison.subject.IsOf(FamilyId::k_request_json)) return std::nullopt;
+  const auto& path = context.policy.slots.request_json[static_cast<size_t>(comparison.subject.slot)];
+  if (!IsNumberMember(path.back())) return std::nullopt;
+  return Said{quoted + " is text, and `" + path.back() + "` is a number: they are never equal", "write it without quotes"};
+}
+
+void TellOf(Context& context, const Context::Line& line, const Comparison& comparison) {
+  const auto emit = [&](Kind kind, std::initializer_list<std::string_view> arguments) -> Diagnostic& {
+    const SourceRange at = context.AtString(line, comparison.text);
+    Diagnostic& diagnostic = context.diagnostics->Emit(kind, at, arguments);
+    Context::NoteUse(diagnostic, {at, {}}, *line.origin);
+    return diagnostic;
+  };
+  std::optional<Said> said;
+  if (comparison.subject.Is(FieldId::k_request_path)) said = WrongPath(comparison);
+  if (comparison.subject.Is(FieldId::k_request_host)) said = WrongHost(comparison);
+  // A network in quotes has a finding of its own (PL0705).
+  const bool is_address = comparison.part != Comparison::Part::kWhole || base::ParseIp(comparison.text) ||
+                          comparison.text.find_first_of("/*") != std::string_view::npos;
+  if (comparison.subject.Is(FieldId::k_client_ip) && !is_address)
+    said = Said{"it is an address, without a port", "write the address, or a network: `client.ip in {10.0.0.0/8}`"};
+  if (said) {
+    Diagnostic& diagnostic = emit(Kind::kNeverEqual, {comparison.text, said->why, said->instead});
+    const bool is_string = context.origins.TextOf(diagnostic.range).starts_with('"') && diagnostic.range.end > diagnostic.range.begin;
+    if (!said->fixed.empty() && is_string) diagnostic.Replace("\"" + said->fixed + "\"").Unsafe();
+    return;
+  }
+  if (const auto word = WrongWord(context, comparison)) {
+    emit(Kind::kNotTheWord, {word->why, word->instead});
+    return;
+  }
+  // JSON is written with or without blanks, and its members in any order.
+  const bool in_body = comparison.subject.Is(FieldId::k_request_body);
+  if (in_body && comparison.text.find('"') != std::string_view::npos) {
+    emit(Kind::kNotTheWord, {"text in JSON depends on its blanks: what one client writes as `\"a\": 1` another one writes as `\"a\":1`",
+                             "read the member: `request.json.a == 1`"});
+  }
+}
+
+bool ReadsSubject(const Expr& expr, const Subject& subject) {
+  if (const auto own = SubjectOf(expr); own && *own == subject) return true;
+  return std::any_of(expr.operands.begin(), expr.operands.end(),
+                     [&](const Expr& operand) { return ReadsSubject(operand, subject); });
+}
+
+// Whether the condition says itself what counts where the subject is absent.
+bool SpeaksOfAbsence(const Expr& expr, const Subject& subject) {
+  if ((expr.kind == ExprKind::kCoalesce || expr.kind == ExprKind::kIsNone) && ReadsSubject(expr.operands[0], subject)) return true;
+  return std::any_of(expr.operands.begin(), expr.operands.end(),
+                     [&](const Expr& operand) { return SpeaksOfAbsence(operand, subject); });
+}
+
+void CollectSubjects(const Expr& expr, std::set<Subject>* subjects) {
+  if (const auto subject = SubjectOf(expr)) subjects->insert(*subject);
+  for (const Expr& operand : expr.operands) CollectSubjects(operand, subjects);
+}
+
+const std::string& HeaderName(const Context& context, const Subject& subject) {
+  return context.policy.slots.request_headers[static_cast<size_t>(subject.slot)];
+}
+
+std::string Quoted(std::string_view header) { return "request.header[\"" + std::string(header) + "\"]"; }
+
+// Says what a condition is about: "are sent to some path", for the sentence of kWhensAreOr.
+std::string About(const Context& context, const std::set<Subject>& subjects) {
+  std::string text;
+  for (const Subject& subject : subjects) {
+    std::string one = "its value";
+    if (subject.kind == Subject::Kind::kField) one = abi::Fields()[static_cast<size_t>(subject.id)].name;
+    if (subject.IsOf(FamilyId::k_request_header)) one = Quoted(HeaderName(context, subject));
+    text += (text.empty() ? "" : " and ") + one;
+  }
+  return "this line says of " + text;
+}
+
+}  // namespace
+
+void CheckTexts(Context& context) {
+  context.ForEachLine([&](const Context::Place&, const Context::Line& line) {
+    ForEachComparison(*line.expr, [&](const Comparison& comparison) { TellOf(context, line, comparison); });
+  });
+}
+
+// Two lines of a route of which one says who asks and the other one what for: each of them alone lets in.
+void CheckWhenLines(Context& context) {
+  for (size_t i = 0; i < context.origins.routes.size(); ++i) {
+    const RouteId id(static_cast<int32_t>(i));
+    const auto& when = context.Route(id).when;
+    if (!when) continue;
+    const auto lines = context.Lines(context.OriginOf(id), "", *when);
+    for (size_t n = 1; n < lines.size(); ++n) {
+      std::set<Subject> first;
+      std::set<Subject> second;
+      CollectSubjects(*lines[n - 1].expr, &first);
+      CollectSubjects(*lines[n].expr, &second);
+      const bool overlap = std::any_of(first.begin(), first.end(), [&](const Subject& s) { return second.count(s) > 0; });
+      const auto is_who = [](const Subject& s) {
+        return s.Is(FieldId::k_client_ip) || s.Is(FieldId::k_client_tls) || s.IsOf(FamilyId::k_request_header) ||
+               s.Is(FieldId::k_request_method);
+      };
+      const bool first_who = !first.empty() && std::all_of(first.begin(), first.end(), is_who);
+      const bool second_who = !second.empty() && std::all_of(second.begin(), second.end(), is_who);
+      if (overlap || first.empty() || second.empty() || first_who == second_who) continue;
+      context.diagnostics
+          ->Emit(Kind::kWhensAreOr, lines[n].origin->predicate,
+                 {context.Route(id).name, About(context, first), About(context, second)})
+          .At(lines[n - 1].origin->predicate, "the other line")
+          .Change({lines[n - 1].origin->predicate.begin, lines[n - 1].origin->predicate.begin}, lines[n - 1].origin->is_or ? "(" : "")
+          .Change({lines[n - 1].origin->predicate.end, lines[n - 1].origin->predicate.end},
+                  (lines[n - 1].origin->is_or ? ") and (" : " and (") + std::string(context.origins.TextOf(lines[n].origin->predicate)) + ")")
+          .Change(lines[n].origin->statement, "")
+          .Unsafe();
+      break;
+    }
+  }
+}
+
+void CheckForgedHeaders(Context& context) {
+  const bool has_proxies = !context.policy.gateway.trusted_proxies.empty();
+  // Once one condition asks for the address, somebody in front may be known.
+  bool asks_address = false;
+  for (const model::RouteSettings& route : context.policy.routes) {
+    if (route.when && ReadsSubject(context.policy.predicates[*route.when].expr, Subject::Of(FieldId::k_client_ip))) asks_address = true;
+  }
+  context.ForEachLine([&](const Context::Place& place, const Context::Line& line) {
+    if (place.kind != PlaceKind::kRoute) return;
+    std::set<Subject> subjects;
+    CollectSubjects(*line.expr, &subjects);
+    for (const Subject& subject : subjects) {
+      if (!subject.IsOf(FamilyId::k_request_header)) continue;
+      const std::string& name = HeaderName(context, subject);
+      const bool is_list = name == "x-forwarded-for" || name == "forwarded";
+      const bool forges_address = IsForwardingHeader(name) && (is_list || !has_proxies);
+      const bool forges_right = IsPrivilegeHeader(name) && !has_proxies && !asks_address;
+      if (!forges_address && !forges_right) continue;
+      const auto found = context.FindStrings(line.origin->predicate, line.origin->words, name);
+      Diagnostic& diagnostic = context.diagnostics->Emit(
+          Kind::kAnybodySets, found.empty() ? line.origin->predicate : found[0],
+          {name, forges_address
+                     ? "ask for `client.ip`, and name the proxies in front with `trusted_proxies`: then it is the address of the client"
+                     : "ask for a credential, or for `client.ip` where a proxy in front sets the header and takes it from strangers"});
+      if (!found.empty()) Context::NoteUse(diagnostic, {found[0], {}}, *line.origin);
+    }
+  });
+}
+
+void CheckAbsentHeaders(Context& context) {
+  constexpr size_t kMostBefore = 32;
+  std::map<Subject, std::vector<RouteId>> readers;  // of each header, in the order of routes
+  for (size_t i = 0; i < context.origins.routes.size(); ++i) {
+    const RouteId id(static_cast<int32_t>(i));
+    const model::RouteSettings& route = context.Route(id);
+    if (!route.when) continue;
+    const Expr& when = context.policy.predicates[*route.when].expr;
+    std::set<Subject> subjects;
+    CollectSubjects(when, &subjects);
+    for (const Subject& subject : subjects) {
+      if (subject.IsOf(FamilyId::k_request_header) && readers[subject].size() < kMostBefore) readers[subject].push_back(id);
+      if (!subject.IsOf(FamilyId::k_request_header) || SpeaksOfAbsence(when, subject)) continue;
+      const std::string& name = HeaderName(context, subject);
+      if (route.to.empty() || TellsNoCaller(name)) continue;  // an answer of the gateway's own lets nobody in
+      // Cells that take some texts, not all, and the absent one.
+      Region open = Region::Nothing();
+      const Region region = Region::Of(when);
+      for (const Cell& cell : region.cells()) {
+        const auto own = cell.domains.find(subject);
+        if (own == cell.domains.end() || !own->second.absent || own->second.text.empty() || own->second.text.is_everything()) continue;
+        Region one = Region::Everything();
+        for (const auto& [read, domain] : cell.domains) {
+          Domain absent;
+          absent.absent = true;
+          one = one.And(Region::Where(read, read == subject ? absent : domain));
+        }
+        open = open.Or(one);
+      }
+      for (const RouteId before : readers[subject]) {
+        if (before != id) open = open.And(Region::Outside(context.policy.predicates[*context.Route(before).when].expr));
+      }
+      if (open.empty()) continue;
+      for (const Context::Line& line : context.Lines(context.OriginOf(id), "", *route.when)) {
+        if (!ReadsSubject(*line.expr, subject)) continue;
+        const SourceRange at = line.origin->predicate;
+        context.diagnostics->Emit(Kind::kAbsentPasses, at, {Quoted(name), route.name})
+            .Change({at.begin, at.begin}, Quoted(name) + " != none and " + (line.origin->is_or ? "(" : ""))
+            .Change({at.end, at.end}, line.origin->is_or ? ")" : "")
+            .Unsafe();
+        break;
+      }
+    }
+  }
+}
+
+}  // namespace compiler::analysis

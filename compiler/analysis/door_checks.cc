@@ -1,0 +1,193 @@
+// PL09: doors that stand open, and PL0410: answers that clients misread.
+#include <algorithm>
+#include <string>
+
+#include "compiler/analysis/context.h"
+
+namespace compiler::analysis {
+namespace {
+
+using abi::FamilyId;
+using abi::FieldId;
+using model::Expr;
+
+// Whether an address may be reached from outside: all of the machine, or one that is not private.
+bool IsWide(const base::Cidr& network) {
+  const bool is_v4 = network.network.is_v4() && network.prefix >= 96;
+  if (is_v4) return network.prefix - 96 < 8;
+  const bool is_local = network.network.bytes[0] == 0xfc || network.network.bytes[0] == 0xfd;
+  return !is_local && network.prefix < 16;
+}
+
+bool ReadsRequest(const Expr& expr) {
+  if (expr.kind == model::ExprKind::kSlot) return true;
+  if (expr.kind == model::ExprKind::kField) {
+    // What a client can write as it likes.
+    return expr.field == FieldId::k_request_path || expr.field == FieldId::k_request_body || expr.field == FieldId::k_request_host;
+  }
+  return std::any_of(expr.operands.begin(), expr.operands.end(), ReadsRequest);
+}
+
+bool ReadsRequest(const model::Template& value) {
+  return std::any_of(value.parts.begin(), value.parts.end(), [](const model::Template::Part& part) {
+    const auto* expr = std::get_if<Expr>(&part);
+    return expr != nullptr && ReadsRequest(*expr);
+  });
+}
+
+// Whether a client says to which host a Location leads.
+bool LeadsAnywhere(const model::Template& value) {
+  std::string begin;
+  for (const model::Template::Part& part : value.parts) {
+    if (const auto* text = std::get_if<std::string>(&part)) {
+      begin += *text;
+      continue;
+    }
+    const auto* expr = std::get_if<Expr>(&part);
+    if (expr == nullptr) return false;
+    const bool is_field = expr->kind == model::ExprKind::kField;
+    // https://${request.host}/…: where the client came to, anyway.
+    if (is_field && expr->field == FieldId::k_request_host && begin.ends_with("://")) {
+      begin += "host";
+      continue;
+    }
+    if (!ReadsRequest(*expr)) return false;
+    const bool is_path = is_field && expr->field == FieldId::k_request_path;
+    const size_t scheme = begin.find("://");
+    if (scheme != std::string::npos) {
+      // Behind the host and a slash, or by a path, which begins with one.
+      return begin.find_first_of("/?#", scheme + 3) == std::string::npos && !is_path;
+    }
+    if (begin.empty()) return !is_path;
+    return begin == "/" && !is_path;  // "/" + "/evil.example" is another host
+  }
+  return false;
+}
+
+bool IsDate(std::string_view text) { return text.size() >= 20 && text.find(',') == 3 && text.ends_with("GMT"); }
+
+std::string ConstantOf(const model::Template& value) {
+  std::string text;
+  for (const model::Template::Part& part : value.parts) {
+    const auto* constant = std::get_if<std::string>(&part);
+    if (constant == nullptr) return "\x01";
+    text += *constant;
+  }
+  return text;
+}
+
+void ForEachReply(const Context& context, const std::function<void(const model::ReplySettings&, const BlockOrigin&)>& look) {
+  for (size_t i = 0; i < context.policy.replies.size(); ++i) {
+    const model::ReplyId id(static_cast<int32_t>(i));
+    if (context.origins.replies.Has(id) && context.origins.replies[id].is_written())
+      look(context.policy.replies[id], context.origins.replies[id]);
+  }
+}
+
+}  // namespace
+
+void CheckTrustedProxies(Context& context) {
+  const model::SettingOrigin* written = context.origins.gateway.Setting("trusted_proxies");
+  if (written == nullptr) return;
+  for (const base::Cidr& network : context.policy.gateway.trusted_proxies) {
+    if (!IsWide(network)) continue;
+    const bool is_all = network.prefix == 0 || (network.network.is_v4() && network.prefix == 96);
+    context.diagnostics->Emit(Kind::kProxiesTooWide, written->value,
+                              {network.ToString(), is_all ? "every client as a proxy" : "a large part of the internet as a proxy"})
+        .Change(written->statement, "")
+        .Unsafe();
+  }
+}
+
+void CheckOpenDoors(Context& context) {
+  const model::GatewaySettings& gateway = context.policy.gateway;
+  const model::SettingOrigin* admin = context.origins.gateway.Setting("admin");
+  // On an address of clients there are health and metrics alone, and who puts them there wants clients to see them.
+  const bool is_shared = gateway.admin && std::find(gateway.listen.begin(), gateway.listen.end(), *gateway.admin) != gateway.listen.end();
+  if (admin != nullptr && gateway.admin && !is_shared) {
+    const std::string& host = gateway.admin->host;
+    base::CidrError error;
+    const auto address = base::ParseIp(host);
+    const bool is_all = host == "0.0.0.0" || host == "::" || host == "*";
+    bool is_public = false;
+    if (address && !is_all) {
+      constexpr const char* kPrivate[] = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16",
+                                          "100.64.0.0/10", "::1", "fc00::/7", "fe80::/10"};
+      is_public = std::none_of(std::begin(kPrivate), std::end(kPrivate), [&](const char* text) {
+        const auto network = base::ParseCidr(text, &error);
+        return network && network->Contains(*address);
+      });
+    }
+    if (is_all || is_public) {
+      context.diagnostics->Emit(Kind::kOpenToAll, admin->value,
+                                {"health and metrics are open to everybody who reaches " +
+                                     std::string(is_all ? "any address of this machine" : "this public address"),
+                                 "listen on `127.0.0.1:9180`, or on a private address that only the monitoring reaches"})
+          .Replace("\"127.0.0.1:" + std::to_string(gateway.admin->port) + "\"")
+          .Unsafe();
+    }
+  }
+  const model::SettingOrigin* cors = context.origins.gateway.Setting("cors");
+  if (cors == nullptr) return;
+  if (gateway.cors.any_origin) {
+    context.diagnostics->Emit(Kind::kOpenToAll, cors->value,
+                              {"every page that a user opens may ask the models and read the answers",
+                               "name the origins of your own pages: `cors = \"https://chat.example.com\"`"})
+        .Replace("off")
+        .Unsafe();
+    return;
+  }
+  const auto& origins = gateway.cors.origins;
+  if (std::find(origins.begin(), origins.end(), "null") != origins.end())
+    context.diagnostics->Emit(Kind::kOpenToAll, cors->value,
+                              {"`null` is the origin of every page in a sandbox and of every file: any page can take it",
+                               "name the origins of your own pages"});
+}
+
+void CheckForeignText(Context& context) {
+  ForEachReply(context, [&](const model::ReplySettings& reply, const BlockOrigin& block) {
+    std::string type = Lower(reply.content_type.value_or(""));
+    for (const model::HeaderSetting& header : reply.headers) {
+      if (Lower(header.name) == "content-type") type = Lower(ConstantOf(header.value));
+    }
+    const bool is_page = type.find("html") != std::string::npos || type.find("xml") != std::string::npos ||
+                         type.find("svg") != std::string::npos || type.find("javascript") != std::string::npos;
+    if (is_page && reply.body.values && ReadsRequest(*reply.body.values)) {
+      const model::SettingOrigin* text = block.Setting("text");
+      Diagnostic& diagnostic = context.diagnostics->Emit(
+          Kind::kForeignText, text == nullptr ? block.name : text->value,
+          {"what a request brings is put into a page as it is: a script in it runs in the browser of who reads it",
+           "answer with `text/plain`, or leave it out"});
+      if (const model::SettingOrigin* page = block.Setting("content_type"))
+        diagnostic.Change(page->value, "\"text/plain\"").Unsafe();
+    }
+    for (const model::HeaderSetting& header : reply.headers) {
+      if (Lower(header.name) != "location" || !LeadsAnywhere(header.value)) continue;
+      const model::SettingOrigin* written = context.HeaderOf(block, "location");
+      context.diagnostics->Emit(Kind::kForeignText, written == nullptr ? block.name : written->value,
+                                {"this sends a user to wherever the link says, under your name",
+                                 "write the host and the `/` behind it: `\"https://chat.example.com/login\"`"});
+    }
+  });
+}
+
+void CheckReplyTexts(Context& context) {
+  ForEachReply(context, [&](const model::ReplySettings& reply, const BlockOrigin& block) {
+    for (const model::HeaderSetting& header : reply.headers) {
+      if (Lower(header.name) != "retry-after") continue;
+      const std::string text = ConstantOf(header.value);
+      if (text.find('\x01') != std::string::npos) continue;
+      const model::SettingOrigin* written = context.HeaderOf(block, "retry-after");
+      const SourceRange at = written == nullptr ? block.name : written->value;
+      const bool is_number = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+      if (!is_number && !IsDate(text)) context.diagnostics->Emit(Kind::kRetryAfterText, at, {text}).Replace("\"30\"").Unsafe();
+      else if (is_number && text.find_first_not_of('0') == std::string::npos)
+        context.diagnostics->Emit(Kind::kRetryAfterNow, at).Replace("\"5\"").Unsafe();
+    }
+    const bool has_none = reply.status == 204 || reply.status == 205 || reply.status == 304;
+    if (has_none && reply.body.kind != model::BodyKind::kNone)
+      context.diagnostics->Emit(Kind::kBodyOfNone, context.At(block, "status"), {std::to_string(reply.status), reply.name});
+  });
+}
+
+}  // namespace compiler::analysis

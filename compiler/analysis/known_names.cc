@@ -1,0 +1,136 @@
+#include "compiler/analysis/known_names.h"
+
+#include <algorithm>
+#include <string>
+
+#include "compiler/analysis/context.h"
+
+namespace compiler::analysis {
+namespace {
+
+template <typename Names>
+bool IsOneOf(std::string_view name, const Names& names) {
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
+}  // namespace
+
+bool IsCredentialHeader(std::string_view header) {
+  static constexpr std::string_view kNames[] = {"authorization", "proxy-authorization", "x-api-key", "api-key", "cookie",
+                                                "x-auth-token", "x-access-token", "x-goog-api-key", "x-amz-security-token"};
+  return IsOneOf(header, kNames);
+}
+
+bool TellsNoCaller(std::string_view header) {
+  static constexpr std::string_view kNames[] = {
+      "accept", "accept-charset", "accept-encoding", "accept-language", "user-agent", "content-type", "content-length",
+      "content-encoding", "host", "origin", "referer", "connection", "cache-control", "pragma", "te", "transfer-encoding",
+      "upgrade", "upgrade-insecure-requests", "via", "dnt", "range", "expect", "if-none-match", "if-modified-since",
+      "x-requested-with", "anthropic-version", "anthropic-beta", "openai-beta", "x-stainless-lang", "x-stainless-os",
+      "x-stainless-package-version", "x-stainless-runtime", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-dest", "priority",
+      "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-model", "x-debug"};
+  return IsOneOf(header, kNames) || IsOfOneRequest(header) || header.starts_with("sec-ch-");
+}
+
+bool IsOfOneRequest(std::string_view header) {
+  static constexpr std::string_view kNames[] = {
+      "x-request-id", "request-id", "x-correlation-id", "correlation-id", "x-trace-id", "trace-id", "traceparent",
+      "x-b3-traceid", "x-b3-spanid", "b3", "x-amzn-trace-id", "x-cloud-trace-context", "x-datadog-trace-id", "cf-ray",
+      "x-amz-cf-id", "x-client-request-id", "x-ms-client-request-id", "idempotency-key", "x-idempotency-key", "date",
+      "x-request-start", "uber-trace-id", "sentry-trace", "x-vercel-id", "x-azure-ref", "fly-request-id"};
+  return IsOneOf(header, kNames);
+}
+
+bool IsForwardingHeader(std::string_view header) {
+  static constexpr std::string_view kNames[] = {
+      "x-forwarded-for", "forwarded", "x-real-ip", "x-client-ip", "client-ip", "true-client-ip", "cf-connecting-ip",
+      "x-cluster-client-ip", "x-originating-ip", "x-remote-ip", "x-remote-addr", "fastly-client-ip", "x-forwarded",
+      "forwarded-for", "x-envoy-external-address", "x-original-forwarded-for"};
+  return IsOneOf(header, kNames);
+}
+
+bool IsPrivilegeHeader(std::string_view header) {
+  static constexpr std::string_view kNames[] = {
+      "x-admin", "x-is-admin", "x-internal", "x-is-internal", "x-role", "x-roles", "x-user-role", "x-user-roles",
+      "x-privileged", "x-superuser", "x-authenticated", "x-is-authenticated", "x-remote-user", "remote-user", "x-trusted",
+      "x-internal-request", "x-bypass", "x-groups", "x-permissions", "x-scope", "x-scopes"};
+  return IsOneOf(header, kNames);
+}
+
+bool IsModelPath(std::string_view path) {
+  static constexpr std::string_view kPaths[] = {
+      "/api/chat", "/api/generate", "/api/embed", "/api/embeddings", "/v1/chat/completions", "/v1/completions",
+      "/v1/embeddings", "/v1/rerank", "/v1/messages", "/v1/responses", "/v1/images/generations", "/v1/audio/speech",
+      "/v1/audio/transcriptions", "/v1/audio/translations", "/v1/moderations", "/api/v1/chat/completions",
+      "/chat/completions", "/completions", "/embeddings", "/generate", "/generate_stream", "/completion", "/rerank", "/embed"};
+  return IsOneOf(path, kPaths);
+}
+
+bool StreamsAnswers(std::string_view path) {
+  static constexpr std::string_view kPaths[] = {
+      "/api/chat", "/api/generate", "/v1/chat/completions", "/v1/completions", "/v1/messages", "/v1/responses",
+      "/api/v1/chat/completions", "/chat/completions", "/completions", "/generate_stream", "/completion"};
+  return IsOneOf(path, kPaths);
+}
+
+bool IsListPath(std::string_view path) {
+  static constexpr std::string_view kPaths[] = {"/api/tags", "/api/ps",  "/api/version", "/v1/models", "/models", "/health",
+                                                "/healthz",  "/metrics", "/ping",        "/version",   "/",       "/favicon.ico",
+                                                "/ready",    "/readyz",  "/livez",       "/robots.txt"};
+  return IsOneOf(path, kPaths) || path.starts_with("/v1/models/");
+}
+
+bool IsSetting(std::string_view member) {
+  static constexpr std::string_view kNames[] = {
+      "model", "stream", "stream_options", "temperature", "top_p", "top_k", "min_p", "max_tokens", "max_completion_tokens",
+      "max_output_tokens", "n", "seed", "user", "options", "keep_alive", "format", "response_format", "stop", "stop_sequences",
+      "presence_penalty", "frequency_penalty", "repeat_penalty", "think", "reasoning", "reasoning_effort", "metadata",
+      "service_tier", "store", "logprobs", "top_logprobs", "logit_bias", "parallel_tool_calls", "tool_choice", "raw", "truncate",
+      "dimensions", "encoding_format", "priority"};
+  return IsOneOf(member, kNames);
+}
+
+bool IsQuestion(std::string_view member) {
+  static constexpr std::string_view kNames[] = {"messages", "prompt", "input", "contents", "query", "documents"};
+  return IsOneOf(member, kNames);
+}
+
+bool IsNumberMember(std::string_view member) {
+  static constexpr std::string_view kNames[] = {
+      "temperature", "top_p", "top_k", "min_p", "max_tokens", "max_completion_tokens", "max_output_tokens", "n", "seed",
+      "presence_penalty", "frequency_penalty", "repeat_penalty", "num_ctx", "num_predict", "top_logprobs", "dimensions"};
+  return IsOneOf(member, kNames);
+}
+
+bool NamesCredential(std::string_view name) {
+  const std::string lower = Lower(name);
+  for (const std::string_view word : {"key", "token", "secret", "password", "passwd", "credential", "apikey", "bearer", "auth"}) {
+    for (size_t at = lower.find(word); at != std::string::npos; at = lower.find(word, at + 1)) {
+      const size_t end = at + word.size();
+      const auto is_letter = [&](size_t i) { return lower[i] >= 'a' && lower[i] <= 'z'; };
+      // As a word of its own: `max_tokens`, `keyboard` and `author` are none.
+      if ((at == 0 || !is_letter(at - 1)) && (end == lower.size() || !is_letter(end))) return true;
+    }
+  }
+  return lower == "apikey" || lower == "authorization";
+}
+
+std::string_view KindOfKey(std::string_view text) {
+  struct Known {
+    std::string_view begin;
+    size_t size;  // at least
+    std::string_view kind;
+  };
+  static constexpr Known kKnown[] = {
+      {"sk-ant-", 24, "of Anthropic"}, {"sk-or-", 24, "of OpenRouter"},  {"sk-", 20, "of OpenAI"},   {"hf_", 20, "of Hugging Face"},
+      {"gsk_", 20, "of Groq"},         {"xai-", 20, "of xAI"},           {"ghp_", 30, "of GitHub"},  {"github_pat_", 30, "of GitHub"},
+      {"glpat-", 20, "of GitLab"},     {"xoxb-", 20, "of Slack"},        {"xoxp-", 20, "of Slack"},  {"AKIA", 20, "of AWS"},
+      {"AIza", 35, "of Google"},       {"nvapi-", 20, "of NVIDIA"},      {"r8_", 30, "of Replicate"}, {"pplx-", 20, "of Perplexity"},
+      {"fw_", 20, "of Fireworks"},     {"tgp_v1_", 20, "of Together"},   {"eyJhbGciOi", 30, "a signed token (JWT)"}};
+  const auto* found = std::find_if(std::begin(kKnown), std::end(kKnown), [&](const Known& known) {
+    return text.size() >= known.size && text.starts_with(known.begin) && text.find(' ') == std::string_view::npos;
+  });
+  return found == std::end(kKnown) ? std::string_view() : found->kind;
+}
+
+}  // namespace compiler::analysis

@@ -1,0 +1,398 @@
+// What is wrong with a server and what is sent to it: two APIs in one `to`, one server twice, the gateway itself, secrets in clear text,
+// rewrites that take away what was asked.
+#include <algorithm>
+#include <string>
+
+#include "compiler/analysis/context.h"
+#include "compiler/analysis/known_names.h"
+#include "compiler/analysis/region.h"
+
+namespace compiler::analysis {
+namespace {
+
+using abi::FamilyId;
+using abi::FieldId;
+using model::UpstreamDialect;
+
+std::string_view NameOf(UpstreamDialect dialect) {
+  switch (dialect) {
+    case UpstreamDialect::kAuto: return "auto";
+    case UpstreamDialect::kOllama: return "ollama";
+    case UpstreamDialect::kOpenAi: return "openai";
+    case UpstreamDialect::kAnthropic: return "anthropic";
+    case UpstreamDialect::kResponses: return "responses";
+  }
+  return "";
+}
+
+// Whether a server of that API has the path; nullopt for a path of which that is not known.
+std::optional<bool> Has(UpstreamDialect dialect, std::string_view path) {
+  const bool is_ollama = path.starts_with("/api/");
+  const bool is_messages = path == "/v1/messages" || path.starts_with("/v1/messages/");
+  const bool is_responses = path == "/v1/responses" || path.starts_with("/v1/responses/");
+  const bool is_openai = path.starts_with("/v1/") && !is_messages && !is_responses;
+  if (!is_ollama && !is_messages && !is_responses && !is_openai) return std::nullopt;
+  switch (dialect) {
+    case UpstreamDialect::kOllama: return true;  // it speaks those of OpenAI and Anthropic as well
+    case UpstreamDialect::kOpenAi: return is_openai || is_responses;
+    case UpstreamDialect::kAnthropic: return is_messages;
+    case UpstreamDialect::kResponses: return is_responses;
+    case UpstreamDialect::kAuto: break;
+  }
+  return std::nullopt;
+}
+
+constexpr std::string_view kTypicalPaths[] = {"/api/chat", "/v1/chat/completions", "/v1/messages", "/v1/responses"};
+
+// Whether the route takes a path that one of the two has and the other has not.
+bool TellsApart(const Region& taken, UpstreamDialect a, UpstreamDialect b) {
+  const auto differs = [&](std::string_view path) {
+    const auto first = Has(a, path);
+    const auto second = Has(b, path);
+    return first && second && *first != *second;
+  };
+  return std::any_of(taken.cells().begin(), taken.cells().end(), [&](const Cell& cell) {
+    const TextSet paths = cell.Of(Subject::Of(FieldId::k_request_path)).text;
+    if (paths.only) return std::any_of(paths.only->begin(), paths.only->end(), differs);
+    return std::any_of(std::begin(kTypicalPaths), std::end(kTypicalPaths),
+                       [&](std::string_view path) { return paths.Contains(path) && differs(path); });
+  });
+}
+
+Region RegionOf(const Context& context, RouteId route) {
+  const auto& when = context.Route(route).when;
+  return when ? Region::Of(context.policy.predicates[*when].expr) : Region::Everything();
+}
+
+void ForEachUpstream(const Context& context, const std::function<void(UpstreamId, const model::UpstreamSettings&)>& look) {
+  for (size_t i = 0; i < context.policy.upstreams.size(); ++i) {
+    const UpstreamId id(static_cast<int32_t>(i));
+    look(id, context.Upstream(id));
+  }
+}
+
+bool IsPrivate(const base::IpAddress& address) {
+  static const auto kNetworks = [] {
+    std::vector<base::Cidr> networks;
+    for (const char* text : {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "100.64.0.0/10",
+                             "::1", "fc00::/7", "fe80::/10", "0.0.0.0"}) {
+      base::CidrError error;
+      if (const auto network = base::ParseCidr(text, &error)) networks.push_back(*network);
+    }
+    return networks;
+  }();
+  return std::any_of(kNetworks.begin(), kNetworks.end(), [&](const base::Cidr& network) { return network.Contains(address); });
+}
+
+// A name of one part is that of a neighbour: a container, a service of the cluster, a machine of the local network.
+bool IsPrivateHost(const std::string& host) {
+  if (const auto address = base::ParseIp(host)) return IsPrivate(*address);
+  const std::string lower = Lower(host);
+  if (lower.find('.') == std::string::npos) return true;
+  constexpr std::string_view kEnds[] = {".local", ".localhost", ".internal", ".lan", ".home", ".home.arpa", ".intranet", ".intra", ".corp",
+                                        ".private", ".svc", ".test", ".example", ".invalid", ".docker", ".consul",
+                                        ".ts.net", ".localdomain"};
+  return std::any_of(std::begin(kEnds), std::end(kEnds), [&](std::string_view end) { return lower.ends_with(end); });
+}
+
+bool IsOfThisMachine(const std::string& host) {
+  const auto address = base::ParseIp(host);
+  return Lower(host) == "localhost" || (address && (address->ToString() == "::1" || address->ToString() == "::" ||
+                                                    address->ToString().starts_with("127.") || address->ToString() == "0.0.0.0"));
+}
+
+bool IsAll(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
+
+// Whether a connection to the upstream's address arrives at one that the gateway listens on.
+bool ArrivesAt(const model::Url& url, const model::ListenAddress& listens) {
+  if (url.port != listens.port || !url.unix_path.empty() || listens.port == 0) return false;
+  if (Lower(url.host) == Lower(listens.host)) return true;
+  return IsOfThisMachine(url.host) && (IsAll(listens.host) || (IsOfThisMachine(listens.host) &&
+                                                              (Lower(url.host) == "localhost" || Lower(listens.host) == "localhost" ||
+                                                               IsAll(url.host))));
+}
+
+// A member of a JSON object and its value as written; "" for a value that is not constant.
+struct Member {
+  std::string name;
+  std::string value;
+};
+
+// The members at the top of a patch. What stands deeper is in their values.
+std::vector<Member> MembersOf(const model::Template& patch) {
+  std::string text;
+  for (const model::Template::Part& part : patch.parts) {
+    const auto* constant = std::get_if<std::string>(&part);
+    text += constant != nullptr ? *constant : "\x01";
+  }
+  std::vector<Member> members;
+  int depth = 0;
+  size_t name_begin = std::string::npos;
+  size_t value_begin = std::string::npos;
+  const auto end_value = [&](size_t at) {
+    if (value_begin == std::string::npos || members.empty()) return;
+    std::string value = text.substr(value_begin, at - value_begin);
+    value.erase(0, value.find_first_not_of(" \t\r\n"));
+    value.erase(value.find_last_not_of(" \t\r\n") + 1);
+    members.back().value = value;
+    value_begin = std::string::npos;
+  };
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') {
+      const size_t begin = i;
+      for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\';
+      if (depth == 1 && value_begin == std::string::npos) {
+        name_begin = begin + 1;
+        members.push_back({text.substr(name_begin, i - name_begin), ""});
+      }
+    } else if (c == '{' || c == '[') {
+      ++depth;
+    } else if (c == '}' || c == ']') {
+      if (depth == 1) end_value(i);
+      --depth;
+    } else if (c == ':' && depth == 1 && value_begin == std::string::npos) {
+      value_begin = i + 1;
+    } else if (c == ',' && depth == 1) {
+      end_value(i);
+    }
+  }
+  return members;
+}
+
+bool IsText(const std::string& json) { return json.size() > 2 && json.front() == '"' && json.find('\x01') == std::string::npos; }
+
+// Whether each request that is sent there has `stream` with that value.
+bool AlwaysStreams(const Context& context, UpstreamId id, bool wanted) {
+  const auto& slots = context.policy.slots.request_json;
+  const auto stream = std::find(slots.begin(), slots.end(), std::vector<std::string>{"stream"});
+  if (stream == slots.end()) return false;
+  const Subject subject = Subject::Of(FamilyId::k_request_json, static_cast<int32_t>(stream - slots.begin()));
+  return std::all_of(context.routes_to[id].begin(), context.routes_to[id].end(), [&](RouteId route) {
+    const Region taken = RegionOf(context, route);
+    return std::all_of(taken.cells().begin(), taken.cells().end(),
+                       [&](const Cell& cell) { return !cell.Of(subject).flag.Contains(wanted ? 0 : 1); });
+  });
+}
+
+// env( of a value becomes secret(.
+void OfferSecret(const Context& context, const model::SettingOrigin& written, Diagnostic& diagnostic) {
+  const size_t at = context.origins.TextOf(written.value).find("env(");
+  if (at == std::string_view::npos) return;
+  const auto begin = written.value.begin + static_cast<uint32_t>(at);
+  diagnostic.Change({begin, begin + 3}, "secret").Unsafe();
+}
+
+}  // namespace
+
+void CheckDialects(Context& context) {
+  for (size_t i = 0; i < context.origins.routes.size(); ++i) {
+    const RouteId id(static_cast<int32_t>(i));
+    const std::vector<UpstreamId>& to = context.Route(id).to;
+    for (size_t n = 1; n < to.size(); ++n) {
+      const model::UpstreamSettings& a = context.Upstream(to[0]);
+      const model::UpstreamSettings& b = context.Upstream(to[n]);
+      if (a.dialect == b.dialect || !TellsApart(RegionOf(context, id), a.dialect, b.dialect)) continue;
+      context.diagnostics
+          ->Emit(Kind::kTwoApis, context.At(context.OriginOf(id), "to"), {a.name, NameOf(a.dialect), b.name, NameOf(b.dialect)})
+          .At(context.At(context.OriginOf(to[n]), "dialect"), "the other API");
+      break;
+    }
+  }
+}
+
+void CheckRewrites(Context& context) {
+  ForEachUpstream(context, [&](UpstreamId id, const model::UpstreamSettings& upstream) {
+    if (!upstream.rewrite) return;
+    const SourceRange at = context.At(context.OriginOf(id), "rewrite");
+    for (const Member& member : MembersOf(*upstream.rewrite)) {
+      const bool is_flag = member.value == "true" || member.value == "false";
+      if (member.name == "stream" && is_flag && !AlwaysStreams(context, id, member.value == "true"))
+        context.diagnostics->Emit(Kind::kRewritesStream, at, {member.value, upstream.name})
+            .Change(context.OriginOf(id).Setting("rewrite")->statement, "")
+            .Unsafe();
+      if (!IsQuestion(member.name) || member.value.find('\x01') != std::string::npos) continue;
+      const bool is_gone = member.value == "null";
+      context.diagnostics->Emit(Kind::kRewritesQuestion, at,
+                                {member.name, upstream.name, is_gone ? "a request without it" : "always the same"})
+          .Change(context.OriginOf(id).Setting("rewrite")->statement, "")
+          .Unsafe();
+    }
+  });
+}
+
+void CheckSameServers(Context& context) {
+  for (size_t i = 0; i < context.origins.routes.size(); ++i) {
+    const std::vector<UpstreamId>& to = context.Route(RouteId(static_cast<int32_t>(i))).to;
+    for (size_t n = 1; n < to.size(); ++n) {
+      for (size_t m = 0; m < n; ++m) {
+        const model::UpstreamSettings& first = context.Upstream(to[m]);
+        const model::UpstreamSettings& second = context.Upstream(to[n]);
+        const bool is_same = Lower(first.url.host) == Lower(second.url.host) && first.url.port == second.url.port &&
+                             first.url.path == second.url.path && first.url.unix_path == second.url.unix_path &&
+                             first.url.is_tls == second.url.is_tls;
+        // Another model, or another account, is another thing to ask for.
+        const bool is_other = first.rewrite.has_value() != second.rewrite.has_value() || first.rewrite || !first.rewrites.empty() ||
+                              !second.rewrites.empty() || !first.headers.empty() || !second.headers.empty();
+        if (!is_same || is_other || to[m] == to[n]) continue;
+        context.diagnostics->Emit(Kind::kSameServer, context.At(context.OriginOf(to[n]), "url"), {second.name, first.name})
+            .At(context.At(context.OriginOf(to[m]), "url"), "the same server");
+      }
+    }
+  }
+}
+
+void CheckLoops(Context& context) {
+  ForEachUpstream(context, [&](UpstreamId id, const model::UpstreamSettings& upstream) {
+    const auto tell = [&](const model::ListenAddress& address, const char* setting) {
+      if (!ArrivesAt(upstream.url, address)) return false;
+      context.diagnostics->Emit(Kind::kLoop, context.At(context.OriginOf(id), "url"),
+                                {upstream.url.text, std::string(setting) + " " + address.ToString()});
+      return true;
+    };
+    for (const model::ListenAddress& address : context.policy.gateway.listen) {
+      if (tell(address, "listen")) return;
+    }
+    for (const model::ListenAddress& address : context.policy.gateway.listen_tls) {
+      if (tell(address, "listen")) return;
+    }
+    if (context.policy.gateway.admin) tell(*context.policy.gateway.admin, "admin");
+  });
+}
+
+void CheckSecretsInClear(Context& context) {
+  ForEachUpstream(context, [&](UpstreamId id, const model::UpstreamSettings& upstream) {
+    if (upstream.url.is_tls || !upstream.url.unix_path.empty() || IsPrivateHost(upstream.url.host)) return;
+    const bool has_secret = std::any_of(upstream.headers.begin(), upstream.headers.end(), [](const model::HeaderSetting& header) {
+      return header.value.is_secret || IsCredentialHeader(Lower(header.name));
+    });
+    if (!has_secret) return;
+    context.diagnostics->Emit(Kind::kSecretInClear, context.At(context.OriginOf(id), "url"), {upstream.name, upstream.url.text});
+  });
+}
+
+// What a file may not hold, in whatever it is sent.
+void CheckKeysInTexts(Context& context) {
+  ForEachUpstream(context, [&](UpstreamId id, const model::UpstreamSettings& upstream) {
+    if (upstream.rewrite) {
+      for (const Member& member : MembersOf(*upstream.rewrite)) {
+        if (!IsText(member.value)) continue;
+        const std::string_view text = std::string_view(member.value).substr(1, member.value.size() - 2);
+        const std::string_view kind = KindOfKey(text);
+        if (kind.empty() && !NamesCredential(member.name)) continue;
+        const SourceRange at = context.At(context.OriginOf(id), "rewrite");
+        context.diagnostics->Emit(Kind::kKeyInText, at, {kind.empty() ? "`" + member.name + "`" : std::string(kind)}).Conceal(at);
+      }
+    }
+    auto header = upstream.headers.begin();
+    for (const model::SettingOrigin& written : context.OriginOf(id).settings) {
+      if (written.name != "header") continue;
+      const model::HeaderSetting& sent = *header++;
+      if (IsCredentialHeader(Lower(sent.name)) || sent.value.is_secret || sent.value.parts.size() != 1) continue;
+      const auto* text = std::get_if<std::string>(&sent.value.parts[0]);
+      if (text == nullptr || !context.Variables(written.value, written.words).empty()) continue;
+      const std::string_view kind = KindOfKey(*text);
+      if (kind.empty() && !NamesCredential(sent.name)) continue;
+      if (kind.empty() && text->size() < 16) continue;
+      context.diagnostics->Emit(Kind::kKeyInText, written.value, {kind.empty() ? "`" + sent.name + "`" : std::string(kind)})
+          .Conceal(written.value);
+    }
+  });
+}
+
+// env() is for what everybody may see: `explain` prints it.
+void CheckSecretsShown(Context& context) {
+  ForEachUpstream(context, [&](UpstreamId id, const model::UpstreamSettings& upstream) {
+    auto header = upstream.headers.begin();
+    for (const model::SettingOrigin& written : context.OriginOf(id).settings) {
+      const bool is_header = written.name == "header";
+      const std::string name = is_header ? Lower((header++)->name) : "";
+      if (!is_header && written.name != "rewrite") continue;
+      for (const std::string& variable : context.Variables(written.value, written.words)) {
+        if (!IsCredentialHeader(name) && !NamesCredential(variable)) continue;
+        Diagnostic& diagnostic = context.diagnostics->Emit(
+            Kind::kSecretShown, written.value,
+            {"what `env(\"" + variable + "\")` holds is printed by `breakwater explain` and kept in bundles and logs",
+             "take it from `secret(\"" + variable + "\")`, which nothing prints"});
+        if (is_header) OfferSecret(context, written, diagnostic);
+        break;
+      }
+    }
+  });
+  for (size_t i = 0; i < context.policy.replies.size(); ++i) {
+    const model::ReplyId id(static_cast<int32_t>(i));
+    if (!context.origins.replies.Has(id)) continue;  // the policy got it by itself
+    const model::ReplySettings& reply = context.policy.replies[id];
+    const BlockOrigin& block = context.origins.replies[id];
+    for (const model::SettingOrigin& written : block.settings) {
+      for (const std::string& variable : context.Variables(written.value, written.words)) {
+        if (!NamesCredential(variable)) continue;
+        context.diagnostics->Emit(Kind::kSecretShown, written.value,
+                                  {"what `env(\"" + variable + "\")` holds is sent to every client that gets `" + reply.name + "`",
+                                   "leave it out, and get a new one if it was in use"});
+        break;
+      }
+    }
+    const auto reads_credential = [&](const model::Template& value) {
+      return std::any_of(value.parts.begin(), value.parts.end(), [&](const model::Template::Part& part) {
+        const auto* expr = std::get_if<model::Expr>(&part);
+        const auto reads = [&](const auto& self, const model::Expr& e) -> bool {
+          if (e.kind == model::ExprKind::kSlot && e.family == FamilyId::k_request_header &&
+              IsCredentialHeader(context.policy.slots.request_headers[static_cast<size_t>(e.slot)]))
+            return true;
+          return std::any_of(e.operands.begin(), e.operands.end(), [&](const model::Expr& o) { return self(self, o); });
+        };
+        return expr != nullptr && reads(reads, *expr);
+      });
+    };
+    const auto tell = [&](SourceRange at) {
+      context.diagnostics->Emit(Kind::kSecretShown, at,
+                                {"the credentials of a client are written into `" + reply.name + "`, and so into logs and screenshots",
+                                 "leave them out"});
+    };
+    if (reply.body.values && reads_credential(*reply.body.values))
+      tell(context.At(block, block.Setting("body") != nullptr ? "body" : "text"));
+    for (const model::HeaderSetting& header : reply.headers) {
+      const model::SettingOrigin* written = context.HeaderOf(block, Lower(header.name));
+      if (reads_credential(header.value)) tell(written == nullptr ? block.name : written->value);
+    }
+  }
+}
+
+// A header that is set and taken out.
+void CheckUndone(Context& context) {
+  ForEachUpstream(context, [&](UpstreamId id, const model::UpstreamSettings& upstream) {
+    for (const model::HeaderSetting& header : upstream.headers) {
+      const std::string name = Lower(header.name);
+      if (std::find(upstream.remove_headers.begin(), upstream.remove_headers.end(), name) == upstream.remove_headers.end()) continue;
+      const SourceRange at = context.At(context.OriginOf(id), "remove_header");
+      context.diagnostics->Emit(Kind::kUndone, at,
+                                {header.name, "is set and removed: one of the two does nothing", "keep the one that is meant"});
+    }
+  });
+  const model::ClientLimits& limits = context.policy.gateway.limits;
+  const BlockOrigin* block = context.origins.gateway.Block("limits");
+  if (block != nullptr && block->Setting("header_line") != nullptr && limits.header_line > limits.header_bytes)
+    context.diagnostics->Emit(Kind::kUndone, block->Setting("header_line")->value,
+                              {"header_line", "has no effect beyond `header_bytes`: one line may be longer than all of them together",
+                               "make it smaller than `header_bytes`, or raise that"});
+  context.ForEachLine([&](const Context::Place&, const Context::Line& line) {
+    const auto look = [&](const auto& self, const model::Expr& expr) -> void {
+      for (size_t i = 0; i < expr.set.size(); ++i) {
+        const model::SetMember& inner = expr.set[i];
+        if (inner.low.type != abi::BaseType::kStatus || inner.low.integer != inner.high) continue;
+        for (const model::SetMember& outer : expr.set) {
+          if (outer.low.integer == outer.high || inner.high < outer.low.integer || inner.high > outer.high) continue;
+          const std::string text = std::to_string(inner.high);
+          const auto words = context.Find(line.origin->words, text);
+          context.diagnostics->Emit(Kind::kSetCovered, words.empty() ? line.origin->predicate : words[0].range,
+                                    {text, std::to_string(outer.low.integer / 100) + "xx"});
+        }
+      }
+      for (const model::Expr& operand : expr.operands) self(self, operand);
+    };
+    look(look, *line.expr);
+  });
+}
+
+}  // namespace compiler::analysis

@@ -1,0 +1,112 @@
+// PL03: work that is done twice: good answers that are thrown away, and lines that do what happens anyway.
+#include <algorithm>
+#include <string>
+
+#include "compiler/analysis/context.h"
+#include "compiler/analysis/outcomes.h"
+#include "compiler/analysis/region.h"
+
+namespace compiler::analysis {
+namespace {
+
+using abi::FamilyId;
+using abi::FieldId;
+using PlaceKind = Context::Place::Kind;
+
+// A complete answer with that status and content, of which nothing else is known.
+Known GoodAnswer(int status) {
+  Known known = AtStatus(status);
+  known.Set(FieldId::k_first_token, 0, kMost);
+  known.Set(FieldId::k_empty_answer, 0, 0).Set(FieldId::k_prompt_too_long, 0, 0).Set(FieldId::k_is_fallback, 0, 0);
+  return known;
+}
+
+// Whether the condition takes a good answer for what it is, and not for something that it says or carries. A retry is decided before
+// there is content.
+bool TakesGoodAnswer(const model::Expr& expr, int status, bool is_retry) {
+  Known good = GoodAnswer(status);
+  if (is_retry) good.SetAbsent(FieldId::k_first_token);
+  const Region taken = Region::Of(expr).And(Region::Of(good));
+  return std::any_of(taken.cells().begin(), taken.cells().end(), [](const Cell& cell) {
+    return !cell.Reads(FamilyId::k_response_json) && !cell.Reads(FamilyId::k_response_header) && cell.unread.empty();
+  });
+}
+
+// What moves on by itself: what the breaker counts as a failure.
+bool IsFailure(int status) { return status >= 500 && status != 501 && status != 505; }
+
+}  // namespace
+
+void CheckGoodAnswers(Context& context) {
+  context.ForEachLine([&](const Context::Place& place, const Context::Line& line) {
+    const bool is_next = place.kind == PlaceKind::kNext;
+    if (!is_next && place.kind != PlaceKind::kRetry) return;
+    for (const int status : {200, 201, 204}) {
+      if (!TakesGoodAnswer(*line.expr, status, !is_next)) continue;
+      std::string by;
+      if (is_next) {
+        const model::RouteSettings& route = context.Route(RouteId(place.id));
+        if (route.to.size() > 1) by = " by `" + context.Upstream(route.to[1]).name + "`";
+      }
+      Diagnostic& diagnostic =
+          context.diagnostics->Emit(Kind::kGoodAnswerAgain, line.origin->predicate, {std::to_string(status), by});
+      if (is_next) diagnostic.Change(line.origin->statement, "").Unsafe();
+      return;
+    }
+  });
+}
+
+void CheckMovesAnyway(Context& context) {
+  context.ForEachLine([&](const Context::Place& place, const Context::Line& line) {
+    if (place.kind != PlaceKind::kNext) return;
+    bool holds = false;
+    for (const int status : TellingStatuses(*line.expr, 100, 599)) {
+      const Known known = AtStatus(status);
+      if (Evaluate(*line.expr, known) == Truth::kNever) continue;
+      if (!IsFailure(status)) return;
+      holds = true;
+    }
+    for (const abi::ErrorKind error : AttemptErrors()) holds = holds || Evaluate(*line.expr, AtError(error)) != Truth::kNever;
+    if (!holds) return;
+    context.diagnostics->Emit(Kind::kMovesAnyway, line.origin->predicate).Change(line.origin->statement, "").Unsafe();
+  });
+}
+
+// What continues needs something to continue on.
+void CheckOnCut(Context& context) {
+  for (size_t i = 0; i < context.policy.upstreams.size(); ++i) {
+    const UpstreamId id(static_cast<int32_t>(i));
+    const model::UpstreamSettings& upstream = context.Upstream(id);
+    if (context.routes_to[id].empty()) continue;
+    const auto anywhere = [&](const auto& is_so) {
+      return std::any_of(context.routes_to[id].begin(), context.routes_to[id].end(), [&](RouteId route) {
+        const std::vector<UpstreamId>& to = context.Route(route).to;
+        return is_so(to, static_cast<size_t>(std::find(to.begin(), to.end(), id) - to.begin()));
+      });
+    };
+    const model::SettingOrigin* on_cut = context.OriginOf(id).Setting("on_cut");
+    const bool has_next = anywhere([](const auto& to, size_t at) { return at + 1 < to.size(); });
+    if (on_cut != nullptr && upstream.on_cut != model::OnCut::kError && !has_next) {
+      const std::string route = context.Route(context.routes_to[id][0]).name;
+      context.diagnostics->Emit(Kind::kNothingToMoveTo, on_cut->value,
+                                {"on_cut", upstream.name, "it needs a next upstream, and route `" + route + "` names none behind it",
+                                 "name a second one: `to = [" + upstream.name + ", …]`"})
+          .Change(on_cut->statement, "")
+          .Unsafe();
+    }
+    const model::SettingOrigin* prefill = context.OriginOf(id).Setting("prefill");
+    const bool is_continued = anywhere([&](const auto& to, size_t at) {
+      return std::any_of(to.begin(), to.begin() + static_cast<std::ptrdiff_t>(at),
+                         [&](UpstreamId before) { return context.Upstream(before).on_cut == model::OnCut::kContinue; });
+    });
+    if (prefill != nullptr && !upstream.prefill && !is_continued) {
+      context.diagnostics->Emit(Kind::kNothingToMoveTo, prefill->value,
+                                {"prefill", upstream.name, "no upstream before it in a `to` has `on_cut = continue`, so it is never asked to go on",
+                                 "give the first upstream `on_cut = continue`"})
+          .Change(prefill->statement, "")
+          .Unsafe();
+    }
+  }
+}
+
+}  // namespace compiler::analysis

@@ -1,0 +1,552 @@
+// Dangerous policies and their clean twins (dangers.txt), each written in many ways: with names for values and conditions, in shared
+// blocks, negated twice, turned round. What a policy means must be found however it is written, and what is clean must stay so.
+//   dangers_test --gtest_filter=Dangers.Table prints how many forms of each are found.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <optional>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "compiler/compile.h"
+#include "compiler/diagnostics/render.h"
+
+namespace {
+
+using compiler::diagnostics::Diagnostic;
+using compiler::diagnostics::Diagnostics;
+using compiler::diagnostics::Severity;
+using Lines = std::vector<std::string>;
+
+constexpr std::string_view kMark = "◂";
+
+constexpr const char* kBase = R"(gateway {
+  listen = "127.0.0.1:8080"
+  drain = 5min
+  limits { body = 1MiB }
+}
+upstream big {
+  url = "http://10.0.0.11:11434"
+  repeat_safe = true
+  timeouts { connect = 1s  first_token = 20s  idle = 15s  total = 2min }
+}
+upstream small {
+  url = "http://10.0.0.12:11434"
+  repeat_safe = true
+  timeouts { connect = 1s  first_token = 10s  idle = 15s  total = 2min }
+}
+route chat {
+  when request.method == POST and request.path in {"/api/chat", "/v1/chat/completions"}
+  to = [big, small]
+  fallback = [busy]
+}
+route rest {
+  reply = nope
+}
+reply busy {
+  status = 503
+  header["Retry-After"] = "15"
+  text = "Busy. Try again in a moment."
+}
+reply nope {
+  status = 404
+  body = json { "error": "no such path" }
+}
+)";
+
+std::string Trim(const std::string& text) {
+  const size_t begin = text.find_first_not_of(' ');
+  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(' ') + 1 - begin);
+}
+
+Lines Split(const std::string& text) {
+  Lines lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+std::string Join(const Lines& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return text;
+}
+
+// What a statement says something about: `ttl`, `open` of `open when …`, `header["X"]`.
+std::string KeyOf(const std::string& statement) {
+  const std::string text = Trim(statement);
+  if (text.starts_with("header[")) return text.substr(0, text.find(']') + 1);
+  return text.substr(0, text.find_first_of(" =({"));
+}
+
+int Depth(const std::string& line) {
+  const auto opens = std::count(line.begin(), line.end(), '{');
+  return static_cast<int>(opens - std::count(line.begin(), line.end(), '}'));
+}
+
+// The line behind the statement that begins at `at`.
+size_t EndOf(const Lines& lines, size_t at) {
+  int depth = Depth(lines[at++]);
+  while (depth > 0) depth += Depth(lines[at++]);
+  return at;
+}
+
+struct Edit {
+  std::string where;  // "big", "big/breaker", "before chat", "beside"
+  bool removes = false;
+  Lines statement;
+};
+
+// The lines of a block's body: [first, second).
+std::pair<size_t, size_t> BodyOf(const Lines& lines, const std::string& block) {
+  const std::string name = block.substr(0, block.find('/'));
+  for (size_t i = 0; i < lines.size(); i = EndOf(lines, i)) {
+    std::istringstream words(lines[i]);
+    std::string kind;
+    std::string own;
+    words >> kind >> own;
+    if ((name.starts_with('@') ? own != name.substr(1) : own != name && (kind != name || kind != "gateway"))) continue;
+    if (block.find('/') == std::string::npos) return {i + 1, EndOf(lines, i) - 1};
+    const std::string inner = block.substr(block.find('/') + 1);
+    for (size_t j = i + 1; j < EndOf(lines, i) - 1; j = EndOf(lines, j)) {
+      if (KeyOf(lines[j]) == inner) return {j + 1, EndOf(lines, j) - 1};
+    }
+  }
+  ADD_FAILURE() << "no block " << block << " in\n" << Join(lines);
+  return {0, 0};
+}
+
+void Apply(const Edit& edit, std::set<std::string>* fresh, Lines* lines) {
+  if (edit.where == "before chat" || edit.where == "beside") {
+    auto at = lines->end();
+    if (edit.where == "before chat")
+      at = std::find_if(lines->begin(), lines->end(), [](const std::string& line) { return line == "route chat {"; });
+    lines->insert(at, edit.statement.begin(), edit.statement.end());
+    return;
+  }
+  const std::string key = KeyOf(edit.statement[0]);
+  // A second one of this list stands beside the first.
+  const bool replaces = edit.removes || fresh->insert(edit.where + " " + key).second;
+  auto [first, last] = BodyOf(*lines, edit.where);
+  size_t at = last;
+  for (size_t i = first; replaces && i < last;) {
+    const size_t end = EndOf(*lines, i);
+    if (KeyOf((*lines)[i]) != key) {
+      i = end;
+      continue;
+    }
+    lines->erase(lines->begin() + static_cast<std::ptrdiff_t>(i), lines->begin() + static_cast<std::ptrdiff_t>(end));
+    last -= end - i;
+    at = i;
+  }
+  if (at > last) at = last;
+  if (edit.removes) return;
+  Lines indented;
+  for (const std::string& line : edit.statement) indented.push_back("  " + line);
+  lines->insert(lines->begin() + static_cast<std::ptrdiff_t>(at), indented.begin(), indented.end());
+}
+
+struct Danger {
+  std::string name;
+  std::string code;
+  std::vector<Edit> danger;
+  std::vector<Edit> clean;
+
+  Lines Policy(bool is_clean) const {
+    Lines lines = Split(kBase);
+    std::set<std::string> fresh;
+    for (const Edit& edit : danger) Apply(edit, &fresh, &lines);
+    fresh.clear();
+    if (!is_clean) return lines;
+    for (const Edit& edit : clean) Apply(edit, &fresh, &lines);
+    for (std::string& line : lines) {
+      if (const size_t mark = line.find(kMark); mark != std::string::npos) line.erase(mark - 1);
+    }
+    return lines;
+  }
+};
+
+const std::vector<Danger>& Dangers() {
+  static const std::vector<Danger> dangers = [] {
+    std::vector<Danger> rows;
+    std::ifstream in(BREAKWATER_DANGERS);
+    EXPECT_TRUE(in) << BREAKWATER_DANGERS;
+    std::vector<Edit>* edits = nullptr;
+    for (std::string line; std::getline(in, line);) {
+      if (line.starts_with("--- ")) {
+        std::istringstream head(line.substr(4));
+        std::string name;
+        std::string code;
+        std::getline(head, name, '|');
+        std::getline(head, code, '|');
+        rows.push_back({Trim(name), Trim(code), {}, {}});
+        edits = &rows.back().danger;
+      } else if (line == "clean") {
+        edits = &rows.back().clean;
+      } else if (line.starts_with("  ")) {
+        edits->back().statement.push_back(line.substr(2));
+      } else if (edits != nullptr && !line.empty()) {
+        size_t at = line.find(" + ");
+        const size_t minus = line.find(" - ");
+        const bool removes = minus < at;
+        at = std::min(at, minus);
+        edits->push_back({line.substr(0, at), removes, {line.substr(at + 3)}});
+      }
+    }
+    return rows;
+  }();
+  return dangers;
+}
+
+// ---- forms ----------------------------------------------------------------------------------------------------------
+
+using Form = std::function<std::optional<Lines>(Lines)>;
+
+// The statement of a line with the mark, without it; nothing for another line.
+std::optional<std::string> Marked(const std::string& line) {
+  const size_t mark = line.find(kMark);
+  if (mark == std::string::npos) return std::nullopt;
+  return line.substr(0, line.find_last_not_of(' ', mark - 1) + 1);
+}
+
+std::string Mark(const std::string& line) { return line + " " + std::string(kMark); }
+
+// Changes the condition of each line with `when` that has the mark, or of all of them in a clean policy.
+Form Conditions(const std::function<std::optional<std::string>(const std::string&)>& change) {
+  return [change](Lines lines) -> std::optional<Lines> {
+    bool changed = false;
+    const bool any = std::none_of(lines.begin(), lines.end(), [](const auto& line) { return Marked(line); });
+    for (std::string& line : lines) {
+      const auto marked = Marked(line);
+      const std::string text = marked ? *marked : line;
+      const size_t when = text.find("when ");
+      if ((!marked && !any) || when == std::string::npos || text.find('{', 0) < when) continue;
+      const auto condition = change(text.substr(when + 5));
+      if (!condition) continue;
+      changed = true;
+      line = text.substr(0, when + 5) + *condition;
+      if (marked) line = Mark(line);
+    }
+    return changed ? std::optional(lines) : std::nullopt;
+  };
+}
+
+// Gives a name to what `pattern` finds in its first group, on lines with the mark.
+Form Named(const std::string& pattern, int steps) {
+  return [pattern, steps](Lines lines) -> std::optional<Lines> {
+    Lines lets;
+    const std::regex finds(pattern);
+    const bool any = std::none_of(lines.begin(), lines.end(), [](const auto& line) { return Marked(line); });
+    for (std::string& line : lines) {
+      const auto marked = Marked(line);
+      if (!marked && !any) continue;
+      const std::string text = marked ? *marked : line;
+      std::smatch found;
+      if (!std::regex_search(text, found, finds) || found[1].str() == "[answers, busy]") continue;
+      const std::string name = "named_" + std::to_string(lets.size());
+      std::string let = "let " + name + " = " + found[1].str();
+      line = text.substr(0, static_cast<size_t>(found.position(1))) + name +
+             text.substr(static_cast<size_t>(found.position(1) + found.length(1)));
+      if (marked) let = Mark(let), line = Mark(line);
+      for (int i = 1; i < steps; ++i) {
+        lets.push_back(let);
+        let = "let " + name + "_" + std::to_string(i) + " = " + name + (i > 1 ? "_" + std::to_string(i - 1) : "");
+        const std::string before = i > 1 ? name + "_" + std::to_string(i - 1) : name;
+        line = std::regex_replace(line, std::regex(before + "\\b"), name + "_" + std::to_string(i));
+      }
+      lets.push_back(let);
+    }
+    if (lets.empty()) return std::nullopt;
+    lines.insert(lines.begin(), lets.begin(), lets.end());
+    return lines;
+  };
+}
+
+Form Replaced(const std::string& pattern, const std::string& with) {
+  return [pattern, with](Lines lines) -> std::optional<Lines> {
+    const std::regex finds(pattern);
+    bool changed = false;
+    for (std::string& line : lines) {
+      const std::string after = std::regex_replace(line, finds, with);
+      changed = changed || after != line;
+      line = after;
+    }
+    return changed ? std::optional(lines) : std::nullopt;
+  };
+}
+
+// The retry or breaker of an upstream becomes a block of the file, which the upstream names.
+std::optional<Lines> Shared(Lines lines) {
+  Lines shared;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const std::string key = KeyOf(lines[i]);
+    if (!lines[i].starts_with("  ") || lines[i].starts_with("   ") || (key != "breaker" && key != "retry")) continue;
+    if (lines[i].find('{') == std::string::npos) continue;
+    const size_t end = EndOf(lines, i);
+    for (size_t j = i; j < end; ++j) shared.push_back(lines[j].substr(2));
+    shared[shared.size() - (end - i)].replace(0, key.size(), key + " common_" + key);
+    lines.erase(lines.begin() + static_cast<std::ptrdiff_t>(i), lines.begin() + static_cast<std::ptrdiff_t>(end));
+    lines.insert(lines.begin() + static_cast<std::ptrdiff_t>(i), "  " + key + " = common_" + key);
+  }
+  if (shared.empty()) return std::nullopt;
+  lines.insert(lines.begin(), shared.begin(), shared.end());
+  return lines;
+}
+
+// The statements of each block of the file the other way round, but for `when` lines, whose order counts.
+std::optional<Lines> TurnedRound(const Lines& lines) {
+  Lines turned;
+  for (size_t i = 0; i < lines.size();) {
+    const size_t end = EndOf(lines, i);
+    std::vector<Lines> statements;
+    for (size_t j = i + 1; j + 1 < end;) {
+      const size_t next = EndOf(lines, j);
+      statements.emplace_back(lines.begin() + static_cast<std::ptrdiff_t>(j), lines.begin() + static_cast<std::ptrdiff_t>(next));
+      j = next;
+    }
+    turned.push_back(lines[i]);
+    for (auto it = statements.rbegin(); it != statements.rend(); ++it) turned.insert(turned.end(), it->begin(), it->end());
+    if (end > i + 1) turned.push_back(lines[end - 1]);
+    i = end;
+  }
+  return turned;
+}
+
+std::optional<Lines> Commented(const Lines& lines) {
+  Lines more;
+  for (const std::string& line : lines) {
+    more.push_back("");
+    more.push_back("# what follows is: " + std::string(line.find('"') == std::string::npos ? "plain" : "text"));
+    more.push_back(line);
+  }
+  return more;
+}
+
+// Splits at a word that stands outside of braces, parentheses and quotes.
+std::vector<std::string> Parts(const std::string& text, const std::string& word) {
+  std::vector<std::string> parts = {""};
+  int depth = 0;
+  bool quoted = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"' && (i == 0 || text[i - 1] != '\\')) quoted = !quoted;
+    if (!quoted && (c == '{' || c == '(' || c == '[')) ++depth;
+    if (!quoted && (c == '}' || c == ')' || c == ']')) --depth;
+    if (depth == 0 && !quoted && text.compare(i, word.size(), word) == 0) {
+      parts.emplace_back();
+      i += word.size() - 1;
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+std::optional<std::string> DeMorgan(const std::string& condition) {
+  for (const auto& [from, to] : {std::pair<std::string, std::string>{" or ", " and "}, {" and ", " or "}}) {
+    const auto parts = Parts(condition, from);
+    if (parts.size() < 2) continue;
+    std::string turned;
+    for (const std::string& part : parts) turned += (turned.empty() ? "" : to) + "not (" + part + ")";
+    return "not (" + turned + ")";
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Mirrored(const std::string& condition) {
+  for (const std::string word : {" or ", " and "}) {
+    auto parts = Parts(condition, word);
+    if (parts.size() < 2) continue;
+    std::string turned;
+    for (auto it = parts.rbegin(); it != parts.rend(); ++it) turned += (turned.empty() ? "" : word) + *it;
+    return turned;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Substituted(const std::string& text, const std::string& pattern, const std::string& with) {
+  const std::string after = std::regex_replace(text, std::regex(pattern), with);
+  return after == text ? std::nullopt : std::optional(after);
+}
+
+const std::vector<std::pair<std::string, Form>>& Forms() {
+  static const std::vector<std::pair<std::string, Form>> forms = {
+      {"as it is", [](const Lines& lines) { return std::optional(lines); }},
+      {"value in a let", Named(R"(^ +[a-z_]+(?:\["[^"]*"\])? = (.*)$)", 1)},
+      {"value in two lets", Named(R"(^ +[a-z_]+(?:\["[^"]*"\])? = (.*)$)", 2)},
+      {"condition in a let", Named(R"(when ([^{}]*(?:\{[^}]*\}[^{}]*)*)$)", 1)},
+      {"condition in two lets", Named(R"(when ([^{}]*(?:\{[^}]*\}[^{}]*)*)$)", 3)},
+      {"number in a let", Named(R"([<>=]= (\d+[a-z%]*))", 1)},
+      {"window in a let", Named(R"(\((\d+(?:ms|s|min)))", 1)},
+      {"time of a block in a let", Named(R"((?:total|connect|interval|timeout|write_stall|idle) = (\d+[a-z]+))", 1)},
+      {"text in a let", Named(R"((?:==|!=|starts_with|contains) ("(?:[^"\\]|\\.)*"))", 1)},
+      {"not not", Conditions([](const std::string& c) { return std::optional("not (not (" + c + "))"); })},
+      {"De Morgan", Conditions(DeMorgan)},
+      {"not not, De Morgan", Conditions([](const std::string& c) {
+         const auto turned = DeMorgan(c);
+         return turned ? DeMorgan("(" + *turned + ") and (" + *turned + ")") : std::nullopt;
+       })},
+      {"mirrored", Conditions(Mirrored)},
+      {"twice with or", Conditions([](const std::string& c) { return std::optional("(" + c + ") or (" + c + ")"); })},
+      {"twice with and", Conditions([](const std::string& c) { return std::optional("(" + c + ") and (" + c + ")"); })},
+      {"or a thing that never is", Conditions([](const std::string& c) {
+         if (c.find("request.") == std::string::npos) return std::optional<std::string>();
+         return std::optional("(" + c + ") or (client.tls and not client.tls)");
+       })},
+      {"== as in", Conditions([](const std::string& c) { return Substituted(c, R"( == ("(?:[^"\\]|\\.)*"|\d{3}\b))", " in {$1}"); })},
+      {"!= as not in", Conditions([](const std::string& c) { return Substituted(c, R"( != ("(?:[^"\\]|\\.)*"))", " not in {$1}"); })},
+      {"!= as not ==", Conditions([](const std::string& c) {
+         return Substituted(c, R"((request\.[a-z]+(?:\["[^"]*"\])?) != ("(?:[^"\\]|\\.)*"))", "not ($1 == $2)");
+       })},
+      {"in as ==", Conditions([](const std::string& c) {
+         return Substituted(c, R"(([a-z][a-z._]*) in \{([^,{}]*), ([^,{}x]*)\})", "($1 == $2 or $1 == $3)");
+       })},
+      {">= as >", Conditions([](const std::string& c) {
+         return c.find(">= 5") == std::string::npos ? std::nullopt : Substituted(c, R"(>= 5\b)", "> 4");
+       })},
+      {">= as not <", Conditions([](const std::string& c) { return Substituted(c, R"(([a-z_]+(?:\([^)]*\))?) >= (\d+%?))", "not ($1 < $2)"); })},
+      {"shared block", Shared},
+      {"statements turned round", TurnedRound},
+      {"with comments", Commented},
+      {"other names", Replaced(R"(\b(big|small|busy|answers)\b(?=[^"]*$|[^"]*"[^"]*"[^"]*$))", "the_$1")},
+      {"minutes as seconds", Replaced(R"(\b2min\b)", "120s")},
+      {"seconds as milliseconds", Replaced(R"(\b(1|2|10|15|20|60)s\b)", "$1000ms")},
+      {"another host", Replaced(R"(10\.0\.0\.1)", "192.168.7.1")},
+      {"another path", [](const Lines& lines) {
+         if (Join(lines).find("/api/generate\"") != std::string::npos) return std::optional<Lines>();
+         return Replaced(R"(/api/chat")", "/api/generate\"")(lines);
+       }},
+  };
+  return forms;
+}
+
+struct Written {
+  std::string text;
+  std::set<int> marks;  // numbers of lines
+};
+
+Written Finish(const Lines& lines) {
+  Written written{"edition 1\n", {}};
+  int number = 1;
+  for (const std::string& line : lines) {
+    ++number;
+    const auto marked = Marked(line);
+    if (marked) written.marks.insert(number);
+    written.text += (marked ? *marked : line) + "\n";
+  }
+  return written;
+}
+
+Diagnostics Check(const std::string& policy) {
+  compiler::CompileOptions options;
+  options.environment = [](const std::string& name) { return std::optional("value_of_" + name); };
+  Diagnostics found;
+  compiler::CheckPolicy(policy, options, &found);
+  return found;
+}
+
+std::string Show(const std::string& text, const Diagnostics& found) {
+  return text + compiler::diagnostics::RenderAll(compiler::source::SourceBuffer("policy", text), found);
+}
+
+int LineOf(const std::string& text, uint32_t at) {
+  return 1 + static_cast<int>(std::count(text.begin(), text.begin() + at, '\n'));
+}
+
+enum class Result { kFound, kMissed, kElsewhere, kNoPolicy };
+
+// Whether the finding is there, on a line with the mark. An error that is another one: the form is no policy.
+Result Judge(const std::string& code, const Written& written, const Diagnostics& found) {
+  bool elsewhere = false;
+  for (const Diagnostic& item : found.items()) {
+    if (item.severity == Severity::kNote) continue;
+    if (item.code == code) {
+      if (written.marks.count(LineOf(written.text, item.range.begin)) > 0) return Result::kFound;
+      elsewhere = true;
+    } else if (item.severity == Severity::kError) {
+      return Result::kNoPolicy;
+    }
+  }
+  return elsewhere ? Result::kElsewhere : Result::kMissed;
+}
+
+TEST(Dangers, AreFoundHoweverTheyAreWritten) {
+  std::map<std::string, int> forms;
+  for (const Danger& danger : Dangers()) {
+    for (const auto& [name, form] : Forms()) {
+      const auto lines = form(danger.Policy(false));
+      if (!lines) continue;
+      const Written written = Finish(*lines);
+      const Diagnostics found = Check(written.text);
+      const Result result = Judge(danger.code, written, found);
+      if (result == Result::kNoPolicy && name != "as it is") continue;
+      ++forms[danger.code];
+      EXPECT_EQ(result, Result::kFound) << danger.name << " " << danger.code << ", " << name << "\n"
+                                        << (name == "as it is" ? Show(written.text, found) : "");
+    }
+  }
+  for (const auto& [code, count] : forms) EXPECT_GE(count, 7) << code;
+}
+
+TEST(Dangers, TheirCleanTwinsAreClean) {
+  for (const Danger& danger : Dangers()) {
+    for (const auto& [name, form] : Forms()) {
+      const auto lines = form(danger.Policy(true));
+      if (!lines) continue;
+      const Written written = Finish(*lines);
+      const Diagnostics found = Check(written.text);
+      if (found.has_errors() && name != "as it is") continue;
+      const bool is_clean = std::all_of(found.items().begin(), found.items().end(),
+                                        [](const Diagnostic& item) { return item.severity == Severity::kNote; });
+      // What is written twice on purpose may be found to be so.
+      EXPECT_TRUE(is_clean) << danger.name << ", " << name << "\n" << Show(written.text, found);
+    }
+  }
+}
+
+// Policies rewritten from published configurations of other proxies (the first line names each): what people run has no finding.
+TEST(Honest, PoliciesOfOtherProxiesAreClean) {
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(BREAKWATER_HONEST_DIR)) {
+    std::ifstream in(entry.path());
+    std::ostringstream text;
+    text << in.rdbuf();
+    EXPECT_TRUE(text.str().starts_with("# From: ")) << entry.path();
+    const Diagnostics found = Check(text.str());
+    const bool is_clean = std::all_of(found.items().begin(), found.items().end(),
+                                      [](const Diagnostic& item) { return item.severity == Severity::kNote; });
+    EXPECT_TRUE(is_clean) << entry.path() << "\n" << Show(text.str(), found);
+    ++files;
+  }
+  EXPECT_GE(files, 60);
+}
+
+TEST(Dangers, Table) {
+  for (const Danger& danger : Dangers()) {
+    std::string row;
+    int found_forms = 0;
+    int forms = 0;
+    for (const auto& [name, form] : Forms()) {
+      const auto lines = form(danger.Policy(false));
+      if (!lines) continue;
+      const Written written = Finish(*lines);
+      const Result result = Judge(danger.code, written, Check(written.text));
+      if (result == Result::kNoPolicy) continue;
+      ++forms;
+      if (result == Result::kFound) ++found_forms;
+      else row += (row.empty() ? "" : "; ") + name + (result == Result::kElsewhere ? " (elsewhere)" : "");
+    }
+    std::printf("%-16s %s %2d of %2d  %s\n", danger.name.c_str(), danger.code.c_str(), found_forms, forms,
+                found_forms == 0 ? "-" : row.c_str());
+  }
+}
+
+}  // namespace
