@@ -529,6 +529,37 @@ TEST(Honest, PoliciesOfOtherProxiesAreClean) {
   EXPECT_GE(files, 60);
 }
 
+// The snippets of a page: what stands behind ```policy and the word after it.
+std::vector<std::string> SnippetsOf(const std::string& page, const std::string& word) {
+  std::vector<std::string> snippets;
+  const std::string fence = "```policy " + word;
+  for (size_t at = page.find(fence); at != std::string::npos; at = page.find(fence, at + 1)) {
+    const size_t line_end = page.find('\n', at);
+    if (line_end - at != fence.size()) continue;  // with options
+    snippets.push_back(page.substr(line_end + 1, page.find("\n```", line_end) - line_end));
+  }
+  return snippets;
+}
+
+std::string CodesOf(const Diagnostics& found) {
+  std::set<std::string> codes;
+  for (const Diagnostic& item : found.items()) codes.emplace(item.code);
+  std::string text;
+  for (const std::string& code : codes) text += (text.empty() ? "" : " ") + code;
+  return text;
+}
+
+TEST(Pages, ExamplesOfChecksDoWhatTheyAreShownFor) {
+  for (const auto& entry : std::filesystem::directory_iterator(BREAKWATER_DOCS_DIR "/checks")) {
+    std::ifstream in(entry.path());
+    std::ostringstream page;
+    page << in.rdbuf();
+    const std::string code = entry.path().stem().string();
+    for (const std::string& bad : SnippetsOf(page.str(), "bad")) EXPECT_EQ(CodesOf(Check(bad)), code) << Show(bad, Check(bad));
+    for (const std::string& good : SnippetsOf(page.str(), "good")) EXPECT_EQ(CodesOf(Check(good)), "") << code << Show(good, Check(good));
+  }
+}
+
 TEST(Dangers, Table) {
   for (const Danger& danger : Dangers()) {
     std::string row;
