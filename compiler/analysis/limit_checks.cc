@@ -149,8 +149,8 @@ void CheckDrain(Context& context) {
   if (drain >= kShortest && longest == nullptr) return;
   std::string allowed;
   if (longest != nullptr)
-    allowed = ", and an answer of `" + longest->name + "` may take " + PrintTime(longest->timeouts.total.count()) + " (total)";
-  const Duration enough = longest != nullptr ? longest->timeouts.total : Duration(std::chrono::minutes(5));
+    allowed = ", and an answer of `" + longest->name + "` may take " + PrintTime(longest->timeouts.total->count()) + " (total)";
+  const Duration enough = longest != nullptr ? *longest->timeouts.total : Duration(std::chrono::minutes(5));
   context.diagnostics->Emit(Kind::kDrainCuts, written->value, {PrintTime(drain.count()), allowed})
       .Replace(WriteDuration(enough))
       .Unsafe();
