@@ -43,6 +43,35 @@ TEST(RequestBody, IsTooLongIfItsLengthIsMoreThanWhatIsKept) {
   EXPECT_FALSE(RequestBody(unknown, kMostKept, host).is_too_long());
 }
 
+TEST(RequestBody, ThatIsReadIsKeptWhateverItsLength) {
+  FakeHost host;
+  const auto head = RequestHead(BodyFraming::kLength, 20);
+  RequestBody body(head, kMostKept, host);
+  EXPECT_TRUE(body.Add(One("12345678901")));
+  body.KeepUpTo(100);
+  EXPECT_FALSE(body.Add(One("234567890")));
+  EXPECT_TRUE(body.End());
+  EXPECT_EQ(body.kept(), "12345678901234567890");
+}
+
+TEST(RequestBody, WaitsForTheClientWhereAllThatCameIsSent) {
+  FakeHost host;
+  const auto head = RequestHead(BodyFraming::kLength, 30);
+  RequestBody body(head, kMostKept, host);
+  FakeSink sink;
+  body.Add(One("12345678901"));
+  body.Stream();
+  EXPECT_FALSE(body.waits_for_client()) << "no upstream takes it yet";
+  sink.queued = 5;
+  body.OpenUpload(sink);
+  EXPECT_FALSE(body.waits_for_client()) << "it is the upstream that takes its time";
+  sink.queued = 0;
+  EXPECT_TRUE(body.waits_for_client());
+  body.Add(One("2345678901234567890"));
+  body.End();
+  EXPECT_FALSE(body.waits_for_client());
+}
+
 TEST(RequestBody, ThatTurnsOutTooLargeIsPassedOnWithWhatCameBefore) {
   FakeHost host;
   const auto head = RequestHead(BodyFraming::kChunked);
