@@ -125,6 +125,7 @@ Runner DeclareRun(CLI::App* command) {
       ->check(CLI::Range(1, 1024));
   command->add_flag("--deny-mock", options->deny_mock, "Refuse a policy with a mock block (for production)");
   command->add_option("--trust", options->trust, "A public key: run only a bundle that its private key signed");
+  command->add_flag("--watch", options->watch, "Reload when the file, or one that it imports, changes");
   return [options] { return RunGateway(*options); };
 }
 

@@ -105,6 +105,7 @@ class Values {
     PrintAll(origins_.caches, policy_.caches, "cache");
     PrintAll(origins_.replies, policy_.replies, "reply");
     PrintAll(origins_.mocks, policy_.mocks, "mock");
+    PrintAll(origins_.tls, policy_.tls, "tls");
     PrintAll(origins_.routes, policy_.routes, "route");
     return std::move(out_);
   }

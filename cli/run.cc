@@ -10,12 +10,18 @@
 #include <cstring>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <random>
+#include <sstream>
+#include <string>
 #include <string_view>
 #include <utility>
 
+#include "cli/inputs.h"
 #include "cli/load_policy.h"
 #include "cli/process_setup.h"
+#include "cli/reloader.h"
+#include "compiler/base/digest.h"
 #include "runtime/proxy/gateway.h"
 #include "runtime/proxy/line_log.h"
 #include "runtime/proxy/wall_clock.h"
@@ -42,12 +48,34 @@ runtime::proxy::JsonLine Event(std::string_view level, std::string_view message)
   return line;
 }
 
+CompiledText CompileAgain(const LoadOptions& options) {
+  CompiledText read;
+  if (options.file == "-") {
+    read.findings = "standard input is read once";
+    return read;
+  }
+  std::ostringstream findings;
+  read.compiled = LoadPolicy(options, findings).compiled;
+  read.findings = findings.str();
+  return read;
+}
+
+// Of the policy's text and of what it imports, or of the bundle.
+std::string DigestOf(const std::string& file) {
+  std::string why;
+  const auto input = file == "-" ? std::nullopt : ReadInput(file, &why);
+  if (!input) return "";
+  const auto source = SourceOfInput(*input, &why);
+  return compiler::base::Sha256Hex(source == nullptr ? std::string_view(input->text) : source->text(), 64);
+}
+
 }  // namespace
 
 int RunGateway(const RunOptions& options) {
   RaiseFileLimit();
   const sigset_t signals = BlockSignals();
-  LoadedPolicy loaded = LoadPolicy({options.file, options.deny_mock, options.trust}, std::cerr);
+  const LoadOptions load_options{options.file, options.deny_mock, options.trust};
+  LoadedPolicy loaded = LoadPolicy(load_options, std::cerr);
   if (loaded.compiled == nullptr) return loaded.exit_code;
   auto compiled = std::move(loaded.compiled);
 
@@ -77,21 +105,24 @@ int RunGateway(const RunOptions& options) {
     return 1;
   }
 
-  int signal_number = 0;
-  while (sigwait(&signals, &signal_number) == 0 && signal_number == SIGHUP) {
-    // Elsewhere it reloads. Ending at once, the default, would cut every stream for the sake of a habit.
-    runtime::proxy::JsonLine line = Event("warn", "SIGHUP ignored");
-    line.Add("help", "a policy is read at start: stop the gateway and start it again");
-    events.Write(line.Finish());
+  {
+    (*gateway)->common().reload.Started(options.file, std::chrono::system_clock::now());
+    ReloaderOptions reload_options;
+    reload_options.watch = options.watch;
+    const auto compile = [&load_options] { return CompileAgain(load_options); };
+    const auto text = [&options] { return DigestOf(options.file); };
+    Reloader reloader(**gateway, compile, text, reload_options);
+    int signal_number = 0;
+    while (sigwait(&signals, &signal_number) == 0 && signal_number == SIGHUP) reloader.Ask("SIGHUP");
+    (*gateway)->Drain();
+    // A second signal ends the drain: who sends it has waited long enough.
+    constexpr timespec kLook{0, 20'000'000};
+    while (!(*gateway)->is_over()) {
+      const int again = sigtimedwait(&signals, nullptr, &kLook);
+      if (again == SIGTERM || again == SIGINT) (*gateway)->EndDrain();
+    }
+    (*gateway)->Join();
   }
-  (*gateway)->Drain();
-  // A second signal ends the drain: who sends it has waited long enough.
-  constexpr timespec kLook{0, 20'000'000};
-  while (!(*gateway)->is_over()) {
-    const int again = sigtimedwait(&signals, nullptr, &kLook);
-    if (again == SIGTERM || again == SIGINT) (*gateway)->EndDrain();
-  }
-  (*gateway)->Join();
   runtime::proxy::JsonLine line = Event("info", "stopped");
   events.Write(line.Finish());
   return 0;

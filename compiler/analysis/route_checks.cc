@@ -166,7 +166,8 @@ std::string FreeName(const Context& context, std::string name) {
                          [&](const BlockOrigin& block) { return context.origins.TextOf(block.name) == candidate; });
     };
     return has(context.origins.upstreams) || has(context.origins.caches) || has(context.origins.replies) ||
-           has(context.origins.mocks) || has(context.origins.routes) || context.origins.lets.count(candidate) > 0;
+           has(context.origins.mocks) || has(context.origins.tls) || has(context.origins.routes) ||
+           context.origins.lets.count(candidate) > 0;
   };
   while (is_taken(name)) name += "_";
   return name;

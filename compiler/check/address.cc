@@ -160,16 +160,30 @@ std::optional<model::ListenAddress> ParseListenAddress(std::string_view text, Ad
   return model::ListenAddress{parts->host, *port};
 }
 
+bool ParseHost(std::string_view text, AddressError* error) {
+  if (IsIpv6(text)) return true;
+  const std::optional<HostAndPort> parts = SplitHostAndPort(text, error);
+  if (!parts) return false;
+  if (!parts->port) return true;
+  *error = {"it has a port", "write the name alone"};
+  return false;
+}
+
 std::optional<model::Url> ParseUrl(std::string_view text, AddressError* error) {
   model::Url url;
   url.text = text;
-  constexpr std::string_view kScheme = "http://";
-  if (!text.starts_with(kScheme)) {
+  constexpr std::string_view kPlain = "http://";
+  constexpr std::string_view kTls = "https://";
+  url.is_tls = text.starts_with(kTls);
+  if (!url.is_tls && !text.starts_with(kPlain)) {
     const bool has_scheme = text.find("://") != std::string_view::npos;
-    *error = {has_scheme ? "its scheme is not http" : "it has no scheme", "write `http://host:port/path`"};
+    *error = {has_scheme ? "its scheme is neither http nor https" : "it has no scheme",
+              "write `http://host:port/path` or `https://host/path`"};
     return std::nullopt;
   }
-  text.remove_prefix(kScheme.size());
+  text.remove_prefix(url.is_tls ? kTls.size() : kPlain.size());
+  const uint16_t default_port = url.is_tls ? 443 : 80;
+  url.port = default_port;
   const size_t slash = text.find_first_of("/?#");
   const std::string_view authority = text.substr(0, slash);
   const std::string_view rest = slash == std::string_view::npos ? "" : text.substr(slash);
@@ -211,7 +225,8 @@ std::optional<model::Url> ParseUrl(std::string_view text, AddressError* error) {
   while (url.is_base && url.path.ends_with('/')) url.path.pop_back();
   url.is_base = url.is_base && !url.path.empty();
   const bool is_ipv6 = url.host.find(':') != std::string::npos;
-  url.authority = (is_ipv6 ? "[" + url.host + "]" : url.host) + (url.port == 80 ? "" : ":" + std::to_string(url.port));
+  url.authority =
+      (is_ipv6 ? "[" + url.host + "]" : url.host) + (url.port == default_port ? "" : ":" + std::to_string(url.port));
   return url;
 }
 

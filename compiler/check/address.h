@@ -18,7 +18,10 @@ struct AddressError {
 // "0.0.0.0:8080", "[::1]:0", "localhost:8080".
 std::optional<model::ListenAddress> ParseListenAddress(std::string_view text, AddressError* error);
 
-// http://host[:port][/path]; no user, query or fragment. RFC 3986, RFC 9110 4.2.1.
+// A host name or a numeric address, without a port.
+bool ParseHost(std::string_view text, AddressError* error);
+
+// http://host[:port][/path] or https://…; no user, query or fragment. RFC 3986, RFC 9110 4.2.1.
 std::optional<model::Url> ParseUrl(std::string_view text, AddressError* error);
 
 // scheme://host[:port] and nothing behind it, as browsers send it (RFC 6454 6.2).

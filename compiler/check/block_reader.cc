@@ -24,8 +24,10 @@ struct BlockInfo {
   bool named;
   bool honoured;
 };
+// `tls` opens two kinds of blocks.
+constexpr std::string_view WrittenName(std::string_view kind) { return kind == "upstream_tls" ? "tls" : kind; }
 constexpr BlockInfo kBlocks[] = {
-#define BLOCK(kind, parent, named, honoured, doc) {k_##kind, #kind, k_##parent, named, honoured},
+#define BLOCK(kind, parent, named, honoured, doc) {k_##kind, WrittenName(#kind), k_##parent, named, honoured},
 #include "compiler/model/settings.def"
 };
 
@@ -35,6 +37,14 @@ struct TargetOf;
 template <>
 struct TargetOf<k_gateway> {
   using Struct = model::GatewaySettings;
+};
+template <>
+struct TargetOf<k_tls> {
+  using Struct = model::TlsSettings;
+};
+template <>
+struct TargetOf<k_upstream_tls> {
+  using Struct = model::UpstreamTls;
 };
 template <>
 struct TargetOf<k_limits> {
@@ -138,10 +148,13 @@ std::string_view NameOf(BlockKind kind) {
   return "the file";
 }
 
-const BlockInfo* FindBlock(std::string_view name) {
-  const auto* found =
-      std::find_if(std::begin(kBlocks), std::end(kBlocks), [&](const BlockInfo& b) { return b.name == name; });
-  return found == std::end(kBlocks) ? nullptr : found;
+// The block of that name; where there are several, the one that may stand in `parent`.
+const BlockInfo* FindBlock(std::string_view name, BlockKind parent) {
+  const BlockInfo* found = nullptr;
+  for (const BlockInfo& block : kBlocks) {
+    if (block.name == name && (found == nullptr || block.parent == parent)) found = &block;
+  }
+  return found;
 }
 
 const SettingInfo* FindSetting(BlockKind block, std::string_view name) {
@@ -177,21 +190,22 @@ std::string KeyOf(const ast::Setting& setting) {
 }  // namespace
 
 std::optional<BlockKind> TopLevelBlock(const ast::Block& block, diagnostics::Diagnostics* diagnostics) {
-  const BlockInfo* info = FindBlock(block.kind.text);
+  const BlockInfo* info = FindBlock(block.kind.text, k_file);
   if (info == nullptr) {
     std::vector<std::string_view> names;
     for (const BlockInfo& candidate : kBlocks) {
       if (candidate.parent == k_file) names.push_back(candidate.name);
     }
     const auto nearest = base::Nearest(block.kind.text, names);
-    auto& diagnostic = diagnostics->Emit(Kind::kUnknownBlock, block.kind.range,
-                                         {block.kind.text, "",
-                                          MeansOtherwise(block.kind.text) ? std::string(kOtherwise)
-                                          : nearest ? "did you mean `" + std::string(*nearest) + "`?"
-                                                  : "there are gateway, upstream, cache, reply, mock and route"});
+    auto& diagnostic =
+        diagnostics->Emit(Kind::kUnknownBlock, block.kind.range,
+                          {block.kind.text, "",
+                           MeansOtherwise(block.kind.text) ? std::string(kOtherwise)
+                           : nearest                       ? "did you mean `" + std::string(*nearest) + "`?"
+                                     : "there are gateway, upstream, cache, reply, mock, route and tls"});
     Suggest(&diagnostic, nearest);
     // What was meant is there, though misspelt.
-    const BlockInfo* meant = nearest ? FindBlock(*nearest) : nullptr;
+    const BlockInfo* meant = nearest ? FindBlock(*nearest, k_file) : nullptr;
     if (meant == nullptr || meant->named != block.name.has_value()) return std::nullopt;
     return meant->kind;
   }
@@ -353,7 +367,7 @@ void BlockReader::ReadWhen(BlockKind kind, const ast::Block& block, const ast::W
 
 void BlockReader::ReadInnerBlock(BlockKind kind, const ast::Block& block, const ast::Block& inner,
                                  BlockContents* contents) {
-  const BlockInfo* info = FindBlock(inner.kind.text);
+  const BlockInfo* info = FindBlock(inner.kind.text, kind);
   if (info == nullptr) {
     std::vector<std::string_view> names;
     std::string all;
@@ -370,7 +384,7 @@ void BlockReader::ReadInnerBlock(BlockKind kind, const ast::Block& block, const 
                                            : all.empty() ? "it holds no blocks"
                                                          : all});
     Suggest(&diagnostic, nearest);
-    if (nearest) contents->blocks.emplace(FindBlock(*nearest)->name, &inner);
+    if (nearest) contents->blocks.emplace(FindBlock(*nearest, kind)->name, &inner);
     return;
   }
   if (info->parent != kind) {

@@ -41,6 +41,7 @@ std::optional<model::Policy> Checker::Run() {
   CheckGateway();
   for (const Named& cache : caches_) CheckCache(*cache.block, model::CacheId(cache.index));
   for (const Named& reply : replies_) CheckReply(*reply.block, model::ReplyId(reply.index));
+  for (const Named& tls : tls_) CheckTls(*tls.block, model::TlsId(tls.index));
   for (const Named& mock : mocks_) CheckMock(*mock.block, model::MockId(mock.index));
   for (const ast::Statement& unused : file_.unused_blocks) CheckUnusedBlock(std::get<ast::Block>(unused.node));
   for (const Named& upstream : upstreams_) CheckUpstream(*upstream.block, model::UpstreamId(upstream.index));
@@ -134,9 +135,9 @@ void Checker::WarnOfUnused() {
     if (entity.kind == EntityKind::kLet) {
       diagnostics_->Emit(Kind::kUnusedLet, entity.range, {name}).Change(StatementOf(entity.range), "");
     } else {
-      const std::string help = entity.kind == EntityKind::kUpstream
-                                   ? "name it in the `to` of a route, or remove it"
-                                   : "name it in a `fallback` or a route, or remove it";
+      const std::string help = entity.kind == EntityKind::kUpstream ? "name it in the `to` of a route, or remove it"
+                               : entity.kind == EntityKind::kTls    ? "name it in `tls` of the gateway, or remove it"
+                                                                 : "name it in a `fallback` or a route, or remove it";
       diagnostics_->Emit(Kind::kUnused, entity.range, {Word(entity.kind), name, help})
           .Change(StatementOf(entity.range), "");
     }

@@ -29,6 +29,56 @@ void Checker::CheckGateway() {
   const BlockContents contents = blocks_.Read(BlockKind::k_gateway, *gateway_, &policy_.gateway);
   if (const auto limits = contents.blocks.find("limits"); limits != contents.blocks.end())
     blocks_.Read(BlockKind::k_limits, *limits->second, &policy_.gateway.limits);
+  if (contents.broken) return;
+  const auto lacks = [&](const char* what, const char* help) {
+    diagnostics_->Emit(Kind::kRequired, gateway_->kind.range, {"gateway", what, help});
+  };
+  const auto needs = [&](const char* setting, const char* what, const char* help) {
+    diagnostics_->Emit(Kind::kNoEffectWithout, contents.settings.at(setting)->name.range, {setting, what, help});
+  };
+  if (!contents.Has("listen") && !contents.Has("listen_tls")) lacks("listen", "add `listen = …`");
+  if (contents.Has("listen_tls") && !contents.Has("tls"))
+    lacks("tls", "name the certificates that `listen_tls` shows: `tls = [edge]`");
+  if (contents.Has("tls") && !contents.Has("listen_tls"))
+    needs("tls", "listen_tls", "add `listen_tls = \"0.0.0.0:8443\"`");
+  if (policy_.gateway.redirect_https && !contents.Has("listen_tls"))
+    needs("redirect", "listen_tls", "add `listen_tls = \"0.0.0.0:8443\"`: there clients are sent");
+  if (policy_.gateway.redirect_https && !contents.Has("listen"))
+    needs("redirect", "listen", "add `listen = \"0.0.0.0:8080\"`: from there clients are sent away");
+  for (const model::ListenAddress& address : policy_.gateway.listen_tls) {
+    const auto& plain = policy_.gateway.listen;
+    const bool is_plain = std::find(plain.begin(), plain.end(), address) != plain.end();
+    const bool is_admin = policy_.gateway.admin && *policy_.gateway.admin == address;
+    if (address.port == 0 || (!is_plain && !is_admin)) continue;
+    diagnostics_->Emit(
+        Kind::kBadText, contents.settings.at("listen_tls")->value.range,
+        {address.ToString(), is_plain ? "`listen` has this address, too" : "`admin` has this address, too",
+         "an address speaks TLS or it does not; choose another port"});
+  }
+}
+
+void Checker::CheckTls(const ast::Block& block, model::TlsId id) {
+  model::TlsSettings& tls = policy_.tls[id];
+  tls.name = block.name->text;
+  blocks_.Read(BlockKind::k_tls, block, &tls);
+}
+
+void Checker::CheckUpstreamTls(const BlockContents& contents, model::UpstreamSettings* upstream) {
+  const auto block = contents.blocks.find("tls");
+  if (block == contents.blocks.end()) return;
+  model::UpstreamTls tls;
+  const BlockContents inner = blocks_.Read(BlockKind::k_upstream_tls, *block->second, &tls);
+  if (!contents.broken && !upstream->url.text.empty() && !upstream->url.is_tls) {
+    diagnostics_->Emit(Kind::kNoEffectWithout, block->second->kind.range,
+                       {"tls", "https://", "the url speaks plain HTTP: write `url = \"https://…\"`"});
+    return;
+  }
+  for (const auto& [one, other] : {std::pair("certificate", "key"), std::pair("key", "certificate")}) {
+    if (inner.broken || !inner.Has(one) || inner.Has(other)) continue;
+    diagnostics_->Emit(Kind::kRequired, block->second->kind.range,
+                       {std::string("tls { ") + one + " }", other, std::string("add `") + other + " = …`"});
+  }
+  upstream->tls = std::move(tls);
 }
 
 void Checker::CheckCache(const ast::Block& block, model::CacheId id) {
@@ -133,6 +183,7 @@ void Checker::CheckUpstream(const ast::Block& block, model::UpstreamId id) {
   }
   CheckQueue(contents, &upstream);
   CheckHealth(contents, &upstream);
+  CheckUpstreamTls(contents, &upstream);
   policy_.upstreams[id] = std::move(upstream);
 }
 

@@ -59,6 +59,8 @@ class Checker {
   void CheckCache(const ast::Block& block, model::CacheId id);
   void CheckReply(const ast::Block& block, model::ReplyId id);
   void CheckMock(const ast::Block& block, model::MockId id);
+  void CheckTls(const ast::Block& block, model::TlsId id);
+  void CheckUpstreamTls(const BlockContents& contents, model::UpstreamSettings* upstream);
   void CheckUpstream(const ast::Block& block, model::UpstreamId id);
   void CheckHealth(const BlockContents& contents, model::UpstreamSettings* upstream);
   void CheckQueue(const BlockContents& contents, model::UpstreamSettings* upstream);
@@ -109,6 +111,7 @@ class Checker {
   std::vector<Named> caches_;
   std::vector<Named> replies_;
   std::vector<Named> mocks_;
+  std::vector<Named> tls_;
   std::vector<Named> routes_;
   std::unordered_map<std::string_view, source::SourceRange> route_names_;
   std::unordered_map<std::string, model::PredicateId> predicates_;

@@ -126,6 +126,10 @@ void Checker::DeclareBlock(const ast::Block& block, source::SourceRange whole) {
       entity.kind = EntityKind::kMock;
       list = &mocks_;
       break;
+    case BlockKind::k_tls:
+      entity.kind = EntityKind::kTls;
+      list = &tls_;
+      break;
     case BlockKind::k_route: {
       const auto [before, is_new] = route_names_.emplace(name.text, name.range);
       if (!is_new)
@@ -157,6 +161,10 @@ void Checker::DeclareBlock(const ast::Block& block, source::SourceRange whole) {
     case BlockKind::k_mock:
       policy_.mocks.Add({});
       origins_->mocks.Add(std::move(origin));
+      break;
+    case BlockKind::k_tls:
+      policy_.tls.Add({});
+      origins_->tls.Add(std::move(origin));
       break;
     default: break;
   }

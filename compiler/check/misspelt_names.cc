@@ -79,8 +79,9 @@ struct NamesUsed {
 void AdoptMisspeltNames(const ast::File& file, Scope* scope, diagnostics::Diagnostics* diagnostics) {
   NamesUsed used;
   used.Read(file.body);
-  const std::vector<std::string_view> given = scope->NamesOf(
-      {EntityKind::kUpstream, EntityKind::kCache, EntityKind::kReply, EntityKind::kMock, EntityKind::kLet});
+  const std::vector<std::string_view> given =
+      scope->NamesOf({EntityKind::kUpstream, EntityKind::kCache, EntityKind::kReply, EntityKind::kMock,
+                      EntityKind::kTls, EntityKind::kLet});
   for (auto& [name, entity] : scope->entities()) {
     if (used.blocks.contains(name) || used.values.contains(name)) continue;
     for (const auto& [called, times] : entity.kind == EntityKind::kLet ? used.values : used.blocks) {

@@ -13,6 +13,7 @@ std::string_view ArticleAndWord(EntityKind kind) {
     case EntityKind::kCache: return "a cache";
     case EntityKind::kReply: return "a reply";
     case EntityKind::kMock: return "a mock";
+    case EntityKind::kTls: return "a tls block";
     case EntityKind::kLet: return "a let name";
   }
   return "";

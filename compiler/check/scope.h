@@ -15,7 +15,7 @@
 
 namespace compiler::check {
 
-enum class EntityKind : uint8_t { kUpstream, kCache, kReply, kMock, kLet };
+enum class EntityKind : uint8_t { kUpstream, kCache, kReply, kMock, kTls, kLet };
 std::string_view ArticleAndWord(EntityKind kind);  // "an upstream"
 std::string_view Word(EntityKind kind);            // "upstream"
 

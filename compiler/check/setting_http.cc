@@ -81,6 +81,81 @@ void SettingReader::ReadMetricsPrefix(std::string& out) {
   out = *text;
 }
 
+void SettingReader::ReadFilePath(std::string& out) {
+  const auto path = TextAt(value(), "\"/etc/breakwater/file.pem\"");
+  if (!path) return;
+  if (expressions_->used_stand_in()) {
+    if (expressions_->stand_ins_stay()) out = *path;
+    return;
+  }
+  if (path->empty() || path->find('\0') != std::string::npos || path->find('\n') != std::string::npos) {
+    diagnostics_->Emit(Kind::kBadText, value().range,
+                       {path->find('\n') != std::string::npos ? name() : *path, "this is no path of a file",
+                        "write where the file is, not what stands in it"});
+    return;
+  }
+  out = *path;
+}
+
+void SettingReader::ReadHostName(std::string& out) {
+  const auto host = TextAt(value(), "\"models.example\"");
+  if (!host) return;
+  if (expressions_->used_stand_in()) {
+    if (expressions_->stand_ins_stay()) out = *host;
+    return;
+  }
+  AddressError error;
+  if (!ParseHost(*host, &error)) {
+    diagnostics_->Emit(Kind::kBadText, value().range, {*host, error.reason, error.help});
+    return;
+  }
+  out = *host;
+}
+
+// "sha256:" and the digest of a public key: 64 hex digits (with colons or without) or base64.
+void SettingReader::ReadPins(std::vector<std::string>& out) {
+  constexpr std::string_view kHelp =
+      "write \"sha256:…\" with the 64 digits of: openssl s_client -connect HOST:PORT </dev/null | openssl x509 -pubkey "
+      "-noout | "
+      "openssl pkey -pubin -outform DER | sha256sum";
+  std::vector<std::string> pins;
+  const auto items = Items();
+  if (items.empty()) {
+    Mismatch(value(), "a pin or a list of them", "an empty list", kHelp);
+    return;
+  }
+  for (const ast::Expr* item : items) {
+    const auto pin = TextAt(*item, "\"sha256:…\"");
+    if (!pin) return;
+    if (expressions_->used_stand_in()) {
+      if (expressions_->stand_ins_stay()) pins.push_back(*pin);
+      continue;
+    }
+    std::string_view digest = *pin;
+    const bool has_kind =
+        digest.starts_with("sha256:") || digest.starts_with("sha256//") || digest.starts_with("SHA256:");
+    digest.remove_prefix(has_kind ? digest.find_first_of(":/") + (digest.find("//") == 6 ? 2 : 1) : 0);
+    std::string plain;
+    std::copy_if(digest.begin(), digest.end(), std::back_inserter(plain), [](char c) { return c != ':'; });
+    const bool is_hex = plain.size() == 64 && plain.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
+    const bool is_base64 =
+        digest.size() == 44 && digest.back() == '=' &&
+        digest.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") == 43;
+    if (!has_kind || (!is_hex && !is_base64)) {
+      auto& diagnostic = diagnostics_->Emit(
+          Kind::kBadText, item->range,
+          {*pin, has_kind ? "this is no SHA-256: it has 64 hex digits, or 44 of base64" : "a pin begins with sha256:",
+           kHelp});
+      if (!has_kind && (is_hex || is_base64) && item->kind == ExprKind::kString) {
+        diagnostic.Change({item->range.begin + 1, item->range.begin + 1}, "sha256:");
+      }
+      return;
+    }
+    pins.push_back(*pin);
+  }
+  out = std::move(pins);
+}
+
 void SettingReader::ReadCorsOrigins(model::Cors& out) {
   if (IsWord("off")) {
     out = {};
@@ -139,10 +214,6 @@ void SettingReader::ReadUpstreamUrl(model::Url& out) {
   if (!text) return;
   const std::string written = *text;
   if (expressions_->used_stand_in()) *text = "http://stand-in.invalid";
-  if (text->starts_with("https://")) {
-    diagnostics_->Emit(Kind::kNotHonoured, value().range, {"https", "; write an http:// address"});
-    return;
-  }
   AddressError error;
   auto url = ParseUrl(*text, &error);
   if (url) {
@@ -156,8 +227,9 @@ void SettingReader::ReadUpstreamUrl(model::Url& out) {
   } else {
     auto& diagnostic = diagnostics_->Emit(Kind::kBadUrl, value().range, {error.reason, error.help});
     AddressError ignored;
-    if (value().kind == ExprKind::kString && ParseUrl("http://" + *text, &ignored))
-      diagnostic.Change({value().range.begin + 1, value().range.begin + 1}, "http://").Unsafe();
+    const std::string scheme = text->ends_with(":443") ? "https://" : "http://";
+    if (value().kind == ExprKind::kString && ParseUrl(scheme + *text, &ignored))
+      diagnostic.Change({value().range.begin + 1, value().range.begin + 1}, scheme).Unsafe();
   }
 }
 

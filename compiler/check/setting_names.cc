@@ -206,6 +206,26 @@ void SettingReader::ReadCacheName(model::CacheId& out) {
   if (entity != nullptr) out = model::CacheId(entity->index);
 }
 
+void SettingReader::ReadTlsNames(std::vector<model::TlsId>& out) {
+  const auto items = Items();
+  if (items.empty()) {
+    Mismatch(value(), "a tls block or a list of them", "an empty list", "name at least one");
+    return;
+  }
+  std::vector<model::TlsId> blocks;
+  for (const ast::Expr* item : items) {
+    const Entity* entity = EntityAt(*item, {EntityKind::kTls}, Kind::kUnknownTls, "a tls block");
+    if (entity == nullptr) return;
+    const model::TlsId id(entity->index);
+    if (std::find(blocks.begin(), blocks.end(), id) != blocks.end()) {
+      diagnostics_->Emit(Kind::kFallbackTwice, item->range, {item->text}).Change(WithComma(item), "");
+      return;
+    }
+    blocks.push_back(id);
+  }
+  out = std::move(blocks);
+}
+
 void SettingReader::ReadFallbackChain(std::vector<model::FallbackRef>& out) {
   std::vector<model::FallbackRef> chain;
   const ast::Expr* always = nullptr;

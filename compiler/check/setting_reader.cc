@@ -295,6 +295,8 @@ void SettingReader::ReadOnCut(model::OnCut& out) {
   ReadWord<OnCut>({{"continue", OnCut::kContinue}, {"restart", OnCut::kRestart}, {"error", OnCut::kError}}, out);
 }
 
+void SettingReader::ReadRedirect(bool& out) { ReadWord<bool>({{"https", true}, {"off", false}}, out); }
+
 std::optional<std::string> SettingReader::TextAt(const ast::Expr& at, std::string_view example) {
   const auto constant = Constant(at, BaseType::kString, example);
   if (!constant) return std::nullopt;

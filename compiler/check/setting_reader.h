@@ -48,6 +48,11 @@ class SettingReader {
   void ReadListenAddresses(std::vector<model::ListenAddress>& out);
   void ReadAdminAddress(std::optional<model::ListenAddress>& out);
   void ReadMetricsPrefix(std::string& out);
+  void ReadTlsNames(std::vector<model::TlsId>& out);
+  void ReadRedirect(bool& out);
+  void ReadFilePath(std::string& out);
+  void ReadHostName(std::string& out);
+  void ReadPins(std::vector<std::string>& out);
   void ReadAccessLogTarget(model::AccessLog& out);
   void ReadCorsOrigins(model::Cors& out);
   void ReadNetworks(std::vector<base::Cidr>& out);

@@ -102,6 +102,7 @@ struct Origins {
   base::IdVector<CacheId, BlockOrigin> caches;
   base::IdVector<ReplyId, BlockOrigin> replies;
   base::IdVector<MockId, BlockOrigin> mocks;
+  base::IdVector<TlsId, BlockOrigin> tls;
   base::IdVector<RouteId, BlockOrigin>
       routes;  // fewer than routes: those that the policy got by itself stand at the end
   std::map<std::string_view, LetOrigin> lets;

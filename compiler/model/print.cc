@@ -131,6 +131,7 @@ class Printer {
     for (const CacheSettings& cache : policy_.caches) PrintCache(cache);
     for (const ReplySettings& reply : policy_.replies) PrintReply(reply);
     for (const MockSettings& mock : policy_.mocks) PrintMock(mock);
+    for (const TlsSettings& tls : policy_.tls) PrintTls(tls);
     for (const RouteSettings& route : policy_.routes) PrintRoute(route);
     PrintPredicates();
     return std::move(out_);
@@ -179,18 +180,30 @@ class Printer {
     Open("gateway");
     for (const ListenAddress& address : g.listen) Set("listen", address.ToString());
     Set("admin", g.admin ? g.admin->ToString() : std::string("off"));
+    for (const ListenAddress& address : g.listen_tls) Set("listen_tls", address.ToString());
+    for (TlsId id : g.tls) Set("tls", policy_.tls[id].name);
+    if (g.redirect_https) Set("redirect", std::string("https"));
     Set("metrics_prefix", g.metrics_prefix);
     Set("workers", g.workers);
     Set("access_log", g.access_log == AccessLog::kOff      ? "off"
                       : g.access_log == AccessLog::kStdout ? "stdout"
                                                            : Quote(g.access_log_path));
     Set("drain", g.drain);
+    if (g.drain_delay != Duration::zero()) Set("drain_delay", g.drain_delay);
     std::string origins = !g.cors.enabled ? "off" : g.cors.any_origin ? "*" : "";
     for (const std::string& origin : g.cors.origins) origins += (origins.empty() ? "" : " ") + origin;
     Set("cors", origins);
     if (g.underscore_headers) Set("underscore_headers", g.underscore_headers);
     for (const base::Cidr& network : g.trusted_proxies) Set("trusted_proxy", network.ToString());
     PrintLimits(g.limits);
+    Close();
+  }
+
+  void PrintTls(const TlsSettings& tls) {
+    Open("tls " + tls.name);
+    Set("certificate", Quote(tls.certificate));
+    Set("key", Quote(tls.key));
+    Set("client_ca", Quote(tls.client_ca));
     Close();
   }
 
@@ -211,6 +224,8 @@ class Printer {
     if (limits.memory) Set("memory", PrintSize(*limits.memory));
     Set("idle", limits.idle);
     Set("write_stall", limits.write_stall);
+    Set("handshake_time", limits.handshake_time);
+    Set("handshakes", limits.handshakes);
     Close();
   }
 
@@ -262,6 +277,15 @@ class Printer {
     }
     if (u.breaker) PrintBreaker(*u.breaker);
     if (u.max_in_flight) Set("max_in_flight", *u.max_in_flight);
+    if (u.tls) {
+      Open("tls");
+      Set("ca", Quote(u.tls->ca));
+      Set("certificate", Quote(u.tls->certificate));
+      Set("key", Quote(u.tls->key));
+      Set("name", Quote(u.tls->name));
+      for (const std::string& pin : u.tls->pins) Set("pin", Quote(pin));
+      Close();
+    }
     if (u.health) {
       Open("health");
       Set("path", Quote(u.health->path));

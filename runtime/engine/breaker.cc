@@ -43,7 +43,7 @@ std::string_view Name(BreakerState state) {
 Breaker::Breaker(const compiler::model::BreakerSettings& settings, const compiler::abi::PredicateTable& predicates,
                  uint64_t seed)
     : settings_(settings),
-      predicates_(predicates),
+      predicates_(&predicates),
       word_(WordOf(BreakerState::kClosed, 0)),
       open_until_(0),
       random_(seed),
@@ -53,6 +53,18 @@ Breaker::Breaker(const compiler::model::BreakerSettings& settings, const compile
       shown_window_(shown_measure_ ? settings.measures[*shown_measure_].window : kDefaultShownWindow),
       shown_failures_(kMaxShownCount),
       shown_successes_(kMaxShownCount) {}
+
+void Breaker::Reconfigure(const compiler::model::BreakerSettings& settings,
+                          const compiler::abi::PredicateTable& predicates, std::shared_ptr<const void> keeps) {
+  std::lock_guard lock(mutex_);
+  settings_ = settings;
+  predicates_ = &predicates;
+  keeps_.swap(keeps);  // the old code may go only now
+  windows_.Reconfigure(settings_.measures);
+  probe_windows_.Reconfigure(settings_.measures);
+  shown_measure_ = FirstFailureMeasure(settings_);
+  shown_window_ = shown_measure_ ? settings_.measures[*shown_measure_].window : kDefaultShownWindow;
+}
 
 // ---- Admission ------------------------------------------------------------------------------------------------------
 
@@ -194,7 +206,7 @@ bool Breaker::AnyHolds(const std::vector<compiler::abi::PredicateId>& rules, Cou
   compiler::abi::Facts facts;
   facts.window = windows->Values(now);
   const auto held = std::find_if(rules.begin(), rules.end(),
-                                 [&](compiler::abi::PredicateId id) { return predicates_.Test(id, facts); });
+                                 [&](compiler::abi::PredicateId id) { return predicates_->Test(id, facts); });
   if (held == rules.end()) return false;
   rule_held_ = static_cast<int>(held - rules.begin());
   measured_.assign(facts.window, facts.window + settings_.measures.size());

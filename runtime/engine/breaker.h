@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string_view>
@@ -48,11 +49,16 @@ struct Ticket {
 
 class Breaker {
  public:
-  // Both (and the code behind `predicates`) must outlive the breaker. `seed`: of the jitter of an open_for that grows.
+  // The code behind `predicates` must outlive the breaker, or be kept by Reconfigure. `seed`: of the jitter of an open_for that grows.
   Breaker(const compiler::model::BreakerSettings& settings, const compiler::abi::PredicateTable& predicates,
           uint64_t seed = 0);
   Breaker(const Breaker&) = delete;
   Breaker& operator=(const Breaker&) = delete;
+
+  // Other settings from the next outcome on: state, windows and probes stay, and nothing trips by this. `keeps`: the owner of the code
+  // behind `predicates`.
+  void Reconfigure(const compiler::model::BreakerSettings& settings, const compiler::abi::PredicateTable& predicates,
+                   std::shared_ptr<const void> keeps);
 
   struct Admission {
     std::optional<Ticket> ticket;                 // nothing: rejected
@@ -128,8 +134,9 @@ class Breaker {
   bool AnyLeaseIsOver(TimePoint now) const;
   void GiveBack(const Ticket& ticket);
 
-  const compiler::model::BreakerSettings& settings_;
-  const compiler::abi::PredicateTable& predicates_;
+  std::shared_ptr<const void> keeps_;
+  compiler::model::BreakerSettings settings_;
+  const compiler::abi::PredicateTable* predicates_;
 
   // What Admit reads without the mutex: generation << 2 | state. open_until_ is written before the word says open.
   std::atomic<uint64_t> word_;

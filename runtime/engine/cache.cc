@@ -54,7 +54,7 @@ struct Cache::State {
     entries.erase(entry);
   }
 
-  const compiler::model::CacheSettings& settings;
+  compiler::model::CacheSettings settings;  // guarded by mutex
   mutable std::mutex mutex;
   Entries entries;                                                // most recently used first
   std::unordered_map<std::string_view, Entries::iterator> index;  // by Entry::key
@@ -65,6 +65,16 @@ struct Cache::State {
 
 Cache::Cache(const compiler::model::CacheSettings& settings) : state_(std::make_unique<State>(settings)) {}
 Cache::~Cache() = default;
+
+void Cache::Reconfigure(const compiler::model::CacheSettings& settings) {
+  State& s = *state_;
+  std::lock_guard lock(s.mutex);
+  s.settings = settings;
+  while (s.bytes > s.settings.max_bytes) {
+    s.Remove(std::prev(s.entries.end()));
+    ++s.stats.evicted;
+  }
+}
 
 std::shared_ptr<const CachedResponse> Cache::Find(std::string_view key, bool allow_stale, TimePoint now) {
   State& s = *state_;
@@ -95,10 +105,10 @@ bool Cache::Store(std::string_view key, CachedResponse response, TimePoint now) 
   response.stored_at = now;
   const int64_t response_bytes = static_cast<int64_t>(response.bytes());
   const int64_t entry_bytes = response_bytes + static_cast<int64_t>(key.size());
-  if (response_bytes > s.settings.max_entry_bytes || entry_bytes > s.settings.max_bytes) return false;
   auto kept = std::make_shared<const CachedResponse>(std::move(response));
 
   std::lock_guard lock(s.mutex);
+  if (response_bytes > s.settings.max_entry_bytes || entry_bytes > s.settings.max_bytes) return false;
   if (const auto old = s.index.find(key); old != s.index.end()) s.Remove(old->second);
   while (s.bytes + entry_bytes > s.settings.max_bytes || s.entries.size() >= kMaxEntries) {
     s.Remove(std::prev(s.entries.end()));

@@ -36,10 +36,13 @@ class Cache {
  public:
   static constexpr size_t kMaxEntries = 65'536;  // however small they are: each has a cost beside its bytes
 
-  explicit Cache(const compiler::model::CacheSettings& settings);  // must outlive the cache
+  explicit Cache(const compiler::model::CacheSettings& settings);
   ~Cache();
   Cache(const Cache&) = delete;
   Cache& operator=(const Cache&) = delete;
+
+  // Other times and sizes from now on; entries beyond a smaller max_bytes go.
+  void Reconfigure(const compiler::model::CacheSettings& settings);
 
   // Fresh (age < ttl), or with `allow_stale` up to ttl + stale.
   std::shared_ptr<const CachedResponse> Find(std::string_view key, bool allow_stale, TimePoint now);

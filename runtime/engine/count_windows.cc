@@ -51,6 +51,30 @@ void CountRing::Clear() {
   size_ = 0;
 }
 
+CountRing CountRing::Resized(int64_t capacity) const {
+  CountRing other(capacity);
+  for (size_t i = size_ > other.capacity_ ? size_ - other.capacity_ : 0; i < size_; ++i) other.Add(At(i));
+  return other;
+}
+
+void CountWindows::Reconfigure(const std::vector<compiler::model::WindowMeasure>& measures) {
+  CountWindows next(measures);
+  for (size_t i = 0; i < measures.size(); ++i) {
+    for (size_t j = 0; j < measures_.size(); ++j) {
+      const auto& now = measures[i];
+      const auto& before = measures_[j];
+      if (now.kind != before.kind) continue;
+      if (const auto* ring = std::get_if<CountRing>(&windows_[j])) {  // its times serve a window of any length
+        next.windows_[i] = ring->Resized(now.enough);
+      } else if (now.window == before.window && now.over == before.over) {
+        next.windows_[i] = windows_[j];
+      }
+      if (now.window == before.window) break;
+    }
+  }
+  *this = std::move(next);
+}
+
 CountWindows::CountWindows(const std::vector<compiler::model::WindowMeasure>& measures)
     : measures_(measures), values_(measures.size()) {
   windows_.reserve(measures.size());

@@ -23,6 +23,8 @@ class CountRing {
   // How many were at most `window` ago, the bound included; stands still at the capacity.
   int64_t CountWithin(base::Duration window, base::TimePoint now) const;
   void Clear();
+  // The same with another capacity; the newest stay.
+  CountRing Resized(int64_t capacity) const;
 
  private:
   base::TimePoint& At(size_t i) { return times_[(first_ + i) % times_.size()]; }
@@ -45,6 +47,8 @@ class CountWindows {
   void AddFailure(base::TimePoint now, base::Duration took = {});
   void AddFailedRequest(base::TimePoint now);  // failed_requests
   void Clear();
+  // Other measures from now on; what is known of those that stay goes on.
+  void Reconfigure(const std::vector<compiler::model::WindowMeasure>& measures);
 
   // Of a measure that counts within a window.
   int64_t Count(size_t slot, base::TimePoint now) const;
@@ -55,7 +59,7 @@ class CountWindows {
   using Window = std::variant<int64_t, CountRing, ShareWindow, LatencyWindow>;  // int64_t: consecutive_failures
   void AddOutcome(bool success, base::TimePoint now, base::Duration took);
 
-  const std::vector<compiler::model::WindowMeasure>& measures_;
+  std::vector<compiler::model::WindowMeasure> measures_;
   std::vector<Window> windows_;
   std::vector<int64_t> values_;
 };

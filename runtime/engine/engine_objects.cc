@@ -1,20 +1,107 @@
 #include "runtime/engine/engine_objects.h"
 
-namespace runtime::engine {
+#include <utility>
 
-EngineObjects::EngineObjects(const compiler::CompiledPolicy& policy, uint64_t seed) {
+#include "compiler/model/print.h"
+
+namespace runtime::engine {
+namespace {
+
+using compiler::abi::FamilyId;
+using compiler::model::Expr;
+using compiler::model::Policy;
+
+// What the numbers of slots stand for in one policy.
+void AppendSlots(const Policy& policy, const Expr& expr, std::string* out) {
+  if (expr.kind == compiler::model::ExprKind::kSlot) {
+    const auto slot = static_cast<size_t>(expr.slot);
+    if (expr.family == FamilyId::k_request_header) *out += policy.slots.request_headers[slot] + "\n";
+    if (expr.family == FamilyId::k_request_query) *out += policy.slots.request_queries[slot] + "\n";
+    if (expr.family == FamilyId::k_request_json) {
+      for (const std::string& member : policy.slots.request_json[slot]) *out += member + "\n.";
+    }
+  }
+  for (const Expr& operand : expr.operands) AppendSlots(policy, operand, out);
+}
+
+// How the keys of a cache are made: equal for two policies only if equal requests have equal keys under both.
+std::string KeyOf(const Policy& policy, const compiler::model::CacheSettings& cache) {
+  std::string text;
+  const auto add = [&](const Expr& expr) {
+    text += "\n" + compiler::model::Print(expr) + "\n";
+    AppendSlots(policy, expr, &text);
+  };
+  for (const auto& part : cache.key.parts) {
+    if (const auto* constant = std::get_if<std::string>(&part))
+      text += std::to_string(constant->size()) + ":" + *constant;
+    if (const auto* value = std::get_if<Expr>(&part)) add(*value);
+    if (const auto* hash = std::get_if<compiler::model::HashOf>(&part)) {
+      text += "\nhash";
+      for (const Expr& value : hash->values) add(value);
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+EngineObjects::EngineObjects(std::shared_ptr<const compiler::CompiledPolicy> compiled, uint64_t seed)
+    : policy_(std::move(compiled)) {
+  const compiler::CompiledPolicy& policy = *policy_;
   for (const compiler::model::UpstreamSettings& upstream : policy.policy.upstreams) {
-    breakers_.push_back(upstream.breaker ? std::make_unique<Breaker>(*upstream.breaker, policy.predicates, seed++)
+    breakers_.push_back(upstream.breaker ? std::make_shared<Breaker>(*upstream.breaker, policy.predicates, seed++)
                                          : nullptr);
-    limiters_.push_back(upstream.max_in_flight ? std::make_unique<Limiter>(*upstream.max_in_flight, upstream.queue)
+    limiters_.push_back(upstream.max_in_flight ? std::make_shared<Limiter>(*upstream.max_in_flight, upstream.queue)
                                                : nullptr);
     const bool has_budget = upstream.retry && upstream.retry->budget;
-    budgets_.push_back(has_budget ? std::make_unique<RetryBudget>(*upstream.retry->budget) : nullptr);
+    budgets_.push_back(has_budget ? std::make_shared<RetryBudget>(*upstream.retry->budget) : nullptr);
     const bool has_loads = upstream.cold_load || upstream.keep_warm;
-    loads_.push_back(has_loads ? std::make_unique<ModelLoads>(upstream.cold_load, upstream.keep_warm) : nullptr);
+    loads_.push_back(has_loads ? std::make_shared<ModelLoads>(upstream.cold_load, upstream.keep_warm) : nullptr);
   }
   for (const compiler::model::CacheSettings& cache : policy.policy.caches) {
-    caches_.push_back(std::make_unique<Cache>(cache));
+    caches_.push_back(std::make_shared<Cache>(cache));
+  }
+}
+
+void EngineObjects::TakeOver(const EngineObjects& before, base::TimePoint now) {
+  const auto& upstreams = policy_->policy.upstreams;
+  const auto& old_upstreams = before.policy_->policy.upstreams;
+  for (size_t i = 0; i < upstreams.size(); ++i) {
+    const auto& upstream = upstreams[compiler::model::UpstreamId(static_cast<int32_t>(i))];
+    for (size_t j = 0; j < old_upstreams.size(); ++j) {
+      const auto& old = old_upstreams[compiler::model::UpstreamId(static_cast<int32_t>(j))];
+      if (old.name != upstream.name) continue;
+      if (breakers_[i] != nullptr && before.breakers_[j] != nullptr) {
+        breakers_[i] = before.breakers_[j];
+        breakers_[i]->Reconfigure(*upstream.breaker, policy_->predicates, policy_);
+      }
+      if (limiters_[i] != nullptr && before.limiters_[j] != nullptr) {
+        limiters_[i] = before.limiters_[j];
+        limiters_[i]->Reconfigure(*upstream.max_in_flight, upstream.queue, now);
+      }
+      if (budgets_[i] != nullptr && before.budgets_[j] != nullptr) {
+        budgets_[i] = before.budgets_[j];
+        budgets_[i]->SetShare(*upstream.retry->budget);
+      }
+      const bool is_same_server = old.url.host == upstream.url.host && old.url.port == upstream.url.port;
+      if (is_same_server && loads_[i] != nullptr && before.loads_[j] != nullptr) {
+        loads_[i] = before.loads_[j];
+        loads_[i]->Reconfigure(upstream.cold_load, upstream.keep_warm);
+      }
+    }
+  }
+  const auto& caches = policy_->policy.caches;
+  const auto& old_caches = before.policy_->policy.caches;
+  for (size_t i = 0; i < caches.size(); ++i) {
+    const auto& cache = caches[compiler::model::CacheId(static_cast<int32_t>(i))];
+    for (size_t j = 0; j < old_caches.size(); ++j) {
+      const auto& old = old_caches[compiler::model::CacheId(static_cast<int32_t>(j))];
+      const bool is_same = old.name == cache.name && old.shared == cache.shared &&
+                           KeyOf(before.policy_->policy, old) == KeyOf(policy_->policy, cache);
+      if (!is_same) continue;
+      caches_[i] = before.caches_[j];
+      caches_[i]->Reconfigure(cache);
+    }
   }
 }
 

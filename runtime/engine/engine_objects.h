@@ -14,11 +14,19 @@
 
 namespace runtime::engine {
 
-// By id. Immutable after construction, so any thread may ask; the objects lock for themselves.
+// By id. Immutable once it is in use, so any thread may ask; the objects lock for themselves.
 class EngineObjects {
  public:
-  // `policy` must outlive it. `seed`: of what chance adds to open_for.
-  explicit EngineObjects(const compiler::CompiledPolicy& policy, uint64_t seed = 0);
+  // `seed`: of what chance adds to open_for.
+  explicit EngineObjects(std::shared_ptr<const compiler::CompiledPolicy> policy, uint64_t seed = 0);
+  // The same for a policy that the caller keeps.
+  explicit EngineObjects(const compiler::CompiledPolicy& policy, uint64_t seed = 0)
+      : EngineObjects(std::shared_ptr<const compiler::CompiledPolicy>(&policy, [](const auto*) {}), seed) {}
+
+  // What the policy before knew goes on here, by name, under the new settings: breakers (state, windows, probes), budgets, limiters with
+  // their queues, and caches whose key is made in the same way; loads of models where the address is the same. These objects are shared from
+  // now on, so what is still under way there counts here. Once, before anybody else has this.
+  void TakeOver(const EngineObjects& before, base::TimePoint now);
 
   Breaker* breaker(compiler::model::UpstreamId id) const;  // null where the upstream has none
   Limiter* limiter(compiler::model::UpstreamId id) const;  // null where it has no max_in_flight
@@ -27,11 +35,12 @@ class EngineObjects {
   Cache* cache(compiler::model::CacheId id) const;
 
  private:
-  std::vector<std::unique_ptr<Breaker>> breakers_;
-  std::vector<std::unique_ptr<Limiter>> limiters_;
-  std::vector<std::unique_ptr<RetryBudget>> budgets_;
-  std::vector<std::unique_ptr<ModelLoads>> loads_;
-  std::vector<std::unique_ptr<Cache>> caches_;
+  const std::shared_ptr<const compiler::CompiledPolicy> policy_;
+  std::vector<std::shared_ptr<Breaker>> breakers_;
+  std::vector<std::shared_ptr<Limiter>> limiters_;
+  std::vector<std::shared_ptr<RetryBudget>> budgets_;
+  std::vector<std::shared_ptr<ModelLoads>> loads_;
+  std::vector<std::shared_ptr<Cache>> caches_;
 };
 
 }  // namespace runtime::engine

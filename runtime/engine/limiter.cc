@@ -17,6 +17,19 @@ constexpr Duration kUnknownWait = std::chrono::seconds(1);
 Limiter::Limiter(int max_in_flight, std::optional<compiler::model::QueueSettings> queue)
     : max_in_flight_(static_cast<size_t>(std::max(max_in_flight, 1))), queue_(std::move(queue)) {}
 
+void Limiter::Reconfigure(int max_in_flight, std::optional<compiler::model::QueueSettings> queue, TimePoint now) {
+  std::vector<std::function<void()>> wakes;
+  {
+    std::lock_guard lock(mutex_);
+    max_in_flight_ = static_cast<size_t>(std::max(max_in_flight, 1));
+    queue_ = std::move(queue);
+    while (holders_.size() < max_in_flight_ && !waiters_.empty()) {
+      if (auto wake = PassOn(now)) wakes.push_back(std::move(wake));
+    }
+  }
+  for (const auto& wake : wakes) wake();
+}
+
 Limiter::Entry Limiter::Enter(TimePoint now, std::optional<TimePoint> deadline) {
   std::lock_guard lock(mutex_);
   Entry entry;
@@ -102,7 +115,8 @@ void Limiter::Release(Place place, TimePoint now, std::optional<Duration> client
 }
 
 std::function<void()> Limiter::PassOn(TimePoint now) {
-  if (waiters_.empty()) return nullptr;
+  if (waiters_.empty() || holders_.size() >= max_in_flight_)
+    return nullptr;  // a reload may have left more than there may be
   const auto first = waiters_.begin();
   holders_.emplace(first->first, Holder{now});
   std::function<void()> wake = std::move(first->second.wake);

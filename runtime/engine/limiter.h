@@ -26,6 +26,9 @@ class Limiter {
   Limiter(const Limiter&) = delete;
   Limiter& operator=(const Limiter&) = delete;
 
+  // Other bounds from now on. Who waits keeps his place, also beyond a shorter queue; new slots go to those who wait.
+  void Reconfigure(int max_in_flight, std::optional<compiler::model::QueueSettings> queue, TimePoint now);
+
   enum class Answer : uint8_t {
     kIn,       // has a slot
     kWaits,    // in the queue, behind all that are in it
@@ -77,8 +80,8 @@ class Limiter {
   Answer AnswerFor(TimePoint now, std::optional<TimePoint> deadline) const;
   std::function<void()> PassOn(TimePoint now);
 
-  const size_t max_in_flight_;
-  const std::optional<compiler::model::QueueSettings> queue_;
+  size_t max_in_flight_;                                 // guarded by mutex_
+  std::optional<compiler::model::QueueSettings> queue_;  // likewise
   mutable std::mutex mutex_;
   Place last_place_ = kNoPlace;
   std::map<Place, Holder> holders_;

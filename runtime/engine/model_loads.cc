@@ -9,6 +9,17 @@ namespace runtime::engine {
 ModelLoads::ModelLoads(std::optional<Duration> cold_load, std::optional<Duration> keep_warm)
     : cold_load_(cold_load), keep_warm_(keep_warm) {}
 
+void ModelLoads::Reconfigure(std::optional<Duration> cold_load, std::optional<Duration> keep_warm) {
+  std::lock_guard lock(mutex_);
+  cold_load_ = cold_load;
+  keep_warm_ = keep_warm;
+}
+
+std::optional<Duration> ModelLoads::cold_load() const {
+  std::lock_guard lock(mutex_);
+  return cold_load_;
+}
+
 bool ModelLoads::IsWarm(const Model& model, TimePoint now) const {
   if (!model.content_at) return false;
   const Duration kept = keep_warm_ ? std::max(kKept, *keep_warm_ + kKeptBeyond) : kKept;

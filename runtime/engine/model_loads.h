@@ -36,6 +36,9 @@ class ModelLoads {
   ModelLoads(const ModelLoads&) = delete;
   ModelLoads& operator=(const ModelLoads&) = delete;
 
+  // Other times from now on; what is known and who waits stays.
+  void Reconfigure(std::optional<Duration> cold_load, std::optional<Duration> keep_warm);
+
   using Waiter = uint64_t;
   enum class Answer : uint8_t {
     kWarm,   // it was there a moment ago, or nobody can know: ask
@@ -72,7 +75,7 @@ class ModelLoads {
   // being loaded from here on (call End). Nothing: look again at `next`.
   std::optional<std::string> Due(TimePoint now, TimePoint* next);
 
-  std::optional<Duration> cold_load() const { return cold_load_; }
+  std::optional<Duration> cold_load() const;
 
  private:
   struct Model {
@@ -90,9 +93,9 @@ class ModelLoads {
   bool IsWarm(const Model& model, TimePoint now) const;
   Model* Remember(std::string_view name, TimePoint now);
 
-  const std::optional<Duration> cold_load_;
-  const std::optional<Duration> keep_warm_;
   mutable std::mutex mutex_;
+  std::optional<Duration> cold_load_;  // guarded by mutex_, as all below
+  std::optional<Duration> keep_warm_;
   std::map<std::string, Model, std::less<>> models_;
   std::string last_;  // the model that was asked for last
   std::map<Waiter, Waiting> waiters_;

@@ -10,6 +10,11 @@ constexpr double kRounding = 1e-9;
 
 }  // namespace
 
+void RetryBudget::SetShare(double share) {
+  std::lock_guard lock(mutex_);
+  share_ = share;
+}
+
 void RetryBudget::Deposit() {
   std::lock_guard lock(mutex_);
   tokens_ = std::min(tokens_ + share_, kMost);

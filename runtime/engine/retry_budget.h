@@ -19,6 +19,7 @@ class RetryBudget {
   RetryBudget(const RetryBudget&) = delete;
   RetryBudget& operator=(const RetryBudget&) = delete;
 
+  void SetShare(double share);  // from the next deposit on
   void Deposit();  // a first attempt starts
 
   // Whether Take would succeed now; takes nothing.
@@ -31,8 +32,8 @@ class RetryBudget {
  private:
   bool Allows(base::TimePoint now) const;  // needs mutex_
 
-  const double share_;
   mutable std::mutex mutex_;
+  double share_;  // guarded by mutex_
   double tokens_ = kAtStart;
   std::optional<base::TimePoint> last_taken_;
 };

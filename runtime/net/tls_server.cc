@@ -139,6 +139,7 @@ class Server final : public TlsServer, public std::enable_shared_from_this<Serve
     }
     if ((SSL_CTX_get_verify_mode(context) & SSL_VERIFY_PEER) != 0) {
       SSL_set1_verify_cert_store(ssl, SSL_CTX_get_cert_store(context));
+      X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl), X509_V_FLAG_PARTIAL_CHAIN);
     }
   }
 

@@ -69,7 +69,30 @@ void Attempt::ConnectNext() {
   phase_ = Phase::kConnecting;
   connecting_to_ = std::move(addresses_.back());
   addresses_.pop_back();
-  connection_ = std::make_unique<UpstreamConnection>(worker_.transport.Connect(connecting_to_, this));
+  const auto& url = settings().url;
+  if (!url.is_tls || !worker_.gateway.tls.is_on) {
+    connection_ = std::make_unique<UpstreamConnection>(worker_.transport.Connect(connecting_to_, this));
+    return;
+  }
+  net::TlsClient& tls = *worker_.gateway.tls.upstreams[upstream_];
+  connection_ = std::make_unique<UpstreamConnection>(tls.Connect(worker_.transport, connecting_to_, url.host, this));
+}
+
+// Before the stream goes. A server whose certificate has ended fails every request: its event comes once a second.
+void Attempt::NoteTlsFailure() {
+  const net::TlsFailure* failure = connection_->stream->tls_failure();
+  if (failure == nullptr) return;
+  tls_failure_ = *failure;
+  worker_.metrics.CountBy(CounterById::kTlsFailures, {settings().name, net::Name(failure->reason)});
+  if (!worker_.pools[upstream_]->MayTellOfTls()) return;
+  JsonLine line = worker_.Event("warn", "TLS with an upstream failed");
+  line.Add("upstream", settings().name)
+      .Add("address",
+           compiler::model::ListenAddress{connection_->stream->peer().ip, connection_->stream->peer().port}.ToString())
+      .Add("reason", net::Name(failure->reason))
+      .Add("why", net::Text(failure->reason));
+  if (!failure->detail.empty()) line.Add("detail", failure->detail);
+  worker_.Log(line);
 }
 
 void Attempt::FailConnect(ErrorKind error) {
@@ -186,11 +209,19 @@ void Attempt::OnEnd() {
 }
 
 void Attempt::OnError(net::NetError error) {
+  if (error == net::NetError::kTls && phase_ != Phase::kOver) NoteTlsFailure();
   if (phase_ == Phase::kConnecting) {
     FailConnect(ConnectErrorOf(error));
     return;
   }
   if (phase_ != Phase::kExchanging) return;
+  // TLS 1.3 knows of a server's no to the client's certificate only after its own handshake (RFC 8446 4.4.2.4).
+  const bool is_refused = error == net::NetError::kTls && !connection_->is_reused && !connection_->parser.started() &&
+                          interim_responses_ == 0 && !head_seen_;
+  if (is_refused) {
+    Fail(ErrorKind::k_tls_failure);
+    return;
+  }
   FailAtEnd();
 }
 

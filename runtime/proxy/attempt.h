@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 #include "compiler/abi/facts.h"
 #include "runtime/http/message.h"
+#include "runtime/net/tls.h"
 #include "runtime/proxy/request_body.h"
 #include "runtime/proxy/worker_context.h"
 
@@ -52,6 +54,9 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
   void SendMore(std::string_view bytes, bool last) override;
   size_t queued_bytes() const override;
 
+  // Why TLS failed, where OnAttemptFailed said tls_failure: its reason and a sentence for people.
+  const net::TlsFailure* tls_failure() const { return tls_failure_ ? &*tls_failure_ : nullptr; }
+
   // Back-pressure: whoever reads the answer can't take more. Ends with the answer.
   void PauseReading();
   void ResumeReading();
@@ -75,6 +80,7 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
   const compiler::model::UpstreamSettings& settings() const;
   void ConnectNext();
   void FailConnect(ErrorKind error);
+  void NoteTlsFailure();
   void SendRequest();
   void Fail(ErrorKind error, bool is_reuse_race = false);
   void FailAtEnd();
@@ -90,6 +96,7 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
   std::vector<net::Address> addresses_;  // still to be tried, last first
   std::unique_ptr<UpstreamConnection> connection_;
   std::vector<std::string_view> pieces_;
+  std::optional<net::TlsFailure> tls_failure_;
   bool head_seen_ = false;
   bool is_paused_ = false;
   int interim_responses_ = 0;

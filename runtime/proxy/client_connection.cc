@@ -18,6 +18,11 @@ namespace {
 constexpr size_t kKeptPieces = 8;  // of an idle connection
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
+struct KeptContext final : net::Deletable {
+  explicit KeptContext(std::shared_ptr<WorkerContext> context) : kept(std::move(context)) {}
+  const std::shared_ptr<WorkerContext> kept;
+};
+
 // An id from a client is kept if it can stand in a header, a log line and a URL as it is.
 bool IsSaneRequestId(std::string_view id) {
   return !id.empty() && id.size() <= kMaxRequestIdLength && std::all_of(id.begin(), id.end(), [](unsigned char c) {
@@ -27,22 +32,58 @@ bool IsSaneRequestId(std::string_view id) {
 
 }  // namespace
 
-ClientConnection::ClientConnection(WorkerContext& worker, ConnectionOwner& owner, ListenerRole role,
-                                   std::unique_ptr<net::Stream> stream, bool is_trusted,
-                                   std::shared_ptr<ConnectionPlace> place)
-    : worker_(worker),
+ClientConnection::ClientConnection(ConnectionOwner& owner, ListenerRole role, std::unique_ptr<net::Stream> stream,
+                                   bool is_trusted, std::shared_ptr<ConnectionPlace> place, bool is_tls)
+    : worker_(owner.current_context()),
       owner_(owner),
       role_(role),
       is_trusted_(is_trusted),
       place_(std::move(place)),
+      is_tls_(is_tls),
+      handshaking_(is_tls),
       stream_(std::move(stream)),
       peer_ip_(stream_->peer().ip),
-      timer_(worker.transport.NewTimer([this] { OnTimer(); })) {
+      timer_(worker_->transport.NewTimer([this] { OnTimer(); })) {
   stream_->SetObserver(this);
+  SetOwnDeadline(is_tls ? limits().handshake_time : limits().idle);
+}
+
+ClientConnection::~ClientConnection() {
+  if (handshaking_) owner_.OnHandshakeOver();
+}
+
+// ---- TLS ------------------------------------------------------------------------------------------------------------
+
+void ClientConnection::OnConnected() {
+  EndHandshake(nullptr);
   SetOwnDeadline(limits().idle);
 }
 
-ClientConnection::~ClientConnection() = default;
+void ClientConnection::EndHandshake(const net::TlsFailure* failure) {
+  handshaking_ = false;
+  owner_.OnHandshakeOver();
+  if (failure == nullptr) return;
+  worker_->metrics.CountBy(CounterById::kTlsFailures, {"client", net::Name(failure->reason)});
+  JsonLine line = worker_->Event("info", "TLS with a client failed");
+  line.Add("client", peer_ip_).Add("reason", net::Name(failure->reason)).Add("why", net::Text(failure->reason));
+  if (!failure->detail.empty()) line.Add("detail", failure->detail);
+  worker_->Log(line);
+}
+
+// redirect = https. 308 keeps method and body (RFC 9110 15.4.9).
+LocalAnswer ClientConnection::RedirectToTls() const {
+  const http::RequestHead& head = parser_->request();
+  std::string_view host = head.host;
+  const size_t colon = host.rfind(':');
+  if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) host = host.substr(0, colon);
+  const uint16_t port = worker_->gateway.tls_port.load(std::memory_order_relaxed);
+  LocalAnswer answer;
+  answer.status = 308;
+  std::string location = "https://" + std::string(host);
+  if (port != 443) location += ":" + std::to_string(port);
+  answer.headers.emplace_back("Location", location.append(head.target));
+  return answer;
+}
 
 // ---- Reading ---------------------------------------------------------------------------------------------------------
 
@@ -62,12 +103,12 @@ void ClientConnection::Consume(std::string_view bytes) {
       pending_.append(bytes);
       break;
     }
-    if (parser_ == nullptr) parser_ = worker_.parsers.Take();
+    if (parser_ == nullptr) parser_ = worker_->parsers.Take();
     pieces_.clear();
     const bool was_started = parser_->started();
     const auto fed = parser_->Feed(bytes, &pieces_);
     if (!was_started && parser_->started()) {
-      request_arrived_ = worker_.transport.Now();
+      request_arrived_ = worker_->transport.Now();
       SetOwnDeadline(limits().header_time);
     }
     if (fed.error != http::ParseError::kNone) {
@@ -112,7 +153,7 @@ void ClientConnection::BeginRequest() {
   request_id_ = ChooseRequestId();
   auto path = http::NormalisePath(head.path);
   if (path && role_ != ListenerRole::kTraffic) {
-    auto answer = AnswerHealth(worker_, head, *path);
+    auto answer = AnswerHealth(*worker_, head, *path);
     if (!answer && role_ == ListenerRole::kAdmin) {
       answer = ShapedError("", 404, "not_found", "This address serves /health/… and /metrics only.", request_id_);
     }
@@ -121,16 +162,20 @@ void ClientConnection::BeginRequest() {
       return;
     }
   }
-  if (auto screened = ScreenRequest(worker_.policy().gateway, head, OwnHost(), path ? *path : "", request_id_)) {
+  if (path && worker_->policy().gateway.redirect_https && !is_tls_) {
+    AnswerByItself(RedirectToTls());
+    return;
+  }
+  if (auto screened = ScreenRequest(worker_->policy().gateway, head, OwnHost(), path ? *path : "", request_id_)) {
     if (!screened->reason.empty()) {
-      worker_.metrics.CountBy(CounterById::kBadRequest, screened->reason);
+      worker_->metrics.CountBy(CounterById::kBadRequest, screened->reason);
       Record(screened->answer.status, screened->reason, screened->answer.body.size());
     }
     AnswerByItself(std::move(screened->answer));
     return;
   }
   if (head.expects_continue && head.framing != http::BodyFraming::kNone) stream_->Write(kContinue);  // RFC 9110 10.1.1
-  exchange_ = std::make_unique<Exchange>(worker_, *this, MakeExchangeRequest(std::move(*path)));
+  exchange_ = std::make_unique<Exchange>(*worker_, *this, MakeExchangeRequest(std::move(*path)));
   exchange_->Start();
 }
 
@@ -147,8 +192,9 @@ ExchangeRequest ClientConnection::MakeExchangeRequest(std::string path) {
   const http::RequestHead& head = parser_->request();
   ExchangeRequest request{head, std::move(path), request_id_, peer_ip_, request_arrived_};
   request.peer_ip = peer_ip_;
+  request.client_tls = is_tls_;
   if (is_trusted_) {
-    ClientOrigin origin = OriginBehind(worker_.policy().gateway.trusted_proxies, peer_ip_, head.headers);
+    ClientOrigin origin = OriginBehind(worker_->policy().gateway.trusted_proxies, peer_ip_, head.headers);
     request.client_ip = std::move(origin.ip);
     request.client_tls = origin.tls;
     request.forwarded_host = origin.host;
@@ -166,8 +212,8 @@ std::string ClientConnection::ChooseRequestId() {
 std::string ClientConnection::NewRequestId() {
   std::string id;
   id.reserve(32);
-  base::AppendHex(worker_.random.Next(), &id);
-  base::AppendHex(worker_.random.Next(), &id);
+  base::AppendHex(worker_->random.Next(), &id);
+  base::AppendHex(worker_->random.Next(), &id);
   return id;
 }
 
@@ -176,11 +222,13 @@ void ClientConnection::AnswerByItself(LocalAnswer answer) {
   const http::RequestHead& head = parser_->request();
   // A client that waits for 100 may send its body after a final answer or not (RFC 9110 10.1.1): what follows could be either.
   const bool waits_for_continue = head.expects_continue && !request_ended_;
-  const bool keep_alive = head.keep_alive && !answer.closes && !waits_for_continue && !worker_.gateway.is_draining.load();
-  AddCorsHeaders(worker_.policy().gateway.cors, head, &answer.headers);
+  const bool keep_alive =
+      head.keep_alive && !answer.closes && !waits_for_continue && !worker_->gateway.is_draining.load();
+  AddCorsHeaders(worker_->policy().gateway.cors, head, &answer.headers);
   std::string bytes;
   AppendLocalAnswer(
-      answer, {request_id_, worker_.Date(), keep_alive, head.method == compiler::abi::Method::kHEAD, head.minor_version},
+      answer,
+      {request_id_, worker_->Date(), keep_alive, head.method == compiler::abi::Method::kHEAD, head.minor_version},
       &bytes);
   const std::string_view piece = bytes;
   SendToClient(std::span<const std::string_view>(&piece, 1));
@@ -192,7 +240,7 @@ void ClientConnection::AnswerByItself(LocalAnswer answer) {
 }
 
 void ClientConnection::RefuseRequest(http::ParseError error) {
-  worker_.metrics.CountBy(CounterById::kBadRequest, http::Name(error));
+  worker_->metrics.CountBy(CounterById::kBadRequest, http::Name(error));
   close_after_ = true;
   bool is_recorded = false;
   if (answered_early_) {  // one request, one answer
@@ -206,7 +254,7 @@ void ClientConnection::RefuseRequest(http::ParseError error) {
     } else {
       exchange_->OnBodyRefused(http::StatusOf(error), http::Name(error));
     }
-    worker_.transport.DeleteLater(std::move(exchange_));
+    worker_->transport.DeleteLater(std::move(exchange_));
     if (answer_begun) {
       Close(/*reset=*/true);
       return;
@@ -217,17 +265,17 @@ void ClientConnection::RefuseRequest(http::ParseError error) {
   const std::string& id = request_id_;
   const std::string_view path = parser_->head_complete() ? parser_->request().path : std::string_view();
   LocalAnswer answer = ShapedError(path, http::StatusOf(error), http::Name(error), http::Explain(error), id);
-  for (auto& header : CorsHeadersOfRefused(worker_.policy().gateway.cors, parser_->HeaderSoFar("origin"))) {
+  for (auto& header : CorsHeadersOfRefused(worker_->policy().gateway.cors, parser_->HeaderSoFar("origin"))) {
     answer.headers.push_back(std::move(header));
   }
   std::string bytes;
-  AppendLocalAnswer(answer, {id, worker_.Date(), /*keep_alive=*/false, /*is_head_method=*/false}, &bytes);
-  JsonLine line = worker_.Event("warn", "request refused");
+  AppendLocalAnswer(answer, {id, worker_->Date(), /*keep_alive=*/false, /*is_head_method=*/false}, &bytes);
+  JsonLine line = worker_->Event("warn", "request refused");
   line.Add("request_id", id)
       .Add("client", peer_ip_)
       .Add("status", static_cast<int64_t>(answer.status))
       .Add("reason", http::Name(error));
-  worker_.Log(line);
+  worker_->Log(line);
   if (!is_recorded) Record(answer.status, http::Name(error), bytes.size());
   stream_->Write(bytes);
   CloseGracefully();
@@ -235,22 +283,23 @@ void ClientConnection::RefuseRequest(http::ParseError error) {
 
 // The line of the access log of a request that got no exchange.
 void ClientConnection::Record(int status, std::string_view reason, size_t bytes_out) {
-  worker_.metrics.CountBy(CounterById::kRequests, {"none", std::to_string(status), "gateway"});
-  if (!worker_.access) return;
+  worker_->metrics.CountBy(CounterById::kRequests, {"none", std::to_string(status), "gateway"});
+  if (!worker_->access) return;
   ExchangeRecord record;
   record.status = status;
   record.fallback_reason = reason;
   record.bytes_out = bytes_out;
   const std::string client_ip =
-      is_trusted_ ? OriginBehind(worker_.policy().gateway.trusted_proxies, peer_ip_, parser_->request().headers).ip : peer_ip_;
-  const AccessLogContext context{worker_, parser_->request(), parser_->request().path, request_id_, client_ip};
-  worker_.access->Write(context, record, status, worker_.transport.Now() - request_arrived_);
+      is_trusted_ ? OriginBehind(worker_->policy().gateway.trusted_proxies, peer_ip_, parser_->request().headers).ip
+                  : peer_ip_;
+  const AccessLogContext context{*worker_, parser_->request(), parser_->request().path, request_id_, client_ip};
+  worker_->access->Write(context, record, status, worker_->transport.Now() - request_arrived_);
 }
 
 // ---- The exchange ----------------------------------------------------------------------------------------------------
 
 void ClientConnection::OnExchangeOver(AfterExchange next) {
-  worker_.transport.DeleteLater(std::move(exchange_));
+  worker_->transport.DeleteLater(std::move(exchange_));
   EndRequest(next);
 }
 
@@ -266,16 +315,27 @@ void ClientConnection::EndRequest(AfterExchange next) {
     SetOwnDeadline(kLateClose);
     return;
   }
-  if (next == AfterExchange::kClose || worker_.gateway.is_draining.load(std::memory_order_relaxed)) {
+  if (next == AfterExchange::kClose || worker_->gateway.is_draining.load(std::memory_order_relaxed)) {
     CloseGracefully();
     return;
   }
-  worker_.parsers.Put(std::move(parser_));
+  worker_->parsers.Put(std::move(parser_));
+  RenewContext();
   if (pieces_.capacity() > kKeptPieces) std::vector<std::string_view>().swap(pieces_);
   head_seen_ = false;
   request_ended_ = false;
   SetOwnDeadline(limits().idle);
   if (!consuming_) ContinueWithPending();
+}
+
+// A connection at rest holds no old policy.
+void ClientConnection::RenewContext() {
+  if (parser_ != nullptr || IsBusy()) return;
+  const auto& current = owner_.current_context();
+  if (current == worker_) return;
+  // The exchange that has just ended is destroyed later in this turn: the context after it.
+  net::Transport& transport = worker_->transport;
+  transport.DeleteLater(std::make_unique<KeptContext>(std::exchange(worker_, current)));
 }
 
 void ClientConnection::ContinueWithPending() {
@@ -295,7 +355,7 @@ void ClientConnection::SendToClient(std::span<const std::string_view> pieces) {
   stream_->Write(pieces);
   if (!stall_deadline_ && stream_->queued_bytes() > 0) {
     taken_at_stall_check_ = taken_bytes();
-    const base::TimePoint now = worker_.transport.Now();
+    const base::TimePoint now = worker_->transport.Now();
     stall_deadline_ = now + limits().write_stall;
     answer_rate_.Begin(taken_at_stall_check_);
     read_step_at_ = now + RateWatch::kStep;
@@ -349,13 +409,16 @@ void ClientConnection::OnEnd() {
   // What it has of an answer that ends with the connection must not look whole to a client that still reads.
   Close(/*reset=*/exchange_ != nullptr && exchange_->answer_begun());
 }
-void ClientConnection::OnError(net::NetError) { Close(/*reset=*/false); }
+void ClientConnection::OnError(net::NetError) {
+  if (handshaking_) EndHandshake(stream_->tls_failure());
+  Close(/*reset=*/false);
+}
 
 void ClientConnection::Close(bool reset) {
   if (stream_ == nullptr) return;
   if (exchange_ != nullptr) {
     exchange_->OnClientGone();
-    worker_.transport.DeleteLater(std::move(exchange_));
+    worker_->transport.DeleteLater(std::move(exchange_));
   }
   if (reset) stream_->Reset();
   stream_.reset();
@@ -367,7 +430,7 @@ void ClientConnection::Close(bool reset) {
 void ClientConnection::CloseGracefully() {
   if (stream_ == nullptr) return;
   close_after_ = true;
-  worker_.transport.CloseGracefully(std::move(stream_), kLinger, std::move(place_));
+  worker_->transport.CloseGracefully(std::move(stream_), kLinger, std::move(place_));
   timer_->Cancel();
   owner_.OnConnectionOver(this);
 }
@@ -388,7 +451,7 @@ void ClientConnection::BreakOff() {
 
 void ClientConnection::SetOwnDeadline(std::optional<base::Duration> after) {
   own_deadline_.reset();
-  if (after) own_deadline_ = worker_.transport.Now() + *after;
+  if (after) own_deadline_ = worker_->transport.Now() + *after;
   OnDeadlineChanged();
 }
 
@@ -417,7 +480,7 @@ void ClientConnection::OnDeadlineChanged() {
 
 void ClientConnection::OnTimer() {
   timer_set_for_ = base::TimePoint::max();
-  const base::TimePoint now = worker_.transport.Now();
+  const base::TimePoint now = worker_->transport.Now();
   if (closes_late_ && own_deadline_ && now >= *own_deadline_) return CloseGracefully();
   if (stall_deadline_ && now >= *stall_deadline_) {
     if (taken_bytes() == taken_at_stall_check_) {
@@ -436,6 +499,12 @@ void ClientConnection::OnTimer() {
   }
   if (own_deadline_ && now >= *own_deadline_) {
     own_deadline_.reset();
+    if (handshaking_) {
+      const net::TlsFailure failure{net::TlsReason::k_timeout, ""};
+      EndHandshake(&failure);
+      Close(/*reset=*/true);
+      return;
+    }
     if (!has_started() && !IsBusy()) {
       if (stream_->Look() == net::Unread::kBytes) {  // a request is here, and the loop is about to tell
         SetOwnDeadline(limits().header_time);

@@ -4,6 +4,7 @@
 // (pipelining) waits, bounded. A client that ends its sending side counts as gone, as with nginx and Envoy.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "runtime/http/message_parser.h"
+#include "runtime/net/tls.h"
 #include "runtime/net/transport.h"
 #include "runtime/proxy/connection_place.h"
 #include "runtime/proxy/exchange.h"
@@ -27,6 +29,8 @@ class ConnectionOwner {
  public:
   virtual ~ConnectionOwner() = default;
   virtual void OnConnectionOver(ClientConnection* connection) = 0;  // destroy it, not before the loop's turn ends
+  virtual const std::shared_ptr<WorkerContext>& current_context() const = 0;  // of the generation in force
+  virtual void OnHandshakeOver() = 0;  // of TLS, however it ended; before OnConnectionOver
 };
 
 // What an address serves.
@@ -38,10 +42,14 @@ enum class ListenerRole : uint8_t {
 
 class ClientConnection final : public net::StreamObserver, public net::Deletable, public ExchangeHost {
  public:
-  // `is_trusted`: a proxy of gateway.trusted_proxies. `place`: held until the socket is closed.
-  ClientConnection(WorkerContext& worker, ConnectionOwner& owner, ListenerRole role, std::unique_ptr<net::Stream> stream,
-                   bool is_trusted, std::shared_ptr<ConnectionPlace> place);
+  // `is_trusted`: a proxy of gateway.trusted_proxies. `place`: held until the socket is closed. `is_tls`: the stream speaks TLS, and
+  // its handshake begins now.
+  ClientConnection(ConnectionOwner& owner, ListenerRole role, std::unique_ptr<net::Stream> stream, bool is_trusted,
+                   std::shared_ptr<ConnectionPlace> place, bool is_tls = false);
   ~ClientConnection() override;
+
+  // A new generation is in force: a request that is under way goes on with its own, the next one has that.
+  void RenewContext();
 
   // Drain: an idle connection closes now, a busy one after its answer.
   void Drain();
@@ -49,6 +57,7 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   void BreakOff();
 
   // net::StreamObserver
+  void OnConnected() override;  // the TLS handshake is over
   void OnData(std::string_view bytes) override;
   void OnEnd() override;
   void OnError(net::NetError error) override;
@@ -74,8 +83,9 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   void OnTimer();
   void SetOwnDeadline(std::optional<base::Duration> after);
   void BeginBodyTime();
-  uint64_t taken_bytes() const { return sent_bytes_ - stream_->queued_bytes(); }  // by the kernel
-  const compiler::model::ClientLimits& limits() const { return worker_.policy().gateway.limits; }
+  // By the kernel. What TLS adds is queued, too.
+  uint64_t taken_bytes() const { return sent_bytes_ - std::min<uint64_t>(sent_bytes_, stream_->queued_bytes()); }
+  const compiler::model::ClientLimits& limits() const { return worker_->policy().gateway.limits; }
   ExchangeRequest MakeExchangeRequest(std::string path);
   std::string_view OwnHost() const;
   bool has_started() const { return parser_ != nullptr && parser_->started(); }
@@ -84,13 +94,17 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   bool MustWait() const;          // what comes now is not looked at yet
   bool IsBusy() const { return exchange_ != nullptr || answered_early_; }
   void Close(bool reset);
+  void EndHandshake(const net::TlsFailure* failure);
+  LocalAnswer RedirectToTls() const;
   void CloseGracefully();
 
-  WorkerContext& worker_;
+  std::shared_ptr<WorkerContext> worker_;  // of the request under way, or of the next
   ConnectionOwner& owner_;
   const ListenerRole role_;
   const bool is_trusted_;
   std::shared_ptr<ConnectionPlace> place_;
+  const bool is_tls_;
+  bool handshaking_;
   std::unique_ptr<net::Stream> stream_;     // null: over
   const std::string peer_ip_;
   std::unique_ptr<net::Timer> timer_;

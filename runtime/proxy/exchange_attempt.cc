@@ -336,7 +336,7 @@ void Exchange::On(const engine::SendReply& command) {
   LocalAnswer answer = ReplyAnswer(reply, facts_, TermsOfReader(Rfc3339Millis(worker_.transport.WallNow())));
   recorder_.record().served_by = reply.name;
   if (command.is_fallback) {
-    MarkAsFallback(reply.name, command.reason, worker_.gateway.metrics.FallbackIndex(command.reply), &answer);
+    MarkAsFallback(reply.name, command.reason, Metrics::FallbackIndex(worker_.policy(), command.reply), &answer);
   }
   SendLocal(std::move(answer));
 }
@@ -348,7 +348,7 @@ void Exchange::On(const engine::SendCached& command) {
                                     TermsOfReader({}));
   recorder_.record().served_by = cache.name;
   if (command.is_fallback) {
-    MarkAsFallback(cache.name, command.reason, worker_.gateway.metrics.FallbackIndex(command.cache), &answer);
+    MarkAsFallback(cache.name, command.reason, Metrics::FallbackIndex(worker_.policy(), command.cache), &answer);
   } else {
     recorder_.CacheHit(command.cache);
   }
@@ -359,7 +359,7 @@ void Exchange::On(const engine::SendMock& command) {
   const auto& mock = worker_.policy().mocks[command.mock];
   LocalAnswer answer = MockAnswer(mock, facts_, TermsOfReader(Rfc3339Millis(worker_.transport.WallNow())));
   recorder_.record().served_by = mock.name;
-  MarkAsFallback(mock.name, command.reason, worker_.gateway.metrics.FallbackIndex(command.mock), &answer);
+  MarkAsFallback(mock.name, command.reason, Metrics::FallbackIndex(worker_.policy(), command.mock), &answer);
   SendLocal(std::move(answer));
 }
 

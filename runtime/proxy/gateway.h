@@ -4,10 +4,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "runtime/base/result.h"
@@ -25,14 +28,36 @@ struct GatewayOptions {
 
 class Gateway {
  public:
-  // Listens, then starts the threads. An address that can't be bound is an error that names it; only the default admin
-  // address is merely logged. The logs must outlive the gateway.
+  // Listens, then starts the threads. An address that can't be bound is an error that names it, and so is a certificate that can't be
+  // used; only the default admin address is merely logged. The logs must outlive the gateway.
   static base::Result<std::unique_ptr<Gateway>> Start(std::shared_ptr<const compiler::CompiledPolicy> compiled,
                                                       const GatewayOptions& options, LineLog& events, LineLog* access);
   ~Gateway();
 
-  // Says not ready, stops accepting, finishes what is under way within the policy's `drain`, then stops. Thread-safe;
-  // returns at once. A second call is ignored.
+  // From now on this policy is in force. Requests that are under way end under the one that they began with; what is known of upstreams,
+  // caches and counts goes on, by name; new addresses are listened on before anything changes, those that are gone are closed. The same
+  // policy again reads its certificates anew. An error says why everything stays as it was. Any thread but a loop's; returns once every
+  // loop has it.
+  base::Result<bool> Reload(std::shared_ptr<const compiler::CompiledPolicy> next);
+
+  // Digests of the files of certificates, as they are now and as they are in use.
+  std::string CertificateFiles() const { return TlsFingerprint(state()->policy()); }
+  std::string certificates_in_use() const { return state()->tls.fingerprint; }
+
+  // Policies that are still held: 1, or more while requests go on under older ones. Frees what nobody holds any more; call it now and
+  // then.
+  size_t policies_alive();
+
+  // For the counter of reloads.
+  void CountReload(bool is_good);
+
+  // The policy in force.
+  std::shared_ptr<const compiler::CompiledPolicy> policy() const { return state()->compiled; }
+  // What outlives the policies.
+  GatewayCommon& common() { return *common_; }
+
+  // Says not ready, goes on accepting for the policy's `drain_delay`, then finishes what is under way within its `drain` and stops.
+  // Thread-safe; returns at once. A second call is ignored.
   void Drain();
   // While draining: breaks off what is under way. Thread-safe; returns at once.
   void EndDrain();
@@ -42,14 +67,41 @@ class Gateway {
   void Join();
 
  private:
-  Gateway(std::shared_ptr<const compiler::CompiledPolicy> compiled, size_t workers, LineLog& events, LineLog* access,
-          uint64_t seed);
+  Gateway(std::shared_ptr<GatewayState> state, uint64_t seed);
 
+  struct Address {
+    compiler::model::ListenAddress address;
+    ListenerRole role = ListenerRole::kTraffic;
+    bool is_tls = false;
+
+    bool operator==(const Address&) const = default;
+  };
+  static std::vector<Address> AddressesOf(const compiler::model::Policy& policy);
+
+  std::shared_ptr<GatewayState> state() const;
   base::Result<bool> ListenAll();
   void FitConnections();
-  void LogListening(const compiler::model::ListenAddress& address, uint16_t port, ListenerRole role);
+  // On the loops if they run.
+  base::Result<uint16_t> ListenOn(const Address& address, bool held);
+  void StopListening(const Address& address);
+  base::Result<bool> ListenToNew(const compiler::model::Policy& next);
+  void SetTlsPort();
+  // Runs it on the loop of a worker and waits for that. False: the loop has stopped.
+  bool OnLoop(size_t worker, std::function<void()> task);
+  void DropRetired();
+  void TellMetrics();
+  JsonLine Event(std::string_view level, std::string_view message) const;
+  void Log(JsonLine& line) const { common_->events.Write(line.Finish()); }
+  void LogListening(const Address& address, uint16_t port);
+  void LogCertificates();
 
-  GatewayState state_;
+  const std::shared_ptr<GatewayCommon> common_;
+  mutable std::mutex state_mutex_;
+  std::shared_ptr<GatewayState> state_;  // guarded by state_mutex_
+  std::mutex reload_mutex_;              // one at a time
+  uint64_t seed_;
+  std::vector<std::shared_ptr<GatewayState>> retired_;   // still held by requests; freed here, not on a loop
+  std::vector<std::pair<Address, uint16_t>> listening_;  // and the port that the system chose
   std::vector<std::unique_ptr<net::UvTransport>> transports_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;

@@ -22,6 +22,8 @@ inline constexpr size_t kMaxSpareParsers = 256;               // for each worker
 inline constexpr base::Duration kLateClose = std::chrono::milliseconds(250);
 inline constexpr base::Duration kLinger = std::chrono::seconds(2);         // RFC 9112 9.6, after the last answer
 
+inline constexpr base::Duration kTlsEventPause =
+    std::chrono::seconds(1);  // between two events about the TLS of one upstream, of each worker
 inline constexpr base::Duration kDrainPoll = std::chrono::milliseconds(5);  // looks for the last answers to be gone
 
 inline constexpr base::Duration kLostLinesEvery = std::chrono::minutes(1);  // an event tells of log lines that got lost

@@ -4,6 +4,7 @@
 // Thread-safe. Nothing is counted of a request up to kUncounted bytes, so that small ones cost nothing; beyond, in steps.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -50,6 +51,7 @@ class MemoryBudget {
   };
 
   int64_t limit() const { return limit_; }
+  void SetLimit(int64_t limit) { limit_ = limit; }  // of what is asked for from now on
   int64_t held() const;
 
  private:
@@ -58,7 +60,7 @@ class MemoryBudget {
   bool Grow(Holder* holder, int64_t by);
   Holder* Victim(const Holder& asks);
 
-  const int64_t limit_;
+  std::atomic<int64_t> limit_;
   mutable std::mutex mutex_;
   int64_t held_ = 0;
   std::list<Holder> holders_;  // oldest first

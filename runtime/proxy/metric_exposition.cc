@@ -199,6 +199,13 @@ std::string Metrics::Expose(base::TimePoint now, uint64_t dropped_log_lines, Met
   const auto cache = [&](size_t i) { return objects_->cache(CacheId(static_cast<int32_t>(i)))->stats(); };
   gauge(GaugeId::kCacheEntries, [&](size_t i) { return static_cast<int64_t>(cache(i).entries); });
   gauge(GaugeId::kCacheBytes, [&](size_t i) { return static_cast<int64_t>(cache(i).bytes); });
+  gauge(GaugeId::kPoliciesAlive, [&](size_t) { return edge_.policies_alive; });
+  const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - edge_.oldest_policy);
+  gauge(GaugeId::kPolicyOldest,
+        [&](size_t) { return edge_.last_success == 0 ? -1 : static_cast<int64_t>(age.count()); });
+  gauge(GaugeId::kPolicySuccess, [&](size_t) { return edge_.last_success == 0 ? -1 : edge_.last_success; });
+  gauge(GaugeId::kCertificateEnd,
+        [&](size_t i) { return i < edge_.certificates_end.size() ? edge_.certificates_end[i] : -1; });
   gauge(GaugeId::kLogDropped, [&](size_t) { return static_cast<int64_t>(dropped_log_lines); });
 
   const auto info = [&](InfoId id, std::string_view value) {

@@ -34,6 +34,11 @@ constexpr std::string_view kBadRequests[] = {
 #include "runtime/proxy/screen_reasons.def"
 #undef SCREEN_REASON
 };
+constexpr std::string_view kTlsReasons[] = {
+#define TLS_REASON(name, text) #name,
+#include "runtime/net/tls_reasons.def"
+#undef TLS_REASON
+};
 constexpr std::string_view kErrors[] = {
 #define ERROR_KIND(name, is_timeout, doc) #name,
 #include "compiler/abi/errors.def"
@@ -155,6 +160,15 @@ Series ImpliedSeries(CounterById id, const Policy& policy) {
       }
       break;
     case CounterById::kTokens: ForUpstreams(policy, &series, {"prompt", "completion", "uncounted"}, all); break;
+    case CounterById::kPolicyReloads: series = {"ok", "refused"}; break;
+    case CounterById::kTlsFailures:
+      for (const std::string_view reason : kTlsReasons) {
+        if (!policy.gateway.listen_tls.empty()) series.push_back(Joined({"client", reason}));
+        for (const UpstreamSettings& upstream : policy.upstreams) {
+          if (upstream.url.is_tls) series.push_back(Joined({upstream.name, reason}));
+        }
+      }
+      break;
     case CounterById::kStreamEnd: series = {"complete", "continued", "cut", "client_gone"}; break;
     case CounterById::kCount: break;
     default: break;  // a metric whose values only the world knows

@@ -11,7 +11,7 @@
 
 namespace runtime::proxy {
 
-enum class Label : uint8_t { kNone, kUpstream, kService, kFallback, kCache, kOther };
+enum class Label : uint8_t { kNone, kUpstream, kService, kFallback, kCache, kTls, kOther };
 
 struct MetricInfo {
   std::string_view name;
@@ -26,6 +26,7 @@ constexpr Label LabelOf(std::string_view name) {
   if (name == "service") return Label::kService;
   if (name == "fallback") return Label::kFallback;
   if (name == "cache") return Label::kCache;
+  if (name == "tls") return Label::kTls;
   return Label::kOther;
 }
 

@@ -61,6 +61,9 @@ std::vector<std::string> LabelValues(Label label, const Policy& policy) {
     case Label::kCache:
       for (const auto& cache : policy.caches) values.push_back(cache.name);
       break;
+    case Label::kTls:
+      for (const compiler::model::TlsId id : policy.gateway.tls) values.push_back(policy.tls[id].name);
+      break;
     case Label::kOther: break;
   }
   return values;
@@ -217,10 +220,17 @@ void Metrics::Use(const compiler::CompiledPolicy& compiled, const engine::Engine
   objects_ = &objects;
 }
 
-size_t Metrics::FallbackIndex(compiler::model::ReplyId id) const { return static_cast<size_t>(id.value); }
-size_t Metrics::FallbackIndex(CacheId id) const { return compiled_->policy.replies.size() + static_cast<size_t>(id.value); }
-size_t Metrics::FallbackIndex(compiler::model::MockId id) const {
-  return compiled_->policy.replies.size() + compiled_->policy.caches.size() + static_cast<size_t>(id.value);
+void Metrics::SetEdge(Edge edge) {
+  std::lock_guard lock(mutex_);
+  edge_ = std::move(edge);
+}
+
+size_t Metrics::FallbackIndex(const Policy&, compiler::model::ReplyId id) { return static_cast<size_t>(id.value); }
+size_t Metrics::FallbackIndex(const Policy& policy, CacheId id) {
+  return policy.replies.size() + static_cast<size_t>(id.value);
+}
+size_t Metrics::FallbackIndex(const Policy& policy, compiler::model::MockId id) {
+  return policy.replies.size() + policy.caches.size() + static_cast<size_t>(id.value);
 }
 
 uint64_t Metrics::Sum(Slot slot) const {

@@ -168,10 +168,20 @@ class Metrics {
   // From now on scrapes show the gauges of this policy. Any thread.
   void Use(const compiler::CompiledPolicy& compiled, const engine::EngineObjects& objects);
 
-  // Index of a fallback name in the labels of fallback_response_total: replies, then caches, then mocks.
-  size_t FallbackIndex(compiler::model::ReplyId id) const;
-  size_t FallbackIndex(compiler::model::CacheId id) const;
-  size_t FallbackIndex(compiler::model::MockId id) const;
+  // What is known of reloads and certificates; any thread.
+  struct Edge {
+    int64_t policies_alive = 1;
+    base::TimePoint oldest_policy;          // since when it is in use
+    int64_t last_success = 0;               // seconds since 1970
+    std::vector<int64_t> certificates_end;  // likewise, in the order of gateway.tls
+  };
+  void SetEdge(Edge edge);
+
+  // Index of a fallback name in the labels of fallback_response_total, of the policy that the id belongs to: replies, then caches, then
+  // mocks.
+  static size_t FallbackIndex(const compiler::model::Policy& policy, compiler::model::ReplyId id);
+  static size_t FallbackIndex(const compiler::model::Policy& policy, compiler::model::CacheId id);
+  static size_t FallbackIndex(const compiler::model::Policy& policy, compiler::model::MockId id);
 
   int64_t connections() const;
   int64_t in_flight() const;
@@ -181,7 +191,8 @@ class Metrics {
  private:
   uint64_t Sum(Slot slot) const;
 
-  mutable std::mutex mutex_;  // of the two that follow
+  mutable std::mutex mutex_;  // of the three that follow
+  Edge edge_;
   const compiler::CompiledPolicy* compiled_;
   const engine::EngineObjects* objects_;
   SeriesRegistry registry_;

@@ -8,8 +8,10 @@
 
 namespace runtime::proxy {
 
-ModelLoad::ModelLoad(WorkerContext& worker, UpstreamId upstream, std::string model, std::function<void(ModelLoad*)> over)
+ModelLoad::ModelLoad(WorkerContext& worker, UpstreamId upstream, std::string model,
+                     std::function<void(ModelLoad*)> over)
     : worker_(worker),
+      keeps_(worker.shared_from_this()),
       upstream_(upstream),
       model_(std::move(model)),
       over_(std::move(over)),

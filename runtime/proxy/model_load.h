@@ -29,6 +29,7 @@ class ModelLoad final : public AttemptObserver, public net::Deletable {
   void CountFailure();
 
   WorkerContext& worker_;
+  const std::shared_ptr<WorkerContext> keeps_;
   const UpstreamId upstream_;
   const std::string model_;
   std::function<void(ModelLoad*)> over_;

@@ -81,6 +81,13 @@ void UpstreamPool::Put(std::unique_ptr<UpstreamConnection> connection, const Kee
   idle_.push_back(std::move(connection));
 }
 
+bool UpstreamPool::MayTellOfTls() {
+  const base::TimePoint now = transport_.Now();
+  if (told_of_tls_ && now - *told_of_tls_ < kTlsEventPause) return false;
+  told_of_tls_ = now;
+  return true;
+}
+
 void UpstreamPool::Remove(UpstreamConnection* connection) {
   const auto found = std::find_if(idle_.begin(), idle_.end(), [&](const auto& item) { return item.get() == connection; });
   if (found != idle_.end()) idle_.erase(found);

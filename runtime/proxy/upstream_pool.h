@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "compiler/model/settings.h"
@@ -38,7 +39,6 @@ KeepAliveHints ReadKeepAlive(const http::Headers& headers);
 
 class UpstreamPool {
  public:
-  // `settings` must outlive it.
   UpstreamPool(net::Transport& transport, const compiler::model::PoolSettings& settings)
       : transport_(transport), settings_(settings) {}
 
@@ -49,17 +49,23 @@ class UpstreamPool {
   // Gives it back behind an answer. Too many or too old ones are closed, and those that the upstream wants to see no more.
   void Put(std::unique_ptr<UpstreamConnection> connection, const KeepAliveHints& hints = {});
 
+  void Reconfigure(const compiler::model::PoolSettings& settings) { settings_ = settings; }
+
   // Closes all idle connections: the upstream was restarted, or the worker drains.
   void Clear() { idle_.clear(); }
   size_t idle() const { return idle_.size(); }
+
+  // Whether another event about TLS may be written: at most one a second.
+  bool MayTellOfTls();
 
  private:
   friend struct UpstreamConnection;
   void Remove(UpstreamConnection* connection);
 
   net::Transport& transport_;
-  const compiler::model::PoolSettings& settings_;
+  compiler::model::PoolSettings settings_;
   std::vector<std::unique_ptr<UpstreamConnection>> idle_;  // in the order of their use
+  std::optional<base::TimePoint> told_of_tls_;
 };
 
 }  // namespace runtime::proxy

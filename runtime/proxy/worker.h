@@ -20,12 +20,19 @@ namespace runtime::proxy {
 
 class Worker final : public ConnectionOwner {
  public:
-  // All must outlive it. `seed` feeds request ids and jitter.
-  Worker(GatewayState& gateway, net::Transport& transport, int index, uint64_t seed);
+  // The transport must outlive it. `seed` feeds request ids and jitter.
+  Worker(std::shared_ptr<GatewayState> gateway, net::Transport& transport, int index, uint64_t seed);
+  // The same with a state that the caller keeps.
+  Worker(GatewayState& gateway, net::Transport& transport, int index, uint64_t seed)
+      : Worker(std::shared_ptr<GatewayState>(&gateway, [](GatewayState*) {}), transport, index, seed) {}
   ~Worker() override;
 
-  // Returns the port. Only before the transport runs.
-  base::Result<uint16_t> Listen(const compiler::model::ListenAddress& address, ListenerRole role, bool shared_port);
+  // Returns the port: that of the address, or `port` where the system chose it for another worker.
+  // `held`: connections wait until Adopt. Before the transport runs, or on the
+  // loop.
+  // `is_tls`: what is shown is tls.server of the gateway.
+  base::Result<uint16_t> Listen(const compiler::model::ListenAddress& address, ListenerRole role, bool shared_port,
+                                bool is_tls = false, std::optional<uint16_t> port = std::nullopt, bool held = false);
 
   // Stops accepting, closes idle connections, lets busy ones finish; what is under way after `limit` is broken off. `done` is
   // called once, on the loop, when no connection is left. On the loop only.
@@ -34,22 +41,43 @@ class Worker final : public ConnectionOwner {
   // While draining: what is under way is broken off now. On the loop only.
   void EndDrain();
 
-  WorkerContext& context() { return context_; }
+  // From now on requests are served by the next generation; those under way go on with theirs. On the loop only.
+  void Adopt(std::shared_ptr<GatewayState> next);
+
+  // Closes the listeners of an address; their connections go on. On the loop only.
+  void StopListening(const compiler::model::ListenAddress& address, bool is_tls);
+
+  // Drain, after a while in which everything goes on.
+  void DrainAfter(base::Duration delay, base::Duration limit, std::function<void()> done);
+
+  WorkerContext& context() { return *context_; }
   size_t connections() const { return connections_.size(); }
 
  private:
-  void OnAccept(ListenerRole role, std::unique_ptr<net::Stream> stream);
+  void OnAccept(ListenerRole role, bool is_tls, std::unique_ptr<net::Stream> stream);
   void Refuse(std::string_view limit, int value, const net::Stream& stream);
   void OnConnectionOver(ClientConnection* connection) override;
+  void OnHandshakeOver() override;
   void CheckDrained();
   void TellLostLines();
   void BreakOffAll(std::string_view why);
-  void StartLoad(compiler::model::UpstreamId upstream, std::string model);
+  void BeginDelayedDrain();
+  void StartLoad(WorkerContext& context, compiler::model::UpstreamId upstream, std::string model);
+  void BeginGeneration();
+  const std::shared_ptr<WorkerContext>& current_context() const override { return context_; }
 
-  WorkerContext context_;
+  struct Listening {
+    compiler::model::ListenAddress address;  // as the policy writes it
+    std::unique_ptr<net::Listener> listener;
+  };
+
+  WorkerCommon common_;
   const std::shared_ptr<PlaceCounts> places_;
-  std::vector<std::unique_ptr<net::Listener>> listeners_;
-  std::vector<std::unique_ptr<net::Listener>> admin_listeners_;  // open until the loop stops: it says not ready meanwhile
+  std::shared_ptr<WorkerContext> context_;  // of the generation in force
+  std::vector<Listening> listeners_;
+  std::vector<Listening> tls_listeners_;
+  int handshakes_ = 0;                      // under way
+  std::vector<Listening> admin_listeners_;  // open until the loop stops: it says not ready meanwhile
   std::unordered_map<ClientConnection*, std::unique_ptr<ClientConnection>> connections_;
   std::vector<std::unique_ptr<HealthCheck>> health_checks_;  // of the first worker
   std::vector<std::unique_ptr<KeepWarm>> keeps_warm_;        // likewise
@@ -60,6 +88,7 @@ class Worker final : public ConnectionOwner {
   std::unique_ptr<net::Timer> drain_poll_;
   std::optional<base::TimePoint> drained_by_;  // when last answers that are still being read are given up
   std::function<void()> drained_;
+  std::function<void()> delayed_drain_;
 };
 
 }  // namespace runtime::proxy

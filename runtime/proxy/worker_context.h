@@ -1,4 +1,5 @@
-// What one worker's connections, exchanges and attempts use. One thread.
+// What one worker's connections, exchanges and attempts use: WorkerCommon as long as the worker lives, WorkerContext under one
+// generation of the policy. Whatever outlives a turn of the loop and uses a context holds it (shared_from_this). One thread.
 #pragma once
 
 #include <functional>
@@ -19,18 +20,43 @@
 
 namespace runtime::proxy {
 
-struct WorkerContext {
-  WorkerContext(GatewayState& gateway_state, net::Transport& worker_transport, int worker_index, uint64_t seed)
-      : gateway(gateway_state),
-        transport(worker_transport),
-        index(worker_index),
-        metrics(gateway_state.metrics.shard(static_cast<size_t>(worker_index))),
-        random(seed),
-        names(worker_transport),
-        parsers(gateway_state.policy().gateway.limits) {
-    if (gateway.access != nullptr) access.emplace(*gateway.access, transport);
-    for (const auto& upstream : gateway.policy().upstreams) {
-      pools.Add(std::make_unique<UpstreamPool>(worker_transport, upstream.pool));
+struct WorkerCommon {
+  WorkerCommon(net::Transport& worker_transport, int worker_index, uint64_t seed, LineLog* access_log)
+      : transport(worker_transport), index(worker_index), random(seed), names(worker_transport) {
+    if (access_log != nullptr) access.emplace(*access_log, transport);
+  }
+
+  net::Transport& transport;
+  const int index;
+  std::optional<AccessLog> access;
+  base::Random random;
+  NameCache names;
+  uint64_t next_follower = 1;
+  std::unordered_map<uint64_t, std::function<void()>> followers;
+  int64_t date_second = -1;
+  std::string date;
+};
+
+struct WorkerContext : std::enable_shared_from_this<WorkerContext> {
+  // `worker` must outlive it. `before`: its connections to the same addresses go on.
+  WorkerContext(std::shared_ptr<GatewayState> generation, WorkerCommon& worker, const WorkerContext* before = nullptr)
+      : gateway(*generation),
+        transport(worker.transport),
+        index(worker.index),
+        own_metrics_(gateway.metrics.NewShard(gateway.policy(), static_cast<size_t>(worker.index))),
+        metrics(*own_metrics_),
+        access(worker.access),
+        random(worker.random),
+        names(worker.names),
+        parsers(gateway.policy().gateway.limits),
+        generation_(std::move(generation)),
+        worker_(worker) {
+    for (size_t i = 0; i < policy().upstreams.size(); ++i) {
+      const compiler::model::UpstreamId id(static_cast<int32_t>(i));
+      auto pool = before == nullptr ? nullptr : before->PoolTo(policy().upstreams[id].url, TlsOf(id));
+      if (pool == nullptr) pool = std::make_shared<UpstreamPool>(transport, policy().upstreams[id].pool);
+      pool->Reconfigure(policy().upstreams[id].pool);
+      pools.Add(std::move(pool));
     }
   }
 
@@ -48,11 +74,11 @@ struct WorkerContext {
   const std::string& Date() {
     const base::WallTime now = transport.WallNow();
     const int64_t second = now.time_since_epoch().count() / 1'000'000'000;
-    if (second != date_second_) {
-      date_second_ = second;
-      date_ = HttpDate(now);
+    if (second != worker_.date_second) {
+      worker_.date_second = second;
+      worker_.date = HttpDate(now);
     }
-    return date_;
+    return worker_.date;
   }
 
   // Log and metrics of a breaker that changed. `request_id`: of the request that did it, and `cause` its outcome; empty: none did.
@@ -61,40 +87,58 @@ struct WorkerContext {
 
   // Exchanges that follow another one's cache flight. An id is unique in the gateway; the wake-up may come from any thread.
   uint64_t AddFollower(std::function<void()> settled) {
-    const uint64_t id = (static_cast<uint64_t>(index) << 48) | next_follower_++;
-    followers_.emplace(id, std::move(settled));
+    const uint64_t id = (static_cast<uint64_t>(index) << 48) | worker_.next_follower++;
+    worker_.followers.emplace(id, std::move(settled));
     return id;
   }
-  void RemoveFollower(uint64_t id) { followers_.erase(id); }
+  void RemoveFollower(uint64_t id) { worker_.followers.erase(id); }
   std::function<void()> WakeUp(uint64_t id) {
-    return [this, id] {
-      transport.Post([this, id] {
-        const auto found = followers_.find(id);
-        if (found == followers_.end()) return;
+    return [&worker = worker_, id] {
+      worker.transport.Post([&worker, id] {
+        const auto found = worker.followers.find(id);
+        if (found == worker.followers.end()) return;
         const auto settled = std::move(found->second);
-        followers_.erase(found);
+        worker.followers.erase(found);
         settled();
       });
     };
   }
 
+  // The pool of an upstream with this address and TLS; null where there is none.
+  std::shared_ptr<UpstreamPool> PoolTo(const compiler::model::Url& url, const net::TlsClient* tls) const {
+    for (size_t i = 0; i < policy().upstreams.size(); ++i) {
+      const compiler::model::UpstreamId id(static_cast<int32_t>(i));
+      const compiler::model::Url& other = policy().upstreams[id].url;
+      const bool is_same = other.host == url.host && other.port == url.port && other.unix_path == url.unix_path;
+      if (is_same && TlsOf(id) == tls) return pools[id];
+    }
+    return nullptr;
+  }
+
   GatewayState& gateway;
   net::Transport& transport;
   const int index;
+
+ private:
+  const std::unique_ptr<MetricsShard> own_metrics_;
+
+ public:
   MetricsShard& metrics;
-  std::optional<AccessLog> access;  // none: no access log
-  base::Random random;
-  NameCache names;
+  std::optional<AccessLog>& access;  // none: no access log
+  base::Random& random;
+  NameCache& names;
   RequestParsers parsers;
-  compiler::base::IdVector<compiler::model::UpstreamId, std::unique_ptr<UpstreamPool>> pools;
-  // Begins a load (model_load.h), which this worker owns.
+  compiler::base::IdVector<compiler::model::UpstreamId, std::shared_ptr<UpstreamPool>> pools;
+  // Begins a load (model_load.h), which the worker owns.
   std::function<void(compiler::model::UpstreamId, std::string model)> start_load;
 
  private:
-  uint64_t next_follower_ = 1;
-  std::unordered_map<uint64_t, std::function<void()>> followers_;
-  int64_t date_second_ = -1;
-  std::string date_;
+  const net::TlsClient* TlsOf(compiler::model::UpstreamId id) const {
+    return gateway.tls.is_on ? gateway.tls.upstreams[id].get() : nullptr;
+  }
+
+  const std::shared_ptr<GatewayState> generation_;
+  WorkerCommon& worker_;
 };
 
 }  // namespace runtime::proxy

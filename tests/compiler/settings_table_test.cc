@@ -55,8 +55,18 @@ std::string PolicyWith(const std::string& block, const std::string& name, const 
   const std::string body_kind = name == "body" ? "text" : "body";
   std::string text = "edition 1\n";
   text += "gateway {\n" + unless("gateway", "listen", "listen = \"127.0.0.1:8080\"") + in("gateway") +
+          (block == "gateway" && name == "listen_tls" ? "  tls = edge\n" : "") +
+          (block == "gateway" && (name == "tls" || name == "redirect") ? "  listen_tls = \"127.0.0.1:8443\"\n" : "") +
+          (block == "gateway" && name == "redirect" ? "  tls = edge\n" : "") +
           (block == "limits" ? "  limits {\n" + in("limits") + "  }\n" : "") + "}\n";
-  text += "upstream first {\n" + unless("upstream", "url", "url = \"http://first:1\"") + in("upstream");
+  text += "tls edge {\n" + unless("tls", "certificate", "certificate = \"/a.pem\"") +
+          unless("tls", "key", "key = \"/a.key\"") + in("tls") + "}\n";
+  const std::string url = block == "upstream_tls" ? "url = \"https://first:1\"" : "url = \"http://first:1\"";
+  text += "upstream first {\n" + unless("upstream", "url", url) + in("upstream");
+  if (block == "upstream_tls") {
+    text += "  tls {\n" + (name == "certificate" ? std::string("  key = \"/b.key\"\n") : std::string()) +
+            (name == "key" ? "  certificate = \"/b.pem\"\n" : "") + in(block) + "  }\n";
+  }
   if (block == "timeouts") text += "  timeouts {\n" + in("timeouts") + "  }\n";
   if (block == "pool") text += "  pool {\n" + in("pool") + "  }\n";
   if (block == "queue")
@@ -125,10 +135,21 @@ TEST(SettingsTable, AnotherValueChangesTheModel) {
                                                               {"timeout", "4s"},
                                                               {"status", "200"}};
     std::string without_lines;
-    if (is_required) without_lines = Line(setting, kFirst.at(setting.name));
+    if (setting.block == "tls" && is_required) {
+      without_lines = Line(setting, "\"/first\"");
+    } else if (is_required) {
+      without_lines = Line(setting, kFirst.at(setting.name));
+    }
     if (setting.block == "mock" && (setting.name == "text" || setting.name == "body"))
       without_lines = setting.name == "text" ? "text = \"x\"" : "body = json { }";
     if (setting.block == "route" && setting.name == "to") without_lines = "to = first";
+    if (setting.name == "listen" || setting.name == "listen_tls")
+      without_lines = setting.name + (setting.name == "listen" ? " = \"127.0.0.1:8080\"" : " = \"127.0.0.1:8444\"");
+    if (setting.block == "gateway" && setting.name == "tls")
+      continue;  // with listen_tls it is required, and there is one block
+    if (setting.block == "upstream_tls" && (setting.name == "certificate" || setting.name == "key")) {
+      without_lines = Line(setting, "\"/first\"");
+    }
     if (setting.block == "route" && setting.name == "reply") without_lines = "to = first";
     std::string findings;
     const auto without = Model(PolicyWith(setting.block, setting.name, without_lines), &findings);
@@ -191,7 +212,8 @@ TEST(SettingsTable, EverySettingStandsInTheDocumentation) {
   ASSERT_FALSE(docs.empty());
   // A row that is lacking is printed as it must stand there.
   for (const Setting& setting : Settings()) {
-    const std::string row = "| `" + setting.block + "` | `" + setting.name + "` | " + setting.default_text + " | " +
+    const std::string block = setting.block == "upstream_tls" ? "upstream.tls" : setting.block;
+    const std::string row = "| `" + block + "` | `" + setting.name + "` | " + setting.default_text + " | " +
                             setting.range + " | " + setting.doc + " |";
     EXPECT_NE(docs.find(row), std::string::npos) << "docs/language.md lacks the row\n" << row;
   }

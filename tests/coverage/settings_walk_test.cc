@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 
+#include "tests/coverage/tls_walk.h"
 #include "tests/coverage/virtual_story.h"
 #include "tests/e2e/story.h"
 #include "tests/runtime/proxy/sim_gateway.h"
@@ -573,11 +574,81 @@ std::map<std::string, Case> AnswerCases() {
   return cases;
 }
 
+std::map<std::string, Case> TlsCases() {
+  std::map<std::string, Case> cases;
+  const auto curl = [](const std::string& policy) { return CurlSees(policy); };
+  const auto upstream = [](const std::string& tls) { return UpstreamOverTls(tls, ""); };
+  const auto asked_upstream = [](const std::string& tls) { return UpstreamOverTls(tls, "client_ca = \"$ROOT\""); };
+  cases["gateway.listen_tls"] = {
+      support::ReplaceAll(TlsServerWith(""), "listen_tls = \"127.0.0.1:0\"", "listen_tls = @"), "\"127.0.0.1:0\"",
+      "[\"127.0.0.1:0\", \"localhost:0\"]", [](const std::string& policy) {
+        return IfItStarts(policy, [](GatewayProcess& gateway) {
+          int open = 0;
+          for (const Json& event : gateway.events()) {
+            open += event.is_object() && event.value("protocol", "") == "https" ? 1 : 0;
+          }
+          return std::to_string(open) + " addresses speak TLS";
+        });
+      }};
+  cases["gateway.tls"] = {
+      support::ReplaceAll(TlsServerWith(""), "tls = edge", "tls = @") +
+          "tls other { certificate = \"$OTHER.crt\"  key = \"$OTHER.key\" }\n",
+      "[edge, other]", "[other, edge]", [](const std::string& policy) {
+        return IfItStarts(policy, [](GatewayProcess& gateway) {
+          return e2e::Shell("openssl s_client -noservername -connect 127.0.0.1:" + TlsPortOf(gateway) +
+                            " </dev/null 2>/dev/null | openssl x509 -noout -subject")
+              .output;
+        });
+      }};
+  cases["gateway.redirect"] = {TlsServerWith("redirect = @"), "off", "https", [](const std::string& policy) {
+                                 return IfItStarts(policy, [](GatewayProcess& gateway) {
+                                   return std::to_string(Get(gateway.port(), "/").status);
+                                 });
+                               }};
+  cases["gateway.drain_delay"] = {TlsServerWith("drain_delay = @"), "0s", "1h", [](const std::string& policy) {
+                                    return IfItStarts(policy, [](GatewayProcess& gateway) {
+                                      const uint16_t port = gateway.port();
+                                      gateway.process().Signal(SIGTERM);
+                                      gateway.WaitForEvent("draining");
+                                      // What must not happen can only be waited out.
+                                      const bool is_closed = WaitUntil([&] { return !RawClient(port).connected(); },
+                                                                       std::chrono::seconds(1));
+                                      return std::string(is_closed ? "closed" : "still accepting");
+                                    });
+                                  }};
+  const auto held_up = [](const std::string& policy) {
+    return IfItStarts(policy, [](GatewayProcess& gateway) {
+      const std::string port = TlsPortOf(gateway);
+      RawClient silent(static_cast<uint16_t>(std::stoi(port)));
+      const bool is_ended = silent.WaitForClose(std::chrono::seconds(1));
+      const std::string command = "curl -s --max-time 2 -k https://localhost:" + port + "/ || echo waits";
+      return (is_ended ? "ended " : "waited for ") + e2e::Shell(command).output;
+    });
+  };
+  cases["limits.handshake_time"] = {TlsServerWith("limits { handshake_time = @ }"), "200ms", "1h", held_up};
+  cases["limits.handshakes"] = {TlsServerWith("limits { handshake_time = 1h  handshakes = @ }"), "1", "2", held_up};
+  cases["tls.certificate"] = {support::ReplaceAll(TlsServerWith(""), "certificate = \"$GOOD.crt\"", "certificate = @"),
+                              "\"$GOOD.crt\"", "\"$OTHER.crt\"", curl};
+  cases["tls.key"] = {support::ReplaceAll(TlsServerWith(""), "key = \"$GOOD.key\"", "key = @"), "\"$GOOD.key\"",
+                      "\"$OTHER.key\"", curl};
+  cases["tls.client_ca"] = {
+      TlsServerWith("", "client_ca = @"), "\"$ROOT\"", "\"$ELSE\"",
+      [](const std::string& policy) { return CurlSees(policy, "--cacert $ROOT --cert $ME.crt --key $ME.key"); }};
+  cases["upstream_tls.ca"] = {"tls { ca = @ }", "\"$ROOT\"", "\"$ELSE\"", upstream};
+  cases["upstream_tls.name"] = {"tls { ca = \"$ROOT\"  name = @ }", "\"127.0.0.1\"", "\"other.example\"", upstream};
+  cases["upstream_tls.pin"] = {"tls { pin = @ }", "\"$PIN\"", "\"$ZEROS\"", upstream};
+  cases["upstream_tls.certificate"] = {"tls { ca = \"$ROOT\"  certificate = @  key = \"$ME.key\" }", "\"$ME.crt\"",
+                                       "\"$STRANGER.crt\"", asked_upstream};
+  cases["upstream_tls.key"] = {"tls { ca = \"$ROOT\"  certificate = \"$ME.crt\"  key = @ }", "\"$ME.key\"",
+                               "\"$STRANGER.key\"", asked_upstream};
+  return cases;
+}
+
 const std::map<std::string, Case>& Cases() {
   static const auto* const kCases = [] {
     auto* cases = new std::map<std::string, Case>;
-    for (const auto& some :
-         {GatewayCases(), LimitCases(), UpstreamCases(), BreakerCases(), HealthCases(), CacheCases(), AnswerCases()})
+    for (const auto& some : {GatewayCases(), LimitCases(), UpstreamCases(), BreakerCases(), HealthCases(), CacheCases(),
+                             AnswerCases(), TlsCases()})
       cases->insert(some.begin(), some.end());
     return cases;
   }();

@@ -1,5 +1,6 @@
 #include "tests/support/certificates.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <stdexcept>
@@ -31,7 +32,8 @@ Certificate CertificateMaker::Issue(const Certificate& issuer, const std::string
 }
 
 Certificate CertificateMaker::Sign(const Certificate* issuer, const std::string& name, const CertificateOptions& options) {
-  const std::string base = std::to_string(next_++) + "-" + name;
+  std::string base = std::to_string(next_++) + "-" + name;
+  std::replace(base.begin(), base.end(), ' ', '-');  // the paths go into command lines
   Certificate made{path(base + ".crt"), path(base + ".key"), name};
   std::string extensions = "basicConstraints = critical,CA:" + std::string(options.is_authority ? "TRUE" : "FALSE") + "\n";
   if (options.is_authority) extensions += "keyUsage = critical,keyCertSign,cRLSign\nsubjectKeyIdentifier = hash\n";

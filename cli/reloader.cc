@@ -1,0 +1,113 @@
+#include "cli/reloader.h"
+
+#include <utility>
+
+#include "runtime/proxy/line_log.h"
+#include "runtime/proxy/wall_clock.h"
+
+namespace cli {
+namespace {
+
+using runtime::proxy::JsonLine;
+
+JsonLine Event(std::string_view level, std::string_view message) {
+  JsonLine line;
+  line.Add("time", runtime::proxy::Rfc3339Millis(std::chrono::system_clock::now()))
+      .Add("level", level)
+      .Add("message", message);
+  return line;
+}
+
+}  // namespace
+
+Reloader::Reloader(runtime::proxy::Gateway& gateway, std::function<CompiledText()> compile,
+                   std::function<std::string()> text, ReloaderOptions options)
+    : gateway_(gateway), compile_(std::move(compile)), text_(std::move(text)), options_(options) {
+  gateway_.common().reload.ask = [this](std::string why) { Ask(std::move(why)); };
+  in_force_ = seen_ = options_.watch ? text_() : std::string();
+  thread_ = std::thread([this] { Run(); });
+}
+
+Reloader::~Reloader() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void Reloader::Ask(std::string why) {
+  {
+    std::lock_guard lock(mutex_);
+    asked_ = std::move(why);
+  }
+  wake_.notify_all();
+}
+
+void Reloader::Run() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    wake_.wait_for(lock, options_.silence, [this] { return stopping_ || !asked_.empty(); });
+    if (stopping_) return;
+    const std::string why = std::exchange(asked_, std::string());
+    lock.unlock();
+    if (!why.empty()) {
+      Reload(why);
+    } else {
+      LookAtFiles();
+    }
+    lock.lock();
+  }
+}
+
+// A change counts at the second look that finds the same: nothing was written in between.
+void Reloader::LookAtFiles() {
+  gateway_.policies_alive();  // frees old ones
+  if (options_.watch) {
+    std::string text = text_();
+    const bool is_quiet = text == std::exchange(seen_, text);
+    if (is_quiet && !text.empty() && text != in_force_) {
+      Reload("the file changed");
+      return;
+    }
+  }
+  std::string files = gateway_.CertificateFiles();
+  const bool is_quiet = files == std::exchange(seen_files_, files);
+  if (!is_quiet || files == gateway_.certificates_in_use() || files == refused_files_) return;
+  if (auto renewed = gateway_.Reload(gateway_.policy()); !renewed) {
+    refused_files_ = files;
+    JsonLine line = Event("error", "certificates not renewed");
+    line.Add("reason", renewed.error()).Add("help", "those in use stay until the files are right");
+    gateway_.common().events.Write(line.Finish());
+  }
+}
+
+void Reloader::Reload(const std::string& why) {
+  const auto began = std::chrono::steady_clock::now();
+  if (options_.watch) in_force_ = text_();
+  CompiledText read = compile_();
+  std::string reason;
+  if (read.compiled == nullptr) {
+    reason = "the policy has errors";
+  } else if (auto reloaded = gateway_.Reload(read.compiled); !reloaded) {
+    reason = reloaded.error();
+  }
+  const bool is_good = reason.empty();
+  const auto took = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - began);
+  JsonLine line = Event(is_good ? "info" : "error", is_good ? "policy reloaded" : "reload refused");
+  line.Add("why", why);
+  if (is_good) {
+    line.Add("policy", read.compiled->hash);
+  } else {
+    line.Add("reason", reason).Add("policy", gateway_.policy()->hash);
+  }
+  if (!read.findings.empty()) line.Add("findings", read.findings);
+  line.AddMillis("after_ms", took.count());
+  gateway_.common().events.Write(line.Finish());
+  gateway_.CountReload(is_good);
+  gateway_.common().reload.Ended(is_good, std::move(reason), std::move(read.findings),
+                                 std::chrono::system_clock::now());
+}
+
+}  // namespace cli
