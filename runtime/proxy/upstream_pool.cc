@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "runtime/http/text.h"
+#include "runtime/proxy/limits.h"
 
 namespace runtime::proxy {
 namespace {
