@@ -278,7 +278,8 @@ void SettingReader::ReadDialectName(model::UpstreamDialect& out) {
   ReadWord<UpstreamDialect>({{"auto", UpstreamDialect::kAuto},
                              {"ollama", UpstreamDialect::kOllama},
                              {"openai", UpstreamDialect::kOpenAi},
-                             {"anthropic", UpstreamDialect::kAnthropic}},
+                             {"anthropic", UpstreamDialect::kAnthropic},
+                             {"responses", UpstreamDialect::kResponses}},
                             out);
 }
 

@@ -62,6 +62,7 @@ class AnswerReader {
 
   // Known from the head for plain APIs; else as soon as the first bytes are here.
   AnswerForm form() const;
+  bool expects_frames() const { return format_ == Format::kUndecided ? takes_frames_ : has_frames(); }
   bool has_frames() const { return splitter_.has_value(); }
 
   // The next whole frame; takes its bytes from *bytes. False: they are used up. Where there are no frames, what comes is
@@ -81,7 +82,6 @@ class AnswerReader {
   bool is_finished() const { return !saw_error_ && !distrusts_reasons_ && AllFinished(); }
   bool saw_last() const { return !saw_error_ && saw_last_; }  // the end mark: nothing more belongs to the answer
   bool saw_error() const { return saw_error_; }
-  bool has_terminal() const { return is_finished() || (saw_last() && At(true) != Completeness::kTruncated); }
   bool said_something() const { return said_answer_ || said_thinking_; }
   bool said_answer() const { return said_answer_; }  // more than thinking
   int64_t last_sequence() const { return last_sequence_; }

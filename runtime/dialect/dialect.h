@@ -89,7 +89,6 @@ std::string LateErrorFrame(const ClientDialect& client, std::string_view body, s
 // 8259 2 lets one stand before a value; an empty line is more than some clients can read). On the Responses API an event, as its
 // own server sends: Codex counts the time between events, and comments are none.
 std::string_view KeepAliveBytes(const ClientDialect& client);
-std::string_view KeepAliveBytes(Shape shape);
 
 std::string_view ContentTypeOf(Shape shape);
 

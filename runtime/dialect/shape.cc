@@ -84,11 +84,7 @@ std::string_view KeepAliveBytes(const ClientDialect& client) {
   if (client.api == Api::kOpenAiResponses && client.is_stream()) {
     return "event: keepalive\ndata: {\"type\":\"keepalive\",\"sequence_number\":0}\n\n";
   }
-  return KeepAliveBytes(client.shape);
-}
-
-std::string_view KeepAliveBytes(Shape shape) {
-  switch (shape) {
+  switch (client.shape) {
     case Shape::kJson: return {};
     case Shape::kNdjson: return " ";
     case Shape::kSse: return ": keep-alive\n\n";

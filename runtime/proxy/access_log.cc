@@ -83,6 +83,7 @@ std::string_view Name(EndedHow how) {
   switch (how) {
     case EndedHow::kComplete: return "complete";
     case EndedHow::kContinued: return "continued";
+    case EndedHow::kUnfinished: return "unfinished";
     case EndedHow::kCut: return "cut";
     case EndedHow::kClientGone: return "client_gone";
   }

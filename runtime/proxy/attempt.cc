@@ -30,7 +30,7 @@ ErrorKind ConnectErrorOf(net::NetError error) {
 }  // namespace
 
 Attempt::Attempt(WorkerContext& worker, UpstreamId upstream, AttemptObserver& observer)
-    : worker_(worker), upstream_(upstream), observer_(observer) {}
+    : worker_(worker), upstream_(upstream), observer_(&observer) {}
 
 Attempt::~Attempt() = default;
 
@@ -109,7 +109,7 @@ void Attempt::FailConnect(ErrorKind error) {
 void Attempt::OnConnected() {
   phase_ = Phase::kExchanging;
   if (request_.is_head_method) connection_->parser.ExpectNoBody();
-  observer_.OnAttemptConnected();
+  observer_->OnAttemptConnected();
   if (phase_ != Phase::kExchanging) return;
   SendRequest();
 }
@@ -119,7 +119,7 @@ void Attempt::SendRequest() {
   connection_->stream->Write(std::span(pieces).first(request_.body.empty() ? 1 : 2));
   request_.head = std::string();
   request_.body = {};
-  observer_.OnAttemptRequestSent();
+  observer_->OnAttemptRequestSent();
 }
 
 void Attempt::SendMore(std::string_view bytes, bool last) {
@@ -172,18 +172,18 @@ void Attempt::OnData(std::string_view bytes) {
           Fail(ErrorKind::k_bad_response);
           return;
         }
-        observer_.OnAttemptInterim(parser.response());
+        observer_->OnAttemptInterim(parser.response());
         if (phase_ != Phase::kExchanging) return;
         parser.Reset();
         if (request_.is_head_method) parser.ExpectNoBody();
         continue;
       }
       head_seen_ = true;
-      observer_.OnAttemptHead(parser.response());
+      observer_->OnAttemptHead(parser.response());
       if (phase_ != Phase::kExchanging) return;
     }
     if (!pieces_.empty()) {
-      observer_.OnAttemptBody(pieces_);
+      observer_->OnAttemptBody(pieces_);
       if (phase_ != Phase::kExchanging) return;
     }
     if (parser.message_complete()) {
@@ -238,7 +238,7 @@ void Attempt::FailAtEnd() {
 
 void Attempt::Fail(ErrorKind error, bool is_reuse_race) {
   Abort();
-  observer_.OnAttemptFailed(error, is_reuse_race);
+  observer_->OnAttemptFailed(error, is_reuse_race);
 }
 
 void Attempt::Finish(bool framing_tells, bool has_surplus) {
@@ -247,7 +247,7 @@ void Attempt::Finish(bool framing_tells, bool has_surplus) {
   phase_ = Phase::kOver;
   connection_->stream->ResumeReading();
   const KeepAliveHints hints = is_reusable ? ReadKeepAlive(connection_->parser.response().headers) : KeepAliveHints();
-  observer_.OnAttemptEnd(framing_tells);  // reads the head: the connection is given back only afterwards
+  observer_->OnAttemptEnd(framing_tells);  // reads the head: the connection is given back only afterwards
   if (is_reusable) {
     worker_.pools[upstream_]->Put(std::move(connection_), hints);
   } else {
@@ -256,7 +256,7 @@ void Attempt::Finish(bool framing_tells, bool has_surplus) {
 }
 
 void Attempt::OnWriteDrained() {
-  if (phase_ == Phase::kExchanging) observer_.OnAttemptDrained();
+  if (phase_ == Phase::kExchanging) observer_->OnAttemptDrained();
 }
 
 }  // namespace runtime::proxy

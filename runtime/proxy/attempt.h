@@ -65,6 +65,9 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
   // Closes the connection; no call of the observer follows.
   void Abort();
 
+  // The answer is over before its HTTP message is: somebody else waits for that.
+  void HandOver(AttemptObserver& observer) { observer_ = &observer; }
+
   bool is_over() const { return phase_ == Phase::kOver; }
 
   // net::StreamObserver
@@ -88,7 +91,7 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
 
   WorkerContext& worker_;
   const UpstreamId upstream_;
-  AttemptObserver& observer_;
+  AttemptObserver* observer_;
   Phase phase_ = Phase::kNew;
   Request request_;
   std::unique_ptr<NameCache::Wait> name_wait_;

@@ -79,7 +79,8 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   void OnAnswerJson(std::string_view json) override;
   void OnAnswerFrame(const dialect::Frame& frame) override;
   void OnAnswerOutput(bool is_frame) override;
-  void OnAnswerComplete() override;
+  void OnAnswerComplete(bool is_complete) override;
+  void OnAnswerJudged(bool is_empty, bool prompt_too_long) override;
   void OnAnswerSent(engine::Continuation possible) override;
 
   // The request.

@@ -85,7 +85,12 @@ void Exchange::BeginAnswer(const engine::StartAttempt& command) {
   AnswerTerms terms;
   terms.is_read = request_.head.method == compiler::abi::Method::kPOST;
   if (terms.is_read) terms.api = ApiOfAnswer(command.upstream);
+  terms.wants_stream = ClientReads().is_stream();
+  terms.choices = ClientReads().choices;
   terms.judges_body = !worker_.policy().slots.response_json.empty();
+  terms.judges_emptiness = worker_.gateway.answer_use.judges_emptiness;
+  terms.judges_length = worker_.gateway.answer_use.judges_length;
+  facts_.empty_answer = facts_.prompt_too_long = 0;
   terms.judges_frames = JudgesFrames(worker_.policy(), command.upstream);
   terms.commits_at_answer = upstream.commit == compiler::model::CommitAt::kAnswer;
   terms.may_be_continued = upstream.on_cut != compiler::model::OnCut::kError;
@@ -171,12 +176,17 @@ void Exchange::Conclude(const AnswerStep& step, bool is_reuse_race) {
   switch (step.what) {
     case AnswerStep::What::kGoesOn:
     case AnswerStep::What::kUnwanted: return;
-    case AnswerStep::What::kEnded: return Dispatch(engine::AttemptEnded{});
+    case AnswerStep::What::kEnded:
+      if (step.is_unfinished) recorder_.record().how = EndedHow::kUnfinished;
+      // HTTP has not said so yet: nobody waits for that.
+      if (attempt_ != nullptr && !attempt_->is_over()) worker_.await_end(std::move(attempt_));
+      return Dispatch(engine::AttemptEnded{step.is_unfinished});
     case AnswerStep::What::kFailed: break;
   }
   body_.CloseUpload();
   attempt_->Abort();
-  Dispatch(engine::AttemptFailed{step.error, is_reuse_race, step.is_mismatch});
+  const dialect::ToldError* told = step.error == ErrorKind::k_stream_error ? answer_.told_error() : nullptr;
+  Dispatch(engine::AttemptFailed{step.error, is_reuse_race, step.is_mismatch, told != nullptr ? told->status : 0});
   if (attempt_ != nullptr && attempt_->is_over()) {  // no other one has begun; the facts of this one's head are stale
     answer_.Drop();
     message_facts_.ClearResponse(&facts_);
@@ -190,7 +200,7 @@ void Exchange::OnAnswerHead(const http::ResponseHead& head) {
   if (head.status >= 400) retry_after = http::RetryAfter(head.headers, worker_.transport.WallNow());
   const auto should_retry = head.headers.Find("x-should-retry");
   const bool no_retry = should_retry && http::EqualsIgnoreCase(*should_retry, "false");
-  Dispatch(engine::AttemptHead{head.status, retry_after, answer_.has_frames(), no_retry});
+  Dispatch(engine::AttemptHead{head.status, retry_after, answer_.expects_frames(), no_retry});
 }
 
 void Exchange::OnAnswerContent() { Dispatch(engine::AttemptContent{answer_.held().hold != Hold::kNothing}); }
@@ -219,7 +229,15 @@ void Exchange::OnAnswerOutput(bool is_frame) {
   recorder_.Token(attempt_upstream_, now);
 }
 
-void Exchange::OnAnswerComplete() { machine_.NoteComplete(worker_.transport.Now()); }
+void Exchange::OnAnswerComplete(bool is_complete) {
+  if (is_complete) machine_.NoteComplete(worker_.transport.Now());
+  else machine_.NoteIncomplete();
+}
+
+void Exchange::OnAnswerJudged(bool is_empty, bool prompt_too_long) {
+  facts_.empty_answer = is_empty ? 1 : 0;
+  facts_.prompt_too_long = prompt_too_long ? 1 : 0;
+}
 
 void Exchange::OnAnswerSent(Continuation possible) { machine_.NoteSent(possible); }
 
@@ -286,7 +304,7 @@ void Exchange::On(const engine::BreakOffAnswer& command) {
 
 void Exchange::On(const engine::StoreAnswer& command) {
   CacheCopy& copy = client_.copy();
-  if (!copy.exists()) return;
+  if (!copy.exists() || !answer_.may_be_stored()) return;
   if (ReadsAnswer()) copy.ShareIfPossible(answer_.api(), ClientReads());
   const std::string& key = copy.response().is_shared ? command.key : command.own_key;
   const engine::CacheUse use = UseOfCaches();
@@ -322,7 +340,7 @@ void Exchange::On(const engine::SendKeepAlive&) {
   if (client_.stage() == ClientAnswer::Stage::kWaiting) client_.SendEarlyHead(ClientReads().shape, TermsOfHead());
   if (client_.is_full()) return;  // it doesn't read what it was sent already
   recorder_.KeepAlive();
-  client_.SendKeepAlive(dialect::KeepAliveBytes(ClientReads().shape));
+  client_.SendKeepAlive(dialect::KeepAliveBytes(ClientReads()));
   HoldBackIfFull();
 }
 
@@ -364,8 +382,17 @@ void Exchange::On(const engine::SendMock& command) {
 }
 
 void Exchange::On(const engine::SendError& command) {
-  LocalAnswer answer = ErrorAnswer(command.status, command.reason, command.text.empty() ? MessageFor(command.reason) : command.text,
-                                   command.retry_after, TermsOfReader({}));
+  int status = command.status;
+  std::string_view code = command.reason;
+  std::string_view text = command.text.empty() ? MessageFor(command.reason) : command.text;
+  // What its server said of it, as if it had come in time.
+  const dialect::ToldError* told = command.reason == compiler::abi::Name(ErrorKind::k_stream_error) ? answer_.told_error() : nullptr;
+  if (told != nullptr) {
+    if (told->status != 0) status = told->status;
+    if (!told->code.empty()) code = told->code;
+    if (!told->message.empty()) text = told->message;
+  }
+  LocalAnswer answer = ErrorAnswer(status, code, text, command.retry_after, TermsOfReader({}));
   recorder_.record().fallback_reason = command.reason;
   SendLocal(std::move(answer));
 }

@@ -20,7 +20,7 @@ struct AttemptRecord {
 };
 
 // How the exchange ended for its client.
-enum class EndedHow : uint8_t { kComplete, kContinued, kCut, kClientGone };
+enum class EndedHow : uint8_t { kComplete, kContinued, kUnfinished, kCut, kClientGone };
 std::string_view Name(EndedHow how);
 
 // What an answer of a model used, as the upstream that ended it counted it. kNoCount: it didn't.

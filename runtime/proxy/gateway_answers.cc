@@ -15,9 +15,11 @@ LocalAnswer ReplyAnswer(const compiler::model::ReplySettings& reply, const compi
   LocalAnswer answer;
   answer.status = reply.status;
   const auto body = compiler::model::Resolve(reply.body, facts);
-  // A text with an error status is read by SDKs as an error, not as a message of the model.
-  dialect::ShapedBody shaped = body.kind == BodyKind::kText && reply.status >= 400
-                                   ? dialect::ShapeError(terms.reads, reply.status, reply.name, body.text, terms.request_id)
+  // A text with an error status is read by SDKs as an error, not as a message of the model; one where the API has no text to answer
+  // with would be returned by them as if it were vectors, or a list of models.
+  if (body.kind == BodyKind::kText && reply.status < 400 && !dialect::AnswersInText(terms.reads)) answer.status = 503;
+  dialect::ShapedBody shaped = body.kind == BodyKind::kText && answer.status >= 400
+                                   ? dialect::ShapeError(terms.reads, answer.status, reply.name, body.text, terms.request_id)
                                    : dialect::ShapeReply(body, terms.reads, terms.now);
   if (terms.is_in_stream && reply.status >= 400 && body.kind == BodyKind::kJson) shaped = {"application/json", body.text};
   answer.content_type = reply.content_type.value_or(std::move(shaped.content_type));
@@ -33,7 +35,11 @@ LocalAnswer ReplyAnswer(const compiler::model::ReplySettings& reply, const compi
 LocalAnswer MockAnswer(const compiler::model::MockSettings& mock, const compiler::abi::Facts& facts, const AnswerReaderTerms& terms) {
   LocalAnswer answer;
   answer.status = mock.status;
-  dialect::ShapedBody shaped = dialect::ShapeReply(compiler::model::Resolve(mock.body, facts), terms.reads, terms.now);
+  const auto body = compiler::model::Resolve(mock.body, facts);
+  const bool is_error = body.kind == BodyKind::kText && !dialect::AnswersInText(terms.reads);  // as a reply's
+  if (is_error && mock.status < 400) answer.status = 503;
+  dialect::ShapedBody shaped = is_error ? dialect::ShapeError(terms.reads, answer.status, mock.name, body.text, terms.request_id)
+                                        : dialect::ShapeReply(body, terms.reads, terms.now);
   answer.content_type = std::move(shaped.content_type);
   answer.body = std::move(shaped.body);
   return answer;

@@ -13,6 +13,7 @@
 #include "compiler/compiled_policy.h"
 #include "runtime/engine/exchange_machine.h"
 #include "runtime/proxy/address_counts.h"
+#include "runtime/proxy/answer_use.h"
 #include "runtime/proxy/body_use.h"
 #include "runtime/proxy/gateway_tls.h"
 #include "runtime/proxy/line_log.h"
@@ -66,6 +67,7 @@ struct GatewayState {
         compiled(std::move(compiled_policy)),
         body_use(compiled->policy),
         path_guard(compiled->policy),
+        answer_use(compiled->policy),
         objects(compiled, seed),
         tls(std::move(with_tls)),
         metrics(common->MetricsOf(*compiled, objects, workers)),
@@ -92,6 +94,7 @@ struct GatewayState {
   const std::shared_ptr<const compiler::CompiledPolicy> compiled;
   const BodyUse body_use;
   const PathGuard path_guard;
+  const AnswerUse answer_use;
   engine::EngineObjects objects;
   const GatewayTls tls;
   base::TimePoint since;      // when it came into force; set once, before that

@@ -169,7 +169,7 @@ Series ImpliedSeries(CounterById id, const Policy& policy) {
         }
       }
       break;
-    case CounterById::kStreamEnd: series = {"complete", "continued", "cut", "client_gone"}; break;
+    case CounterById::kStreamEnd: series = {"complete", "continued", "unfinished", "cut", "client_gone"}; break;
     case CounterById::kCount: break;
     default: break;  // a metric whose values only the world knows
   }

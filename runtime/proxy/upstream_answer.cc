@@ -21,11 +21,6 @@ bool IsJsonType(std::string_view content_type) {
   return http::EqualsIgnoreCase(MediaType(content_type), "application/json");
 }
 
-bool IsStreamType(std::string_view content_type) {
-  const std::string_view type = MediaType(content_type);
-  return http::EqualsIgnoreCase(type, "application/x-ndjson") || http::EqualsIgnoreCase(type, "text/event-stream");
-}
-
 // A page for people, such as a proxy's error page sent with 200. No dialect answers in one.
 bool IsPageType(std::string_view content_type) {
   const std::string_view type = MediaType(content_type);
@@ -60,6 +55,11 @@ void UpstreamAnswer::BeginAny(const AnswerTerms& terms) {
   Check(stage_ == Stage::kIdle, "Begin");
   terms_ = terms;
   reader_.reset();
+  is_formed_ = false;
+  expects_frames_ = false;
+  was_complete_ = false;
+  is_whole_ = false;
+  told_.reset();
   stage_ = Stage::kAwaiting;
 }
 
@@ -114,27 +114,60 @@ AnswerStep UpstreamAnswer::Head(const http::ResponseHead& head) {
   const bool is_encoded = coding && !http::EqualsIgnoreCase(*coding, "identity");  // passes by, nobody looks into it
   const bool has_body = head.framing != http::BodyFraming::kNone && terms_.is_read;
   const bool is_of_model = terms_.api != dialect::Api::kPlain;
-  std::string_view content_type = head.headers.Find("content-type").value_or("");
-  const bool is_page = has_body && head.status < 300 && is_of_model && IsPageType(content_type);
+  const bool succeeds = head.status >= 200 && head.status < 300;
+  const std::string_view content_type = head.headers.Find("content-type").value_or("");
+  fits_ = head.framing != http::BodyFraming::kLength || head.content_length <= kMaxHeldBytes;
+  bool is_page = false;
+  bool is_judged_later = false;
   if (has_body && !is_encoded) {
-    if (splicer_ && terms_.api != api_) content_type = {};  // another dialect can't go on with it
-    if (is_of_model && IsStreamType(content_type)) {
-      hold_ = Hold::kFirstContent;
-    } else if ((is_of_model || terms_.judges_body) && IsJsonType(content_type) &&
-               (head.framing != http::BodyFraming::kLength || head.content_length <= kMaxHeldBytes)) {
-      hold_ = Hold::kWhole;
-    }
+    const bool is_other_api = splicer_ && terms_.api != api_;  // another dialect can't go on with it
     if (!splicer_) api_ = terms_.api;
+    is_page = succeeds && is_of_model && IsPageType(content_type);
+    const dialect::ReadingOptions options{head.framing == http::BodyFraming::kUntilClose, terms_.wants_stream, terms_.choices};
+    if (is_of_model && succeeds && !is_page && !is_other_api) {
+      reader_.emplace(api_, head.status, content_type, options);
+      expects_frames_ = reader_->expects_frames();
+      is_judged_later = terms_.judges_body || terms_.judges_emptiness;
+    } else if (fits_ && (is_of_model || terms_.judges_body) && IsJsonType(content_type)) {
+      hold_ = Hold::kWhole;
+      is_judged_later = terms_.judges_body || (terms_.judges_length && !succeeds);
+    } else if (fits_ && is_of_model && terms_.judges_length && head.status >= 400) {  // in words, or as another type
+      hold_ = Hold::kWhole;
+      is_judged_later = true;
+    }
     if (hold_ != Hold::kNothing) {
-      reader_.emplace(api_, head.status, content_type, head.framing == http::BodyFraming::kUntilClose);
+      reader_.emplace(api_, head.status, content_type, options);
+      is_formed_ = true;
     }
   }
   stage_ = Stage::kUnjudged;
-  if (hold_ == Hold::kWhole && !splicer_ && terms_.judges_body) return {};  // told with the body
+  if (is_judged_later && !splicer_) return {};  // told with the body
   if (!TellHead()) return {What::kUnwanted};
   if (is_page) return Fail(ErrorKind::k_bad_response);
-  if (splicer_ && !has_frames()) return Fail(ErrorKind::k_bad_response, /*is_mismatch=*/true);
-  if (hold_ == Hold::kNothing && !TellContent(Stage::kPassing)) return {What::kUnwanted};
+  if (splicer_ && !reader_) return Fail(ErrorKind::k_bad_response, /*is_mismatch=*/true);
+  if (!reader_ && !TellContent(Stage::kPassing)) return {What::kUnwanted};
+  return {};
+}
+
+// The first bytes are here: what the body is, is known.
+AnswerStep UpstreamAnswer::TakeForm() {
+  if (is_formed_ || reader_->form() == dialect::AnswerForm::kUndecided) return {};
+  is_formed_ = true;
+  expects_frames_ = has_frames();
+  if (has_frames()) {
+    hold_ = Hold::kFirstContent;
+    if (stage_ == Stage::kUnjudged && !terms_.judges_emptiness && !TellHead()) return {What::kUnwanted};
+    return {};
+  }
+  if (splicer_) return Fail(ErrorKind::k_bad_response, /*is_mismatch=*/true);
+  if (reader_->form() == dialect::AnswerForm::kOther) return {};  // failed once its bytes are kept
+  if (fits_) {
+    hold_ = Hold::kWhole;
+    return {};
+  }
+  if (stage_ == Stage::kUnjudged && !TellHead()) return {What::kUnwanted};
+  tokens_.has_answer = is_whole_ = true;  // too large to be read, and so not empty
+  if (!TellContent(Stage::kPassing)) return {What::kUnwanted};
   return {};
 }
 
@@ -161,8 +194,12 @@ AnswerStep UpstreamAnswer::Body(std::span<const std::string_view> pieces) {
   dialect::Frame frame;
   for (std::string_view piece : pieces) {
     while (reader_->Next(&piece, &frame)) {
+      if (!is_formed_) {
+        if (const AnswerStep step = TakeForm(); step.what != What::kGoesOn) return step;
+      }
       const AnswerStep step = TakeFrame(frame);
       if (step.what != What::kGoesOn) return step;
+      if (has_frames() && reader_->saw_last()) return EndFrames(true);  // nothing that follows belongs to it
     }
   }
   Flush();
@@ -174,7 +211,10 @@ AnswerStep UpstreamAnswer::TakeFrame(const dialect::Frame& frame) {
     listener_.OnAnswerFrame(frame);
   }
   const AnswerStep step = PassFrame(frame);
-  if (step.what == What::kGoesOn && frame.reading.is_data && reader_->has_terminal()) listener_.OnAnswerComplete();
+  if (step.what != What::kGoesOn || !has_frames() || !frame.reading.is_data) return step;
+  const bool is_complete = reader_->is_finished();
+  if (is_complete || was_complete_) listener_.OnAnswerComplete(is_complete);
+  was_complete_ = is_complete;
   return step;
 }
 
@@ -182,10 +222,8 @@ AnswerStep UpstreamAnswer::PassFrame(const dialect::Frame& frame) {
   ObserveReading(frame.reading);
   if (frame.reading.is_error) {
     Flush();
-    if (terms_.judges_body) listener_.OnAnswerJson(frame.data);
-    if (stage_ == Stage::kPassing) error_frame_ = frame.bytes;
-    if (stage_ == Stage::kUnjudged && !TellHead()) return {What::kUnwanted};
-    return Fail(ErrorKind::k_stream_error);
+    if (stage_ == Stage::kPassing && frame.is_proper_error) error_frame_ = frame.bytes;
+    return FailTold(frame.data, frame.told_status);
   }
   if (splicer_) return JoinFrame(frame);
   if (hold_ == Hold::kFirstContent && terms_.may_be_continued) {
@@ -198,10 +236,15 @@ AnswerStep UpstreamAnswer::PassFrame(const dialect::Frame& frame) {
     return {};
   }
   held_.append(frame.bytes);
-  const bool commits = terms_.commits_at_answer ? frame.reading.has_answer : frame.reading.has_content();
+  if (reader_->form() == dialect::AnswerForm::kOther && is_model_success()) {
+    return FailTold(held_, 0);  // no answer of the API: its words are told, not passed on
+  }
+  const bool commits =
+      terms_.commits_at_answer || terms_.judges_emptiness ? frame.reading.has_answer : frame.reading.has_content();
   if ((hold_ == Hold::kFirstContent && commits) || held_.size() > kMaxHeldBytes) {
+    Judge(false);
     if (stage_ == Stage::kUnjudged && !TellHead()) return {What::kUnwanted};
-    if (!has_frames()) tokens_.has_answer = true;  // too large to be read, and so not empty
+    if (!has_frames()) tokens_.has_answer = is_whole_ = true;  // too large to be read, and so not empty
     if (!TellContent(Stage::kPassing)) return {What::kUnwanted};
   }
   return {};
@@ -214,7 +257,7 @@ AnswerStep UpstreamAnswer::JoinFrame(const dialect::Frame& frame) {
   std::string thinking, text;
   bool joins = !reading.is_unread && splicer_->Take(reading.thinking, reading.text, &thinking, &text);
   const bool only_thinks = reading.has_thinking && !reading.has_answer;  // a signature: it says nothing of the text
-  if (joins && (reading.is_terminal || (!reading.is_plain && !only_thinks))) joins = splicer_->Settle(&text);
+  if (joins && (reading.is_terminal || reading.is_last || (!reading.is_plain && !only_thinks))) joins = splicer_->Settle(&text);
   if (!joins) {
     Flush();
     return Fail(ErrorKind::k_bad_response, /*is_mismatch=*/true);
@@ -229,7 +272,7 @@ AnswerStep UpstreamAnswer::JoinFrame(const dialect::Frame& frame) {
   TellSent();
   frames_.append(joined);
   const bool is_passing = stage_ == Stage::kPassing;
-  if (!is_passing && text.empty() && thinking.empty() && reading.is_plain && !reading.is_terminal) return {};
+  if (!is_passing && text.empty() && thinking.empty() && reading.is_plain && !reading.is_terminal && !reading.is_last) return {};
   sent_->SetBlocks(splicer_->blocks());
   if (!is_passing && !TellContent(Stage::kPassing)) return {What::kUnwanted};
   return {};
@@ -266,45 +309,111 @@ void UpstreamAnswer::Flush() {
 
 AnswerStep UpstreamAnswer::End(bool framing_tells) {
   Check(stage_ == Stage::kUnjudged || stage_ == Stage::kHolding || stage_ == Stage::kPassing, "End");
-  if (reader_) {
-    dialect::Frame frame;
-    if (reader_->Finish(&frame)) {
-      const AnswerStep step = TakeFrame(frame);
-      if (step.what != What::kGoesOn) return step;
-    }
-    Flush();
-    if (stage_ == Stage::kUnjudged) {
-      listener_.OnAnswerJson(held_);
-      if (!TellHead()) return {What::kUnwanted};
-    }
-    if (!reader_->IsComplete(framing_tells)) return Fail(ErrorKind::k_truncated);
-    if (stage_ == Stage::kHolding && hold_ == Hold::kWhole && head_->status < 300 && api_ != dialect::Api::kPlain) {
-      // A whole object that is held: servers put errors and unfinished answers into a 200, too.
-      const auto reading = dialect::ReadObject(api_, held_);
-      if (reading) CountTokens(*reading);
-      if (!reading && !held_.empty()) tokens_.has_answer = true;
-      if (reading && reading->is_unfinished) return Fail(ErrorKind::k_truncated);
-      if (reading && reading->is_error) return Fail(ErrorKind::k_stream_error);
-    }
+  if (!reader_) return Ended(false);
+  dialect::Frame frame;
+  while (reader_->Finish(&frame)) {
+    if (const AnswerStep step = TakeForm(); step.what != What::kGoesOn) return step;
+    const AnswerStep step = TakeFrame(frame);
+    if (step.what != What::kGoesOn) return step;
   }
+  if (const AnswerStep step = TakeForm(); step.what != What::kGoesOn) return step;
+  return has_frames() ? EndFrames(framing_tells) : EndObject(framing_tells);
+}
+
+AnswerStep UpstreamAnswer::EndFrames(bool framing_tells) {
+  Flush();
+  const dialect::Completeness end = reader_->At(framing_tells);
+  if (end == dialect::Completeness::kTruncated) {
+    // An object of something else, and then nothing: what it says is why.
+    const bool is_told = !reader_->said_something() && !reader_->foreign().empty() && !dialect::ReadError(reader_->foreign()).message.empty();
+    if (is_told) return FailTold(reader_->foreign(), 0);
+    if (stage_ == Stage::kUnjudged && !TellHead()) return {What::kUnwanted};
+    return Fail(ErrorKind::k_truncated);
+  }
+  is_whole_ = end == dialect::Completeness::kComplete && reader_->said_answer();
+  Judge(!reader_->said_answer());
+  return Ended(end == dialect::Completeness::kUnfinished);
+}
+
+AnswerStep UpstreamAnswer::EndObject(bool framing_tells) {
+  Flush();
+  if (!reader_->IsComplete(framing_tells)) {
+    if (stage_ == Stage::kUnjudged && !TellHead()) return {What::kUnwanted};
+    return Fail(ErrorKind::k_truncated);
+  }
+  if (stage_ == Stage::kPassing) return Ended(false);
+  if (!is_model_success()) {  // a refusal, or an object that is no answer of a model
+    if (terms_.judges_length && head_->status >= 400) {
+      listener_.OnAnswerJudged(false, dialect::ReadError(held_, head_->status).prompt_too_long);
+    }
+    if (terms_.judges_body) listener_.OnAnswerJson(held_);
+    is_whole_ = true;
+    return Ended(false);
+  }
+  // Servers put errors, unfinished answers and other things into a 200, too.
+  const dialect::WholeReading whole = dialect::ReadWhole(api_, held_);
+  CountTokens(whole.reading);
+  switch (whole.verdict) {
+    case dialect::WholeVerdict::kError:
+    case dialect::WholeVerdict::kNoAnswer: return FailTold(held_, 0);
+    case dialect::WholeVerdict::kUnfinished:
+      if (stage_ == Stage::kUnjudged && !TellHead()) return {What::kUnwanted};
+      return Fail(ErrorKind::k_truncated);
+    case dialect::WholeVerdict::kEmpty: Judge(true); break;
+    case dialect::WholeVerdict::kAnswer:
+      is_whole_ = true;
+      Judge(false);
+  }
+  if (terms_.judges_body) listener_.OnAnswerJson(held_);
+  return Ended(false);
+}
+
+AnswerStep UpstreamAnswer::Ended(bool is_unfinished) {
+  if (stage_ == Stage::kUnjudged && !TellHead()) return {What::kUnwanted};
   if (stage_ == Stage::kHolding && !TellContent(splicer_ ? Stage::kPassing : Stage::kWhole)) return {What::kUnwanted};
   Flush();
   stage_ = Stage::kOver;
-  return {What::kEnded};
+  AnswerStep step{What::kEnded};
+  step.is_unfinished = is_unfinished;
+  return step;
 }
+
+void UpstreamAnswer::Judge(bool is_empty) {
+  if (terms_.judges_emptiness) listener_.OnAnswerJudged(is_empty, false);
+}
+
+bool UpstreamAnswer::is_model_success() const {
+  return api_ != dialect::Api::kPlain && head_->status >= 200 && head_->status < 300;
+}
+
+bool UpstreamAnswer::may_be_stored() const { return is_whole_ || !reader_; }
 
 AnswerStep UpstreamAnswer::Cut(ErrorKind error) {
   Check(stage_ != Stage::kIdle && stage_ != Stage::kWhole && stage_ != Stage::kOver, "Cut");
   if (stage_ == Stage::kUnjudged && !TellHead()) return {What::kUnwanted};
   if (error == ErrorKind::k_truncated && reader_ && has_head()) {  // what was kept may be the last frame, only without its end
     dialect::Frame frame;
-    if (reader_->Finish(&frame)) {
+    while (has_frames() && reader_->Finish(&frame)) {
       const AnswerStep step = TakeFrame(frame);
       if (step.what != What::kGoesOn) return step;
     }
     Flush();
+    // The connection broke behind all that there was to say.
+    if (has_frames() && reader_->At(false) != dialect::Completeness::kTruncated) return EndFrames(false);
   }
   return Fail(error);
+}
+
+// It says itself what is wrong, or is nothing that its API has.
+AnswerStep UpstreamAnswer::FailTold(std::string_view said, int status) {
+  told_ = dialect::ReadError(said, status);
+  const auto reading = dialect::ReadObject(api_, said);
+  const bool is_error = has_frames() || (reading && (reading->is_error || !told_->message.empty()));
+  listener_.OnAnswerJudged(false, told_->prompt_too_long);
+  if (terms_.judges_body) listener_.OnAnswerJson(said);
+  if (stage_ == Stage::kUnjudged && !TellHead()) return {What::kUnwanted};
+  if (!is_error) told_.reset();
+  return Fail(is_error ? ErrorKind::k_stream_error : ErrorKind::k_bad_response);
 }
 
 AnswerStep UpstreamAnswer::Fail(ErrorKind error, bool is_mismatch) {
@@ -315,10 +424,16 @@ AnswerStep UpstreamAnswer::Fail(ErrorKind error, bool is_mismatch) {
 
 std::string UpstreamAnswer::BreakFrame(ErrorKind error, std::string_view request_id) const {
   std::string frame(reader_ ? reader_->FrameBreak() : "");
-  if (!error_frame_.empty()) return frame += error_frame_;  // it has said itself what is wrong
-  const dialect::ClientDialect reads{api_, dialect::StreamShapeOf(api_), {}};
-  const std::string_view code = error == ErrorKind::kNone ? std::string_view("stopping") : compiler::abi::Name(error);
-  return frame += dialect::ErrorFrame(reads, code, MessageFor(code), request_id);
+  if (!error_frame_.empty()) return frame += error_frame_;  // it has said itself what is wrong, so that clients hear it
+  dialect::ClientDialect reads;
+  reads.api = api_;
+  reads.shape = dialect::StreamShapeOf(api_);
+  if (reader_) reads.next_event = reader_->last_sequence() + 1;
+  const std::string_view name = error == ErrorKind::kNone ? std::string_view("stopping") : compiler::abi::Name(error);
+  const bool is_told = told_ && error == ErrorKind::k_stream_error;
+  const std::string_view code = is_told && !told_->code.empty() ? std::string_view(told_->code) : name;
+  const std::string_view message = is_told && !told_->message.empty() ? std::string_view(told_->message) : MessageFor(name);
+  return frame += dialect::ErrorFrame(reads, code, message, request_id);
 }
 
 }  // namespace runtime::proxy

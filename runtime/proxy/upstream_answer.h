@@ -7,7 +7,7 @@
 // | -------- | ------------------------------------------------------------ | --------------- |
 // | Idle     | Begin                                                        | no              |
 // | Awaiting | Head; Cut                                                    | no              |
-// | Unjudged | the whole body, which predicates read: the head is told then | yes             |
+// | Unjudged | as much of the body as predicates read: the head is told then | yes            |
 // | Holding  | content; the end                                             | yes             |
 // | Whole    | (told all of it at once, within End)                         | yes             |
 // | Passing  | more bytes; the end                                          | yes             |
@@ -27,6 +27,7 @@
 #include "runtime/dialect/answer_reader.h"
 #include "runtime/dialect/dialect.h"
 #include "runtime/dialect/splice.h"
+#include "runtime/dialect/told_error.h"
 #include "runtime/engine/exchange_events.h"
 #include "runtime/http/message.h"
 #include "runtime/proxy/answer_framing.h"
@@ -38,7 +39,11 @@ namespace runtime::proxy {
 struct AnswerTerms {
   bool is_read = false;             // of a POST: it may be one of a model
   dialect::Api api = dialect::Api::kPlain;  // that the upstream answers in
+  bool wants_stream = false;        // the request asks for a stream: the first bytes decide, whatever the type says
+  int64_t choices = 1;              // that the request asks for
   bool judges_body = false;         // predicates of the policy read response.json
+  bool judges_emptiness = false;    // … empty_answer: it is held until that is known
+  bool judges_length = false;       // … prompt_too_long, which the body of a refusal tells
   bool judges_frames = false;       // `failure when` of the upstream reads chunk.…
   bool commits_at_answer = false;   // what the model thinks does not commit
   bool may_be_continued = false;    // what is sent is remembered, so that another upstream can go on from it
@@ -53,10 +58,11 @@ class AnswerListener {
   // What goes to the client after the commit point. Valid during the call.
   virtual void OnAnswerBytes(std::span<const std::string_view> pieces) = 0;
   // What it says about itself. None of these may end in Drop.
+  virtual void OnAnswerJudged(bool is_empty, bool prompt_too_long) = 0;  // before what is judged by it: its head, or its failure
   virtual void OnAnswerJson(std::string_view json) = 0;          // a whole object, or an error inside a stream; valid during the call
   virtual void OnAnswerFrame(const dialect::Frame& frame) = 0;   // with judges_frames, before anything else is told of it
   virtual void OnAnswerOutput(bool is_frame) = 0;                // content of the model, committing or not
-  virtual void OnAnswerComplete() = 0;                           // its dialect says that it has all its content
+  virtual void OnAnswerComplete(bool is_complete) = 0;           // its dialect says that it has all its content; false: it had not
   virtual void OnAnswerSent(engine::Continuation possible) = 0;  // how another upstream could go on from here
 };
 
@@ -71,6 +77,7 @@ struct AnswerStep {
   What what = What::kGoesOn;
   engine::ErrorKind error = engine::ErrorKind::kNone;  // kFailed
   bool is_mismatch = false;  // … it is in order, but can't be joined to the one that it was to go on with
+  bool is_unfinished = false;  // kEnded: its server says that all is over, and not that it is whole
 
   bool operator==(const AnswerStep&) const = default;
 };
@@ -110,6 +117,12 @@ class UpstreamAnswer {
   std::string_view MissingEnd() const { return reader_ ? reader_->MissingEnd() : std::string_view(); }
   // What is sent in a stream that breaks off, so that the client hears why: the upstream's own words, or ours.
   std::string BreakFrame(engine::ErrorKind error, std::string_view request_id) const;
+  // What the upstream said itself of its failure, of the attempt that was begun last; null: nothing.
+  const dialect::ToldError* told_error() const { return told_ ? &*told_ : nullptr; }
+  // It is read as frames, as far as its head and the request tell.
+  bool expects_frames() const { return expects_frames_; }
+  // It may be given to others: it is whole and says something.
+  bool may_be_stored() const;
 
   const TokenRecord& tokens() const { return tokens_; }
   void ForgetTokens() { tokens_ = TokenRecord(); }
@@ -118,6 +131,7 @@ class UpstreamAnswer {
   friend class UpstreamAnswerPeer;  // tests break an invariant by writing a field
 
   void BeginAny(const AnswerTerms& terms);
+  AnswerStep TakeForm();
   AnswerStep TakeFrame(const dialect::Frame& frame);
   AnswerStep PassFrame(const dialect::Frame& frame);
   AnswerStep JoinFrame(const dialect::Frame& frame);
@@ -127,7 +141,13 @@ class UpstreamAnswer {
   void CountTokens(const dialect::FrameReading& reading);
   void TellSent();
   void Flush();
+  AnswerStep EndFrames(bool framing_tells);
+  AnswerStep EndObject(bool framing_tells);
+  AnswerStep Ended(bool is_unfinished);
+  void Judge(bool is_empty);
+  AnswerStep FailTold(std::string_view said, int status);
   AnswerStep Fail(engine::ErrorKind error, bool is_mismatch = false);
+  bool is_model_success() const;  // a 2xx of an API that is read
   void Check(bool holds, std::string_view event) const;
 
   AnswerListener& listener_;
@@ -137,6 +157,12 @@ class UpstreamAnswer {
   Hold hold_ = Hold::kNothing;
   dialect::Api api_ = dialect::Api::kPlain;
   std::optional<dialect::AnswerReader> reader_;
+  bool is_formed_ = false;       // the reader has said what the body is
+  bool expects_frames_ = false;
+  bool fits_ = true;             // it is no longer than what may be held
+  bool was_complete_ = false;
+  bool is_whole_ = false;        // it ended, complete, and says something
+  std::optional<dialect::ToldError> told_;
   std::string held_;         // before the commit point
   std::string frames_;       // read, and not yet passed on
   std::string error_frame_;  // its own, after the commit point

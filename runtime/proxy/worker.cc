@@ -25,6 +25,13 @@ void Worker::BeginGeneration() {
   context_->start_load = [this, used = context_.get()](compiler::model::UpstreamId upstream, std::string model) {
     StartLoad(*used, upstream, std::move(model));
   };
+  context_->await_end = [this, used = context_.get()](std::unique_ptr<Attempt> attempt) {
+    tails_.push_back(std::make_unique<AttemptTail>(*used, std::move(attempt), [this](AttemptTail* over) {
+      const auto found = std::find_if(tails_.begin(), tails_.end(), [over](const auto& tail) { return tail.get() == over; });
+      common_.transport.DeleteLater(std::move(*found));
+      tails_.erase(found);
+    }));
+  };
   if (common_.index != 0) return;
   const auto& upstreams = context_->policy().upstreams;
   for (size_t i = 0; i < upstreams.size(); ++i) {

@@ -11,6 +11,7 @@
 
 #include "runtime/base/result.h"
 #include "runtime/net/transport.h"
+#include "runtime/proxy/attempt_tail.h"
 #include "runtime/proxy/client_connection.h"
 #include "runtime/proxy/health_check.h"
 #include "runtime/proxy/model_load.h"
@@ -84,6 +85,7 @@ class Worker final : public ConnectionOwner {
   std::vector<std::unique_ptr<ModelLoad>> loads_;
   std::unique_ptr<net::Timer> lost_lines_timer_;  // of the first worker, where lines can get lost
   uint64_t lost_lines_told_ = 0;
+  std::vector<std::unique_ptr<AttemptTail>> tails_;
   std::unique_ptr<net::Timer> drain_timer_;
   std::unique_ptr<net::Timer> drain_poll_;
   std::optional<base::TimePoint> drained_by_;  // when last answers that are still being read are given up

@@ -20,6 +20,8 @@
 
 namespace runtime::proxy {
 
+class Attempt;
+
 struct WorkerCommon {
   WorkerCommon(net::Transport& worker_transport, int worker_index, uint64_t seed, LineLog* access_log)
       : transport(worker_transport), index(worker_index), random(seed), names(worker_transport) {
@@ -131,6 +133,8 @@ struct WorkerContext : std::enable_shared_from_this<WorkerContext> {
   compiler::base::IdVector<compiler::model::UpstreamId, std::shared_ptr<UpstreamPool>> pools;
   // Begins a load (model_load.h), which the worker owns.
   std::function<void(compiler::model::UpstreamId, std::string model)> start_load;
+  // Waits for the end of what has nothing more to say (attempt_tail.h), likewise.
+  std::function<void(std::unique_ptr<Attempt>)> await_end;
 
  private:
   const net::TlsClient* TlsOf(compiler::model::UpstreamId id) const {

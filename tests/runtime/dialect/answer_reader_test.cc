@@ -60,7 +60,7 @@ Story End(AnswerReader* reader, Story story) {
   }
   story.complete_if_framed = reader->IsComplete(true);
   story.complete_if_closed = reader->IsComplete(false);
-  story.terminal = reader->has_terminal();
+  story.terminal = reader->is_finished() || (reader->saw_last() && reader->IsComplete(false));
   story.missing = reader->MissingEnd();
   return story;
 }

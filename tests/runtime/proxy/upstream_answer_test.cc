@@ -60,14 +60,18 @@ class Script : public runtime::proxy::AnswerListener {
   void OnAnswerJson(std::string_view json) override { Tell("json " + std::to_string(json.size())); }
   void OnAnswerFrame(const runtime::dialect::Frame&) override { Tell("judge"); }
   void OnAnswerOutput(bool) override { ++outputs; }
-  void OnAnswerComplete() override { is_complete = true; }
+  void OnAnswerComplete(bool complete) override { is_complete = complete; }
+  void OnAnswerJudged(bool is_empty, bool prompt_too_long) override {
+    if (is_empty) Tell("empty");
+    if (prompt_too_long) Tell("too long");
+  }
   void OnAnswerSent(Continuation possible) override { sent = possible; }
 
   bool Step(const AnswerStep& step) {
     switch (step.what) {
       case What::kGoesOn: return true;
       case What::kUnwanted: Tell("unwanted"); break;
-      case What::kEnded: Tell("ended"); break;
+      case What::kEnded: Tell(step.is_unfinished ? "ended unfinished" : "ended"); break;
       case What::kFailed:
         Tell("failed " + std::string(compiler::abi::Name(step.error)) + (step.is_mismatch ? ", no match" : ""));
         break;
@@ -172,8 +176,8 @@ TEST(UpstreamAnswer, IsMadeThisOf) {
       {"lines, cut after content", Api::kOllamaChat, 200, chunked, kLines, {kLine}, End::kCut,
        "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; failed truncated"},
       {"lines, cut before content", Api::kOllamaChat, 200, chunked, kLines, {}, End::kCut, "head 200; failed truncated"},
-      {"lines, cut within the last one", Api::kOllamaChat, 200, chunked, kLines, {kLine, kLastLine.substr(0, kLastLine.size() - 1)}, End::kCut,
-       "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; <{\"done\":true,\"done_reason\":\"stop\"}|>; failed truncated"},
+      {"lines, cut behind the last one", Api::kOllamaChat, 200, chunked, kLines, {kLine, kLastLine.substr(0, kLastLine.size() - 1)}, End::kCut,
+       "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; <{\"done\":true,\"done_reason\":\"stop\"}|>; ended"},
       {"an error before content", Api::kOllamaChat, 200, chunked, kLines, {kErrorLine}, End::kFramed, "head 200; failed stream_error"},
       {"an error after content", Api::kOllamaChat, 200, chunked, kLines, {kLine, kErrorLine}, End::kFramed,
        "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; failed stream_error"},
@@ -194,7 +198,13 @@ TEST(UpstreamAnswer, IsMadeThisOf) {
        "head 200; commit chunked <data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}||>; "
        "<67 bytes>; <data: [DONE]||>; ended"},
       {"events in one piece", Api::kOpenAiChat, 200, chunked, kEvents, {"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"A\"}}]}\n\ndata: [DONE]\n\n"}, End::kFramed,
-       "head 200; commit chunked <data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"A\"}}]}||>; <data: [DONE]||>; ended"},
+       "head 200; commit chunked <data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"A\"}}]}||>; <data: [DONE]||>; ended unfinished"},
+      {"the end mark and nothing else", Api::kOpenAiChat, 200, chunked, kEvents, {kDone}, End::kFramed, "head 200; failed truncated"},
+      {"events as another type", Api::kOpenAiChat, 200, chunked, "text/plain", {kEvent, kLastEvent}, End::kFramed, "head 200; failed bad_response"},
+      {"a proxy's words", Api::kOpenAiChat, 200, chunked, "text/plain", {"no healthy upstream"}, End::kFramed, "head 200; failed bad_response"},
+      {"an empty body", Api::kOpenAiChat, 200, length, kJson, {}, End::kFramed, "head 200; failed bad_response"},
+      {"an object of something else", Api::kOpenAiChat, 200, chunked, kJson, {R"({"detail":"model crashed"})"}, End::kFramed, "head 200; failed stream_error"},
+      {"an object of nothing", Api::kOpenAiChat, 200, chunked, kJson, {"{}"}, End::kFramed, "head 200; failed bad_response"},
       {"a page for people", Api::kOpenAiChat, 200, length, "text/html", {"<html>"}, End::kFramed, "head 200; failed bad_response"},
       {"… with an error status it is passed on", Api::kOpenAiChat, 502, length, "text/html", {"<html>"}, End::kFramed, "head 502; commit length 0; <<html>>; ended"},
       // Objects: held until they are whole.
@@ -349,7 +359,6 @@ TEST(UpstreamAnswer, CountsTokens) {
   script.answer.Body(
       One("{\"model\":\"m\",\"done\":true,\"done_reason\":\"stop\",\"prompt_eval_count\":5,\"eval_count\":2}\n"));
   EXPECT_TRUE(script.is_complete);
-  script.answer.End(true);
   EXPECT_EQ(script.outputs, 2);
   EXPECT_EQ(script.answer.tokens().frames, 2);
   EXPECT_EQ(script.answer.tokens().prompt, 5);
