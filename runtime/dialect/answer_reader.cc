@@ -6,6 +6,7 @@
 
 #include "runtime/dialect/scratch.h"
 #include "runtime/dialect/speech.h"
+#include "runtime/dialect/told_error.h"
 
 namespace runtime::dialect {
 namespace {
@@ -109,7 +110,7 @@ WholeReading ReadWhole(Api api, std::string_view body) {
   }
   whole.reading = *reading;
   if (reading->is_error) whole.verdict = WholeVerdict::kError;
-  else if (reading->is_foreign) whole.verdict = WholeVerdict::kNoAnswer;
+  else if (reading->is_foreign) whole.verdict = ReadError(body).message.empty() ? WholeVerdict::kForeign : WholeVerdict::kNoAnswer;
   else if (reading->is_unfinished) whole.verdict = WholeVerdict::kUnfinished;
   else if (!reading->has_answer) whole.verdict = WholeVerdict::kEmpty;
   return whole;

@@ -159,7 +159,8 @@ enum class WholeVerdict : uint8_t {
   kEmpty,       // valid, and says nothing, or nothing but thinking
   kError,       // tells an error, or that it broke off
   kUnfinished,  // says itself that more would have to come
-  kNoAnswer,    // empty, no JSON, or an object of something else
+  kNoAnswer,    // empty, no JSON, or an object of something else that says what went wrong
+  kForeign,     // an object without any member of the API, and without such words
 };
 struct WholeReading {
   WholeVerdict verdict = WholeVerdict::kAnswer;

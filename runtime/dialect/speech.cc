@@ -54,19 +54,6 @@ std::string_view ReasonOf(const simdjson::dom::element& value) {
   return reason.empty() || IsNoReason(reason) ? std::string_view() : reason;
 }
 
-bool LooksLikeError(const simdjson::dom::object& object) {
-  for (const auto [name, value] : object) {
-    for (const std::string_view word : {"detail", "message", "msg", "errors", "err", "error_msg", "error_message", "error_code", "errorMessage",
-                                        "errorCode", "errmsg", "errcode", "exception", "reason", "fault", "title", "code"}) {
-      if (name == word && TellsError(value)) return true;
-    }
-    bool succeeded = true;
-    if ((name == "success" || name == "ok") && value.get(succeeded) == simdjson::SUCCESS && !succeeded) return true;
-    if ((name == "status" || name == "type" || name == "object" || name == "state") && SaysBrokeOff(TextOf(value))) return true;
-  }
-  return false;
-}
-
 std::string_view OpenAiErrorType(int status) {
   switch (status) {
     case 401: return "authentication_error";

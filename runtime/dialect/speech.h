@@ -86,8 +86,6 @@ bool IsSomething(const simdjson::dom::element& value);
 bool TellsError(const simdjson::dom::element& value);
 // A reason for an end that is one; "" for null and its spellings, and for what is no text.
 std::string_view ReasonOf(const simdjson::dom::element& value);
-// An object that is no answer but says what went wrong: {"detail": …}, {"code": …, "message": …}.
-bool LooksLikeError(const simdjson::dom::object& object);
 // Appends `value` to the text that `name` has in *object. False: one of the two is something else than text, null or absent.
 bool AppendText(const std::string& name, const Json& value, Json* object);
 

@@ -359,6 +359,7 @@ AnswerStep UpstreamAnswer::EndObject(bool framing_tells) {
     case dialect::WholeVerdict::kUnfinished:
       if (stage_ == Stage::kUnjudged && !TellHead()) return {What::kUnwanted};
       return Fail(ErrorKind::k_truncated);
+    case dialect::WholeVerdict::kForeign: tokens_.has_answer = true; break;  // nobody knows; no cache keeps it
     case dialect::WholeVerdict::kEmpty: Judge(true); break;
     case dialect::WholeVerdict::kAnswer:
       is_whole_ = true;

@@ -88,6 +88,7 @@ Read ReadAsGateway(const Entry& entry, const std::vector<std::string_view>& piec
       read.told = read.passed;
       break;
     case WholeVerdict::kUnfinished: read.verdict.taken = Taken::kTruncated; break;
+    case WholeVerdict::kForeign: read.verdict.taken = is_clean_end ? Taken::kUnfinished : Taken::kTruncated; break;
     case WholeVerdict::kNoAnswer:
       read.verdict.taken = Taken::kNoAnswer;
       read.told = read.passed;
