@@ -178,8 +178,11 @@ void Exchange::Conclude(const AnswerStep& step, bool is_reuse_race) {
     case AnswerStep::What::kUnwanted: return;
     case AnswerStep::What::kEnded:
       if (step.is_unfinished) recorder_.record().how = EndedHow::kUnfinished;
-      // HTTP has not said so yet: nobody waits for that.
-      if (attempt_ != nullptr && !attempt_->is_over()) worker_.await_end(std::move(attempt_));
+      body_.CloseUpload();
+      if (attempt_ != nullptr && !attempt_->is_over()) {  // HTTP has not said so yet: nobody waits for that
+        if (body_.is_streaming()) attempt_->Abort();      // it may be in the middle of its request
+        else worker_.await_end(std::move(attempt_));
+      }
       return Dispatch(engine::AttemptEnded{step.is_unfinished});
     case AnswerStep::What::kFailed: break;
   }
