@@ -99,7 +99,7 @@ void ClientAnswer::Begin(const http::ResponseHead& head, const ClientFraming& fr
   HeaderList cors = CorsHeaders(cors_, request_.head);
   for (auto& [name, value] : cors) {  // the upstream's own Vary stays beside ours
     const auto vary = head.headers.Find("vary");
-    if (vary && http::EqualsIgnoreCase(name, "vary")) value = std::string(*vary) + ", " + value;
+    if (vary && http::EqualsIgnoreCase(name, "vary")) value.insert(0, std::string(*vary).append(", "));
   }
   std::vector<http::SetHeader> set;
   set.push_back({"X-Request-Id", request_.request_id});

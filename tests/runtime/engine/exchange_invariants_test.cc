@@ -22,7 +22,6 @@ namespace {
 
 using runtime::engine::ExchangeMachine;
 using runtime::engine::ExchangeMachinePeer;
-using runtime::engine::Limiter;
 using State = ExchangeMachinePeer::State;
 using Phase = ExchangeMachinePeer::Phase;
 
