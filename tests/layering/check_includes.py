@@ -36,7 +36,7 @@ ALLOWED = {
     'compiler/jit': ['compiler/abi', 'compiler/model', 'compiler/lower'],
     'compiler': ['compiler/*'],                                        # compile.h, the driver
     'runtime/base': [],
-    'runtime/engine': ['compiler', 'compiler/abi', 'compiler/model'],  # data only; no sockets
+    'runtime/engine': ['compiler', 'compiler/abi', 'compiler/base', 'compiler/model'],  # data only; no sockets
     'runtime/dialect': ['compiler/abi', 'compiler/base', 'compiler/model', 'runtime/engine', 'runtime/http'],
     'runtime/net': [],
     'runtime/http': ['compiler/abi', 'compiler/base', 'compiler/model'],

@@ -12,8 +12,8 @@ import re
 import sys
 
 # Written in pieces, so that this file does not find itself.
-PATHS = re.compile(r'(?<![\w./~})-])/(?:' + '|'.join(['wo' + 'rk', 't' + 'mp', 'ro' + 'ot', 'ho' + 'me', 'Us' + 'ers']) +
-                   r')(?![\w.-])')
+PATHS = re.compile(r'(?<![\w./~})-])/(?:(?:' + '|'.join(['wo' + 'rk', 't' + 'mp', 'ro' + 'ot']) + r')(?![\w.-])|(?:' +
+                   '|'.join(['ho' + 'me', 'Us' + 'ers']) + r')/\w)')  # /home alone is a path of many a web server
 HOSTS = re.compile('|'.join(re.escape(host) for host in [
     'registry.' + 'npmjs', 'registry.' + 'yarnpkg', 'npm' + 'mirror', 'deb.' + 'debian.org', 'security.' + 'debian.org',
     'archive.' + 'ubuntu', 'pypi.' + 'org', 'python' + 'hosted', 'crates.' + 'io', 'proxy.' + 'golang', 'node' + 'source']))
@@ -53,9 +53,10 @@ def check(root):
 
 
 def self_test():
-    bad = ['see /wo' + 'rk/main', '"/t' + 'mp/x"', 'cd /ro' + 'ot', 'from http://deb.' + 'debian.org/debian',
+    bad = ['see /wo' + 'rk/main', '"/t' + 'mp/x"', 'cd /ro' + 'ot', 'in /ho' + 'me/ann', 'from http://deb.' + 'debian.org/debian',
            '"resolved": "https://registry.' + 'npmjs.org/a"']
-    good = ['GET /api/tags', 'a/work/b', 'build/tmp/x', '/usr/share/keyrings', 'http://127.0.0.1:11434/root/x', '/homepage']
+    good = ['GET /api/tags', 'a/work/b', 'build/tmp/x', '/usr/share/keyrings', 'http://127.0.0.1:11434/root/x', '/homepage',
+            'starts_with "/ho' + 'me/"']
     wrong = [line for line in bad if not findings(line)] + [line for line in good if findings(line)]
     for line in wrong:
         print(f'self-test: judged wrongly: {line}')
