@@ -145,12 +145,12 @@ TEST(Drain, BreaksOffHonestlyAtItsLimit) {
   EXPECT_EQ(gateway.WaitForAccess("cut")["how"], "cut");
 }
 
-// Elsewhere it reloads: whoever sends it means the gateway to go on.
-TEST(Signals, AHangUpIsNotedAndChangesNothing) {
+// reload_test.cc has what a reload changes.
+TEST(Signals, AHangUpReadsThePolicyAnewAndEndsNothing) {
   ScriptedUpstream upstream(AnswerWell);
   GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()));
   gateway.process().Signal(SIGHUP);
-  gateway.WaitForEvent("SIGHUP ignored");
+  gateway.WaitForEvent("policy reloaded");
   EXPECT_EQ(Get(gateway.admin_port(), "/health/ready").status, 200);
   gateway.process().Signal(SIGTERM);
   EXPECT_EQ(gateway.process().WaitForExit(), 0);
