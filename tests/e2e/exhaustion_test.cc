@@ -52,7 +52,7 @@ TEST(FileDescriptors, WhenTheyRunOutAcceptingPausesAndFallbacksAnswer) {
   const Answer answer = second.Request({.body = Chat("x")});
   EXPECT_EQ(answer.status, 200);
   EXPECT_TRUE(answer.is_fallback()) << "no descriptor is left for a connection to the upstream";
-  EXPECT_EQ(answer.header("x-breakwater-fallback-reason"), "connect_failure");
+  EXPECT_EQ(answer.header("x-breakwater-fallback-reason"), "exhausted");
 
   RawClient third(gateway.port());  // the kernel has it; the gateway can't take it yet
   third.Send(ToText({.body = Chat("y")}));

@@ -73,12 +73,12 @@ TEST(ReuseRace, CostsOneReconnectAndNoRetry) {
   EXPECT_EQ(gateway.Health("main").value("failure_count", -1), 0);
 }
 
-TEST(ReuseRace, IsAvoidedWhereARepeatIsNotSafe) {
+TEST(Pool, ServesPostsThatMayNotBeSentTwice) {
   ScriptedUpstream upstream(AnswerWell);
-  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()), OneWorker());
+  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), "repeat_safe = false"), OneWorker());
   RawClient client(gateway.port());
-  for (int i = 0; i < 3; ++i) ASSERT_EQ(client.Request({.body = Chat("x")}).status, 200);
-  EXPECT_EQ(upstream.connection_count(), 3) << "a POST that may not be sent twice gets a fresh connection";
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(client.Request({.body = Chat("x")}).status, 200);
+  EXPECT_EQ(upstream.connection_count(), 1) << "a server may keep a thread for each connection that we leave behind";
 }
 
 TEST(ReuseRace, ClosedIdleConnectionsAreNotUsed) {

@@ -137,11 +137,11 @@ TEST(Retry, ResetIsRetriedOnlyIfThePolicySaysSoAndARepeatIsSafe) {
       if (exchange.request().number == 1) return exchange.Reset();
       AnswerWell(exchange);
     });
-    // Idempotent methods may always be repeated, so a policy without repeat_safe is only legal on routes without POST.
+    // Idempotent methods may always be repeated.
     const std::string route =
         "route reads { when request.method in {GET, PUT}  to = main }\nroute writes { to = main }\n";
     GatewayProcess gateway(
-        Gateway() + Upstream("main", upstream.url(), retry + (repeat_safe ? "\n  repeat_safe = true" : "")) + route);
+        Gateway() + Upstream("main", upstream.url(), retry + (repeat_safe ? "\n  repeat_safe = true" : "\n  repeat_safe = false")) + route);
     const Answer answer = Post(gateway.port(), "/api/chat", Chat("x"), {{"X-Request-Id", "cut"}});
     EXPECT_EQ(answer.status, repeat_safe ? 200 : 502);
     EXPECT_EQ(upstream.request_count(), repeat_safe ? 2 : 1);
