@@ -261,7 +261,9 @@ TEST(WhoseTime, SilentUploadsOpenNoBreaker) {
       clients.back()->Send("POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nContent-Length: 2000000\r\n\r\n" + std::string(first, 'x'));
     }
     gateway.network.RunFor(2min);
-    if (first == 0) EXPECT_TRUE(server.peers.empty()) << "nothing is taken for an upload that has not begun";
+    if (first == 0) {
+      EXPECT_TRUE(server.peers.empty()) << "nothing is taken for an upload that has not begun";
+    }
   }
   auto client = gateway.NewClient();
   client->Send(Chat(10, false));
