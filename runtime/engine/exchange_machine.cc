@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
 #include "runtime/engine/exchange_state.h"
 
 namespace runtime::engine {
@@ -49,6 +50,10 @@ void ExchangeMachine::State::Decide(const Event& event) {
   if (const auto* refused = std::get_if<Refused>(&event)) return Refuse(refused->refusal);
   if (std::holds_alternative<GatewayStops>(event)) return Stop();
   if (std::holds_alternative<AttemptFailed>(event) && attempt.clock.is_complete()) return Decide(AttemptEnded{});
+  if (std::holds_alternative<RequestReady>(event)) {
+    BW_CHECK(phase == Phase::kNew || phase == Phase::kDone, "exchange machine: state ", PhaseName(phase),
+             ", event RequestReady");
+  }
   const bool time_reached = std::holds_alternative<TimeReached>(event);
   const auto* failed = std::get_if<AttemptFailed>(&event);
   switch (phase) {

@@ -25,6 +25,53 @@ constexpr TimePoint kStart(std::chrono::hours(1));
 // No request takes longer than all its attempts, waits and leaders together; what is left then is stuck.
 constexpr Duration kHorizon = std::chrono::hours(3);
 
+// How an exchange ended for its client.
+enum class Ending : uint8_t { kComplete, kCut, kByGateway, kGone };
+
+std::string_view Name(Ending ending) {
+  switch (ending) {
+    case Ending::kComplete: return "complete";
+    case Ending::kCut: return "cut";
+    case Ending::kByGateway: return "by the gateway";
+    case Ending::kGone: return "gone";
+  }
+  return "?";
+}
+
+// … as its events alone tell: nothing else may end one.
+class EndingOfEvents {
+ public:
+  void Note(const Event& event) {
+    last_ = event;
+    was_committed_ = is_committed_;
+    is_committed_ |= std::holds_alternative<AttemptContent>(event) || std::holds_alternative<AttemptEnded>(event);
+  }
+  Ending Tell() const {
+    if (std::holds_alternative<ClientGone>(last_)) return Ending::kGone;
+    if (std::holds_alternative<AttemptEnded>(last_)) return Ending::kComplete;
+    return was_committed_ ? Ending::kCut : Ending::kByGateway;
+  }
+
+ private:
+  Event last_;
+  bool is_committed_ = false;
+  bool was_committed_ = false;
+};
+
+// … and as its last commands say.
+Ending EndingOf(const Commands& commands) {
+  Ending ending = Ending::kGone;
+  for (const Command& command : commands) {
+    if (std::holds_alternative<FinishAnswer>(command)) ending = Ending::kComplete;
+    if (std::holds_alternative<BreakOffAnswer>(command)) ending = Ending::kCut;
+    if (std::holds_alternative<SendReply>(command) || std::holds_alternative<SendCached>(command) ||
+        std::holds_alternative<SendMock>(command) || std::holds_alternative<SendError>(command)) {
+      ending = Ending::kByGateway;
+    }
+  }
+  return ending;
+}
+
 struct Exchange {
   ExchangeView view;
   RequestReady ready;
@@ -38,6 +85,7 @@ struct Exchange {
   int waits = 0;  // for places, counted; of news only that of the current wait is delivered
   bool is_waiting = false;
   std::optional<TimePoint> woken_for;
+  EndingOfEvents ending;
 };
 
 enum class What : uint8_t { kArrive, kDeliver, kNews, kLoadNews, kLoadOver, kProgress, kWake, kLeave, kDestroy };
@@ -278,7 +326,16 @@ void World::Handle(Exchange& exchange, const Event& event) {
   invariants_->Handled(exchange.view, event, AsSeen(commands), exchange.machine->done(),
                        exchange.machine->NextDeadline(), now_);
   for (const Command& command : commands) CarryOut(exchange, command);
+  exchange.ending.Note(event);
   if (exchange.machine->done()) {
+    const Ending told = exchange.ending.Tell();
+    const Ending seen = EndingOf(commands);
+    ++report_.seen["ending " + std::string(Name(told))];
+    if (told != seen) {
+      invariants_->Violation(
+          exchange.view.id, now_,
+          "its events say that it ended " + std::string(Name(told)) + ", its commands: " + std::string(Name(seen)));
+    }
     exchange.machine.reset();
   } else {
     ScheduleWake(exchange);

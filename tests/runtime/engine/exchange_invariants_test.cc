@@ -4,18 +4,8 @@
 
 #include <functional>
 
-#include "runtime/engine/exchange_state.h"
 #include "tests/runtime/engine/machine_fixtures.h"
-
-namespace runtime::engine {
-
-struct ExchangeMachinePeer {
-  using State = ExchangeMachine::State;
-  using Phase = State::Phase;
-  static State& Of(ExchangeMachine& machine) { return *machine.state_; }
-};
-
-}  // namespace runtime::engine
+#include "tests/runtime/engine/machine_peer.h"
 
 namespace tests {
 namespace {

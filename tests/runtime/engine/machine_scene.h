@@ -108,6 +108,7 @@ class TestExchange {
   void NoteComplete(std::chrono::nanoseconds t) { machine_->NoteComplete(At(t)); }
   void NoteSent(runtime::engine::Continuation possible) { machine_->NoteSent(possible); }
   void Destroy() { machine_.reset(); }
+  runtime::engine::ExchangeMachine& machine() { return *machine_; }
 
   abi::Facts facts;
   int wake_ups = 0;
