@@ -287,9 +287,9 @@ void ExchangeMachine::State::OnContinuationRefused() {
   if (!may_ask_afresh) return BreakOff(outcome, true);
   SetAttemptFacts(outcome);
   Emit(AbortAttempt{});
+  const Limiter::Place place = std::exchange(attempt.place, Limiter::kNoPlace);  // it is the same request: it keeps its place
   NoteEnd(outcome, ClassOf(outcome));
-  const UpstreamId same = attempt.upstream;
-  if (StartAttemptAt(same, attempt.number + 1, Continuation::kAfresh)) return;
+  if (Launch(attempt.upstream, attempt.number + 1, place, Continuation::kAfresh)) return;
   LeaveUpstream();
   if (Continue()) return;
   Emit(BreakOffAnswer{cut_by});

@@ -55,6 +55,19 @@ class Continuing : public testing::Test {
   std::unique_ptr<Scene> scene_;
 };
 
+// It asked for nothing else meanwhile, and nobody came before it.
+TEST_F(Continuing, AskedAfreshTheSameUpstreamItKeepsItsPlaceThere) {
+  b[all[1]].max_in_flight = 1;
+  auto x = Committed();
+  EXPECT_THAT(x->On(2s, AttemptFailed{ErrorKind::k_truncated}),
+              ElementsAre("note_ended a 1 truncated failure 2000ms", "note_queued c 0ms", "start c 1 prefill"));
+  EXPECT_THAT(x->On(3s, AttemptHead{400}),
+              ElementsAre("abort", "note_ended c 1 status_400 neutral 1000ms", "start c 2 afresh"));
+  x->On(4s, AttemptHead{200});
+  x->On(4s, AttemptContent{});
+  EXPECT_THAT(x->On(5s, AttemptEnded{}), Contains("release_place c"));
+}
+
 // ---- Who is asked, and for what -------------------------------------------------------------------------------------
 
 TEST_F(Continuing, TheNextUpstreamGoesOnAndTheAnswerEndsWell) {
