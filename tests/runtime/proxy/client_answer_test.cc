@@ -302,7 +302,7 @@ TEST(ClientAnswerDeathTest, StopsWhereAFieldIsWrong) {
 
   Answer untold;
   untold.Begin(kChunked, true);
-  ClientAnswerPeer::SetFraming(&untold.client, kUntilClose);
+  ClientAnswerPeer::SetFraming(&untold.client, {BodyFraming::kLength, 9, true, true});
   EXPECT_DEATH(untold.client.BreakOff("frame"), "stage Body, event BreakOff with a frame");
 }
 
