@@ -190,7 +190,8 @@ class Fixer {
     for (const Diagnostic& diagnostic : after.items()) {
       const std::string name = NameOf(diagnostic);
       const bool is_new_warning =
-          diagnostic.severity == Severity::kWarning && !result_.diagnostics.has_errors() && more[diagnostic.code] > 0;
+          diagnostic.severity == Severity::kWarning && !result_.diagnostics.has_errors() && more[diagnostic.code] > 0 &&
+          diagnostic.kind != diagnostics::Kind::kAllowsNothing;  // what it answered is gone
       const bool counts = diagnostic.severity == Severity::kError || is_new_warning || allowed.count(name) > 0;
       if (counts && --allowed[name] < 0) added.push_back(&diagnostic);
     }

@@ -77,9 +77,9 @@ TEST(Format, EveryGoldenFileThatCanBeReadKeepsItsWords) {
   EXPECT_GE(read, 60u);
 }
 
-TEST(Format, LineEndsOfOtherSystemsAndAByteOrderMarkGo) {
+TEST(Format, LineEndsOfOtherSystemsStayAndAByteOrderMarkGoes) {
   EXPECT_EQ(Format("\xEF\xBB\xBF" "edition 1\r\nlet a = client.tls   # b  \r\n\r\n\r\nlet c = a\r\n"),
-            "edition 1\n\nlet a = client.tls                      # b\n\nlet c = a\n");
+            "edition 1\r\n\r\nlet a = client.tls                      # b\r\n\r\nlet c = a\r\n");
 }
 
 TEST(Format, WhatCannotBeReadIsNotFormatted) {
