@@ -24,7 +24,7 @@ const whole = { complete: true, text: ANSWER };
 const stories = [
   ['an answer', LATE, whole],
   ['an answer in small frames', { ...LATE, tokens: 'letters' }, whole],
-  ['an error frame', { ...LATE, cut_at: 0, cut_how: 'error' }, { complete: false, words: /reported an error/ }],
+  ['an error frame', { ...LATE, cut_at: 0, cut_how: 'error' }, { complete: false, words: /an error was encountered while running the model/ }],
   ['nothing, and the end', { ...LATE, cut_at: 0, cut_how: 'fin' }, { complete: false, words: /cut/ }],
   ['half an answer', { ...LATE, cut_at: 30, cut_how: 'fin' }, { complete: false, words: /cut/ }],
 ];
