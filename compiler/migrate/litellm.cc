@@ -396,6 +396,11 @@ class LiteLlm {
     }
     // An attempt, or what a stream may take to its first content.
     const int64_t attempt = Milliseconds(timeout.value_or("300s"));
+    if (first_token && Milliseconds(*first_token) >= attempt) {
+      // `attempt_timeout` bounds a stream's way to its first content, too.
+      if (Milliseconds(*first_token) > attempt) Lost(at, "`stream_timeout` " + *first_token + " is longer than `timeout`, which holds for streams, too");
+      first_token.reset();
+    }
     longest_attempt_ = std::max(longest_attempt_, first_token ? std::min(attempt, Milliseconds(*first_token)) : attempt);
     if (!patch.empty()) text_ += "rewrite = json { " + patch + " }\n";
     if (timeout) text_ += "attempt_timeout = " + *timeout + "\n";

@@ -53,12 +53,15 @@ struct TestClient::Connection {
 
   bool IsOver() {
     if (!is_over && !answer.left && !peer->ended) return false;
-    if (answer.ended_at == base::TimePoint()) answer.ended_at = world.network.now();
+    // An answer that breaks off ends with its last byte; the gateway closes a little later.
+    const bool is_cut = peer->ended && !is_over && !answer.left && last_byte_at;
+    if (answer.ended_at == base::TimePoint()) answer.ended_at = is_cut ? *last_byte_at : world.network.now();
     return true;
   }
 
   void Read(sim::SimPeer& from) {
     std::string_view bytes = from.received;
+    if (!bytes.empty()) last_byte_at = world.network.now();
     while (!bytes.empty() && !is_over) {
       std::vector<std::string_view> pieces;
       const auto fed = parser.Feed(bytes, &pieces);
@@ -91,6 +94,7 @@ struct TestClient::Connection {
   std::unique_ptr<net::Timer> timer;
   ClientAnswer answer;
   std::optional<base::TimePoint> first_byte_at;
+  std::optional<base::TimePoint> last_byte_at;
   bool is_over = false;
 };
 
