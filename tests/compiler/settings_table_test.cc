@@ -132,6 +132,7 @@ TEST(SettingsTable, AnotherValueChangesTheModel) {
                                                               {"ttl", "5s"},
                                                               {"length", "8"},
                                                               {"path", "\"/\""},
+                                                              {"patch", "json { \"a\": 1 }"},
                                                               {"timeout", "4s"},
                                                               {"status", "200"}};
     std::string without_lines;
