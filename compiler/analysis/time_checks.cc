@@ -113,11 +113,12 @@ void CheckStreamsFit(Context& context) {
     Diagnostic& diagnostic = context.diagnostics->Emit(
         Kind::kCutsStreams, context.At(timeouts, "total"), {context.Upstream(id).name, PrintTime(limits.total->count())});
     const model::SettingOrigin* total = timeouts.Setting("total");
-    if (context.OriginOf(id).Setting("attempt_timeout") == nullptr && total != nullptr) {
-      diagnostic.Change(total->statement, "");
+    if (total == nullptr) continue;
+    diagnostic.Change(total->statement, "");
+    if (context.OriginOf(id).Setting("attempt_timeout") == nullptr) {
       context.Add(diagnostic, context.OriginOf(id), "attempt_timeout = " + WriteDuration(*limits.total));
-      diagnostic.Unsafe();
     }
+    diagnostic.Unsafe();
   }
 }
 

@@ -45,8 +45,16 @@ Plan AnyPlan(Random& random, Duration scale) {
   plan.content = time();
   plan.ends = time();
   const double kind = random.Fraction();
-  // Nothing that the gateway makes itself comes from an upstream: these are the last three.
-  if (kind < 0.4) plan.error = kErrors[random.Below(std::size(kErrors) - 3)];
+  // Nothing that the gateway makes itself comes from an upstream.
+  const auto is_made_here = [](ErrorKind error) {
+    return error == ErrorKind::k_queue_full || error == ErrorKind::k_queue_timeout || error == ErrorKind::k_breaker_open ||
+           error == ErrorKind::k_client_timeout;
+  };
+  if (kind < 0.4) {
+    do {
+      plan.error = kErrors[random.Below(std::size(kErrors))];
+    } while (is_made_here(plan.error));
+  }
   constexpr int kStatuses[] = {200, 200, 203, 299, 301, 304, 400, 404, 408, 422, 429, 500, 501, 502, 503, 504, 599};
   plan.status = kStatuses[random.Below(std::size(kStatuses))];
   if (random.Fraction() < 0.2) plan.retry_after = 1s;
