@@ -117,12 +117,11 @@ AnswerStep UpstreamAnswer::Head(const http::ResponseHead& head) {
   const bool succeeds = head.status >= 200 && head.status < 300;
   const std::string_view content_type = head.headers.Find("content-type").value_or("");
   fits_ = head.framing != http::BodyFraming::kLength || head.content_length <= kMaxHeldBytes;
-  bool is_page = false;
+  const bool is_page = has_body && succeeds && is_of_model && IsPageType(content_type);
   bool is_judged_later = false;
   if (has_body && !is_encoded) {
     const bool is_other_api = splicer_ && terms_.api != api_;  // another dialect can't go on with it
     if (!splicer_) api_ = terms_.api;
-    is_page = succeeds && is_of_model && IsPageType(content_type);
     const dialect::ReadingOptions options{head.framing == http::BodyFraming::kUntilClose, terms_.wants_stream, terms_.choices};
     if (is_of_model && succeeds && !is_page && !is_other_api) {
       reader_.emplace(api_, head.status, content_type, options);

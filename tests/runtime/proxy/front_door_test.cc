@@ -45,7 +45,7 @@ TEST(ForeignOrigin, StartsNothingAndReadsNothing) {
   SimServer server(&gateway.network, "10.0.0.1", 11434, [&](SimPeer& peer) {
     if (!Holds(peer.received, "{}")) return;
     asked.push_back(std::exchange(peer.received, ""));
-    peer.Send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    peer.Send("HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"choices\":[]}");
   });
   for (const char* origin : {"https://evil.example", "null", "http://chat.example", "https://chat.example:444", "https://chat.example.evil.example"}) {
     const std::string answer = Ask(gateway, Chat("Origin: " + std::string(origin) + "\r\n")).answer;

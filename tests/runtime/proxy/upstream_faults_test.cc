@@ -238,7 +238,7 @@ TEST(Upstream, Row22DripEndsAtTheTotal) {
   client->Send("POST /api/chat HTTP/1.1\r\nHost: a\r\nContent-Length: 16\r\n\r\n{\"stream\":false}");
   for (int i = 0; i < 7 && client->received.empty(); ++i) {
     gateway.network.RunFor(10s);
-    if (!server.server().peers.empty()) server.server().peers[0]->Send("x");
+    if (!server.server().peers.empty()) server.server().peers[0]->Send(" ");
   }
   EXPECT_TRUE(Holds(client->received, "X-Breakwater-Fallback-Reason: attempt_timeout\r\n")) << client->received;
   EXPECT_EQ(Failures(&gateway), "1");
