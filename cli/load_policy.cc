@@ -1,7 +1,6 @@
 #include "cli/load_policy.h"
 
 #include <malloc.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <optional>
@@ -10,12 +9,11 @@
 
 #include "cli/exit_codes.h"
 #include "cli/inputs.h"
-#include "cli/report.h"
+#include "cli/start_lines.h"
 #include "compiler/base/ed25519.h"
 #include "compiler/bundle/bundle.h"
 #include "compiler/compile.h"
 #include "compiler/compile_bundle.h"
-#include "compiler/diagnostics/render.h"
 #include "compiler/imports.h"
 
 namespace cli {
@@ -33,11 +31,7 @@ LoadedPolicy CompileText(const Input& input, const LoadOptions& options, std::os
   compile_options.apart = g_compiles_apart;
   const auto source = compiler::ReadSource(input.name, input.text, compiler::ImportsBeside(input.path));
   auto compiled = compiler::CompilePolicy(source, compile_options, &diagnostics);
-  if (!diagnostics.empty()) {
-    compiler::diagnostics::RenderOptions render;
-    render.color = WantsColor(STDERR_FILENO);
-    errors << compiler::diagnostics::RenderAll(*source, diagnostics, render);
-  }
+  StartLines(errors, options.json_lines).Findings(*source, diagnostics);
   if (compiled == nullptr) {
     const auto& findings = diagnostics.items();
     const bool is_jit = std::any_of(findings.begin(), findings.end(), [](const compiler::diagnostics::Diagnostic& finding) {
@@ -57,14 +51,14 @@ LoadedPolicy LoadBundle(const Input& input, const std::optional<compiler::base::
     opened.reset();
   }
   if (opened == nullptr) {
-    errors << "breakwater: " << input.name << ": " << why << "\n";
+    StartLines(errors, options.json_lines).Fatal(input.name + ": " + why);
     return Failed(kFindings);
   }
   LoadedPolicy loaded;
   loaded.bundle = opened->signed_by ? "signed" : "unsigned";
   loaded.compiled = compiler::bundle::Load(std::move(*opened), {compiler::ProcessEnvironment, compiler::ReadSecretFile}, &why);
   if (loaded.compiled == nullptr) {
-    errors << "breakwater: " << input.name << ": " << why << "\n";
+    StartLines(errors, options.json_lines).Fatal(input.name + ": " + why);
     loaded.exit_code = kFindings;
   }
   return loaded;
@@ -81,14 +75,15 @@ LoadedPolicy LoadPolicy(const LoadOptions& options, std::ostream& errors) {
     const auto key = ReadInput(options.trust, &why);
     if (key) trusted = compiler::base::ReadPublicKey(key->text);
     if (!trusted) {
-      errors << "breakwater: --trust " << options.trust << ": "
-             << (key ? "this is no Ed25519 key in a PEM file; `breakwater key new --signing` makes one" : why) << "\n";
+      StartLines(errors, options.json_lines)
+          .Fatal("--trust " + options.trust + ": " +
+                 (key ? "this is no Ed25519 key in a PEM file; `breakwater key new --signing` makes one" : why));
       return Failed(kUnreadable);
     }
   }
   const auto input = ReadInput(options.file, &why);
   if (!input) {
-    errors << "breakwater: can't read " << options.file << ": " << why << "\n";
+    StartLines(errors, options.json_lines).Fatal("can't read " + options.file + ": " + why);
     return Failed(kUnreadable);
   }
   const auto give_back = [](LoadedPolicy loaded) {
@@ -99,8 +94,8 @@ LoadedPolicy LoadPolicy(const LoadOptions& options, std::ostream& errors) {
   };
   if (compiler::bundle::IsBundle(input->text)) return give_back(LoadBundle(*input, trusted, options, errors));
   if (trusted) {
-    errors << "breakwater: " << input->name
-           << ": this is no bundle, and --trust takes only what its key signed: make one with `breakwater compile --sign`\n";
+    StartLines(errors, options.json_lines)
+        .Fatal(input->name + ": this is no bundle, and --trust takes only what its key signed: make one with `breakwater compile --sign`");
     return Failed(kFindings);
   }
   return give_back(CompileText(*input, options, errors));

@@ -14,6 +14,7 @@ namespace cli {
 struct LoadOptions {
   std::string file;        // "-": standard input
   bool deny_mock = false;
+  bool json_lines = false; // findings and reasons are lines of JSON, as the log's are
   std::string trust;       // path of a public key: only a bundle that it signed is taken; "": anything is
 };
 

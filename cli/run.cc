@@ -21,6 +21,7 @@
 #include "cli/load_policy.h"
 #include "cli/process_setup.h"
 #include "cli/reloader.h"
+#include "cli/start_lines.h"
 #include "compiler/base/digest.h"
 #include "runtime/proxy/gateway.h"
 #include "runtime/proxy/line_log.h"
@@ -74,8 +75,12 @@ std::string DigestOf(const std::string& file) {
 int RunGateway(const RunOptions& options) {
   RaiseFileLimit();
   const sigset_t signals = BlockSignals();
-  const LoadOptions load_options{options.file, options.deny_mock, options.trust};
-  LoadedPolicy loaded = LoadPolicy(load_options, std::cerr);
+  const bool as_json = isatty(STDERR_FILENO) == 0;
+  StartLines lines(std::cerr, as_json);
+  const LoadOptions load_options{options.file, options.deny_mock, /*json_lines=*/false, options.trust};  // of later ones an event tells
+  LoadOptions first = load_options;
+  first.json_lines = as_json;
+  LoadedPolicy loaded = LoadPolicy(first, std::cerr);
   if (loaded.compiled == nullptr) return loaded.exit_code;
   auto compiled = std::move(loaded.compiled);
 
@@ -86,8 +91,7 @@ int RunGateway(const RunOptions& options) {
   if (settings.access_log == compiler::model::AccessLog::kFile) {
     access_fd = open(settings.access_log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (access_fd < 0) {
-      std::cerr << "breakwater: can't open the access log " << settings.access_log_path << ": " << std::strerror(errno)
-                << "\n";
+      lines.Fatal("can't open the access log " + settings.access_log_path + ": " + std::strerror(errno));
       return 1;
     }
   }
@@ -99,9 +103,11 @@ int RunGateway(const RunOptions& options) {
   gateway_options.workers = options.workers;
   gateway_options.seed = (static_cast<uint64_t>(entropy()) << 32) | entropy();
   gateway_options.bundle = loaded.bundle;
+  gateway_options.file = options.file;
+  gateway_options.version = BREAKWATER_VERSION;
   auto gateway = runtime::proxy::Gateway::Start(std::move(compiled), gateway_options, events, access.get());
   if (!gateway) {
-    std::cerr << "breakwater: " << gateway.error() << "\n";
+    lines.Fatal(gateway.error());
     return 1;
   }
 

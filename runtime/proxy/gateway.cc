@@ -71,6 +71,8 @@ base::Result<std::unique_ptr<Gateway>> Gateway::Start(std::shared_ptr<const comp
   gateway->common_->is_ready.store(true);
   JsonLine line = gateway->Event("info", "ready");
   line.Add("workers", static_cast<int64_t>(workers)).Add("policy", state->compiled->hash);
+  if (!options.file.empty()) line.Add("file", options.file);
+  if (!options.version.empty()) line.Add("version", options.version);
   if (!options.bundle.empty()) line.Add("bundle", options.bundle);
   gateway->Log(line);
   return gateway;

@@ -23,6 +23,8 @@ namespace runtime::proxy {
 struct GatewayOptions {
   int workers = 0;            // 0: the policy's setting, else as many as CPUs may be used
   uint64_t seed = 0;          // of request ids and jitter
+  std::string file;           // where the policy came from, and
+  std::string version;        // of the program: for people
   std::string bundle;         // "unsigned" or "signed", for people; "": the policy came as text
 };
 

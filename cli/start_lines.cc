@@ -1,0 +1,64 @@
+#include "cli/start_lines.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <ostream>
+
+#include "cli/report.h"
+#include "compiler/diagnostics/render.h"
+#include "runtime/proxy/json_line.h"
+#include "runtime/proxy/wall_clock.h"
+
+namespace cli {
+namespace {
+
+runtime::proxy::JsonLine Line(std::string_view level, std::string_view message) {
+  runtime::proxy::JsonLine line;
+  line.Add("time", runtime::proxy::Rfc3339Millis(std::chrono::system_clock::now())).Add("level", level).Add("message", message);
+  return line;
+}
+
+// The levels of the event log.
+std::string_view LevelOf(compiler::diagnostics::Severity severity) {
+  switch (severity) {
+    case compiler::diagnostics::Severity::kError: return "error";
+    case compiler::diagnostics::Severity::kWarning: return "warn";
+    default: return "info";
+  }
+}
+
+}  // namespace
+
+void StartLines::Fatal(std::string_view message) {
+  if (!as_json_) {
+    out_ << "breakwater: " << message << "\n";
+    return;
+  }
+  runtime::proxy::JsonLine line = Line("error", "can't start");
+  line.Add("reason", message);
+  out_ << line.Finish() << "\n";
+}
+
+void StartLines::Findings(const compiler::source::SourceBuffer& source, const compiler::diagnostics::Diagnostics& diagnostics) {
+  if (diagnostics.empty()) return;
+  if (!as_json_) {
+    compiler::diagnostics::RenderOptions render;
+    render.color = WantsColor(STDERR_FILENO);
+    out_ << compiler::diagnostics::RenderAll(source, diagnostics, render);
+    return;
+  }
+  for (const auto* diagnostic : diagnostics.InSourceOrder()) {
+    const Span span = SpanOf(source, diagnostic->range);
+    runtime::proxy::JsonLine line = Line(LevelOf(diagnostic->severity), "finding");
+    line.Add("code", diagnostic->code)
+        .Add("text", diagnostic->message)
+        .Add("file", source.name())
+        .Add("line", static_cast<int64_t>(span.begin.line))
+        .Add("column", static_cast<int64_t>(span.begin.column));
+    if (!diagnostic->help.empty()) line.Add("help", diagnostic->help);
+    out_ << line.Finish() << "\n";
+  }
+}
+
+}  // namespace cli
