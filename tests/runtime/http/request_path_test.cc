@@ -2,6 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
+#include <iterator>
+#include <optional>
+#include <string>
+
+#include "runtime/base/random.h"
+
 namespace runtime::http {
 namespace {
 
@@ -49,6 +56,80 @@ TEST(NormalisePath, RefusesDotSegmentsThatOnlySomeServersSee) {
         "/a/%2e%2e;/b", "/a/..%255cb"}) {
     EXPECT_FALSE(NormalisePath(path).has_value()) << path;
   }
+}
+
+// ---- Random paths ----------------------------------------------------------------------------------------------------
+
+std::string Decoded(std::string_view text) {
+  std::string decoded;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && std::isxdigit(static_cast<unsigned char>(text[i + 1])) != 0 &&
+        std::isxdigit(static_cast<unsigned char>(text[i + 2])) != 0) {
+      decoded.push_back(static_cast<char>(std::stoi(std::string(text.substr(i + 1, 2)), nullptr, 16)));
+      i += 2;
+    } else {
+      decoded.push_back(text[i]);
+    }
+  }
+  return decoded;
+}
+
+// What is wrong with a path for a server that decodes it `times` times, takes "\" for "/" and cuts parameters off; "": nothing.
+std::string Danger(std::string path, int times) {
+  for (int i = 0; i < times; ++i) path = Decoded(path);
+  std::string segment;
+  for (const char c : path + "/") {
+    if (c != '/' && c != '\\') {
+      segment.push_back(c);
+      continue;
+    }
+    const std::string name = segment.substr(0, segment.find(';'));
+    if (name == "." || name == "..") return "a dot segment: " + path;
+    segment.clear();
+  }
+  return path.find('\0') == std::string::npos ? "" : "a NUL: " + path;
+}
+
+// The plain way: unreserved escapes decoded, dots removed. What the gateway had once.
+std::optional<std::string> Naive(std::string_view path) {
+  std::string decoded;
+  for (size_t i = 0; i < path.size(); ++i) {
+    const std::string_view escape = path.substr(i, 3);
+    if (escape == "%2e" || escape == "%2E" || escape == "%2f" || escape == "%2F") {
+      decoded.push_back(escape[2] == 'e' || escape[2] == 'E' ? '.' : '/');
+      i += 2;
+    } else {
+      decoded.push_back(path[i]);
+    }
+  }
+  return decoded.find("..") == std::string::npos ? std::optional(std::string(path)) : std::nullopt;
+}
+
+// The first of `count` random paths that is accepted and dangerous; "" where none is.
+std::string FirstDanger(std::optional<std::string> (*normalise)(std::string_view), int count, int* accepted) {
+  constexpr std::string_view kPieces[] = {"a", "api", "pull", ".", "..", "...", "/", "/", "//", "%2e", "%2E", "%2f", "%2F", "%5c", "\\", ";", ";x=1", "%3b",
+                                          "%25", "%252e", "%252f", "%00", "%", "%4", "%zz", "%20", "%c0%ae", "%61", ":", "@", "~", "%7E", "+"};
+  base::Random random(4711);
+  for (int i = 0; i < count; ++i) {
+    std::string path = "/";
+    for (uint64_t pieces = 1 + random.Below(8); pieces > 0; --pieces) path += kPieces[random.Below(std::size(kPieces))];
+    const auto normal = normalise(path);
+    if (!normal) continue;
+    ++*accepted;
+    for (int times = 0; times <= 3; ++times) {
+      if (const std::string danger = Danger(*normal, times); !danger.empty()) return path + " became " + *normal + ", " + danger;
+    }
+    if (normalise(*normal) != normal) return path + " became " + *normal + ", and that something else";
+  }
+  return "";
+}
+
+TEST(NormalisePath, LeavesNothingThatAnotherServerCouldReadAnotherWay) {
+  int accepted = 0;
+  EXPECT_EQ(FirstDanger(&NormalisePath, 200'000, &accepted), "");
+  EXPECT_GT(accepted, 20'000);
+  int naive = 0;
+  EXPECT_NE(FirstDanger(&Naive, 1'000, &naive), "") << "the comparison finds a careless way within a thousand";
 }
 
 TEST(WithPlainSlashes, IsWhatAServerSeesThatDecodesFirst) {
