@@ -42,18 +42,24 @@ ordered_json Describe(const WorkerContext& worker, std::string_view name, const 
   return body;
 }
 
-// One breaker, or all of them where `name` is empty.
-LocalAnswer AnswerBreaker(const WorkerContext& worker, std::string_view name) {
+LocalAnswer AnswerBreakers(const WorkerContext& worker) {
   const auto& upstreams = worker.policy().upstreams;
   ordered_json all = ordered_json::array();
   for (size_t i = 0; i < upstreams.size(); ++i) {
     const compiler::model::UpstreamId id(static_cast<int32_t>(i));
     const engine::Breaker* breaker = worker.gateway.objects.breaker(id);
-    if (breaker == nullptr) continue;
-    if (name.empty()) all.push_back(Describe(worker, upstreams[id].name, *breaker));
-    else if (upstreams[id].name == name) return Json(200, Describe(worker, name, *breaker));
+    if (breaker != nullptr) all.push_back(Describe(worker, upstreams[id].name, *breaker));
   }
-  if (name.empty()) return Json(200, {{"circuit_breakers", all}});
+  return Json(200, {{"circuit_breakers", all}});
+}
+
+LocalAnswer AnswerBreaker(const WorkerContext& worker, std::string_view name) {
+  const auto& upstreams = worker.policy().upstreams;
+  for (size_t i = 0; i < upstreams.size(); ++i) {
+    const compiler::model::UpstreamId id(static_cast<int32_t>(i));
+    const engine::Breaker* breaker = worker.gateway.objects.breaker(id);
+    if (breaker != nullptr && upstreams[id].name == name) return Json(200, Describe(worker, name, *breaker));
+  }
   std::string known;
   for (size_t i = 0; i < upstreams.size(); ++i) {
     const compiler::model::UpstreamId id(static_cast<int32_t>(i));
@@ -91,7 +97,7 @@ std::optional<LocalAnswer> AnswerHealth(WorkerContext& worker, const http::Reque
     if (!worker.gateway.is_ready.load()) return Json(503, {{"status", "starting"}});
     return Json(200, {{"status", "ready"}});
   }
-  if (path == kBreakersPath || path == kBreakerPath) return AnswerBreaker(worker, "");
+  if (path == kBreakersPath) return AnswerBreakers(worker);
   if (path.starts_with(kBreakerPath)) return AnswerBreaker(worker, path.substr(kBreakerPath.size()));
   return Json(404, {{"error", "no such page; there are /health/live, /health/ready, /health/circuit-breaker, /health/circuit-breaker/NAME and /metrics"}});
 }

@@ -134,6 +134,7 @@ TEST(SettingsTable, AnotherValueChangesTheModel) {
                                                               {"path", "\"/\""},
                                                               {"patch", "json { \"a\": 1 }"},
                                                               {"timeout", "4s"},
+                                                              {"patch", "json { \"a\": 1 }"},
                                                               {"status", "200"}};
     std::string without_lines;
     if (setting.block == "tls" && is_required) {

@@ -40,7 +40,10 @@ TEST_P(KilledUpstream, NeverLeavesAnAnswerThatLooksComplete) {
   ASSERT_EQ(upstream.WaitForExit(), -SIGKILL);
   client.ReadToEnd(&answer);
 
-  EXPECT_FALSE(answer.looks_complete()) << testing::PrintToString(answer);
+  // To an old client, such as nginx, a frame tells it: a reset would take the frame with it.
+  const bool is_told = cut.client_minor_version == 0 && cut.target.find("length") == std::string::npos;
+  if (is_told) EXPECT_NE(answer.body.find("\"error\""), std::string::npos) << testing::PrintToString(answer);
+  else EXPECT_FALSE(answer.looks_complete()) << testing::PrintToString(answer);
   EXPECT_NE(answer.end, Answer::End::kTimeout);
   EXPECT_EQ(answer.body.find("\"done\":true"), std::string::npos) << answer.body;
   EXPECT_EQ(answer.body.find("[DONE]"), std::string::npos) << answer.body;

@@ -79,14 +79,14 @@ TEST(Cache, AskedFirstAnswersWithoutTheUpstream) {
   GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()) +
                          "cache answers { key = \"k ${request.body}\"  ttl = 10min  shared = true }\n"
                          "route all { to = main  cache = answers }\n");
-  const Answer first = Post(gateway.port(), "/x", "same");
-  const Answer again = Post(gateway.port(), "/x", "same", {{"X-Request-Id", "hit"}});
+  const Answer first = Post(gateway.port(), "/v1/embeddings", "same");
+  const Answer again = Post(gateway.port(), "/v1/embeddings", "same", {{"X-Request-Id", "hit"}});
   EXPECT_EQ(first.body, "{\"n\":1}");
   EXPECT_EQ(again.body, "{\"n\":1}");
   EXPECT_EQ(again.header("x-model"), "m");
   EXPECT_TRUE(again.has_header("age"));
   EXPECT_FALSE(again.is_fallback()) << "asked first, it is an answer";
-  EXPECT_EQ(Post(gateway.port(), "/x", "other").body, "{\"n\":2}");
+  EXPECT_EQ(Post(gateway.port(), "/v1/embeddings", "other").body, "{\"n\":2}");
   EXPECT_EQ(upstream.request_count(), 2);
   EXPECT_EQ(gateway.WaitForAccess("hit")["served_by"], "answers");
   EXPECT_EQ(gateway.Metric("breakwater_cache_hits_total{cache=\"answers\"}"), 1);
@@ -97,11 +97,11 @@ TEST(Cache, KeepsNoErrorsAndNoFallbacks) {
   GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), "fallback = [answers, sorry]") + kSorry +
                          "cache answers { key = \"k ${request.body}\"  ttl = 10min  shared = true }\n"
                          "route all { to = main  cache = answers }\n");
-  EXPECT_TRUE(Post(gateway.port(), "/x", "same").is_fallback());
+  EXPECT_TRUE(Post(gateway.port(), "/v1/embeddings", "same").is_fallback());
   upstream.SetScript([](UpstreamExchange& exchange) { exchange.Answer(404, "{}"); });
-  EXPECT_EQ(Post(gateway.port(), "/x", "same").status, 404);
+  EXPECT_EQ(Post(gateway.port(), "/v1/embeddings", "same").status, 404);
   upstream.SetScript([](UpstreamExchange& exchange) { exchange.Answer(200, "{\"fresh\":true}"); });
-  EXPECT_EQ(Post(gateway.port(), "/x", "same").json().value("fresh", false), true);
+  EXPECT_EQ(Post(gateway.port(), "/v1/embeddings", "same").json().value("fresh", false), true);
   EXPECT_EQ(upstream.request_count(), 3);
 }
 
@@ -129,7 +129,7 @@ TEST(Cache, OneRequestInFlightForEachKeyAndTheOthersGetItsAnswer) {
                          "route all { to = main  cache = answers }\n");
   std::vector<std::thread> clients;
   for (int i = 0; i < 20; ++i) {
-    clients.emplace_back([&] { EXPECT_EQ(Post(gateway.port(), "/x", "same").body, "{\"n\":1}"); });
+    clients.emplace_back([&] { EXPECT_EQ(Post(gateway.port(), "/v1/embeddings", "same").body, "{\"n\":1}"); });
   }
   EXPECT_TRUE(WaitUntil([&] { return gateway.Metric("breakwater_requests_in_flight") == 20 && upstream.request_count() > 0; }));
   EXPECT_EQ(upstream.request_count(), 1);
@@ -144,10 +144,10 @@ TEST(Cache, StaleAnswersServeOnlyWhileTheUpstreamIsDown) {
   });
   GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), "fallback = [answers]") +
                          "cache answers { key = \"k ${request.body}\"  ttl = 1ms  stale = 1h  shared = true }\n");
-  EXPECT_EQ(Post(gateway.port(), "/x", "same").body, "{\"n\":1}");
-  EXPECT_EQ(Post(gateway.port(), "/x", "same").body, "{\"n\":2}");
+  EXPECT_EQ(Post(gateway.port(), "/v1/embeddings", "same").body, "{\"n\":1}");
+  EXPECT_EQ(Post(gateway.port(), "/v1/embeddings", "same").body, "{\"n\":2}");
   upstream.Stop();
-  const Answer stale = Post(gateway.port(), "/x", "same");
+  const Answer stale = Post(gateway.port(), "/v1/embeddings", "same");
   EXPECT_EQ(stale.body, "{\"n\":2}");
   EXPECT_EQ(stale.header("x-breakwater-fallback"), "answers");
 }
