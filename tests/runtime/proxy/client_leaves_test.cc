@@ -320,7 +320,7 @@ TEST(ClientLeavesOthers, HeldObjectsAndUploadsAreGivenUpAsWell) {
     Answer(stage.first, {200, "application/json", "{\"message\":{\"content\":\"Hel", Fault::kStall, 26});
     stage.client = stage.gateway.NewClient();
     if (is_upload) {
-      stage.client->Send("POST /api/chat HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000\r\n\r\n" +
+      stage.client->Send("POST /api/chat HTTP/1.1\r\nHost: a\r\nContent-Length: 20000000\r\n\r\n" +
                          std::string(100'000, 'x'));
     } else {
       stage.client->Send("POST /api/chat HTTP/1.1\r\nHost: a\r\nContent-Length: 16\r\n\r\n{\"stream\":false}");

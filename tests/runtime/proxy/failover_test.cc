@@ -297,7 +297,8 @@ TEST(Drain, AStreamThatIsCutIsToldSo) {
   waits->Send(Chat(10, false));
   ASSERT_TRUE(gateway.network.RunUntil([&] { return server.peers.size() == 2; }, 10s));
   gateway.network.RunFor(1s);
-  server.peers.front()->Send(std::string(kStream) + Frame("a", ""));
+  const bool is_first = Holds(server.peers[0]->received, "\"stream\":true");
+  server.peers[is_first ? 0 : 1]->Send(std::string(kStream) + Frame("a", ""));
   ASSERT_TRUE(gateway.network.RunUntil([&] { return Holds(client->received, "\"a\""); }, 10s));
   bool drained = false;
   gateway.worker->Drain(5s, [&] { drained = true; });
