@@ -61,8 +61,9 @@ TEST(Stream, ErrorAsTheFirstFrameInPiecesIsSeenAsOne) {
   });
   GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()));
   const Answer answer = Post(gateway.port(), "/api/chat", Chat("x", true));
-  EXPECT_EQ(answer.status, 502);
+  EXPECT_EQ(answer.status, 500) << "by its kind";
   EXPECT_EQ(answer.json().value("code", ""), "stream_error") << testing::PrintToString(answer);
+  EXPECT_EQ(answer.json().value("error", ""), "CUDA out of memory");
 }
 
 TEST(Stream, ErrorAfterContentIsPassedOnAndTheAnswerDoesNotLookComplete) {
