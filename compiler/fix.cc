@@ -177,6 +177,11 @@ class Fixer {
     return std::string(is_error ? "then there is another error: " : "then there is another warning: ") + added.message;
   }
 
+  // What an unsafe fix leaves without a use; its own finding says so to whoever reads on.
+  static bool IsLeftOver(diagnostics::Kind kind) {
+    return kind == diagnostics::Kind::kAllowsNothing || kind == diagnostics::Kind::kUnusedLet || kind == diagnostics::Kind::kUnused;
+  }
+
   // The errors that were not there before, and findings of these names that are not gone; where there was no error, warnings, too.
   std::vector<const Diagnostic*> Added(const std::vector<std::string>& names, const Diagnostics& after) const {
     std::map<std::string, int> allowed;
@@ -191,7 +196,7 @@ class Fixer {
       const std::string name = NameOf(diagnostic);
       const bool is_new_warning =
           diagnostic.severity == Severity::kWarning && !result_.diagnostics.has_errors() && more[diagnostic.code] > 0 &&
-          diagnostic.kind != diagnostics::Kind::kAllowsNothing;  // what it answered is gone
+          !IsLeftOver(diagnostic.kind);
       const bool counts = diagnostic.severity == Severity::kError || is_new_warning || allowed.count(name) > 0;
       if (counts && --allowed[name] < 0) added.push_back(&diagnostic);
     }
