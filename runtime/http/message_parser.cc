@@ -505,7 +505,7 @@ std::optional<std::string_view> MessageParser::Impl::HeaderSoFar(std::string_vie
   const std::string_view raw = raw_;
   for (size_t i = 0; i < lines_.size(); ++i) {
     const Line& line = lines_[i];
-    const bool is_whole = i + 1 < lines_.size() || head_complete_;
+    const bool is_whole = line.value_size > 0 && raw.find('\n', line.value_begin + line.value_size) != std::string_view::npos;
     if (is_whole && EqualsIgnoreCase(raw.substr(line.name_begin, line.name_size), name)) {
       return Trim(raw.substr(line.value_begin, line.value_size));
     }

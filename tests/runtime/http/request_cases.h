@@ -309,7 +309,7 @@ inline const std::vector<AcceptedCase>& AcceptedCases() {
     {"45 Expect without a body means nothing", Get("Expect: 100-continue\r\n"),
      "GET 1 [/] [/] [] [a] 1.1 framing 0 length 0 keep_alive 1", "", "",
      "GET / {} []"},
-    {"46 Upgrade to websocket", Get("Connection: Upgrade\r\nUpgrade: websocket\r\n") + "GET /smuggled",
+    {"46 Upgrade to another protocol", Get("Connection: Upgrade\r\nUpgrade: TLS/1.0\r\n") + "GET /smuggled",
      "GET 1 [/] [/] [] [a] 1.1 framing 0 length 0 keep_alive 1", "", "GET /smuggled",
      "GET / {} []"},
     {"46 Upgrade with a body", Post("Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n", "abGET"),

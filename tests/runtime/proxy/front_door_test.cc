@@ -36,7 +36,7 @@ Asked Ask(SimGateway& gateway, const std::string& bytes) {
 }
 
 std::string Chat(const std::string& lines) {
-  return "POST /v1/chat/completions HTTP/1.1\r\nHost: gw.example:8080\r\n" + lines + "Content-Length: 2\r\n\r\n{}";
+  return "POST /x HTTP/1.1\r\nHost: gw.example:8080\r\n" + lines + "Content-Length: 2\r\n\r\n{}";
 }
 
 TEST(ForeignOrigin, StartsNothingAndReadsNothing) {

@@ -105,7 +105,7 @@ TEST(OneReading, TheGuardOfAnOllamaStaysWithRoutes) {
   for (const char* path : {"/api/pull", "/API/Create", "/api%2fdelete", "/api/experimental/x", "/api/signout"})
     EXPECT_TRUE(Ask(gateway, "POST " + std::string(path), "", "{}").starts_with("HTTP/1.1 403 ")) << path;
   EXPECT_TRUE(upstream.requests.empty());
-  for (const char* path : {"/api/push", "/api/chat", "/v1/models", "/props"})
+  for (const char* path : {"/api/push", "/api/show", "/v1/models", "/props"})
     EXPECT_TRUE(Ask(gateway, "POST " + std::string(path), "", "{}").starts_with("HTTP/1.1 200 ")) << path;
 }
 
@@ -148,7 +148,7 @@ TEST(Rewrite, KeepsTypesAndLeavesOutWhatIsAbsent) {
 
 constexpr const char* kCached =
     "upstream u { url = \"http://10.0.0.1:11434\" }\n"
-    "cache kept { key = \"all\"  ttl = 10min  shared = true }\n"
+    "cache kept { key = \"${request.path}\"  ttl = 10min  shared = true }\n"
     "route all { to = u  cache = kept }\n";
 
 class CacheRules : public testing::Test {
@@ -201,7 +201,7 @@ TEST_F(CacheRules, WhatIsKeptPassedTheSameFilter) {
 
 TEST_F(CacheRules, ALargeAnswerGoesOutInSteps) {
   SimGateway roomy("upstream u { url = \"http://10.0.0.1:11434\" }\n"
-                   "cache kept { key = \"all\"  ttl = 10min  shared = true  max_entry = 8MiB }\nroute all { to = u  cache = kept }\n");
+                   "cache kept { key = \"${request.path}\"  ttl = 10min  shared = true  max_entry = 8MiB }\nroute all { to = u  cache = kept }\n");
   SimServer server(&roomy.network, "10.0.0.1", 11434, Answering(std::string(4'000'000, 'y')));
   const std::string whole = roomy.Get("/big");
   ASSERT_GT(whole.size(), 4'000'000u);
