@@ -15,6 +15,7 @@
 #include "cli/explain_log_line.h"
 #include "cli/fix.h"
 #include "cli/format.h"
+#include "cli/healthy.h"
 #include "cli/manual.h"
 #include "cli/migrate.h"
 #include "cli/report.h"
@@ -129,6 +130,16 @@ Runner DeclareRun(CLI::App* command) {
   return [options] { return RunGateway(*options); };
 }
 
+Runner DeclareHealthy(CLI::App* command) {
+  auto options = std::make_shared<AdminOptions>();
+  command->add_option("--admin", options->address,
+                      "The admin address of the gateway; default: $BREAKWATER_ADMIN, else 127.0.0.1:9180");
+  command->add_option("--timeout", options->timeout_seconds, "Seconds to wait for the answer")
+      ->check(CLI::Range(1, 600))
+      ->capture_default_str();
+  return [options] { return RunHealthy(*options); };
+}
+
 Runner DeclareTest(CLI::App* command) {
   auto options = std::make_shared<TestOptions>();
   command->add_option("files", options->paths, "Files or folders; - is standard input")->required();
@@ -164,13 +175,15 @@ constexpr Command kCommands[] = {
     {"compile", "Make a bundle of a policy: one file that runs without a compiler", DeclareCompile},
     {"dashboards", "Write a Grafana board and Prometheus alerts for a policy", DeclareDashboards},
     {"explain", "Explain the code of a finding, or what a policy comes to", DeclareExplain},
-    {"explain-request", "Tell in words what happened to a request, from its line of the access log", DeclareExplainRequest},
+    {"explain-request", "Tell in words what happened to a request, from its line of the access log",
+     DeclareExplainRequest},
     {"fix", "Write the fixes that findings carry", DeclareFix},
     {"fmt", "Give policies the one layout", DeclareFormat},
     {"key", "Make keys to sign bundles with", DeclareKey},
     {"migrate", "Make a policy of a gateway.yaml, or of LiteLLM's config.yaml", DeclareMigrate},
     {"run", "Run the gateway on a policy", DeclareRun},
     {"test", "Run the tests of policies, on a virtual clock", DeclareTest},
+    {"healthy", "Exit with 0 if a gateway is ready (for health checks of containers)", DeclareHealthy},
     {"completion", "Print what completes commands and options in a shell", DeclareCompletion},
     {"man", "Print the manual page", DeclareManual},
 };

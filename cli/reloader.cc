@@ -1,7 +1,9 @@
 #include "cli/reloader.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "cli/notify.h"
 #include "runtime/proxy/line_log.h"
 #include "runtime/proxy/wall_clock.h"
 
@@ -46,9 +48,11 @@ void Reloader::Ask(std::string why) {
 }
 
 void Reloader::Run() {
+  std::chrono::microseconds pause = options_.silence;
+  if (watchdog_) pause = std::min(pause, *watchdog_ / 3);
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    wake_.wait_for(lock, options_.silence, [this] { return stopping_ || !asked_.empty(); });
+    wake_.wait_for(lock, pause, [this] { return stopping_ || !asked_.empty(); });
     if (stopping_) return;
     const std::string why = std::exchange(asked_, std::string());
     lock.unlock();
@@ -64,6 +68,8 @@ void Reloader::Run() {
 // A change counts at the second look that finds the same: nothing was written in between.
 void Reloader::LookAtFiles() {
   gateway_.policies_alive();  // frees old ones
+  // Only while every loop turns: one that hangs is worth a restart.
+  if (watchdog_ && gateway_.EveryLoopTurned()) Notify("WATCHDOG=1");
   if (options_.watch) {
     std::string text = text_();
     const bool is_quiet = text == std::exchange(seen_, text);
@@ -85,6 +91,7 @@ void Reloader::LookAtFiles() {
 
 void Reloader::Reload(const std::string& why) {
   const auto began = std::chrono::steady_clock::now();
+  NotifyReloading();
   if (options_.watch) in_force_ = text_();
   CompiledText read = compile_();
   std::string reason;
@@ -94,6 +101,8 @@ void Reloader::Reload(const std::string& why) {
     reason = reloaded.error();
   }
   const bool is_good = reason.empty();
+  Notify("READY=1\nSTATUS=" + std::string(is_good ? "serving " : "refused a reload, serving ") +
+         gateway_.policy()->hash);
   const auto took = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - began);
   JsonLine line = Event(is_good ? "info" : "error", is_good ? "policy reloaded" : "reload refused");
   line.Add("why", why);

@@ -8,9 +8,11 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
+#include "cli/notify.h"
 #include "compiler/compiled_policy.h"
 #include "runtime/proxy/gateway.h"
 
@@ -55,6 +57,7 @@ class Reloader {
   bool stopping_ = false;  // likewise
 
   // Of the thread.
+  const std::optional<std::chrono::microseconds> watchdog_ = WatchdogInterval();
   std::string in_force_;       // the text that was tried last
   std::string seen_;           // the text at the last look
   std::string seen_files_;     // the certificates at the last look

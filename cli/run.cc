@@ -19,6 +19,7 @@
 
 #include "cli/inputs.h"
 #include "cli/load_policy.h"
+#include "cli/notify.h"
 #include "cli/process_setup.h"
 #include "cli/reloader.h"
 #include "cli/start_lines.h"
@@ -118,8 +119,10 @@ int RunGateway(const RunOptions& options) {
     const auto compile = [&load_options] { return CompileAgain(load_options); };
     const auto text = [&options] { return DigestOf(options.file); };
     Reloader reloader(**gateway, compile, text, reload_options);
+    Notify("READY=1\nSTATUS=serving " + (*gateway)->policy()->hash);
     int signal_number = 0;
     while (sigwait(&signals, &signal_number) == 0 && signal_number == SIGHUP) reloader.Ask("SIGHUP");
+    Notify("STOPPING=1\nSTATUS=finishing what is under way");
     (*gateway)->Drain();
     // A second signal ends the drain: who sends it has waited long enough.
     constexpr timespec kLook{0, 20'000'000};

@@ -7,7 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -126,8 +128,44 @@ class UvListener final : public Listener {
   uint16_t port_;
 };
 
+// Sockets that a service manager handed over (sd_listen_fds(3)): they listen already, on ports that this process may not be allowed to
+// have, and connections wait in them while it starts.
+std::vector<int> InheritedSockets() {
+  std::vector<int> sockets;
+  const char* const pid = std::getenv("LISTEN_PID");
+  const char* const count = std::getenv("LISTEN_FDS");
+  if (pid == nullptr || count == nullptr || std::atoll(pid) != getpid()) return sockets;
+  constexpr int kFirst = 3;
+  for (int fd = kFirst; fd < kFirst + std::min(std::atoi(count), 1024); ++fd) {
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0) continue;
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    sockets.push_back(fd);
+  }
+  return sockets;
+}
+
+// One of those with this address, for a loop of its own; -1 if there is none.
+int InheritedFor(const sockaddr* address) {
+  static const std::vector<int> inherited = InheritedSockets();
+  const Address wanted = AddressOf(address);
+  for (const int socket : inherited) {
+    sockaddr_storage local{};
+    socklen_t size = sizeof local;
+    if (getsockname(socket, reinterpret_cast<sockaddr*>(&local), &size) != 0 || local.ss_family != address->sa_family)
+      continue;
+    if (wanted.port == 0 || !(AddressOf(reinterpret_cast<sockaddr*>(&local)) == wanted)) continue;
+    const int own = fcntl(socket, F_DUPFD_CLOEXEC, 3);
+    if (own >= 0) fcntl(own, F_SETFL, fcntl(own, F_GETFL) | O_NONBLOCK);
+    return own;
+  }
+  return -1;
+}
+
 // A bound, listening socket, or -1 with errno.
 int OpenListening(const sockaddr* address, socklen_t size, bool shared_port) {
+  if (const int inherited = InheritedFor(address); inherited >= 0) return inherited;
   const int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
   const int on = 1;

@@ -274,6 +274,14 @@ void Gateway::TellMetrics() {
   now->metrics.SetEdge(std::move(edge));
 }
 
+bool Gateway::EveryLoopTurned() {
+  if (asked_to_turn_ && turned_.load() < workers_.size()) return false;
+  turned_.store(0);
+  asked_to_turn_ = true;
+  for (const auto& transport : transports_) transport->Post([this] { turned_.fetch_add(1); });
+  return true;
+}
+
 void Gateway::CountReload(bool is_good) {
   transports_.front()->Post([this, is_good] {
     workers_.front()->context().metrics.CountBy(CounterById::kPolicyReloads, is_good ? "ok" : "refused");

@@ -50,6 +50,9 @@ class Gateway {
   // then.
   size_t policies_alive();
 
+  // Whether every loop has turned since the last call; asks each to turn once more. For a watchdog. One thread.
+  bool EveryLoopTurned();
+
   // For the counter of reloads.
   void CountReload(bool is_good);
 
@@ -107,6 +110,8 @@ class Gateway {
   std::vector<std::unique_ptr<net::UvTransport>> transports_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
+  std::atomic<size_t> turned_{0};
+  bool asked_to_turn_ = false;
   std::atomic<size_t> draining_workers_{0};
   std::atomic<bool> is_over_{false};
 };
