@@ -357,8 +357,7 @@ void ClientConnection::SendToClient(std::span<const std::string_view> pieces) {
     taken_at_stall_check_ = taken_bytes();
     const base::TimePoint now = worker_->transport.Now();
     stall_deadline_ = now + limits().write_stall;
-    answer_rate_.Begin(taken_at_stall_check_);
-    read_step_at_ = now + RateWatch::kStep;
+    read_step_at_ = now + read_step_left_;
     OnDeadlineChanged();
   }
 }
@@ -391,6 +390,8 @@ void ClientConnection::UpdateReading() {
 
 void ClientConnection::OnWriteDrained() {
   stall_deadline_.reset();
+  // Only time counts in which something waits to be read: a step goes on where it stopped.
+  if (read_step_at_) read_step_left_ = std::max(*read_step_at_ - worker_->transport.Now(), base::Duration::zero());
   read_step_at_.reset();
   if (exchange_ != nullptr) {
     exchange_->OnClientDrained();
@@ -495,7 +496,8 @@ void ClientConnection::OnTimer() {
       Close(/*reset=*/true);  // it reads so slowly that it holds what others wait for
       return;
     }
-    read_step_at_ = now + RateWatch::kStep;
+    read_step_left_ = RateWatch::kStep;
+    read_step_at_ = now + read_step_left_;
   }
   if (own_deadline_ && now >= *own_deadline_) {
     own_deadline_.reset();

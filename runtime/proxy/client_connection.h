@@ -114,6 +114,7 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   std::optional<base::TimePoint> read_step_at_;    // while something waits to be read: of answer_rate_
   uint64_t sent_bytes_ = 0;
   uint64_t taken_at_stall_check_ = 0;
+  base::Duration read_step_left_ = RateWatch::kStep;
   RateWatch answer_rate_;
 
   uint64_t body_bytes_ = 0;

@@ -251,9 +251,9 @@ std::map<std::string, Case> LimitCases() {
   cases["limits.read_rate"] = {"limits { read_rate = @ }", "64KiB/s", "1B/s", InTheProxy([](SimGateway& gateway) {
     auto client = gateway.NewClient();
     client->Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    for (int i = 0; i < 8; ++i) {
+    for (int i = 0; i < 3; ++i) {
       client->stream->PauseReading();
-      gateway.network.RunFor(5s);
+      gateway.network.RunFor(12s);
       client->stream->ResumeReading();
       gateway.network.RunFor(1us);
     }
