@@ -364,7 +364,7 @@ std::map<std::string, Case> UpstreamCases() {
                                  Post(gateway.port(), "/api/chat", Chat("x"));
                                  return upstream.last_request().body;
                                })};
-  cases["rewrite.patch"] = {UpstreamWith("rewrite some { when request.method == POST  patch = @ }"), "json { \"model\": \"one\" }",
+  cases["rewrite.patch"] = {UpstreamWith("  rewrite some { when request.method == POST  patch = @ }"), "json { \"model\": \"one\" }",
                             "json { \"model\": \"two\" }",
                             OnTheWire([](GatewayProcess& gateway, ScriptedUpstream& upstream) {
                               Post(gateway.port(), "/api/chat", Chat("x"));
@@ -421,6 +421,12 @@ std::map<std::string, Case> UpstreamCases() {
                              std::string text;
                              for (int i = 0; i < 3; ++i) text += story.Send(Status(503));
                              return text;
+                           })};
+  cases["rewrite.when"] = {UpstreamWith("  rewrite some { when @  patch = json { \"model\": \"one\" } }"), "request.method == POST",
+                           "request.method == PUT",
+                           OnTheWire([](GatewayProcess& gateway, ScriptedUpstream& upstream) {
+                             Post(gateway.port(), "/api/chat", Chat("x"));
+                             return upstream.last_request().body;
                            })};
   cases["retry.when"] = {VirtualUpstreamWith("repeat_safe = true  retry { max_retries = 1  when @ }"), "status == 500",
                          "status == 503", OneRequest(Status(500))};

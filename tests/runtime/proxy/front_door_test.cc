@@ -152,6 +152,13 @@ TEST(Health, OnePageListsAllBreakers) {
   EXPECT_TRUE(Holds(page, "\"name\":\"a\",\"state\":\"CLOSED\"") && Holds(page, "\"name\":\"c\"") && !Holds(page, "\"name\":\"b\"")) << page;
 }
 
+TEST(DroppedHeaders, AreCounted) {
+  SimGateway gateway(kPolicy);
+  SimServer server(&gateway.network, "10.0.0.1", 11434, Answering("hello"));
+  Ask(gateway, "GET / HTTP/1.1\r\nHost: a\r\nX_A: 1\r\nX_B: 2\r\n\r\n");
+  EXPECT_TRUE(Holds(gateway.Get("/metrics"), "dropped_header_total{reason=\"underscore\"} 2"));
+}
+
 // A client that reads nothing of a large answer; the gateway is to stop.
 class SlowReader : public testing::Test {
  protected:
