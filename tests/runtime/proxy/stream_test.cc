@@ -236,7 +236,7 @@ TEST_F(FrameFailureTest, AnObjectHasNoFrames) {
   plan.content_type = "application/json";
   plan.body = "{\"message\":{\"content\":\"a\"},\"done\":true}";
   const std::string before = Failures();
-  EXPECT_EQ(Ask(*gateway, kOllama, StreamRequest(kOllama)).status, 200);
+  EXPECT_EQ(Ask(*gateway, kOllama, StreamRequest(kOllama, "{\"model\":\"m\",\"stream\":false}")).status, 200);
   EXPECT_EQ(Failures(), before);
 }
 
