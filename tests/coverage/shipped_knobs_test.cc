@@ -29,6 +29,7 @@ constexpr Elsewhere kElsewhere[] = {
     {"gateway.listen", "settings_walk_test: gateway.listen, real sockets"},
     {"gateway.admin", "settings_walk_test: gateway.admin, real sockets"},
     {"gateway.access_log", "settings_walk_test: gateway.access_log, what the process writes"},
+    {"upstream.repeat_safe", "settings_walk_test: upstream.repeat_safe; at the paths of model APIs, which are asked here, the default says the same"},
 };
 
 // What cannot be noticed, by the file and what stands in it.
