@@ -90,7 +90,7 @@ class Scene:
         self.events_path = pathlib.Path(folder) / 'events.log'
         self.access_path = pathlib.Path(folder) / 'access.log'
         environment = {**os.environ, 'PORT': str(self.port), 'ADMIN_PORT': str(self.admin), 'OLLAMA_PORT': str(self.ollama_port)}
-        self.gateway = subprocess.Popen([build / 'cli/breakwater', 'run', HERE / 'incident.policy'], env=environment,
+        self.gateway = subprocess.Popen([build / 'cli/breakwater', 'run', HERE / 'incident.policy.in'], env=environment,
                                         stdout=open(self.access_path, 'wb'), stderr=open(self.events_path, 'wb'))
         wait_for('flaky_ollama', lambda: get(self.ollama_port, '/api/version'))
         wait_for('the gateway', lambda: get(self.admin, '/health/ready'))

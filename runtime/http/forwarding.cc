@@ -144,7 +144,7 @@ bool IsHopByHop(std::string_view name) { return IsOwnForRequests(name); }
 DroppedHeaders AppendUpstreamRequest(const RequestHead& client, const UpstreamRequest& request, std::string* out) {
   DroppedHeaders dropped;
   AppendRequestLine(client.method_text, request.target, out);
-  PLANT_FAULT(target_is_decoded, for (size_t at; (at = out->find("%0d%0a")) != std::string::npos;) out->replace(at, 6, "\r\n"));
+  PLANT_FAULT(target_is_decoded, for (size_t at; (at = out->find("%0D%0A")) != std::string::npos;) out->replace(at, 6, "\r\n"));
   PLANT_FAULT(target_is_decoded, for (size_t at; (at = out->find("%20")) != std::string::npos;) out->replace(at, 3, " "));
   if (!IsSet(request.set, "host")) AppendHeader("Host", request.authority, out);
   const ConnectionNames for_this_hop(client.headers);

@@ -51,7 +51,7 @@ TEST(MetricsDocs, EveryMetricHasItsRow) {
 TEST(MetricsDocs, NoRowIsOfAMetricThatIsGone) {
   const std::string text = Operations();
   const size_t begin = text.find("## Metrics");
-  const std::string section = text.substr(begin, text.find("## Limits") - begin);
+  const std::string section = text.substr(begin, text.find("## Boards and alerts") - begin);
   size_t rows = 0;
   for (size_t at = section.find("\n| `"); at != std::string::npos; at = section.find("\n| `", at + 1)) ++rows;
   EXPECT_EQ(rows, kMetrics.size());

@@ -42,7 +42,7 @@ TEST(JitLoader, SaysWhatIsWrongUntilItFindsTheLibrary) {
   Dl_info libc{};
   ASSERT_NE(dladdr(reinterpret_cast<void*>(&std::abort), &libc), 0);
   const std::string foreign = ErrorWith(libc.dli_fname);
-  EXPECT_TRUE(Contains(foreign, "is not the JIT library of Breakwater")) << foreign;
+  EXPECT_TRUE(Contains(foreign, "is not the JIT library of this Breakwater")) << foreign;
 
   EXPECT_EQ(ErrorWith(real_path), "");
 }

@@ -134,6 +134,8 @@ TEST(Failover, WhatMayNotBeSentTwiceIsNotAndTheLogSaysSo) {
                "{\"model\":\"m\",\"input\":\"x\",\"tools\":[{\"type\":\"mcp\"}]}  ");
   EXPECT_TRUE(gateway.network.RunUntil([&] { return Holds(client->received, "HTTP/1.1 500"); }, 1min)) << client->received;
   EXPECT_EQ(answered, 0) << "its tools run at the server";
+  const std::string page = gateway.state->metrics.Expose(gateway.transport.Now(), 0);
+  EXPECT_TRUE(Holds(page, "\nbreakwater_move_denied_total{upstream=\"a\",reason=\"not_repeat_safe\"} 4\n")) << page.substr(page.find("breakwater_move_denied"), 300);
 }
 
 TEST(Failover, ARefusalWithoutAnotherUpstreamKeepsItsOwnWords) {

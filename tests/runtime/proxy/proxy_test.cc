@@ -153,7 +153,7 @@ TEST(ClientLimits, IdleConnectionIsClosedWithoutAWord) {
   auto client = gateway.NewClient();
   client->Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   ASSERT_TRUE(gateway.network.RunUntil([&] { return Holds(client->received, "hello"); }));
-  gateway.network.RunFor(59s);
+  gateway.network.RunFor(74s);
   EXPECT_FALSE(client->ended);
   client->received.clear();
   gateway.network.RunFor(2s);
