@@ -250,6 +250,8 @@ void ExchangeMachine::NoteProgress(TimePoint now) {
   state_->attempt.clock.NoteBytes(now, state_->phase == Phase::kCommitted);
 }
 
+void ExchangeMachine::NoteBegun(TimePoint now) { state_->attempt.clock.NoteContent(now); }
+
 void ExchangeMachine::NoteContent(TimePoint now) {
   state_->attempt.clock.NoteStream();
   state_->attempt.clock.NoteContent(now);

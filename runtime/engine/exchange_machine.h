@@ -54,6 +54,7 @@ class ExchangeMachine {
 
   // News of the answer under way that need no decision. Cheap; no commands, but NextDeadline may change.
   void NoteProgress(TimePoint now);      // bytes of it arrived, whatever they say: pushes the idle limit back
+  void NoteBegun(TimePoint now);         // bytes of a whole answer that is held: from here on it may not stand still (idle)
   void NoteContent(TimePoint now);       // content in a frame of a stream, whether it commits or not: pushes the stall limit back, too
   void NoteComplete(TimePoint now);      // it has all its content: a failure or a limit can't take that back …
   void NoteIncomplete();                 // … but more content can

@@ -227,7 +227,7 @@ void Exchange::OnAnswerFrame(const dialect::Frame& frame) {
 
 void Exchange::OnAnswerOutput(bool is_frame) {
   const base::TimePoint now = worker_.transport.Now();
-  if (!is_frame) return;  // of a whole object every byte is one step
+  if (!is_frame) return machine_.NoteBegun(now);  // of a whole answer every byte is one step
   machine_.NoteContent(now);
   recorder_.Token(attempt_upstream_, now);
 }

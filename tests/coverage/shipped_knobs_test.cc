@@ -43,7 +43,6 @@ constexpr Idle kIdle[] = {
     {"experiment.policy", "key    = »\"qwen3_faq_${request.body}\"«", "the same"},
     {"qwen3-32b.policy", "key    = »\"qwen3_faq_${request.body}\"«", "the same"},
     {"experiment.policy", "fallback = [»cache_fallback«", "asked first as well: it gives only what came meanwhile"},
-    {"hosted-api.policy", "remove_header   = [»\"Cookie\"«", "here whoever sends a cookie comes from an origin that is refused"},
     {"hosted-api.policy", "probes   = »2«", "a first probe's content closes it before a second one comes here"},
 };
 

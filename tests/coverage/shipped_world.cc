@@ -51,7 +51,7 @@ const std::string kShop = "X-Tenant: shop";
 // One of each kind that a route of a shipped policy looks for.
 const std::vector<Ask>& Asks() {
   static const std::vector<Ask> kAsks = {
-      {"POST", "/api/chat", {kShop, "X-User: ann", "Cookie: a=1", "Origin: http://localhost:3000"}, true},
+      {"POST", "/api/chat", {kShop, "X-User: ann", "Cookie: a=1"}, true},
       {"POST", "/v1/chat/completions", {"X-Tenant: school", "Origin: https://chat.example"}, true},
       {"POST", "/api/chat", {"X-Tenant: school", "Origin: http://127.0.0.1:3000", "X-Priority: batch"}, false},
       {"POST", "/v1/chat/completions", {kShop, "X-User: bob"}, false, "another question"},
