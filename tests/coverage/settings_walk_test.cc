@@ -331,7 +331,7 @@ std::map<std::string, Case> UpstreamCases() {
   cases["upstream.dialect"] = {UpstreamWith("dialect = @"), "auto", "openai",
                                OnTheWire(
                                    [](GatewayProcess& gateway, ScriptedUpstream&) {
-                                     return Seen(Post(gateway.port(), "/elsewhere/completions", Chat("x", true)));
+                                     return Seen(Post(gateway.port(), "/elsewhere/answers", Chat("x", true)));
                                    },
                                    [](UpstreamExchange& exchange) {
                                      exchange.Answer(200, "data: {}\n\n", {{"Content-Type", "text/event-stream"}});

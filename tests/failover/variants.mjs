@@ -26,7 +26,7 @@ const variants = [
       [/on_cut += continue/, 'on_cut = error'],
     ],
   ],
-  ['reset', 'a POST is not repeated', [[/repeat_safe = true/, 'repeat_safe = false']]],
+  ['reset', 'a POST is not repeated', [[/repeat_safe += true/, 'repeat_safe = false']]],
   ['silence', 'no limit for the first token', [[/first_token = \w+/, 'first_token = 4min']]],
   ['slow_start', 'no limit for the first token', [[/first_token = \w+/, 'first_token = 4min']]],
   ['cut', 'a cut answer is not continued', [[/on_cut += continue/, 'on_cut = error']]],

@@ -101,7 +101,7 @@ std::string Retrying(const std::string& when, const std::string& more = "") {
 
 TEST(Verdicts, ARetryOfWhatNoAttemptEndsWithNeverRuns) {
   // An open breaker does happen here.
-  const std::string busy = "breaker { open when consecutive_failures >= 4 open_for = 50ms }";
+  const std::string busy = "breaker { open when consecutive_failures >= 8 open_for = 50ms }";
   ExpectNever("PL0307", "note_retry", Retrying("error in {queue_full, queue_timeout, breaker_open}", busy),
               Retrying("error in {queue_full, queue_timeout, breaker_open, refused, reset, truncated}", busy), Anything);
   ExpectNever("PL0307", "note_retry", Retrying("status == none and error == none"),
