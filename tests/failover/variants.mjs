@@ -38,8 +38,7 @@ const variants = [
     'too_long',
     'a prompt that is too long stays where it is',
     [
-      [/^ *next when status == 400 .*\n/gm, ''],
-      [/^let too_l.*\n/gm, ''],
+      [/^ *next when prompt_too_long .*\n/gm, ''],
     ],
   ],
   ['content_filter', 'every 400 goes to the second', [[/(to += \[large, small\])/, '$1\n  next when status == 400']]],
