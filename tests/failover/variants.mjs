@@ -15,7 +15,14 @@ import { limitOf, runFault } from './run_fault.mjs';
 // A pattern finds its first place: the upstream `large`, which stands first.
 const variants = [
   ['retry_after', 'Retry-After is not honoured', [[/^ *honour .*\n/m, '']]],
-  ['limited', 'a 429 stays where it is', [[/^ *next when status == 429.*\n/m, '']]],
+  [
+    'limited',
+    'a 429 stays where it is',
+    [
+      [/^ *next when status == 429.*\n/m, ''],
+      [/when status == 429 or transient/, 'when transient'], // what is retried moves on, too
+    ],
+  ],
   ['error_once', 'nothing is retried', [[/retry \{[^}]*\}/, '']]],
   [
     'overloaded',
