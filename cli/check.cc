@@ -10,7 +10,7 @@
 #include "cli/report.h"
 #include "compiler/compile.h"
 #include "compiler/diagnostics/diagnostic.h"
-#include "compiler/imports.h"
+#include "compiler/expand/imports.h"
 #include "compiler/source/source_buffer.h"
 
 namespace cli {

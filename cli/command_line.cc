@@ -22,7 +22,7 @@
 #include "cli/run.h"
 #include "cli/test.h"
 #include "compiler/abi/predicate_image.h"
-#include "compiler/base/text.h"
+#include "base/text.h"
 
 namespace cli {
 namespace {
@@ -230,7 +230,7 @@ int CommandLine::Run(int argc, const char* const* argv) {
   names.push_back("help");
   if (!known) {
     const std::vector<std::string_view> candidates(names.begin(), names.end());
-    const auto nearest = compiler::base::Nearest(first, candidates);
+    const auto nearest = base::Nearest(first, candidates);
     std::cerr << "breakwater: there is no command '" << first << "'; ";
     if (nearest) std::cerr << "did you mean `" << *nearest << "`?";
     else std::cerr << "there are " << CLI::detail::join(names, ", ") << ".";

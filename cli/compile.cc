@@ -13,11 +13,11 @@
 #include "cli/inputs.h"
 #include "cli/report.h"
 #include "cli/write_file.h"
-#include "compiler/base/ed25519.h"
+#include "base/ed25519.h"
 #include "compiler/bundle/bundle.h"
 #include "compiler/compile_bundle.h"
 #include "compiler/diagnostics/render.h"
-#include "compiler/imports.h"
+#include "compiler/expand/imports.h"
 
 namespace cli {
 namespace {
@@ -104,7 +104,7 @@ int RunKey(const KeyOptions& options) {
     std::cerr << "breakwater: a key for what? Write `breakwater key new --signing` for one that signs bundles.\n";
     return kUnreadable;
   }
-  const auto keys = compiler::base::NewKeyPair();
+  const auto keys = base::NewKeyPair();
   if (!keys) {
     std::cerr << "breakwater: the system gives no randomness for a key\n";
     return kInternal;

@@ -15,7 +15,7 @@
 #include "cli/write_file.h"
 #include "compiler/compile.h"
 #include "compiler/diagnostics/render.h"
-#include "compiler/imports.h"
+#include "compiler/expand/imports.h"
 
 namespace cli {
 namespace {

@@ -11,7 +11,7 @@
 #include "cli/explain_setting.h"
 #include "cli/inputs.h"
 #include "cli/load_policy.h"
-#include "compiler/base/text.h"
+#include "base/text.h"
 #include "compiler/compile.h"
 #include "compiler/diagnostics/codes.h"
 #include "compiler/diagnostics/render.h"
@@ -134,7 +134,7 @@ int RunExplain(const ExplainOptions& options) {
   std::vector<std::string_view> known;
   for (const auto& info : compiler::diagnostics::Codes()) known.push_back(info.code);
   std::cerr << "breakwater: there is no code " << options.what;
-  if (const auto nearest = compiler::base::Nearest(code, known)) std::cerr << "; did you mean " << *nearest << "?";
+  if (const auto nearest = base::Nearest(code, known)) std::cerr << "; did you mean " << *nearest << "?";
   else std::cerr << ".";
   std::cerr << " `breakwater explain` lists all.\n";
   return kUnreadable;

@@ -12,7 +12,7 @@
 #include "cli/exit_codes.h"
 #include "cli/inputs.h"
 #include "compiler/diagnostics/render.h"
-#include "compiler/imports.h"
+#include "compiler/expand/imports.h"
 
 namespace cli {
 namespace {

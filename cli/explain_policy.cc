@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "compiler/analysis/bounds.h"
-#include "compiler/base/text.h"
+#include "base/text.h"
 
 namespace cli {
 namespace {

@@ -126,8 +126,8 @@ std::string MessageOf(const RequestLine& line) {
 }  // namespace
 
 bool ExplainRequest(const Policy& policy, const RequestLine& line, std::string* out) {
-  compiler::base::CidrError no_address;
-  if (line.client_ip.find('/') != std::string::npos || !compiler::base::ParseCidr(line.client_ip, &no_address)) {
+  base::CidrError no_address;
+  if (line.client_ip.find('/') != std::string::npos || !base::ParseCidr(line.client_ip, &no_address)) {
     *out = "`" + line.client_ip + "` is no address of a client, such as 10.0.0.7 or 2001:db8::1";
     return false;
   }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "compiler/base/text.h"
+#include "base/text.h"
 
 namespace cli {
 namespace {
@@ -145,7 +145,7 @@ std::optional<std::string> ExplainSetting(std::string_view dotted, const compile
   }
   if (!out.empty()) return out;
   std::vector<std::string_view> names(all.begin(), all.end());
-  const auto nearest = compiler::base::Nearest(dotted, names);
+  const auto nearest = base::Nearest(dotted, names);
   *near = nearest ? std::string(*nearest) : std::string();
   return std::nullopt;
 }

@@ -10,11 +10,11 @@
 #include "cli/exit_codes.h"
 #include "cli/inputs.h"
 #include "cli/start_lines.h"
-#include "compiler/base/ed25519.h"
+#include "base/ed25519.h"
 #include "compiler/bundle/bundle.h"
 #include "compiler/compile.h"
 #include "compiler/compile_bundle.h"
-#include "compiler/imports.h"
+#include "compiler/expand/imports.h"
 
 namespace cli {
 namespace {
@@ -42,7 +42,7 @@ LoadedPolicy CompileText(const Input& input, const LoadOptions& options, std::os
   return {std::move(compiled), kClean, ""};
 }
 
-LoadedPolicy LoadBundle(const Input& input, const std::optional<compiler::base::PublicKey>& trusted, const LoadOptions& options,
+LoadedPolicy LoadBundle(const Input& input, const std::optional<base::PublicKey>& trusted, const LoadOptions& options,
                         std::ostream& errors) {
   std::string why;
   auto opened = compiler::bundle::Open(input.text, trusted ? &*trusted : nullptr, &why);
@@ -70,10 +70,10 @@ void AllowCompilingApart() { g_compiles_apart = true; }
 
 LoadedPolicy LoadPolicy(const LoadOptions& options, std::ostream& errors) {
   std::string why;
-  std::optional<compiler::base::PublicKey> trusted;
+  std::optional<base::PublicKey> trusted;
   if (!options.trust.empty()) {
     const auto key = ReadInput(options.trust, &why);
-    if (key) trusted = compiler::base::ReadPublicKey(key->text);
+    if (key) trusted = base::ReadPublicKey(key->text);
     if (!trusted) {
       StartLines(errors, options.json_lines)
           .Fatal("--trust " + options.trust + ": " +

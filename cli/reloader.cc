@@ -4,17 +4,17 @@
 #include <utility>
 
 #include "cli/notify.h"
-#include "runtime/proxy/line_log.h"
-#include "runtime/proxy/wall_clock.h"
+#include "runtime/observe/line_log.h"
+#include "runtime/observe/wall_clock.h"
 
 namespace cli {
 namespace {
 
-using runtime::proxy::JsonLine;
+using runtime::observe::JsonLine;
 
 JsonLine Event(std::string_view level, std::string_view message) {
   JsonLine line;
-  line.Add("time", runtime::proxy::Rfc3339Millis(std::chrono::system_clock::now()))
+  line.Add("time", runtime::observe::Rfc3339Millis(std::chrono::system_clock::now()))
       .Add("level", level)
       .Add("message", message);
   return line;
@@ -22,7 +22,7 @@ JsonLine Event(std::string_view level, std::string_view message) {
 
 }  // namespace
 
-Reloader::Reloader(runtime::proxy::Gateway& gateway, std::function<CompiledText()> compile,
+Reloader::Reloader(runtime::gateway::Gateway& gateway, std::function<CompiledText()> compile,
                    std::function<std::string()> text, ReloaderOptions options)
     : gateway_(gateway), compile_(std::move(compile)), text_(std::move(text)), options_(options) {
   gateway_.common().reload.ask = [this](std::string why) { Ask(std::move(why)); };

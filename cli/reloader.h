@@ -14,7 +14,7 @@
 
 #include "cli/notify.h"
 #include "compiler/compiled_policy.h"
-#include "runtime/proxy/gateway.h"
+#include "runtime/gateway/gateway.h"
 
 namespace cli {
 
@@ -34,7 +34,7 @@ class Reloader {
  public:
   // `compile` reads and compiles; `text` gives what it would read, as a digest ("": it can't be read now). Both are called on the
   // reloader's thread. Everything must outlive it.
-  Reloader(runtime::proxy::Gateway& gateway, std::function<CompiledText()> compile, std::function<std::string()> text,
+  Reloader(runtime::gateway::Gateway& gateway, std::function<CompiledText()> compile, std::function<std::string()> text,
            ReloaderOptions options);
   ~Reloader();  // a reload that is under way is waited for
 
@@ -46,7 +46,7 @@ class Reloader {
   void Reload(const std::string& why);
   void LookAtFiles();
 
-  runtime::proxy::Gateway& gateway_;
+  runtime::gateway::Gateway& gateway_;
   const std::function<CompiledText()> compile_;
   const std::function<std::string()> text_;
   const ReloaderOptions options_;

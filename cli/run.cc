@@ -23,10 +23,10 @@
 #include "cli/process_setup.h"
 #include "cli/reloader.h"
 #include "cli/start_lines.h"
-#include "compiler/base/digest.h"
-#include "runtime/proxy/gateway.h"
-#include "runtime/proxy/line_log.h"
-#include "runtime/proxy/wall_clock.h"
+#include "base/digest.h"
+#include "runtime/gateway/gateway.h"
+#include "runtime/observe/line_log.h"
+#include "runtime/observe/wall_clock.h"
 
 namespace cli {
 namespace {
@@ -42,9 +42,9 @@ sigset_t BlockSignals() {
   return signals;
 }
 
-runtime::proxy::JsonLine Event(std::string_view level, std::string_view message) {
-  runtime::proxy::JsonLine line;
-  line.Add("time", runtime::proxy::Rfc3339Millis(std::chrono::system_clock::now()))
+runtime::observe::JsonLine Event(std::string_view level, std::string_view message) {
+  runtime::observe::JsonLine line;
+  line.Add("time", runtime::observe::Rfc3339Millis(std::chrono::system_clock::now()))
       .Add("level", level)
       .Add("message", message);
   return line;
@@ -68,7 +68,7 @@ std::string DigestOf(const std::string& file) {
   const auto input = file == "-" ? std::nullopt : ReadInput(file, &why);
   if (!input) return "";
   const auto source = SourceOfInput(*input, &why);
-  return compiler::base::Sha256Hex(source == nullptr ? std::string_view(input->text) : source->text(), 64);
+  return base::Sha256Hex(source == nullptr ? std::string_view(input->text) : source->text(), 64);
 }
 
 }  // namespace
@@ -85,7 +85,7 @@ int RunGateway(const RunOptions& options) {
   if (loaded.compiled == nullptr) return loaded.exit_code;
   auto compiled = std::move(loaded.compiled);
 
-  runtime::proxy::LineLog events(STDERR_FILENO);
+  runtime::observe::LineLog events(STDERR_FILENO);
   int access_fd = -1;
   const auto& settings = compiled->policy.gateway;
   if (settings.access_log == compiler::model::AccessLog::kStdout) access_fd = STDOUT_FILENO;
@@ -96,17 +96,17 @@ int RunGateway(const RunOptions& options) {
       return 1;
     }
   }
-  std::unique_ptr<runtime::proxy::LineLog> access;
-  if (access_fd >= 0) access = std::make_unique<runtime::proxy::LineLog>(access_fd);
+  std::unique_ptr<runtime::observe::LineLog> access;
+  if (access_fd >= 0) access = std::make_unique<runtime::observe::LineLog>(access_fd);
 
   std::random_device entropy;
-  runtime::proxy::GatewayOptions gateway_options;
+  runtime::gateway::GatewayOptions gateway_options;
   gateway_options.workers = options.workers;
   gateway_options.seed = (static_cast<uint64_t>(entropy()) << 32) | entropy();
   gateway_options.bundle = loaded.bundle;
   gateway_options.file = options.file;
   gateway_options.version = BREAKWATER_VERSION;
-  auto gateway = runtime::proxy::Gateway::Start(std::move(compiled), gateway_options, events, access.get());
+  auto gateway = runtime::gateway::Gateway::Start(std::move(compiled), gateway_options, events, access.get());
   if (!gateway) {
     lines.Fatal(gateway.error());
     return 1;
@@ -132,7 +132,7 @@ int RunGateway(const RunOptions& options) {
     }
     (*gateway)->Join();
   }
-  runtime::proxy::JsonLine line = Event("info", "stopped");
+  runtime::observe::JsonLine line = Event("info", "stopped");
   events.Write(line.Finish());
   return 0;
 }

@@ -7,15 +7,15 @@
 
 #include "cli/report.h"
 #include "compiler/diagnostics/render.h"
-#include "runtime/proxy/json_line.h"
-#include "runtime/proxy/wall_clock.h"
+#include "runtime/observe/json_line.h"
+#include "runtime/observe/wall_clock.h"
 
 namespace cli {
 namespace {
 
-runtime::proxy::JsonLine Line(std::string_view level, std::string_view message) {
-  runtime::proxy::JsonLine line;
-  line.Add("time", runtime::proxy::Rfc3339Millis(std::chrono::system_clock::now())).Add("level", level).Add("message", message);
+runtime::observe::JsonLine Line(std::string_view level, std::string_view message) {
+  runtime::observe::JsonLine line;
+  line.Add("time", runtime::observe::Rfc3339Millis(std::chrono::system_clock::now())).Add("level", level).Add("message", message);
   return line;
 }
 
@@ -35,7 +35,7 @@ void StartLines::Fatal(std::string_view message) {
     out_ << "breakwater: " << message << "\n";
     return;
   }
-  runtime::proxy::JsonLine line = Line("error", "can't start");
+  runtime::observe::JsonLine line = Line("error", "can't start");
   line.Add("reason", message);
   out_ << line.Finish() << "\n";
 }
@@ -50,7 +50,7 @@ void StartLines::Findings(const compiler::source::SourceBuffer& source, const co
   }
   for (const auto* diagnostic : diagnostics.InSourceOrder()) {
     const Span span = SpanOf(source, diagnostic->range);
-    runtime::proxy::JsonLine line = Line(LevelOf(diagnostic->severity), "finding");
+    runtime::observe::JsonLine line = Line(LevelOf(diagnostic->severity), "finding");
     line.Add("code", diagnostic->code)
         .Add("text", diagnostic->message)
         .Add("file", source.name())

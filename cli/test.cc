@@ -14,8 +14,8 @@
 #include "cli/test_report.h"
 #include "compiler/compile.h"
 #include "compiler/diagnostics/render.h"
-#include "runtime/policy_test/coverage.h"
-#include "runtime/policy_test/test_runner.h"
+#include "runtime/tester/coverage.h"
+#include "runtime/tester/test_runner.h"
 
 namespace cli {
 namespace {
@@ -61,10 +61,10 @@ int RunTests(const TestOptions& options) {
           worst = std::max(worst, kInternal);
           return;
         }
-        std::optional<runtime::policy_test::Coverage> coverage;
+        std::optional<runtime::tester::Coverage> coverage;
         if (options.coverage) coverage.emplace(*compiled, written->origins).Watch(compiled.get());
-        const runtime::policy_test::TestRunner runner(std::move(compiled));
-        std::vector<runtime::policy_test::TestResult> results;
+        const runtime::tester::TestRunner runner(std::move(compiled));
+        std::vector<runtime::tester::TestResult> results;
         for (const compiler::model::TestCase& test : written->tests) {
           if (test.name.find(options.filter) == std::string::npos) continue;
           results.push_back(runner.Run(test, source.text()));

@@ -4,15 +4,15 @@
 
 #include "cli/junit.h"
 #include "cli/report.h"
-#include "compiler/base/text.h"
+#include "base/text.h"
 
 namespace cli {
 namespace {
 
 using compiler::source::SourceBuffer;
-using runtime::policy_test::Condition;
-using runtime::policy_test::TestFailure;
-using runtime::policy_test::TestResult;
+using runtime::tester::Condition;
+using runtime::tester::TestFailure;
+using runtime::tester::TestResult;
 
 constexpr size_t kMostShown = 2000;  // bytes of a body
 
@@ -48,8 +48,8 @@ std::string RenderOne(const SourceBuffer& source, const TestFailure& failure) {
   const auto width = [&](size_t from, size_t to) {
     size_t columns = 0;
     for (size_t at = from; at < to;) {
-      const auto c = compiler::base::NextCodePoint(text, &at);
-      columns += c ? static_cast<size_t>(compiler::base::DisplayWidth(*c)) : 1;
+      const auto c = base::NextCodePoint(text, &at);
+      columns += c ? static_cast<size_t>(base::DisplayWidth(*c)) : 1;
     }
     return columns;
   };

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "compiler/source/source_buffer.h"
-#include "runtime/policy_test/coverage.h"
-#include "runtime/policy_test/test_runner.h"
+#include "runtime/tester/coverage.h"
+#include "runtime/tester/test_runner.h"
 
 namespace cli {
 
@@ -19,10 +19,10 @@ class TestReport {
 
   // Once for each policy whose tests ran.
   virtual void AddFile(const compiler::source::SourceBuffer& source,
-                       const std::vector<runtime::policy_test::TestResult>& results) = 0;
+                       const std::vector<runtime::tester::TestResult>& results) = 0;
   // What its conditions came to, behind AddFile.
   virtual void AddCoverage(const compiler::source::SourceBuffer& source,
-                           const std::vector<runtime::policy_test::Condition>& conditions) = 0;
+                           const std::vector<runtime::tester::Condition>& conditions) = 0;
   // A policy that has no result: `why` is one line, `details` what was found in it.
   virtual void AddUnusable(const std::string& path, const std::string& why, const std::string& details) = 0;
   // Once, at the end.
@@ -35,9 +35,9 @@ std::unique_ptr<TestReport> MakeTestReport(std::string_view format, bool color, 
 
 // One line for each condition, and one that sums them up.
 std::string RenderCoverage(const compiler::source::SourceBuffer& source,
-                           const std::vector<runtime::policy_test::Condition>& conditions);
+                           const std::vector<runtime::tester::Condition>& conditions);
 
 // What is wrong with a test: the place, what was expected and what came, and what happened.
-std::string RenderFailure(const compiler::source::SourceBuffer& source, const runtime::policy_test::TestResult& result);
+std::string RenderFailure(const compiler::source::SourceBuffer& source, const runtime::tester::TestResult& result);
 
 }  // namespace cli

@@ -7,12 +7,12 @@
 #include <utility>
 
 #include "compiler/analysis/analyse.h"
-#include "compiler/base/digest.h"
+#include "base/digest.h"
 #include "compiler/check/check.h"
 #include "compiler/check/tests.h"
 #include "compiler/compile_apart.h"
 #include "compiler/expand/expand.h"
-#include "compiler/follow_ups.h"
+#include "compiler/parse/follow_ups.h"
 #include "compiler/jit/jit.h"
 #include "compiler/model/interpret.h"
 

@@ -6,7 +6,7 @@
 
 #include "compiler/compile.h"
 #include "compiler/expand/expand.h"
-#include "compiler/imports.h"
+#include "compiler/expand/imports.h"
 #include "compiler/jit/jit.h"
 
 namespace compiler {

@@ -12,7 +12,7 @@
 
 #include "compiler/compile.h"
 #include "compiler/diagnostics/diagnostic.h"
-#include "compiler/imports.h"
+#include "compiler/expand/imports.h"
 
 namespace compiler {
 

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "compiler/compile.h"
-#include "runtime/policy_test/test_runner.h"
+#include "runtime/tester/test_runner.h"
 
 namespace {
 
@@ -40,7 +40,7 @@ int main(int argc, char** argv) {
       std::fprintf(stderr, "%s: not compiled\n", argv[i]);
       return 1;
     }
-    const runtime::policy_test::TestRunner runner(std::move(compiled));
+    const runtime::tester::TestRunner runner(std::move(compiled));
     const double compiled_at = CpuSeconds();
     size_t ran = 0;
     double seconds = 0;

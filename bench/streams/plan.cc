@@ -95,7 +95,7 @@ std::optional<TimePoint> StampOf(std::string_view line) {
   const char* begin = line.data() + mark + kMark.size();
   const auto read = std::from_chars(begin, begin + kStampDigits, stamp);
   if (read.ec != std::errc() || read.ptr != begin + kStampDigits) return std::nullopt;
-  return TimePoint(runtime::base::Duration(stamp));
+  return TimePoint(base::Duration(stamp));
 }
 
 bool IsLast(Api api, std::string_view line) {

@@ -7,11 +7,11 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/base/time.h"
+#include "base/time.h"
 
 namespace bench::streams {
 
-using runtime::base::TimePoint;
+using base::TimePoint;
 
 enum class Api : uint8_t { kOllama, kOpenAi };
 std::string_view PathOf(Api api);

@@ -19,7 +19,7 @@ namespace {
 
 namespace http = runtime::http;
 namespace net = runtime::net;
-using runtime::base::Duration;
+using base::Duration;
 
 class Reader {
  public:

@@ -53,9 +53,9 @@ int32_t bw_matches(const compiler::abi::Pattern* pattern, const char* text, int6
 }
 
 // Whether the text is an address that one of the networks holds; other text is in none.
-int32_t bw_in_networks(const char* text, int64_t text_size, const compiler::base::Cidr* networks,
+int32_t bw_in_networks(const char* text, int64_t text_size, const base::Cidr* networks,
                        int64_t count) noexcept {
-  const auto address = compiler::base::ParseIp({text, static_cast<size_t>(text_size)});
+  const auto address = base::ParseIp({text, static_cast<size_t>(text_size)});
   if (!address) return 0;
   for (int64_t i = 0; i < count; ++i) {
     if (networks[i].Contains(*address)) return 1;

@@ -7,7 +7,7 @@
 
 #include "compiler/abi/facts.h"
 #include "compiler/abi/pattern.h"
-#include "compiler/base/cidr.h"
+#include "base/cidr.h"
 
 extern "C" {
 #define HELPER(name, parameters) int32_t name parameters noexcept;

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "compiler/abi/facts.h"
-#include "compiler/base/id.h"
+#include "base/id.h"
 
 namespace compiler::abi {
 

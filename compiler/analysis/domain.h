@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "compiler/abi/pattern.h"
-#include "compiler/base/cidr.h"
+#include "base/cidr.h"
 
 namespace compiler::analysis {
 

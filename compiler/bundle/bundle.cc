@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "compiler/abi/facts.h"
-#include "compiler/base/digest.h"
+#include "base/digest.h"
 #include "compiler/bundle/bytes.h"
 #include "compiler/bundle/code_mapping.h"
 #include "compiler/bundle/model_codec.h"

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "compiler/abi/predicate_image.h"
-#include "compiler/base/ed25519.h"
+#include "base/ed25519.h"
 #include "compiler/bundle/late_values.h"
 #include "compiler/compiled_policy.h"
 #include "compiler/model/policy.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "compiler/base/json_text.h"
+#include "base/json_text.h"
 #include "compiler/bundle/walk.h"
 #include "compiler/check/address.h"
 

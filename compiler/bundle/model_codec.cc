@@ -6,7 +6,7 @@
 #include <typeindex>
 
 #include "compiler/abi/fact_table.h"
-#include "compiler/base/digest.h"
+#include "base/digest.h"
 #include "compiler/bundle/bytes.h"
 #include "compiler/bundle/walk.h"
 #include "compiler/regex/regex.h"

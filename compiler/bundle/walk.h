@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "compiler/abi/pattern.h"
-#include "compiler/base/fields.h"
-#include "compiler/base/id.h"
+#include "base/fields.h"
+#include "base/id.h"
 #include "compiler/model/settings.h"
 
 namespace compiler::bundle {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "compiler/ast/print.h"
-#include "compiler/base/text.h"
+#include "base/text.h"
 #include "compiler/check/header_names.h"
 
 namespace compiler::check {

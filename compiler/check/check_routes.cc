@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "compiler/base/text.h"
+#include "base/text.h"
 #include "compiler/check/checker.h"
 
 namespace compiler::check {

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "compiler/base/text.h"
+#include "base/text.h"
 #include "compiler/check/checker.h"
 #include "compiler/check/origins.h"
 #include "compiler/check/tests.h"

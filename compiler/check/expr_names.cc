@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "compiler/base/text.h"
+#include "base/text.h"
 #include "compiler/check/expr_checker.h"
 #include "compiler/check/expr_parts.h"
 #include "compiler/check/foreign_names.h"

@@ -4,7 +4,7 @@
 #include <iterator>
 
 #include "compiler/abi/fact_table.h"
-#include "compiler/base/cidr.h"
+#include "base/cidr.h"
 
 namespace compiler::check {
 

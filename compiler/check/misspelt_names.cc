@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "compiler/base/text.h"
+#include "base/text.h"
 
 namespace compiler::check {
 namespace {

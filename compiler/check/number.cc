@@ -5,7 +5,7 @@
 #include <limits>
 #include <optional>
 
-#include "compiler/base/text.h"
+#include "base/text.h"
 
 namespace compiler::check {
 namespace {

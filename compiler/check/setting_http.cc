@@ -3,7 +3,7 @@
 #include <iterator>
 #include <utility>
 
-#include "compiler/base/cidr.h"
+#include "base/cidr.h"
 #include "compiler/check/address.h"
 #include "compiler/check/header_names.h"
 #include "compiler/check/setting_reader.h"

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "compiler/base/text.h"
+#include "base/text.h"
 #include "compiler/check/expr_parts.h"
 #include "compiler/check/number.h"
 #include "compiler/check/setting_reader.h"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "compiler/base/text.h"
+#include "base/text.h"
 #include "compiler/check/expr_parts.h"
 #include "compiler/check/number.h"
 #include "compiler/model/print.h"

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "compiler/base/json_text.h"
+#include "base/json_text.h"
 #include "compiler/check/expr_parts.h"
 #include "compiler/check/setting_reader.h"
 #include "compiler/model/print.h"

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "compiler/base/text.h"
+#include "base/text.h"
 #include "compiler/check/number.h"
 
 namespace compiler::check {

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "compiler/abi/fact_table.h"
-#include "compiler/base/cidr.h"
-#include "compiler/base/text.h"
+#include "base/cidr.h"
+#include "base/text.h"
 #include "compiler/check/number.h"
 #include "compiler/check/test_expect.h"
 #include "compiler/check/test_words.h"

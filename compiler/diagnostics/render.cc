@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "compiler/base/text.h"
+#include "base/text.h"
 
 namespace compiler::diagnostics {
 namespace {

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "compiler/ast/clone.h"
-#include "compiler/base/text.h"
+#include "base/text.h"
 #include "compiler/expand/names.h"
 #include "compiler/parse/parse.h"
 

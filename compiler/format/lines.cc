@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "compiler/base/text.h"
+#include "base/text.h"
 
 namespace compiler::format {
 namespace {

@@ -1,7 +1,7 @@
 // PLANT_FAULT for the lowering, and whether the fault that was asked for is one of planted_faults.def.
 #pragma once
 
-#include "compiler/base/planted_fault.h"
+#include "base/planted_fault.h"
 
 #ifdef BREAKWATER_PLANTED_FAULTS
 

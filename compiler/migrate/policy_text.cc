@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "compiler/base/text.h"
+#include "base/text.h"
 
 namespace compiler::migrate {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "compiler/base/text.h"
+#include "base/text.h"
 #include "compiler/migrate/policy_text.h"
 
 namespace compiler::migrate {

@@ -24,7 +24,7 @@
 #include "compiler/abi/fact_table.h"
 #include "compiler/abi/pattern.h"
 #include "compiler/abi/type.h"
-#include "compiler/base/cidr.h"
+#include "base/cidr.h"
 
 namespace compiler::model {
 

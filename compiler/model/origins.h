@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "compiler/base/id.h"
+#include "base/id.h"
 #include "compiler/model/settings.h"
 #include "compiler/source/source_range.h"
 

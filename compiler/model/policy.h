@@ -7,7 +7,7 @@
 
 #include "compiler/abi/pattern.h"
 #include "compiler/abi/type.h"
-#include "compiler/base/id.h"
+#include "base/id.h"
 #include "compiler/model/expr.h"
 #include "compiler/model/settings.h"
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "compiler/abi/predicate.h"
-#include "compiler/base/cidr.h"
-#include "compiler/base/id.h"
+#include "base/cidr.h"
+#include "base/id.h"
 #include "compiler/model/expr.h"
 
 namespace compiler::model {

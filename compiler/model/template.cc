@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "compiler/abi/fact_table.h"
-#include "compiler/base/digest.h"
-#include "compiler/base/json_text.h"
+#include "base/digest.h"
+#include "base/json_text.h"
 #include "compiler/model/value.h"
 
 namespace compiler::model {

@@ -1,7 +1,7 @@
 #include "compiler/parse/comments.h"
 
 #include "PolicyParser.h"
-#include "compiler/base/text.h"
+#include "base/text.h"
 #include "compiler/parse/characters.h"
 
 namespace compiler::parse {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "compiler/base/text.h"
+#include "base/text.h"
 #include "compiler/parse/ast_builder.h"
 
 namespace compiler::parse {

@@ -8,7 +8,7 @@
 #include "PolicyLexer.h"
 #include "PolicyParser.h"
 #include "antlr4-runtime.h"
-#include "compiler/base/text.h"
+#include "base/text.h"
 #include "compiler/parse/ast_builder.h"
 #include "compiler/parse/comments.h"
 #include "compiler/parse/error_strategy.h"

@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "PolicyParser.h"
-#include "compiler/base/text.h"
+#include "base/text.h"
 #include "compiler/parse/error_strategy.h"
 
 namespace compiler::parse {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "PolicyParser.h"
-#include "compiler/base/text.h"
+#include "base/text.h"
 #include "compiler/parse/word_repair.h"
 
 namespace compiler::parse {

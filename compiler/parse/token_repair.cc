@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "PolicyParser.h"
-#include "compiler/base/text.h"
+#include "base/text.h"
 #include "compiler/parse/bracket_places.h"
 #include "compiler/parse/characters.h"
 #include "compiler/parse/parse.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "PolicyParser.h"
-#include "compiler/base/text.h"
+#include "base/text.h"
 
 namespace compiler::parse {
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "PolicyParser.h"
-#include "compiler/base/text.h"
+#include "base/text.h"
 
 namespace compiler::parse {
 namespace {

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "compiler/abi/fact_table.h"
-#include "compiler/base/planted_fault.h"
+#include "base/planted_fault.h"
 
 namespace compiler::routes {
 namespace {

@@ -7,7 +7,7 @@
 #include <tuple>
 #include <utility>
 
-#include "compiler/base/planted_fault.h"
+#include "base/planted_fault.h"
 #include "compiler/routes/condition.h"
 
 namespace compiler::routes {

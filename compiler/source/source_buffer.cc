@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "compiler/base/text.h"
+#include "base/text.h"
 
 namespace compiler::source {
 

@@ -13,8 +13,8 @@ namespace {
 
 using nlohmann::json;
 using nlohmann::ordered_json;
-using runtime::base::Duration;
-using runtime::base::WallTime;
+using base::Duration;
+using base::WallTime;
 
 constexpr int64_t kMostTokens = 1'000'000;
 constexpr std::string_view kDigest = "sha256:e18a593562496f5cf30e05e2ab5ca0b32b1b0f7b0a4b1ea2a3f1f0e6a2b4c9d1";
@@ -158,7 +158,7 @@ std::string Answer::Word(int64_t index) const {
   const int64_t word = first_word_ + index - thinking_tokens_;
   if (word == 0) return "Answer";
   if (word == 1) return " " + std::to_string(number_) + ":";
-  runtime::base::Random random = RandomFor(seed_, number_, /*salt=*/16 + static_cast<uint64_t>(word));
+  base::Random random = RandomFor(seed_, number_, /*salt=*/16 + static_cast<uint64_t>(word));
   return std::string(kWords[random.Below(kWords.size())]);
 }
 

@@ -9,7 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "runtime/base/time.h"
+#include "base/time.h"
 
 namespace examples::flaky_ollama {
 
@@ -38,12 +38,12 @@ std::variant<ApiCall, ApiError> ParseApiCall(Endpoint endpoint, std::string_view
 std::string ErrorBody(Endpoint endpoint, int status, std::string_view message);
 
 // "2026-01-28T09:45:22.123456789Z"
-std::string Rfc3339(runtime::base::WallTime time);
+std::string Rfc3339(base::WallTime time);
 
 struct AnswerTimes {
-  runtime::base::WallTime now;
-  runtime::base::Duration total{};
-  runtime::base::Duration prompt{};
+  base::WallTime now;
+  base::Duration total{};
+  base::Duration prompt{};
 };
 
 // The answer to one call, in pieces or whole.
@@ -57,7 +57,7 @@ class Answer {
 
   // A stream: token `index` (0 ≤ index < tokens()), then End(). Each is one line of NDJSON or one event of SSE (the end may be
   // several).
-  std::string Token(int64_t index, runtime::base::WallTime now) const;
+  std::string Token(int64_t index, base::WallTime now) const;
   std::string End(const AnswerTimes& times) const;
   // What takes the place of the rest when the model fails in mid-stream.
   std::string StreamError(std::string_view message) const;
@@ -69,7 +69,7 @@ class Answer {
   std::string Word(int64_t index) const;
   bool IsThinking(int64_t index) const { return index < thinking_tokens_; }
   std::string_view DoneReason() const;
-  nlohmann::ordered_json OpenAiChunk(runtime::base::WallTime now) const;
+  nlohmann::ordered_json OpenAiChunk(base::WallTime now) const;
   void AddStatistics(const AnswerTimes& times, nlohmann::ordered_json* frame) const;
 
   const ApiCall call_;
@@ -83,7 +83,7 @@ class Answer {
 
 // The other endpoints.
 std::string TagsBody(std::string_view model);                                 // GET /api/tags
-std::string PsBody(std::string_view model, runtime::base::WallTime expires);  // GET /api/ps
+std::string PsBody(std::string_view model, base::WallTime expires);  // GET /api/ps
 std::string OpenAiModelsBody(std::string_view model);                         // GET /v1/models
 inline constexpr std::string_view kVersionBody = R"({"version":"0.5.13"})";   // GET /api/version
 

@@ -11,8 +11,8 @@
 namespace examples::flaky_ollama {
 namespace {
 
-using runtime::base::Duration;
-using runtime::base::TimePoint;
+using base::Duration;
+using base::TimePoint;
 using namespace std::chrono_literals;
 
 constexpr size_t kMostPipelined = 1 << 20;  // bytes of requests behind the one that is answered

@@ -42,9 +42,9 @@ class Connection final : public runtime::net::StreamObserver, public runtime::ne
     Fault fault;
     uint64_t number;
     double speed;
-    runtime::base::TimePoint started;
-    runtime::base::TimePoint due;  // of the next token
-    runtime::base::Duration prompt{};
+    base::TimePoint started;
+    base::TimePoint due;  // of the next token
+    base::Duration prompt{};
     int64_t next_token = 0;
     bool prompt_done = false;
     bool cut_pending = false;  // what is to be sent was sent; the reset follows

@@ -63,9 +63,9 @@ std::optional<FaultKind> FaultNamed(std::string_view name) {
   return std::nullopt;
 }
 
-runtime::base::Random RandomFor(int64_t seed, uint64_t number, uint64_t salt) {
+base::Random RandomFor(int64_t seed, uint64_t number, uint64_t salt) {
   // Any odd constants will do: Random spreads neighbouring seeds itself.
-  return runtime::base::Random(static_cast<uint64_t>(seed) * 0x9e3779b97f4a7c15 + number * 0xd1342543de82ef95 +
+  return base::Random(static_cast<uint64_t>(seed) * 0x9e3779b97f4a7c15 + number * 0xd1342543de82ef95 +
                                salt * 0xa0761d6478bd642f);
 }
 

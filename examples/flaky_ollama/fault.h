@@ -12,7 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "examples/flaky_ollama/settings.h"
-#include "runtime/base/random.h"
+#include "base/random.h"
 
 namespace examples::flaky_ollama {
 
@@ -40,7 +40,7 @@ Fault Make(FaultKind kind);
 std::optional<FaultKind> FaultNamed(std::string_view name);
 
 // Chance for request `number` alone; `salt` keeps its uses apart (which fault, how slow, which words).
-runtime::base::Random RandomFor(int64_t seed, uint64_t number, uint64_t salt);
+base::Random RandomFor(int64_t seed, uint64_t number, uint64_t salt);
 
 Fault FaultByChance(const Settings& settings, uint64_t number);
 

@@ -10,8 +10,8 @@
 namespace examples::flaky_ollama {
 namespace {
 
-using runtime::base::Duration;
-using runtime::base::Result;
+using base::Duration;
+using base::Result;
 using namespace std::chrono_literals;
 
 constexpr Duration kListenAgain = 50ms;  // another process has the port: try until it is free
@@ -52,7 +52,7 @@ Result<uint16_t> Server::Listen(uint16_t port) {
                                        const uint64_t id = ++last_connection_;
                                        connections_[id] = std::make_unique<Connection>(this, id, std::move(stream));
                                      });
-  if (!listener.ok()) return runtime::base::Error{listener.error()};
+  if (!listener.ok()) return base::Error{listener.error()};
   listener_ = std::move(listener.value());
   port_ = listener_->port();
   return port_;
@@ -77,10 +77,10 @@ void Server::ComeUp() {
 
 void Server::PlanNextDown() {
   const Settings& settings = state_.settings;
-  const runtime::base::TimePoint now = transport_->Now();
-  runtime::base::TimePoint next = now + kLookAgain;
+  const base::TimePoint now = transport_->Now();
+  base::TimePoint next = now + kLookAgain;
   if (settings.down_every_ms > 0) {
-    const runtime::base::TimePoint due = last_down_ + std::chrono::milliseconds(settings.down_every_ms);
+    const base::TimePoint due = last_down_ + std::chrono::milliseconds(settings.down_every_ms);
     if (due <= now && listener_ != nullptr) {
       GoDown(std::chrono::milliseconds(settings.down_for_ms), nullptr);
     } else if (due > now) {

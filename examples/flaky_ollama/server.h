@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "examples/flaky_ollama/state.h"
-#include "runtime/base/result.h"
+#include "base/result.h"
 #include "runtime/net/transport.h"
 
 namespace examples::flaky_ollama {
@@ -31,7 +31,7 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   // Listens. Returns the port, or why not. Call it on the loop's thread or before Run().
-  runtime::base::Result<uint16_t> Start();
+  base::Result<uint16_t> Start();
 
   // For connections.
   State& state() { return state_; }
@@ -42,19 +42,19 @@ class Server {
   int64_t SinceStartMs() const;
 
   // Closes the listening socket and resets every connection but one, for a while: as a server that was stopped.
-  void GoDown(runtime::base::Duration time, const Connection* spared);
+  void GoDown(base::Duration time, const Connection* spared);
 
   // Takes a connection that is done off the list; it is destroyed at the end of the turn.
   void Forget(uint64_t connection);
 
  private:
-  runtime::base::Result<uint16_t> Listen(uint16_t port);
+  base::Result<uint16_t> Listen(uint16_t port);
   void ComeUp();
   void PlanNextDown();
 
   runtime::net::Transport* const transport_;
   const ServerOptions options_;
-  const runtime::base::TimePoint started_;
+  const base::TimePoint started_;
   State state_;
   uint16_t port_ = 0;
   uint64_t last_connection_ = 0;
@@ -62,7 +62,7 @@ class Server {
   std::unique_ptr<runtime::net::Listener> listener_;  // none while down
   std::unique_ptr<runtime::net::Timer> up_timer_;
   std::unique_ptr<runtime::net::Timer> down_timer_;  // down_every_ms; looks once a second whether it is asked for
-  runtime::base::TimePoint last_down_;
+  base::TimePoint last_down_;
 };
 
 }  // namespace examples::flaky_ollama

@@ -8,7 +8,7 @@
 namespace examples::flaky_ollama {
 namespace {
 
-using runtime::base::Duration;
+using base::Duration;
 
 Duration Scaled(Duration time, double factor) {
   return Duration(static_cast<int64_t>(static_cast<double>(time.count()) * factor));

@@ -11,18 +11,18 @@
 #include <cstdint>
 
 #include "examples/flaky_ollama/settings.h"
-#include "runtime/base/time.h"
+#include "base/time.h"
 
 namespace examples::flaky_ollama {
 
 // Time of a whole answer with this many requests in flight (itself included), time_scale applied, without jitter.
-runtime::base::Duration ServiceTime(const Settings& settings, int64_t in_flight);
+base::Duration ServiceTime(const Settings& settings, int64_t in_flight);
 
 // What jitter makes of it for one request: 1 − jitter ≤ result ≤ 1 + jitter.
 double SpeedFactor(const Settings& settings, uint64_t number);
 
 // From the request to the first token, and from one token to the next.
-runtime::base::Duration PromptTime(const Settings& settings, int64_t in_flight, double factor);
-runtime::base::Duration TokenTime(const Settings& settings, int64_t in_flight, double factor, int64_t tokens);
+base::Duration PromptTime(const Settings& settings, int64_t in_flight, double factor);
+base::Duration TokenTime(const Settings& settings, int64_t in_flight, double factor, int64_t tokens);
 
 }  // namespace examples::flaky_ollama

@@ -16,7 +16,7 @@
 
 #include "examples/flaky_ollama/fault.h"
 #include "examples/flaky_ollama/settings.h"
-#include "runtime/base/time.h"
+#include "base/time.h"
 
 namespace examples::flaky_ollama {
 
@@ -79,7 +79,7 @@ class State {
 
 struct ControlReply {
   Reply reply;
-  std::optional<runtime::base::Duration> down_for;  // what only the server can do
+  std::optional<base::Duration> down_for;  // what only the server can do
 };
 
 // Requests to /control and below.

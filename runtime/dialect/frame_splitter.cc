@@ -3,7 +3,7 @@
 #include <cstring>
 #include <utility>
 
-#include "runtime/base/buffers.h"
+#include "base/buffers.h"
 
 namespace runtime::dialect {
 

@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <charconv>
 
-#include "compiler/base/json_reader.h"
+#include "base/json_reader.h"
 
 namespace runtime::dialect {
 namespace {
 
-using compiler::base::JsonReader;
+using base::JsonReader;
 using Token = JsonReader::Token;
 
 constexpr int64_t kMaxChoices = 128;
@@ -37,7 +37,7 @@ bool ReadMember(std::string_view name, JsonReader& reader, Members* members) {
     if (token == Token::kTrue || token == Token::kFalse) members->stream = token == Token::kTrue;
   } else if (name == "model") {
     members->model.clear();
-    if (token == Token::kString) compiler::base::UnescapeJson(reader.inside(), &members->model);
+    if (token == Token::kString) base::UnescapeJson(reader.inside(), &members->model);
   } else if (name == "n") {
     members->n = 1;
     if (token == Token::kNumber) {
@@ -76,7 +76,7 @@ std::optional<Members> ReadMembers(std::string_view text) {
     std::string_view name = reader.inside();
     if (reader.has_escape()) {
       unescaped.clear();
-      compiler::base::UnescapeJson(name, &unescaped);
+      base::UnescapeJson(name, &unescaped);
       name = unescaped;
     }
     if (!ReadMember(name, reader, &members)) return std::nullopt;

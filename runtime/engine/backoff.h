@@ -2,8 +2,8 @@
 #pragma once
 
 #include "compiler/model/settings.h"
-#include "runtime/base/random.h"
-#include "runtime/base/time.h"
+#include "base/random.h"
+#include "base/time.h"
 
 namespace runtime::engine {
 

@@ -13,8 +13,8 @@
 
 #include "compiler/abi/predicate.h"
 #include "compiler/model/settings.h"
-#include "runtime/base/random.h"
-#include "runtime/base/time.h"
+#include "base/random.h"
+#include "base/time.h"
 #include "runtime/engine/count_windows.h"
 #include "runtime/engine/outcome.h"
 

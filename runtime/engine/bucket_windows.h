@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "runtime/base/time.h"
+#include "base/time.h"
 
 namespace runtime::engine {
 

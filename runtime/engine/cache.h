@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "compiler/model/settings.h"
-#include "runtime/base/time.h"
+#include "base/time.h"
 
 namespace runtime::engine {
 

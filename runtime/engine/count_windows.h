@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "compiler/model/settings.h"
-#include "runtime/base/time.h"
+#include "base/time.h"
 #include "runtime/engine/bucket_windows.h"
 
 namespace runtime::engine {

@@ -12,7 +12,7 @@
 
 #include "compiler/abi/facts.h"
 #include "compiler/model/settings.h"
-#include "runtime/base/time.h"
+#include "base/time.h"
 #include "runtime/engine/breaker.h"
 #include "runtime/engine/cache.h"
 #include "runtime/engine/limiter.h"

@@ -30,8 +30,8 @@
 
 #include "compiler/abi/facts.h"
 #include "compiler/compiled_policy.h"
-#include "runtime/base/random.h"
-#include "runtime/base/time.h"
+#include "base/random.h"
+#include "base/time.h"
 #include "runtime/engine/engine_objects.h"
 #include "runtime/engine/exchange_events.h"
 

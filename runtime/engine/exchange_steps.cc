@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "compiler/base/planted_fault.h"
+#include "base/planted_fault.h"
 #include "runtime/engine/exchange_state.h"
 
 namespace runtime::engine {

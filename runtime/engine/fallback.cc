@@ -4,7 +4,7 @@
 #include <array>
 
 #include "compiler/abi/fact_table.h"
-#include "compiler/base/digest.h"
+#include "base/digest.h"
 #include "compiler/model/template.h"
 
 namespace runtime::engine {
@@ -49,7 +49,7 @@ std::string KeyDigest(const compiler::model::CacheSettings& cache, const compile
   std::string key = cache.name + "\n";
   key.append(scope).append("\n");
   compiler::model::Render(cache.key, facts, &key);
-  return compiler::base::Sha256Hex(key, kDigits);
+  return base::Sha256Hex(key, kDigits);
 }
 
 std::string WithForm(std::string_view digest, uint8_t form) { return std::string(digest) + "/" + std::to_string(form); }

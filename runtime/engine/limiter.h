@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "compiler/model/settings.h"
-#include "runtime/base/time.h"
+#include "base/time.h"
 
 namespace runtime::engine {
 

@@ -15,7 +15,7 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/base/time.h"
+#include "base/time.h"
 
 namespace runtime::engine {
 

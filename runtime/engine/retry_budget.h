@@ -5,7 +5,7 @@
 #include <mutex>
 #include <optional>
 
-#include "runtime/base/time.h"
+#include "base/time.h"
 
 namespace runtime::engine {
 

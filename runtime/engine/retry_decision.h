@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "compiler/model/settings.h"
-#include "runtime/base/random.h"
-#include "runtime/base/time.h"
+#include "base/random.h"
+#include "base/time.h"
 #include "runtime/engine/breaker.h"
 #include "runtime/engine/retry_budget.h"
 

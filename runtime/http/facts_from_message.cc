@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "compiler/base/text.h"
+#include "base/text.h"
 #include "runtime/http/json_members.h"
 #include "runtime/http/text.h"
 
@@ -116,7 +116,7 @@ class QuerySlots {
           continue;
         }
         const bool is_whole = DecodeQuery(equals == std::string_view::npos ? "" : pair.substr(equals + 1), &decoded_[i]);
-        if (!is_whole || compiler::base::FirstInvalidUtf8(decoded_[i])) note(ReadProblem::k_bad_query);
+        if (!is_whole || base::FirstInvalidUtf8(decoded_[i])) note(ReadProblem::k_bad_query);
         values_[i] = Str::Of(decoded_[i]);
       }
     }

@@ -12,8 +12,8 @@ namespace runtime::http {
 using compiler::abi::JsonKind;
 using compiler::abi::JsonValue;
 using compiler::abi::Str;
-using compiler::base::JsonProblem;
-using Token = compiler::base::JsonReader::Token;
+using base::JsonProblem;
+using Token = base::JsonReader::Token;
 
 JsonMembers::JsonMembers(const Paths& paths, const Paths& watched)
     : nodes_(1), values_(paths.size()), unescaped_(paths.size()) {
@@ -90,7 +90,7 @@ bool JsonMembers::Value(Reader& reader, Token token, Node* node) {
   if (value.kind == JsonKind::kString && reader.has_escape()) {
     std::string& plain = unescaped_[static_cast<size_t>(node->slot)];
     plain.clear();
-    compiler::base::UnescapeJson(reader.inside(), &plain);
+    base::UnescapeJson(reader.inside(), &plain);
     value.text = Str::Of(plain);
   }
   values_[static_cast<size_t>(node->slot)] = value;
@@ -106,7 +106,7 @@ bool JsonMembers::Members(Reader& reader, Node* node) {
     std::string_view key = reader.inside();
     if (reader.has_escape()) {
       unescaped_key_.clear();
-      compiler::base::UnescapeJson(key, &unescaped_key_);
+      base::UnescapeJson(key, &unescaped_key_);
       key = unescaped_key_;
     }
     Node* const child = ChildOf(node, key);
@@ -122,7 +122,7 @@ JsonMembers::Node* JsonMembers::ChildOf(Node* node, std::string_view key) {
       duplicate_ = duplicate_ || child.seen;
       child.seen = true;
       found = &child;
-    } else if (compiler::base::FoldsTo(key, child.name)) {
+    } else if (base::FoldsTo(key, child.name)) {
       folded_ = true;
     }
   }

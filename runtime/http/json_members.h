@@ -1,4 +1,4 @@
-// Private to this folder. Reads chosen members out of a JSON text (compiler/base/json_reader.h) in one pass, without building a tree.
+// Private to this folder. Reads chosen members out of a JSON text (base/json_reader.h) in one pass, without building a tree.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "compiler/abi/facts.h"
-#include "compiler/base/json_reader.h"
+#include "base/json_reader.h"
 
 namespace runtime::http {
 
@@ -29,7 +29,7 @@ class JsonMembers {
   Outcome Read(std::string_view text);
   void Clear();
 
-  compiler::base::JsonProblem problem() const { return problem_; }
+  base::JsonProblem problem() const { return problem_; }
 
   // One for each path, in its order.
   const std::vector<compiler::abi::JsonValue>& values() const { return values_; }
@@ -41,7 +41,7 @@ class JsonMembers {
     std::vector<size_t> children;
     bool seen = false;
   };
-  using Reader = compiler::base::JsonReader;
+  using Reader = base::JsonReader;
 
   size_t NodeOf(const std::vector<std::string>& path);
   bool Value(Reader& reader, Reader::Token token, Node* node);
@@ -53,7 +53,7 @@ class JsonMembers {
   std::vector<compiler::abi::JsonValue> values_;
   std::vector<std::string> unescaped_;  // one for each path
   std::string unescaped_key_;
-  compiler::base::JsonProblem problem_ = compiler::base::JsonProblem::kNone;
+  base::JsonProblem problem_ = base::JsonProblem::kNone;
   bool duplicate_ = false;
   bool folded_ = false;
 };

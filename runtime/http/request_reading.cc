@@ -8,8 +8,8 @@
 namespace runtime::http {
 namespace {
 
-using compiler::base::JsonProblem;
-using compiler::base::MergeOutcome;
+using base::JsonProblem;
+using base::MergeOutcome;
 
 struct ProblemInfo {
   std::string_view name;

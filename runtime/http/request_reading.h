@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "compiler/base/json_reader.h"
-#include "compiler/base/json_text.h"
+#include "base/json_reader.h"
+#include "base/json_text.h"
 #include "runtime/http/message.h"
 
 namespace runtime::http {
@@ -19,8 +19,8 @@ enum class ReadProblem : uint8_t {
 std::string_view Name(ReadProblem problem);     // "" for kNone
 std::string_view Explain(ReadProblem problem);  // likewise
 
-ReadProblem ProblemOf(compiler::base::JsonProblem problem);
-ReadProblem ProblemOf(compiler::base::MergeOutcome outcome);
+ReadProblem ProblemOf(base::JsonProblem problem);
+ReadProblem ProblemOf(base::MergeOutcome outcome);
 
 // Whether the body of such a request has members, if it isn't empty: POST, PUT or PATCH, and JSON by its type, or without one, or on a
 // path on which servers read JSON whatever the type says.

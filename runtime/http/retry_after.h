@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "runtime/base/time.h"
+#include "base/time.h"
 #include "runtime/http/message.h"
 
 namespace runtime::http {

@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/base/result.h"
+#include "base/result.h"
 #include "runtime/net/transport.h"
 
 namespace runtime::net {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/base/result.h"
+#include "base/result.h"
 #include "runtime/net/tls.h"
 
 namespace runtime::net {

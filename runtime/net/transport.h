@@ -16,8 +16,8 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/base/result.h"
-#include "runtime/base/time.h"
+#include "base/result.h"
+#include "base/time.h"
 
 namespace runtime::net {
 

@@ -25,12 +25,12 @@ struct MemberName {
 // One JSON object, put straight into the lane.
 class LaneObject {
  public:
-  explicit LaneObject(LogLane& lane) : lane_(lane) {}
+  explicit LaneObject(observe::LogLane& lane) : lane_(lane) {}
 
   template <MemberName kName>
   void Add(std::string_view value) {
-    char* const at = Begin<kName>(JsonStringRoom(value.size()));
-    lane_.MoveTo(PutJsonString(value, at));
+    char* const at = Begin<kName>(observe::JsonStringRoom(value.size()));
+    lane_.MoveTo(observe::PutJsonString(value, at));
   }
   // `value` holds nothing that JSON escapes.
   template <MemberName kName>
@@ -44,13 +44,13 @@ class LaneObject {
   }
   template <MemberName kName>
   void Add(int64_t value) {
-    char* const at = Begin<kName>(kNumberRoom);
-    lane_.MoveTo(PutInteger(value, at));
+    char* const at = Begin<kName>(observe::kNumberRoom);
+    lane_.MoveTo(observe::PutInteger(value, at));
   }
   template <MemberName kName>
   void AddMillis(base::Duration value) {
-    char* const at = Begin<kName>(kNumberRoom);
-    lane_.MoveTo(PutMillis(value.count(), at));
+    char* const at = Begin<kName>(observe::kNumberRoom);
+    lane_.MoveTo(observe::PutMillis(value.count(), at));
   }
   template <MemberName kName>
   void Open() {  // its value is Put
@@ -73,30 +73,19 @@ class LaneObject {
     return at + sizeof kName.text;
   }
 
-  LogLane& lane_;
+  observe::LogLane& lane_;
   bool is_first_ = true;
 };
 
 }  // namespace
 
-std::string_view Name(EndedHow how) {
-  switch (how) {
-    case EndedHow::kComplete: return "complete";
-    case EndedHow::kContinued: return "continued";
-    case EndedHow::kUnfinished: return "unfinished";
-    case EndedHow::kCut: return "cut";
-    case EndedHow::kClientGone: return "client_gone";
-  }
-  return "";
-}
-
-AccessLog::AccessLog(LineLog& log, net::Transport& transport)
+AccessLog::AccessLog(observe::LineLog& log, net::Transport& transport)
     : transport_(transport), lane_(log), timer_(transport.NewTimer([this] {
         timer_is_set_ = false;
         lane_.HandOver();
       })) {}
 
-void AccessLog::Write(const AccessLogContext& context, const ExchangeRecord& record, int status,
+void AccessLog::Write(const AccessLogContext& context, const observe::ExchangeRecord& record, int status,
                       base::Duration duration) {
   const WorkerContext& worker = context.worker;
   const auto& upstreams = worker.policy().upstreams;
@@ -113,7 +102,7 @@ void AccessLog::Write(const AccessLogContext& context, const ExchangeRecord& rec
   line.Open<"attempts">();
   line.Put('[');
   for (size_t i = 0; i < record.attempts.size(); ++i) {
-    const AttemptRecord& attempt = record.attempts[i];
+    const observe::AttemptRecord& attempt = record.attempts[i];
     if (i > 0) line.Put(',');
     line.OpenObject();
     line.Add<"upstream">(upstreams[attempt.upstream].name);
@@ -131,7 +120,7 @@ void AccessLog::Write(const AccessLogContext& context, const ExchangeRecord& rec
   if (!record.retry_denied.empty()) line.Add<"retry_denied">(record.retry_denied);
   if (!record.fallback.empty()) line.Add<"fallback">(record.fallback);
   if (!record.fallback_reason.empty()) line.Add<"fallback_reason">(record.fallback_reason);
-  const TokenRecord& tokens = record.tokens;
+  const observe::TokenRecord& tokens = record.tokens;
   if (!tokens.model.empty()) line.Add<"model">(tokens.model);
   if (tokens.prompt >= 0) line.Add<"prompt_tokens">(tokens.prompt);
   if (tokens.completion >= 0) {

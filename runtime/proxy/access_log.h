@@ -6,12 +6,12 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/base/time.h"
+#include "base/time.h"
 #include "runtime/http/message.h"
 #include "runtime/net/transport.h"
-#include "runtime/proxy/exchange_record.h"
-#include "runtime/proxy/line_log.h"
-#include "runtime/proxy/wall_clock.h"
+#include "runtime/observe/exchange_record.h"
+#include "runtime/observe/line_log.h"
+#include "runtime/observe/wall_clock.h"
 
 namespace runtime::proxy {
 
@@ -31,15 +31,15 @@ class AccessLog {
   static constexpr base::Duration kMaxWait = std::chrono::milliseconds(100);
 
   // Both must outlive it.
-  AccessLog(LineLog& log, net::Transport& transport);
+  AccessLog(observe::LineLog& log, net::Transport& transport);
 
   // `duration`: of the exchange. `record` holds nothing that the line borrows later.
-  void Write(const AccessLogContext& context, const ExchangeRecord& record, int status, base::Duration duration);
+  void Write(const AccessLogContext& context, const observe::ExchangeRecord& record, int status, base::Duration duration);
 
  private:
   net::Transport& transport_;
-  LogLane lane_;
-  Rfc3339Clock clock_;
+  observe::LogLane lane_;
+  observe::Rfc3339Clock clock_;
   std::unique_ptr<net::Timer> timer_;
   bool timer_is_set_ = false;
 };

@@ -5,7 +5,7 @@
 #include <span>
 #include <utility>
 
-#include "runtime/base/buffers.h"
+#include "base/buffers.h"
 #include "runtime/proxy/limits.h"
 
 namespace runtime::proxy {
@@ -83,9 +83,9 @@ void Attempt::NoteTlsFailure() {
   const net::TlsFailure* failure = connection_->stream->tls_failure();
   if (failure == nullptr) return;
   tls_failure_ = *failure;
-  worker_.metrics.CountBy(CounterById::kTlsFailures, {settings().name, net::Name(failure->reason)});
+  worker_.metrics.CountBy(observe::CounterById::kTlsFailures, {settings().name, net::Name(failure->reason)});
   if (!worker_.pools[upstream_]->MayTellOfTls()) return;
-  JsonLine line = worker_.Event("warn", "TLS with an upstream failed");
+  observe::JsonLine line = worker_.Event("warn", "TLS with an upstream failed");
   line.Add("upstream", settings().name)
       .Add("address",
            compiler::model::ListenAddress{connection_->stream->peer().ip, connection_->stream->peer().port}.ToString())

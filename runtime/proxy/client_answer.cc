@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "runtime/base/buffers.h"
+#include "base/buffers.h"
 #include "runtime/http/forwarding.h"
 #include "runtime/http/message_writer.h"
 #include "runtime/proxy/cors.h"

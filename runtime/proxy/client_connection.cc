@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "runtime/base/hex.h"
+#include "base/hex.h"
 #include "runtime/http/forwarding.h"
 #include "runtime/proxy/access_log.h"
 #include "runtime/proxy/client_origin.h"
@@ -63,8 +63,8 @@ void ClientConnection::EndHandshake(const net::TlsFailure* failure) {
   handshaking_ = false;
   owner_.OnHandshakeOver();
   if (failure == nullptr) return;
-  worker_->metrics.CountBy(CounterById::kTlsFailures, {"client", net::Name(failure->reason)});
-  JsonLine line = worker_->Event("info", "TLS with a client failed");
+  worker_->metrics.CountBy(observe::CounterById::kTlsFailures, {"client", net::Name(failure->reason)});
+  observe::JsonLine line = worker_->Event("info", "TLS with a client failed");
   line.Add("client", peer_ip_).Add("reason", net::Name(failure->reason)).Add("why", net::Text(failure->reason));
   if (!failure->detail.empty()) line.Add("detail", failure->detail);
   worker_->Log(line);
@@ -168,7 +168,7 @@ void ClientConnection::BeginRequest() {
   }
   if (auto screened = ScreenRequest(worker_->policy().gateway, head, OwnHost(), path ? *path : "", request_id_)) {
     if (!screened->reason.empty()) {
-      worker_->metrics.CountBy(CounterById::kBadRequest, screened->reason);
+      worker_->metrics.CountBy(observe::CounterById::kBadRequest, screened->reason);
       Record(screened->answer.status, screened->reason, screened->answer.body.size());
     }
     AnswerByItself(std::move(screened->answer));
@@ -240,7 +240,7 @@ void ClientConnection::AnswerByItself(LocalAnswer answer) {
 }
 
 void ClientConnection::RefuseRequest(http::ParseError error) {
-  worker_->metrics.CountBy(CounterById::kBadRequest, http::Name(error));
+  worker_->metrics.CountBy(observe::CounterById::kBadRequest, http::Name(error));
   close_after_ = true;
   bool is_recorded = false;
   if (answered_early_) {  // one request, one answer
@@ -270,7 +270,7 @@ void ClientConnection::RefuseRequest(http::ParseError error) {
   }
   std::string bytes;
   AppendLocalAnswer(answer, {id, worker_->Date(), /*keep_alive=*/false, /*is_head_method=*/false}, &bytes);
-  JsonLine line = worker_->Event("warn", "request refused");
+  observe::JsonLine line = worker_->Event("warn", "request refused");
   line.Add("request_id", id)
       .Add("client", peer_ip_)
       .Add("status", static_cast<int64_t>(answer.status))
@@ -283,9 +283,9 @@ void ClientConnection::RefuseRequest(http::ParseError error) {
 
 // The line of the access log of a request that got no exchange.
 void ClientConnection::Record(int status, std::string_view reason, size_t bytes_out) {
-  worker_->metrics.CountBy(CounterById::kRequests, {"none", std::to_string(status), "gateway"});
+  worker_->metrics.CountBy(observe::CounterById::kRequests, {"none", std::to_string(status), "gateway"});
   if (!worker_->access) return;
-  ExchangeRecord record;
+  observe::ExchangeRecord record;
   record.status = status;
   record.fallback_reason = reason;
   record.bytes_out = bytes_out;

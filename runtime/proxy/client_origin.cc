@@ -6,9 +6,9 @@
 namespace runtime::proxy {
 namespace {
 
-using compiler::base::Cidr;
-using compiler::base::IpAddress;
-using compiler::base::ParseIp;
+using base::Cidr;
+using base::IpAddress;
+using base::ParseIp;
 
 std::string_view TrimBlanks(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);

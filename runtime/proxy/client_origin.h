@@ -6,12 +6,12 @@
 #include <string_view>
 #include <vector>
 
-#include "compiler/base/cidr.h"
+#include "base/cidr.h"
 #include "runtime/http/message.h"
 
 namespace runtime::proxy {
 
-bool IsTrusted(const std::vector<compiler::base::Cidr>& trusted, std::string_view ip);
+bool IsTrusted(const std::vector<base::Cidr>& trusted, std::string_view ip);
 
 struct ClientOrigin {
   std::string ip;
@@ -22,7 +22,7 @@ struct ClientOrigin {
 // `peer`: the trusted proxy that the connection comes from. The client is the last address of X-Forwarded-For, read from
 // the end, that is not a trusted proxy itself; an entry that is no address ends the search, for whoever wrote it was not
 // one of them.
-ClientOrigin OriginBehind(const std::vector<compiler::base::Cidr>& trusted, std::string_view peer,
+ClientOrigin OriginBehind(const std::vector<base::Cidr>& trusted, std::string_view peer,
                           const http::Headers& headers);
 
 }  // namespace runtime::proxy

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "runtime/proxy/address_counts.h"
-#include "runtime/proxy/metrics.h"
+#include "runtime/observe/metrics.h"
 
 namespace runtime::proxy {
 
@@ -32,7 +32,7 @@ inline std::string AddressGroup(const std::string& ip) {
 
 // Owned by the worker; places that outlive it are given back nowhere.
 struct PlaceCounts {
-  MetricsShard& metrics;
+  observe::MetricsShard& metrics;
   AddressCounts& addresses;
 };
 

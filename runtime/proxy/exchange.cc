@@ -7,7 +7,7 @@
 #include <variant>
 
 #include "base/check.h"
-#include "compiler/base/json_text.h"
+#include "base/json_text.h"
 #include "compiler/model/model_paths.h"
 #include "compiler/model/template.h"
 #include "runtime/dialect/members.h"
@@ -212,7 +212,7 @@ bool Exchange::HoldMemory() {
 }
 
 void Exchange::RefuseForMemory() {
-  JsonLine line = worker_.Event("warn", "upload gives way");
+  observe::JsonLine line = worker_.Event("warn", "upload gives way");
   line.Add("request_id", request_.request_id)
       .Add("client", request_.client_ip)
       .Add("bytes", static_cast<int64_t>(body_.received()))
@@ -287,7 +287,7 @@ std::string Exchange::ModelAt(UpstreamId id) {
   std::string body = body_.kept();
   for (const std::string& patch : patches) {
     std::string patched;
-    if (compiler::base::MergePatch(body, patch, &patched) != compiler::base::MergeOutcome::kMerged) return ClientReads().model;
+    if (base::MergePatch(body, patch, &patched) != base::MergeOutcome::kMerged) return ClientReads().model;
     body = std::move(patched);
   }
   const auto members = dialect::ReadMembers(body);
@@ -349,23 +349,23 @@ void Exchange::OnTimer() {
   if (deadline && *deadline <= now) Dispatch(engine::TimeReached{});
 }
 
-void Exchange::OnClientGone() { GiveUp(EndedHow::kClientGone); }
+void Exchange::OnClientGone() { GiveUp(observe::EndedHow::kClientGone); }
 
 void Exchange::Stop() {
   if (phase_ == Phase::kOver) return;
   phase_ = Phase::kRunning;
-  recorder_.record().how = EndedHow::kCut;
+  recorder_.record().how = observe::EndedHow::kCut;
   Dispatch(engine::GatewayStops{});
 }
 
 void Exchange::OnBodyRefused(int status, std::string_view reason) {
   refused_status_ = status;
   recorder_.record().fallback_reason = reason;
-  GiveUp(EndedHow::kComplete);
+  GiveUp(observe::EndedHow::kComplete);
 }
 
 
-void Exchange::GiveUp(EndedHow how) {
+void Exchange::GiveUp(observe::EndedHow how) {
   if (phase_ == Phase::kOver) return;
   recorder_.record().how = how;
   client_.Leave();
@@ -381,7 +381,7 @@ void Exchange::Over() {
   phase_ = Phase::kOver;
   if (attempt_ != nullptr) worker_.transport.DeleteLater(std::move(attempt_));
   in_flight_.reset();
-  ExchangeRecord& record = recorder_.record();
+  observe::ExchangeRecord& record = recorder_.record();
   record.bytes_in = body_.received();
   record.bytes_out = client_.sent_bytes();
   record.status = refused_status_ != 0 ? refused_status_ : client_.status();

@@ -108,7 +108,7 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
 
   // The machine.
   void Dispatch(const engine::Event& event);
-  void GiveUp(EndedHow how);
+  void GiveUp(observe::EndedHow how);
   void Over();
   void On(const engine::StartAttempt& command);
   void On(const engine::AbortAttempt& command);
@@ -175,7 +175,7 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   UpstreamId attempt_upstream_;
   int attempt_number_ = 0;
   base::TimePoint attempt_started_;
-  std::optional<UpstreamInFlight> in_flight_;
+  std::optional<observe::UpstreamInFlight> in_flight_;
 
   struct Followed {
     compiler::model::CacheId cache;

@@ -8,14 +8,14 @@
 #include "runtime/proxy/answer_framing.h"
 #include "runtime/proxy/error_messages.h"
 #include "runtime/proxy/exchange.h"
-#include "runtime/proxy/trace_context.h"
+#include "runtime/observe/trace_context.h"
 #include "runtime/proxy/upstream_request.h"
-#include "runtime/proxy/wall_clock.h"
+#include "runtime/observe/wall_clock.h"
 
 namespace runtime::proxy {
 
 using engine::Continuation;
-using compiler::base::MergeOutcome;
+using base::MergeOutcome;
 using engine::Refusal;
 
 namespace {
@@ -58,8 +58,8 @@ std::optional<Refusal> Exchange::PrepareBody(const engine::StartAttempt& command
     if (command.continuation != Continuation::kNone) return std::nullopt;  // it takes over an answer to this very body
     http::ReadProblem problem = http::ProblemOf(outcome);
     if (outcome == MergeOutcome::kNotAnObject) {  // which of the reasons?
-      const auto json = compiler::base::CheckJson(body_.kept());
-      if (json != compiler::base::JsonProblem::kNone) problem = http::ProblemOf(json);
+      const auto json = base::CheckJson(body_.kept());
+      if (json != base::JsonProblem::kNone) problem = http::ProblemOf(json);
     }
     return RefusalOf(problem);
   }
@@ -107,7 +107,7 @@ void Exchange::BeginAnswer(const engine::StartAttempt& command) {
 
 Attempt::Request Exchange::MakeRequest(const engine::StartAttempt& command) {
   const auto& to = worker_.policy().routes[route_].to;
-  const std::string trace_parent = TraceParent(request_.request_id, worker_.random.Next());
+  const std::string trace_parent = observe::TraceParent(request_.request_id, worker_.random.Next());
   UpstreamRequestTerms terms{request_, worker_.policy().upstreams[command.upstream], facts_};
   terms.is_first_of_route = to.empty() || to.front() == command.upstream;
   terms.reads_answer = ReadsAnswer() || MostCopied() > 0;  // what a cache keeps is for clients that ask for other codings, too
@@ -177,7 +177,7 @@ void Exchange::Conclude(const AnswerStep& step, bool is_reuse_race) {
     case AnswerStep::What::kGoesOn:
     case AnswerStep::What::kUnwanted: return;
     case AnswerStep::What::kEnded:
-      if (step.is_unfinished) recorder_.record().how = EndedHow::kUnfinished;
+      if (step.is_unfinished) recorder_.record().how = observe::EndedHow::kUnfinished;
       body_.CloseUpload();
       if (attempt_ != nullptr && !attempt_->is_over()) {  // HTTP has not said so yet: nobody waits for that
         if (body_.is_streaming()) attempt_->Abort();      // it may be in the middle of its request
@@ -301,7 +301,7 @@ void Exchange::On(const engine::FinishAnswer&) {
 }
 
 void Exchange::On(const engine::BreakOffAnswer& command) {
-  recorder_.record().how = EndedHow::kCut;
+  recorder_.record().how = observe::EndedHow::kCut;
   client_.BreakOff(client_.can_tell_break() ? answer_.BreakFrame(command.error, request_.request_id) : std::string());
 }
 
@@ -354,10 +354,10 @@ void Exchange::MarkAsFallback(std::string_view name, std::string_view reason, si
 
 void Exchange::On(const engine::SendReply& command) {
   const auto& reply = worker_.policy().replies[command.reply];
-  LocalAnswer answer = ReplyAnswer(reply, facts_, TermsOfReader(Rfc3339Millis(worker_.transport.WallNow())));
+  LocalAnswer answer = ReplyAnswer(reply, facts_, TermsOfReader(observe::Rfc3339Millis(worker_.transport.WallNow())));
   recorder_.record().served_by = reply.name;
   if (command.is_fallback) {
-    MarkAsFallback(reply.name, command.reason, Metrics::FallbackIndex(worker_.policy(), command.reply), &answer);
+    MarkAsFallback(reply.name, command.reason, observe::Metrics::FallbackIndex(worker_.policy(), command.reply), &answer);
   }
   SendLocal(std::move(answer));
 }
@@ -369,7 +369,7 @@ void Exchange::On(const engine::SendCached& command) {
                                     TermsOfReader({}));
   recorder_.record().served_by = cache.name;
   if (command.is_fallback) {
-    MarkAsFallback(cache.name, command.reason, Metrics::FallbackIndex(worker_.policy(), command.cache), &answer);
+    MarkAsFallback(cache.name, command.reason, observe::Metrics::FallbackIndex(worker_.policy(), command.cache), &answer);
   } else {
     recorder_.CacheHit(command.cache);
   }
@@ -378,9 +378,9 @@ void Exchange::On(const engine::SendCached& command) {
 
 void Exchange::On(const engine::SendMock& command) {
   const auto& mock = worker_.policy().mocks[command.mock];
-  LocalAnswer answer = MockAnswer(mock, facts_, TermsOfReader(Rfc3339Millis(worker_.transport.WallNow())));
+  LocalAnswer answer = MockAnswer(mock, facts_, TermsOfReader(observe::Rfc3339Millis(worker_.transport.WallNow())));
   recorder_.record().served_by = mock.name;
-  MarkAsFallback(mock.name, command.reason, Metrics::FallbackIndex(worker_.policy(), command.mock), &answer);
+  MarkAsFallback(mock.name, command.reason, observe::Metrics::FallbackIndex(worker_.policy(), command.mock), &answer);
   SendLocal(std::move(answer));
 }
 

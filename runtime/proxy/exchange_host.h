@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/base/time.h"
+#include "base/time.h"
 #include "runtime/http/message.h"
 #include "runtime/proxy/request_body.h"
 

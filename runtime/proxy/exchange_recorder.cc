@@ -21,7 +21,7 @@ std::string OutcomeText(const engine::Outcome& outcome) {
 
 void ExchangeRecorder::Record(const engine::NoteRetry& command) {
   const auto& upstream = worker_.policy().upstreams[command.upstream];
-  JsonLine line = worker_.Event(
+  observe::JsonLine line = worker_.Event(
       "warn", "retry attempt " + std::to_string(command.retry) + "/" + std::to_string(command.max_retries));
   line.Add("request_id", request_.request_id)
       .Add("upstream", upstream.name)
@@ -33,16 +33,16 @@ void ExchangeRecorder::Record(const engine::NoteRetry& command) {
 void ExchangeRecorder::Record(const engine::NoteRetryDenied& command) {
   const auto& upstream = worker_.policy().upstreams[command.upstream];
   record_.retry_denied = command.reason;
-  worker_.metrics.CountBy(CounterById::kRetryDenied, {upstream.name, command.reason});
-  JsonLine line = worker_.Event("info", "retry denied");
+  worker_.metrics.CountBy(observe::CounterById::kRetryDenied, {upstream.name, command.reason});
+  observe::JsonLine line = worker_.Event("info", "retry denied");
   line.Add("request_id", request_.request_id).Add("upstream", upstream.name).Add("reason", command.reason);
   worker_.Log(line);
 }
 
 void ExchangeRecorder::Record(const engine::NoteMoveDenied& command) {
   const auto& upstream = worker_.policy().upstreams[command.upstream];
-  worker_.metrics.CountBy(CounterById::kMoveDenied, {upstream.name, command.reason});
-  JsonLine line = worker_.Event("info", "move denied");
+  worker_.metrics.CountBy(observe::CounterById::kMoveDenied, {upstream.name, command.reason});
+  observe::JsonLine line = worker_.Event("info", "move denied");
   line.Add("request_id", request_.request_id).Add("upstream", upstream.name).Add("reason", command.reason);
   worker_.Log(line);
 }
@@ -50,8 +50,8 @@ void ExchangeRecorder::Record(const engine::NoteMoveDenied& command) {
 void ExchangeRecorder::Record(const engine::NoteAttemptEnded& command) {
   record_.attempts.push_back({command.upstream, command.number, command.outcome, command.took});
   const auto& upstream = worker_.policy().upstreams[command.upstream];
-  worker_.metrics.Observe(HistogramId::kUpstreamLatency, static_cast<size_t>(command.upstream.value), command.took);
-  worker_.metrics.CountBy(CounterById::kAttempts, {upstream.name, OutcomeText(command.outcome)});
+  worker_.metrics.Observe(observe::HistogramId::kUpstreamLatency, static_cast<size_t>(command.upstream.value), command.took);
+  worker_.metrics.CountBy(observe::CounterById::kAttempts, {upstream.name, OutcomeText(command.outcome)});
 }
 
 void ExchangeRecorder::Record(const engine::NoteBreaker& command) {
@@ -60,23 +60,23 @@ void ExchangeRecorder::Record(const engine::NoteBreaker& command) {
 }
 
 void ExchangeRecorder::Record(const engine::NoteRejected& command) {
-  worker_.metrics.Count(CounterId::kBreakerRejected, static_cast<size_t>(command.upstream.value));
+  worker_.metrics.Count(observe::CounterId::kBreakerRejected, static_cast<size_t>(command.upstream.value));
 }
 
 void ExchangeRecorder::Record(const engine::NoteQueued& command) {
   record_.queued += command.waited;
   const auto& upstream = worker_.policy().upstreams[command.upstream];
   if (command.error == ErrorKind::kNone || command.waited > base::Duration::zero()) {
-    worker_.metrics.Observe(HistogramId::kQueue, static_cast<size_t>(command.upstream.value), command.waited);
+    worker_.metrics.Observe(observe::HistogramId::kQueue, static_cast<size_t>(command.upstream.value), command.waited);
   }
   if (command.error == ErrorKind::kNone) return;
-  worker_.metrics.CountBy(CounterById::kQueueRefused,
+  worker_.metrics.CountBy(observe::CounterById::kQueueRefused,
                           {upstream.name, compiler::abi::Name(command.error)});
 }
 
 void ExchangeRecorder::Record(const engine::NoteLoadWait& command) {
   record_.loading += command.waited;
-  worker_.metrics.Observe(HistogramId::kLoadWait, static_cast<size_t>(command.upstream.value), command.waited);
+  worker_.metrics.Observe(observe::HistogramId::kLoadWait, static_cast<size_t>(command.upstream.value), command.waited);
 }
 
 // ---- What the driver sees --------------------------------------------------------------------------------------------
@@ -85,85 +85,85 @@ void ExchangeRecorder::AttemptStarted(UpstreamId id, int number, bool is_reconne
   last_token_.reset();
   const auto label = static_cast<size_t>(id.value);
   if (is_reconnect) {
-    worker_.metrics.Count(CounterId::kReuseRace, label);
+    worker_.metrics.Count(observe::CounterId::kReuseRace, label);
   } else if (number > 1 && !takes_over) {
-    worker_.metrics.Count(CounterId::kUpstreamRetry, label);
+    worker_.metrics.Count(observe::CounterId::kUpstreamRetry, label);
   }
 }
 
 void ExchangeRecorder::FirstContent(UpstreamId id, base::Duration took) {
   record_.served_by = worker_.policy().upstreams[id].name;
-  worker_.metrics.Observe(HistogramId::kFirstToken, static_cast<size_t>(id.value), took);
+  worker_.metrics.Observe(observe::HistogramId::kFirstToken, static_cast<size_t>(id.value), took);
 }
 
 void ExchangeRecorder::Continued(UpstreamId id) {
   ++record_.continuations;
-  JsonLine line = worker_.Event("warn", "answer continued");
+  observe::JsonLine line = worker_.Event("warn", "answer continued");
   line.Add("request_id", request_.request_id).Add("upstream", worker_.policy().upstreams[id].name);
   worker_.Log(line);
 }
 
 void ExchangeRecorder::Token(UpstreamId id, base::TimePoint now) {
   if (last_token_) {
-    worker_.metrics.Observe(HistogramId::kInterToken, static_cast<size_t>(id.value), now - *last_token_);
+    worker_.metrics.Observe(observe::HistogramId::kInterToken, static_cast<size_t>(id.value), now - *last_token_);
   }
   last_token_ = now;
 }
 
 void ExchangeRecorder::KeepAlive() {
   ++record_.keep_alives;
-  worker_.metrics.CountBy(CounterById::kKeepAlive, record_.route);
+  worker_.metrics.CountBy(observe::CounterById::kKeepAlive, record_.route);
 }
 
-void ExchangeRecorder::BadRequest(std::string_view reason) { worker_.metrics.CountBy(CounterById::kBadRequest, reason); }
+void ExchangeRecorder::BadRequest(std::string_view reason) { worker_.metrics.CountBy(observe::CounterById::kBadRequest, reason); }
 
 // The event once for a gateway: who set the header looks for it once.
 void ExchangeRecorder::DroppedHeaders(const http::DroppedHeaders& dropped) {
-  worker_.metrics.CountBy(CounterById::kDroppedHeader, {"underscore"}, dropped.count);
+  worker_.metrics.CountBy(observe::CounterById::kDroppedHeader, {"underscore"}, dropped.count);
   if (worker_.gateway.told_dropped_header.exchange(true)) return;
-  JsonLine line = worker_.Event("warn", "request header dropped");
+  observe::JsonLine line = worker_.Event("warn", "request header dropped");
   line.Add("request_id", request_.request_id)
       .Add("header", dropped.first)
       .Add("help", "names with \"_\" are taken for others by some servers; gateway { underscore_headers = true } passes them on");
   worker_.Log(line);
 }
 
-void ExchangeRecorder::NotStored(std::string_view reason) { worker_.metrics.CountBy(CounterById::kCacheNotStored, {reason}); }
+void ExchangeRecorder::NotStored(std::string_view reason) { worker_.metrics.CountBy(observe::CounterById::kCacheNotStored, {reason}); }
 
 void ExchangeRecorder::Fallback(std::string_view name, std::string_view reason, size_t metric_index) {
   record_.fallback = name;
   record_.fallback_reason = reason;
-  worker_.metrics.Count(CounterId::kFallback, metric_index);
+  worker_.metrics.Count(observe::CounterId::kFallback, metric_index);
 }
 
 void ExchangeRecorder::CacheHit(compiler::model::CacheId id) {
-  worker_.metrics.Count(CounterId::kCacheHit, static_cast<size_t>(id.value));
+  worker_.metrics.Count(observe::CounterId::kCacheHit, static_cast<size_t>(id.value));
 }
 
 void ExchangeRecorder::LateFailure(std::string_view reason) {
-  worker_.metrics.CountBy(CounterById::kLateFailure, {record_.route, reason});
+  worker_.metrics.CountBy(observe::CounterById::kLateFailure, {record_.route, reason});
   if (record_.fallback_reason.empty()) record_.fallback_reason = reason;
-  record_.how = EndedHow::kCut;
+  record_.how = observe::EndedHow::kCut;
 }
 
 // ---- The end ---------------------------------------------------------------------------------------------------------
 
 void ExchangeRecorder::CountTokens() {
   if (!record_.tokens.is_read || record_.attempts.empty() || record_.status >= 300 || !record_.fallback.empty()) return;
-  const TokenRecord& tokens = record_.tokens;
+  const observe::TokenRecord& tokens = record_.tokens;
   const UpstreamId id = record_.attempts.back().upstream;
   const std::string& upstream = worker_.policy().upstreams[id].name;
   const auto count = [&](std::string_view kind, int64_t amount) {
     if (amount > 0) {
-      worker_.metrics.CountBy(CounterById::kTokens, {upstream, kind}, static_cast<uint64_t>(amount));
+      worker_.metrics.CountBy(observe::CounterById::kTokens, {upstream, kind}, static_cast<uint64_t>(amount));
     }
   };
   count("prompt", tokens.prompt);
   count("completion", tokens.completion);
   if (tokens.completion < 0) count("uncounted", tokens.frames);
-  const bool is_complete = record_.how == EndedHow::kComplete || record_.how == EndedHow::kContinued;
+  const bool is_complete = record_.how == observe::EndedHow::kComplete || record_.how == observe::EndedHow::kContinued;
   if (is_complete && !tokens.has_answer && tokens.is_of_model) {
-    worker_.metrics.Count(CounterId::kEmptyAnswer, static_cast<size_t>(id.value));
+    worker_.metrics.Count(observe::CounterId::kEmptyAnswer, static_cast<size_t>(id.value));
   }
 }
 
@@ -171,11 +171,11 @@ void ExchangeRecorder::Write() {
   constexpr int kClientClosedRequest = 499;  // as nginx logs it
   const int status = record_.status != 0 ? record_.status : kClientClosedRequest;
   const base::Duration duration = worker_.transport.Now() - request_.arrived;
-  worker_.metrics.CountBy(CounterById::kRequests, {record_.route, std::to_string(status), record_.served_by});
-  if (record_.how == EndedHow::kComplete && record_.continuations > 0) record_.how = EndedHow::kContinued;
+  worker_.metrics.CountBy(observe::CounterById::kRequests, {record_.route, std::to_string(status), record_.served_by});
+  if (record_.how == observe::EndedHow::kComplete && record_.continuations > 0) record_.how = observe::EndedHow::kContinued;
   CountTokens();
-  worker_.metrics.CountBy(CounterById::kStreamEnd, Name(record_.how));
-  worker_.metrics.Observe(HistogramId::kRequestDuration, 0, duration);
+  worker_.metrics.CountBy(observe::CounterById::kStreamEnd, Name(record_.how));
+  worker_.metrics.Observe(observe::HistogramId::kRequestDuration, 0, duration);
   if (!worker_.access) return;
 
   const AccessLogContext context{worker_, request_.head, request_.path, request_.request_id, request_.client_ip};

@@ -6,11 +6,11 @@
 #include <string_view>
 
 #include "compiler/model/settings.h"
-#include "runtime/base/time.h"
+#include "base/time.h"
 #include "runtime/engine/exchange_events.h"
 #include "runtime/http/forwarding.h"
 #include "runtime/proxy/exchange_host.h"
-#include "runtime/proxy/exchange_record.h"
+#include "runtime/observe/exchange_record.h"
 
 namespace runtime::proxy {
 
@@ -21,8 +21,8 @@ class ExchangeRecorder {
   // Both outlive it.
   ExchangeRecorder(WorkerContext& worker, const ExchangeRequest& request) : worker_(worker), request_(request) {}
 
-  ExchangeRecord& record() { return record_; }
-  const ExchangeRecord& record() const { return record_; }
+  observe::ExchangeRecord& record() { return record_; }
+  const observe::ExchangeRecord& record() const { return record_; }
 
   // What the machine tells.
   void Record(const engine::NoteRetry& command);
@@ -58,7 +58,7 @@ class ExchangeRecorder {
 
   WorkerContext& worker_;
   const ExchangeRequest& request_;
-  ExchangeRecord record_;
+  observe::ExchangeRecord record_;
   std::optional<base::TimePoint> last_token_;  // of this attempt's stream
 };
 

@@ -7,7 +7,7 @@
 
 #include "compiler/abi/facts.h"
 #include "compiler/model/settings.h"
-#include "runtime/base/time.h"
+#include "base/time.h"
 #include "runtime/dialect/dialect.h"
 #include "runtime/engine/cache.h"
 #include "runtime/proxy/local_answer.h"

@@ -16,19 +16,19 @@
 #include "runtime/proxy/answer_use.h"
 #include "runtime/proxy/body_use.h"
 #include "runtime/proxy/gateway_tls.h"
-#include "runtime/proxy/line_log.h"
+#include "runtime/observe/line_log.h"
 #include "runtime/proxy/memory_budget.h"
-#include "runtime/proxy/metrics.h"
+#include "runtime/observe/metrics.h"
 #include "runtime/proxy/path_guard.h"
 #include "runtime/proxy/reload_status.h"
 
 namespace runtime::proxy {
 
 struct GatewayCommon {
-  GatewayCommon(LineLog& event_log, LineLog* access_log) : events(event_log), access(access_log) {}
+  GatewayCommon(observe::LineLog& event_log, observe::LineLog* access_log) : events(event_log), access(access_log) {}
 
   // Made for the first generation.
-  Metrics& MetricsOf(const compiler::CompiledPolicy& compiled, const engine::EngineObjects& objects, size_t workers) {
+  observe::Metrics& MetricsOf(const compiler::CompiledPolicy& compiled, const engine::EngineObjects& objects, size_t workers) {
     if (!metrics) metrics.emplace(compiled, objects, workers);
     return *metrics;
   }
@@ -41,9 +41,9 @@ struct GatewayCommon {
     return policy.gateway.limits.memory.value_or(DefaultMemoryLimit());
   }
 
-  LineLog& events;
-  LineLog* const access;
-  std::optional<Metrics> metrics;
+  observe::LineLog& events;
+  observe::LineLog* const access;
+  std::optional<observe::Metrics> metrics;
   std::optional<MemoryBudget> memory;
   AddressCounts addresses;
   std::atomic<bool> told_dropped_header{false};
@@ -56,8 +56,8 @@ struct GatewayCommon {
 
 struct GatewayState {
   // The first one. `access` may be null: no access log. The logs must outlive this. `seed`: of what chance adds to open_for.
-  GatewayState(std::shared_ptr<const compiler::CompiledPolicy> compiled_policy, size_t workers, LineLog& event_log,
-               LineLog* access_log, uint64_t seed = 0, GatewayTls with_tls = {})
+  GatewayState(std::shared_ptr<const compiler::CompiledPolicy> compiled_policy, size_t workers, observe::LineLog& event_log,
+               observe::LineLog* access_log, uint64_t seed = 0, GatewayTls with_tls = {})
       : GatewayState(std::move(compiled_policy), std::make_shared<GatewayCommon>(event_log, access_log), workers, seed,
                      std::move(with_tls)) {}
   // The next one. It shares nothing of the engine with the one before until TakeOver.
@@ -99,11 +99,11 @@ struct GatewayState {
   const GatewayTls tls;
   base::TimePoint since;      // when it came into force; set once, before that
   base::WallTime since_wall;  // likewise, of the policy
-  Metrics& metrics;
+  observe::Metrics& metrics;
   MemoryBudget& memory;      // of the bodies of all requests
   AddressCounts& addresses;  // of clients; counted where limits.per_address is set
-  LineLog& events;
-  LineLog* const access;
+  observe::LineLog& events;
+  observe::LineLog* const access;
   uint64_t LostLogLines() const { return events.dropped() + (access != nullptr ? access->dropped() : 0); }
   // limits.connections, or what the open-file limit of the process leaves of it.
   int MostConnections() const { return std::min(policy().gateway.limits.connections, connections_that_fit.load(std::memory_order_relaxed)); }

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "compiler/base/id.h"
+#include "base/id.h"
 #include "compiler/model/policy.h"
-#include "runtime/base/result.h"
+#include "base/result.h"
 #include "runtime/net/tls.h"
 
 namespace runtime::proxy {
@@ -15,7 +15,7 @@ namespace runtime::proxy {
 struct GatewayTls {
   // False: https urls are asked in plain text, as in a simulation, whose upstreams are scripts. A gateway that runs always has it on.
   bool is_on = false;
-  compiler::base::IdVector<compiler::model::UpstreamId, std::shared_ptr<net::TlsClient>> upstreams;  // null: plain
+  base::IdVector<compiler::model::UpstreamId, std::shared_ptr<net::TlsClient>> upstreams;  // null: plain
   std::shared_ptr<net::TlsServer> server;  // null: no listen_tls
   std::string fingerprint;  // TlsFingerprint, before the files were read: what changes meanwhile is a change
 };

@@ -23,7 +23,7 @@ LocalAnswer Json(int status, const ordered_json& body) {
 }
 
 std::string WallText(const WorkerContext& worker, base::TimePoint time) {
-  return Rfc3339(worker.transport.WallNow() - (worker.transport.Now() - time));
+  return observe::Rfc3339(worker.transport.WallNow() - (worker.transport.Now() - time));
 }
 
 ordered_json Describe(const WorkerContext& worker, std::string_view name, const engine::Breaker& breaker) {
@@ -84,8 +84,8 @@ std::optional<LocalAnswer> AnswerHealth(WorkerContext& worker, const http::Reque
   }
   if (path == "/metrics") {
     LocalAnswer answer;
-    const MetricsFormat format = FormatFor(head.headers.Find("accept").value_or(""));
-    answer.content_type = ContentTypeOf(format);
+    const observe::MetricsFormat format = observe::FormatFor(head.headers.Find("accept").value_or(""));
+    answer.content_type = observe::ContentTypeOf(format);
     const uint64_t dropped =
         worker.gateway.events.dropped() + (worker.gateway.access != nullptr ? worker.gateway.access->dropped() : 0);
     answer.body = worker.gateway.metrics.Expose(worker.transport.Now(), dropped, format);

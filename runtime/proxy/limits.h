@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstddef>
 
-#include "runtime/base/time.h"
+#include "base/time.h"
 
 namespace runtime::proxy {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "compiler/base/id.h"
+#include "base/id.h"
 #include "compiler/model/policy.h"
 
 namespace runtime::proxy {
@@ -25,7 +25,7 @@ class PathGuard {
                std::string_view sent_path) const;
 
  private:
-  compiler::base::IdVector<compiler::model::RouteId, std::vector<std::string>> named_;  // by equality or in a set
+  base::IdVector<compiler::model::RouteId, std::vector<std::string>> named_;  // by equality or in a set
 };
 
 }  // namespace runtime::proxy

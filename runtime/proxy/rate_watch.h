@@ -6,7 +6,7 @@
 #include <chrono>
 #include <cstdint>
 
-#include "runtime/base/time.h"
+#include "base/time.h"
 
 namespace runtime::proxy {
 

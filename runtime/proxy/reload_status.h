@@ -7,7 +7,7 @@
 #include <mutex>
 #include <string>
 
-#include "runtime/base/time.h"
+#include "base/time.h"
 
 namespace runtime::proxy {
 

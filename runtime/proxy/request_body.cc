@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "runtime/base/buffers.h"
+#include "base/buffers.h"
 #include "runtime/http/message_writer.h"
 #include "runtime/proxy/limits.h"
 
@@ -59,11 +59,11 @@ void RequestBody::ReplaceKept(std::string body) {
   kept_ = std::move(body);
 }
 
-compiler::base::MergeOutcome RequestBody::Rewrite(std::string_view patch) {
+base::MergeOutcome RequestBody::Rewrite(std::string_view patch) {
   BW_CHECK(stage_ == Stage::kKept, "a body is rewritten that is not kept whole: stage ", Name(stage_), ", event Rewrite");
   std::string body;
-  const auto outcome = compiler::base::MergePatch(view(), patch, &body);
-  if (outcome == compiler::base::MergeOutcome::kMerged) rewritten_ = std::move(body);
+  const auto outcome = base::MergePatch(view(), patch, &body);
+  if (outcome == base::MergeOutcome::kMerged) rewritten_ = std::move(body);
   return outcome;
 }
 

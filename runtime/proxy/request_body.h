@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "compiler/base/json_text.h"
+#include "base/json_text.h"
 #include "runtime/http/message.h"
 
 namespace runtime::proxy {
@@ -74,7 +74,7 @@ class RequestBody {
   // What is sent, for one attempt: as the client sent it; patched (RFC 7396); another one. Only a body that is kept can be changed.
   void Restore() { rewritten_.reset(); }
   // Patches add up until Restore. Anything but kMerged leaves it as it is.
-  compiler::base::MergeOutcome Rewrite(std::string_view patch);
+  base::MergeOutcome Rewrite(std::string_view patch);
   void Replace(std::string body);
 
   // The upload: `sink` takes what comes until CloseUpload. Only of a body that streams.

@@ -15,12 +15,12 @@ struct Reason {
 };
 enum class ReasonId : uint8_t {
 #define SCREEN_REASON(name, status, doc) k_##name,
-#include "runtime/proxy/screen_reasons.def"
+#include "runtime/observe/screen_reasons.def"
 #undef SCREEN_REASON
 };
 constexpr Reason kReasons[] = {
 #define SCREEN_REASON(name, status, doc) {#name, status, doc},
-#include "runtime/proxy/screen_reasons.def"
+#include "runtime/observe/screen_reasons.def"
 #undef SCREEN_REASON
 };
 

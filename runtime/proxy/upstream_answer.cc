@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "compiler/abi/fact_table.h"
-#include "runtime/base/buffers.h"
+#include "base/buffers.h"
 #include "runtime/proxy/error_messages.h"
 #include "runtime/proxy/limits.h"
 
@@ -66,7 +66,7 @@ void UpstreamAnswer::BeginAny(const AnswerTerms& terms) {
 void UpstreamAnswer::Begin(const AnswerTerms& terms) {
   BeginAny(terms);
   api_ = dialect::Api::kPlain;
-  tokens_ = TokenRecord();
+  tokens_ = observe::TokenRecord();
   sent_.reset();
   splicer_.reset();
 }
@@ -74,7 +74,7 @@ void UpstreamAnswer::Begin(const AnswerTerms& terms) {
 void UpstreamAnswer::BeginContinuation(const AnswerTerms& terms, dialect::Splicer::Mode mode, size_t given) {
   Check(sent_.has_value(), "BeginContinuation of an answer of which nothing was remembered");
   BeginAny(terms);
-  TokenRecord before = std::exchange(tokens_, TokenRecord());
+  observe::TokenRecord before = std::exchange(tokens_, observe::TokenRecord());
   tokens_.frames = before.frames;
   tokens_.has_answer = before.has_answer;
   splicer_.emplace(mode, *sent_, given);

@@ -31,7 +31,7 @@
 #include "runtime/engine/exchange_events.h"
 #include "runtime/http/message.h"
 #include "runtime/proxy/answer_framing.h"
-#include "runtime/proxy/exchange_record.h"
+#include "runtime/observe/exchange_record.h"
 
 namespace runtime::proxy {
 
@@ -124,8 +124,8 @@ class UpstreamAnswer {
   // It may be given to others: it is whole and says something.
   bool may_be_stored() const;
 
-  const TokenRecord& tokens() const { return tokens_; }
-  void ForgetTokens() { tokens_ = TokenRecord(); }
+  const observe::TokenRecord& tokens() const { return tokens_; }
+  void ForgetTokens() { tokens_ = observe::TokenRecord(); }
 
  private:
   friend class UpstreamAnswerPeer;  // tests break an invariant by writing a field
@@ -168,7 +168,7 @@ class UpstreamAnswer {
   std::string error_frame_;  // its own, after the commit point
   std::optional<dialect::SentAnswer> sent_;   // where it may be continued
   std::optional<dialect::Splicer> splicer_;   // it goes on with another one
-  TokenRecord tokens_;
+  observe::TokenRecord tokens_;
 };
 
 std::string_view Name(UpstreamAnswer::Stage stage);

@@ -15,11 +15,11 @@ std::string Measured(const compiler::model::BreakerSettings& breaker, const std:
   for (size_t i = 0; i < values.size() && i < breaker.measures.size(); ++i) {
     const auto& measure = breaker.measures[i];
     if (i > 0) json.push_back(',');
-    AppendJsonString(compiler::model::Print(measure), &json);
+    observe::AppendJsonString(compiler::model::Print(measure), &json);
     json.push_back(':');
     switch (compiler::abi::WindowMeasures()[static_cast<size_t>(measure.kind)].type.base) {
       case compiler::abi::BaseType::kPercent: json += std::to_string(std::bit_cast<double>(values[i])); break;
-      case compiler::abi::BaseType::kDuration: AppendJsonString(compiler::model::PrintDuration(values[i]), &json); break;
+      case compiler::abi::BaseType::kDuration: observe::AppendJsonString(compiler::model::PrintDuration(values[i]), &json); break;
       default: json += std::to_string(values[i]); break;
     }
   }
@@ -33,14 +33,14 @@ void WorkerContext::NoteBreaker(compiler::model::UpstreamId id, const engine::Br
   std::string_view message = "breaker closed";
   if (transition.to == engine::BreakerState::kOpen) {
     message = "breaker opened";
-    metrics.Count(CounterId::kBreakerOpen, static_cast<size_t>(id.value));
+    metrics.Count(observe::CounterId::kBreakerOpen, static_cast<size_t>(id.value));
   } else if (transition.to == engine::BreakerState::kResting) {
     message = "breaker rests";
   } else if (transition.to == engine::BreakerState::kHalfOpen) {
     message = "breaker half-open";
   }
   const auto& upstream = policy().upstreams[id];
-  JsonLine line = Event("warn", message);
+  observe::JsonLine line = Event("warn", message);
   line.Add("upstream", upstream.name)
       .Add("from", engine::Name(transition.from))
       .Add("to", engine::Name(transition.to))
@@ -55,7 +55,7 @@ void WorkerContext::NoteBreaker(compiler::model::UpstreamId id, const engine::Br
       line.Add("rule", transition.to == engine::BreakerState::kResting ? "rest when" : "a probe failed");
     }
     if (!cause.empty()) line.Add("last_error", cause);
-    line.Add("until", Rfc3339Millis(transport.WallNow() + transition.open_for));
+    line.Add("until", observe::Rfc3339Millis(transport.WallNow() + transition.open_for));
   }
   Log(line);
 }

@@ -8,22 +8,22 @@
 #include <string>
 #include <unordered_map>
 
-#include "compiler/base/id.h"
-#include "runtime/base/random.h"
+#include "base/id.h"
+#include "base/random.h"
 #include "runtime/net/transport.h"
 #include "runtime/proxy/access_log.h"
 #include "runtime/proxy/gateway_state.h"
 #include "runtime/proxy/name_cache.h"
 #include "runtime/proxy/request_parsers.h"
 #include "runtime/proxy/upstream_pool.h"
-#include "runtime/proxy/wall_clock.h"
+#include "runtime/observe/wall_clock.h"
 
 namespace runtime::proxy {
 
 class Attempt;
 
 struct WorkerCommon {
-  WorkerCommon(net::Transport& worker_transport, int worker_index, uint64_t seed, LineLog* access_log)
+  WorkerCommon(net::Transport& worker_transport, int worker_index, uint64_t seed, observe::LineLog* access_log)
       : transport(worker_transport), index(worker_index), random(seed), names(worker_transport) {
     if (access_log != nullptr) access.emplace(*access_log, transport);
   }
@@ -65,12 +65,12 @@ struct WorkerContext : std::enable_shared_from_this<WorkerContext> {
   const compiler::model::Policy& policy() const { return gateway.policy(); }
 
   // A line of the event log with time, level and message; add fields, then hand it to Log.
-  JsonLine Event(std::string_view level, std::string_view message) const {
-    JsonLine line;
-    line.Add("time", Rfc3339Millis(transport.WallNow())).Add("level", level).Add("message", message);
+  observe::JsonLine Event(std::string_view level, std::string_view message) const {
+    observe::JsonLine line;
+    line.Add("time", observe::Rfc3339Millis(transport.WallNow())).Add("level", level).Add("message", message);
     return line;
   }
-  void Log(JsonLine& line) const { gateway.events.Write(line.Finish()); }
+  void Log(observe::JsonLine& line) const { gateway.events.Write(line.Finish()); }
 
   // The Date header's value, made once a second.
   const std::string& Date() {
@@ -78,7 +78,7 @@ struct WorkerContext : std::enable_shared_from_this<WorkerContext> {
     const int64_t second = now.time_since_epoch().count() / 1'000'000'000;
     if (second != worker_.date_second) {
       worker_.date_second = second;
-      worker_.date = HttpDate(now);
+      worker_.date = observe::HttpDate(now);
     }
     return worker_.date;
   }
@@ -122,15 +122,15 @@ struct WorkerContext : std::enable_shared_from_this<WorkerContext> {
   const int index;
 
  private:
-  const std::unique_ptr<MetricsShard> own_metrics_;
+  const std::unique_ptr<observe::MetricsShard> own_metrics_;
 
  public:
-  MetricsShard& metrics;
+  observe::MetricsShard& metrics;
   std::optional<AccessLog>& access;  // none: no access log
   base::Random& random;
   NameCache& names;
   RequestParsers parsers;
-  compiler::base::IdVector<compiler::model::UpstreamId, std::shared_ptr<UpstreamPool>> pools;
+  base::IdVector<compiler::model::UpstreamId, std::shared_ptr<UpstreamPool>> pools;
   // Begins a load (model_load.h), which the worker owns.
   std::function<void(compiler::model::UpstreamId, std::string model)> start_load;
   // Waits for the end of what has nothing more to say (attempt_tail.h), likewise.

@@ -12,13 +12,13 @@
 #include <random>
 #include <sstream>
 
-#include "compiler/base/digest.h"
+#include "base/digest.h"
 #include "compiler/bundle/code_mapping.h"
 #include "compiler/bundle/model_codec.h"
 #include "compiler/compile.h"
 #include "compiler/compile_bundle.h"
 #include "compiler/diagnostics/render.h"
-#include "compiler/imports.h"
+#include "compiler/expand/imports.h"
 #include "compiler/jit/jit.h"
 #include "compiler/model/interpret.h"
 #include "compiler/model/print.h"
@@ -219,7 +219,7 @@ TEST(Bundle, IsNeverReadInPart) {
   const Compiled compiled = Compile(kPolicy);
   ASSERT_TRUE(compiled.content) << compiled.findings;
   std::string bytes = Pack(*compiled.content);
-  const auto keys = compiler::base::NewKeyPair();
+  const auto keys = base::NewKeyPair();
   std::string is_signed = bytes;
   ASSERT_TRUE(SignBundle(keys->private_pem, &is_signed));
   ASSERT_TRUE(Load(bytes).compiled);
@@ -265,7 +265,7 @@ TEST(Bundle, SaysWhatIsWrongWithIt) {
   const size_t schema = other.find(compiler::bundle::SchemaId());
   ASSERT_NE(schema, std::string::npos);
   other[schema] = other[schema] == '0' ? '1' : '0';
-  const auto digest = compiler::base::Sha256(std::string_view(other).substr(56));
+  const auto digest = base::Sha256(std::string_view(other).substr(56));
   other.replace(24, 32, reinterpret_cast<const char*>(digest.data()), 32);
   EXPECT_NE(why(other).find("breakwater 9.8.7"), std::string::npos) << why(other);
   EXPECT_NE(why(other).find("compile the policy with the version that runs it"), std::string::npos);
@@ -275,13 +275,13 @@ TEST(Bundle, OnlyTheKeyThatIsTrustedIsTrusted) {
   const Compiled compiled = Compile(kPolicy);
   ASSERT_TRUE(compiled.content) << compiled.findings;
   const std::string bytes = Pack(*compiled.content);
-  const auto ours = compiler::base::NewKeyPair();
-  const auto theirs = compiler::base::NewKeyPair();
+  const auto ours = base::NewKeyPair();
+  const auto theirs = base::NewKeyPair();
   ASSERT_TRUE(ours && theirs);
   EXPECT_NE(ours->public_pem, theirs->public_pem);
-  const auto key = compiler::base::ReadPublicKey(ours->public_pem);
+  const auto key = base::ReadPublicKey(ours->public_pem);
   ASSERT_TRUE(key);
-  EXPECT_EQ(key, compiler::base::ReadPublicKey(ours->private_pem)) << "a private key has its public one";
+  EXPECT_EQ(key, base::ReadPublicKey(ours->private_pem)) << "a private key has its public one";
 
   std::string by_us = bytes;
   std::string by_them = bytes;

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "compiler/imports.h"
+#include "compiler/expand/imports.h"
 
 namespace {
 

@@ -1,9 +1,9 @@
 // Addresses and networks as numbers.
-#include "compiler/base/cidr.h"
+#include "base/cidr.h"
 
 #include <gtest/gtest.h>
 
-namespace compiler::base {
+namespace base {
 namespace {
 
 Cidr Network(std::string_view text) {
@@ -60,4 +60,4 @@ TEST(Cidr, WhatIsNoneIsRefusedWithAReason) {
 }
 
 }  // namespace
-}  // namespace compiler::base
+}  // namespace base

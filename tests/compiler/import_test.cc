@@ -7,7 +7,7 @@
 #include "compiler/compile.h"
 #include "compiler/diagnostics/render.h"
 #include "compiler/fix.h"
-#include "compiler/imports.h"
+#include "compiler/expand/imports.h"
 #include "compiler/model/print.h"
 
 namespace {

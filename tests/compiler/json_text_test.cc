@@ -1,4 +1,4 @@
-#include "compiler/base/json_text.h"
+#include "base/json_text.h"
 
 #include <gtest/gtest.h>
 
@@ -10,10 +10,10 @@
 
 namespace {
 
-using compiler::base::AppendJsonEscaped;
-using compiler::base::CanonicalJson;
-using compiler::base::MergeOutcome;
-using compiler::base::MergePatch;
+using base::AppendJsonEscaped;
+using base::CanonicalJson;
+using base::MergeOutcome;
+using base::MergePatch;
 using nlohmann::json;
 
 std::string Escaped(std::string_view text) {

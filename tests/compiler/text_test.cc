@@ -1,5 +1,5 @@
 // The helpers of compiler/base: UTF-8, width on a terminal, nearest names; and the messages that are drawn with them.
-#include "compiler/base/text.h"
+#include "base/text.h"
 
 #include <gtest/gtest.h>
 

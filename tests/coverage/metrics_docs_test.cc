@@ -22,7 +22,7 @@ const std::vector<Metric> kMetrics = {
 #define GAUGE(id, name, label, doc) {name, doc},
 #define INFO(id, name, label, doc) {name, doc},
 #define PROCESS(id, name, type, doc) {name, doc},
-#include "runtime/proxy/metrics.def"
+#include "runtime/observe/metrics.def"
 #undef COUNTER
 #undef COUNTER_BY
 #undef HISTOGRAM

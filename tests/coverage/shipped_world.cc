@@ -14,10 +14,10 @@
 #include <vector>
 
 #include "compiler/compile.h"
-#include "runtime/proxy/worker.h"
+#include "runtime/gateway/worker.h"
 #include "tests/runtime/proxy/sim_gateway.h"
 #include "tests/runtime/proxy/stream_scene.h"
-#include "runtime/sim/sim_transport.h"
+#include "runtime/net/sim/sim_transport.h"
 
 namespace tests::coverage {
 namespace {
@@ -106,7 +106,7 @@ class World {
     network_.SetName("ollama-service", {"10.0.0.1"});
     network_.SetName("llm.internal", {"10.0.0.2"});
     state_ = std::make_unique<runtime::proxy::GatewayState>(compiled_, 1, events_, &access_);
-    worker_ = std::make_unique<runtime::proxy::Worker>(*state_, transport_, 0, 1);
+    worker_ = std::make_unique<runtime::gateway::Worker>(*state_, transport_, 0, 1);
     state_->is_ready = true;
     if (!worker_->Listen({"10.9.9.9", 8080}, runtime::proxy::ListenerRole::kShared, false).ok())
       throw std::runtime_error("cannot listen");
@@ -278,15 +278,15 @@ class World {
   SimTransport transport_;
   SimTransport clients_;
   std::shared_ptr<const compiler::CompiledPolicy> compiled_;
-  runtime::proxy::LineLog events_;
-  runtime::proxy::LineLog access_;
+  runtime::observe::LineLog events_;
+  runtime::observe::LineLog access_;
   std::unique_ptr<runtime::proxy::GatewayState> state_;
-  std::unique_ptr<runtime::proxy::Worker> worker_;
+  std::unique_ptr<runtime::gateway::Worker> worker_;
   std::vector<std::unique_ptr<SimServer>> servers_;
   std::vector<std::unique_ptr<SimPeer>> waiting_;
   Behaviour behaviour_ = Behaviour::kWell;
   bool first_fails_ = false;
-  runtime::base::TimePoint began_ = network_.now();
+  base::TimePoint began_ = network_.now();
   size_t asked_ = 0;
   size_t refusals_ = 0;
   size_t answer_bytes_ = 0;

@@ -15,8 +15,8 @@
 namespace tests::coverage {
 
 using namespace std::chrono_literals;  // NOLINT: times in tests
-using runtime::base::Duration;
-using runtime::base::TimePoint;
+using base::Duration;
+using base::TimePoint;
 using runtime::engine::ErrorKind;
 
 // What an attempt meets. Times count from the step before; nothing: the upstream stands still there for ever.
@@ -61,7 +61,7 @@ class VirtualStory {
  private:
   std::shared_ptr<const compiler::CompiledPolicy> compiled_;
   std::unique_ptr<runtime::engine::EngineObjects> objects_;
-  runtime::base::Random random_{1};
+  base::Random random_{1};
   TimePoint now_{std::chrono::hours(1)};
 };
 

@@ -119,7 +119,7 @@ Report Compare(uint64_t seed, int64_t mutants) {
   const std::string echo_path = folder.path().string() + "/echo.sock";
   EchoServer echo(echo_path);
   std::array<Judge, 2> judges = {Judge(Judge::Kind::kNginx, folder, echo_path), Judge(Judge::Kind::kHaproxy, folder, echo_path)};
-  runtime::base::Random random(seed);
+  base::Random random(seed);
   Forwarder gateway;
   Report report;
   while (report.mutants < mutants) {

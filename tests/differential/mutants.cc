@@ -9,7 +9,7 @@
 namespace tests::differential {
 namespace {
 
-using runtime::base::Random;
+using base::Random;
 
 const std::vector<std::string>& Seeds() {
   static const std::vector<std::string> seeds = [] {

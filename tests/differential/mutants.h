@@ -4,11 +4,11 @@
 
 #include <string>
 
-#include "runtime/base/random.h"
+#include "base/random.h"
 
 namespace tests::differential {
 
 // One connection's worth of bytes.
-std::string Mutant(runtime::base::Random* random);
+std::string Mutant(base::Random* random);
 
 }  // namespace tests::differential

@@ -11,7 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 using nlohmann::json;
 
-constexpr runtime::base::WallTime kNow{1769595722s + 123456789ns};  // 2026-01-28T10:22:02.123456789Z
+constexpr base::WallTime kNow{1769595722s + 123456789ns};  // 2026-01-28T10:22:02.123456789Z
 constexpr AnswerTimes kTimes{kNow, 2300ms, 575ms};
 
 ApiCall Call(Endpoint endpoint, std::string_view body) {

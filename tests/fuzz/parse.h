@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/base/random.h"
+#include "base/random.h"
 #include "runtime/http/message_parser.h"
 
 namespace tests::fuzz {
@@ -29,7 +29,7 @@ struct Result {
 };
 
 inline Result Parse(MessageParser* parser, std::string_view input, uint64_t seed, bool whole) {
-  runtime::base::Random random(seed);
+  base::Random random(seed);
   Result result;
   while (!input.empty() && result.error == ParseError::kNone && !parser->message_complete()) {
     const size_t n = whole ? input.size() : std::min<size_t>(input.size(), 1 + random.Below(1 + seed % 16));

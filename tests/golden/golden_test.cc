@@ -17,7 +17,7 @@
 
 #include "compiler/ast/print.h"
 #include "compiler/compile.h"
-#include "compiler/imports.h"
+#include "compiler/expand/imports.h"
 #include "compiler/diagnostics/render.h"
 #include "compiler/format/format.h"
 #include "compiler/model/print.h"

@@ -7,11 +7,11 @@
 #include <string>
 #include <string_view>
 
-#include "compiler/base/json_reader.h"
+#include "base/json_reader.h"
 
 namespace {
 
-using compiler::base::JsonReader;
+using base::JsonReader;
 using Token = JsonReader::Token;
 
 std::string FromHex(std::string_view hex) {
@@ -60,7 +60,7 @@ int main(int argc, char** argv) {
     for (; token != Token::kEnd && token != Token::kProblem; token = reader.Next()) {
       if (token == Token::kName || token == Token::kString) {
         std::string plain;
-        const bool is_whole = compiler::base::UnescapeJson(reader.inside(), &plain);
+        const bool is_whole = base::UnescapeJson(reader.inside(), &plain);
         if (!is_whole) plain = "half a pair";
         seen += token == Token::kName ? " n" : " s";
         for (const char c : plain) {

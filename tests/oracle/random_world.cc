@@ -394,8 +394,8 @@ Expr RandomInNetworks(Chance& chance) {
   Expr expr = In(RandomText(chance), {});
   const size_t members = 1 + chance.Below(4);
   for (size_t i = 0; i < members; ++i) {
-    compiler::base::CidrError error;
-    expr.networks.push_back(compiler::base::ParseCidr(chance.Pick(kNetworks), &error).value());
+    base::CidrError error;
+    expr.networks.push_back(base::ParseCidr(chance.Pick(kNetworks), &error).value());
   }
   if (chance.OneIn(3)) expr.set.push_back({RandomLiteral(chance, BaseType::kString), 0});
   return expr;

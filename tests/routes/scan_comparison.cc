@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "compiler/base/cidr.h"
+#include "base/cidr.h"
 #include "compiler/model/interpret.h"
 #include "compiler/model/print.h"
 #include "compiler/routes/route_index.h"
@@ -75,8 +75,8 @@ Expr RandomTerm(Chance& chance) {
     case 0: {
       const bool of_json = subject.type.base == BaseType::kJson;
       Expr in = In(std::move(subject), RandomSet(chance, false, of_json));
-      compiler::base::CidrError error;
-      if (chance.OneIn(3)) in.networks.push_back(compiler::base::ParseCidr("10.0.0.0/8", &error).value());
+      base::CidrError error;
+      if (chance.OneIn(3)) in.networks.push_back(base::ParseCidr("10.0.0.0/8", &error).value());
       return in;
     }
     case 1: {

@@ -13,7 +13,7 @@ namespace {
 
 using namespace runtime::engine;  // NOLINT: events and commands, by the dozen
 using namespace std::chrono_literals;  // NOLINT: times
-using runtime::base::Random;
+using base::Random;
 using std::chrono::milliseconds;
 
 constexpr TimePoint kStart(1h);

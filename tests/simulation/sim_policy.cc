@@ -9,7 +9,7 @@
 namespace tests::simulation {
 namespace {
 
-using runtime::base::Random;
+using base::Random;
 
 Duration DrawDuration(Random& random, int64_t from_ms, int64_t to_ms) {
   return std::chrono::milliseconds(from_ms +

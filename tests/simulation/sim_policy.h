@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "compiler/compiled_policy.h"
-#include "runtime/base/random.h"
-#include "runtime/base/time.h"
+#include "base/random.h"
+#include "base/time.h"
 #include "runtime/engine/outcome.h"
 
 namespace tests::simulation {
 
-using runtime::base::Duration;
-using runtime::base::TimePoint;
+using base::Duration;
+using base::TimePoint;
 using runtime::engine::ErrorKind;
 using runtime::engine::Outcome;
 using runtime::engine::OutcomeClass;
@@ -82,6 +82,6 @@ struct SimPolicy {
   std::vector<RouteRules> routes;        // by RouteId
 };
 
-SimPolicy DrawPolicy(runtime::base::Random& random);
+SimPolicy DrawPolicy(base::Random& random);
 
 }  // namespace tests::simulation

@@ -16,7 +16,7 @@ namespace tests::simulation {
 namespace {
 
 using namespace runtime::engine;  // NOLINT: events and commands, by the dozen
-using runtime::base::Random;
+using base::Random;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;

@@ -16,8 +16,8 @@ namespace {
 using coverage::Plan;
 using coverage::Request;
 using coverage::VirtualStory;
-using runtime::base::Duration;
-using runtime::base::Random;
+using base::Duration;
+using base::Random;
 using runtime::engine::ErrorKind;
 using namespace std::chrono_literals;  // NOLINT: times in tests
 

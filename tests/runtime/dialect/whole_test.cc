@@ -12,7 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "runtime/base/random.h"
+#include "base/random.h"
 #include "runtime/dialect/answer_reader.h"
 #include "tests/runtime/dialect/recorded_frames.h"
 

@@ -8,7 +8,7 @@
 #include <atomic>
 #include <thread>
 
-#include "runtime/base/random.h"
+#include "base/random.h"
 #include "tests/support/policy_builder.h"
 
 namespace runtime::engine {

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <vector>
 
-#include "runtime/base/random.h"
+#include "base/random.h"
 
 namespace runtime::engine {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <deque>
 
-#include "runtime/base/random.h"
+#include "base/random.h"
 
 namespace runtime::engine {
 namespace {

@@ -16,7 +16,7 @@
 namespace tests {
 
 using namespace std::chrono_literals;  // NOLINT: times in tests
-using runtime::base::TimePoint;
+using base::TimePoint;
 using runtime::engine::AttemptConnected;
 using runtime::engine::AttemptContent;
 using runtime::engine::AttemptEnded;
@@ -42,7 +42,7 @@ class Scene {
   std::unique_ptr<compiler::CompiledPolicy> owned;
   const compiler::CompiledPolicy& policy;
   runtime::engine::EngineObjects objects;
-  runtime::base::Random random{1};
+  base::Random random{1};
 
   runtime::engine::Breaker& breaker(int32_t upstream = 0) { return *objects.breaker(model::UpstreamId(upstream)); }
   runtime::engine::Limiter& limiter(int32_t upstream = 0) { return *objects.limiter(model::UpstreamId(upstream)); }

@@ -7,7 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "runtime/base/random.h"
+#include "base/random.h"
 
 namespace runtime::http {
 namespace {
@@ -137,7 +137,7 @@ TEST_F(JsonMembersTest, WhatIsNotJsonHasNoMembers) {
 }
 
 TEST_F(JsonMembersTest, SaysWhatIsWrong) {
-  using compiler::base::JsonProblem;
+  using base::JsonProblem;
   const std::pair<std::string, JsonProblem> wrong[] = {
       {R"({"a": 1} x)", JsonProblem::kTrailing},
       {R"({"a": 1}})", JsonProblem::kTrailing},
@@ -197,7 +197,7 @@ TEST_F(JsonMembersTest, DepthIsBounded) {
   EXPECT_EQ(Outcome::kNotAnObject, Read(nested(64)));
   for (const std::string& text : {nested(65), nested(100000), std::string(100000, '[')}) {
     EXPECT_EQ(Outcome::kNotJson, Read(text));
-    EXPECT_EQ(compiler::base::JsonProblem::kTooDeep, members_.problem());
+    EXPECT_EQ(base::JsonProblem::kTooDeep, members_.problem());
   }
   EXPECT_EQ(Outcome::kRead, Read("{\"z\": " + nested(63) + ", \"a\": 1}"));
   EXPECT_EQ(1, a().integer);

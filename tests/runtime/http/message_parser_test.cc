@@ -8,7 +8,7 @@
 #include <set>
 #include <string>
 
-#include "runtime/base/random.h"
+#include "base/random.h"
 #include "tests/runtime/http/parse_all_ways.h"
 
 namespace runtime::http {

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "runtime/base/random.h"
+#include "base/random.h"
 
 namespace runtime::http {
 namespace {

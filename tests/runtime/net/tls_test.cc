@@ -6,7 +6,7 @@
 
 #include <functional>
 
-#include "runtime/sim/sim_transport.h"
+#include "runtime/net/sim/sim_transport.h"
 #include "tests/support/certificates.h"
 
 namespace runtime::net {

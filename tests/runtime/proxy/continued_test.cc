@@ -264,7 +264,7 @@ TEST_F(ContinuedTest, WhatAnErrorSaysDecidesWhoIsAskedNext) {
 TEST_F(ContinuedTest, WhereverItIsCutTheAnswerBecomesWhole) {
   const uint64_t cuts = FromEnvironment("BREAKWATER_CUTS", 0);
   const uint64_t seed = FromEnvironment("BREAKWATER_CUTS_SEED", 1);
-  runtime::base::Random random(seed);
+  base::Random random(seed);
   uint64_t made = 0, rescued = 0;
   do {
     for (const Prefill prefill : {Prefill::kGoesOn, Prefill::kEchoes, Prefill::kRefuses}) {

@@ -4,14 +4,14 @@
 #include <regex>
 #include <sstream>
 
-#include "runtime/base/random.h"
+#include "base/random.h"
 #include "tests/runtime/proxy/sim_gateway.h"
 
 namespace tests {
 namespace {
 
 using namespace std::chrono_literals;
-using runtime::base::TimePoint;
+using base::TimePoint;
 
 constexpr int kRequests = 20;
 constexpr Duration kEvery = 4s;
@@ -122,7 +122,7 @@ Story Run(const std::string& policy, Duration phase, Duration outage) {
 }
 
 std::vector<Story> RunPhases(const std::string& policy, Duration outage) {
-  runtime::base::Random random(1);
+  base::Random random(1);
   std::vector<Story> stories;
   for (int number = 0; number < kPhases; ++number) {
     stories.push_back(Run(policy, std::chrono::duration_cast<Duration>(random.Fraction() * kBeginsWithin), outage));

@@ -173,7 +173,7 @@ class SlowReader : public testing::Test {
   SimGateway gateway{kPolicy};
   SimServer server{&gateway.network, "10.0.0.1", 11434, Answering(std::string(8'000'000, 'y'))};
   std::unique_ptr<SimPeer> client = gateway.NewClient();
-  runtime::base::TimePoint began;
+  base::TimePoint began;
   bool drained = false;
 };
 

@@ -1,5 +1,5 @@
 // Lines of the logs: JSON that any reader takes, and chunks of many lines that lose nothing unless they say so.
-#include "runtime/proxy/line_log.h"
+#include "runtime/observe/line_log.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -14,7 +14,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "runtime/proxy/wall_clock.h"
+#include "runtime/observe/wall_clock.h"
 
 namespace runtime::proxy {
 namespace {
@@ -23,7 +23,7 @@ namespace {
 
 std::string Quoted(std::string_view value) {
   std::string out = "x";
-  AppendJsonString(value, &out);
+  observe::AppendJsonString(value, &out);
   return out.substr(1);
 }
 
@@ -49,7 +49,7 @@ TEST(JsonStrings, WhatIsNoUtf8BecomesTheReplacementAndTheRestStays) {
     std::string value(random() % 40, '\0');
     for (char& c : value) c = static_cast<char>(random() % 3 != 0 ? 'a' + random() % 26 : random());
     const std::string text = Quoted(value);
-    EXPECT_LE(text.size(), JsonStringRoom(value.size()));
+    EXPECT_LE(text.size(), observe::JsonStringRoom(value.size()));
     const std::string read = nlohmann::json::parse(text);  // throws where it is no JSON
     if (read.find("\xef\xbf\xbd") == std::string::npos) {
       EXPECT_EQ(read, value);
@@ -58,13 +58,13 @@ TEST(JsonStrings, WhatIsNoUtf8BecomesTheReplacementAndTheRestStays) {
 }
 
 TEST(JsonNumbers, MillisecondsHaveThreeDecimals) {
-  JsonLine line;
+  observe::JsonLine line;
   line.AddMillis("a", 0).AddMillis("b", 1'999).AddMillis("c", 1'002'003'999).Add("d", int64_t{-9'223'372'036'854'775'807 - 1});
   EXPECT_EQ(line.Finish(), R"({"a":0.000,"b":0.001,"c":1002.003,"d":-9223372036854775808})");
 }
 
 TEST(Clock, MakesTheDateAnewWhenTheSecondChanges) {
-  Rfc3339Clock clock;
+  observe::Rfc3339Clock clock;
   const auto at = [](int64_t ms) { return base::WallTime(std::chrono::milliseconds(ms)); };
   EXPECT_EQ(clock.Millis(at(1'700'000'000'007)), "2023-11-14T22:13:20.007Z");
   EXPECT_EQ(clock.Millis(at(1'700'000'000'999)), "2023-11-14T22:13:20.999Z");
@@ -97,13 +97,13 @@ struct Pipe {
   int fds[2] = {-1, -1};
 };
 
-void Put(LogLane& lane, std::string_view text) {
+void Put(observe::LogLane& lane, std::string_view text) {
   char* const at = lane.Room(text.size());
   std::memcpy(at, text.data(), text.size());
   lane.MoveTo(at + text.size());
 }
 
-void PutLine(LogLane& lane, std::string_view text) {
+void PutLine(observe::LogLane& lane, std::string_view text) {
   Put(lane, text.substr(0, text.size() / 2));
   Put(lane, text.substr(text.size() / 2));
   lane.EndLine();
@@ -116,11 +116,11 @@ TEST(LogLane, LinesOfAllLanesComeWholeAndInTheOrderOfEach) {
   std::vector<std::string> lines;
   std::thread reader([&] { lines = pipe.ReadLines(); });
   {
-    LineLog log(pipe.fds[1]);
+    observe::LineLog log(pipe.fds[1]);
     std::vector<std::thread> writers;
     for (int lane_number = 0; lane_number < kLanes; ++lane_number) {
       writers.emplace_back([&log, lane_number] {
-        LogLane lane(log);
+        observe::LogLane lane(log);
         for (int i = 0; i < kLines; ++i) {
           PutLine(lane, std::to_string(lane_number) + " " + std::to_string(i) + std::string(static_cast<size_t>(i % 60), '.'));
           if (i % 1'000 == 999) lane.HandOver();
@@ -152,8 +152,8 @@ TEST(LogLane, LinesOfAllLanesComeWholeAndInTheOrderOfEach) {
 
 TEST(LogLane, ALineWaitsUntilItsChunkIsHandedOver) {
   Pipe pipe;
-  LineLog log(pipe.fds[1]);
-  LogLane lane(log);
+  observe::LineLog log(pipe.fds[1]);
+  observe::LogLane lane(log);
   for (int i = 0; i < 100; ++i) PutLine(lane, "waits");
   log.Write("an event comes at once");
   char buffer[4096];
@@ -168,10 +168,10 @@ TEST(LogLane, ALineLongerThanAChunkComesWhole) {
   Pipe pipe;
   std::vector<std::string> lines;
   std::thread reader([&] { lines = pipe.ReadLines(); });
-  const std::string huge(5 * LogLane::kChunkBytes, 'h');
+  const std::string huge(5 * observe::LogLane::kChunkBytes, 'h');
   {
-    LineLog log(pipe.fds[1]);
-    LogLane lane(log);
+    observe::LineLog log(pipe.fds[1]);
+    observe::LogLane lane(log);
     PutLine(lane, "before");
     PutLine(lane, huge);
     PutLine(lane, "after");
@@ -184,13 +184,13 @@ TEST(LogLane, ALineLongerThanAChunkComesWhole) {
 TEST(LogLane, WhatAReaderThatStandsStillWouldGetTooLateIsDroppedWholeAndCounted) {
   Pipe pipe;
   const std::string text(999, 'x');
-  constexpr size_t kLines = 3 * LineLog::kMaxQueued / 1'000;
+  constexpr size_t kLines = 3 * observe::LineLog::kMaxQueued / 1'000;
   std::vector<std::string> lines;
   uint64_t dropped = 0;
   std::thread reader;
   {
-    LineLog log(pipe.fds[1]);
-    LogLane lane(log);
+    observe::LineLog log(pipe.fds[1]);
+    observe::LogLane lane(log);
     for (size_t i = 0; i < kLines; ++i) PutLine(lane, text);
     lane.HandOver();
     dropped = log.dropped();
@@ -206,9 +206,9 @@ TEST(LogLane, WhatAReaderThatStandsStillWouldGetTooLateIsDroppedWholeAndCounted)
 TEST(LogLane, AFullDiskCostsLinesAndNotTheGateway) {
   const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
   ASSERT_GE(full, 0);
-  auto log = std::make_unique<LineLog>(full);
+  auto log = std::make_unique<observe::LineLog>(full);
   {
-    LogLane lane(*log);
+    observe::LogLane lane(*log);
     for (int i = 0; i < 5; ++i) PutLine(lane, "lost");
   }
   while (log->dropped() < 5) std::this_thread::yield();
@@ -219,8 +219,8 @@ TEST(LogLane, AFullDiskCostsLinesAndNotTheGateway) {
 
 TEST(LogLane, WithoutAFileEachLineIsHandedOverAtOnce) {
   std::vector<std::string> lines;
-  LineLog log([&](std::string_view line) { lines.emplace_back(line); });
-  LogLane lane(log);
+  observe::LineLog log([&](std::string_view line) { lines.emplace_back(line); });
+  observe::LogLane lane(log);
   PutLine(lane, "one");
   PutLine(lane, "two");
   EXPECT_EQ(lines, (std::vector<std::string>{"one", "two"}));

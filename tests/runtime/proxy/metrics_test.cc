@@ -277,19 +277,19 @@ TEST_F(MetricsTest, ItSaysWhichPolicyAndBuildRunAndHowTheProcessIs) {
 
 TEST(MetricsFormatTest, AcceptChoosesAsPrometheusDoes) {
   // What Prometheus 2.42 (Debian 12) sends.
-  EXPECT_EQ(runtime::proxy::FormatFor("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+  EXPECT_EQ(runtime::observe::FormatFor("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
                                       "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"),
-            runtime::proxy::MetricsFormat::kOpenMetrics);
+            runtime::observe::MetricsFormat::kOpenMetrics);
   for (const char* accept : {"", "*/*", "text/plain;version=0.0.4", "text/html,application/xhtml+xml,*/*;q=0.8",
                              "application/openmetrics-text;q=0", "text/plain, application/openmetrics-text;q=0.5"}) {
-    EXPECT_EQ(runtime::proxy::FormatFor(accept), runtime::proxy::MetricsFormat::kText) << accept;
+    EXPECT_EQ(runtime::observe::FormatFor(accept), runtime::observe::MetricsFormat::kText) << accept;
   }
 }
 
 TEST_F(MetricsTest, OpenMetricsNamesFamiliesWithoutTotalAndEndsWithItsMark) {
   Begin();
   const std::string page =
-      gateway->state->metrics.Expose(gateway->transport.Now(), 0, runtime::proxy::MetricsFormat::kOpenMetrics);
+      gateway->state->metrics.Expose(gateway->transport.Now(), 0, runtime::observe::MetricsFormat::kOpenMetrics);
   EXPECT_NE(page.find("\n# TYPE breakwater_requests counter\n"), std::string::npos);
   EXPECT_EQ(page.find("# TYPE breakwater_requests_total"), std::string::npos);
   EXPECT_NE(page.find("\nbreakwater_requests_total{"), std::string::npos);
@@ -299,8 +299,8 @@ TEST_F(MetricsTest, OpenMetricsNamesFamiliesWithoutTotalAndEndsWithItsMark) {
 
 TEST(MetricsShardTest, SeriesOutliveThePolicyThatNamedThemFirst) {
   // As over a reload: another shard for another policy, whose upstreams stand in another order.
-  runtime::proxy::SeriesRegistry registry;
-  runtime::proxy::MetricsStore store;
+  runtime::observe::SeriesRegistry registry;
+  runtime::observe::MetricsStore store;
   compiler::model::Policy before, after;
   const auto named = [](const char* name) {
     compiler::model::UpstreamSettings settings;
@@ -311,31 +311,31 @@ TEST(MetricsShardTest, SeriesOutliveThePolicyThatNamedThemFirst) {
   before.upstreams.Add(named("b"));
   after.upstreams.Add(named("b"));
   after.upstreams.Add(named("a"));
-  using runtime::proxy::CounterById;
-  using runtime::proxy::CounterId;
-  runtime::proxy::MetricsShard first(before, registry, store), second(after, registry, store);
-  first.Count(CounterId::kUpstreamRetry, 0);   // a
-  second.Count(CounterId::kUpstreamRetry, 1);  // a
-  first.CountBy(CounterById::kAttempts, {"a", "200"});
-  second.CountBy(CounterById::kAttempts, std::string_view("a\0" "200", 5), 2);
+  using runtime::observe::CounterById;
+  using runtime::observe::CounterId;
+  runtime::observe::MetricsShard first(before, registry, store), second(after, registry, store);
+  first.Count(observe::CounterId::kUpstreamRetry, 0);   // a
+  second.Count(observe::CounterId::kUpstreamRetry, 1);  // a
+  first.CountBy(observe::CounterById::kAttempts, {"a", "200"});
+  second.CountBy(observe::CounterById::kAttempts, std::string_view("a\0" "200", 5), 2);
   const auto value = [&](unsigned metric, std::string_view labels) {
     return store.Get(registry.Intern(static_cast<uint16_t>(metric), labels, 1));
   };
-  EXPECT_EQ(value(static_cast<unsigned>(CounterId::kUpstreamRetry), "a"), 2U);
-  EXPECT_EQ(value(static_cast<unsigned>(CounterId::kUpstreamRetry), "b"), 0U);
-  EXPECT_EQ(value(0x100 + static_cast<unsigned>(CounterById::kAttempts), std::string_view("a\0" "200", 5)), 3U);
+  EXPECT_EQ(value(static_cast<unsigned>(observe::CounterId::kUpstreamRetry), "a"), 2U);
+  EXPECT_EQ(value(static_cast<unsigned>(observe::CounterId::kUpstreamRetry), "b"), 0U);
+  EXPECT_EQ(value(0x100 + static_cast<unsigned>(observe::CounterById::kAttempts), std::string_view("a\0" "200", 5)), 3U);
 }
 
 TEST(MetricsShardTest, ManySeriesAreAllFoundAgain) {
-  runtime::proxy::SeriesRegistry registry;
-  runtime::proxy::MetricsStore store;
+  runtime::observe::SeriesRegistry registry;
+  runtime::observe::MetricsStore store;
   const compiler::model::Policy policy;
-  runtime::proxy::MetricsShard shard(policy, registry, store);
-  using runtime::proxy::CounterById;
+  runtime::observe::MetricsShard shard(policy, registry, store);
+  using runtime::observe::CounterById;
   for (int round = 0; round < 3; ++round) {
-    for (int i = 0; i < 5000; ++i) shard.CountBy(CounterById::kRequests, {"route" + std::to_string(i), "200", "m"});
+    for (int i = 0; i < 5000; ++i) shard.CountBy(observe::CounterById::kRequests, {"route" + std::to_string(i), "200", "m"});
   }
-  for (const auto& series : registry.Of(0x100 + static_cast<unsigned>(CounterById::kRequests))) {
+  for (const auto& series : registry.Of(0x100 + static_cast<unsigned>(observe::CounterById::kRequests))) {
     EXPECT_EQ(store.Get(series.slot), series.labels.starts_with("none") ? 0U : 3U) << series.labels;
   }
 }

@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <chrono>
 
-#include "runtime/proxy/wall_clock.h"
+#include "runtime/observe/wall_clock.h"
 #include "tests/runtime/proxy/sim_gateway.h"
 
 namespace tests {
 namespace {
 
 using namespace std::chrono_literals;  // NOLINT: times in tests
-using runtime::base::TimePoint;
+using base::TimePoint;
 
 constexpr uint16_t kUpstreamPort = 11434;
 const std::string kUrl = "url = \"http://10.0.0.1:11434\"\n";
@@ -88,7 +88,7 @@ TEST(UpstreamCase30, SecondsAreWaitedFor) {
 
 TEST(UpstreamCase30, ADateIsWaitedFor) {
   const auto in_four_seconds = [](SimGateway& gateway) {
-    return "Retry-After: " + runtime::proxy::HttpDate(gateway.transport.WallNow() + 4s) + "\r\n";
+    return "Retry-After: " + runtime::observe::HttpDate(gateway.transport.WallNow() + 4s) + "\r\n";
   };
   const Asked asked = AfterA429(in_four_seconds, "honour = retry_after(cap: 8s)");
   EXPECT_EQ(asked.status, 200);

@@ -16,7 +16,7 @@ using http::BodyFraming;
 using runtime::proxy::kHighWater;
 using runtime::proxy::RequestBody;
 using Stage = RequestBody::Stage;
-using compiler::base::MergeOutcome;
+using base::MergeOutcome;
 
 constexpr size_t kMostKept = 10;
 

@@ -8,11 +8,11 @@
 #include <string>
 
 #include "compiler/compile.h"
-#include "runtime/sim/sim_world.h"
+#include "runtime/tester/sim_world.h"
 
 namespace tests {
 
-using runtime::base::Duration;
+using base::Duration;
 using runtime::sim::SimNetwork;
 using runtime::sim::SimPeer;
 using runtime::sim::SimServer;

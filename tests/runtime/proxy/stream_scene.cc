@@ -55,7 +55,7 @@ void ReadFrame(const std::string& data, Received* received) {
 
 }  // namespace
 
-std::string DrawBody(const SpokenDialect& dialect, runtime::base::Random& random, bool thinks) {
+std::string DrawBody(const SpokenDialect& dialect, base::Random& random, bool thinks) {
   std::string body = dialect.begin;
   if (thinks) body += dialect.thinking("Let me see.");
   for (std::string_view rest = kWords; !rest.empty();) {
@@ -121,7 +121,7 @@ std::function<void(SimPeer&)> Serving(const ServerPlan* plan, std::vector<std::s
               (plan->chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "Connection: close\r\n\r\n"));
     std::string_view body = plan->body;
     if (plan->fault != Fault::kNone) body = body.substr(0, plan->fault_at);
-    runtime::base::Random random(plan->piece_seed);
+    base::Random random(plan->piece_seed);
     while (!body.empty()) {
       const size_t most = plan->piece_seed == 0 ? body.size() : 1 + random.Below(200);
       const std::string_view piece = body.substr(0, most);

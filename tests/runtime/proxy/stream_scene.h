@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/base/random.h"
+#include "base/random.h"
 #include "tests/runtime/proxy/sim_gateway.h"
 
 namespace tests {
@@ -97,7 +97,7 @@ inline const SpokenDialect kAnthropic = {
 inline constexpr std::string_view kWords = "Waves roll in, and \"calm\" water\nlies behind the wall: 42 \\o/ done true [DONE]";
 
 // A whole answer that says it, in frames of random sizes and with comments between them.
-std::string DrawBody(const SpokenDialect& dialect, runtime::base::Random& random, bool thinks);
+std::string DrawBody(const SpokenDialect& dialect, base::Random& random, bool thinks);
 
 // The number in an environment variable.
 uint64_t FromEnvironment(const char* name, uint64_t otherwise);

@@ -122,7 +122,7 @@ TEST_F(StreamTest, NoCutIsEverTakenForACompleteAnswer) {
   const uint64_t cuts = FromEnvironment("BREAKWATER_CUTS", kCuts);
   const uint64_t seed = FromEnvironment("BREAKWATER_CUTS_SEED", 1);
   Begin(kUpstream + "}\n");
-  runtime::base::Random random(seed);
+  base::Random random(seed);
   uint64_t complete = 0, cut = 0, refused = 0;
   for (uint64_t i = 0; i < cuts && !HasFailure(); ++i) {
     const SpokenDialect& dialect = *kDialects[random.Below(3)];

@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "runtime/sim/sim_transport.h"
+#include "runtime/net/sim/sim_transport.h"
 
 namespace runtime::proxy {
 namespace {

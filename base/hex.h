@@ -1,0 +1,37 @@
+// Ids as text, for each request: eight digits at a time.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+namespace base {
+
+// Writes 8 digits, in lower case.
+inline void PutHex32(uint32_t value, char* at) {
+  uint64_t x = value;
+  // One digit in each byte, the first in the lowest.
+  x = ((x & 0xffff) << 32) | (x >> 16);
+  x = ((x & 0x000000ff000000ff) << 16) | ((x & 0x0000ff000000ff00) >> 8);
+  x = ((x & 0x000f000f000f000f) << 8) | ((x & 0x00f000f000f000f0) >> 4);
+  // 10 … 15 become letters: 6 more carries into the high half of their byte.
+  const uint64_t letters = ((x + 0x0606060606060606) >> 4) & 0x0101010101010101;
+  x += 0x3030303030303030 + letters * ('a' - '0' - 10);
+  if constexpr (std::endian::native == std::endian::big) x = __builtin_bswap64(x);
+  std::memcpy(at, &x, 8);
+}
+
+// 16 digits, in lower case.
+inline void PutHex(uint64_t value, char* at) {
+  PutHex32(static_cast<uint32_t>(value >> 32), at);
+  PutHex32(static_cast<uint32_t>(value), at + 8);
+}
+
+inline void AppendHex(uint64_t value, std::string* out) {
+  char digits[16];
+  PutHex(value, digits);
+  out->append(digits, sizeof digits);
+}
+
+}  // namespace base

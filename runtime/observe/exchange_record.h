@@ -1,0 +1,56 @@
+// The one record of an exchange, from which its line of the log and its metrics are made (exchange_recorder.h writes it). Data only.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/model/settings.h"
+#include "base/time.h"
+#include "runtime/engine/outcome.h"
+
+namespace runtime::observe {
+
+struct AttemptRecord {
+  compiler::model::UpstreamId upstream;
+  int number = 1;
+  engine::Outcome outcome;
+  base::Duration took{};
+};
+
+// How the exchange ended for its client.
+enum class EndedHow : uint8_t { kComplete, kContinued, kUnfinished, kCut, kClientGone };
+std::string_view Name(EndedHow how);
+
+// What an answer of a model used, as the upstream that ended it counted it. kNoCount: it didn't.
+struct TokenRecord {
+  static constexpr int64_t kNoCount = -1;
+  std::string model;  // as the upstream names it
+  int64_t prompt = kNoCount;
+  int64_t completion = kNoCount;
+  int64_t frames = 0;  // with content: all that is known of an answer that was cut
+  bool has_answer = false;
+  bool is_read = false;        // the answer was looked into; false: nothing above is known
+  bool is_of_model = false;    // … and it is one of a dialect that the gateway knows
+};
+
+struct ExchangeRecord {
+  std::string_view route = "none";
+  std::string served_by = "gateway";
+  std::string fallback;                 // its name; empty: none
+  std::string fallback_reason;
+  std::vector<AttemptRecord> attempts;
+  base::Duration queued{};              // waited for places at upstreams, in all
+  base::Duration loading{};             // waited for models to be loaded, in all
+  std::string_view retry_denied;        // the last reason; empty: none
+  int status = 0;                       // sent to the client; 0: none
+  uint64_t bytes_in = 0;                // of the request's body
+  uint64_t bytes_out = 0;               // to the client, heads included
+  TokenRecord tokens;
+  int keep_alives = 0;                  // sent while the client waited
+  int continuations = 0;                // times that another upstream took a cut answer over
+  EndedHow how = EndedHow::kComplete;
+};
+
+}  // namespace runtime::observe

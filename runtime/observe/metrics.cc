@@ -1,0 +1,249 @@
+// Counting, and where values stand. metric_exposition.cc writes them down; metric_series.cc says which exist from the start.
+#include "runtime/observe/metrics.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/observe/metric_series.h"
+#include "runtime/observe/metric_table.h"
+
+namespace runtime::observe {
+namespace {
+
+using compiler::model::CacheId;
+using compiler::model::Policy;
+
+// FNV-1a over the metric and its label values.
+constexpr uint64_t kHashBasis = 0xcbf29ce484222325;
+constexpr uint64_t Mix(uint64_t hash, unsigned char byte) { return (hash ^ byte) * 0x100000001b3; }
+uint64_t Mix(uint64_t hash, std::string_view text) {
+  for (const char c : text) hash = Mix(hash, static_cast<unsigned char>(c));
+  return hash;
+}
+
+// Whether `labels`, joined by zero bytes, are these parts.
+bool IsJoined(std::string_view labels, std::initializer_list<std::string_view> parts) {
+  bool is_first = true;
+  for (const std::string_view part : parts) {
+    if (!is_first) {
+      if (labels.empty() || labels.front() != '\0') return false;
+      labels.remove_prefix(1);
+    }
+    is_first = false;
+    if (!labels.starts_with(part)) return false;
+    labels.remove_prefix(part.size());
+  }
+  return labels.empty();
+}
+
+constexpr std::array<int64_t, kLatencyBuckets.size()> BoundsInNanoseconds() {
+  std::array<int64_t, kLatencyBuckets.size()> bounds{};
+  for (size_t i = 0; i < bounds.size(); ++i) bounds[i] = static_cast<int64_t>(kLatencyBuckets[i] * 1e9 + 0.5);
+  return bounds;
+}
+constexpr auto kBounds = BoundsInNanoseconds();
+
+}  // namespace
+
+std::vector<std::string> LabelValues(Label label, const Policy& policy) {
+  std::vector<std::string> values;
+  switch (label) {
+    case Label::kNone: values.emplace_back(); break;
+    case Label::kUpstream:
+    case Label::kService:
+      for (const auto& upstream : policy.upstreams) values.push_back(upstream.name);
+      break;
+    case Label::kFallback:
+      for (const auto& reply : policy.replies) values.push_back(reply.name);
+      for (const auto& cache : policy.caches) values.push_back(cache.name);
+      for (const auto& mock : policy.mocks) values.push_back(mock.name);
+      break;
+    case Label::kCache:
+      for (const auto& cache : policy.caches) values.push_back(cache.name);
+      break;
+    case Label::kTls:
+      for (const compiler::model::TlsId id : policy.gateway.tls) values.push_back(policy.tls[id].name);
+      break;
+    case Label::kOther: break;
+  }
+  return values;
+}
+
+// ---- Values ----------------------------------------------------------------------------------------------------------
+
+MetricsStore::~MetricsStore() {
+  for (auto& block : blocks_) delete block.load();
+}
+
+std::atomic<uint64_t>& MetricsStore::At(Slot slot) {
+  std::atomic<Block*>& place = blocks_[slot >> kBlockBits];
+  Block* block = place.load(std::memory_order_relaxed);
+  if (block == nullptr) [[unlikely]] {
+    block = new Block();
+    place.store(block, std::memory_order_release);
+  }
+  return (*block)[slot & (kBlockSize - 1)];
+}
+
+uint64_t MetricsStore::Get(Slot slot) const {
+  const Block* block = blocks_[slot >> kBlockBits].load(std::memory_order_acquire);
+  return block == nullptr ? 0 : (*block)[slot & (kBlockSize - 1)].load(std::memory_order_relaxed);
+}
+
+Slot SeriesRegistry::Intern(uint16_t metric, std::string_view labels, Slot slots) {
+  std::string key;
+  key.reserve(2 + labels.size());
+  key.push_back(static_cast<char>(metric >> 8));
+  key.push_back(static_cast<char>(metric & 0xff));
+  key.append(labels);
+  std::lock_guard lock(mutex_);
+  const auto [at, is_new] = slots_.try_emplace(std::move(key), next_);
+  if (is_new) {
+    series_[metric].push_back({std::string(labels), next_});
+    next_ += slots;
+  }
+  return at->second;
+}
+
+std::vector<SeriesRegistry::Series> SeriesRegistry::Of(uint16_t metric) const {
+  std::lock_guard lock(mutex_);
+  const auto found = series_.find(metric);
+  return found == series_.end() ? std::vector<Series>() : found->second;
+}
+
+// ---- Counting --------------------------------------------------------------------------------------------------------
+
+MetricsShard::MetricsShard(const Policy& policy, SeriesRegistry& registry, MetricsStore& store)
+    : registry_(registry), store_(store) {
+  const auto intern = [&](uint16_t metric, Label label, Slot slots, std::vector<Slot>* to) {
+    for (const std::string& value : LabelValues(label, policy)) to->push_back(registry.Intern(metric, value, slots));
+  };
+  for (size_t i = 0; i < counters_.size(); ++i) {
+    intern(NumberOf(static_cast<CounterId>(i)), kCounters[i].label, 1, &counters_[i]);
+  }
+  for (size_t i = 0; i < histograms_.size(); ++i) {
+    intern(NumberOf(static_cast<HistogramId>(i)), kHistograms[i].label, kHistogramSlots, &histograms_[i]);
+  }
+  intern(NumberOf(GaugeId::kUpstreamInFlight), Label::kUpstream, 1, &upstream_in_flight_);
+  in_flight_ = registry.Intern(NumberOf(GaugeId::kInFlight), "", 1);
+  connections_ = registry.Intern(NumberOf(GaugeId::kClientConnections), "", 1);
+  for (size_t i = 0; i < static_cast<size_t>(CounterById::kCount); ++i) {
+    const auto id = static_cast<CounterById>(i);
+    for (const std::string& labels : ImpliedSeries(id, policy)) registry.Intern(NumberOf(id), labels, 1);
+  }
+  met_.resize(64);
+}
+
+void MetricsShard::Count(CounterId id, size_t label_index) {
+  store_.Add(counters_[static_cast<size_t>(id)][label_index], 1);
+}
+
+void MetricsShard::Remember(Met met) {
+  size_t at = met.hash & (met_.size() - 1);
+  while (met_[at].labels != nullptr) at = (at + 1) & (met_.size() - 1);
+  met_[at] = met;
+}
+
+Slot MetricsShard::Meet(CounterById id, uint64_t hash, std::string labels) {
+  const Slot slot = registry_.Intern(NumberOf(id), labels, 1);
+  if (2 * ++met_count_ > met_.size()) {
+    const std::vector<Met> before = std::exchange(met_, std::vector<Met>(met_.size() * 2));
+    for (const Met& met : before) {
+      if (met.labels != nullptr) Remember(met);
+    }
+  }
+  Remember({hash, slot, &met_labels_.emplace_back(std::move(labels)), id});
+  return slot;
+}
+
+void MetricsShard::CountBy(CounterById id, std::string_view labels, uint64_t amount) {
+  const uint64_t hash = Mix(Mix(kHashBasis, static_cast<unsigned char>(id)), labels);
+  for (size_t at = hash & (met_.size() - 1); met_[at].labels != nullptr; at = (at + 1) & (met_.size() - 1)) {
+    const Met& met = met_[at];
+    if (met.hash == hash && met.id == id && *met.labels == labels) return store_.Add(met.slot, amount);
+  }
+  store_.Add(Meet(id, hash, std::string(labels)), amount);
+}
+
+void MetricsShard::CountBy(CounterById id, std::initializer_list<std::string_view> labels, uint64_t amount) {
+  uint64_t hash = Mix(kHashBasis, static_cast<unsigned char>(id));
+  bool is_first = true;
+  for (const std::string_view value : labels) {
+    if (!is_first) hash = Mix(hash, static_cast<unsigned char>(0));
+    is_first = false;
+    hash = Mix(hash, value);
+  }
+  for (size_t at = hash & (met_.size() - 1); met_[at].labels != nullptr; at = (at + 1) & (met_.size() - 1)) {
+    const Met& met = met_[at];
+    if (met.hash == hash && met.id == id && IsJoined(*met.labels, labels)) return store_.Add(met.slot, amount);
+  }
+  std::string joined;
+  for (const std::string_view* value = labels.begin(); value != labels.end(); ++value) {
+    if (value != labels.begin()) joined.push_back('\0');
+    joined.append(*value);
+  }
+  store_.Add(Meet(id, hash, std::move(joined)), amount);
+}
+
+void MetricsShard::Observe(HistogramId id, size_t label_index, base::Duration value) {
+  const Slot slot = histograms_[static_cast<size_t>(id)][label_index];
+  const int64_t took = std::max<int64_t>(value.count(), 0);
+  const auto bucket = std::lower_bound(kBounds.begin(), kBounds.end(), took) - kBounds.begin();
+  store_.Add(slot + static_cast<Slot>(bucket), 1);
+  store_.Add(slot + kHistogramSlots - 1, static_cast<uint64_t>(took));
+}
+
+void MetricsShard::AddInFlight(int delta) { store_.Add(in_flight_, static_cast<uint64_t>(static_cast<int64_t>(delta))); }
+void MetricsShard::AddConnections(int delta) {
+  store_.Add(connections_, static_cast<uint64_t>(static_cast<int64_t>(delta)));
+}
+void MetricsShard::AddUpstreamInFlight(size_t upstream, int delta) {
+  store_.Add(upstream_in_flight_[upstream], static_cast<uint64_t>(static_cast<int64_t>(delta)));
+}
+
+// ---- All workers -----------------------------------------------------------------------------------------------------
+
+Metrics::Metrics(const compiler::CompiledPolicy& compiled, const engine::EngineObjects& objects, size_t workers)
+    : compiled_(&compiled),
+      objects_(&objects),
+      in_flight_(registry_.Intern(NumberOf(GaugeId::kInFlight), "", 1)),
+      connections_(registry_.Intern(NumberOf(GaugeId::kClientConnections), "", 1)) {
+  for (size_t i = 0; i < workers; ++i) {
+    stores_.push_back(std::make_unique<MetricsStore>());
+    shards_.push_back(NewShard(compiled.policy, i));
+  }
+}
+
+void Metrics::Use(const compiler::CompiledPolicy& compiled, const engine::EngineObjects& objects) {
+  std::lock_guard lock(mutex_);
+  compiled_ = &compiled;
+  objects_ = &objects;
+}
+
+void Metrics::SetEdge(Edge edge) {
+  std::lock_guard lock(mutex_);
+  edge_ = std::move(edge);
+}
+
+size_t Metrics::FallbackIndex(const Policy&, compiler::model::ReplyId id) { return static_cast<size_t>(id.value); }
+size_t Metrics::FallbackIndex(const Policy& policy, CacheId id) {
+  return policy.replies.size() + static_cast<size_t>(id.value);
+}
+size_t Metrics::FallbackIndex(const Policy& policy, compiler::model::MockId id) {
+  return policy.replies.size() + policy.caches.size() + static_cast<size_t>(id.value);
+}
+
+uint64_t Metrics::Sum(Slot slot) const {
+  uint64_t sum = 0;
+  for (const auto& store : stores_) sum += store->Get(slot);
+  return sum;
+}
+
+int64_t Metrics::connections() const {
+  return static_cast<int64_t>(Sum(connections_));
+}
+int64_t Metrics::in_flight() const {
+  return static_cast<int64_t>(Sum(in_flight_));
+}
+
+}  // namespace runtime::observe

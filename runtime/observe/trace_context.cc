@@ -1,0 +1,38 @@
+#include "runtime/observe/trace_context.h"
+
+#include <algorithm>
+
+#include "base/hex.h"
+
+namespace runtime::observe {
+namespace {
+
+bool IsTraceId(std::string_view id) {
+  return id.size() == 32 && id.find_first_not_of('0') != std::string_view::npos &&
+         std::all_of(id.begin(), id.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+// FNV-1a: any function of the id that spreads well will do.
+uint64_t Hash(std::string_view text, uint64_t seed) {
+  uint64_t hash = 14695981039346656037ULL ^ seed;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  return hash;
+}
+
+}  // namespace
+
+std::string TraceParent(std::string_view request_id, uint64_t parent) {
+  std::string text = "00-";
+  text.reserve(55);
+  if (IsTraceId(request_id)) {
+    text += request_id;
+  } else {
+    base::AppendHex(Hash(request_id, 0), &text);
+    base::AppendHex(Hash(request_id, 0x9e3779b97f4a7c15ULL) | 1, &text);
+  }
+  text += '-';
+  base::AppendHex(parent == 0 ? 1 : parent, &text);  // all zeros is no id
+  return text += "-01";
+}
+
+}  // namespace runtime::observe

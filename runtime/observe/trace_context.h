@@ -1,0 +1,15 @@
+// The header that ties spans of several programs together, made where a client sent none:
+// https://www.w3.org/TR/trace-context/, 3.2.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace runtime::observe {
+
+// "00-TRACE-PARENT-01". An id that the gateway made (32 hex digits) is the trace id itself, so that a trace is found by
+// the id of the log; from any other id one is derived. `parent` is random, one for each attempt.
+std::string TraceParent(std::string_view request_id, uint64_t parent);
+
+}  // namespace runtime::observe
