@@ -246,7 +246,7 @@ void CheckStoredStatuses(Context& context) {
       const auto words = context.Find(line.origin->words, text);
       Diagnostic& diagnostic =
           context.diagnostics->Emit(Kind::kNeverStored, words.empty() ? line.origin->predicate : words[0].range, {text});
-      if (!words.empty()) Context::NoteUse(diagnostic, words[0], *line.origin);
+      if (!words.empty()) Context::AddUse(diagnostic, words[0], *line.origin);
     }
   });
 }

@@ -17,7 +17,7 @@ void TellClientErrors(Context& context, const Context::Line& line, size_t lines,
         told = true;
         if (!seen->insert(word.range.begin).second) continue;
         Diagnostic& diagnostic = context.diagnostics->Emit(rule.kind, word.range, {written});
-        context.NoteUse(diagnostic, word, *line.origin);
+        context.AddUse(diagnostic, word, *line.origin);
         const bool may_stay = rule.keeps_429 && written == "4xx" && context.Find(line.origin->words, "429").empty();
         if (may_stay) diagnostic.Change(word.range, "429");
         else context.Remove(diagnostic, word, line, lines);

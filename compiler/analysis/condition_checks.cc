@@ -131,7 +131,7 @@ void TellOf(Context& context, const Context::Line& line, const Comparison& compa
   const auto emit = [&](Kind kind, std::initializer_list<std::string_view> arguments) -> Diagnostic& {
     const SourceRange at = context.AtString(line, comparison.text);
     Diagnostic& diagnostic = context.diagnostics->Emit(kind, at, arguments);
-    Context::NoteUse(diagnostic, {at, {}}, *line.origin);
+    Context::AddUse(diagnostic, {at, {}}, *line.origin);
     return diagnostic;
   };
   std::optional<Said> said;
@@ -262,7 +262,7 @@ void CheckForgedHeaders(Context& context) {
           {name, forges_address
                      ? "ask for `client.ip`, and name the proxies in front with `trusted_proxies`: then it is the address of the client"
                      : "ask for a credential, or for `client.ip` where a proxy in front sets the header and takes it from strangers"});
-      if (!found.empty()) Context::NoteUse(diagnostic, {found[0], {}}, *line.origin);
+      if (!found.empty()) Context::AddUse(diagnostic, {found[0], {}}, *line.origin);
     }
   });
 }

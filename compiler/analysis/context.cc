@@ -198,7 +198,7 @@ std::optional<SourceRange> Context::WordBehind(const std::vector<WordOrigin>& wo
   return std::nullopt;
 }
 
-void Context::NoteUse(Diagnostic& diagnostic, const WordAt& word, const WhenOrigin& line) {
+void Context::AddUse(Diagnostic& diagnostic, const WordAt& word, const WhenOrigin& line) {
   const bool is_in_line = line.predicate.begin <= word.range.begin && word.range.end <= line.predicate.end;
   if (!is_in_line) diagnostic.At(line.predicate, "it is used here");
 }

@@ -86,7 +86,7 @@ struct Context {
                                         size_t distance = 1) const;
 
   // For a word in a `let`: notes the line that uses it.
-  static void NoteUse(Diagnostic& diagnostic, const WordAt& word, const WhenOrigin& line);
+  static void AddUse(Diagnostic& diagnostic, const WordAt& word, const WhenOrigin& line);
 
   // Fixes. Set gives a setting of a block another value, Add puts a line into a block.
   void Set(Diagnostic& diagnostic, const BlockOrigin& block, std::string_view setting, const std::string& value) const;

@@ -105,13 +105,13 @@ void CheckRetriedTimeouts(Context& context) {
         for (const WordAt& word : context.Find(line.origin->words, abi::Name(error))) {
           Diagnostic* diagnostic = tell(word.range, "`" + std::string(abi::Name(error)) + "`");
           if (diagnostic == nullptr) continue;
-          context.NoteUse(*diagnostic, word, *line.origin);
+          context.AddUse(*diagnostic, word, *line.origin);
           context.Remove(*diagnostic, word, line, retry.lines.size());
         }
         for (const WordAt& word : context.Find(line.origin->words, "timeout")) {
           Diagnostic* diagnostic = tell(word.range, "`timeout`");
           if (diagnostic == nullptr) continue;
-          context.NoteUse(*diagnostic, word, *line.origin);
+          context.AddUse(*diagnostic, word, *line.origin);
           if (context.Find(line.origin->words, "connect_timeout").empty())
             diagnostic->Change(word.range, "connect_timeout");
           else context.Remove(*diagnostic, word, line, retry.lines.size());
@@ -236,7 +236,7 @@ void CheckRetryAfter(Context& context) {
         Diagnostic& diagnostic =
             context.diagnostics->Emit(Kind::kIgnoresRetryAfter, words.empty() ? line.origin->predicate : words[0].range,
                                       {std::to_string(status), PrintTime(longest.count())});
-        if (!words.empty()) context.NoteUse(diagnostic, words[0], *line.origin);
+        if (!words.empty()) context.AddUse(diagnostic, words[0], *line.origin);
         context.Add(diagnostic, retry.block, "honour = retry_after(cap: " + WriteDuration(longest) + ")");
         return;
       }
@@ -266,7 +266,7 @@ void CheckMovedClientErrors(Context& context) {
         const auto words = context.Find(line.origin->words, written);
         if (words.empty()) continue;
         if (!seen.insert(words[0].range.begin).second) return;
-        Context::NoteUse(context.diagnostics->Emit(Kind::kMovesClientErrors, words[0].range, {written}), words[0], *line.origin);
+        Context::AddUse(context.diagnostics->Emit(Kind::kMovesClientErrors, words[0].range, {written}), words[0], *line.origin);
         return;
       }
       if (seen.insert(line.origin->predicate.begin).second)

@@ -32,7 +32,7 @@ class Clauses {
 
   // Reports a clause that stood there before, or a number of times beside `always`. `header` may stand several times, and of bodies
   // ReadContent tells.
-  void NoteOnce(const ast::Clause& clause) {
+  void ExpectFirst(const ast::Clause& clause) {
     const bool is_number = clause.value.kind == ast::ExprKind::kNumber;
     const bool is_at_once = is_number && !AtEnd() && Peek().value.kind == ast::ExprKind::kName && Peek().value.text == "at";
     const std::string word = is_at_once ? "at a time" : is_number ? "times" : clause.value.kind == ast::ExprKind::kName ? clause.value.text : "";
@@ -230,7 +230,7 @@ class TestReader {
     const std::span<const std::string_view> known = ClausesOf(given->act);
     while (!clauses->AtEnd()) {
       const ast::Clause& clause = clauses->Take();
-      clauses->NoteOnce(clause);
+      clauses->ExpectFirst(clause);
       const std::string word = clause.value.kind == ast::ExprKind::kName ? clause.value.text : "";
       const bool may = std::find(known.begin(), known.end(), word) != known.end();
       if (clause.value.kind == ast::ExprKind::kNumber) {
@@ -404,7 +404,7 @@ class TestReader {
     }
     while (!clauses.AtEnd()) {
       const ast::Clause& clause = clauses.Take();
-      clauses.NoteOnce(clause);
+      clauses.ExpectFirst(clause);
       if (clause.value.kind == ast::ExprKind::kNumber) {
         const bool is_at_once = !clauses.AtEnd() && clauses.Peek().value.kind == ast::ExprKind::kName && clauses.Peek().value.text == "at";
         if (is_at_once) {

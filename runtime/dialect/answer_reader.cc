@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "runtime/dialect/scratch.h"
-#include "runtime/dialect/speech.h"
+#include "runtime/dialect/dialect_codec.h"
 #include "runtime/dialect/told_error.h"
 
 namespace runtime::dialect {
@@ -85,10 +85,10 @@ std::optional<FrameReading> ReadObject(Api api, std::string_view json, std::stri
   simdjson::dom::object object;
   simdjson::dom::array array;
   if (root.get(object) == simdjson::SUCCESS) {
-    SpeechOf(api).read(api, object, event, &reading);
+    CodecOf(api).read(api, object, event, &reading);
   } else if (root.get(array) == simdjson::SUCCESS && array.size() == 1 && array.at(0).get(object) == simdjson::SUCCESS) {
     // Gemini's compatible end wraps its errors so.
-    SpeechOf(api).read(api, object, event, &reading);
+    CodecOf(api).read(api, object, event, &reading);
     const bool is_error = reading.is_error;
     reading = FrameReading();
     reading.is_data = true;
@@ -244,7 +244,7 @@ bool AnswerReader::Finish(Frame* frame) {
 }
 
 bool AnswerReader::IsProperError(const FrameReading& reading, const Event& event) const {
-  const std::string_view name = SpeechOf(api_).error_event;
+  const std::string_view name = CodecOf(api_).error_event;
   return reading.says_error && event.is_in_data_field && (name.empty() || format_ == Format::kLines || event.name == name);
 }
 
@@ -274,7 +274,7 @@ void AnswerReader::Read(const FrameSplitter::Piece& piece, Frame* frame) {
     frame->told_status = event.status;
     frame->is_proper_error = reading && IsProperError(*reading, event);
     frame->reading.is_data = frame->reading.is_error = true;
-    Note(frame->reading);
+    Observe(frame->reading);
     return;
   }
   if (event.data.empty()) return;
@@ -284,7 +284,7 @@ void AnswerReader::Read(const FrameSplitter::Piece& piece, Frame* frame) {
       frame->reading = *reading;
       frame->reading.says_error = false;
       if (reading->is_foreign && foreign_.empty()) foreign_ = event.data;
-      Note(frame->reading);
+      Observe(frame->reading);
     }
     return;
   }
@@ -293,7 +293,7 @@ void AnswerReader::Read(const FrameSplitter::Piece& piece, Frame* frame) {
     frame->reading.is_data = true;
     // Of the APIs whose stream it ends. Others are proxied by servers that add it.
     frame->reading.is_last = api_ == Api::kOpenAiChat || api_ == Api::kOpenAiCompletions;
-    Note(frame->reading);
+    Observe(frame->reading);
     return;
   }
   if (!pattern_.Match(frame->data, &frame->reading)) {
@@ -308,7 +308,7 @@ void AnswerReader::Read(const FrameSplitter::Piece& piece, Frame* frame) {
     if (reading->is_foreign && foreign_.empty()) foreign_ = frame->data.substr(0, kMaxLookBytes);
     pattern_.Learn(frame->data, *reading);
   }
-  Note(frame->reading);
+  Observe(frame->reading);
 }
 
 // The data lines of an event joined as the WHATWG specification says, its name, and what some servers write instead of either: a field
@@ -375,7 +375,7 @@ void AnswerReader::ReadEvent(std::string_view frame, Event* event) {
   }
 }
 
-void AnswerReader::Note(const FrameReading& reading) {
+void AnswerReader::Observe(const FrameReading& reading) {
   last_is_unread_ = false;
   saw_error_ |= reading.is_error;
   saw_last_ |= reading.is_last;
@@ -415,7 +415,7 @@ Completeness AnswerReader::At(bool framing_tells) const {
 
 std::string_view AnswerReader::MissingEnd() const {
   if (format_ != Format::kEvents || saw_last_ || !is_finished()) return "";
-  return SpeechOf(api_).end;
+  return CodecOf(api_).end;
 }
 
 std::string_view AnswerReader::FrameBreak() const { return splitter_ ? splitter_->FrameBreak() : ""; }

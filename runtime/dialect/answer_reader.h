@@ -112,7 +112,7 @@ class AnswerReader {
   void Begin(Format format);
   void Read(const FrameSplitter::Piece& piece, Frame* frame);
   void ReadEvent(std::string_view frame, Event* event);
-  void Note(const FrameReading& reading);
+  void Observe(const FrameReading& reading);
   bool AllFinished() const { return finished_.any() && !begun_.HasMoreThan(finished_) && !asked_.HasMoreThan(finished_); }
 
   Api api_;

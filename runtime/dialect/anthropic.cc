@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "runtime/dialect/speech.h"
+#include "runtime/dialect/dialect_codec.h"
 #include "runtime/dialect/told_error.h"
 
 namespace runtime::dialect {
@@ -193,7 +193,7 @@ class Joining {
       if (kind == BlockStep::kBeginsThinking) block["signature"] = "";
       out_ +=
           Event({{"type", "content_block_start"}, {"index", blocks_.last + 1}, {"content_block", std::move(block)}});
-      blocks_.Note(kind, blocks_.last + 1);
+      blocks_.Observe(kind, blocks_.last + 1);
     }
     Json delta = {{"type", std::string(name) + "_delta"}, {name, what}};
     out_ += Event({{"type", "content_block_delta"}, {"index", blocks_.last}, {"delta", std::move(delta)}});
@@ -202,7 +202,7 @@ class Joining {
   void Close() {
     if (blocks_.open == BlockStep::kNone) return;
     out_ += Event({{"type", "content_block_stop"}, {"index", blocks_.last}});
-    blocks_.Note(BlockStep::kEnds, 0);
+    blocks_.Observe(BlockStep::kEnds, 0);
   }
 
   // `frame` without its text and thinking, which were said.
@@ -320,13 +320,13 @@ std::string Unfold(Api, const Json& object, bool) {
 
 }  // namespace
 
-const Speech& AnthropicSpeech() {
-  static constexpr Speech kSpeech{
+const DialectCodec& AnthropicCodec() {
+  static constexpr DialectCodec kCodec{
       Read,        WholeAnswer, TextStream,
       ErrorObject, nullptr,     Join,
       Fold,        Unfold,      "error",
       "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"};
-  return kSpeech;
+  return kCodec;
 }
 
 }  // namespace runtime::dialect

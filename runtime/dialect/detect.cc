@@ -85,7 +85,7 @@ ApiFamily FamilyOf(std::string_view path) {
   if (has("/v1/messages") && !IsOtherThing(path)) return ApiFamily::kAnthropic;  // count_tokens, batches
   if (has("/v1/") || has("/openai/") || path.ends_with("/v1")) return ApiFamily::kOpenAi;
   if (has("/api/")) return ApiFamily::kOllama;
-  for (const std::string_view end : {"/embeddings", "/rerank", "/moderations", "/audio/speech", "/audio/transcriptions", "/images/generations"}) {
+  for (const std::string_view end : {"/embeddings", "/rerank", "/moderations", "/audio/codec", "/audio/transcriptions", "/images/generations"}) {
     if (path.ends_with(end)) return ApiFamily::kOpenAi;
   }
   return ApiFamily::kNone;

@@ -1,5 +1,5 @@
 // The dialects that clients of model servers speak, and how the gateway answers in them: shapes of replies and errors.
-// Pure. How answers are read is answer_reader.h. Adding a dialect is one line in dialects.def and one file (speech.h).
+// Pure. How answers are read is answer_reader.h. Adding a dialect is one line in dialects.def and one file (dialect_codec.h).
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,7 @@ struct ClientDialect {
   bool is_stream() const { return shape != Shape::kJson; }
   // Equal for clients that read the same answers: API and shape in one number.
   uint8_t form() const { return static_cast<uint8_t>(static_cast<unsigned>(api) * 4 + static_cast<unsigned>(shape)); }
-  // … whatever the shape, for answers that can be given in each (whole.h).
+  // … whatever the shape, for answers that can be given in each (answer_shapes.h).
   uint8_t shared_form() const { return static_cast<uint8_t>(static_cast<unsigned>(api) * 4 + 3); }
 };
 

@@ -1,6 +1,6 @@
 // Ollama's API (/api/chat, /api/generate, /api/pull), with the members that its server always sends: strict clients fail
 // on missing ones. https://github.com/ollama/ollama/blob/main/docs/api.md
-#include "runtime/dialect/speech.h"
+#include "runtime/dialect/dialect_codec.h"
 #include "runtime/dialect/told_error.h"
 
 namespace runtime::dialect {
@@ -179,9 +179,9 @@ std::string Unfold(Api api, const Json& object, bool) {
 
 }  // namespace
 
-const Speech& OllamaSpeech() {
-  static constexpr Speech kSpeech{Read, WholeAnswer, TextStream, ErrorObject, nullptr, Join, Fold, Unfold, "", ""};
-  return kSpeech;
+const DialectCodec& OllamaCodec() {
+  static constexpr DialectCodec kCodec{Read, WholeAnswer, TextStream, ErrorObject, nullptr, Join, Fold, Unfold, "", ""};
+  return kCodec;
 }
 
 }  // namespace runtime::dialect

@@ -2,7 +2,7 @@
 // https://platform.openai.com/docs/api-reference/chat-streaming
 #include <optional>
 
-#include "runtime/dialect/speech.h"
+#include "runtime/dialect/dialect_codec.h"
 #include "runtime/dialect/told_error.h"
 
 namespace runtime::dialect {
@@ -309,9 +309,9 @@ std::string Unfold(Api api, const Json& object, bool with_usage) {
 
 }  // namespace
 
-const Speech& OpenAiSpeech() {
-  static constexpr Speech kSpeech{Read, WholeAnswer, TextStream, ErrorObject, nullptr, Join, Fold, Unfold, "", kDone};
-  return kSpeech;
+const DialectCodec& OpenAiCodec() {
+  static constexpr DialectCodec kCodec{Read, WholeAnswer, TextStream, ErrorObject, nullptr, Join, Fold, Unfold, "", kDone};
+  return kCodec;
 }
 
 }  // namespace runtime::dialect

@@ -1,7 +1,7 @@
 // OpenAI's Responses API (/v1/responses), which Codex and most agents speak; Ollama, vLLM, SGLang and LM Studio answer in it, too.
 // Answers are events with names and numbers. They are never continued by another server: their items have ids that clients refer to.
 // https://platform.openai.com/docs/api-reference/responses-streaming
-#include "runtime/dialect/speech.h"
+#include "runtime/dialect/dialect_codec.h"
 #include "runtime/dialect/told_error.h"
 
 namespace runtime::dialect {
@@ -244,9 +244,9 @@ std::string Unfold(Api, const Json&, bool) { return {}; }
 
 }  // namespace
 
-const Speech& ResponsesSpeech() {
-  static constexpr Speech kSpeech{Read, WholeAnswer, TextStream, ErrorObject, AfterError, Join, Fold, Unfold, "error", ""};
-  return kSpeech;
+const DialectCodec& ResponsesCodec() {
+  static constexpr DialectCodec kCodec{Read, WholeAnswer, TextStream, ErrorObject, AfterError, Join, Fold, Unfold, "error", ""};
+  return kCodec;
 }
 
 }  // namespace runtime::dialect

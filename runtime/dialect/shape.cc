@@ -3,7 +3,7 @@
 #include "runtime/dialect/answer_reader.h"
 #include "runtime/dialect/dialect.h"
 #include "runtime/dialect/members.h"
-#include "runtime/dialect/speech.h"
+#include "runtime/dialect/dialect_codec.h"
 #include "runtime/dialect/told_error.h"
 
 namespace runtime::dialect {
@@ -36,22 +36,22 @@ std::string Compact(std::string_view json) {
 }
 
 // Whose words an error is told in: those of the API that is read, else those of the path's family.
-const Speech& SpeechOfErrors(const ClientDialect& client) {
-  if (client.api != Api::kPlain) return SpeechOf(client.api);
+const DialectCodec& CodecOfErrors(const ClientDialect& client) {
+  if (client.api != Api::kPlain) return CodecOf(client.api);
   switch (client.family) {
     case ApiFamily::kNone:
-    case ApiFamily::kOllama: return OllamaSpeech();
+    case ApiFamily::kOllama: return OllamaCodec();
     case ApiFamily::kOpenAi:
-    case ApiFamily::kResponses: return OpenAiSpeech();
-    case ApiFamily::kAnthropic: return AnthropicSpeech();
+    case ApiFamily::kResponses: return OpenAiCodec();
+    case ApiFamily::kAnthropic: return AnthropicCodec();
   }
-  return OllamaSpeech();
+  return OllamaCodec();
 }
 
 // One object as the only content of a stream.
 std::string JsonAsStream(std::string_view text, const ClientDialect& client) {
   std::string object = Compact(text);
-  if (client.shape == Shape::kSse) return AsEvent(object).append(SpeechOf(client.api).end);
+  if (client.shape == Shape::kSse) return AsEvent(object).append(CodecOf(client.api).end);
 
   const Members members = ReadMembers(object).value_or(Members{});
   if (!members.is_object) return AsLine(object) + AsLine("{\"done\":true}");
@@ -60,7 +60,7 @@ std::string JsonAsStream(std::string_view text, const ClientDialect& client) {
 }
 
 std::string FrameOfError(const ClientDialect& client, std::string_view object) {
-  const std::string_view event = SpeechOfErrors(client).error_event;
+  const std::string_view event = CodecOfErrors(client).error_event;
   switch (client.shape) {
     case Shape::kJson: return {};
     case Shape::kNdjson: return AsLine(object);
@@ -107,8 +107,8 @@ ShapedBody ShapeReply(const Body& body, const ClientDialect& client, std::string
   if (body.kind == BodyKind::kJson) {
     shaped.body = client.is_stream() ? JsonAsStream(body.text, client) : body.text;
   } else {
-    const Speech& speech = SpeechOf(client.api);
-    shaped.body = (client.is_stream() ? speech.text_stream : speech.whole_answer)(client, body.text, created_at);
+    const DialectCodec& codec = CodecOf(client.api);
+    shaped.body = (client.is_stream() ? codec.text_stream : codec.whole_answer)(client, body.text, created_at);
   }
   return shaped;
 }
@@ -117,14 +117,14 @@ ShapedBody ShapeError(const ClientDialect& client, int status, std::string_view 
                       std::string_view request_id) {
   ClientDialect whole = client;
   whole.shape = Shape::kJson;
-  return {std::string(ContentTypeOf(Shape::kJson)), SpeechOfErrors(client).error_object(whole, status, code, message, request_id)};
+  return {std::string(ContentTypeOf(Shape::kJson)), CodecOfErrors(client).error_object(whole, status, code, message, request_id)};
 }
 
 std::string ErrorFrame(const ClientDialect& client, std::string_view code, std::string_view message,
                        std::string_view request_id) {
-  const Speech& speech = SpeechOfErrors(client);
-  std::string frame = FrameOfError(client, speech.error_object(client, 0, code, message, request_id));
-  if (client.is_stream() && speech.after_error != nullptr) frame += speech.after_error(client, code, message);
+  const DialectCodec& codec = CodecOfErrors(client);
+  std::string frame = FrameOfError(client, codec.error_object(client, 0, code, message, request_id));
+  if (client.is_stream() && codec.after_error != nullptr) frame += codec.after_error(client, code, message);
   return frame;
 }
 

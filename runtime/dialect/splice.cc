@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "runtime/dialect/answer_reader.h"
-#include "runtime/dialect/speech.h"
+#include "runtime/dialect/dialect_codec.h"
 
 namespace runtime::dialect {
 namespace {
@@ -68,18 +68,18 @@ std::optional<size_t> RepeatedAtSeam(std::string_view text, std::string_view nex
 
 }  // namespace
 
-void Blocks::Note(BlockStep step, int64_t number) {
+void Blocks::Observe(BlockStep step, int64_t number) {
   if (step == BlockStep::kNone) return;
   open = step == BlockStep::kEnds ? BlockStep::kNone : step;
   if (step != BlockStep::kEnds) last = number;
 }
 
-void SentAnswer::Note(std::string_view data, const FrameReading& reading) {
+void SentAnswer::Observe(std::string_view data, const FrameReading& reading) {
   if (reading.is_opaque) is_special_ = true;  // the client may read in it what nobody here can
   if (!reading.is_data) return;
   if (first_frame_.empty() && !data.empty()) first_frame_ = data;
   if (!reading.is_plain) is_special_ = true;
-  blocks_.Note(reading.block, reading.block_number);
+  blocks_.Observe(reading.block, reading.block_number);
   Add(reading.thinking, reading.text);
 }
 
@@ -207,7 +207,7 @@ std::string JoinedFrame(Api api, std::string_view data, const std::string& first
   Json frame = Json::parse(data, nullptr, false);
   const Json first = Json::parse(first_frame, nullptr, false);
   if (!frame.is_object() || !first.is_object()) return {};
-  return SpeechOf(api).join(api, first, thinking, text, &frame, blocks);
+  return CodecOf(api).join(api, first, thinking, text, &frame, blocks);
 }
 
 }  // namespace runtime::dialect

@@ -21,15 +21,15 @@ struct Blocks {
   int64_t last = -1;                  // its number
   std::map<int64_t, int64_t> passed;  // blocks of a second answer that are passed on whole: its number, and the client's
 
-  void Note(BlockStep step, int64_t number);
+  void Observe(BlockStep step, int64_t number);
 };
 
-// What went to the client. Note each frame that does.
+// What went to the client. Observe each frame that does.
 class SentAnswer {
  public:
   static constexpr size_t kMaxBytes = 256 << 10;  // of text; a longer answer is not continued
 
-  void Note(std::string_view data, const FrameReading& reading);
+  void Observe(std::string_view data, const FrameReading& reading);
   void Add(std::string_view thinking, std::string_view text);  // of frames that the gateway made
   void AddSpecial() { is_special_ = true; }
   void SetBlocks(const Blocks& blocks) { blocks_ = blocks; }

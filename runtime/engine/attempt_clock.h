@@ -22,26 +22,26 @@ class AttemptClock {
     connected_ = false;
     connecting_since_ = now;
   }
-  void NoteConnected() { connected_ = true; }
+  void ObserveConnected() { connected_ = true; }
   // The head is here. is_stream: behind its first content only a written total bounds it.
-  void NoteHead(base::TimePoint now, bool is_stream) {
+  void ObserveHead(base::TimePoint now, bool is_stream) {
     connected_ = true;
     is_stream_ = is_stream;
     byte_at_ = now;
   }
   // Bytes of the answer, whatever they say. What is no stream and was begun has no other content.
-  void NoteBytes(base::TimePoint now, bool is_begun) {
+  void ObserveBytes(base::TimePoint now, bool is_begun) {
     byte_at_ = now;
     if (is_stream_ || !is_begun) return;
-    NoteContent(now);
+    ObserveContent(now);
   }
-  void NoteStream() { is_stream_ = true; }
-  void NoteContent(base::TimePoint now) {
+  void ObserveStream() { is_stream_ = true; }
+  void ObserveContent(base::TimePoint now) {
     if (!first_content_at_) first_content_at_ = now;
     content_at_ = byte_at_ = now;
   }
   // It has all its content; more content takes that back.
-  void NoteComplete(bool is_complete) { is_complete_ = is_complete; }
+  void ObserveComplete(bool is_complete) { is_complete_ = is_complete; }
 
   // The client is waited for from now on, or isn't any more.
   void WaitForClient(bool waits, base::TimePoint now) {

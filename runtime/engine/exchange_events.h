@@ -81,7 +81,7 @@ struct AttemptHead {
 // The commit point: content is ready to go to the client. Until it the driver holds the answer back (a JSON object
 // until it is whole or 64 KiB; a stream until its first frame; anything else not at all).
 struct AttemptContent {
-  bool has_bytes = true;  // false: only the head goes out, content comes later (NoteProgress)
+  bool has_bytes = true;  // false: only the head goes out, content comes later (ObserveProgress)
 };
 
 struct AttemptEnded {  // the answer is complete, terminal mark of its dialect included
@@ -210,50 +210,50 @@ struct SendError {  // nothing else is left: an error of the gateway's own
 };
 
 // For log and metrics; the attempt itself starts with StartAttempt.
-struct NoteRetry {  // written before the wait begins: "retry attempt 1/2"
+struct RecordRetry {  // written before the wait begins: "retry attempt 1/2"
   UpstreamId upstream;
   int retry = 1;
   int max_retries = 1;
   Duration wait{};
   Outcome cause;
 };
-struct NoteRetryDenied {  // at most once for each attempt
+struct RecordRetryDenied {  // at most once for each attempt
   UpstreamId upstream;
   std::string_view reason;  // a name of retry_denials.def; "not_matched" is not reported
 };
 // The outcome would lead on to the next upstream of the route, and may not; at most once for each attempt.
-struct NoteMoveDenied {
+struct RecordMoveDenied {
   UpstreamId upstream;      // that it would have left
   std::string_view reason;  // body_too_large, not_repeat_safe: names of retry_denials.def
 };
 // Each attempt once; a reuse race of it once more before (kNeutral, error reset; StartAttempt with the same number
 // follows).
-struct NoteAttemptEnded {
+struct RecordAttemptEnded {
   UpstreamId upstream;
   int number = 1;
   Outcome outcome;
   OutcomeClass outcome_class{};
   Duration took{};
 };
-struct NoteBreaker {
+struct RecordBreaker {
   UpstreamId upstream;
   BreakerTransition transition;
   Outcome cause = {};  // of the attempt that did it; nothing where none did
 };
-struct NoteRejected {  // the breaker let the request not through
+struct RecordRejected {  // the breaker let the request not through
   UpstreamId upstream;
 };
 
 // The request asked for one of the max_in_flight places of an upstream, and that is over: it has one after `waited`, was
 // refused (queue_full), or its time ran out, at once or later (queue_timeout). kNone also where it left by itself.
-struct NoteQueued {
+struct RecordQueued {
   UpstreamId upstream;
   Duration waited{};
   ErrorKind error = ErrorKind::kNone;
 };
 
 // The request waited for a model to be loaded, and that is over: it goes on there, or elsewhere (went_on).
-struct NoteLoadWait {
+struct RecordLoadWait {
   UpstreamId upstream;
   Duration waited{};
   bool went_on = false;
@@ -262,8 +262,8 @@ struct NoteLoadWait {
 using Command = std::variant<StartAttempt, AbortAttempt, CommitAnswer, ResumeAnswer, SendKeepAlive, FinishAnswer, BreakOffAnswer, StoreAnswer,
                              EndCacheFlight, WaitForPlace, StartLoad, WaitForLoad, StopWaiting, ReleasePlace,
                              FollowCache, UnfollowCache, SendReply, SendCached, SendMock, SendError,
-                             NoteRetry, NoteRetryDenied, NoteMoveDenied, NoteAttemptEnded, NoteBreaker,
-                             NoteRejected, NoteQueued, NoteLoadWait>;
+                             RecordRetry, RecordRetryDenied, RecordMoveDenied, RecordAttemptEnded, RecordBreaker,
+                             RecordRejected, RecordQueued, RecordLoadWait>;
 using Commands = std::vector<Command>;
 
 }  // namespace runtime::engine

@@ -75,45 +75,45 @@ void ExchangeMachine::State::Decide(const Event& event) {
           StartChain();
         }
       } else if (time_reached && DeadlineIsDue()) {
-        MeetDeadline();
+        OnDeadline();
       }
       break;
 
     case Phase::kLoading:
       if (DeadlineIsDue() && (time_reached || std::holds_alternative<LoadNews>(event))) {
-        MeetDeadline();
+        OnDeadline();
       } else if (std::holds_alternative<LoadNews>(event)) {
-        HearOfLoad();
+        OnLoadNews();
       } else if (time_reached && now >= loading->give_up_at) {
         LeaveLoad();
         LeaveUpstream();
-        GoOn();
-      } else if (time_reached && now >= loading->look_round_at) {
-        LookRound();
+        TryNextUpstream();
+      } else if (time_reached && now >= loading->try_others_at) {
+        TryOthersWhileLoading();
       }
       break;
 
     case Phase::kQueued:
       if (DeadlineIsDue() && (time_reached || std::holds_alternative<PlaceNews>(event))) {
-        MeetDeadline();
+        OnDeadline();
       } else if (std::holds_alternative<PlaceNews>(event)) {
-        HearOfPlace();
+        OnPlaceNews();
       } else if (time_reached && now >= queued->give_up_at) {
         LeaveQueue(ErrorKind::k_queue_timeout);
         LeaveUpstream();
-        GoOn();
+        TryNextUpstream();
       }
       break;
 
     case Phase::kAttempting:
-      if (std::holds_alternative<AttemptConnected>(event)) attempt.clock.NoteConnected();
+      if (std::holds_alternative<AttemptConnected>(event)) attempt.clock.ObserveConnected();
       if (std::holds_alternative<AttemptRequestSent>(event)) attempt.request_sent = true;
       if (const auto* head = std::get_if<AttemptHead>(&event)) {
         attempt.request_sent = true;
         attempt.status = head->status;
         attempt.retry_after = head->retry_after;
         attempt.no_retry = head->no_retry;
-        attempt.clock.NoteHead(now, head->is_stream);
+        attempt.clock.ObserveHead(now, head->is_stream);
         phase = Phase::kHeld;
         Judge({head->status, ErrorKind::kNone}, true);
       } else if (failed != nullptr) {
@@ -156,12 +156,12 @@ void ExchangeMachine::State::Decide(const Event& event) {
       break;
 
     case Phase::kContinuing:
-      if (std::holds_alternative<AttemptConnected>(event)) attempt.clock.NoteConnected();
+      if (std::holds_alternative<AttemptConnected>(event)) attempt.clock.ObserveConnected();
       if (std::holds_alternative<AttemptRequestSent>(event)) attempt.request_sent = true;
       if (const auto* head = std::get_if<AttemptHead>(&event)) {
         attempt.request_sent = true;
         attempt.status = head->status;
-        attempt.clock.NoteHead(now, head->is_stream);
+        attempt.clock.ObserveHead(now, head->is_stream);
         if (head->status >= 300) OnContinuationRefused();
       } else if (std::holds_alternative<AttemptContent>(event)) {
         Resume();
@@ -184,10 +184,10 @@ void ExchangeMachine::State::Decide(const Event& event) {
     case Phase::kBackingOff:
       if (!time_reached) break;
       if (DeadlineIsDue()) {
-        MeetDeadline();
+        OnDeadline();
       } else if (now >= wait_until && !StartAttemptAt(attempt.upstream, attempt.number + 1)) {
         LeaveUpstream();
-        GoOn();
+        TryNextUpstream();
       }
       break;
 
@@ -220,7 +220,7 @@ std::optional<TimePoint> ExchangeMachine::State::NextLimitOfPhase() const {
       const TimePoint next = std::min(NextLimit().at, deadline().value_or(TimePoint::max()));
       return next == TimePoint::max() ? std::nullopt : std::optional(next);
     }
-    case Phase::kLoading: return std::min({loading->look_round_at, loading->give_up_at, deadline().value_or(TimePoint::max())});
+    case Phase::kLoading: return std::min({loading->try_others_at, loading->give_up_at, deadline().value_or(TimePoint::max())});
     case Phase::kQueued: return std::min(queued->give_up_at, deadline().value_or(TimePoint::max()));
     case Phase::kBackingOff: return std::min(wait_until, deadline().value_or(TimePoint::max()));
     case Phase::kMocking: return wait_until;
@@ -244,38 +244,38 @@ void ExchangeMachine::Handle(const Event& event, TimePoint now, Commands* comman
   state_->CheckInvariants(event);
 }
 
-void ExchangeMachine::NoteProgress(TimePoint now) {
+void ExchangeMachine::ObserveProgress(TimePoint now) {
   using Phase = State::Phase;
   if (state_->phase == Phase::kAttempting) return;  // an interim response
-  state_->attempt.clock.NoteBytes(now, state_->phase == Phase::kCommitted);
+  state_->attempt.clock.ObserveBytes(now, state_->phase == Phase::kCommitted);
 }
 
-void ExchangeMachine::NoteBegun(TimePoint now) { state_->attempt.clock.NoteContent(now); }
+void ExchangeMachine::ObserveBegun(TimePoint now) { state_->attempt.clock.ObserveContent(now); }
 
-void ExchangeMachine::NoteContent(TimePoint now) {
-  state_->attempt.clock.NoteStream();
-  state_->attempt.clock.NoteContent(now);
+void ExchangeMachine::ObserveContent(TimePoint now) {
+  state_->attempt.clock.ObserveStream();
+  state_->attempt.clock.ObserveContent(now);
 }
 
-void ExchangeMachine::NoteComplete(TimePoint now) {
+void ExchangeMachine::ObserveComplete(TimePoint now) {
   using Phase = State::Phase;
   if (state_->phase != Phase::kHeld && state_->phase != Phase::kCommitted) return;
-  NoteProgress(now);
-  state_->attempt.clock.NoteComplete(true);
+  ObserveProgress(now);
+  state_->attempt.clock.ObserveComplete(true);
 }
 
-void ExchangeMachine::NoteIncomplete() { state_->attempt.clock.NoteComplete(false); }
+void ExchangeMachine::ObserveIncomplete() { state_->attempt.clock.ObserveComplete(false); }
 
-void ExchangeMachine::NoteClientAwaited(bool is_awaited, TimePoint now) {
+void ExchangeMachine::ObserveClientAwaited(bool is_awaited, TimePoint now) {
   state_->attempt.clock.WaitForClient(is_awaited, now);
 }
 
-void ExchangeMachine::NoteFrame(TimePoint now) {
+void ExchangeMachine::ObserveFrame(TimePoint now) {
   state_->now = now;
   state_->JudgeFrame();
 }
 
-void ExchangeMachine::NoteSent(Continuation possible) { state_->possible = possible; }
+void ExchangeMachine::ObserveSent(Continuation possible) { state_->possible = possible; }
 
 std::optional<TimePoint> ExchangeMachine::NextDeadline() const { return state_->NextDeadline(); }
 

@@ -21,7 +21,7 @@
 //
 // ClientGone and GatewayStops lead to Done from everywhere. Only Committed has sent anything of an attempt to the client, and nothing
 // leads from it to a retry or a fallback: that is the rule "no retry after commit". What leads from it to Continuing is an
-// answer that was cut, where the policy wants it continued (on_cut) and the driver says that it can be (NoteSent): the
+// answer that was cut, where the policy wants it continued (on_cut) and the driver says that it can be (ObserveSent): the
 // attempt there adds to the answer or comes to nothing. An event that a state doesn't wait for is ignored.
 #pragma once
 
@@ -53,18 +53,18 @@ class ExchangeMachine {
   void Handle(const Event& event, TimePoint now, Commands* commands);
 
   // News of the answer under way that need no decision. Cheap; no commands, but NextDeadline may change.
-  void NoteProgress(TimePoint now);      // bytes of it arrived, whatever they say: pushes the idle limit back
-  void NoteBegun(TimePoint now);         // bytes of a whole answer that is held: from here on it may not stand still (idle)
-  void NoteContent(TimePoint now);       // content in a frame of a stream, whether it commits or not: pushes the stall limit back, too
-  void NoteComplete(TimePoint now);      // it has all its content: a failure or a limit can't take that back …
-  void NoteIncomplete();                 // … but more content can
+  void ObserveProgress(TimePoint now);      // bytes of it arrived, whatever they say: pushes the idle limit back
+  void ObserveBegun(TimePoint now);         // bytes of a whole answer that is held: from here on it may not stand still (idle)
+  void ObserveContent(TimePoint now);       // content in a frame of a stream, whether it commits or not: pushes the stall limit back, too
+  void ObserveComplete(TimePoint now);      // it has all its content: a failure or a limit can't take that back …
+  void ObserveIncomplete();                 // … but more content can
   // Whether the attempt stands still because of the client: more of the request must come, or what was answered be read. Its limits
   // stand still meanwhile, all but connect, and no breaker and no estimate hears of that time.
-  void NoteClientAwaited(bool is_awaited, TimePoint now);
-  void NoteSent(Continuation possible);  // how another upstream could take over from what was sent so far
+  void ObserveClientAwaited(bool is_awaited, TimePoint now);
+  void ObserveSent(Continuation possible);  // how another upstream could take over from what was sent so far
 
   // A frame of the answer is in the facts (chunk.…): asks a `failure when` that reads them. One frame is enough for a failure.
-  void NoteFrame(TimePoint now);
+  void ObserveFrame(TimePoint now);
 
   // Nothing of this exchange will be stored, or nobody knows when: the driver ends the flight that it led, if it led one, so that its
   // followers need not wait.

@@ -26,12 +26,12 @@ struct Attempt {
   bool request_sent = false;  // of this connection
   int status = 0;
   std::optional<Duration> retry_after;
-  bool denial_noted = false;
+  bool denial_recorded = false;
   bool no_retry = false;
   bool is_unfinished = false;  // its answer was ended by the server, without a reason
   bool frame_failed = false;  // a frame of its stream made it a failure of the breaker
   bool blameless = false;     // what ended it was not the upstream's doing: neutral, whatever `failure when` says
-  bool move_denial_noted = false;
+  bool move_denial_recorded = false;
   mutable std::optional<bool> repeats;  // what repeats_at said
   AttemptClock clock;
   std::optional<Ticket> ticket;          // what is to be given back to the breaker
@@ -61,7 +61,7 @@ struct LoadWait {
   int number = 1;  // of the attempt that is to be made
   ModelLoads::Waiter waiter = 0;
   TimePoint since;
-  TimePoint look_round_at;  // when to see whether another upstream would answer sooner
+  TimePoint try_others_at;  // when to see whether another upstream would answer sooner
   TimePoint give_up_at;     // cold_load from `since` on: the load is over by then, whether the news comes or not
 };
 
@@ -109,32 +109,32 @@ struct ExchangeMachine::State {
   bool StartAttemptAt(UpstreamId upstream, int number, Continuation continuation = Continuation::kNone);
   bool TakePlace(UpstreamId upstream, int number, Continuation continuation = Continuation::kNone);
   bool WaitForModel(UpstreamId upstream, int number, Continuation continuation);
-  void HearOfLoad();
-  void LookRound();
+  void OnLoadNews();
+  void TryOthersWhileLoading();
   bool LeaveWait();
   void LeaveLoad();
   void EndLoadWait(bool went_on);
-  void NoteModel(bool answered);
+  void ObserveModel(bool answered);
   bool Launch(UpstreamId upstream, int number, Limiter::Place place, Continuation continuation = Continuation::kNone);
   std::optional<Ticket> Admit(UpstreamId upstream, Breaker* breaker);
   bool BreakerRefuses(UpstreamId upstream);
-  void HearOfPlace();
+  void OnPlaceNews();
   void LeaveQueue(ErrorKind error);
   void RefusePlace(UpstreamId upstream, Duration waited, ErrorKind error, TimePoint retry_at);
   void ReconnectAfterRace();
   void Judge(const Outcome& outcome, bool alive);
   void Commit(bool has_bytes);
-  void MeetFirstContent(bool has_bytes);
+  void OnFirstContent(bool has_bytes);
   void EndCommitted(bool alive);
   void BreakOff(const Outcome& outcome, bool alive);
   bool Continue();
   void OnContinuationRefused();
   void Resume();
   void CheckLimits();
-  void MeetDeadline();
+  void OnDeadline();
   void Stop();
   bool HadItsTime() const;
-  void GoOn();
+  void TryNextUpstream();
   void FallBack();
   void Answer(const FallbackAnswer& answer);
   void Abandon();
@@ -145,10 +145,10 @@ struct ExchangeMachine::State {
   OutcomeClass ClassOf(const Outcome& outcome) const;
   void JudgeFrame();
   void Record(OutcomeClass outcome_class, const Outcome& outcome);
-  void NoteEnd(const Outcome& outcome, OutcomeClass outcome_class);
+  void EndAttempt(const Outcome& outcome, OutcomeClass outcome_class);
   void LeaveUpstream();
   void StoreInCaches();
-  void NoteTransition(UpstreamId upstream, const std::optional<BreakerTransition>& transition);
+  void RecordTransition(UpstreamId upstream, const std::optional<BreakerTransition>& transition);
 
   // Questions.
   const compiler::model::UpstreamSettings& upstream() const { return compiled.policy.upstreams[attempt.upstream]; }
@@ -163,10 +163,10 @@ struct ExchangeMachine::State {
     return *attempt.repeats;
   }
   Replay ReplayOfAttempt() const;
-  bool CanGoOn();
-  void NoteMoveIfDenied();
+  bool SomebodyElseWouldAnswer();
+  void RecordMoveIfDenied();
   bool AnotherUpstreamWouldTakeIt(bool at_once = false) const;
-  bool GoesOnByPolicy();
+  bool MovesOnByPolicy();
   AttemptClock::Limit NextLimit() const { return attempt.clock.Next(upstream().timeouts, wants_stream); }
   std::optional<TimePoint> deadline() const {
     return route != nullptr && route->deadline ? std::optional(arrived + *route->deadline) : std::nullopt;
@@ -216,7 +216,7 @@ struct ExchangeMachine::State {
   UpstreamId load_waited_at;               // once at each upstream
   UpstreamId asked_at;                     // with loads to look after: the last one …
   std::string asked_model;                 // … and the model that it is asked for
-  Continuation possible = Continuation::kNone;  // from what was sent so far (NoteSent)
+  Continuation possible = Continuation::kNone;  // from what was sent so far (ObserveSent)
   ErrorKind cut_by = ErrorKind::kNone;     // kContinuing: why the answer was cut
   compiler::model::OnCut on_cut{};         // … and what the policy wants then
   TimePoint wait_until;                    // kBackingOff, kMocking

@@ -64,7 +64,7 @@ void ExchangeMachine::State::Refuse(const Refusal& refusal) {
 }
 
 void ExchangeMachine::State::StartChain() {
-  if (DeadlineIsDue()) return MeetDeadline();  // the request itself, or a leader, took too long
+  if (DeadlineIsDue()) return OnDeadline();  // the request itself, or a leader, took too long
   for (position = 0; position < route->to.size(); ++position) {
     if (StartAttemptAt(route->to[position], 1)) return;
   }
@@ -87,7 +87,7 @@ bool ExchangeMachine::State::TakePlace(UpstreamId id, int number, Continuation c
   if (BreakerRefuses(id)) return false;  // nobody waits in the queue of an upstream that is left alone
   const Limiter::Entry entry = limiter->Enter(now, deadline());
   switch (entry.answer) {
-    case Limiter::Answer::kIn: Emit(NoteQueued{id, Duration::zero(), ErrorKind::kNone}); break;
+    case Limiter::Answer::kIn: Emit(RecordQueued{id, Duration::zero(), ErrorKind::kNone}); break;
     case Limiter::Answer::kWaits:
       if (continuation != Continuation::kNone) {  // the client is in the middle of an answer: nobody waits here
         limiter->Leave(entry.place);
@@ -106,9 +106,9 @@ bool ExchangeMachine::State::TakePlace(UpstreamId id, int number, Continuation c
 std::optional<Ticket> ExchangeMachine::State::Admit(UpstreamId id, Breaker* breaker) {
   // An upload that streams past lasts as long as the client likes: it is no probe.
   const Breaker::Admission admission = breaker->Admit(now, compiled.policy.upstreams[id].timeouts.most(), body_is_kept);
-  NoteTransition(id, admission.transition);
+  RecordTransition(id, admission.transition);
   if (admission.ticket) return admission.ticket;
-  Emit(NoteRejected{id});
+  Emit(RecordRejected{id});
   trouble.last = {0, ErrorKind::k_breaker_open};
   trouble.retry_at = std::min(trouble.retry_at.value_or(admission.retry_at), admission.retry_at);
   return std::nullopt;
@@ -140,7 +140,7 @@ bool ExchangeMachine::State::Launch(UpstreamId id, int number, Limiter::Place pl
     } else if (continuation == Continuation::kNone && !budget->Take(now)) {  // others have spent it during the wait
       if (ticket) objects.breaker(id)->Release(*ticket, now);
       if (place != Limiter::kNoPlace) objects.limiter(id)->Leave(place);
-      Emit(NoteRetryDenied{id, Name(RetryDenial::kBudgetSpent)});
+      Emit(RecordRetryDenied{id, Name(RetryDenial::kBudgetSpent)});
       return false;
     }
   }
@@ -164,7 +164,7 @@ bool ExchangeMachine::State::Launch(UpstreamId id, int number, Limiter::Place pl
 // A reused connection that the upstream had given up says nothing about the upstream; the attempt goes on, on a
 // connection of its own, and can't race again (RFC 9112 9.3.1).
 void ExchangeMachine::State::ReconnectAfterRace() {
-  Emit(NoteAttemptEnded{
+  Emit(RecordAttemptEnded{
       attempt.upstream, attempt.number, {0, ErrorKind::k_reset}, OutcomeClass::kNeutral, now - attempt.clock.started()});
   attempt.fresh_connection = true;
   attempt.request_sent = false;
@@ -195,44 +195,44 @@ void ExchangeMachine::State::Judge(const Outcome& outcome, bool alive) {
   question.retry_after = attempt.retry_after;
   question.deadline = deadline();
   const RetryDecision decision = DecideRetry(retry, question, now, random);
-  if (!decision.retry() && decision.denial != RetryDenial::kNotMatched && !attempt.denial_noted) {
-    attempt.denial_noted = true;
-    Emit(NoteRetryDenied{attempt.upstream, Name(decision.denial)});
+  if (!decision.retry() && decision.denial != RetryDenial::kNotMatched && !attempt.denial_recorded) {
+    attempt.denial_recorded = true;
+    Emit(RecordRetryDenied{attempt.upstream, Name(decision.denial)});
   }
 
   // What `retry when` names is to be answered by somebody else where it isn't tried again.
   const bool must_go_on = outcome_class == OutcomeClass::kFailure || question.matches;
-  if (!decision.retry() && (must_go_on || !alive)) NoteMoveIfDenied();
-  const bool goes_on = must_go_on ? CanGoOn() : GoesOnByPolicy();
+  if (!decision.retry() && (must_go_on || !alive)) RecordMoveIfDenied();
+  const bool goes_on = must_go_on ? SomebodyElseWouldAnswer() : MovesOnByPolicy();
   const bool passes_on = alive && !decision.retry() && !goes_on;
   if (passes_on) return;
   if (alive) Emit(AbortAttempt{});
-  NoteEnd(outcome, outcome_class);
+  EndAttempt(outcome, outcome_class);
   if (decision.retry()) {
     ++visit.retries_made;
     wait_until = now + decision.wait;
     phase = Phase::kBackingOff;
-    Emit(NoteRetry{attempt.upstream, visit.retries_made, retry->max_retries, decision.wait, outcome});
+    Emit(RecordRetry{attempt.upstream, visit.retries_made, retry->max_retries, decision.wait, outcome});
     return;
   }
   LeaveUpstream();
-  GoOn();
+  TryNextUpstream();
 }
 
 void ExchangeMachine::State::Commit(bool has_bytes) {
-  MeetFirstContent(has_bytes);
+  OnFirstContent(has_bytes);
   Emit(CommitAnswer{attempt.upstream});
 }
 
-void ExchangeMachine::State::MeetFirstContent(bool has_bytes) {
-  if (has_bytes) attempt.clock.NoteContent(now);
+void ExchangeMachine::State::OnFirstContent(bool has_bytes) {
+  if (has_bytes) attempt.clock.ObserveContent(now);
   const Duration took = attempt.clock.own_time(now);
   facts.first_token = took.count();
-  if (attempt.status < 300) NoteModel(true);
+  if (attempt.status < 300) ObserveModel(true);
   const Outcome so_far{attempt.status, ErrorKind::kNone};
   SetAttemptFacts(so_far);
   if (attempt.ticket) {  // a probe is given back here: how long the client reads is not the breaker's business
-    NoteTransition(attempt.upstream, objects.breaker(attempt.upstream)
+    RecordTransition(attempt.upstream, objects.breaker(attempt.upstream)
                                          ->RecordFirstContent(&*attempt.ticket, now, took, ClassOf(so_far) == OutcomeClass::kSuccess));
   }
   phase = Phase::kCommitted;
@@ -243,7 +243,7 @@ void ExchangeMachine::State::EndCommitted(bool alive) {
   SetAttemptFacts(outcome);
   const OutcomeClass outcome_class = ClassOf(outcome);
   if (alive) Emit(AbortAttempt{});
-  NoteEnd(outcome, outcome_class);
+  EndAttempt(outcome, outcome_class);
   LeaveUpstream();
   Emit(FinishAnswer{});
   const bool may_be_kept = outcome_class == OutcomeClass::kSuccess && !attempt.is_unfinished;
@@ -254,7 +254,7 @@ void ExchangeMachine::State::EndCommitted(bool alive) {
 void ExchangeMachine::State::BreakOff(const Outcome& outcome, bool alive) {
   SetAttemptFacts(outcome);
   if (alive) Emit(AbortAttempt{});
-  NoteEnd(outcome, ClassOf(outcome));
+  EndAttempt(outcome, ClassOf(outcome));
   LeaveUpstream();
   if (phase == Phase::kCommitted) {
     cut_by = outcome.error;
@@ -288,7 +288,7 @@ void ExchangeMachine::State::OnContinuationRefused() {
   SetAttemptFacts(outcome);
   Emit(AbortAttempt{});
   const Limiter::Place place = std::exchange(attempt.place, Limiter::kNoPlace);  // it is the same request: it keeps its place
-  NoteEnd(outcome, ClassOf(outcome));
+  EndAttempt(outcome, ClassOf(outcome));
   if (Launch(attempt.upstream, attempt.number + 1, place, Continuation::kAfresh)) return;
   LeaveUpstream();
   if (Continue()) return;
@@ -297,7 +297,7 @@ void ExchangeMachine::State::OnContinuationRefused() {
 }
 
 void ExchangeMachine::State::Resume() {
-  MeetFirstContent(true);
+  OnFirstContent(true);
   Emit(ResumeAnswer{attempt.upstream});
 }
 
@@ -307,7 +307,7 @@ void ExchangeMachine::State::CheckLimits() {
     if (phase == Phase::kHeld) Commit(true);
     return EndCommitted(true);
   }
-  if (DeadlineIsDue()) return MeetDeadline();
+  if (DeadlineIsDue()) return OnDeadline();
   if (now < limit.at) return;  // woken early
   const Outcome outcome{attempt.status, limit.error};
   attempt.blameless = limit.cuts_what_flows;
@@ -325,7 +325,7 @@ bool ExchangeMachine::State::HadItsTime() const {
 }
 
 // The request's time is up: no further upstream, only what can answer at once.
-void ExchangeMachine::State::MeetDeadline() {
+void ExchangeMachine::State::OnDeadline() {
   trouble.deadline = true;
   const ErrorKind error = attempt.clock.waits_for_client() ? ErrorKind::k_client_timeout : ErrorKind::k_attempt_timeout;
   const Outcome outcome{attempt.status, error};
@@ -335,7 +335,7 @@ void ExchangeMachine::State::MeetDeadline() {
   if (!LeaveWait() && phase != Phase::kNew) {
     SetAttemptFacts(outcome);
     Emit(AbortAttempt{});
-    NoteEnd(outcome, ClassOf(outcome));
+    EndAttempt(outcome, ClassOf(outcome));
     LeaveUpstream();
   }
   FallBack();
@@ -358,20 +358,20 @@ bool ExchangeMachine::State::AnotherUpstreamWouldTakeIt(bool at_once) const {
 }
 
 // `next when`: an answer that is no failure is given up for another upstream, never for a fallback.
-bool ExchangeMachine::State::GoesOnByPolicy() {
+bool ExchangeMachine::State::MovesOnByPolicy() {
   if (!route->next_when || !AnotherUpstreamWouldTakeIt()) return false;
   facts.is_fallback = 0;
   facts.served_by = compiler::abi::Str::Of(upstream().name);
   return compiled.predicates.Test(*route->next_when, facts);
 }
 
-bool ExchangeMachine::State::CanGoOn() {
+bool ExchangeMachine::State::SomebodyElseWouldAnswer() {
   if (AnotherUpstreamWouldTakeIt()) return true;
   if (!fallback) fallback = FindFallback(*route, body_is_kept, keys, forms, objects, now);
   return fallback.has_value();
 }
 
-void ExchangeMachine::State::GoOn() {
+void ExchangeMachine::State::TryNextUpstream() {
   if (DeadlineIsDue()) {
     trouble.deadline = true;
   } else if (ReplayOfAttempt() == Replay::kPossible) {
@@ -383,12 +383,12 @@ void ExchangeMachine::State::GoOn() {
 }
 
 // There is a next upstream, and this request may not be sent again.
-void ExchangeMachine::State::NoteMoveIfDenied() {
-  if (attempt.move_denial_noted || position + 1 >= route->to.size() || DeadlineIsDue()) return;
+void ExchangeMachine::State::RecordMoveIfDenied() {
+  if (attempt.move_denial_recorded || position + 1 >= route->to.size() || DeadlineIsDue()) return;
   const Replay replay = ReplayOfAttempt();
   if (replay == Replay::kPossible) return;
-  attempt.move_denial_noted = true;
-  Emit(NoteMoveDenied{attempt.upstream,
+  attempt.move_denial_recorded = true;
+  Emit(RecordMoveDenied{attempt.upstream,
                       Name(replay == Replay::kBodyTooLarge ? RetryDenial::kBodyTooLarge : RetryDenial::kNotRepeatSafe)});
 }
 
@@ -422,7 +422,7 @@ void ExchangeMachine::State::Abandon() {
   if (!LeaveWait() && phase != Phase::kNew && phase != Phase::kMocking) {
     Emit(AbortAttempt{});
     attempt.blameless = true;
-    NoteEnd({attempt.status, ErrorKind::kNone}, attempt.recorded.value_or(OutcomeClass::kNeutral));
+    EndAttempt({attempt.status, ErrorKind::kNone}, attempt.recorded.value_or(OutcomeClass::kNeutral));
     LeaveUpstream();
   }
   is_abandoned = true;
@@ -436,7 +436,7 @@ void ExchangeMachine::State::Stop() {
   if (!LeaveWait() && phase != Phase::kNew && phase != Phase::kMocking) {
     Emit(AbortAttempt{});
     attempt.blameless = true;
-    NoteEnd({attempt.status, ErrorKind::kNone}, attempt.recorded.value_or(OutcomeClass::kNeutral));
+    EndAttempt({attempt.status, ErrorKind::kNone}, attempt.recorded.value_or(OutcomeClass::kNeutral));
     LeaveUpstream();
   }
   if (is_committed) Emit(BreakOffAnswer{ErrorKind::kNone});
@@ -493,14 +493,14 @@ void ExchangeMachine::State::Record(OutcomeClass outcome_class, const Outcome& o
   said.retry_after = attempt.retry_after;
   said.shows_life = outcome_class == OutcomeClass::kNeutral && !attempt.blameless && ShowsLife(outcome);
   said.wants_rest = rest_when && !attempt.blameless && compiled.predicates.Test(*rest_when, facts);
-  NoteTransition(attempt.upstream,
+  RecordTransition(attempt.upstream,
                  objects.breaker(attempt.upstream)
                      ->Record(*visit.last_ticket, outcome_class, now, attempt.clock.own_time(now), said));
 }
 
-void ExchangeMachine::State::NoteEnd(const Outcome& outcome, OutcomeClass outcome_class) {
+void ExchangeMachine::State::EndAttempt(const Outcome& outcome, OutcomeClass outcome_class) {
   Record(outcome_class, outcome);
-  if (outcome.error != ErrorKind::kNone && !attempt.clock.has_content()) NoteModel(false);
+  if (outcome.error != ErrorKind::kNone && !attempt.clock.has_content()) ObserveModel(false);
   visit.last_attempt_failed = outcome_class == OutcomeClass::kFailure;
   trouble.last = outcome;
   if (outcome.status >= 400) {
@@ -510,7 +510,7 @@ void ExchangeMachine::State::NoteEnd(const Outcome& outcome, OutcomeClass outcom
       trouble.retry_at = std::min(trouble.retry_at.value_or(at), at);
     }
   }
-  Emit(NoteAttemptEnded{attempt.upstream, attempt.number, outcome, outcome_class, now - attempt.clock.started()});
+  Emit(RecordAttemptEnded{attempt.upstream, attempt.number, outcome, outcome_class, now - attempt.clock.started()});
   if (attempt.place == Limiter::kNoPlace) return;
   // How long an answer takes is told by those that came to their end, not by clients that left.
   const bool tells_pace = !attempt.blameless;
@@ -520,7 +520,7 @@ void ExchangeMachine::State::NoteEnd(const Outcome& outcome, OutcomeClass outcom
 
 void ExchangeMachine::State::LeaveUpstream() {
   if (!std::exchange(visit.last_attempt_failed, false) || !visit.last_ticket) return;
-  NoteTransition(attempt.upstream, objects.breaker(attempt.upstream)->RecordFailedRequest(*visit.last_ticket, now));
+  RecordTransition(attempt.upstream, objects.breaker(attempt.upstream)->RecordFailedRequest(*visit.last_ticket, now));
 }
 
 void ExchangeMachine::State::StoreInCaches() {
@@ -546,14 +546,14 @@ Replay ExchangeMachine::State::ReplayOfAttempt() const {
   return Replay::kPossible;
 }
 
-void ExchangeMachine::State::NoteTransition(UpstreamId id, const std::optional<BreakerTransition>& transition) {
+void ExchangeMachine::State::RecordTransition(UpstreamId id, const std::optional<BreakerTransition>& transition) {
   if (!transition) return;
   Outcome cause;
   if (transition->to != BreakerState::kHalfOpen) {
     cause.status = facts.status == compiler::abi::kAbsentInt ? 0 : static_cast<int>(facts.status);
     cause.error = static_cast<ErrorKind>(facts.error);
   }
-  Emit(NoteBreaker{id, *transition, cause});
+  Emit(RecordBreaker{id, *transition, cause});
   // Who waits for a place there need not wait any longer.
   if (Limiter* limiter = objects.limiter(id); limiter != nullptr && (transition->to == BreakerState::kOpen || transition->to == BreakerState::kResting)) {
     limiter->WakeAll();

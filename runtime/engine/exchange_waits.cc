@@ -8,7 +8,7 @@ namespace runtime::engine {
 namespace {
 
 // How long a request waits for a model before it goes where one is ready; a model that is there after all is known sooner.
-constexpr Duration kLookRound = std::chrono::seconds(1);
+constexpr Duration kTryOthersAfter = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -51,14 +51,14 @@ bool ExchangeMachine::State::WaitForModel(UpstreamId id, int number, Continuatio
   }
   load_waited_at = id;
   const bool has_choice = position + 1 < route->to.size();
-  loading = LoadWait{id, number, entry.waiter, now, has_choice ? now + kLookRound : TimePoint::max(),
+  loading = LoadWait{id, number, entry.waiter, now, has_choice ? now + kTryOthersAfter : TimePoint::max(),
                      now + *loads->cold_load()};
   phase = Phase::kLoading;
   Emit(WaitForLoad{id, entry.waiter});
   return true;
 }
 
-void ExchangeMachine::State::HearOfLoad() {
+void ExchangeMachine::State::OnLoadNews() {
   const LoadWait mine = *loading;
   const ModelLoads::News news = objects.loads(mine.upstream)->Look(mine.waiter);
   if (news == ModelLoads::News::kLoading) {
@@ -68,18 +68,18 @@ void ExchangeMachine::State::HearOfLoad() {
   EndLoadWait(news == ModelLoads::News::kOver);
   if (news == ModelLoads::News::kOver && TakePlace(mine.upstream, mine.number)) return;
   LeaveUpstream();
-  GoOn();
+  TryNextUpstream();
 }
 
 // The load takes its time: whoever can be served elsewhere goes there.
-void ExchangeMachine::State::LookRound() {
+void ExchangeMachine::State::TryOthersWhileLoading() {
   if (!AnotherUpstreamWouldTakeIt(true)) {
-    loading->look_round_at = now + kLookRound;
+    loading->try_others_at = now + kTryOthersAfter;
     return;
   }
   LeaveLoad();
   LeaveUpstream();
-  GoOn();
+  TryNextUpstream();
 }
 
 void ExchangeMachine::State::LeaveLoad() {
@@ -90,25 +90,25 @@ void ExchangeMachine::State::LeaveLoad() {
 void ExchangeMachine::State::EndLoadWait(bool went_on) {
   const LoadWait mine = *std::exchange(loading, std::nullopt);
   objects.loads(mine.upstream)->Leave(mine.waiter);
-  Emit(NoteLoadWait{mine.upstream, now - mine.since, went_on});
+  Emit(RecordLoadWait{mine.upstream, now - mine.since, went_on});
   if (!went_on) trouble.last = {0, ErrorKind::k_first_token_timeout};
 }
 
 // What the attempt tells of its model.
-void ExchangeMachine::State::NoteModel(bool answered) {
+void ExchangeMachine::State::ObserveModel(bool answered) {
   ModelLoads* const loads = objects.loads(attempt.upstream);
   if (loads == nullptr || asked_at != attempt.upstream) return;
-  if (answered) loads->NoteContent(asked_model, now);
-  else loads->NoteSilence(asked_model);
+  if (answered) loads->ObserveContent(asked_model, now);
+  else loads->ObserveSilence(asked_model);
 }
 
 // ---- For a place ----------------------------------------------------------------------------------------------------
 
-void ExchangeMachine::State::HearOfPlace() {
+void ExchangeMachine::State::OnPlaceNews() {
   const QueuePlace mine = *queued;
   if (objects.limiter(mine.upstream)->HasSlot(mine.place)) {
     queued.reset();
-    Emit(NoteQueued{mine.upstream, now - mine.since, ErrorKind::kNone});
+    Emit(RecordQueued{mine.upstream, now - mine.since, ErrorKind::kNone});
     if (Launch(mine.upstream, mine.number, mine.place)) return;
   } else if (BreakerRefuses(mine.upstream)) {
     LeaveQueue(ErrorKind::kNone);
@@ -117,7 +117,7 @@ void ExchangeMachine::State::HearOfPlace() {
     return;
   }
   LeaveUpstream();
-  GoOn();
+  TryNextUpstream();
 }
 
 void ExchangeMachine::State::LeaveQueue(ErrorKind error) {
@@ -125,14 +125,14 @@ void ExchangeMachine::State::LeaveQueue(ErrorKind error) {
   Emit(StopWaiting{});
   objects.limiter(mine.upstream)->Leave(mine.place);
   if (error == ErrorKind::kNone) {
-    Emit(NoteQueued{mine.upstream, now - mine.since, error});
+    Emit(RecordQueued{mine.upstream, now - mine.since, error});
   } else {
     RefusePlace(mine.upstream, now - mine.since, error, now);
   }
 }
 
 void ExchangeMachine::State::RefusePlace(UpstreamId id, Duration waited, ErrorKind error, TimePoint retry_at) {
-  Emit(NoteQueued{id, waited, error});
+  Emit(RecordQueued{id, waited, error});
   trouble.last = {0, error};
   trouble.retry_at = std::min(trouble.retry_at.value_or(retry_at), retry_at);
 }

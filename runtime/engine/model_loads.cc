@@ -102,13 +102,13 @@ void ModelLoads::End(std::string_view name, News news, bool loaded, TimePoint no
   for (const auto& wake : wakes) wake();
 }
 
-void ModelLoads::NoteContent(std::string_view name, TimePoint now) {
+void ModelLoads::ObserveContent(std::string_view name, TimePoint now) {
   std::lock_guard lock(mutex_);
   const auto found = models_.find(name);
   if (found != models_.end()) found->second.content_at = now;
 }
 
-void ModelLoads::NoteSilence(std::string_view name) {
+void ModelLoads::ObserveSilence(std::string_view name) {
   std::lock_guard lock(mutex_);
   const auto found = models_.find(name);
   if (found != models_.end()) found->second.content_at.reset();

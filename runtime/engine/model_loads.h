@@ -68,8 +68,8 @@ class ModelLoads {
 
   // What answers tell by the way. Content: the model is there. Silence where there should have been content, or no connection:
   // nobody knows any more.
-  void NoteContent(std::string_view model, TimePoint now);
-  void NoteSilence(std::string_view model);
+  void ObserveContent(std::string_view model, TimePoint now);
+  void ObserveSilence(std::string_view model);
 
   // keep_warm: the model that was asked for last, if it is warm, not being loaded and nobody has asked for it for keep_warm. It is
   // being loaded from here on (call End). Nothing: look again at `next`.

@@ -284,7 +284,7 @@ bool Gateway::EveryLoopTurned() {
 
 void Gateway::CountReload(bool is_good) {
   transports_.front()->Post([this, is_good] {
-    workers_.front()->context().metrics.CountBy(observe::CounterById::kPolicyReloads, is_good ? "ok" : "refused");
+    workers_.front()->context().metrics.CountBy(observe::LabelledCounter::kPolicyReloads, is_good ? "ok" : "refused");
   });
 }
 

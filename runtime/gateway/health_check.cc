@@ -50,7 +50,7 @@ void HealthCheck::End(bool is_well, std::string_view outcome) {
   attempt_->Abort();
   worker_.transport.DeleteLater(std::move(attempt_));
   timer_->Set(std::max(started_ + upstream.health->interval, now));
-  worker_.metrics.CountBy(observe::CounterById::kHealthChecks, upstream.name + std::string(1, '\0') + std::string(outcome));
+  worker_.metrics.CountBy(observe::LabelledCounter::kHealthChecks, upstream.name + std::string(1, '\0') + std::string(outcome));
   if (!is_well || !worker_.gateway.objects.breaker(upstream_)->EndOpenEarly(generation_, now)) return;
   observe::JsonLine line = worker_.Event("info", "health check passed");
   line.Add("upstream", upstream.name).AddMillis("after_ms", (now - started_).count());

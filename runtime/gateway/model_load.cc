@@ -49,7 +49,7 @@ void ModelLoad::End(engine::ModelLoads::News news, bool loaded, std::string_view
   timer_->Cancel();
   attempt_->Abort();
   worker_.transport.DeleteLater(std::move(attempt_));
-  worker_.metrics.CountBy(observe::CounterById::kModelLoads, upstream.name + std::string(1, '\0') + std::string(outcome));
+  worker_.metrics.CountBy(observe::LabelledCounter::kModelLoads, upstream.name + std::string(1, '\0') + std::string(outcome));
   observe::JsonLine line = worker_.Event(loaded ? "info" : "warn", loaded ? "model loaded" : "model not loaded");
   line.Add("upstream", upstream.name).Add("model", model_).Add("outcome", outcome).AddMillis("after_ms", (now - started_).count());
   worker_.Log(line);
@@ -64,10 +64,10 @@ void ModelLoad::CountFailure() {
   if (breaker == nullptr) return;
   const base::TimePoint now = worker_.transport.Now();
   const auto admission = breaker->Admit(now, base::Duration::zero());
-  if (admission.transition) worker_.NoteBreaker(upstream_, *admission.transition, {});
+  if (admission.transition) worker_.RecordBreaker(upstream_, *admission.transition, {});
   if (!admission.ticket) return;
   const auto transition = breaker->Record(*admission.ticket, engine::OutcomeClass::kFailure, now, now - started_);
-  if (transition) worker_.NoteBreaker(upstream_, *transition, {});
+  if (transition) worker_.RecordBreaker(upstream_, *transition, {});
 }
 
 KeepWarm::KeepWarm(proxy::WorkerContext& worker, proxy::UpstreamId upstream)

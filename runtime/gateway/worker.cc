@@ -120,7 +120,7 @@ void Worker::OnAccept(proxy::ListenerRole role, bool is_tls, std::unique_ptr<net
 }
 
 void Worker::Refuse(std::string_view limit, int value, const net::Stream& stream) {
-  context_->metrics.CountBy(observe::CounterById::kRefusedConnections, limit);
+  context_->metrics.CountBy(observe::LabelledCounter::kRefusedConnections, limit);
   observe::JsonLine line = context_->Event("warn", "connection refused: too many are open");
   line.Add("limit", limit).Add("value", static_cast<int64_t>(value)).Add("client", stream.peer().ip);
   context_->Log(line);

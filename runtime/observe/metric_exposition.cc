@@ -136,7 +136,7 @@ std::string Metrics::Expose(base::TimePoint now, uint64_t dropped_log_lines, Met
     }
   };
   for (size_t i = 0; i < std::size(kCounters); ++i) counter(kCounters[i], NumberOf(static_cast<CounterId>(i)));
-  for (size_t i = 0; i < std::size(kCountersBy); ++i) counter(kCountersBy[i], NumberOf(static_cast<CounterById>(i)));
+  for (size_t i = 0; i < std::size(kCountersBy); ++i) counter(kCountersBy[i], NumberOf(static_cast<LabelledCounter>(i)));
 
   static const std::vector<std::string> bounds = [] {
     std::vector<std::string> texts;

@@ -99,12 +99,12 @@ void Requests(const Policy& policy, Series* series) {
 
 }  // namespace
 
-Series ImpliedSeries(CounterById id, const Policy& policy) {
+Series ImpliedSeries(LabelledCounter id, const Policy& policy) {
   Series series;
   const auto all = [](const UpstreamSettings&) { return true; };
   switch (id) {
-    case CounterById::kRequests: Requests(policy, &series); break;
-    case CounterById::kAttempts:
+    case LabelledCounter::kRequests: Requests(policy, &series); break;
+    case LabelledCounter::kAttempts:
       for (const UpstreamSettings& upstream : policy.upstreams) {
         for (const std::string_view status : {"200", "429", "500", "502", "503", "504"}) {
           series.push_back(Joined({upstream.name, status}));
@@ -114,7 +114,7 @@ Series ImpliedSeries(CounterById id, const Policy& policy) {
         }
       }
       break;
-    case CounterById::kRetryDenied:
+    case LabelledCounter::kRetryDenied:
       for (const UpstreamSettings& upstream : policy.upstreams) {
         if (!upstream.retry) continue;
         for (const std::string_view reason : kDenials) {
@@ -122,46 +122,46 @@ Series ImpliedSeries(CounterById id, const Policy& policy) {
         }
       }
       break;
-    case CounterById::kQueueRefused:
+    case LabelledCounter::kQueueRefused:
       ForUpstreams(policy, &series, {"queue_full", "queue_timeout"},
                    [](const UpstreamSettings& upstream) { return upstream.max_in_flight.has_value(); });
       break;
-    case CounterById::kHealthChecks:
+    case LabelledCounter::kHealthChecks:
       ForUpstreams(policy, &series, {"200", "timeout", "refused"},
                    [](const UpstreamSettings& upstream) { return upstream.health.has_value(); });
       break;
-    case CounterById::kModelLoads:
+    case LabelledCounter::kModelLoads:
       ForUpstreams(policy, &series, {"200", "timeout"}, [](const UpstreamSettings& upstream) {
         return upstream.cold_load.has_value() || upstream.keep_warm.has_value();
       });
       break;
-    case CounterById::kBadRequest:
+    case LabelledCounter::kBadRequest:
       for (const std::string_view reason : kBadRequests) series.emplace_back(reason);
       break;
-    case CounterById::kDroppedHeader: series.emplace_back("underscore"); break;
-    case CounterById::kCacheNotStored:
+    case LabelledCounter::kDroppedHeader: series.emplace_back("underscore"); break;
+    case LabelledCounter::kCacheNotStored:
       if (policy.caches.empty()) break;
       for (const std::string_view reason : {"no_store", "private", "vary", "content_encoding", "too_large"}) series.emplace_back(reason);
       break;
-    case CounterById::kRefusedConnections:
+    case LabelledCounter::kRefusedConnections:
       series.emplace_back("connections");
       if (policy.gateway.limits.per_address) series.emplace_back("per_address");
       break;
-    case CounterById::kKeepAlive:
+    case LabelledCounter::kKeepAlive:
       for (const RouteSettings& route : policy.routes) {
         if (route.keep_alive) series.push_back(route.name);
       }
       break;
-    case CounterById::kLateFailure:
+    case LabelledCounter::kLateFailure:
       for (const RouteSettings& route : policy.routes) {
         if (!route.keep_alive) continue;
         for (const std::string_view error : kErrors) series.push_back(Joined({route.name, error}));
         series.push_back(Joined({route.name, "deadline"}));
       }
       break;
-    case CounterById::kTokens: ForUpstreams(policy, &series, {"prompt", "completion", "uncounted"}, all); break;
-    case CounterById::kPolicyReloads: series = {"ok", "refused"}; break;
-    case CounterById::kTlsFailures:
+    case LabelledCounter::kTokens: ForUpstreams(policy, &series, {"prompt", "completion", "uncounted"}, all); break;
+    case LabelledCounter::kPolicyReloads: series = {"ok", "refused"}; break;
+    case LabelledCounter::kTlsFailures:
       for (const std::string_view reason : kTlsReasons) {
         if (!policy.gateway.listen_tls.empty()) series.push_back(Joined({"client", reason}));
         for (const UpstreamSettings& upstream : policy.upstreams) {
@@ -169,8 +169,8 @@ Series ImpliedSeries(CounterById id, const Policy& policy) {
         }
       }
       break;
-    case CounterById::kStreamEnd: series = {"complete", "continued", "unfinished", "cut", "client_gone"}; break;
-    case CounterById::kCount: break;
+    case LabelledCounter::kStreamEnd: series = {"complete", "continued", "unfinished", "cut", "client_gone"}; break;
+    case LabelledCounter::kCount: break;
     default: break;  // a metric whose values only the world knows
   }
   return series;

@@ -11,6 +11,6 @@
 namespace runtime::observe {
 
 // Label values joined by a zero byte, in the order of the policy. Others may come later: an upstream has a status of its own choice.
-std::vector<std::string> ImpliedSeries(CounterById id, const compiler::model::Policy& policy);
+std::vector<std::string> ImpliedSeries(LabelledCounter id, const compiler::model::Policy& policy);
 
 }  // namespace runtime::observe

@@ -89,7 +89,7 @@ inline constexpr ProcessMetricInfo kProcessMetrics[] = {
 
 // The number of a metric among all of them, for the registry.
 constexpr uint16_t NumberOf(CounterId id) { return static_cast<uint16_t>(id); }
-constexpr uint16_t NumberOf(CounterById id) { return static_cast<uint16_t>(0x100 + static_cast<unsigned>(id)); }
+constexpr uint16_t NumberOf(LabelledCounter id) { return static_cast<uint16_t>(0x100 + static_cast<unsigned>(id)); }
 constexpr uint16_t NumberOf(HistogramId id) { return static_cast<uint16_t>(0x200 + static_cast<unsigned>(id)); }
 constexpr uint16_t NumberOf(GaugeId id) { return static_cast<uint16_t>(0x300 + static_cast<unsigned>(id)); }
 

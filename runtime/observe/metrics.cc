@@ -127,8 +127,8 @@ MetricsShard::MetricsShard(const Policy& policy, SeriesRegistry& registry, Metri
   intern(NumberOf(GaugeId::kUpstreamInFlight), Label::kUpstream, 1, &upstream_in_flight_);
   in_flight_ = registry.Intern(NumberOf(GaugeId::kInFlight), "", 1);
   connections_ = registry.Intern(NumberOf(GaugeId::kClientConnections), "", 1);
-  for (size_t i = 0; i < static_cast<size_t>(CounterById::kCount); ++i) {
-    const auto id = static_cast<CounterById>(i);
+  for (size_t i = 0; i < static_cast<size_t>(LabelledCounter::kCount); ++i) {
+    const auto id = static_cast<LabelledCounter>(i);
     for (const std::string& labels : ImpliedSeries(id, policy)) registry.Intern(NumberOf(id), labels, 1);
   }
   met_.resize(64);
@@ -144,7 +144,7 @@ void MetricsShard::Remember(Met met) {
   met_[at] = met;
 }
 
-Slot MetricsShard::Meet(CounterById id, uint64_t hash, std::string labels) {
+Slot MetricsShard::Meet(LabelledCounter id, uint64_t hash, std::string labels) {
   const Slot slot = registry_.Intern(NumberOf(id), labels, 1);
   if (2 * ++met_count_ > met_.size()) {
     const std::vector<Met> before = std::exchange(met_, std::vector<Met>(met_.size() * 2));
@@ -156,7 +156,7 @@ Slot MetricsShard::Meet(CounterById id, uint64_t hash, std::string labels) {
   return slot;
 }
 
-void MetricsShard::CountBy(CounterById id, std::string_view labels, uint64_t amount) {
+void MetricsShard::CountBy(LabelledCounter id, std::string_view labels, uint64_t amount) {
   const uint64_t hash = Mix(Mix(kHashBasis, static_cast<unsigned char>(id)), labels);
   for (size_t at = hash & (met_.size() - 1); met_[at].labels != nullptr; at = (at + 1) & (met_.size() - 1)) {
     const Met& met = met_[at];
@@ -165,7 +165,7 @@ void MetricsShard::CountBy(CounterById id, std::string_view labels, uint64_t amo
   store_.Add(Meet(id, hash, std::string(labels)), amount);
 }
 
-void MetricsShard::CountBy(CounterById id, std::initializer_list<std::string_view> labels, uint64_t amount) {
+void MetricsShard::CountBy(LabelledCounter id, std::initializer_list<std::string_view> labels, uint64_t amount) {
   uint64_t hash = Mix(kHashBasis, static_cast<unsigned char>(id));
   bool is_first = true;
   for (const std::string_view value : labels) {

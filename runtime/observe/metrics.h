@@ -29,7 +29,7 @@ enum class CounterId : uint8_t {
   kCount,
 };
 
-enum class CounterById : uint8_t {
+enum class LabelledCounter : uint8_t {
 #define COUNTER_BY(id, name, labels, doc) k##id,
 #include "runtime/observe/metrics.def"
 #undef COUNTER_BY
@@ -104,8 +104,8 @@ class MetricsShard {
 
   void Count(CounterId id, size_t label_index);  // 0 where the metric has no label
   // `labels`: the values in the order of the table; joined by a zero byte where they are one text.
-  void CountBy(CounterById id, std::string_view labels, uint64_t amount = 1);
-  void CountBy(CounterById id, std::initializer_list<std::string_view> labels, uint64_t amount = 1);
+  void CountBy(LabelledCounter id, std::string_view labels, uint64_t amount = 1);
+  void CountBy(LabelledCounter id, std::initializer_list<std::string_view> labels, uint64_t amount = 1);
   void Observe(HistogramId id, size_t label_index, base::Duration value);
   void AddInFlight(int delta);
   void AddConnections(int delta);
@@ -117,10 +117,10 @@ class MetricsShard {
     uint64_t hash = 0;
     Slot slot = 0;
     const std::string* labels = nullptr;  // null: empty
-    CounterById id{};
+    LabelledCounter id{};
   };
   void Remember(Met met);
-  Slot Meet(CounterById id, uint64_t hash, std::string labels);
+  Slot Meet(LabelledCounter id, uint64_t hash, std::string labels);
 
   SeriesRegistry& registry_;
   MetricsStore& store_;

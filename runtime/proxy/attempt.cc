@@ -79,11 +79,11 @@ void Attempt::ConnectNext() {
 }
 
 // Before the stream goes. A server whose certificate has ended fails every request: its event comes once a second.
-void Attempt::NoteTlsFailure() {
+void Attempt::RecordTlsFailure() {
   const net::TlsFailure* failure = connection_->stream->tls_failure();
   if (failure == nullptr) return;
   tls_failure_ = *failure;
-  worker_.metrics.CountBy(observe::CounterById::kTlsFailures, {settings().name, net::Name(failure->reason)});
+  worker_.metrics.CountBy(observe::LabelledCounter::kTlsFailures, {settings().name, net::Name(failure->reason)});
   if (!worker_.pools[upstream_]->MayTellOfTls()) return;
   observe::JsonLine line = worker_.Event("warn", "TLS with an upstream failed");
   line.Add("upstream", settings().name)
@@ -209,7 +209,7 @@ void Attempt::OnEnd() {
 }
 
 void Attempt::OnError(net::NetError error) {
-  if (error == net::NetError::kTls && phase_ != Phase::kOver) NoteTlsFailure();
+  if (error == net::NetError::kTls && phase_ != Phase::kOver) RecordTlsFailure();
   if (phase_ == Phase::kConnecting) {
     FailConnect(ConnectErrorOf(error));
     return;

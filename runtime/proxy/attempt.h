@@ -83,7 +83,7 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
   const compiler::model::UpstreamSettings& settings() const;
   void ConnectNext();
   void FailConnect(ErrorKind error);
-  void NoteTlsFailure();
+  void RecordTlsFailure();
   void SendRequest();
   void Fail(ErrorKind error, bool is_reuse_race = false);
   void FailAtEnd();

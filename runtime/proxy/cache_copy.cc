@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/dialect/whole.h"
+#include "runtime/dialect/answer_shapes.h"
 #include "runtime/http/forwarding.h"
 
 namespace runtime::proxy {

@@ -63,7 +63,7 @@ void ClientConnection::EndHandshake(const net::TlsFailure* failure) {
   handshaking_ = false;
   owner_.OnHandshakeOver();
   if (failure == nullptr) return;
-  worker_->metrics.CountBy(observe::CounterById::kTlsFailures, {"client", net::Name(failure->reason)});
+  worker_->metrics.CountBy(observe::LabelledCounter::kTlsFailures, {"client", net::Name(failure->reason)});
   observe::JsonLine line = worker_->Event("info", "TLS with a client failed");
   line.Add("client", peer_ip_).Add("reason", net::Name(failure->reason)).Add("why", net::Text(failure->reason));
   if (!failure->detail.empty()) line.Add("detail", failure->detail);
@@ -168,7 +168,7 @@ void ClientConnection::BeginRequest() {
   }
   if (auto screened = ScreenRequest(worker_->policy().gateway, head, OwnHost(), path ? *path : "", request_id_)) {
     if (!screened->reason.empty()) {
-      worker_->metrics.CountBy(observe::CounterById::kBadRequest, screened->reason);
+      worker_->metrics.CountBy(observe::LabelledCounter::kBadRequest, screened->reason);
       Record(screened->answer.status, screened->reason, screened->answer.body.size());
     }
     AnswerByItself(std::move(screened->answer));
@@ -240,7 +240,7 @@ void ClientConnection::AnswerByItself(LocalAnswer answer) {
 }
 
 void ClientConnection::RefuseRequest(http::ParseError error) {
-  worker_->metrics.CountBy(observe::CounterById::kBadRequest, http::Name(error));
+  worker_->metrics.CountBy(observe::LabelledCounter::kBadRequest, http::Name(error));
   close_after_ = true;
   bool is_recorded = false;
   if (answered_early_) {  // one request, one answer
@@ -283,7 +283,7 @@ void ClientConnection::RefuseRequest(http::ParseError error) {
 
 // The line of the access log of a request that got no exchange.
 void ClientConnection::Record(int status, std::string_view reason, size_t bytes_out) {
-  worker_->metrics.CountBy(observe::CounterById::kRequests, {"none", std::to_string(status), "gateway"});
+  worker_->metrics.CountBy(observe::LabelledCounter::kRequests, {"none", std::to_string(status), "gateway"});
   if (!worker_->access) return;
   observe::ExchangeRecord record;
   record.status = status;

@@ -56,7 +56,7 @@ void Exchange::OnRequestBody(std::span<const std::string_view> pieces) {
     Begin();
   }
   if (phase_ == Phase::kReadingBody && !HoldMemory()) return RefuseForMemory();
-  NoteWhoIsAwaited();
+  ObserveWhoIsAwaited();
 }
 
 void Exchange::OnRequestEnd() {
@@ -64,7 +64,7 @@ void Exchange::OnRequestEnd() {
     memory_.FinishUpload();
     Begin();
   }
-  NoteWhoIsAwaited();
+  ObserveWhoIsAwaited();
 }
 
 void Exchange::Begin() {
@@ -224,12 +224,12 @@ void Exchange::RefuseForMemory() {
 }
 
 // Whether the attempt stands still because of the client.
-void Exchange::NoteWhoIsAwaited() {
+void Exchange::ObserveWhoIsAwaited() {
   const bool has_attempt = attempt_ != nullptr && !attempt_->is_over() && phase_ == Phase::kRunning;
   const bool is_awaited = has_attempt && (attempt_->is_paused() || (!answer_.has_head() && body_.waits_for_client()));
   if (is_awaited == client_is_awaited_) return;
   client_is_awaited_ = is_awaited;
-  machine_.NoteClientAwaited(is_awaited, worker_.transport.Now());
+  machine_.ObserveClientAwaited(is_awaited, worker_.transport.Now());
   if (phase_ == Phase::kRunning && !dispatching_) host_.OnDeadlineChanged();
 }
 

@@ -101,7 +101,7 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   bool ReadsBodyAnyway();
   bool HoldMemory();
   void RefuseForMemory();
-  void NoteWhoIsAwaited();
+  void ObserveWhoIsAwaited();
   engine::CacheUse UseOfCaches();
   void LetFollowersGoIfNotKept();
   void LetFollowersGo();
@@ -130,8 +130,8 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   void On(const engine::SendCached& command);
   void On(const engine::SendMock& command);
   void On(const engine::SendError& command);
-  template <typename Note>
-  void On(const Note& command) { recorder_.Record(command); }
+  template <typename Recorded>
+  void On(const Recorded& command) { recorder_.Record(command); }
   std::function<void()> WakeFor(const engine::Event& news);
   void StopFollowing();
 

@@ -144,27 +144,27 @@ void Exchange::OnAttemptConnected() { Dispatch(engine::AttemptConnected{}); }
 void Exchange::OnAttemptRequestSent() {
   Dispatch(engine::AttemptRequestSent{});
   if (attempt_ != nullptr && body_.is_streaming()) body_.OpenUpload(*attempt_);
-  NoteWhoIsAwaited();
+  ObserveWhoIsAwaited();
 }
 
 void Exchange::OnAttemptDrained() {
   body_.OnSinkDrained();
-  NoteWhoIsAwaited();
+  ObserveWhoIsAwaited();
 }
 
 void Exchange::OnAttemptInterim(const http::ResponseHead& head) {
-  machine_.NoteProgress(worker_.transport.Now());
+  machine_.ObserveProgress(worker_.transport.Now());
   client_.SendInterim(head);
 }
 
 void Exchange::OnAttemptHead(const http::ResponseHead& head) {
   message_facts_.FillResponse(head, &facts_);
   Conclude(answer_.Head(head));
-  NoteWhoIsAwaited();
+  ObserveWhoIsAwaited();
 }
 
 void Exchange::OnAttemptBody(std::span<const std::string_view> pieces) {
-  machine_.NoteProgress(worker_.transport.Now());  // any byte is a sign of life
+  machine_.ObserveProgress(worker_.transport.Now());  // any byte is a sign of life
   Conclude(answer_.Body(pieces));
 }
 
@@ -221,20 +221,20 @@ void Exchange::OnAnswerJson(std::string_view json) {
 
 void Exchange::OnAnswerFrame(const dialect::Frame& frame) {
   message_facts_.FillChunk(frame.data, frame.bytes.size(), &facts_);
-  machine_.NoteFrame(worker_.transport.Now());
+  machine_.ObserveFrame(worker_.transport.Now());
   message_facts_.ClearChunk(&facts_);
 }
 
 void Exchange::OnAnswerOutput(bool is_frame) {
   const base::TimePoint now = worker_.transport.Now();
-  if (!is_frame) return machine_.NoteBegun(now);  // of a whole answer every byte is one step
-  machine_.NoteContent(now);
+  if (!is_frame) return machine_.ObserveBegun(now);  // of a whole answer every byte is one step
+  machine_.ObserveContent(now);
   recorder_.Token(attempt_upstream_, now);
 }
 
 void Exchange::OnAnswerComplete(bool is_complete) {
-  if (is_complete) machine_.NoteComplete(worker_.transport.Now());
-  else machine_.NoteIncomplete();
+  if (is_complete) machine_.ObserveComplete(worker_.transport.Now());
+  else machine_.ObserveIncomplete();
 }
 
 void Exchange::OnAnswerJudged(bool is_empty, bool prompt_too_long) {
@@ -242,7 +242,7 @@ void Exchange::OnAnswerJudged(bool is_empty, bool prompt_too_long) {
   facts_.prompt_too_long = prompt_too_long ? 1 : 0;
 }
 
-void Exchange::OnAnswerSent(Continuation possible) { machine_.NoteSent(possible); }
+void Exchange::OnAnswerSent(Continuation possible) { machine_.ObserveSent(possible); }
 
 // ---- What the client gets of it --------------------------------------------------------------------------------------
 
@@ -280,7 +280,7 @@ void Exchange::On(const engine::ResumeAnswer& command) {
 void Exchange::HoldBackIfFull() {
   if (attempt_ == nullptr || attempt_->is_paused() || !client_.is_full()) return;
   attempt_->PauseReading();
-  NoteWhoIsAwaited();
+  ObserveWhoIsAwaited();
   LetFollowersGo();  // nobody knows when a client reads on that doesn't now
 }
 
@@ -292,7 +292,7 @@ void Exchange::OnClientDrained() {
   }
   if (attempt_ == nullptr || !attempt_->is_paused()) return;
   attempt_->ResumeReading();
-  NoteWhoIsAwaited();
+  ObserveWhoIsAwaited();
 }
 
 // Its last chunk goes out with Over.

@@ -19,7 +19,7 @@ std::string OutcomeText(const engine::Outcome& outcome) {
 
 }  // namespace
 
-void ExchangeRecorder::Record(const engine::NoteRetry& command) {
+void ExchangeRecorder::Record(const engine::RecordRetry& command) {
   const auto& upstream = worker_.policy().upstreams[command.upstream];
   observe::JsonLine line = worker_.Event(
       "warn", "retry attempt " + std::to_string(command.retry) + "/" + std::to_string(command.max_retries));
@@ -30,51 +30,51 @@ void ExchangeRecorder::Record(const engine::NoteRetry& command) {
   worker_.Log(line);
 }
 
-void ExchangeRecorder::Record(const engine::NoteRetryDenied& command) {
+void ExchangeRecorder::Record(const engine::RecordRetryDenied& command) {
   const auto& upstream = worker_.policy().upstreams[command.upstream];
   record_.retry_denied = command.reason;
-  worker_.metrics.CountBy(observe::CounterById::kRetryDenied, {upstream.name, command.reason});
+  worker_.metrics.CountBy(observe::LabelledCounter::kRetryDenied, {upstream.name, command.reason});
   observe::JsonLine line = worker_.Event("info", "retry denied");
   line.Add("request_id", request_.request_id).Add("upstream", upstream.name).Add("reason", command.reason);
   worker_.Log(line);
 }
 
-void ExchangeRecorder::Record(const engine::NoteMoveDenied& command) {
+void ExchangeRecorder::Record(const engine::RecordMoveDenied& command) {
   const auto& upstream = worker_.policy().upstreams[command.upstream];
-  worker_.metrics.CountBy(observe::CounterById::kMoveDenied, {upstream.name, command.reason});
+  worker_.metrics.CountBy(observe::LabelledCounter::kMoveDenied, {upstream.name, command.reason});
   observe::JsonLine line = worker_.Event("info", "move denied");
   line.Add("request_id", request_.request_id).Add("upstream", upstream.name).Add("reason", command.reason);
   worker_.Log(line);
 }
 
-void ExchangeRecorder::Record(const engine::NoteAttemptEnded& command) {
+void ExchangeRecorder::Record(const engine::RecordAttemptEnded& command) {
   record_.attempts.push_back({command.upstream, command.number, command.outcome, command.took});
   const auto& upstream = worker_.policy().upstreams[command.upstream];
   worker_.metrics.Observe(observe::HistogramId::kUpstreamLatency, static_cast<size_t>(command.upstream.value), command.took);
-  worker_.metrics.CountBy(observe::CounterById::kAttempts, {upstream.name, OutcomeText(command.outcome)});
+  worker_.metrics.CountBy(observe::LabelledCounter::kAttempts, {upstream.name, OutcomeText(command.outcome)});
 }
 
-void ExchangeRecorder::Record(const engine::NoteBreaker& command) {
+void ExchangeRecorder::Record(const engine::RecordBreaker& command) {
   const bool has_cause = command.cause.status != 0 || command.cause.error != ErrorKind::kNone;
-  worker_.NoteBreaker(command.upstream, command.transition, request_.request_id, has_cause ? OutcomeText(command.cause) : std::string());
+  worker_.RecordBreaker(command.upstream, command.transition, request_.request_id, has_cause ? OutcomeText(command.cause) : std::string());
 }
 
-void ExchangeRecorder::Record(const engine::NoteRejected& command) {
+void ExchangeRecorder::Record(const engine::RecordRejected& command) {
   worker_.metrics.Count(observe::CounterId::kBreakerRejected, static_cast<size_t>(command.upstream.value));
 }
 
-void ExchangeRecorder::Record(const engine::NoteQueued& command) {
+void ExchangeRecorder::Record(const engine::RecordQueued& command) {
   record_.queued += command.waited;
   const auto& upstream = worker_.policy().upstreams[command.upstream];
   if (command.error == ErrorKind::kNone || command.waited > base::Duration::zero()) {
     worker_.metrics.Observe(observe::HistogramId::kQueue, static_cast<size_t>(command.upstream.value), command.waited);
   }
   if (command.error == ErrorKind::kNone) return;
-  worker_.metrics.CountBy(observe::CounterById::kQueueRefused,
+  worker_.metrics.CountBy(observe::LabelledCounter::kQueueRefused,
                           {upstream.name, compiler::abi::Name(command.error)});
 }
 
-void ExchangeRecorder::Record(const engine::NoteLoadWait& command) {
+void ExchangeRecorder::Record(const engine::RecordLoadWait& command) {
   record_.loading += command.waited;
   worker_.metrics.Observe(observe::HistogramId::kLoadWait, static_cast<size_t>(command.upstream.value), command.waited);
 }
@@ -112,14 +112,14 @@ void ExchangeRecorder::Token(UpstreamId id, base::TimePoint now) {
 
 void ExchangeRecorder::KeepAlive() {
   ++record_.keep_alives;
-  worker_.metrics.CountBy(observe::CounterById::kKeepAlive, record_.route);
+  worker_.metrics.CountBy(observe::LabelledCounter::kKeepAlive, record_.route);
 }
 
-void ExchangeRecorder::BadRequest(std::string_view reason) { worker_.metrics.CountBy(observe::CounterById::kBadRequest, reason); }
+void ExchangeRecorder::BadRequest(std::string_view reason) { worker_.metrics.CountBy(observe::LabelledCounter::kBadRequest, reason); }
 
 // The event once for a gateway: who set the header looks for it once.
 void ExchangeRecorder::DroppedHeaders(const http::DroppedHeaders& dropped) {
-  worker_.metrics.CountBy(observe::CounterById::kDroppedHeader, {"underscore"}, dropped.count);
+  worker_.metrics.CountBy(observe::LabelledCounter::kDroppedHeader, {"underscore"}, dropped.count);
   if (worker_.gateway.told_dropped_header.exchange(true)) return;
   observe::JsonLine line = worker_.Event("warn", "request header dropped");
   line.Add("request_id", request_.request_id)
@@ -128,7 +128,7 @@ void ExchangeRecorder::DroppedHeaders(const http::DroppedHeaders& dropped) {
   worker_.Log(line);
 }
 
-void ExchangeRecorder::NotStored(std::string_view reason) { worker_.metrics.CountBy(observe::CounterById::kCacheNotStored, {reason}); }
+void ExchangeRecorder::NotStored(std::string_view reason) { worker_.metrics.CountBy(observe::LabelledCounter::kCacheNotStored, {reason}); }
 
 void ExchangeRecorder::Fallback(std::string_view name, std::string_view reason, size_t metric_index) {
   record_.fallback = name;
@@ -141,7 +141,7 @@ void ExchangeRecorder::CacheHit(compiler::model::CacheId id) {
 }
 
 void ExchangeRecorder::LateFailure(std::string_view reason) {
-  worker_.metrics.CountBy(observe::CounterById::kLateFailure, {record_.route, reason});
+  worker_.metrics.CountBy(observe::LabelledCounter::kLateFailure, {record_.route, reason});
   if (record_.fallback_reason.empty()) record_.fallback_reason = reason;
   record_.how = observe::EndedHow::kCut;
 }
@@ -155,7 +155,7 @@ void ExchangeRecorder::CountTokens() {
   const std::string& upstream = worker_.policy().upstreams[id].name;
   const auto count = [&](std::string_view kind, int64_t amount) {
     if (amount > 0) {
-      worker_.metrics.CountBy(observe::CounterById::kTokens, {upstream, kind}, static_cast<uint64_t>(amount));
+      worker_.metrics.CountBy(observe::LabelledCounter::kTokens, {upstream, kind}, static_cast<uint64_t>(amount));
     }
   };
   count("prompt", tokens.prompt);
@@ -171,10 +171,10 @@ void ExchangeRecorder::Write() {
   constexpr int kClientClosedRequest = 499;  // as nginx logs it
   const int status = record_.status != 0 ? record_.status : kClientClosedRequest;
   const base::Duration duration = worker_.transport.Now() - request_.arrived;
-  worker_.metrics.CountBy(observe::CounterById::kRequests, {record_.route, std::to_string(status), record_.served_by});
+  worker_.metrics.CountBy(observe::LabelledCounter::kRequests, {record_.route, std::to_string(status), record_.served_by});
   if (record_.how == observe::EndedHow::kComplete && record_.continuations > 0) record_.how = observe::EndedHow::kContinued;
   CountTokens();
-  worker_.metrics.CountBy(observe::CounterById::kStreamEnd, Name(record_.how));
+  worker_.metrics.CountBy(observe::LabelledCounter::kStreamEnd, Name(record_.how));
   worker_.metrics.Observe(observe::HistogramId::kRequestDuration, 0, duration);
   if (!worker_.access) return;
 

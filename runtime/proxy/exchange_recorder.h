@@ -25,14 +25,14 @@ class ExchangeRecorder {
   const observe::ExchangeRecord& record() const { return record_; }
 
   // What the machine tells.
-  void Record(const engine::NoteRetry& command);
-  void Record(const engine::NoteRetryDenied& command);
-  void Record(const engine::NoteMoveDenied& command);
-  void Record(const engine::NoteAttemptEnded& command);
-  void Record(const engine::NoteBreaker& command);
-  void Record(const engine::NoteRejected& command);
-  void Record(const engine::NoteQueued& command);
-  void Record(const engine::NoteLoadWait& command);
+  void Record(const engine::RecordRetry& command);
+  void Record(const engine::RecordRetryDenied& command);
+  void Record(const engine::RecordMoveDenied& command);
+  void Record(const engine::RecordAttemptEnded& command);
+  void Record(const engine::RecordBreaker& command);
+  void Record(const engine::RecordRejected& command);
+  void Record(const engine::RecordQueued& command);
+  void Record(const engine::RecordLoadWait& command);
 
   // What the driver sees.
   void AttemptStarted(engine::UpstreamId id, int number, bool is_reconnect, bool takes_over);

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "compiler/model/template.h"
-#include "runtime/dialect/whole.h"
+#include "runtime/dialect/answer_shapes.h"
 
 namespace runtime::proxy {
 

@@ -227,7 +227,7 @@ AnswerStep UpstreamAnswer::PassFrame(const dialect::Frame& frame) {
   if (splicer_) return JoinFrame(frame);
   if (hold_ == Hold::kFirstContent && terms_.may_be_continued) {
     if (!sent_) sent_.emplace();
-    sent_->Note(frame.data, frame.reading);
+    sent_->Observe(frame.data, frame.reading);
     TellSent();
   }
   if (stage_ == Stage::kPassing) {

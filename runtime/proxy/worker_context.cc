@@ -28,7 +28,7 @@ std::string Measured(const compiler::model::BreakerSettings& breaker, const std:
 
 }  // namespace
 
-void WorkerContext::NoteBreaker(compiler::model::UpstreamId id, const engine::BreakerTransition& transition, std::string_view request_id,
+void WorkerContext::RecordBreaker(compiler::model::UpstreamId id, const engine::BreakerTransition& transition, std::string_view request_id,
                                 std::string_view cause) const {
   std::string_view message = "breaker closed";
   if (transition.to == engine::BreakerState::kOpen) {

@@ -84,7 +84,7 @@ struct WorkerContext : std::enable_shared_from_this<WorkerContext> {
   }
 
   // Log and metrics of a breaker that changed. `request_id`: of the request that did it, and `cause` its outcome; empty: none did.
-  void NoteBreaker(compiler::model::UpstreamId id, const engine::BreakerTransition& transition, std::string_view request_id,
+  void RecordBreaker(compiler::model::UpstreamId id, const engine::BreakerTransition& transition, std::string_view request_id,
                    std::string_view cause = {}) const;
 
   // Exchanges that follow another one's cache flight. An id is unique in the gateway; the wake-up may come from any thread.

@@ -29,7 +29,7 @@ struct Coverage::Probe {
   static int32_t Ask(const void* self, const Facts* facts) noexcept {
     const auto& probe = *static_cast<const Probe*>(self);
     const int32_t held = probe.inner.function(probe.inner.self, facts);
-    probe.coverage->Note(probe, held != 0, *facts);
+    probe.coverage->Record(probe, held != 0, *facts);
     return held;
   }
 };
@@ -119,7 +119,7 @@ void Coverage::Watch(compiler::CompiledPolicy* compiled) {
   compiled->routes = compiler::routes::RouteIndex(opaque);
 }
 
-void Coverage::Note(const Probe& probe, bool held, const Facts& facts) {
+void Coverage::Record(const Probe& probe, bool held, const Facts& facts) {
   for (const Part& part : probe.parts) {
     const bool value = part.expr ? compiler::model::Interpret(*part.expr, facts) : held;
     (value ? conditions_[part.condition].was_true : conditions_[part.condition].was_false) = true;

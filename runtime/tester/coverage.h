@@ -42,7 +42,7 @@ class Coverage {
   void AddLines(const compiler::CompiledPolicy& compiled, const std::string& what,
                 const std::vector<const compiler::model::WhenOrigin*>& lines,
                 const std::vector<compiler::abi::PredicateId>& predicates);
-  void Note(const Probe& probe, bool held, const compiler::abi::Facts& facts);
+  void Record(const Probe& probe, bool held, const compiler::abi::Facts& facts);
 
   std::vector<Condition> conditions_;
   std::vector<std::unique_ptr<Probe>> probes_;  // by predicate

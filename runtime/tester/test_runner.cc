@@ -131,12 +131,12 @@ class Run {
       answer_ = (*done)->Take();
       clients.erase(done);
       world_.network.RunFor({});  // what the gateway still does at this moment: its records
-      Note(send);
+      Record(send);
     }
   }
 
   // What the answer that came last was.
-  void Note(const Send& send) {
+  void Record(const Send& send) {
     record_ = {};
     const std::string line = access_lines_.empty() ? std::string() : std::move(access_lines_.front());
     if (!access_lines_.empty()) access_lines_.pop_front();

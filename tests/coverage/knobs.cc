@@ -26,7 +26,7 @@ class Finder {
     compiler::diagnostics::Diagnostics diagnostics;
     const ast::File file = compiler::parse::ParseFile(source_, &diagnostics);
     for (const ast::Statement& statement : file.body) {
-      if (const auto* block = std::get_if<ast::Block>(&statement.node)) NoteName(*block);
+      if (const auto* block = std::get_if<ast::Block>(&statement.node)) RecordName(*block);
     }
     for (const ast::Statement& statement : file.body) {
       if (const auto* block = std::get_if<ast::Block>(&statement.node)) Walk(*block, block->kind.text);
@@ -36,7 +36,7 @@ class Finder {
 
  private:
   // Names of blocks, by what may stand in for each other.
-  void NoteName(const ast::Block& block) {
+  void RecordName(const ast::Block& block) {
     if (block.name) (block.kind.text == "upstream" ? upstreams_ : others_).push_back(block.name->text);
   }
 

@@ -137,7 +137,7 @@ class World {
     const size_t number = asked_++;
     auto client = std::make_unique<SimPeer>(&clients_, runtime::net::Address{"10.9.9.9", 8080});
     client->on_data = [this, number](SimPeer& peer) {
-      Note("client " + std::to_string(number), peer.received);
+      Record("client " + std::to_string(number), peer.received);
       peer.received.clear();
     };
     client->Send(BytesOf(ask));
@@ -147,7 +147,7 @@ class World {
   void Wait(Duration at_most = 2h) {
     network_.RunUntil([&] { return std::all_of(waiting_.begin(), waiting_.end(), [](auto& c) { return c->ended; }); },
                       at_most);
-    Note("end", "");
+    Record("end", "");
     waiting_.clear();
   }
   void Pass(Duration time) { network_.RunFor(time); }
@@ -173,7 +173,7 @@ class World {
     return text;
   }
 
-  void Note(const std::string& who, std::string_view received) {
+  void Record(const std::string& who, std::string_view received) {
     const std::string bytes = Stable(received);
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(network_.now() - began_).count();
     seen_ += std::to_string(ms) + " " + who + ": ";
@@ -220,7 +220,7 @@ class World {
       if (peer.received.size() < head_end + 4 + length) return;
       const std::string request = peer.received.substr(0, head_end + 4 + length);
       peer.received.erase(0, request.size());
-      Note("server " + std::to_string(port), request);
+      Record("server " + std::to_string(port), request);
       AnswerOne(peer, request, first_fails_ && port == 11434 ? Behaviour::kFails : behaviour_);
     }
   }

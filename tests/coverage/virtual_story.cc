@@ -93,7 +93,7 @@ std::string VirtualStory::Send(const Planner& plan, const Request& request) {
     for (const engine::Command& command : commands) {
       const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now_ - arrived).count();
       story += std::to_string(ms) + "ms " + Describe(command, policy) + "\n";
-      if (std::holds_alternative<engine::CommitAnswer>(command)) machine.NoteSent(engine::Continuation::kPrefill);
+      if (std::holds_alternative<engine::CommitAnswer>(command)) machine.ObserveSent(engine::Continuation::kPrefill);
       if (const auto* start = std::get_if<engine::StartAttempt>(&command)) {
         upcoming = EventsOf(plan(policy.upstreams[start->upstream].name, start->number), now_);
       } else if (std::holds_alternative<engine::AbortAttempt>(command)) {

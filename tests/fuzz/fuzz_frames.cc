@@ -10,7 +10,7 @@
 
 #include "runtime/dialect/answer_reader.h"
 #include "runtime/dialect/splice.h"
-#include "runtime/dialect/whole.h"
+#include "runtime/dialect/answer_shapes.h"
 
 namespace {
 

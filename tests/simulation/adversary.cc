@@ -174,11 +174,11 @@ class World {
     One& one = all_[static_cast<size_t>(i)];
     if (std::holds_alternative<StartAttempt>(command)) return Attempt(i);
     if (std::holds_alternative<AbortAttempt>(command)) one.is_alive = false;
-    if (const auto* note = std::get_if<NoteAttemptEnded>(&command)) {
+    if (const auto* note = std::get_if<RecordAttemptEnded>(&command)) {
       ++report_.seen[std::string("ended ") + std::string(Name(note->outcome_class))];
       if (does_ == UpstreamDoes::kFail && one.failed_by_itself) ++failures_;
     }
-    if (const auto* note = std::get_if<NoteBreaker>(&command)) {
+    if (const auto* note = std::get_if<RecordBreaker>(&command)) {
       if (LeavesAlone(note->transition.to)) {
         ++report_.seen["opened"];
         has_opened_ = true;
@@ -204,7 +204,7 @@ class World {
   void Await(int i, bool is_awaited) {
     One& one = all_[static_cast<size_t>(i)];
     one.waits_for_client = is_awaited;
-    one.machine->NoteClientAwaited(is_awaited, now_);
+    one.machine->ObserveClientAwaited(is_awaited, now_);
     Wake(i);
   }
 

@@ -101,21 +101,21 @@ void Invariants::Handled(const ExchangeView& view, const Event& event, const Com
       Expect(!exchange.committed && exchange.finals == 0, batch, "a client was kept alive that has its answer");
       ++report_->seen["keep_alive"];
     }
-    if (const auto* ended = std::get_if<NoteAttemptEnded>(&command)) {
+    if (const auto* ended = std::get_if<RecordAttemptEnded>(&command)) {
       const auto* next = i + 1 < commands.size() ? std::get_if<StartAttempt>(&commands[i + 1]) : nullptr;
       OnAttemptEnded(batch, *ended,
                      next != nullptr && next->upstream == ended->upstream && next->number == ended->number);
     }
-    if (const auto* retry = std::get_if<NoteRetry>(&command)) OnRetry(batch, *retry);
-    if (const auto* denied = std::get_if<NoteRetryDenied>(&command)) {
+    if (const auto* retry = std::get_if<RecordRetry>(&command)) OnRetry(batch, *retry);
+    if (const auto* denied = std::get_if<RecordRetryDenied>(&command)) {
       ++report_->seen["denied " + std::string(denied->reason)];
       if (denied->reason == "budget_spent") {
         Expect(!BudgetAllows(denied->upstream.value, now), batch, "a retry was denied that is in the budget");
         exchange.wait.reset();
       }
     }
-    if (const auto* transition = std::get_if<NoteBreaker>(&command)) OnTransition(batch, *transition);
-    if (std::holds_alternative<NoteRejected>(command)) exchange.wait.reset();
+    if (const auto* transition = std::get_if<RecordBreaker>(&command)) OnTransition(batch, *transition);
+    if (std::holds_alternative<RecordRejected>(command)) exchange.wait.reset();
     if (std::holds_alternative<FollowCache>(command)) {
       exchange.following = true;
       ++report_->seen["follow"];
@@ -280,7 +280,7 @@ void Invariants::OnStart(const Batch& batch, const StartAttempt& command) {
   OpenAttempt(batch, last);
 }
 
-void Invariants::OnAttemptEnded(const Batch& batch, const NoteAttemptEnded& command, bool is_race) {
+void Invariants::OnAttemptEnded(const Batch& batch, const RecordAttemptEnded& command, bool is_race) {
   ShadowExchange& exchange = batch.exchange;
   ShadowAttempt& attempt = exchange.attempt;
   Expect(!attempt.is_noted && !attempt.alive, batch, "an attempt's end was noted twice, or while it is under way");
@@ -327,13 +327,13 @@ void Invariants::OnAttemptEnded(const Batch& batch, const NoteAttemptEnded& comm
   if (!gone && !exchange.committed && !deadline_is_due && rules.retry && rules.retry->when.Has(command.outcome) &&
       exchange.retries < rules.retry->max_retries) {
     const bool answered = std::any_of(batch.commands.begin(), batch.commands.end(), [](const Command& c) {
-      return std::holds_alternative<NoteRetry>(c) || std::holds_alternative<NoteRetryDenied>(c);
+      return std::holds_alternative<RecordRetry>(c) || std::holds_alternative<RecordRetryDenied>(c);
     });
     Expect(answered || attempt.status != 0, batch, "a retry was not made, and nobody said why");
   }
 }
 
-void Invariants::OnRetry(const Batch& batch, const NoteRetry& command) {
+void Invariants::OnRetry(const Batch& batch, const RecordRetry& command) {
   ShadowExchange& exchange = batch.exchange;
   const std::optional<RetryRules>& rules = upstreams_[static_cast<size_t>(command.upstream.value)].retry;
   Expect(rules.has_value() && rules->when.Has(command.cause), batch, "a retry of what the rule doesn't name");
@@ -368,7 +368,7 @@ void Invariants::SpendToken(const Batch& batch, int upstream) {
   budget.last_taken = batch.now;
 }
 
-void Invariants::OnTransition(const Batch& batch, const NoteBreaker& command) {
+void Invariants::OnTransition(const Batch& batch, const RecordBreaker& command) {
   ShadowBreaker& breaker = breakers_[static_cast<size_t>(command.upstream.value)];
   const BreakerTransition& t = command.transition;
   ++report_->seen["breaker " + std::string(Name(t.from)) + ">" + std::string(Name(t.to))];
@@ -474,7 +474,7 @@ void Invariants::CheckTransitions(const Batch& batch) {
 // An answer that is no fault of the server's, after half-open has lasted as long as the breaker was open.
 bool Invariants::ShowedLifeInTime(const Batch& batch, const ShadowBreaker& breaker) {
   const bool is_neutral_answer = std::any_of(batch.commands.begin(), batch.commands.end(), [](const Command& command) {
-    const auto* ended = std::get_if<NoteAttemptEnded>(&command);
+    const auto* ended = std::get_if<RecordAttemptEnded>(&command);
     return ended != nullptr && ended->outcome_class == OutcomeClass::kNeutral && ended->outcome.error == ErrorKind::kNone &&
            ended->outcome.status >= 300 && ended->outcome.status != 401 && ended->outcome.status != 403 && ended->outcome.status != 429;
   });

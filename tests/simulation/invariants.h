@@ -134,17 +134,17 @@ class Invariants {
   struct Batch;
   void OnEvent(const Batch& batch);
   void OnStart(const Batch& batch, const runtime::engine::StartAttempt& command);
-  void OnAttemptEnded(const Batch& batch, const runtime::engine::NoteAttemptEnded& command, bool is_race);
-  void OnRetry(const Batch& batch, const runtime::engine::NoteRetry& command);
+  void OnAttemptEnded(const Batch& batch, const runtime::engine::RecordAttemptEnded& command, bool is_race);
+  void OnRetry(const Batch& batch, const runtime::engine::RecordRetry& command);
   bool BudgetAllows(int upstream, TimePoint now) const;
   void SpendToken(const Batch& batch, int upstream);
   void Trip(const BreakerRules& rules, runtime::engine::BreakerState from, TimePoint now, ShadowBreaker* breaker);
-  void OnTransition(const Batch& batch, const runtime::engine::NoteBreaker& command);
+  void OnTransition(const Batch& batch, const runtime::engine::RecordBreaker& command);
   void OnLoadCommand(const Batch& batch, const runtime::engine::Command& command);
   void EndBackOff(const Batch& batch);
   // invariants_queue.cc: places at upstreams with a limit.
   void OnPlaceCommand(const Batch& batch, const runtime::engine::Command& command);
-  void OnQueued(const Batch& batch, const runtime::engine::NoteQueued& command);
+  void OnQueued(const Batch& batch, const runtime::engine::RecordQueued& command);
   void OnWait(const Batch& batch, int upstream);
   void CheckPlaces(const Batch& batch, bool done, std::optional<TimePoint> next_deadline);
   void OpenAttempt(const Batch& batch, const ShadowAttempt& attempt);

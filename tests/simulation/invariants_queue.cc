@@ -25,7 +25,7 @@ void Invariants::CloseAttempt(int exchange, ShadowAttempt* attempt) {
 void Invariants::OnPlaceCommand(const Batch& batch, const Command& command) {
   ShadowExchange& exchange = batch.exchange;
   const int id = batch.view.id;
-  if (const auto* queued = std::get_if<NoteQueued>(&command)) OnQueued(batch, *queued);
+  if (const auto* queued = std::get_if<RecordQueued>(&command)) OnQueued(batch, *queued);
   if (const auto* wait = std::get_if<WaitForPlace>(&command)) OnWait(batch, wait->upstream.value);
   if (std::holds_alternative<StopWaiting>(command)) {
     Expect(exchange.queued_at || exchange.loading_at, batch, "a wait was ended that there is not");
@@ -39,12 +39,12 @@ void Invariants::OnPlaceCommand(const Batch& batch, const Command& command) {
     GiveBack(id, upstream, true, release->client_time.has_value(), batch.now, batch.now);
   }
   // A retry that got its place and no token any more. One that is denied at its judgement still has an attempt to end.
-  if (const auto* denied = std::get_if<NoteRetryDenied>(&command)) {
+  if (const auto* denied = std::get_if<RecordRetryDenied>(&command)) {
     if (!exchange.queued_at && exchange.attempt.is_noted) {
       GiveBack(id, denied->upstream.value, false, false, batch.now, batch.now);
     }
   }
-  if (const auto* rejected = std::get_if<NoteRejected>(&command)) {
+  if (const auto* rejected = std::get_if<RecordRejected>(&command)) {
     if (!exchange.queued_at) {  // the breaker opened meanwhile
       GiveBack(id, rejected->upstream.value, false, false, batch.now, batch.now);
     }
@@ -73,7 +73,7 @@ void Invariants::OnLoadCommand(const Batch& batch, const Command& command) {
     }
     exchange.loading_at = upstream;
   }
-  if (const auto* note = std::get_if<NoteLoadWait>(&command)) {
+  if (const auto* note = std::get_if<RecordLoadWait>(&command)) {
     Expect(exchange.loading_at == note->upstream.value, batch, "the end of a wait for a model that there was not");
     Expect(note->waited == batch.now - exchange.loading_since, batch, "a wait for a model has the wrong length");
     const Duration cold_load = upstreams_[static_cast<size_t>(note->upstream.value)].cold_load.value_or(Duration::zero());
@@ -108,7 +108,7 @@ void Invariants::OnWait(const Batch& batch, int upstream) {
   ++report_->seen["queue waits"];
 }
 
-void Invariants::OnQueued(const Batch& batch, const NoteQueued& command) {
+void Invariants::OnQueued(const Batch& batch, const RecordQueued& command) {
   ShadowExchange& exchange = batch.exchange;
   const int id = batch.view.id;
   const int upstream = command.upstream.value;

@@ -41,7 +41,7 @@ std::string_view Name(Ending ending) {
 // … as its events alone tell: nothing else may end one.
 class EndingOfEvents {
  public:
-  void Note(const Event& event) {
+  void Observe(const Event& event) {
     last_ = event;
     was_committed_ = is_committed_;
     is_committed_ |= std::holds_alternative<AttemptContent>(event) || std::holds_alternative<AttemptEnded>(event);
@@ -262,9 +262,9 @@ Report World::Run() {
         break;
       case What::kProgress:
         if (is_current) {
-          exchange.machine->NoteProgress(now_);
+          exchange.machine->ObserveProgress(now_);
           constexpr Continuation kPossible[] = {Continuation::kNone, Continuation::kAfresh, Continuation::kPrefill};
-          exchange.machine->NoteSent(kPossible[random_.Below(3)]);
+          exchange.machine->ObserveSent(kPossible[random_.Below(3)]);
         }
         break;
       case What::kWake:
@@ -326,7 +326,7 @@ void World::Handle(Exchange& exchange, const Event& event) {
   invariants_->Handled(exchange.view, event, AsSeen(commands), exchange.machine->done(),
                        exchange.machine->NextDeadline(), now_);
   for (const Command& command : commands) CarryOut(exchange, command);
-  exchange.ending.Note(event);
+  exchange.ending.Observe(event);
   if (exchange.machine->done()) {
     const Ending told = exchange.ending.Tell();
     const Ending seen = EndingOf(commands);
@@ -403,8 +403,8 @@ void World::CarryOut(Exchange& exchange, const Command& command) {
     exchange.follows.reset();
   }
   // A probe that somebody takes and forgets.
-  if (bug_ == Bug::kLeaksAProbe && !bug_is_planted_ && std::holds_alternative<NoteBreaker>(command)) {
-    const auto& note = std::get<NoteBreaker>(command);
+  if (bug_ == Bug::kLeaksAProbe && !bug_is_planted_ && std::holds_alternative<RecordBreaker>(command)) {
+    const auto& note = std::get<RecordBreaker>(command);
     if (note.transition.to != BreakerState::kHalfOpen) return;
     bug_is_planted_ = objects_.breaker(note.upstream)->Admit(now_, std::chrono::hours(1)).ticket.has_value();
   }
@@ -414,7 +414,7 @@ void World::PlanAttempt(Exchange& exchange, const StartAttempt& command) {
   const int attempt = ++exchange.attempt;
   exchange.attempt_is_alive = true;
   exchange.takes_over = command.continuation != Continuation::kNone;
-  if (exchange.takes_over && Chance(0.3)) exchange.machine->NoteSent(Continuation::kAfresh);
+  if (exchange.takes_over && Chance(0.3)) exchange.machine->ObserveSent(Continuation::kAfresh);
   const int id = exchange.view.id;
   const bool faulty = Chance(weather_[static_cast<size_t>(command.upstream.value)].FaultChance(now_));
   TimePoint t = now_;
@@ -497,10 +497,10 @@ Commands World::AsSeen(const Commands& commands) {
   for (const Command& command : commands) {
     const bool is_final = std::holds_alternative<FinishAnswer>(command) || std::holds_alternative<SendReply>(command) ||
                           std::holds_alternative<SendCached>(command) || std::holds_alternative<SendError>(command);
-    if (bug_ == Bug::kLosesAnAttemptsEnd && std::holds_alternative<NoteAttemptEnded>(command) && Chance(0.05)) continue;
-    if (bug_ == Bug::kLosesATransition && std::holds_alternative<NoteBreaker>(command) && Chance(0.2)) continue;
+    if (bug_ == Bug::kLosesAnAttemptsEnd && std::holds_alternative<RecordAttemptEnded>(command) && Chance(0.05)) continue;
+    if (bug_ == Bug::kLosesATransition && std::holds_alternative<RecordBreaker>(command) && Chance(0.2)) continue;
     if (bug_ == Bug::kNeverAborts && std::holds_alternative<AbortAttempt>(command)) continue;
-    if (const auto* rejected = std::get_if<NoteRejected>(&command);
+    if (const auto* rejected = std::get_if<RecordRejected>(&command);
         rejected && bug_ == Bug::kStartsThroughOpenBreaker) {
       seen.push_back(StartAttempt{rejected->upstream, 1, true});
       continue;

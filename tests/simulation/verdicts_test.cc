@@ -102,9 +102,9 @@ std::string Retrying(const std::string& when, const std::string& more = "") {
 TEST(Verdicts, ARetryOfWhatNoAttemptEndsWithNeverRuns) {
   // An open breaker does happen here.
   const std::string busy = "breaker { open when consecutive_failures >= 8 open_for = 50ms }";
-  ExpectNever("PL0307", "note_retry", Retrying("error in {queue_full, queue_timeout, breaker_open}", busy),
+  ExpectNever("PL0307", "record_retry", Retrying("error in {queue_full, queue_timeout, breaker_open}", busy),
               Retrying("error in {queue_full, queue_timeout, breaker_open, refused, reset, truncated}", busy), Anything);
-  ExpectNever("PL0307", "note_retry", Retrying("status == none and error == none"),
+  ExpectNever("PL0307", "record_retry", Retrying("status == none and error == none"),
               Retrying("status == none and error == reset"), Anything);
 }
 
@@ -122,11 +122,11 @@ TEST(Verdicts, ARetryWhoseWaitsTakeTheDeadlineNeverRuns) {
     plan.error = ErrorKind::k_refused;
     return plan;
   };
-  ExpectNever("PL0307", "note_retry a 2/2", policy("3s"), policy("3001ms"), at_once, 50);
+  ExpectNever("PL0307", "record_retry a 2/2", policy("3s"), policy("3001ms"), at_once, 50);
 }
 
 TEST(Verdicts, ARetryThatNeedsAFirstTokenNeverRuns) {
-  ExpectNever("PL0302", "note_retry", Retrying("(first_token ?? 0s) >= 1ms"),
+  ExpectNever("PL0302", "record_retry", Retrying("(first_token ?? 0s) >= 1ms"),
               Retrying("latency >= 1ms and status == 500"), Anything);
 }
 
@@ -140,7 +140,7 @@ TEST(Verdicts, NothingComesBehindAnAttemptThatHangsUntilTheDeadline) {
     plan.answers = std::nullopt;
     return plan;
   };
-  ExpectNever("PL0202", "note_retry", policy("2s"), policy("1s"), hangs, 50);
+  ExpectNever("PL0202", "record_retry", policy("2s"), policy("1s"), hangs, 50);
 }
 
 TEST(Verdicts, ALimitBehindAttemptTimeoutNeverStrikes) {
@@ -189,7 +189,7 @@ TEST(Verdicts, AServerThatHangsNeverOpensABreakerWithTooFewPlaces) {
     plan.answers = std::nullopt;
     return plan;
   };
-  ExpectNever("PL0501", "note_breaker", policy("60s"), policy("81s"), hangs, 60);
+  ExpectNever("PL0501", "record_breaker", policy("60s"), policy("81s"), hangs, 60);
 }
 
 TEST(Verdicts, ARouteBehindOthersThatTakeItAllIsNeverReached) {

@@ -30,8 +30,8 @@ struct Describer {
   std::string operator()(const WaitForPlace& c) const { return "wait_for_place " + Name(c.upstream); }
   std::string operator()(const StartLoad& c) const { return "start_load " + Name(c.upstream) + " " + c.model; }
   std::string operator()(const WaitForLoad& c) const { return "wait_for_load " + Name(c.upstream); }
-  std::string operator()(const NoteLoadWait& c) const {
-    return "note_load_wait " + Name(c.upstream) + " " + DescribeDuration(c.waited) + (c.went_on ? "" : " in vain");
+  std::string operator()(const RecordLoadWait& c) const {
+    return "record_load_wait " + Name(c.upstream) + " " + DescribeDuration(c.waited) + (c.went_on ? "" : " in vain");
   }
   std::string operator()(const StopWaiting&) const { return "stop_waiting"; }
   std::string operator()(const ReleasePlace& c) const { return "release_place " + Name(c.upstream); }
@@ -51,29 +51,29 @@ struct Describer {
     if (c.retry_after) text += " retry_after " + DescribeDuration(*c.retry_after);
     return text;
   }
-  std::string operator()(const NoteRetry& c) const {
-    return "note_retry " + Name(c.upstream) + " " + std::to_string(c.retry) + "/" + std::to_string(c.max_retries) +
+  std::string operator()(const RecordRetry& c) const {
+    return "record_retry " + Name(c.upstream) + " " + std::to_string(c.retry) + "/" + std::to_string(c.max_retries) +
            " wait " + DescribeDuration(c.wait) + " " + std::string(ReasonOf(c.cause));
   }
-  std::string operator()(const NoteRetryDenied& c) const {
-    return "note_denied " + Name(c.upstream) + " " + std::string(c.reason);
+  std::string operator()(const RecordRetryDenied& c) const {
+    return "record_denied " + Name(c.upstream) + " " + std::string(c.reason);
   }
-  std::string operator()(const NoteMoveDenied& c) const {
-    return "note_move_denied " + Name(c.upstream) + " " + std::string(c.reason);
+  std::string operator()(const RecordMoveDenied& c) const {
+    return "record_move_denied " + Name(c.upstream) + " " + std::string(c.reason);
   }
-  std::string operator()(const NoteAttemptEnded& c) const {
+  std::string operator()(const RecordAttemptEnded& c) const {
     std::string outcome(ReasonOf(c.outcome));
     if (c.outcome.status == 0 && c.outcome.error == ErrorKind::kNone) outcome = "nothing";
-    return "note_ended " + Name(c.upstream) + " " + std::to_string(c.number) + " " + outcome + " " +
+    return "record_ended " + Name(c.upstream) + " " + std::to_string(c.number) + " " + outcome + " " +
            std::string(runtime::engine::Name(c.outcome_class)) + " " + DescribeDuration(c.took);
   }
-  std::string operator()(const NoteBreaker& c) const {
-    return "note_breaker " + Name(c.upstream) + " " + std::string(runtime::engine::Name(c.transition.from)) + ">" +
+  std::string operator()(const RecordBreaker& c) const {
+    return "record_breaker " + Name(c.upstream) + " " + std::string(runtime::engine::Name(c.transition.from)) + ">" +
            std::string(runtime::engine::Name(c.transition.to));
   }
-  std::string operator()(const NoteRejected& c) const { return "note_rejected " + Name(c.upstream); }
-  std::string operator()(const NoteQueued& c) const {
-    return "note_queued " + Name(c.upstream) + " " + DescribeDuration(c.waited) +
+  std::string operator()(const RecordRejected& c) const { return "record_rejected " + Name(c.upstream); }
+  std::string operator()(const RecordQueued& c) const {
+    return "record_queued " + Name(c.upstream) + " " + DescribeDuration(c.waited) +
            (c.error == ErrorKind::kNone ? "" : " " + std::string(ReasonOf({0, c.error})));
   }
 };

@@ -8,7 +8,7 @@
 
 namespace tests {
 
-// "start ollama 1", "note_ended ollama 1 status_500 failure 20ms", "send_reply static_response fallback refused" …
+// "start ollama 1", "record_ended ollama 1 status_500 failure 20ms", "send_reply static_response fallback refused" …
 std::string Describe(const runtime::engine::Command& command, const compiler::model::Policy& policy);
 
 std::string DescribeDuration(std::chrono::nanoseconds d);  // in ms, as short as it is exact: "500ms", "0.5ms"

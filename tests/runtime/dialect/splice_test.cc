@@ -115,10 +115,10 @@ TEST(Sent, SaysWhetherAnAnswerCanBeTakenOver) {
   EXPECT_TRUE(Sent("a", "Hm").can_restart());
   EXPECT_FALSE(Sent(std::string(SentAnswer::kMaxBytes + 1, 'x')).can_restart());
   SentAnswer tools;
-  tools.Note("{}", *ReadObject(Api::kOllamaChat, R"({"message":{"tool_calls":[{"function":{}}]}})"));
+  tools.Observe("{}", *ReadObject(Api::kOllamaChat, R"({"message":{"tool_calls":[{"function":{}}]}})"));
   EXPECT_FALSE(tools.can_restart());
   SentAnswer signature;
-  signature.Note("{}", *ReadObject(Api::kAnthropicMessages,
+  signature.Observe("{}", *ReadObject(Api::kAnthropicMessages,
                                    R"({"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"x"}})"));
   EXPECT_FALSE(signature.can_restart()) << "nobody else can sign the same thinking";
 }
@@ -216,7 +216,7 @@ class JoinedEvents : public testing::Test {
   static constexpr const char* kTextBlock = R"({"type":"text","text":""})";
 
   // What the client had of the first answer.
-  void Sent(const std::string& events) { Each(events, [this](const Frame& frame) { sent_.Note(frame.data, frame.reading); }); }
+  void Sent(const std::string& events) { Each(events, [this](const Frame& frame) { sent_.Observe(frame.data, frame.reading); }); }
   // What it gets of these events of the second one: all of their text.
   std::string Join(const std::string& events) {
     if (!blocks_) blocks_ = sent_.blocks();

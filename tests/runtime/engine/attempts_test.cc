@@ -17,10 +17,10 @@ TEST_F(FoundingPolicy, AReuseRaceIsTakenUpAtOnceOnAFreshConnectionAndCountsNowhe
   x.On(1ms, AttemptConnected{});
   x.On(1ms, AttemptRequestSent{});
   EXPECT_THAT(x.On(2ms, AttemptFailed{ErrorKind::k_reset, true}),
-              ElementsAre("note_ended ollama 1 reset neutral 2ms", "start ollama 1 fresh"));
+              ElementsAre("record_ended ollama 1 reset neutral 2ms", "start ollama 1 fresh"));
   EXPECT_EQ(scene().breaker().Look(At(2ms)).failure_count, 0);
   EXPECT_THAT(x.On(10ms, AttemptFailed{ErrorKind::k_reset, true}),
-              ElementsAre("note_ended ollama 1 reset failure 10ms", "send_reply static_response fallback reset"))
+              ElementsAre("record_ended ollama 1 reset failure 10ms", "send_reply static_response fallback reset"))
       << "only once; then it is a reset";
 }
 
@@ -29,12 +29,12 @@ TEST_F(FoundingPolicy, AReuseRaceTakesNothingFromTheRetries) {
   x.Ready(0s);
   x.On(0s, AttemptFailed{ErrorKind::k_reset, true});
   EXPECT_THAT(x.On(1s, AttemptFailed{ErrorKind::k_refused, false}),
-              Contains("note_retry ollama 1/2 wait 500ms refused"));
+              Contains("record_retry ollama 1/2 wait 500ms refused"));
   x.On(1500ms, TimeReached{});
   EXPECT_THAT(x.On(1500ms, AttemptFailed{ErrorKind::k_reset, true}),
-              ElementsAre("note_ended ollama 2 reset neutral 0ms", "start ollama 2 fresh"));
+              ElementsAre("record_ended ollama 2 reset neutral 0ms", "start ollama 2 fresh"));
   EXPECT_THAT(x.On(1600ms, AttemptFailed{ErrorKind::k_refused, false}),
-              Contains("note_retry ollama 2/2 wait 1000ms refused"));
+              Contains("record_retry ollama 2/2 wait 1000ms refused"));
 }
 
 TEST_F(FoundingPolicy, ARaceKeepsTheTimeLimitOfItsAttempt) {
@@ -49,7 +49,7 @@ TEST_F(FoundingPolicy, ABodyThatIsNotKeptGetsOneAttemptOnAFreshConnection) {
   TestExchange x(scene(), 0s);
   EXPECT_THAT(x.On(0s, RequestReady{ids_.route, false, false}), ElementsAre("start ollama 1 fresh"));
   EXPECT_THAT(x.On(1s, AttemptHead{503}),
-              ElementsAre("note_denied ollama body_too_large", "abort", "note_ended ollama 1 status_503 failure 1000ms",
+              ElementsAre("record_denied ollama body_too_large", "abort", "record_ended ollama 1 status_503 failure 1000ms",
                           "send_reply static_response fallback status_503"));
 }
 
@@ -68,30 +68,30 @@ TEST_F(OneUpstream, APostThatWasSentIsNotRepeatedWithoutRepeatSafe) {
   x.On(1s, AttemptRequestSent{});
   EXPECT_THAT(
       x.On(2s, AttemptFailed{ErrorKind::k_reset, false}),
-      ElementsAre("note_denied a not_repeat_safe", "note_ended a 1 reset failure 2000ms", "send_error 502 reset"));
+      ElementsAre("record_denied a not_repeat_safe", "record_ended a 1 reset failure 2000ms", "send_error 502 reset"));
 }
 
 TEST_F(OneUpstream, APostThatWasNotSentMayBeRepeated) {
   TestExchange x(scene(), 0s);
   x.Ready(0s);
   x.On(1s, AttemptConnected{});
-  EXPECT_THAT(x.On(2s, AttemptFailed{ErrorKind::k_refused, false}), Contains("note_retry a 1/1 wait 100ms refused"));
+  EXPECT_THAT(x.On(2s, AttemptFailed{ErrorKind::k_refused, false}), Contains("record_retry a 1/1 wait 100ms refused"));
 }
 
 TEST_F(OneUpstream, IdempotentMethodsMayAlwaysBeRepeated) {
   TestExchange x(scene(), 0s, abi::Method::kGET);
   EXPECT_THAT(x.Ready(0s), ElementsAre("start a 1"));
   x.On(1s, AttemptRequestSent{});
-  EXPECT_THAT(x.On(2s, AttemptFailed{ErrorKind::k_reset, false}), Contains("note_retry a 1/1 wait 100ms reset"));
+  EXPECT_THAT(x.On(2s, AttemptFailed{ErrorKind::k_reset, false}), Contains("record_retry a 1/1 wait 100ms reset"));
 }
 
 TEST_F(OneUpstream, A429ThatMayNotBeRetriedAgainIsPassedOn) {
   TestExchange x(scene(), 0s, abi::Method::kGET);
   x.Ready(0s);
-  EXPECT_THAT(x.On(1s, AttemptHead{429}), ElementsAre("abort", "note_ended a 1 status_429 neutral 1000ms",
-                                                      "note_retry a 1/1 wait 100ms status_429"));
+  EXPECT_THAT(x.On(1s, AttemptHead{429}), ElementsAre("abort", "record_ended a 1 status_429 neutral 1000ms",
+                                                      "record_retry a 1/1 wait 100ms status_429"));
   x.On(1100ms, TimeReached{});
-  EXPECT_THAT(x.On(2s, AttemptHead{429}), ElementsAre("note_denied a attempts_exhausted"));
+  EXPECT_THAT(x.On(2s, AttemptHead{429}), ElementsAre("record_denied a attempts_exhausted"));
   EXPECT_THAT(x.On(2s, AttemptContent{}), ElementsAre("commit a"));
 }
 
@@ -100,9 +100,9 @@ TEST_F(OneUpstream, AFailingAnswerIsPassedOnWhereNothingElseCanAnswer) {
   x.Ready(0s);
   x.On(1s, AttemptHead{500});
   x.On(1100ms, TimeReached{});
-  EXPECT_THAT(x.On(2s, AttemptHead{503}), ElementsAre("note_denied a attempts_exhausted"));
+  EXPECT_THAT(x.On(2s, AttemptHead{503}), ElementsAre("record_denied a attempts_exhausted"));
   EXPECT_THAT(x.On(2s, AttemptContent{}), ElementsAre("commit a"));
-  EXPECT_THAT(x.On(3s, AttemptEnded{}), ElementsAre("note_ended a 2 status_503 failure 1900ms", "finish"));
+  EXPECT_THAT(x.On(3s, AttemptEnded{}), ElementsAre("record_ended a 2 status_503 failure 1900ms", "finish"));
 }
 
 TEST_F(OneUpstream, AFailingAnswerThatBreaksWhileItIsHeldLeavesItsStatus) {
@@ -112,7 +112,7 @@ TEST_F(OneUpstream, AFailingAnswerThatBreaksWhileItIsHeldLeavesItsStatus) {
   x.On(1100ms, TimeReached{});
   x.On(2s, AttemptHead{503});
   EXPECT_THAT(x.On(2s, AttemptFailed{ErrorKind::k_reset, false}),
-              ElementsAre("note_ended a 2 reset failure 900ms", "send_error 503 status_503"));
+              ElementsAre("record_ended a 2 reset failure 900ms", "send_error 503 status_503"));
 }
 
 // ---- Time limits ----------------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ TEST_F(OneUpstream, ConnectIsLimited) {
   x.Ready(0s);
   EXPECT_EQ(x.next_deadline(), 2s);
   EXPECT_THAT(x.On(2s, TimeReached{}),
-              ElementsAre("abort", "note_ended a 1 connect_timeout failure 2000ms", "send_error 504 connect_timeout"));
+              ElementsAre("abort", "record_ended a 1 connect_timeout failure 2000ms", "send_error 504 connect_timeout"));
 }
 
 TEST_F(OneUpstream, FirstTokenIsLimitedOnlyForClientsThatReadAStream) {
@@ -132,7 +132,7 @@ TEST_F(OneUpstream, FirstTokenIsLimitedOnlyForClientsThatReadAStream) {
   EXPECT_EQ(stream.next_deadline(), 4s);
   stream.On(2s, AttemptHead{200});
   EXPECT_EQ(stream.next_deadline(), 4s) << "a head is no content; idle doesn't run yet";
-  EXPECT_THAT(stream.On(4s, TimeReached{}), ElementsAre("abort", "note_ended a 1 first_token_timeout failure 4000ms",
+  EXPECT_THAT(stream.On(4s, TimeReached{}), ElementsAre("abort", "record_ended a 1 first_token_timeout failure 4000ms",
                                                         "send_error 504 first_token_timeout"));
 
   TestExchange plain(scene(), 0s);
@@ -146,14 +146,14 @@ TEST_F(OneUpstream, IdleRunsFromProgressToProgress) {
   x.Ready(0s);
   x.On(1s, AttemptHead{200});
   EXPECT_EQ(x.next_deadline(), 20s) << "it begins with the first content";
-  x.NoteProgress(3s);
+  x.ObserveProgress(3s);
   EXPECT_EQ(x.next_deadline(), 20s);
   x.On(5s, AttemptContent{});
   EXPECT_EQ(x.next_deadline(), 8s);
   EXPECT_THAT(x.On(6s, TimeReached{}), IsEmpty());
-  x.NoteProgress(7s);
+  x.ObserveProgress(7s);
   EXPECT_THAT(x.On(10s, TimeReached{}),
-              ElementsAre("abort", "note_ended a 1 idle_timeout failure 10000ms", "break_off idle_timeout"));
+              ElementsAre("abort", "record_ended a 1 idle_timeout failure 10000ms", "break_off idle_timeout"));
 }
 
 TEST_F(OneUpstream, IdleStartsWithTheFirstContentWhereFirstTokenRuns) {
@@ -170,8 +170,8 @@ TEST_F(OneUpstream, ATimeoutIsRetriedWhereThePolicySaysSo) {
   TestExchange x(scene(), 0s);
   x.Ready(0s);
   x.On(1s, AttemptHead{200});
-  EXPECT_THAT(x.On(4s, TimeReached{}), ElementsAre("abort", "note_ended a 1 idle_timeout failure 4000ms",
-                                                   "note_retry a 1/1 wait 100ms idle_timeout"));
+  EXPECT_THAT(x.On(4s, TimeReached{}), ElementsAre("abort", "record_ended a 1 idle_timeout failure 4000ms",
+                                                   "record_retry a 1/1 wait 100ms idle_timeout"));
 }
 
 TEST_F(OneUpstream, TheWholeAttemptIsLimitedEvenWhileItMakesProgress) {
@@ -179,10 +179,10 @@ TEST_F(OneUpstream, TheWholeAttemptIsLimitedEvenWhileItMakesProgress) {
   x.Ready(0s);
   x.On(1s, AttemptHead{200});
   x.On(1s, AttemptContent{});
-  for (auto t = 2s; t < 20s; t += 1s) x.NoteProgress(t);
+  for (auto t = 2s; t < 20s; t += 1s) x.ObserveProgress(t);
   EXPECT_EQ(x.next_deadline(), 20s);
   EXPECT_THAT(x.On(20s, TimeReached{}),
-              ElementsAre("abort", "note_ended a 1 attempt_timeout failure 20000ms", "break_off attempt_timeout"));
+              ElementsAre("abort", "record_ended a 1 attempt_timeout failure 20000ms", "break_off attempt_timeout"));
 }
 
 // ---- Deadline -------------------------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ TEST_F(OneUpstream, TheDeadlineRunsFromTheArrivalOfTheRequest) {
   x.On(4s, AttemptConnected{});
   EXPECT_EQ(x.next_deadline(), 10s);
   EXPECT_THAT(x.On(10s, TimeReached{}),
-              ElementsAre("abort", "note_ended a 1 attempt_timeout neutral 6000ms", "send_error 504 deadline"));
+              ElementsAre("abort", "record_ended a 1 attempt_timeout neutral 6000ms", "send_error 504 deadline"));
 }
 
 TEST_F(OneUpstream, ARetryThatWouldComeTooLateIsNotMade) {
@@ -203,7 +203,7 @@ TEST_F(OneUpstream, ARetryThatWouldComeTooLateIsNotMade) {
   TestExchange x(scene(), 0s);
   x.Ready(9s);
   EXPECT_THAT(x.On(9950ms, AttemptFailed{ErrorKind::k_refused, false}),
-              ElementsAre("note_denied a deadline", "note_ended a 1 refused failure 950ms", "send_error 502 refused"));
+              ElementsAre("record_denied a deadline", "record_ended a 1 refused failure 950ms", "send_error 502 refused"));
 }
 
 TEST_F(OneUpstream, TheDeadlineEndsInAFallbackWhereThereIsOne) {
@@ -213,8 +213,8 @@ TEST_F(OneUpstream, TheDeadlineEndsInAFallbackWhereThereIsOne) {
   TestExchange x(scene(), 0s);
   x.Ready(0s);
   x.On(1s, AttemptHead{200});
-  x.NoteProgress(8s);
-  EXPECT_THAT(x.On(10s, TimeReached{}), ElementsAre("abort", "note_ended a 1 attempt_timeout failure 10000ms",
+  x.ObserveProgress(8s);
+  EXPECT_THAT(x.On(10s, TimeReached{}), ElementsAre("abort", "record_ended a 1 attempt_timeout failure 10000ms",
                                                     "send_reply late fallback deadline"));
 }
 
@@ -241,7 +241,7 @@ TEST_F(OneUpstream, AFailureAfterTheDeadlineIsNotFollowedByAnotherUpstream) {
   TestExchange x(scene(), 0s);
   x.Ready(9s);
   EXPECT_THAT(x.On(10s, AttemptFailed{ErrorKind::k_dns_failure, false}),
-              ElementsAre("note_ended a 1 dns_failure failure 1000ms", "send_error 504 deadline"))
+              ElementsAre("record_ended a 1 dns_failure failure 1000ms", "send_error 504 deadline"))
       << "the timer would have come a moment later";
 }
 
@@ -252,7 +252,7 @@ TEST_F(OneUpstream, TheDeadlineBreaksACommittedAnswerOff) {
   x.On(9s, AttemptHead{200});
   x.On(9s, AttemptContent{});
   EXPECT_THAT(x.On(10s, TimeReached{}),
-              ElementsAre("abort", "note_ended a 1 attempt_timeout neutral 10000ms", "break_off attempt_timeout"))
+              ElementsAre("abort", "record_ended a 1 attempt_timeout neutral 10000ms", "break_off attempt_timeout"))
       << "it delivered";
 }
 
@@ -265,11 +265,11 @@ TEST_F(OneUpstream, AStreamThatFlowsIsCutByAWrittenTotalAlone) {
   x.On(1s, AttemptHead{200, std::nullopt, true});
   x.On(1s, AttemptContent{});
   for (auto t = 2s; t < 29s; t += 1s) {
-    x.NoteContent(t);
+    x.ObserveContent(t);
     EXPECT_EQ(x.next_deadline(), std::min<std::chrono::nanoseconds>(t + 3s, 30s)) << "attempt_timeout is 20s";
   }
   EXPECT_THAT(x.On(30s, TimeReached{}),
-              ElementsAre("abort", "note_ended a 1 attempt_timeout neutral 30000ms", "break_off attempt_timeout"));
+              ElementsAre("abort", "record_ended a 1 attempt_timeout neutral 30000ms", "break_off attempt_timeout"));
 }
 
 TEST_F(OneUpstream, PingsForEverEnd) {
@@ -280,9 +280,9 @@ TEST_F(OneUpstream, PingsForEverEnd) {
   x.On(2s, AttemptContent{});
   for (auto t = 3s; t < 12s; t += 1s) {
     EXPECT_EQ(x.next_deadline(), std::min<std::chrono::nanoseconds>(t + 2s, 12s));
-    x.NoteProgress(t);
+    x.ObserveProgress(t);
   }
-  EXPECT_THAT(x.On(12s, TimeReached{}), ElementsAre("abort", "note_ended a 1 idle_timeout failure 12000ms", "break_off idle_timeout"));
+  EXPECT_THAT(x.On(12s, TimeReached{}), ElementsAre("abort", "record_ended a 1 idle_timeout failure 12000ms", "break_off idle_timeout"));
 }
 
 TEST_F(OneUpstream, WhileTheClientIsAwaitedNoLimitOfTheAttemptRuns) {
@@ -290,15 +290,15 @@ TEST_F(OneUpstream, WhileTheClientIsAwaitedNoLimitOfTheAttemptRuns) {
   TestExchange x(scene(), 0s);
   x.On(0s, RequestReady{route, true, true});
   x.On(1s, AttemptConnected{});
-  x.NoteClientAwaited(true, 2s);
+  x.ObserveClientAwaited(true, 2s);
   EXPECT_EQ(x.next_deadline(), std::nullopt);
-  x.NoteClientAwaited(false, 62s);
+  x.ObserveClientAwaited(false, 62s);
   EXPECT_EQ(x.next_deadline(), 64s) << "first_token is 4s, and two of them were the upstream's";
   x.On(63s, AttemptHead{200, std::nullopt, true});
   x.On(63s, AttemptContent{});
   EXPECT_EQ(x.next_deadline(), 66s);
-  x.NoteClientAwaited(true, 64s);
-  x.NoteClientAwaited(false, 100s);
+  x.ObserveClientAwaited(true, 64s);
+  x.ObserveClientAwaited(false, 100s);
   EXPECT_EQ(x.next_deadline(), 102s) << "one second of idle was the upstream's";
   x.On(101s, AttemptEnded{});
   EXPECT_EQ(scene().StateAt(101s), BreakerState::kClosed);
@@ -310,9 +310,9 @@ TEST_F(OneUpstream, ADeadlineThatComesWhileTheClientIsAwaitedIsNobodysFailure) {
   TestExchange x(scene(), 0s);
   x.On(0s, RequestReady{route, false, false});
   x.On(1s, AttemptConnected{});
-  x.NoteClientAwaited(true, 1s);
+  x.ObserveClientAwaited(true, 1s);
   EXPECT_THAT(x.On(10s, TimeReached{}),
-              ElementsAre("abort", "note_ended a 1 client_timeout neutral 10000ms", "send_error 504 deadline"));
+              ElementsAre("abort", "record_ended a 1 client_timeout neutral 10000ms", "send_error 504 deadline"));
   EXPECT_EQ(scene().StateAt(10s), BreakerState::kClosed);
 }
 
@@ -321,19 +321,19 @@ TEST_F(OneUpstream, ADeadlineCountsForTheBreakerOnlyWhereTheAttemptHadItAll) {
   b[a].breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 1, 30s, 1);
   TestExchange late(scene(), 0s);
   late.Ready(9900ms);
-  EXPECT_THAT(late.On(10s, TimeReached{}), Contains("note_ended a 1 attempt_timeout neutral 100ms")) << "its last byte came just before";
+  EXPECT_THAT(late.On(10s, TimeReached{}), Contains("record_ended a 1 attempt_timeout neutral 100ms")) << "its last byte came just before";
   EXPECT_EQ(scene().StateAt(10s), BreakerState::kClosed);
   TestExchange hung(scene(), 20s);
   hung.Ready(20100ms);
   hung.On(20100ms, AttemptConnected{});
-  EXPECT_THAT(hung.On(30s, TimeReached{}), Contains("note_breaker a CLOSED>OPEN"));
+  EXPECT_THAT(hung.On(30s, TimeReached{}), Contains("record_breaker a CLOSED>OPEN"));
 }
 
 TEST_F(OneUpstream, WhatTheGatewayLacksIsNobodysFailure) {
   b[a].breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 1, 30s, 1);
   TestExchange x(scene(), 0s);
   x.Ready(0s);
-  EXPECT_THAT(x.On(0s, AttemptFailed{ErrorKind::k_exhausted}), ElementsAre("note_ended a 1 exhausted neutral 0ms", "send_error 503 exhausted"));
+  EXPECT_THAT(x.On(0s, AttemptFailed{ErrorKind::k_exhausted}), ElementsAre("record_ended a 1 exhausted neutral 0ms", "send_error 503 exhausted"));
 }
 
 TEST_F(OneUpstream, AnErrorToldInAStreamCountsByItsKind) {
@@ -348,7 +348,7 @@ TEST_F(OneUpstream, AnErrorToldInAStreamCountsByItsKind) {
   TestExchange x(scene(), 0s);
   x.Ready(0s);
   x.On(0s, AttemptHead{200, std::nullopt, true});
-  EXPECT_THAT(x.On(0s, AttemptFailed{ErrorKind::k_stream_error, false, false, 503}), Contains("note_breaker a CLOSED>OPEN"));
+  EXPECT_THAT(x.On(0s, AttemptFailed{ErrorKind::k_stream_error, false, false, 503}), Contains("record_breaker a CLOSED>OPEN"));
 }
 
 TEST_F(OneUpstream, AnUploadThatIsNotKeptIsNoProbe) {
@@ -357,9 +357,9 @@ TEST_F(OneUpstream, AnUploadThatIsNotKeptIsNoProbe) {
   opens.Ready(0s);
   opens.On(0s, AttemptFailed{ErrorKind::k_dns_failure});
   TestExchange upload(scene(), 16s);
-  EXPECT_THAT(upload.On(16s, RequestReady{route, false, false}), Contains("note_rejected a"));
+  EXPECT_THAT(upload.On(16s, RequestReady{route, false, false}), Contains("record_rejected a"));
   TestExchange x(scene(), 16s);
-  EXPECT_THAT(x.Ready(16s), ElementsAre("note_breaker a OPEN>HALF_OPEN", "start a 1"));
+  EXPECT_THAT(x.Ready(16s), ElementsAre("record_breaker a OPEN>HALF_OPEN", "start a 1"));
 }
 
 TEST_F(OneUpstream, AProbeIsGivenBackWithItsFirstContent) {
@@ -372,11 +372,11 @@ TEST_F(OneUpstream, AProbeIsGivenBackWithItsFirstContent) {
   reads_slowly.Ready(16s);
   reads_slowly.On(16s, AttemptHead{200, std::nullopt, true});
   reads_slowly.On(16s, AttemptContent{});
-  reads_slowly.NoteClientAwaited(true, 17s);
+  reads_slowly.ObserveClientAwaited(true, 17s);
   TestExchange next(scene(), 17s);
   EXPECT_THAT(next.Ready(17s), ElementsAre("start a 1"));
-  reads_slowly.NoteClientAwaited(false, 300s);
-  EXPECT_THAT(reads_slowly.On(300s, AttemptFailed{ErrorKind::k_truncated}), Contains("note_breaker a HALF_OPEN>OPEN"))
+  reads_slowly.ObserveClientAwaited(false, 300s);
+  EXPECT_THAT(reads_slowly.On(300s, AttemptFailed{ErrorKind::k_truncated}), Contains("record_breaker a HALF_OPEN>OPEN"))
       << "a failure behind it counts all the same";
 }
 
@@ -386,11 +386,11 @@ TEST_F(OneUpstream, AGatewayThatStopsBreaksOffWhatWasBegunAndAnswersTheRest) {
   begun.On(1s, AttemptHead{200});
   begun.On(1s, AttemptContent{});
   EXPECT_THAT(begun.On(2s, runtime::engine::GatewayStops{}),
-              ElementsAre("abort", "note_ended a 1 status_200 neutral 2000ms", "break_off nothing"));
+              ElementsAre("abort", "record_ended a 1 status_200 neutral 2000ms", "break_off nothing"));
   TestExchange waits(scene(), 0s);
   waits.Ready(0s);
   EXPECT_THAT(waits.On(2s, runtime::engine::GatewayStops{}),
-              ElementsAre("abort", "note_ended a 1 nothing neutral 2000ms", "send_error 503 stopping"));
+              ElementsAre("abort", "record_ended a 1 nothing neutral 2000ms", "send_error 503 stopping"));
   EXPECT_TRUE(waits.done());
 }
 
@@ -405,15 +405,15 @@ TEST_F(OneUpstream, FailureWhenReplacesTheClassification) {
   server_error.Ready(0s);
   server_error.On(1s, AttemptHead{500});
   server_error.On(1s, AttemptContent{});
-  EXPECT_THAT(server_error.On(1s, AttemptEnded{}), Contains("note_ended a 1 status_500 neutral 1000ms"));
+  EXPECT_THAT(server_error.On(1s, AttemptEnded{}), Contains("record_ended a 1 status_500 neutral 1000ms"));
   TestExchange slow(scene(), 10s);
   slow.Ready(10s);
   slow.On(11s, AttemptHead{200});
   slow.On(11s, AttemptContent{});
-  EXPECT_THAT(slow.On(16s, AttemptEnded{}), Contains("note_breaker a CLOSED>OPEN")) << "slower than 5s";
+  EXPECT_THAT(slow.On(16s, AttemptEnded{}), Contains("record_breaker a CLOSED>OPEN")) << "slower than 5s";
   TestExchange missing(scene(), 40s);
   missing.Ready(40s);
-  EXPECT_THAT(missing.On(41s, AttemptHead{404}), Contains("note_breaker a HALF_OPEN>OPEN"));
+  EXPECT_THAT(missing.On(41s, AttemptHead{404}), Contains("record_breaker a HALF_OPEN>OPEN"));
 }
 
 TEST_F(OneUpstream, ElapsedCountsFromTheArrivalAndLatencyFromTheAttempt) {
@@ -425,12 +425,12 @@ TEST_F(OneUpstream, ElapsedCountsFromTheArrivalAndLatencyFromTheAttempt) {
   slow_arrival.Ready(4s);
   slow_arrival.On(4s, AttemptHead{200});
   slow_arrival.On(4s, AttemptContent{});
-  EXPECT_THAT(slow_arrival.On(6s, AttemptEnded{}), Contains("note_ended a 1 status_200 failure 2000ms"));
+  EXPECT_THAT(slow_arrival.On(6s, AttemptEnded{}), Contains("record_ended a 1 status_200 failure 2000ms"));
   TestExchange quick_arrival(scene(), 10s);
   quick_arrival.Ready(10s);
   quick_arrival.On(10s, AttemptHead{200});
   quick_arrival.On(10s, AttemptContent{});
-  EXPECT_THAT(quick_arrival.On(12s, AttemptEnded{}), Contains("note_ended a 1 status_200 success 2000ms"));
+  EXPECT_THAT(quick_arrival.On(12s, AttemptEnded{}), Contains("record_ended a 1 status_200 success 2000ms"));
 }
 
 TEST_F(OneUpstream, FirstTokenIsAbsentUntilThereIsContent) {
@@ -445,7 +445,7 @@ TEST_F(OneUpstream, FirstTokenIsAbsentUntilThereIsContent) {
   x.On(1s, AttemptHead{200});
   EXPECT_EQ(scene().breaker().Look(At(1s)).failure_count, 0);
   x.On(2s, AttemptContent{});
-  EXPECT_THAT(x.On(3s, AttemptEnded{}), Contains("note_ended a 1 status_200 failure 3000ms"));
+  EXPECT_THAT(x.On(3s, AttemptEnded{}), Contains("record_ended a 1 status_200 failure 3000ms"));
 }
 
 TEST_F(OneUpstream, AProbeWithANeutralOutcomeMayRetryInItsOwnPlace) {
@@ -455,9 +455,9 @@ TEST_F(OneUpstream, AProbeWithANeutralOutcomeMayRetryInItsOwnPlace) {
   opens.Ready(0s);
   opens.On(0s, AttemptFailed{ErrorKind::k_dns_failure, false});
   TestExchange x(scene(), 15s);
-  EXPECT_THAT(x.Ready(15s), ElementsAre("note_breaker a OPEN>HALF_OPEN", "start a 1"));
-  EXPECT_THAT(x.On(16s, AttemptHead{429}), ElementsAre("abort", "note_ended a 1 status_429 neutral 1000ms",
-                                                       "note_retry a 1/1 wait 100ms status_429"));
+  EXPECT_THAT(x.Ready(15s), ElementsAre("record_breaker a OPEN>HALF_OPEN", "start a 1"));
+  EXPECT_THAT(x.On(16s, AttemptHead{429}), ElementsAre("abort", "record_ended a 1 status_429 neutral 1000ms",
+                                                       "record_retry a 1/1 wait 100ms status_429"));
   EXPECT_THAT(x.On(16100ms, TimeReached{}), ElementsAre("start a 2"));
 }
 
@@ -470,14 +470,14 @@ TEST_F(OneUpstream, WhereFailureWhenSaysNoACutAnswerIsNeutralAndNotASuccess) {
   x.On(1s, AttemptHead{200});
   x.On(1s, AttemptContent{});
   EXPECT_THAT(x.On(2s, AttemptFailed{ErrorKind::k_truncated, false}),
-              ElementsAre("note_ended a 1 truncated neutral 2000ms", "break_off truncated"));
+              ElementsAre("record_ended a 1 truncated neutral 2000ms", "break_off truncated"));
 }
 
 TEST_F(OneUpstream, AnAnswerWithoutContentIsComplete) {
   TestExchange x(scene(), 0s);
   x.Ready(0s);
   x.On(1s, AttemptHead{204});
-  EXPECT_THAT(x.On(1s, AttemptEnded{}), ElementsAre("commit a", "note_ended a 1 status_204 success 1000ms", "finish"));
+  EXPECT_THAT(x.On(1s, AttemptEnded{}), ElementsAre("commit a", "record_ended a 1 status_204 success 1000ms", "finish"));
 }
 
 }  // namespace

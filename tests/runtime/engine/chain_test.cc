@@ -16,7 +16,7 @@ TEST_F(TwoUpstreams, TheSecondTakesOverWhereTheFirstFails) {
   TestExchange x(scene(), 0s);
   EXPECT_THAT(x.Ready(0s), ElementsAre("start a 1"));
   EXPECT_THAT(x.On(1s, AttemptHead{502}),
-              ElementsAre("abort", "note_ended a 1 status_502 failure 1000ms", "start c 1"));
+              ElementsAre("abort", "record_ended a 1 status_502 failure 1000ms", "start c 1"));
   x.On(2s, AttemptHead{200});
   EXPECT_THAT(x.On(2s, AttemptContent{}), ElementsAre("commit c"));
 }
@@ -33,7 +33,7 @@ TEST_F(TwoUpstreams, NextWhenMovesANeutralAnswerOn) {
   TestExchange x(scene(), 0s);
   x.Ready(0s);
   EXPECT_THAT(x.On(1s, AttemptHead{404}),
-              ElementsAre("abort", "note_ended a 1 status_404 neutral 1000ms", "start c 1"));
+              ElementsAre("abort", "record_ended a 1 status_404 neutral 1000ms", "start c 1"));
   EXPECT_THAT(x.On(2s, AttemptHead{404}), IsEmpty()) << "nothing is behind the last one";
   EXPECT_THAT(x.On(2s, AttemptContent{}), ElementsAre("commit c"));
 }
@@ -66,7 +66,7 @@ TEST_F(TwoUpstreams, AnOpenBreakerIsPassedByAtOnce) {
     x.Succeed(0s);
   }
   TestExchange x(scene(), 1s);
-  EXPECT_THAT(x.Ready(1s), ElementsAre("note_rejected a", "start c 1"));
+  EXPECT_THAT(x.Ready(1s), ElementsAre("record_rejected a", "start c 1"));
 }
 
 TEST_F(TwoUpstreams, BothOpenIsA503ThatSaysWhenToComeBack) {
@@ -78,7 +78,7 @@ TEST_F(TwoUpstreams, BothOpenIsA503ThatSaysWhenToComeBack) {
   }
   TestExchange x(scene(), 5s);
   EXPECT_THAT(x.Ready(5s),
-              ElementsAre("note_rejected a", "note_rejected c", "send_error 503 breaker_open retry_after 10000ms"))
+              ElementsAre("record_rejected a", "record_rejected c", "send_error 503 breaker_open retry_after 10000ms"))
       << "a may be asked again at 15s, c at 17s";
 }
 
@@ -90,7 +90,7 @@ TEST_F(OneUpstream, AFullHalfOpenBreakerSaysComeBackInASecond) {
   TestExchange probe(scene(), 15s);
   probe.Ready(15s);
   TestExchange x(scene(), 16s);
-  EXPECT_THAT(x.Ready(16s), ElementsAre("note_rejected a", "send_error 503 breaker_open retry_after 1000ms"));
+  EXPECT_THAT(x.Ready(16s), ElementsAre("record_rejected a", "send_error 503 breaker_open retry_after 1000ms"));
 }
 
 TEST_F(TwoUpstreams, TheLastStatusIsWhatRemainsWhenAllFailed) {
@@ -98,7 +98,7 @@ TEST_F(TwoUpstreams, TheLastStatusIsWhatRemainsWhenAllFailed) {
   x.Ready(0s);
   x.On(1s, AttemptHead{507});
   EXPECT_THAT(x.On(2s, AttemptFailed{ErrorKind::k_refused, false}),
-              ElementsAre("note_ended c 1 refused failure 1000ms", "send_error 507 status_507"));
+              ElementsAre("record_ended c 1 refused failure 1000ms", "send_error 507 status_507"));
 }
 
 TEST_F(TwoUpstreams, TheLastAnswerIsPassedOnWhenAllFailed) {
@@ -127,7 +127,7 @@ TEST_F(TwoUpstreams, WhatMustNotBeRepeatedIsNotSentToTheSecond) {
   x.Ready(0s);
   x.On(1s, AttemptRequestSent{});
   EXPECT_THAT(x.On(2s, AttemptFailed{ErrorKind::k_reset, false}),
-              ElementsAre("note_move_denied a not_repeat_safe", "note_ended a 1 reset failure 2000ms", "send_reply sorry fallback reset"));
+              ElementsAre("record_move_denied a not_repeat_safe", "record_ended a 1 reset failure 2000ms", "send_reply sorry fallback reset"));
 }
 
 TEST_F(TwoUpstreams, APathOfAModelApiMayBeSentTwice) {
@@ -145,7 +145,7 @@ TEST_F(TwoUpstreams, APathOfAModelApiMayBeSentTwice) {
     EXPECT_THAT(asked, IsEmpty()) << "read only where something failed";
     const Lines lines = x.On(0s, AttemptHead{500});
     EXPECT_EQ(repeats, std::count(lines.begin(), lines.end(), "start c 1") == 1) << testing::PrintToString(lines);
-    EXPECT_EQ(!repeats, std::count(lines.begin(), lines.end(), "note_move_denied a not_repeat_safe") == 1) << testing::PrintToString(lines);
+    EXPECT_EQ(!repeats, std::count(lines.begin(), lines.end(), "record_move_denied a not_repeat_safe") == 1) << testing::PrintToString(lines);
     EXPECT_THAT(asked, ElementsAre(a)) << "and once";
   }
 }
@@ -153,12 +153,12 @@ TEST_F(TwoUpstreams, APathOfAModelApiMayBeSentTwice) {
 TEST_F(TwoUpstreams, ABodyThatIsNotKeptMovesOnUntilItsFirstByteWentOut) {
   TestExchange x(scene(), 0s);
   EXPECT_THAT(x.On(0s, RequestReady{route, false, false}), ElementsAre("start a 1 fresh"));
-  EXPECT_THAT(x.On(1s, AttemptFailed{ErrorKind::k_refused}), ElementsAre("note_ended a 1 refused failure 1000ms", "start c 1 fresh"));
+  EXPECT_THAT(x.On(1s, AttemptFailed{ErrorKind::k_refused}), ElementsAre("record_ended a 1 refused failure 1000ms", "start c 1 fresh"));
   x.On(1s, AttemptRequestSent{});
   TestExchange sent(scene(), 2s);
   sent.On(2s, RequestReady{route, false, false});
   sent.On(2s, AttemptRequestSent{});
-  EXPECT_THAT(sent.On(2s, AttemptFailed{ErrorKind::k_reset}), Contains("note_move_denied a body_too_large"));
+  EXPECT_THAT(sent.On(2s, AttemptFailed{ErrorKind::k_reset}), Contains("record_move_denied a body_too_large"));
 }
 
 class NamesRefusals : public TwoUpstreams {
@@ -183,7 +183,7 @@ class NamesRefusals : public TwoUpstreams {
 };
 
 TEST_F(NamesRefusals, TheyMoveOnAndTheLastOneIsPassedOn) {
-  EXPECT_THAT(AllRefuse(), ElementsAre("note_denied c attempts_exhausted")) << "with its own Retry-After";
+  EXPECT_THAT(AllRefuse(), ElementsAre("record_denied c attempts_exhausted")) << "with its own Retry-After";
 }
 
 TEST_F(NamesRefusals, AFallbackAnswersThem) {
@@ -200,7 +200,7 @@ TEST_F(TwoUpstreams, AnAnswerThatSaysRetriesAreInVainIsNotRetried) {
   TestExchange x(scene(), 0s);
   x.Ready(0s);
   EXPECT_THAT(x.On(0s, AttemptHead{500, std::nullopt, false, true}),
-              ElementsAre("note_denied a x_should_retry", "abort", "note_ended a 1 status_500 failure 0ms", "start c 1"));
+              ElementsAre("record_denied a x_should_retry", "abort", "record_ended a 1 status_500 failure 0ms", "start c 1"));
 }
 
 TEST_F(TwoUpstreams, ARejectedFirstUpstreamDoesNotNeedARepeat) {
@@ -209,7 +209,7 @@ TEST_F(TwoUpstreams, ARejectedFirstUpstreamDoesNotNeedARepeat) {
     scene().breaker(a.value).Record(*scene().breaker(a.value).Admit(At(0s), 1s).ticket,
                                     runtime::engine::OutcomeClass::kFailure, At(0s));
   TestExchange x(scene(), 1s);
-  EXPECT_THAT(x.On(1s, RequestReady{route, false, false}), ElementsAre("note_rejected a", "start c 1 fresh"));
+  EXPECT_THAT(x.On(1s, RequestReady{route, false, false}), ElementsAre("record_rejected a", "start c 1 fresh"));
 }
 
 TEST_F(TwoUpstreams, TheDeadlineMeansNoFurtherUpstream) {
@@ -218,7 +218,7 @@ TEST_F(TwoUpstreams, TheDeadlineMeansNoFurtherUpstream) {
   x.Ready(0s);
   x.On(1s, AttemptConnected{});
   EXPECT_THAT(x.On(5s, TimeReached{}),
-              ElementsAre("abort", "note_ended a 1 attempt_timeout failure 5000ms", "send_error 504 deadline"));
+              ElementsAre("abort", "record_ended a 1 attempt_timeout failure 5000ms", "send_error 504 deadline"));
 }
 
 TEST_F(TwoUpstreams, EachUpstreamHasItsOwnRetries) {
@@ -235,7 +235,7 @@ TEST_F(TwoUpstreams, EachUpstreamHasItsOwnRetries) {
   x.On(0s, AttemptFailed{ErrorKind::k_refused, false});
   x.On(100ms, TimeReached{});
   EXPECT_THAT(x.On(100ms, AttemptFailed{ErrorKind::k_refused, false}), Contains("start c 1"));
-  EXPECT_THAT(x.On(200ms, AttemptFailed{ErrorKind::k_refused, false}), Contains("note_retry c 1/1 wait 100ms refused"));
+  EXPECT_THAT(x.On(200ms, AttemptFailed{ErrorKind::k_refused, false}), Contains("record_retry c 1/1 wait 100ms refused"));
 }
 
 // ---- Fallbacks ------------------------------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ TEST_F(OneUpstream, AMockAnswersAfterItsDelay) {
   TestExchange x(scene(), 0s);
   x.Ready(0s);
   EXPECT_THAT(x.On(1s, AttemptFailed{ErrorKind::k_bad_response, false}),
-              ElementsAre("note_ended a 1 bad_response failure 1000ms"));
+              ElementsAre("record_ended a 1 bad_response failure 1000ms"));
   EXPECT_EQ(x.next_deadline(), 1300ms);
   EXPECT_FALSE(x.done());
   EXPECT_THAT(x.On(1300ms, TimeReached{}), ElementsAre("send_mock m bad_response"));
@@ -270,14 +270,14 @@ TEST_F(OneUpstream, AStaleAnswerServesOnlyAsAFallback) {
   first.On(1s, AttemptHead{200});
   first.On(1s, AttemptContent{});
   EXPECT_THAT(first.On(1s, AttemptEnded{}),
-              ElementsAre("note_ended a 1 status_200 success 1000ms", "finish", "store answers", "end_flight answers"))
+              ElementsAre("record_ended a 1 status_200 success 1000ms", "finish", "store answers", "end_flight answers"))
       << "stored once, though it stands in both places";
   TestExchange fresh(scene(), 5s);
   EXPECT_THAT(fresh.Ready(5s), ElementsAre("send_cached answers"));
   TestExchange stale(scene(), 20s);
   EXPECT_THAT(stale.Ready(20s), ElementsAre("start a 1"));
   EXPECT_THAT(stale.On(21s, AttemptFailed{ErrorKind::k_dns_failure, false}),
-              ElementsAre("note_ended a 1 dns_failure failure 1000ms", "send_cached answers fallback dns_failure",
+              ElementsAre("record_ended a 1 dns_failure failure 1000ms", "send_cached answers fallback dns_failure",
                           "end_flight answers"));
 }
 
@@ -349,7 +349,7 @@ TEST_F(CacheInFront, FollowersGoOnAloneWhenTheLeadersClientLeaves) {
   leader.Ready(0s);
   follower.Ready(0s);
   EXPECT_THAT(leader.On(1s, ClientGone{}),
-              ElementsAre("abort", "note_ended a 1 nothing neutral 1000ms", "end_flight answers"));
+              ElementsAre("abort", "record_ended a 1 nothing neutral 1000ms", "end_flight answers"));
   EXPECT_EQ(follower.wake_ups, 1);
 }
 
@@ -393,7 +393,7 @@ TEST_F(CacheInFront, ErrorsAreNotStored) {
   x.On(1s, AttemptHead{404});
   x.On(1s, AttemptContent{});
   EXPECT_THAT(x.On(1s, AttemptEnded{}),
-              ElementsAre("note_ended a 1 status_404 neutral 1000ms", "finish", "end_flight answers"));
+              ElementsAre("record_ended a 1 status_404 neutral 1000ms", "finish", "end_flight answers"));
 }
 
 }  // namespace

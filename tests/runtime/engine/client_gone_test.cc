@@ -29,7 +29,7 @@ TEST_F(ClientGoes, WhileAttemptingGivesTheProbeBack) {
   TestExchange x(scene(), 17s);
   x.Ready(17s);
   EXPECT_EQ(probes(17s), 1);
-  EXPECT_THAT(x.On(18s, ClientGone{}), ElementsAre("abort", "note_ended ollama 1 nothing neutral 1000ms"));
+  EXPECT_THAT(x.On(18s, ClientGone{}), ElementsAre("abort", "record_ended ollama 1 nothing neutral 1000ms"));
   EXPECT_TRUE(x.done());
   EXPECT_EQ(probes(18s), 0);
   EXPECT_EQ(scene().StateAt(18s), BreakerState::kHalfOpen);
@@ -40,7 +40,7 @@ TEST_F(ClientGoes, WhileHeldGivesTheProbeBack) {
   TestExchange x(scene(), 17s);
   x.Ready(17s);
   x.On(17s, AttemptHead{200});
-  EXPECT_THAT(x.On(18s, ClientGone{}), ElementsAre("abort", "note_ended ollama 1 status_200 neutral 1000ms"));
+  EXPECT_THAT(x.On(18s, ClientGone{}), ElementsAre("abort", "record_ended ollama 1 status_200 neutral 1000ms"));
   EXPECT_EQ(probes(18s), 0);
 }
 
@@ -50,7 +50,7 @@ TEST_F(ClientGoes, WhileCommittedGivesTheProbeBackAndKeepsItsSuccess) {
   x.Ready(17s);
   x.On(17s, AttemptHead{200});
   x.On(17s, AttemptContent{});
-  EXPECT_THAT(x.On(18s, ClientGone{}), ElementsAre("abort", "note_ended ollama 1 status_200 neutral 1000ms"));
+  EXPECT_THAT(x.On(18s, ClientGone{}), ElementsAre("abort", "record_ended ollama 1 status_200 neutral 1000ms"));
   EXPECT_EQ(probes(18s), 0);
   EXPECT_EQ(scene().breaker().Look(At(18s)).success_count, 1);
 }

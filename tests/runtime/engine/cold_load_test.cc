@@ -33,8 +33,8 @@ TEST_F(ColdLoad, TheFirstBeginsTheLoadAndBothAskOnceItIsOver) {
   EXPECT_THAT(second.On(100ms, Asking()), ElementsAre("wait_for_load a"));
   loads().End("m", News::kOver, true, At(700ms));
   EXPECT_EQ(first.wake_ups, 1);
-  EXPECT_THAT(first.On(700ms, LoadNews{}), ElementsAre("note_load_wait a 700ms", "start a 1"));
-  EXPECT_THAT(second.On(700ms, LoadNews{}), ElementsAre("note_load_wait a 600ms", "start a 1"));
+  EXPECT_THAT(first.On(700ms, LoadNews{}), ElementsAre("record_load_wait a 700ms", "start a 1"));
+  EXPECT_THAT(second.On(700ms, LoadNews{}), ElementsAre("record_load_wait a 600ms", "start a 1"));
   TestExchange third(scene(), 1s);
   EXPECT_THAT(third.On(1s, Asking()), ElementsAre("start a 1")) << "it is there";
 }
@@ -44,7 +44,7 @@ TEST_F(ColdLoad, AfterASecondWhoCanBeServedElsewhereGoesThere) {
   x.On(0s, Asking());
   EXPECT_EQ(x.next_deadline(), 1s);
   EXPECT_THAT(x.On(999ms, TimeReached{}), IsEmpty());
-  EXPECT_THAT(x.On(1s, TimeReached{}), ElementsAre("stop_waiting", "note_load_wait a 1000ms in vain", "start c 1"));
+  EXPECT_THAT(x.On(1s, TimeReached{}), ElementsAre("stop_waiting", "record_load_wait a 1000ms in vain", "start c 1"));
   EXPECT_EQ(scene().breaker().Look(At(1s)).failure_count, 0) << "loading is no failure";
 }
 
@@ -66,7 +66,7 @@ TEST_F(ColdLoad, WithoutAChoiceItWaitsForTheDeadline) {
   x.On(0s, Asking());
   EXPECT_EQ(x.next_deadline(), 30s);
   EXPECT_THAT(x.On(30s, TimeReached{}),
-              ElementsAre("stop_waiting", "note_load_wait a 30000ms in vain", "send_error 504 deadline"));
+              ElementsAre("stop_waiting", "record_load_wait a 30000ms in vain", "send_error 504 deadline"));
 }
 
 TEST_F(ColdLoad, ALoadThatTakesTooLongLeadsToTheNextUpstreamOrAnError) {
@@ -76,7 +76,7 @@ TEST_F(ColdLoad, ALoadThatTakesTooLongLeadsToTheNextUpstreamOrAnError) {
   EXPECT_EQ(x.next_deadline(), 60s);
   loads().End("m", News::kTooLong, false, At(60s));
   EXPECT_THAT(x.On(60s, LoadNews{}),
-              ElementsAre("note_load_wait a 60000ms in vain", "send_error 504 first_token_timeout"));
+              ElementsAre("record_load_wait a 60000ms in vain", "send_error 504 first_token_timeout"));
 }
 
 TEST_F(ColdLoad, WithoutNewsItGivesUpByItself) {
@@ -84,14 +84,14 @@ TEST_F(ColdLoad, WithoutNewsItGivesUpByItself) {
   TestExchange x(scene(), 0s);
   x.On(0s, Asking());
   EXPECT_THAT(x.On(60s, TimeReached{}),
-              ElementsAre("stop_waiting", "note_load_wait a 60000ms in vain", "send_error 504 first_token_timeout"));
+              ElementsAre("stop_waiting", "record_load_wait a 60000ms in vain", "send_error 504 first_token_timeout"));
 }
 
 TEST_F(ColdLoad, WhatTheServerSaysOfALoadEveryoneHearsForHimself) {
   TestExchange x(scene(), 0s);
   x.On(0s, Asking());
   loads().End("m", News::kOver, false, At(10ms));  // refused, or 500
-  EXPECT_THAT(x.On(10ms, LoadNews{}), ElementsAre("note_load_wait a 10ms", "start a 1"));
+  EXPECT_THAT(x.On(10ms, LoadNews{}), ElementsAre("record_load_wait a 10ms", "start a 1"));
   EXPECT_THAT(x.On(20ms, AttemptFailed{ErrorKind::k_refused, false}), Contains("start c 1"));
 }
 
@@ -110,7 +110,7 @@ TEST_F(ColdLoad, SilenceMakesTheNextRequestLoadAgain) {
   TestExchange x(scene(), 1s);
   EXPECT_THAT(x.On(1s, Asking()), ElementsAre("start a 1"));
   x.On(1s, AttemptConnected{});
-  EXPECT_THAT(x.On(5s, TimeReached{}), Contains("note_ended a 1 first_token_timeout failure 4000ms"));
+  EXPECT_THAT(x.On(5s, TimeReached{}), Contains("record_ended a 1 first_token_timeout failure 4000ms"));
   TestExchange y(scene(), 6s);
   EXPECT_THAT(y.On(6s, Asking()), ElementsAre("start_load a m", "wait_for_load a"));
 }
@@ -156,7 +156,7 @@ TEST_F(ColdLoad, ARetryWaitsForNoSecondLoad) {
 TEST_F(ColdLoad, AClientThatLeavesLeavesTheLoadAlone) {
   TestExchange x(scene(), 0s);
   x.On(0s, Asking());
-  EXPECT_THAT(x.On(1ms, ClientGone{}), ElementsAre("stop_waiting", "note_load_wait a 1ms in vain"));
+  EXPECT_THAT(x.On(1ms, ClientGone{}), ElementsAre("stop_waiting", "record_load_wait a 1ms in vain"));
   TestExchange y(scene(), 2ms);
   EXPECT_THAT(y.On(2ms, Asking()), ElementsAre("wait_for_load a")) << "it is still being loaded";
   y.Destroy();
@@ -170,7 +170,7 @@ TEST_F(ColdLoad, APlaceIsTakenOnlyOnceTheModelIsThere) {
   x.On(0s, Asking());
   EXPECT_EQ(scene().limiter().Look().in_flight, 0);
   loads().End("m", News::kOver, true, At(1ms));
-  EXPECT_THAT(x.On(1ms, LoadNews{}), ElementsAre("note_load_wait a 1ms", "note_queued a 0ms", "start a 1"));
+  EXPECT_THAT(x.On(1ms, LoadNews{}), ElementsAre("record_load_wait a 1ms", "record_queued a 0ms", "start a 1"));
 }
 
 TEST_F(ColdLoad, WhoAsksForNoModelWaitsForNone) {

@@ -32,14 +32,14 @@ class Continuing : public testing::Test {
     x->On(0s, AttemptRequestSent{});
     x->On(1s, AttemptHead{200});
     EXPECT_THAT(x->On(1s, AttemptContent{}), ElementsAre("commit a"));
-    x->NoteSent(possible);
+    x->ObserveSent(possible);
     return x;
   }
   // … and was cut at 2s: c is asked to go on.
   std::unique_ptr<TestExchange> Cut() {
     auto x = Committed();
     EXPECT_THAT(x->On(2s, AttemptFailed{ErrorKind::k_truncated}),
-                ElementsAre("note_ended a 1 truncated failure 2000ms", "start c 1 prefill"));
+                ElementsAre("record_ended a 1 truncated failure 2000ms", "start c 1 prefill"));
     return x;
   }
   static void TakeRequest(TestExchange& x, std::chrono::nanoseconds t) {
@@ -60,9 +60,9 @@ TEST_F(Continuing, AskedAfreshTheSameUpstreamItKeepsItsPlaceThere) {
   b[all[1]].max_in_flight = 1;
   auto x = Committed();
   EXPECT_THAT(x->On(2s, AttemptFailed{ErrorKind::k_truncated}),
-              ElementsAre("note_ended a 1 truncated failure 2000ms", "note_queued c 0ms", "start c 1 prefill"));
+              ElementsAre("record_ended a 1 truncated failure 2000ms", "record_queued c 0ms", "start c 1 prefill"));
   EXPECT_THAT(x->On(3s, AttemptHead{400}),
-              ElementsAre("abort", "note_ended c 1 status_400 neutral 1000ms", "start c 2 afresh"));
+              ElementsAre("abort", "record_ended c 1 status_400 neutral 1000ms", "start c 2 afresh"));
   x->On(4s, AttemptHead{200});
   x->On(4s, AttemptContent{});
   EXPECT_THAT(x->On(5s, AttemptEnded{}), Contains("release_place c"));
@@ -75,7 +75,7 @@ TEST_F(Continuing, TheNextUpstreamGoesOnAndTheAnswerEndsWell) {
   TakeRequest(*x, 2s);
   EXPECT_THAT(x->On(3s, AttemptHead{200}), IsEmpty());
   EXPECT_THAT(x->On(4s, AttemptContent{}), ElementsAre("resume c"));
-  EXPECT_THAT(x->On(5s, AttemptEnded{}), ElementsAre("note_ended c 1 status_200 success 3000ms", "finish"));
+  EXPECT_THAT(x->On(5s, AttemptEnded{}), ElementsAre("record_ended c 1 status_200 success 3000ms", "finish"));
   EXPECT_TRUE(x->done());
   EXPECT_EQ(x->next_deadline(), std::nullopt);
 }
@@ -84,7 +84,7 @@ TEST_F(Continuing, AnAnswerThatHasNothingToAddEndsItAsWell) {
   auto x = Cut();
   x->On(3s, AttemptHead{200});
   EXPECT_THAT(x->On(3s, AttemptEnded{}),
-              ElementsAre("resume c", "note_ended c 1 status_200 success 1000ms", "finish"));
+              ElementsAre("resume c", "record_ended c 1 status_200 success 1000ms", "finish"));
 }
 
 TEST_F(Continuing, WhatCanOnlyBeSaidAgainIsAskedAfresh) {
@@ -108,7 +108,7 @@ TEST_F(Continuing, EachUpstreamIsAskedAsItCan) {
 TEST_F(Continuing, NobodyIsAskedWhereTheAnswerCannotGoOn) {
   auto x = Committed(Continuation::kNone);
   EXPECT_THAT(x->On(2s, AttemptFailed{ErrorKind::k_truncated}),
-              ElementsAre("note_ended a 1 truncated failure 2000ms", "break_off truncated"));
+              ElementsAre("record_ended a 1 truncated failure 2000ms", "break_off truncated"));
   EXPECT_TRUE(x->done());
 }
 
@@ -123,7 +123,7 @@ TEST_F(Continuing, NobodyIsAskedWithoutTheWholeBody) {
   x.On(0s, RequestReady{route, false, true});
   x.On(1s, AttemptHead{200});
   x.On(1s, AttemptContent{});
-  x.NoteSent(Continuation::kPrefill);
+  x.ObserveSent(Continuation::kPrefill);
   EXPECT_THAT(x.On(2s, AttemptFailed{ErrorKind::k_truncated}), Contains("break_off truncated"));
 }
 
@@ -131,7 +131,7 @@ TEST_F(Continuing, TheFirstIsClosedBeforeTheNextIsAsked) {
   auto x = Committed();
   EXPECT_EQ(x->next_deadline(), 4s) << "idle, from the content on";
   EXPECT_THAT(x->On(4s, TimeReached{}),
-              ElementsAre("abort", "note_ended a 1 idle_timeout failure 4000ms", "start c 1 prefill"));
+              ElementsAre("abort", "record_ended a 1 idle_timeout failure 4000ms", "start c 1 prefill"));
 }
 
 // ---- Refusals --------------------------------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ TEST_F(Continuing, TheFirstIsClosedBeforeTheNextIsAsked) {
 TEST_F(Continuing, WhoRefusesTheBeginningIsAskedAfresh) {
   auto x = Cut();
   EXPECT_THAT(x->On(3s, AttemptHead{400}),
-              ElementsAre("abort", "note_ended c 1 status_400 neutral 1000ms", "start c 2 afresh"));
+              ElementsAre("abort", "record_ended c 1 status_400 neutral 1000ms", "start c 2 afresh"));
   x->On(4s, AttemptHead{200});
   EXPECT_THAT(x->On(4s, AttemptContent{}), ElementsAre("resume c"));
 }
@@ -148,7 +148,7 @@ TEST_F(Continuing, WhoRefusesThatAsWellIsLeft) {
   auto x = Cut();
   x->On(3s, AttemptHead{422});
   EXPECT_THAT(x->On(4s, AttemptHead{422}),
-              ElementsAre("abort", "note_ended c 2 status_422 neutral 1000ms", "start d 1 prefill"));
+              ElementsAre("abort", "record_ended c 2 status_422 neutral 1000ms", "start d 1 prefill"));
 }
 
 TEST_F(Continuing, BusyBrokenAndElsewhereAreNoRefusalsOfTheBeginning) {
@@ -163,7 +163,7 @@ TEST_F(Continuing, TheCauseOfTheCutIsReportedNotTheRefusal) {
   auto x = Cut();
   x->On(3s, AttemptHead{400});
   EXPECT_THAT(x->On(4s, AttemptHead{400}),
-              ElementsAre("abort", "note_ended c 2 status_400 neutral 1000ms", "break_off truncated"));
+              ElementsAre("abort", "record_ended c 2 status_400 neutral 1000ms", "break_off truncated"));
   EXPECT_TRUE(x->done());
 }
 
@@ -173,7 +173,7 @@ TEST_F(Continuing, AnAnswerThatCannotBeJoinedIsNobodysFailure) {
   auto x = Cut();
   x->On(3s, AttemptHead{200});
   EXPECT_THAT(x->On(3s, AttemptFailed{ErrorKind::k_bad_response, false, true}),
-              ElementsAre("note_ended c 1 bad_response neutral 1000ms", "break_off truncated"));
+              ElementsAre("record_ended c 1 bad_response neutral 1000ms", "break_off truncated"));
   EXPECT_EQ(scene().StateAt(3s, 1), BreakerState::kClosed);
 }
 
@@ -183,7 +183,7 @@ TEST_F(Continuing, ConnectStrikes) {
   auto x = Cut();
   EXPECT_EQ(x->next_deadline(), 4s);
   EXPECT_THAT(x->On(4s, TimeReached{}),
-              ElementsAre("abort", "note_ended c 1 connect_timeout failure 2000ms", "start d 1 prefill"));
+              ElementsAre("abort", "record_ended c 1 connect_timeout failure 2000ms", "start d 1 prefill"));
 }
 
 TEST_F(Continuing, FirstTokenRunsAnewForTheNextUpstream) {
@@ -192,7 +192,7 @@ TEST_F(Continuing, FirstTokenRunsAnewForTheNextUpstream) {
   x->On(5s, AttemptHead{200});
   EXPECT_EQ(x->next_deadline(), 6s) << "from the start of the attempt, whatever the head";
   EXPECT_THAT(x->On(6s, TimeReached{}),
-              ElementsAre("abort", "note_ended c 1 first_token_timeout failure 4000ms", "start d 1 prefill"));
+              ElementsAre("abort", "record_ended c 1 first_token_timeout failure 4000ms", "start d 1 prefill"));
 }
 
 TEST_F(Continuing, IdleStrikesWhereTheSecondStandsStillAfterItsContent) {
@@ -202,10 +202,10 @@ TEST_F(Continuing, IdleStrikesWhereTheSecondStandsStillAfterItsContent) {
   x->On(3s, AttemptHead{200});
   x->On(4s, AttemptContent{});
   EXPECT_EQ(x->next_deadline(), 7s);
-  x->NoteProgress(6s);
+  x->ObserveProgress(6s);
   EXPECT_EQ(x->next_deadline(), 9s);
   EXPECT_THAT(x->On(9s, TimeReached{}),
-              ElementsAre("abort", "note_ended c 1 idle_timeout failure 7000ms", "break_off idle_timeout"))
+              ElementsAre("abort", "record_ended c 1 idle_timeout failure 7000ms", "break_off idle_timeout"))
       << "the second cut is what ended it";
 }
 
@@ -215,7 +215,7 @@ TEST_F(Continuing, TheAttemptIsLimitedBeforeTheContentWhereThereIsNoFirstToken) 
   TakeRequest(*x, 2s);
   x->On(3s, AttemptHead{200});
   EXPECT_EQ(x->next_deadline(), 22s);
-  EXPECT_THAT(x->On(22s, TimeReached{}), Contains("note_ended c 1 attempt_timeout failure 20000ms"));
+  EXPECT_THAT(x->On(22s, TimeReached{}), Contains("record_ended c 1 attempt_timeout failure 20000ms"));
 }
 
 TEST_F(Continuing, TheDeadlineEndsItWithTheCauseOfTheCut) {
@@ -224,7 +224,7 @@ TEST_F(Continuing, TheDeadlineEndsItWithTheCauseOfTheCut) {
   TakeRequest(*x, 2s);
   EXPECT_EQ(x->next_deadline(), 5s);
   EXPECT_THAT(x->On(5s, TimeReached{}),
-              ElementsAre("abort", "note_ended c 1 attempt_timeout neutral 3000ms", "break_off truncated"))
+              ElementsAre("abort", "record_ended c 1 attempt_timeout neutral 3000ms", "break_off truncated"))
       << "nobody else is asked";
   EXPECT_TRUE(x->done());
 }
@@ -240,10 +240,10 @@ TEST_F(Continuing, ACompleteAnswerMayLackItsEndHereToo) {
   TakeRequest(*x, 2s);
   x->On(3s, AttemptHead{200});
   x->On(3s, AttemptContent{});
-  x->NoteComplete(3s);
+  x->ObserveComplete(3s);
   EXPECT_EQ(x->next_deadline(), 6s) << "the end is the server's to give, as long as idle allows";
   EXPECT_THAT(x->On(6s, TimeReached{}),
-              ElementsAre("abort", "note_ended c 1 status_200 success 4000ms", "finish"));
+              ElementsAre("abort", "record_ended c 1 status_200 success 4000ms", "finish"));
 }
 
 // ---- One after the other -----------------------------------------------------------------------------------------------
@@ -253,11 +253,11 @@ TEST_F(Continuing, TwoCutsInARowTakeThreeUpstreams) {
   x->On(3s, AttemptHead{200});
   EXPECT_THAT(x->On(3s, AttemptContent{}), ElementsAre("resume c"));
   EXPECT_THAT(x->On(4s, AttemptFailed{ErrorKind::k_stream_error}),
-              ElementsAre("note_ended c 1 stream_error failure 2000ms", "start d 1 prefill"));
+              ElementsAre("record_ended c 1 stream_error failure 2000ms", "start d 1 prefill"));
   x->On(5s, AttemptHead{200});
   EXPECT_THAT(x->On(5s, AttemptContent{}), ElementsAre("resume d"));
   EXPECT_THAT(x->On(6s, AttemptFailed{ErrorKind::k_reset}),
-              ElementsAre("note_ended d 1 reset failure 2000ms", "break_off reset"))
+              ElementsAre("record_ended d 1 reset failure 2000ms", "break_off reset"))
       << "no upstream is left; the last cut is the cause";
 }
 
@@ -274,14 +274,14 @@ TEST_F(Continuing, WhoFailsBeforeItAddsAnythingLeavesTheChoiceToTheFirst) {
   auto x = Cut();
   EXPECT_THAT(x->On(3s, AttemptFailed{ErrorKind::k_refused}), Contains("start d 1 prefill"));
   EXPECT_THAT(x->On(4s, AttemptFailed{ErrorKind::k_refused}),
-              ElementsAre("note_ended d 1 refused failure 1000ms", "break_off truncated"));
+              ElementsAre("record_ended d 1 refused failure 1000ms", "break_off truncated"));
 }
 
 TEST_F(Continuing, NobodyIsLeft) {
   b[route].to = {all[0]};
   auto x = Committed();
   EXPECT_THAT(x->On(2s, AttemptFailed{ErrorKind::k_truncated}),
-              ElementsAre("note_ended a 1 truncated failure 2000ms", "break_off truncated"));
+              ElementsAre("record_ended a 1 truncated failure 2000ms", "break_off truncated"));
 }
 
 TEST_F(Continuing, BusyAndOpenUpstreamsArePassedBy) {
@@ -292,7 +292,7 @@ TEST_F(Continuing, BusyAndOpenUpstreamsArePassedBy) {
   scene().breaker(2).Record(*scene().breaker(2).Admit(At(0s), 1s).ticket, runtime::engine::OutcomeClass::kFailure, At(0s));
   auto x = Committed();
   EXPECT_THAT(x->On(2s, AttemptFailed{ErrorKind::k_truncated}),
-              ElementsAre("note_ended a 1 truncated failure 2000ms", "note_rejected d", "break_off truncated"))
+              ElementsAre("record_ended a 1 truncated failure 2000ms", "record_rejected d", "break_off truncated"))
       << "nobody waits in a queue in the middle of an answer";
   EXPECT_EQ(scene().limiter(1).Look().waiting, 0);
 }
@@ -303,10 +303,10 @@ TEST_F(Continuing, AReuseRaceReconnectsAndStillGoesOn) {
   x.On(0s, RequestReady{route, true, true});
   x.On(1s, AttemptHead{200});
   x.On(1s, AttemptContent{});
-  x.NoteSent(Continuation::kPrefill);
+  x.ObserveSent(Continuation::kPrefill);
   EXPECT_THAT(x.On(2s, AttemptFailed{ErrorKind::k_truncated}), Contains("start c 1 prefill"));
   EXPECT_THAT(x.On(3s, AttemptFailed{ErrorKind::k_reset, true}),
-              ElementsAre("note_ended c 1 reset neutral 1000ms", "start c 1 fresh prefill"));
+              ElementsAre("record_ended c 1 reset neutral 1000ms", "start c 1 fresh prefill"));
 }
 
 TEST_F(Continuing, PlaceAndTicketAreGivenBack) {
@@ -318,7 +318,7 @@ TEST_F(Continuing, PlaceAndTicketAreGivenBack) {
   x->On(3s, AttemptHead{200});
   EXPECT_THAT(x->On(3s, AttemptContent{}), ElementsAre("resume c"));
   EXPECT_THAT(x->On(4s, AttemptEnded{}),
-              ElementsAre("note_ended c 1 status_200 success 2000ms", "release_place c", "finish"));
+              ElementsAre("record_ended c 1 status_200 success 2000ms", "release_place c", "finish"));
   EXPECT_EQ(scene().limiter(1).Look().in_flight, 0);
 }
 
@@ -327,7 +327,7 @@ TEST_F(Continuing, AClientThatLeavesStopsTheOneThatGoesOn) {
   auto x = Committed();
   x->On(2s, AttemptFailed{ErrorKind::k_truncated});
   EXPECT_THAT(x->On(3s, ClientGone{}),
-              ElementsAre("abort", "note_ended c 1 nothing neutral 1000ms", "release_place c"));
+              ElementsAre("abort", "record_ended c 1 nothing neutral 1000ms", "release_place c"));
   EXPECT_TRUE(x->done());
   EXPECT_EQ(scene().limiter(1).Look().in_flight, 0);
 }

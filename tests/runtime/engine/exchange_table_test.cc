@@ -85,7 +85,7 @@ std::unique_ptr<Situation> In(Phase phase) {
       s->Begin().Ready(0s);
       s->exchange->On(0s, AttemptHead{200});
       s->exchange->On(0s, AttemptContent{});
-      s->exchange->NoteSent(runtime::engine::Continuation::kPrefill);
+      s->exchange->ObserveSent(runtime::engine::Continuation::kPrefill);
       s->exchange->On(0s, AttemptFailed{ErrorKind::k_truncated});
       s->exchange->On(0s, AttemptHead{200});
       break;

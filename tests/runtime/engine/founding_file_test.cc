@@ -42,10 +42,10 @@ TEST_F(FoundingFile, FiveFailedRequestsOpenItTheSixthFallsBackAtOnceAndThreeProb
     TestExchange x(scene(), 2s * i);
     x.Ready(2s * i, route_);
     EXPECT_THAT(x.On(2s * i, AttemptFailed{ErrorKind::k_refused, false}),
-                Contains("note_retry ollama_qwen3_32b 1/2 wait 500ms refused"));
+                Contains("record_retry ollama_qwen3_32b 1/2 wait 500ms refused"));
     x.On(2s * i + 500ms, TimeReached{});
     EXPECT_THAT(x.On(2s * i + 500ms, AttemptHead{500}),
-                Contains("note_retry ollama_qwen3_32b 2/2 wait 1000ms status_500"));
+                Contains("record_retry ollama_qwen3_32b 2/2 wait 1000ms status_500"));
     x.On(2s * i + 1500ms, TimeReached{});
     EXPECT_THAT(x.On(2s * i + 1500ms, AttemptFailed{ErrorKind::k_connect_failure, false}),
                 Contains("send_reply static_response fallback connect_failure"));
@@ -53,7 +53,7 @@ TEST_F(FoundingFile, FiveFailedRequestsOpenItTheSixthFallsBackAtOnceAndThreeProb
   }
   TestExchange sixth(scene(), 10s);
   EXPECT_THAT(sixth.Ready(10s, route_),
-              ElementsAre("note_rejected ollama_qwen3_32b", "send_reply static_response fallback breaker_open"));
+              ElementsAre("record_rejected ollama_qwen3_32b", "send_reply static_response fallback breaker_open"));
   EXPECT_EQ(scene().breaker().Look(At(10s)).failure_count, 5);
 
   for (int i = 0; i < 3; ++i) {

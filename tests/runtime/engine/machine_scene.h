@@ -102,11 +102,11 @@ class TestExchange {
     return deadline ? std::optional(*deadline - At(0ns)) : std::nullopt;
   }
   bool done() const { return machine_->done(); }
-  void NoteProgress(std::chrono::nanoseconds t) { machine_->NoteProgress(At(t)); }
-  void NoteContent(std::chrono::nanoseconds t) { machine_->NoteContent(At(t)); }
-  void NoteClientAwaited(bool is_awaited, std::chrono::nanoseconds t) { machine_->NoteClientAwaited(is_awaited, At(t)); }
-  void NoteComplete(std::chrono::nanoseconds t) { machine_->NoteComplete(At(t)); }
-  void NoteSent(runtime::engine::Continuation possible) { machine_->NoteSent(possible); }
+  void ObserveProgress(std::chrono::nanoseconds t) { machine_->ObserveProgress(At(t)); }
+  void ObserveContent(std::chrono::nanoseconds t) { machine_->ObserveContent(At(t)); }
+  void ObserveClientAwaited(bool is_awaited, std::chrono::nanoseconds t) { machine_->ObserveClientAwaited(is_awaited, At(t)); }
+  void ObserveComplete(std::chrono::nanoseconds t) { machine_->ObserveComplete(At(t)); }
+  void ObserveSent(runtime::engine::Continuation possible) { machine_->ObserveSent(possible); }
   void Destroy() { machine_.reset(); }
   runtime::engine::ExchangeMachine& machine() { return *machine_; }
 

@@ -45,7 +45,7 @@ TEST(ModelLoads, AModelIsTakenToStayForFiveMinutesAfterItsLastContent) {
   ModelLoads loads(3min, std::nullopt);
   loads.Ask("m", At(0s));
   loads.End("m", News::kOver, true, At(0s));
-  loads.NoteContent("m", At(60s));
+  loads.ObserveContent("m", At(60s));
   EXPECT_EQ(loads.Ask("m", At(60s + 5min - 1ns)).answer, Answer::kWarm);
   EXPECT_EQ(loads.Ask("m", At(60s + 5min)).answer, Answer::kBegin);
 }
@@ -56,7 +56,7 @@ TEST(ModelLoads, AFailedLoadAndSilenceSayThatNobodyKnows) {
   loads.End("m", News::kOver, false, At(1s));
   EXPECT_EQ(loads.Ask("m", At(1s)).answer, Answer::kBegin);
   loads.End("m", News::kOver, true, At(2s));
-  loads.NoteSilence("m");
+  loads.ObserveSilence("m");
   const auto entry = loads.Ask("m", At(3s));
   EXPECT_EQ(entry.answer, Answer::kBegin);
   loads.End("m", News::kTooLong, false, At(3s + 3min));
@@ -80,9 +80,9 @@ TEST(ModelLoads, TheModelThatWasAskedForLastIsKeptWarm) {
   EXPECT_EQ(loads.Due(At(0s), &next), std::nullopt) << "nobody has asked for one";
   EXPECT_EQ(next, At(4min));
   EXPECT_EQ(loads.Ask("a", At(0s)).answer, Answer::kWarm) << "without cold_load nobody waits";
-  loads.NoteContent("a", At(1s));
+  loads.ObserveContent("a", At(1s));
   loads.Ask("b", At(10s));
-  loads.NoteContent("b", At(20s));
+  loads.ObserveContent("b", At(20s));
   EXPECT_EQ(loads.Due(At(4min), &next), std::nullopt);
   EXPECT_EQ(next, At(20s + 4min));
   EXPECT_EQ(loads.Due(At(20s + 4min), &next), "b");

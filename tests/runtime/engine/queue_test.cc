@@ -17,7 +17,7 @@ class OnePlace : public TwoUpstreams {
 
 TEST_F(OnePlace, TheSecondRequestWaitsForTheFirst) {
   TestExchange first(scene(), 0ms);
-  EXPECT_THAT(first.Ready(0ms), ElementsAre("note_queued a 0ms", "start a 1"));
+  EXPECT_THAT(first.Ready(0ms), ElementsAre("record_queued a 0ms", "start a 1"));
   TestExchange second(scene(), 10ms);
   EXPECT_THAT(second.Ready(10ms), ElementsAre("wait_for_place a"));
   EXPECT_EQ(second.next_deadline(), 5010ms);
@@ -26,9 +26,9 @@ TEST_F(OnePlace, TheSecondRequestWaitsForTheFirst) {
   EXPECT_EQ(second.wake_ups, 0);
   // The place is free when the answer is complete.
   EXPECT_THAT(first.On(30ms, AttemptEnded{}),
-              ElementsAre("note_ended a 1 status_200 success 30ms", "release_place a", "finish"));
+              ElementsAre("record_ended a 1 status_200 success 30ms", "release_place a", "finish"));
   EXPECT_EQ(second.wake_ups, 1);
-  EXPECT_THAT(second.On(31ms, PlaceNews{}), ElementsAre("note_queued a 21ms", "start a 1"));
+  EXPECT_THAT(second.On(31ms, PlaceNews{}), ElementsAre("record_queued a 21ms", "start a 1"));
 }
 
 TEST_F(OnePlace, APlaceIsFreeOnceTheConnectionIsClosed) {
@@ -38,7 +38,7 @@ TEST_F(OnePlace, APlaceIsFreeOnceTheConnectionIsClosed) {
   second.Ready(0ms);
   // The client is gone: the upstream's connection is closed first, then the place given back.
   EXPECT_THAT(first.On(10ms, ClientGone{}),
-              ElementsAre("abort", "note_ended a 1 nothing neutral 10ms", "release_place a"));
+              ElementsAre("abort", "record_ended a 1 nothing neutral 10ms", "release_place a"));
   EXPECT_EQ(second.wake_ups, 1);
 }
 
@@ -50,7 +50,7 @@ TEST_F(OnePlace, AFullQueueLeadsToTheNextUpstream) {
   TestExchange third(scene(), 0ms);
   third.Ready(0ms);
   TestExchange fourth(scene(), 0ms);
-  EXPECT_THAT(fourth.Ready(0ms), ElementsAre("note_queued a 0ms queue_full", "start c 1"));
+  EXPECT_THAT(fourth.Ready(0ms), ElementsAre("record_queued a 0ms queue_full", "start c 1"));
   EXPECT_EQ(scene().breaker().Look(At(0ms)).failure_count, 0);
 }
 
@@ -61,7 +61,7 @@ TEST_F(OnePlace, TheQueuesTimeoutLeadsToTheNextUpstream) {
   second.Ready(0ms);
   EXPECT_THAT(second.On(4999ms, TimeReached{}), IsEmpty());
   EXPECT_THAT(second.On(5000ms, TimeReached{}),
-              ElementsAre("stop_waiting", "note_queued a 5000ms queue_timeout", "start c 1"));
+              ElementsAre("stop_waiting", "record_queued a 5000ms queue_timeout", "start c 1"));
   EXPECT_EQ(scene().limiter().Look().waiting, 0);
 }
 
@@ -75,7 +75,7 @@ TEST_F(OnePlace, WithoutAnythingElseTheClientHearsWhenToComeBack) {
   first.Ready(4s);
   TestExchange second(scene(), 4s);
   EXPECT_THAT(second.Ready(4s),
-              ElementsAre("note_queued a 0ms queue_full", "send_error 503 queue_full retry_after 4000ms"));
+              ElementsAre("record_queued a 0ms queue_full", "send_error 503 queue_full retry_after 4000ms"));
 }
 
 TEST_F(OnePlace, WhoseTurnComesTooLateIsRefusedAtOnce) {
@@ -90,7 +90,7 @@ TEST_F(OnePlace, WhoseTurnComesTooLateIsRefusedAtOnce) {
   EXPECT_THAT(second.Ready(3s), ElementsAre("wait_for_place a"));  // 2.9 s of 3 s
   TestExchange third(scene(), 3s);
   EXPECT_THAT(third.Ready(3s),
-              ElementsAre("note_queued a 0ms queue_timeout", "send_error 503 queue_timeout retry_after 5800ms"));
+              ElementsAre("record_queued a 0ms queue_timeout", "send_error 503 queue_timeout retry_after 5800ms"));
 }
 
 TEST_F(OnePlace, TheDeadlineEndsTheWait) {
@@ -101,7 +101,7 @@ TEST_F(OnePlace, TheDeadlineEndsTheWait) {
   second.Ready(600ms);
   EXPECT_EQ(second.next_deadline(), 1000ms);
   EXPECT_THAT(second.On(1000ms, TimeReached{}),
-              ElementsAre("stop_waiting", "note_queued a 400ms", "send_error 504 deadline"));
+              ElementsAre("stop_waiting", "record_queued a 400ms", "send_error 504 deadline"));
   EXPECT_EQ(scene().limiter().Look().waiting, 0);
 }
 
@@ -115,7 +115,7 @@ TEST_F(OnePlace, NewsThatComeAfterTheDeadlineStartNothing) {
   first.Succeed(999ms);
   EXPECT_EQ(second.wake_ups, 1);
   EXPECT_THAT(second.On(1001ms, PlaceNews{}),
-              ElementsAre("stop_waiting", "note_queued a 401ms", "send_error 504 deadline"));
+              ElementsAre("stop_waiting", "record_queued a 401ms", "send_error 504 deadline"));
   EXPECT_EQ(scene().limiter().Look().in_flight, 0);
 }
 
@@ -126,7 +126,7 @@ TEST_F(OnePlace, AClientThatLeavesLosesItsPlaceAtOnce) {
   second.Ready(0ms);
   TestExchange third(scene(), 0ms);
   third.Ready(0ms);
-  EXPECT_THAT(second.On(10ms, ClientGone{}), ElementsAre("stop_waiting", "note_queued a 10ms"));
+  EXPECT_THAT(second.On(10ms, ClientGone{}), ElementsAre("stop_waiting", "record_queued a 10ms"));
   EXPECT_TRUE(second.done());
   first.Succeed(20ms);
   EXPECT_EQ(second.wake_ups, 0);
@@ -144,7 +144,7 @@ TEST_F(OnePlace, APlaceThatWasGivenToSomebodyWhoIsGoneGoesOn) {
   EXPECT_EQ(second.wake_ups, 1);
   second.On(21ms, ClientGone{});  // before it heard the news
   EXPECT_EQ(third.wake_ups, 1);
-  EXPECT_THAT(third.On(22ms, PlaceNews{}), ElementsAre("note_queued a 22ms", "start a 1"));
+  EXPECT_THAT(third.On(22ms, PlaceNews{}), ElementsAre("record_queued a 22ms", "start a 1"));
 }
 
 TEST_F(OnePlace, AWaiterMovesOnWhenTheBreakerOpens) {
@@ -162,8 +162,8 @@ TEST_F(OnePlace, AWaiterMovesOnWhenTheBreakerOpens) {
   EXPECT_EQ(second.wake_ups, 1);
   EXPECT_EQ(third.wake_ups, 1);
   // It had got the place meanwhile, and gives it back.
-  EXPECT_THAT(second.On(5ms, PlaceNews{}), ElementsAre("note_queued a 2ms", "note_rejected a", "start c 1"));
-  EXPECT_THAT(third.On(5ms, PlaceNews{}), ElementsAre("note_queued a 2ms", "note_rejected a", "start c 1"));
+  EXPECT_THAT(second.On(5ms, PlaceNews{}), ElementsAre("record_queued a 2ms", "record_rejected a", "start c 1"));
+  EXPECT_THAT(third.On(5ms, PlaceNews{}), ElementsAre("record_queued a 2ms", "record_rejected a", "start c 1"));
   EXPECT_EQ(scene().limiter().Look().in_flight, 0);
   EXPECT_EQ(scene().limiter().Look().waiting, 0);
 }
@@ -175,7 +175,7 @@ TEST_F(OnePlace, AnOpenBreakerIsAskedBeforeTheQueue) {
     failing.On(1ms, AttemptFailed{ErrorKind::k_refused, false});
   }
   TestExchange next(scene(), 2ms);
-  EXPECT_THAT(next.Ready(2ms), ElementsAre("note_rejected a", "start c 1"));
+  EXPECT_THAT(next.Ready(2ms), ElementsAre("record_rejected a", "start c 1"));
 }
 
 TEST_F(OnePlace, NewsWithoutAPlaceLetsItWaitOn) {
@@ -185,7 +185,7 @@ TEST_F(OnePlace, NewsWithoutAPlaceLetsItWaitOn) {
   second.Ready(0ms);
   EXPECT_THAT(second.On(1ms, PlaceNews{}), ElementsAre("wait_for_place a"));
   first.Succeed(2ms);
-  EXPECT_THAT(second.On(3ms, PlaceNews{}), ElementsAre("note_queued a 3ms", "start a 1"));
+  EXPECT_THAT(second.On(3ms, PlaceNews{}), ElementsAre("record_queued a 3ms", "start a 1"));
 }
 
 TEST_F(OnePlace, ARetryGivesItsPlaceBackAndQueuesUpAnew) {
@@ -199,12 +199,12 @@ TEST_F(OnePlace, ARetryGivesItsPlaceBackAndQueuesUpAnew) {
   TestExchange second(scene(), 0ms);
   second.Ready(0ms);
   EXPECT_THAT(first.On(10ms, AttemptHead{500}),
-              ElementsAre("abort", "note_ended a 1 status_500 failure 10ms", "release_place a",
-                          "note_retry a 1/1 wait 100ms status_500"));
-  EXPECT_THAT(second.On(10ms, PlaceNews{}), ElementsAre("note_queued a 10ms", "start a 1"));
+              ElementsAre("abort", "record_ended a 1 status_500 failure 10ms", "release_place a",
+                          "record_retry a 1/1 wait 100ms status_500"));
+  EXPECT_THAT(second.On(10ms, PlaceNews{}), ElementsAre("record_queued a 10ms", "start a 1"));
   EXPECT_THAT(first.On(110ms, TimeReached{}), ElementsAre("wait_for_place a"));
   second.Succeed(120ms);
-  EXPECT_THAT(first.On(121ms, PlaceNews{}), ElementsAre("note_queued a 11ms", "start a 2"));
+  EXPECT_THAT(first.On(121ms, PlaceNews{}), ElementsAre("record_queued a 11ms", "start a 2"));
 }
 
 TEST_F(OnePlace, AMachineThatIsDestroyedGivesBackWhatItHolds) {

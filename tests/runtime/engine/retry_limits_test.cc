@@ -21,31 +21,31 @@ class HonouringUpstream : public OneUpstream {
 };
 
 TEST_F(HonouringUpstream, TheRetryComesNoEarlierThanAskedFor) {
-  EXPECT_THAT(On429(2s), ElementsAre("abort", "note_ended a 1 status_429 neutral 10ms",
-                                     "note_retry a 1/1 wait 2000ms status_429"));
+  EXPECT_THAT(On429(2s), ElementsAre("abort", "record_ended a 1 status_429 neutral 10ms",
+                                     "record_retry a 1/1 wait 2000ms status_429"));
 }
 
 TEST_F(HonouringUpstream, AShorterWaitDoesNotShortenTheBackOff) {
-  EXPECT_THAT(On429(50ms).back(), "note_retry a 1/1 wait 100ms status_429");
+  EXPECT_THAT(On429(50ms).back(), "record_retry a 1/1 wait 100ms status_429");
 }
 
 TEST_F(HonouringUpstream, WithoutAWaitTheBackOffDecides) {
-  EXPECT_THAT(On429(std::nullopt).back(), "note_retry a 1/1 wait 100ms status_429");
+  EXPECT_THAT(On429(std::nullopt).back(), "record_retry a 1/1 wait 100ms status_429");
 }
 
 TEST_F(HonouringUpstream, AWaitBeyondTheCapIsNoRetryAndThe429PassesThrough) {
-  EXPECT_THAT(On429(8s).back(), "note_retry a 1/1 wait 8000ms status_429");
-  EXPECT_THAT(On429(3600s), ElementsAre("note_denied a retry_after"));
+  EXPECT_THAT(On429(8s).back(), "record_retry a 1/1 wait 8000ms status_429");
+  EXPECT_THAT(On429(3600s), ElementsAre("record_denied a retry_after"));
 }
 
 TEST_F(HonouringUpstream, AWaitBeyondTheDeadlineIsNoRetry) {
   b[route].deadline = 2s;
-  EXPECT_THAT(On429(2s), ElementsAre("note_denied a deadline"));
+  EXPECT_THAT(On429(2s), ElementsAre("record_denied a deadline"));
 }
 
 TEST_F(HonouringUpstream, UnlessThePolicyHonoursItTheWaitIsTheBackOff) {
   b[a].retry->honour_cap.reset();
-  EXPECT_THAT(On429(2s).back(), "note_retry a 1/1 wait 100ms status_429");
+  EXPECT_THAT(On429(2s).back(), "record_retry a 1/1 wait 100ms status_429");
 }
 
 class BudgetedUpstream : public OneUpstream {
@@ -82,7 +82,7 @@ TEST_F(BudgetedUpstream, TheDenialIsNamed) {
   exchange.Ready(200ms);
   EXPECT_THAT(
       exchange.On(200ms, AttemptFailed{ErrorKind::k_refused, false}),
-      ElementsAre("note_denied a budget_spent", "note_ended a 1 refused failure 0ms", "send_error 502 refused"));
+      ElementsAre("record_denied a budget_spent", "record_ended a 1 refused failure 0ms", "send_error 502 refused"));
 }
 
 // Looked at when the retry is decided, taken when it starts: nothing is held through the wait.
@@ -90,10 +90,10 @@ TEST_F(BudgetedUpstream, ATokenThatIsGoneAfterTheWaitIsNoRetry) {
   TestExchange exchange(scene(), 0ms);
   exchange.Ready(0ms);
   EXPECT_THAT(exchange.On(0ms, AttemptFailed{ErrorKind::k_refused, false}).back(),
-              "note_retry a 1/1 wait 100ms refused");
+              "record_retry a 1/1 wait 100ms refused");
   while (budget().Take(At(50ms))) {
   }
-  EXPECT_THAT(exchange.On(100ms, TimeReached{}), ElementsAre("note_denied a budget_spent", "send_error 502 refused"));
+  EXPECT_THAT(exchange.On(100ms, TimeReached{}), ElementsAre("record_denied a budget_spent", "send_error 502 refused"));
 }
 
 }  // namespace

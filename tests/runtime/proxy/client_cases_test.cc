@@ -140,7 +140,7 @@ TEST_P(RefusedByTheGateway, ReachesNobodyAndEndsTheConnection) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Row, RefusedByTheGateway, testing::ValuesIn(RefusedCases()),
+INSTANTIATE_TEST_SUITE_P(Case, RefusedByTheGateway, testing::ValuesIn(RefusedCases()),
                          [](const auto& param) { return runtime::http::cases::TestName(param.param, param.index); });
 
 class ForwardedByTheGateway : public testing::TestWithParam<AcceptedCase> {};
@@ -165,10 +165,10 @@ TEST_P(ForwardedByTheGateway, ReachesTheUpstreamAnewAndTheNextRequestIsFramedRig
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Row, ForwardedByTheGateway, testing::ValuesIn(AcceptedCases()),
+INSTANTIATE_TEST_SUITE_P(Case, ForwardedByTheGateway, testing::ValuesIn(AcceptedCases()),
                          [](const auto& param) { return runtime::http::cases::TestName(param.param, param.index); });
 
-TEST(Rows, EachHasItsTest) {
+TEST(ClientCases, EachNumberHasItsTest) {
   std::set<int> rows;
   for (const auto& c : RefusedCases()) rows.insert(std::atoi(c.name));
   for (const auto& c : AcceptedCases()) rows.insert(std::atoi(c.name));
@@ -179,7 +179,7 @@ TEST(Rows, EachHasItsTest) {
 
 // ---- Row 35: paths ---------------------------------------------------------------------------------------------------
 
-TEST(Row35, PathsThatLeaveTheRootOrHideANulReachNobody) {
+TEST(RequestPaths, PathsThatLeaveTheRootOrHideANulReachNobody) {
   SimGateway gateway(kPolicy);
   Witness upstream(&gateway.network);
   for (const std::string path : {"/..", "/a/../../b", "/%2e%2e/a", "/..;/a", "/a%00b", "/a%zz"}) {
@@ -192,7 +192,7 @@ TEST(Row35, PathsThatLeaveTheRootOrHideANulReachNobody) {
   }
 }
 
-TEST(Row35, TheUpstreamGetsThePathThatWasJudged) {
+TEST(RequestPaths, TheUpstreamGetsThePathThatWasJudged) {
   SimGateway gateway(std::string(kPolicy) +
                      "route guarded { when request.path == \"/api/pull\"  reply = no }\nroute rest { to = u }\n"
                      "reply no { status = 403  text = \"no\" }\n");
@@ -211,7 +211,7 @@ TEST(Row35, TheUpstreamGetsThePathThatWasJudged) {
 
 // ---- Row 40: too large, told before the rest comes -------------------------------------------------------------------
 
-TEST(Row40, WhatIsTooLargeIsRefusedAtTheByteBeyondTheLimit) {
+TEST(RequestLimits, WhatIsTooLargeIsRefusedAtTheByteBeyondTheLimit) {
   SimGateway gateway(kPolicy,
                      "limits { header_bytes = 1KiB  header_line = 256B  header_count = 5  uri = 100B  body = 10B }");
   Witness upstream(&gateway.network);
@@ -250,7 +250,7 @@ TEST(Row40, WhatIsTooLargeIsRefusedAtTheByteBeyondTheLimit) {
 
 // ---- Row 47: who is asking -------------------------------------------------------------------------------------------
 
-TEST(Row47, ForwardedAddressesAreAppendedToAndBelievedOnlyFromTrustedProxies) {
+TEST(ForwardedAddresses, ForwardedAddressesAreAppendedToAndBelievedOnlyFromTrustedProxies) {
   const std::string policy = std::string(kPolicy) +
                              "route mine { when client.ip == \"203.0.113.9\" and client.tls  reply = yes }\n"
                              "route rest { to = u }\nreply yes { status = 299  text = \"yes\" }\n";
@@ -290,7 +290,7 @@ std::string PostOf(const std::string& body, const std::string& headers = "", con
   return "POST " + path + " HTTP/1.1\r\nHost: a\r\n" + headers + "Content-Length: " + std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body;
 }
 
-TEST(Row49, JsonBombsAreRefusedWhereThePolicyReadsJsonAndNeverCrash) {
+TEST(RequestJson, JsonBombsAreRefusedWhereThePolicyReadsJsonAndNeverCrash) {
   SimGateway gateway(kReadsJson);
   Witness upstream(&gateway.network);
   const auto status = [&](const std::string& body) { return Send(&gateway, {PostOf(body)}).answers.substr(9, 3); };
@@ -305,7 +305,7 @@ TEST(Row49, JsonBombsAreRefusedWhereThePolicyReadsJsonAndNeverCrash) {
   for (const std::string body : {R"({"a":1e999})", R"({"model":"\ud800"})", ""}) EXPECT_EQ(status(body), "200") << body;
 }
 
-TEST(Row49, JsonThatNobodyReadsPassesAsItIs) {
+TEST(RequestJson, JsonThatNobodyReadsPassesAsItIs) {
   SimGateway gateway(kPolicy);
   Witness upstream(&gateway.network);
   const std::string body = R"({"model":"a","model":"b"} x)" + std::string(1000, '[');
@@ -315,7 +315,7 @@ TEST(Row49, JsonThatNobodyReadsPassesAsItIs) {
 
 // ---- Rows 50 and 51: compressed bodies -------------------------------------------------------------------------------
 
-TEST(Row50, ACodingThatIsNotKnownIsA415WhereThePolicyReadsBodies) {
+TEST(RequestCoding, ACodingThatIsNotKnownIsA415WhereThePolicyReadsBodies) {
   SimGateway reading(kReadsJson);
   Witness reading_upstream(&reading.network);
   EachWay(PostOf("packed", "Content-Encoding: br\r\n"), [&](const auto& pieces, const std::string& how) {
@@ -332,7 +332,7 @@ TEST(Row50, ACodingThatIsNotKnownIsA415WhereThePolicyReadsBodies) {
   EXPECT_EQ(blind_upstream.requests, std::vector<std::string>{"POST /x {Content-Encoding: gzip; Content-Length: 6} [packed]"});
 }
 
-TEST(Row51, AnswersThatAreLookedIntoAreAskedForPlainAndPackedOnesPassBy) {
+TEST(AnswerCoding, AnswersThatAreLookedIntoAreAskedForPlainAndPackedOnesPassBy) {
   SimGateway gateway(kPolicy);
   // "ok" is neither gzip nor JSON: looked into, it would be taken for a broken answer.
   Witness upstream(&gateway.network, "Content-Type: application/json\r\nContent-Encoding: gzip\r\n");

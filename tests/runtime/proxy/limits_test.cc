@@ -1,5 +1,5 @@
 // gateway.limits, one test for each setting, with values that are not the defaults and a virtual clock. What a head may hold
-// is in client_cases_test.cc (Row40).
+// is in client_cases_test.cc (RequestLimits).
 #include <gtest/gtest.h>
 
 #include <chrono>

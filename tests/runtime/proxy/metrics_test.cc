@@ -311,19 +311,19 @@ TEST(MetricsShardTest, SeriesOutliveThePolicyThatNamedThemFirst) {
   before.upstreams.Add(named("b"));
   after.upstreams.Add(named("b"));
   after.upstreams.Add(named("a"));
-  using runtime::observe::CounterById;
+  using runtime::observe::LabelledCounter;
   using runtime::observe::CounterId;
   runtime::observe::MetricsShard first(before, registry, store), second(after, registry, store);
   first.Count(runtime::observe::CounterId::kUpstreamRetry, 0);   // a
   second.Count(runtime::observe::CounterId::kUpstreamRetry, 1);  // a
-  first.CountBy(runtime::observe::CounterById::kAttempts, {"a", "200"});
-  second.CountBy(runtime::observe::CounterById::kAttempts, std::string_view("a\0" "200", 5), 2);
+  first.CountBy(runtime::observe::LabelledCounter::kAttempts, {"a", "200"});
+  second.CountBy(runtime::observe::LabelledCounter::kAttempts, std::string_view("a\0" "200", 5), 2);
   const auto value = [&](unsigned metric, std::string_view labels) {
     return store.Get(registry.Intern(static_cast<uint16_t>(metric), labels, 1));
   };
   EXPECT_EQ(value(static_cast<unsigned>(runtime::observe::CounterId::kUpstreamRetry), "a"), 2U);
   EXPECT_EQ(value(static_cast<unsigned>(runtime::observe::CounterId::kUpstreamRetry), "b"), 0U);
-  EXPECT_EQ(value(0x100 + static_cast<unsigned>(runtime::observe::CounterById::kAttempts), std::string_view("a\0" "200", 5)), 3U);
+  EXPECT_EQ(value(0x100 + static_cast<unsigned>(runtime::observe::LabelledCounter::kAttempts), std::string_view("a\0" "200", 5)), 3U);
 }
 
 TEST(MetricsShardTest, ManySeriesAreAllFoundAgain) {
@@ -331,11 +331,11 @@ TEST(MetricsShardTest, ManySeriesAreAllFoundAgain) {
   runtime::observe::MetricsStore store;
   const compiler::model::Policy policy;
   runtime::observe::MetricsShard shard(policy, registry, store);
-  using runtime::observe::CounterById;
+  using runtime::observe::LabelledCounter;
   for (int round = 0; round < 3; ++round) {
-    for (int i = 0; i < 5000; ++i) shard.CountBy(runtime::observe::CounterById::kRequests, {"route" + std::to_string(i), "200", "m"});
+    for (int i = 0; i < 5000; ++i) shard.CountBy(runtime::observe::LabelledCounter::kRequests, {"route" + std::to_string(i), "200", "m"});
   }
-  for (const auto& series : registry.Of(0x100 + static_cast<unsigned>(runtime::observe::CounterById::kRequests))) {
+  for (const auto& series : registry.Of(0x100 + static_cast<unsigned>(runtime::observe::LabelledCounter::kRequests))) {
     EXPECT_EQ(store.Get(series.slot), series.labels.starts_with("none") ? 0U : 3U) << series.labels;
   }
 }

@@ -1,6 +1,6 @@
 // One answer in both shapes of its API: the fold of a stream that was made of an object is the object, and a stream that servers send
 // folds into what its frames say. What one shape can't say of the other is refused.
-#include "runtime/dialect/whole.h"
+#include "runtime/dialect/answer_shapes.h"
 
 #include <gtest/gtest.h>
 

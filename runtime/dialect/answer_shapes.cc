@@ -1,10 +1,10 @@
-#include "runtime/dialect/whole.h"
+#include "runtime/dialect/answer_shapes.h"
 
 #include <utility>
 #include <vector>
 
 #include "runtime/dialect/answer_reader.h"
-#include "runtime/dialect/speech.h"
+#include "runtime/dialect/dialect_codec.h"
 
 namespace runtime::dialect {
 namespace {
@@ -25,9 +25,9 @@ std::vector<Json> FramesOf(Api api, std::string_view stream) {
 
 // The proof that a client of a stream misses nothing: the stream of the object, folded, is the object.
 bool HasStream(Api api, const Json& object) {
-  const std::string stream = SpeechOf(api).unfold(api, object, true);
+  const std::string stream = CodecOf(api).unfold(api, object, true);
   if (stream.empty()) return false;
-  const std::optional<Json> again = SpeechOf(api).fold(api, FramesOf(api, stream));
+  const std::optional<Json> again = CodecOf(api).fold(api, FramesOf(api, stream));
   return again && nlohmann::json(*again) == nlohmann::json(object);
 }
 
@@ -49,7 +49,7 @@ std::optional<std::string> Fold(Api api, AnswerReader reader, std::string_view s
   }
   if (reader.Finish(&frame) && !take(frame)) return std::nullopt;
   if (frames.empty() || !reader.is_finished()) return std::nullopt;
-  const std::optional<Json> object = SpeechOf(api).fold(api, frames);
+  const std::optional<Json> object = CodecOf(api).fold(api, frames);
   if (!object) return std::nullopt;
   std::string whole = Dump(*object);
   const auto reading = ReadObject(api, whole);
@@ -78,7 +78,7 @@ std::string StreamOf(const ClientDialect& client, std::string_view client_body, 
   const Json request = Json::parse(client_body, nullptr, false);
   const Json::json_pointer asks("/stream_options/include_usage");
   const bool wants_usage = request.is_object() && request.contains(asks) && request[asks] == true;
-  return SpeechOf(client.api).unfold(client.api, Json::parse(object, nullptr, false), wants_usage);
+  return CodecOf(client.api).unfold(client.api, Json::parse(object, nullptr, false), wants_usage);
 }
 
 }  // namespace runtime::dialect

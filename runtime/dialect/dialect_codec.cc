@@ -1,19 +1,19 @@
 // Which dialect speaks how, and what their files share.
-#include "runtime/dialect/speech.h"
+#include "runtime/dialect/dialect_codec.h"
 
 #include "runtime/dialect/told_error.h"
 
 namespace runtime::dialect {
 
-const Speech& SpeechOf(Api api) {
+const DialectCodec& CodecOf(Api api) {
   switch (api) {
     case Api::kPlain: break;
 #define DIALECT(enumerator, path, Family, stream_shape, streams_by_default) \
-  case Api::enumerator: return Family##Speech();
+  case Api::enumerator: return Family##Codec();
 #include "runtime/dialect/dialects.def"
 #undef DIALECT
   }
-  return OllamaSpeech();
+  return OllamaCodec();
 }
 
 bool IsSomething(const simdjson::dom::element& value) {

@@ -17,7 +17,7 @@
 
 namespace runtime::dialect {
 
-struct Speech {
+struct DialectCodec {
   // Reads a frame: an object of a stream, or a whole answer. `event`: the name of the SSE event that it came in, "" for none.
   // `reading` comes with its defaults.
   void (*read)(Api api, const simdjson::dom::object& frame, std::string_view event, FrameReading* reading);
@@ -47,12 +47,12 @@ struct Speech {
 };
 
 // One for each family of dialects.def.
-const Speech& OllamaSpeech();
-const Speech& OpenAiSpeech();
-const Speech& AnthropicSpeech();
-const Speech& ResponsesSpeech();
+const DialectCodec& OllamaCodec();
+const DialectCodec& OpenAiCodec();
+const DialectCodec& AnthropicCodec();
+const DialectCodec& ResponsesCodec();
 
-const Speech& SpeechOf(Api api);  // of kPlain: Ollama's, whose errors are the plainest
+const DialectCodec& CodecOf(Api api);  // of kPlain: Ollama's, whose errors are the plainest
 
 // ---- For the dialects ------------------------------------------------------------------------------------------------
 
