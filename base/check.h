@@ -11,7 +11,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <initializer_list>
+#include <source_location>
 #include <string_view>
+#include <utility>
 
 namespace base {
 
@@ -27,12 +29,23 @@ namespace base {
   std::abort();
 }
 
+// *what, a pointer or an optional that is there by the state of its owner; where it is not the program stops, as BW_CHECK does.
+//   Breaker& breaker = base::Existing(objects.breaker(id), "breaker", PhaseName(phase));
+template <typename P>
+decltype(auto) Existing(P&& what, std::string_view name, std::string_view state,
+                        const std::source_location& at = std::source_location::current()) {
+  if (__builtin_expect(!what, 0))
+    CheckFailed(at.file_name(), static_cast<int>(at.line()), "it exists", {"state ", state, ": no ", name});
+  return *std::forward<P>(what);
+}
+
 }  // namespace base
 
 // Always on: for what costs a comparison.
-#define BW_CHECK(condition, ...)                             \
-  (__builtin_expect(static_cast<bool>(condition), 1) ? void() \
-                                                     : ::base::CheckFailed(__FILE__, __LINE__, #condition __VA_OPT__(, {__VA_ARGS__})))
+#define BW_CHECK(condition, ...)                     \
+  (__builtin_expect(static_cast<bool>(condition), 1) \
+       ? void()                                      \
+       : ::base::CheckFailed(__FILE__, __LINE__, #condition __VA_OPT__(, {__VA_ARGS__})))
 
 // In Debug only: for what walks over data.
 #ifdef NDEBUG

@@ -10,11 +10,11 @@
 namespace runtime::engine {
 
 ExchangeMachine::State::~State() {
-  if (loading) objects.loads(loading->upstream)->Leave(loading->waiter);
-  if (queued) objects.limiter(queued->upstream)->Leave(queued->place);
-  if (attempt.place != Limiter::kNoPlace) objects.limiter(attempt.upstream)->Release(attempt.place, now, std::nullopt);
-  if (attempt.ticket) objects.breaker(attempt.upstream)->Release(*attempt.ticket, now);
-  if (led) objects.cache(led->cache)->EndFlight(led->key, /*stored=*/false);
+  if (loading) LoadsOf(loading->upstream).Leave(loading->waiter);
+  if (queued) LimiterOf(queued->upstream).Leave(queued->place);
+  if (attempt.place != Limiter::kNoPlace) LimiterOf(attempt.upstream).Release(attempt.place, now, std::nullopt);
+  if (attempt.ticket) BreakerOf(attempt.upstream).Release(*attempt.ticket, now);
+  if (led) CacheOf(led->cache).EndFlight(led->key, /*stored=*/false);
 }
 
 std::string_view ExchangeMachine::State::PhaseName(Phase phase) {
@@ -63,15 +63,16 @@ void ExchangeMachine::State::Decide(const Event& event) {
 
     case Phase::kFollowing:
       if (std::holds_alternative<CacheSettled>(event)) {
-        CacheFlight flight = *std::exchange(followed, std::nullopt);
-        if (auto response = FindAnswer(flight.cache, keys, forms, objects.cache(flight.cache), false, now)) {
+        CacheFlight flight = Existing(std::exchange(followed, std::nullopt), "flight that is followed");
+        Cache& cache = CacheOf(flight.cache);
+        if (auto response = FindAnswer(flight.cache, keys, forms, &cache, false, now)) {
           Emit(SendCached{flight.cache, std::move(response), false, {}});
           // It may have been meant to lead next, and others wait: they find the answer, too.
-          if (objects.cache(flight.cache)->TakeOver(flight.key, /*begin=*/false)) objects.cache(flight.cache)->EndFlight(flight.key);
+          if (cache.TakeOver(flight.key, /*begin=*/false)) cache.EndFlight(flight.key);
           Finish();
         } else {
           // The leader came to nothing. One of those that waited leads next; who finds another leading goes alone.
-          if (objects.cache(flight.cache)->TakeOver(flight.key)) led = std::move(flight);
+          if (cache.TakeOver(flight.key)) led = std::move(flight);
           StartChain();
         }
       } else if (time_reached && DeadlineIsDue()) {
@@ -84,7 +85,7 @@ void ExchangeMachine::State::Decide(const Event& event) {
         OnDeadline();
       } else if (std::holds_alternative<LoadNews>(event)) {
         OnLoadNews();
-      } else if (time_reached && now >= loading->give_up_at) {
+      } else if (time_reached && now >= Existing(loading, "load that is waited for").give_up_at) {
         LeaveLoad();
         LeaveUpstream();
         TryNextUpstream();
@@ -98,7 +99,7 @@ void ExchangeMachine::State::Decide(const Event& event) {
         OnDeadline();
       } else if (std::holds_alternative<PlaceNews>(event)) {
         OnPlaceNews();
-      } else if (time_reached && now >= queued->give_up_at) {
+      } else if (time_reached && now >= Existing(queued, "place that is waited for").give_up_at) {
         LeaveQueue(ErrorKind::k_queue_timeout);
         LeaveUpstream();
         TryNextUpstream();
@@ -117,12 +118,12 @@ void ExchangeMachine::State::Decide(const Event& event) {
         phase = Phase::kHeld;
         Judge({head->status, ErrorKind::kNone}, true);
       } else if (failed != nullptr) {
-        const bool may_reconnect =
-            failed->is_reuse_race && !attempt.fresh_connection && body_is_kept && IsRepeatable();
+        const bool may_reconnect = failed->is_reuse_race && !attempt.fresh_connection && body_is_kept && IsRepeatable();
         if (may_reconnect) {
           ReconnectAfterRace();
         } else {
-          attempt.blameless = failed->is_reuse_race && !attempt.fresh_connection;  // the connection was given up, not the request
+          attempt.blameless =
+              failed->is_reuse_race && !attempt.fresh_connection;  // the connection was given up, not the request
           Judge({0, failed->is_reuse_race ? ErrorKind::k_reset : failed->error}, false);
         }
       } else if (time_reached) {
@@ -133,7 +134,8 @@ void ExchangeMachine::State::Decide(const Event& event) {
     case Phase::kHeld:
       if (const auto* content = std::get_if<AttemptContent>(&event)) {
         Commit(content->has_bytes);
-      } else if (const auto* ended = std::get_if<AttemptEnded>(&event)) {  // complete without content: nothing to wait for
+      } else if (const auto* ended =
+                     std::get_if<AttemptEnded>(&event)) {  // complete without content: nothing to wait for
         attempt.is_unfinished = ended->is_unfinished;
         Commit(true);
         EndCommitted(false);
@@ -174,7 +176,8 @@ void ExchangeMachine::State::Decide(const Event& event) {
           ReconnectAfterRace();
         } else {
           if (failed->is_mismatch) Record(OutcomeClass::kNeutral, {attempt.status, failed->error});
-          BreakOff({attempt.status, failed->is_reuse_race ? ErrorKind::k_reset : failed->error, failed->told_status}, false);
+          BreakOff({attempt.status, failed->is_reuse_race ? ErrorKind::k_reset : failed->error, failed->told_status},
+                   false);
         }
       } else if (time_reached) {
         CheckLimits();
@@ -220,8 +223,12 @@ std::optional<TimePoint> ExchangeMachine::State::NextLimitOfPhase() const {
       const TimePoint next = std::min(NextLimit().at, deadline().value_or(TimePoint::max()));
       return next == TimePoint::max() ? std::nullopt : std::optional(next);
     }
-    case Phase::kLoading: return std::min({loading->try_others_at, loading->give_up_at, deadline().value_or(TimePoint::max())});
-    case Phase::kQueued: return std::min(queued->give_up_at, deadline().value_or(TimePoint::max()));
+    case Phase::kLoading: {
+      const LoadWait& mine = Existing(loading, "load that is waited for");
+      return std::min({mine.try_others_at, mine.give_up_at, deadline().value_or(TimePoint::max())});
+    }
+    case Phase::kQueued:
+      return std::min(Existing(queued, "place that is waited for").give_up_at, deadline().value_or(TimePoint::max()));
     case Phase::kBackingOff: return std::min(wait_until, deadline().value_or(TimePoint::max()));
     case Phase::kMocking: return wait_until;
   }

@@ -28,10 +28,10 @@
 #include <memory>
 #include <optional>
 
-#include "compiler/abi/facts.h"
-#include "compiler/compiled_policy.h"
 #include "base/random.h"
 #include "base/time.h"
+#include "compiler/abi/facts.h"
+#include "compiler/compiled_policy.h"
 #include "runtime/engine/engine_objects.h"
 #include "runtime/engine/exchange_events.h"
 
@@ -53,11 +53,12 @@ class ExchangeMachine {
   void Handle(const Event& event, TimePoint now, Commands* commands);
 
   // News of the answer under way that need no decision. Cheap; no commands, but NextDeadline may change.
-  void ObserveProgress(TimePoint now);      // bytes of it arrived, whatever they say: pushes the idle limit back
-  void ObserveBegun(TimePoint now);         // bytes of a whole answer that is held: from here on it may not stand still (idle)
-  void ObserveContent(TimePoint now);       // content in a frame of a stream, whether it commits or not: pushes the stall limit back, too
-  void ObserveComplete(TimePoint now);      // it has all its content: a failure or a limit can't take that back …
-  void ObserveIncomplete();                 // … but more content can
+  void ObserveProgress(TimePoint now);  // bytes of it arrived, whatever they say: pushes the idle limit back
+  void ObserveBegun(TimePoint now);  // bytes of a whole answer that is held: from here on it may not stand still (idle)
+  void ObserveContent(
+      TimePoint now);  // content in a frame of a stream, whether it commits or not: pushes the stall limit back, too
+  void ObserveComplete(TimePoint now);  // it has all its content: a failure or a limit can't take that back …
+  void ObserveIncomplete();             // … but more content can
   // Whether the attempt stands still because of the client: more of the request must come, or what was answered be read. Its limits
   // stand still meanwhile, all but connect, and no breaker and no estimate hears of that time.
   void ObserveClientAwaited(bool is_awaited, TimePoint now);

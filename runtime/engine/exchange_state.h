@@ -1,6 +1,6 @@
 // What an ExchangeMachine knows while it runs: the state, the attempt under way, the visit to an upstream, what is held
 // of caches. Private to the engine: exchange_machine.cc holds the door and the switch, exchange_steps.cc the steps
-// between the states.
+// between the states, exchange_waits.cc what is waited for, exchange_outcomes.cc what an attempt came to.
 #pragma once
 
 #include <optional>
@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/check.h"
 #include "compiler/abi/fact_table.h"
 #include "runtime/engine/attempt_clock.h"
 #include "runtime/engine/exchange_machine.h"
@@ -29,13 +30,13 @@ struct Attempt {
   bool denial_recorded = false;
   bool no_retry = false;
   bool is_unfinished = false;  // its answer was ended by the server, without a reason
-  bool frame_failed = false;  // a frame of its stream made it a failure of the breaker
-  bool blameless = false;     // what ended it was not the upstream's doing: neutral, whatever `failure when` says
+  bool frame_failed = false;   // a frame of its stream made it a failure of the breaker
+  bool blameless = false;      // what ended it was not the upstream's doing: neutral, whatever `failure when` says
   bool move_denial_recorded = false;
   mutable std::optional<bool> repeats;  // what repeats_at said
   AttemptClock clock;
-  std::optional<Ticket> ticket;          // what is to be given back to the breaker
-  std::optional<OutcomeClass> recorded;  // how it was given back
+  std::optional<Ticket> ticket;              // what is to be given back to the breaker
+  std::optional<OutcomeClass> recorded;      // how it was given back
   Limiter::Place place = Limiter::kNoPlace;  // to be given back when it has ended
 };
 
@@ -150,6 +151,16 @@ struct ExchangeMachine::State {
   void StoreInCaches();
   void RecordTransition(UpstreamId upstream, const std::optional<BreakerTransition>& transition);
 
+  // What is there by the state. Stops the program where it is not.
+  template <typename P>
+  decltype(auto) Existing(P&& what, std::string_view name) const {
+    return base::Existing(std::forward<P>(what), name, PhaseName(phase));
+  }
+  Breaker& BreakerOf(UpstreamId id) const { return Existing(objects.breaker(id), "breaker"); }
+  Limiter& LimiterOf(UpstreamId id) const { return Existing(objects.limiter(id), "limiter"); }
+  ModelLoads& LoadsOf(UpstreamId id) const { return Existing(objects.loads(id), "loads of models"); }
+  Cache& CacheOf(CacheId id) const { return Existing(objects.cache(id), "cache"); }
+
   // Questions.
   const compiler::model::UpstreamSettings& upstream() const { return compiled.policy.upstreams[attempt.upstream]; }
   // At the upstream of the attempt.
@@ -206,26 +217,26 @@ struct ExchangeMachine::State {
   CacheUse cache_use;
   CacheKeys keys{compiled.policy, facts, cache_use};
   std::optional<TimePoint> keep_alive_at;  // when a client that still waits is to be sent something
-  size_t position = 0;  // in route->to
+  size_t position = 0;                     // in route->to
   Visit visit;
-  Attempt attempt;                         // kAttempting, kHeld, kCommitted; afterwards the last one
-  std::optional<QueuePlace> queued;        // kQueued
-  std::optional<LoadWait> loading;         // kLoading
+  Attempt attempt;                   // kAttempting, kHeld, kCommitted; afterwards the last one
+  std::optional<QueuePlace> queued;  // kQueued
+  std::optional<LoadWait> loading;   // kLoading
   std::function<std::string(UpstreamId)> model_at;
   std::function<bool(UpstreamId)> repeats_at;
-  UpstreamId load_waited_at;               // once at each upstream
-  UpstreamId asked_at;                     // with loads to look after: the last one …
-  std::string asked_model;                 // … and the model that it is asked for
+  UpstreamId load_waited_at;                    // once at each upstream
+  UpstreamId asked_at;                          // with loads to look after: the last one …
+  std::string asked_model;                      // … and the model that it is asked for
   Continuation possible = Continuation::kNone;  // from what was sent so far (ObserveSent)
-  ErrorKind cut_by = ErrorKind::kNone;     // kContinuing: why the answer was cut
-  compiler::model::OnCut on_cut{};         // … and what the policy wants then
-  TimePoint wait_until;                    // kBackingOff, kMocking
-  MockId mock;                             // kMocking
-  std::optional<CacheFlight> led;          // others may be following
-  std::optional<CacheFlight> followed;     // kFollowing
-  int answers = 0;                         // commands that end the client's answer
-  bool is_abandoned = false;               // kDone: the client left before it had its answer
-  std::optional<FallbackAnswer> fallback;  // found when it was asked whether there is one
+  ErrorKind cut_by = ErrorKind::kNone;          // kContinuing: why the answer was cut
+  compiler::model::OnCut on_cut{};              // … and what the policy wants then
+  TimePoint wait_until;                         // kBackingOff, kMocking
+  MockId mock;                                  // kMocking
+  std::optional<CacheFlight> led;               // others may be following
+  std::optional<CacheFlight> followed;          // kFollowing
+  int answers = 0;                              // commands that end the client's answer
+  bool is_abandoned = false;                    // kDone: the client left before it had its answer
+  std::optional<FallbackAnswer> fallback;       // found when it was asked whether there is one
   Trouble trouble;
 };
 

@@ -1,11 +1,11 @@
 // The steps between the states of an exchange, in the order of a request's life: cache, admission, attempt, judgement,
-// back-off, next upstream, fallback, end. Waiting for a model or a place is exchange_waits.cc's business. Which fallback, and which error, is fallback.cc's business; whether
-// a retry, retry_decision.cc's; which time limit, attempt_clock.h's.
+// back-off, next upstream, fallback, end. Waiting for a model or a place is exchange_waits.cc's business; what becomes of an attempt that
+// has ended – its outcome, its ticket, its place – exchange_outcomes.cc's; which fallback, and which error, fallback.cc's; whether a retry,
+// retry_decision.cc's; which time limit, attempt_clock.h's.
 #include <algorithm>
 #include <utility>
 
 #include "base/check.h"
-#include "base/planted_fault.h"
 #include "runtime/engine/exchange_state.h"
 
 namespace runtime::engine {
@@ -30,7 +30,7 @@ void ExchangeMachine::State::Begin(const RequestReady& ready) {
   }
   // Without the whole body a key that is made of it would be the same for different requests.
   if (route->cache.has_value() && body_is_kept) {
-    Cache& cache = *objects.cache(route->cache);
+    Cache& cache = CacheOf(route->cache);
     if (auto response = FindAnswer(route->cache, keys, forms, &cache, false, now)) {
       Emit(SendCached{route->cache, std::move(response), false, {}});
       return Finish();
@@ -52,9 +52,10 @@ void ExchangeMachine::State::Begin(const RequestReady& ready) {
 // Nothing was sent to an upstream: an attempt that was to start gives back what it holds, and was none.
 void ExchangeMachine::State::Refuse(const Refusal& refusal) {
   if (phase == Phase::kDone) return;  // the client left in the meantime
-  BW_CHECK(phase == Phase::kNew || phase == Phase::kAttempting, "exchange machine: state ", PhaseName(phase), ", event Refused");
+  BW_CHECK(phase == Phase::kNew || phase == Phase::kAttempting, "exchange machine: state ", PhaseName(phase),
+           ", event Refused");
   if (phase == Phase::kAttempting) {
-    if (attempt.ticket) objects.breaker(attempt.upstream)->Release(*std::exchange(attempt.ticket, std::nullopt), now);
+    if (attempt.ticket) BreakerOf(attempt.upstream).Release(*std::exchange(attempt.ticket, std::nullopt), now);
     if (attempt.place != Limiter::kNoPlace) {
       Emit(ReleasePlace{attempt.upstream, std::exchange(attempt.place, Limiter::kNoPlace)});
     }
@@ -124,13 +125,12 @@ bool ExchangeMachine::State::BreakerRefuses(UpstreamId id) {
 }
 
 // The attempt, with its place. As StartAttemptAt, but nothing waits.
-bool ExchangeMachine::State::Launch(UpstreamId id, int number, Limiter::Place place,
-                                    Continuation continuation) {
+bool ExchangeMachine::State::Launch(UpstreamId id, int number, Limiter::Place place, Continuation continuation) {
   std::optional<Ticket> ticket;
   if (Breaker* breaker = objects.breaker(id)) {
     ticket = Admit(id, breaker);
     if (!ticket) {
-      if (place != Limiter::kNoPlace) objects.limiter(id)->Leave(place);
+      if (place != Limiter::kNoPlace) LimiterOf(id).Leave(place);
       return false;
     }
   }
@@ -138,8 +138,8 @@ bool ExchangeMachine::State::Launch(UpstreamId id, int number, Limiter::Place pl
     if (number == 1) {
       budget->Deposit();
     } else if (continuation == Continuation::kNone && !budget->Take(now)) {  // others have spent it during the wait
-      if (ticket) objects.breaker(id)->Release(*ticket, now);
-      if (place != Limiter::kNoPlace) objects.limiter(id)->Leave(place);
+      if (ticket) BreakerOf(id).Release(*ticket, now);
+      if (place != Limiter::kNoPlace) LimiterOf(id).Leave(place);
       Emit(RecordRetryDenied{id, Name(RetryDenial::kBudgetSpent)});
       return false;
     }
@@ -164,8 +164,11 @@ bool ExchangeMachine::State::Launch(UpstreamId id, int number, Limiter::Place pl
 // A reused connection that the upstream had given up says nothing about the upstream; the attempt goes on, on a
 // connection of its own, and can't race again (RFC 9112 9.3.1).
 void ExchangeMachine::State::ReconnectAfterRace() {
-  Emit(RecordAttemptEnded{
-      attempt.upstream, attempt.number, {0, ErrorKind::k_reset}, OutcomeClass::kNeutral, now - attempt.clock.started()});
+  Emit(RecordAttemptEnded{attempt.upstream,
+                          attempt.number,
+                          {0, ErrorKind::k_reset},
+                          OutcomeClass::kNeutral,
+                          now - attempt.clock.started()});
   attempt.fresh_connection = true;
   attempt.request_sent = false;
   attempt.clock.Reconnect(now);
@@ -232,8 +235,9 @@ void ExchangeMachine::State::OnFirstContent(bool has_bytes) {
   const Outcome so_far{attempt.status, ErrorKind::kNone};
   SetAttemptFacts(so_far);
   if (attempt.ticket) {  // a probe is given back here: how long the client reads is not the breaker's business
-    RecordTransition(attempt.upstream, objects.breaker(attempt.upstream)
-                                         ->RecordFirstContent(&*attempt.ticket, now, took, ClassOf(so_far) == OutcomeClass::kSuccess));
+    RecordTransition(attempt.upstream,
+                     BreakerOf(attempt.upstream)
+                         .RecordFirstContent(&*attempt.ticket, now, took, ClassOf(so_far) == OutcomeClass::kSuccess));
   }
   phase = Phase::kCommitted;
 }
@@ -271,8 +275,8 @@ bool ExchangeMachine::State::Continue() {
   if (on_cut == OnCut::kError || possible == Continuation::kNone || !body_is_kept || DeadlineIsDue()) return false;
   while (++position < route->to.size()) {
     const UpstreamId next = route->to[position];
-    const bool goes_on = on_cut == OnCut::kContinue && possible == Continuation::kPrefill &&
-                         compiled.policy.upstreams[next].prefill;
+    const bool goes_on =
+        on_cut == OnCut::kContinue && possible == Continuation::kPrefill && compiled.policy.upstreams[next].prefill;
     if (StartAttemptAt(next, 1, goes_on ? Continuation::kPrefill : Continuation::kAfresh)) return true;
   }
   return false;
@@ -287,7 +291,8 @@ void ExchangeMachine::State::OnContinuationRefused() {
   if (!may_ask_afresh) return BreakOff(outcome, true);
   SetAttemptFacts(outcome);
   Emit(AbortAttempt{});
-  const Limiter::Place place = std::exchange(attempt.place, Limiter::kNoPlace);  // it is the same request: it keeps its place
+  const Limiter::Place place =
+      std::exchange(attempt.place, Limiter::kNoPlace);  // it is the same request: it keeps its place
   EndAttempt(outcome, ClassOf(outcome));
   if (Launch(attempt.upstream, attempt.number + 1, place, Continuation::kAfresh)) return;
   LeaveUpstream();
@@ -388,8 +393,8 @@ void ExchangeMachine::State::RecordMoveIfDenied() {
   const Replay replay = ReplayOfAttempt();
   if (replay == Replay::kPossible) return;
   attempt.move_denial_recorded = true;
-  Emit(RecordMoveDenied{attempt.upstream,
-                      Name(replay == Replay::kBodyTooLarge ? RetryDenial::kBodyTooLarge : RetryDenial::kNotRepeatSafe)});
+  Emit(RecordMoveDenied{attempt.upstream, Name(replay == Replay::kBodyTooLarge ? RetryDenial::kBodyTooLarge
+                                                                               : RetryDenial::kNotRepeatSafe)});
 }
 
 void ExchangeMachine::State::FallBack() {
@@ -451,113 +456,11 @@ void ExchangeMachine::State::Finish() {
   led.reset();
 }
 
-// ---- Book-keeping ---------------------------------------------------------------------------------------------------
-
-void ExchangeMachine::State::SetAttemptFacts(const Outcome& outcome) {
-  facts.attempt = attempt.number;
-  facts.elapsed = (now - arrived).count();
-  facts.status = outcome.status == 0 ? compiler::abi::kAbsentInt : outcome.status;
-  facts.error = static_cast<int32_t>(outcome.error);
-  facts.latency = attempt.clock.own_time(now).count();
-}
-
-// Needs SetAttemptFacts. What was recorded stays: an outcome is counted once.
-OutcomeClass ExchangeMachine::State::ClassOf(const Outcome& outcome) const {
-  if (attempt.recorded) return *attempt.recorded;
-  bool is_blameless = attempt.blameless || outcome.error == ErrorKind::k_exhausted || outcome.error == ErrorKind::k_client_timeout;
-  PLANT_FAULT(neutrality_is_off, is_blameless = false);
-  PLANT_FAULT(everything_is_neutral, is_blameless = true);
-  if (is_blameless && !attempt.frame_failed) return OutcomeClass::kNeutral;
-  const std::optional<compiler::model::BreakerSettings>& breaker = upstream().breaker;
-  if (!breaker || !breaker->failure_when) return Classify(outcome);
-  if (attempt.frame_failed || compiled.predicates.Test(*breaker->failure_when, facts)) return OutcomeClass::kFailure;
-  const bool succeeded = outcome.error == ErrorKind::kNone && outcome.status != 0 && outcome.status < 400;
-  return succeeded ? OutcomeClass::kSuccess : OutcomeClass::kNeutral;
-}
-
-void ExchangeMachine::State::JudgeFrame() {
-  const std::optional<compiler::model::BreakerSettings>& breaker = upstream().breaker;
-  if (attempt.frame_failed || attempt.recorded || !breaker || !breaker->failure_when) return;
-  SetAttemptFacts({attempt.status, ErrorKind::kNone});
-  attempt.frame_failed = compiled.predicates.Test(*breaker->failure_when, facts);
-}
-
-// Needs SetAttemptFacts of this outcome.
-void ExchangeMachine::State::Record(OutcomeClass outcome_class, const Outcome& outcome) {
-  if (attempt.recorded) return;
-  attempt.recorded = outcome_class;
-  if (!attempt.ticket) return;
-  visit.last_ticket = *std::exchange(attempt.ticket, std::nullopt);
-  const std::optional<compiler::model::PredicateId>& rest_when = upstream().breaker->rest_when;
-  Breaker::Said said;
-  said.retry_after = attempt.retry_after;
-  said.shows_life = outcome_class == OutcomeClass::kNeutral && !attempt.blameless && ShowsLife(outcome);
-  said.wants_rest = rest_when && !attempt.blameless && compiled.predicates.Test(*rest_when, facts);
-  RecordTransition(attempt.upstream,
-                 objects.breaker(attempt.upstream)
-                     ->Record(*visit.last_ticket, outcome_class, now, attempt.clock.own_time(now), said));
-}
-
-void ExchangeMachine::State::EndAttempt(const Outcome& outcome, OutcomeClass outcome_class) {
-  Record(outcome_class, outcome);
-  if (outcome.error != ErrorKind::kNone && !attempt.clock.has_content()) ObserveModel(false);
-  visit.last_attempt_failed = outcome_class == OutcomeClass::kFailure;
-  trouble.last = outcome;
-  if (outcome.status >= 400) {
-    trouble.last_status = outcome.status;
-    if (attempt.retry_after) {
-      const TimePoint at = now + *attempt.retry_after;
-      trouble.retry_at = std::min(trouble.retry_at.value_or(at), at);
-    }
-  }
-  Emit(RecordAttemptEnded{attempt.upstream, attempt.number, outcome, outcome_class, now - attempt.clock.started()});
-  if (attempt.place == Limiter::kNoPlace) return;
-  // How long an answer takes is told by those that came to their end, not by clients that left.
-  const bool tells_pace = !attempt.blameless;
-  Emit(ReleasePlace{attempt.upstream, std::exchange(attempt.place, Limiter::kNoPlace),
-                    tells_pace ? std::optional(attempt.clock.client_time(now)) : std::nullopt});
-}
-
-void ExchangeMachine::State::LeaveUpstream() {
-  if (!std::exchange(visit.last_attempt_failed, false) || !visit.last_ticket) return;
-  RecordTransition(attempt.upstream, objects.breaker(attempt.upstream)->RecordFailedRequest(*visit.last_ticket, now));
-}
-
-void ExchangeMachine::State::StoreInCaches() {
-  if (!body_is_kept || !cache_use.fills) return;
-  facts.is_fallback = 0;
-  facts.served_by = compiler::abi::Str::Of(upstream().name);
-  const auto store = [this](CacheId id) {
-    const compiler::model::CacheSettings& cache = compiled.policy.caches[id];
-    if (!compiled.predicates.Test(cache.store_when, facts)) return;
-    Emit(StoreAnswer{id, keys.Of(id, forms.shared), keys.Of(id, forms.own)});
-  };
-  if (route->cache.has_value()) store(route->cache);
-  for (const compiler::model::FallbackRef& element : route->fallback) {
-    const auto* cache = std::get_if<CacheId>(&element);
-    if (cache != nullptr && *cache != route->cache) store(*cache);
-  }
-}
-
 Replay ExchangeMachine::State::ReplayOfAttempt() const {
   if (attempt.number == 0 || !attempt.request_sent) return Replay::kPossible;  // nothing was sent yet
   if (!body_is_kept) return Replay::kBodyTooLarge;
   if (!IsRepeatable()) return Replay::kNotRepeatSafe;
   return Replay::kPossible;
-}
-
-void ExchangeMachine::State::RecordTransition(UpstreamId id, const std::optional<BreakerTransition>& transition) {
-  if (!transition) return;
-  Outcome cause;
-  if (transition->to != BreakerState::kHalfOpen) {
-    cause.status = facts.status == compiler::abi::kAbsentInt ? 0 : static_cast<int>(facts.status);
-    cause.error = static_cast<ErrorKind>(facts.error);
-  }
-  Emit(RecordBreaker{id, *transition, cause});
-  // Who waits for a place there need not wait any longer.
-  if (Limiter* limiter = objects.limiter(id); limiter != nullptr && (transition->to == BreakerState::kOpen || transition->to == BreakerState::kResting)) {
-    limiter->WakeAll();
-  }
 }
 
 }  // namespace runtime::engine

@@ -40,7 +40,7 @@ bool ExchangeMachine::State::LeaveWait() {
 bool ExchangeMachine::State::WaitForModel(UpstreamId id, int number, Continuation continuation) {
   asked_at = id;
   asked_model = model_at(id);
-  ModelLoads* const loads = objects.loads(id);
+  ModelLoads* const loads = &LoadsOf(id);
   const ModelLoads::Entry entry = loads->Ask(asked_model, now);
   if (entry.answer == ModelLoads::Answer::kWarm) return false;
   if (entry.answer == ModelLoads::Answer::kBegin) Emit(StartLoad{id, asked_model});
@@ -51,16 +51,16 @@ bool ExchangeMachine::State::WaitForModel(UpstreamId id, int number, Continuatio
   }
   load_waited_at = id;
   const bool has_choice = position + 1 < route->to.size();
-  loading = LoadWait{id, number, entry.waiter, now, has_choice ? now + kTryOthersAfter : TimePoint::max(),
-                     now + *loads->cold_load()};
+  loading = LoadWait{
+      id, number, entry.waiter, now, has_choice ? now + kTryOthersAfter : TimePoint::max(), now + *loads->cold_load()};
   phase = Phase::kLoading;
   Emit(WaitForLoad{id, entry.waiter});
   return true;
 }
 
 void ExchangeMachine::State::OnLoadNews() {
-  const LoadWait mine = *loading;
-  const ModelLoads::News news = objects.loads(mine.upstream)->Look(mine.waiter);
+  const LoadWait mine = Existing(loading, "load that is waited for");
+  const ModelLoads::News news = LoadsOf(mine.upstream).Look(mine.waiter);
   if (news == ModelLoads::News::kLoading) {
     Emit(WaitForLoad{mine.upstream, mine.waiter});
     return;
@@ -74,7 +74,7 @@ void ExchangeMachine::State::OnLoadNews() {
 // The load takes its time: whoever can be served elsewhere goes there.
 void ExchangeMachine::State::TryOthersWhileLoading() {
   if (!AnotherUpstreamWouldTakeIt(true)) {
-    loading->try_others_at = now + kTryOthersAfter;
+    Existing(loading, "load that is waited for").try_others_at = now + kTryOthersAfter;
     return;
   }
   LeaveLoad();
@@ -88,8 +88,8 @@ void ExchangeMachine::State::LeaveLoad() {
 }
 
 void ExchangeMachine::State::EndLoadWait(bool went_on) {
-  const LoadWait mine = *std::exchange(loading, std::nullopt);
-  objects.loads(mine.upstream)->Leave(mine.waiter);
+  const LoadWait mine = Existing(std::exchange(loading, std::nullopt), "load that is waited for");
+  LoadsOf(mine.upstream).Leave(mine.waiter);
   Emit(RecordLoadWait{mine.upstream, now - mine.since, went_on});
   if (!went_on) trouble.last = {0, ErrorKind::k_first_token_timeout};
 }
@@ -105,8 +105,8 @@ void ExchangeMachine::State::ObserveModel(bool answered) {
 // ---- For a place ----------------------------------------------------------------------------------------------------
 
 void ExchangeMachine::State::OnPlaceNews() {
-  const QueuePlace mine = *queued;
-  if (objects.limiter(mine.upstream)->HasSlot(mine.place)) {
+  const QueuePlace mine = Existing(queued, "place that is waited for");
+  if (LimiterOf(mine.upstream).HasSlot(mine.place)) {
     queued.reset();
     Emit(RecordQueued{mine.upstream, now - mine.since, ErrorKind::kNone});
     if (Launch(mine.upstream, mine.number, mine.place)) return;
@@ -121,9 +121,9 @@ void ExchangeMachine::State::OnPlaceNews() {
 }
 
 void ExchangeMachine::State::LeaveQueue(ErrorKind error) {
-  const QueuePlace mine = *std::exchange(queued, std::nullopt);
+  const QueuePlace mine = Existing(std::exchange(queued, std::nullopt), "place that is waited for");
   Emit(StopWaiting{});
-  objects.limiter(mine.upstream)->Leave(mine.place);
+  LimiterOf(mine.upstream).Leave(mine.place);
   if (error == ErrorKind::kNone) {
     Emit(RecordQueued{mine.upstream, now - mine.since, error});
   } else {

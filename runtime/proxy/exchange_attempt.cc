@@ -187,7 +187,7 @@ void Exchange::Conclude(const AnswerStep& step, bool is_reuse_race) {
     case AnswerStep::What::kFailed: break;
   }
   body_.CloseUpload();
-  attempt_->Abort();
+  base::Existing(attempt_, "attempt", "of an answer that failed").Abort();
   const dialect::ToldError* told = step.error == ErrorKind::k_stream_error ? answer_.told_error() : nullptr;
   Dispatch(engine::AttemptFailed{step.error, is_reuse_race, step.is_mismatch, told != nullptr ? told->status : 0});
   if (attempt_ != nullptr && attempt_->is_over()) {  // no other one has begun; the facts of this one's head are stale

@@ -2,9 +2,24 @@
 // flight of a cache. The news may come from the loop of another worker.
 #include <functional>
 
+#include "base/check.h"
 #include "runtime/proxy/exchange.h"
 
 namespace runtime::proxy {
+namespace {
+
+// What a command names is there.
+engine::Limiter& LimiterOf(const WorkerContext& worker, UpstreamId id) {
+  return base::Existing(worker.gateway.objects.limiter(id), "limiter", "of an exchange that waits");
+}
+engine::ModelLoads& LoadsOf(const WorkerContext& worker, UpstreamId id) {
+  return base::Existing(worker.gateway.objects.loads(id), "loads of models", "of an exchange that waits");
+}
+engine::Cache& CacheOf(const WorkerContext& worker, compiler::model::CacheId id) {
+  return base::Existing(worker.gateway.objects.cache(id), "cache", "of an exchange that waits");
+}
+
+}  // namespace
 
 std::function<void()> Exchange::WakeFor(const engine::Event& news) {
   const uint64_t id = worker_.AddFollower([this, news] {
@@ -24,24 +39,24 @@ void Exchange::On(const engine::StopWaiting&) {
 
 void Exchange::On(const engine::WaitForPlace& command) {
   const auto wake = WakeFor(engine::PlaceNews{});
-  if (!worker_.gateway.objects.limiter(command.upstream)->OnNews(command.place, wake)) wake();  // it was quicker
+  if (!LimiterOf(worker_, command.upstream).OnNews(command.place, wake)) wake();  // it was quicker
 }
 
 void Exchange::On(const engine::ReleasePlace& command) {
-  worker_.gateway.objects.limiter(command.upstream)->Release(command.place, worker_.transport.Now(), command.client_time);
+  LimiterOf(worker_, command.upstream).Release(command.place, worker_.transport.Now(), command.client_time);
 }
 
 void Exchange::On(const engine::StartLoad& command) { worker_.start_load(command.upstream, command.model); }
 
 void Exchange::On(const engine::WaitForLoad& command) {
   const auto wake = WakeFor(engine::LoadNews{});
-  if (!worker_.gateway.objects.loads(command.upstream)->OnNews(command.waiter, wake)) wake();
+  if (!LoadsOf(worker_, command.upstream).OnNews(command.waiter, wake)) wake();
 }
 
 // ---- Another exchange's flight ---------------------------------------------------------------------------------------
 
 void Exchange::On(const engine::EndCacheFlight& command) {
-  worker_.gateway.objects.cache(command.cache)->EndFlight(command.key, is_stored_);
+  CacheOf(worker_, command.cache).EndFlight(command.key, is_stored_);
 }
 
 void Exchange::On(const engine::FollowCache& command) {
@@ -51,14 +66,14 @@ void Exchange::On(const engine::FollowCache& command) {
   });
   followed_ = Followed{command.cache, command.key, id};
   const auto wake = worker_.WakeUp(id);
-  if (!worker_.gateway.objects.cache(command.cache)->Follow(command.key, id, wake)) wake();  // the leader was quicker
+  if (!CacheOf(worker_, command.cache).Follow(command.key, id, wake)) wake();  // the leader was quicker
 }
 
 void Exchange::On(const engine::UnfollowCache&) { StopFollowing(); }
 
 void Exchange::StopFollowing() {
   if (!followed_) return;
-  worker_.gateway.objects.cache(followed_->cache)->Unfollow(followed_->key, followed_->follower);
+  CacheOf(worker_, followed_->cache).Unfollow(followed_->key, followed_->follower);
   worker_.RemoveFollower(followed_->follower);
   followed_.reset();
 }

@@ -109,5 +109,52 @@ TEST_F(ExchangeInvariantsDeathTest, StopTheProgramWhereAFieldIsWrong) {
   }
 }
 
+// What a state needs is looked for before it is used: where it isn't there the program stops, and doesn't go on from nowhere.
+TEST_F(ExchangeInvariantsDeathTest, StopTheProgramWhereWhatAStateNeedsIsNotThere) {
+  using runtime::engine::CacheSettled;
+  using runtime::engine::LoadNews;
+  struct Missing {
+    std::string_view what;
+    Phase phase;
+    std::string_view state;
+    std::function<void(State&)> write;
+    runtime::engine::Event event;
+  };
+  const std::vector<Missing> all = {
+      {"load that is waited for", Phase::kAttempting, "Loading", [](State& s) { s.phase = Phase::kLoading; },
+       LoadNews{}},
+      {"load that is waited for", Phase::kAttempting, "Loading", [](State& s) { s.phase = Phase::kLoading; },
+       TimeReached{}},
+      {"place that is waited for", Phase::kAttempting, "Queued", [](State& s) { s.phase = Phase::kQueued; },
+       PlaceNews{}},
+      {"place that is waited for", Phase::kAttempting, "Queued", [](State& s) { s.phase = Phase::kQueued; },
+       TimeReached{}},
+      {"flight that is followed", Phase::kAttempting, "Following", [](State& s) { s.phase = Phase::kFollowing; },
+       CacheSettled{}},
+      {"limiter", Phase::kAttempting, "Queued",
+       [](State& s) {
+         s.phase = Phase::kQueued;
+         s.queued = runtime::engine::QueuePlace{model::UpstreamId(0), 1, 1, At(0s), At(9s)};
+       },
+       PlaceNews{}},
+      {"loads of models", Phase::kAttempting, "Loading",
+       [](State& s) {
+         s.phase = Phase::kLoading;
+         s.loading = runtime::engine::LoadWait{model::UpstreamId(0), 1, 1, At(0s), At(9s), At(9s)};
+       },
+       LoadNews{}},
+  };
+  for (const Missing& missing : all) {
+    auto machine = In(missing.phase);
+    EXPECT_DEATH(
+        {
+          missing.write(ExchangeMachinePeer::Of(*machine));
+          Tell(*machine, missing.event);
+        },
+        "state " + std::string(missing.state) + ": no " + std::string(missing.what))
+        << missing.what;
+  }
+}
+
 }  // namespace
 }  // namespace tests
