@@ -149,6 +149,8 @@ void Invariants::OnEvent(const Batch& batch) {
   if (std::holds_alternative<CacheSettled>(batch.event)) exchange.following = false;
   if (std::holds_alternative<AttemptEnded>(batch.event) || std::holds_alternative<AttemptFailed>(batch.event))
     CloseAttempt(batch.view.id, &attempt);
+  // The deadline ends the wait of a retry, and may do so without a command: where a mock takes its time next.
+  if (std::holds_alternative<TimeReached>(batch.event) && batch.deadline && batch.now >= *batch.deadline) exchange.wait.reset();
   if (std::holds_alternative<ClientGone>(batch.event)) {
     exchange.gone = true;
     ++report_->seen["final client_gone"];

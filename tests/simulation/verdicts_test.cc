@@ -13,11 +13,11 @@
 namespace tests::simulation {
 namespace {
 
+using base::Duration;
+using base::Random;
 using coverage::Plan;
 using coverage::Request;
 using coverage::VirtualStory;
-using base::Duration;
-using base::Random;
 using runtime::engine::ErrorKind;
 using namespace std::chrono_literals;  // NOLINT: times in tests
 
@@ -47,8 +47,8 @@ Plan AnyPlan(Random& random, Duration scale) {
   const double kind = random.Fraction();
   // Nothing that the gateway makes itself comes from an upstream.
   const auto is_made_here = [](ErrorKind error) {
-    return error == ErrorKind::k_queue_full || error == ErrorKind::k_queue_timeout || error == ErrorKind::k_breaker_open ||
-           error == ErrorKind::k_client_timeout;
+    return error == ErrorKind::k_queue_full || error == ErrorKind::k_queue_timeout ||
+           error == ErrorKind::k_breaker_open || error == ErrorKind::k_client_timeout;
   };
   if (kind < 0.4) {
     do {
@@ -81,18 +81,24 @@ int CountOf(const std::string& blocks, const std::string& what, const std::funct
   return count;
 }
 
-// `never`: the check says that `what` never happens there; `near`: it is silent, and it does.
+// `never`: the check says that `what` never happens there; `near`: it is silent, and it does, at least `enough` times: where attempts
+// meet what chance brings, once would be luck.
 void ExpectNever(const std::string& code, const std::string& what, const std::string& never, const std::string& near,
-                 const std::function<Plan(Random&)>& plan, int exchanges = kExchanges) {
+                 const std::function<Plan(Random&)>& plan, int exchanges = kExchanges, int enough = 5) {
   const std::string found = coverage::Findings(WithGateway(never));
   EXPECT_NE(found.find("[" + code + "]"), std::string::npos) << found;
   const std::string beside = coverage::Findings(WithGateway(near));
   EXPECT_EQ(beside.find("[" + code + "]"), std::string::npos) << beside;
   EXPECT_EQ(CountOf(never, what, plan, exchanges), 0) << never;
-  EXPECT_GE(CountOf(near, what, plan, exchanges), 1) << near;
+  EXPECT_GE(CountOf(near, what, plan, exchanges), enough) << near;
 }
 
 Plan Anything(Random& random) { return AnyPlan(random, 1s); }
+// Of attempts that meet anything at all so many fail that a breaker is open most of the time, and one in a hundred is refused.
+Plan OftenRefused(Random& random) {
+  const double kind = random.Fraction();
+  return kind < 0.1 ? coverage::Error(ErrorKind::k_refused) : kind < 0.7 ? Plan{} : Anything(random);
+}
 
 std::string Retrying(const std::string& when, const std::string& more = "") {
   return "upstream a { url = \"http://a\" repeat_safe = true attempt_timeout = 1s retry { max_retries = 2 when " +
@@ -101,9 +107,9 @@ std::string Retrying(const std::string& when, const std::string& more = "") {
 
 TEST(Verdicts, ARetryOfWhatNoAttemptEndsWithNeverRuns) {
   // An open breaker does happen here.
-  const std::string busy = "breaker { open when consecutive_failures >= 8 open_for = 50ms }";
+  const std::string busy = "breaker { open when consecutive_failures >= 4 open_for = 50ms }";
   ExpectNever("PL0307", "record_retry", Retrying("error in {queue_full, queue_timeout, breaker_open}", busy),
-              Retrying("error in {queue_full, queue_timeout, breaker_open, refused, reset, truncated}", busy), Anything);
+              Retrying("error in {queue_full, queue_timeout, breaker_open, refused}", busy), OftenRefused);
   ExpectNever("PL0307", "record_retry", Retrying("status == none and error == none"),
               Retrying("status == none and error == reset"), Anything);
 }
@@ -189,7 +195,7 @@ TEST(Verdicts, AServerThatHangsNeverOpensABreakerWithTooFewPlaces) {
     plan.answers = std::nullopt;
     return plan;
   };
-  ExpectNever("PL0501", "record_breaker", policy("60s"), policy("81s"), hangs, 60);
+  ExpectNever("PL0501", "record_breaker", policy("60s"), policy("81s"), hangs, 60, 1);
 }
 
 TEST(Verdicts, ARouteBehindOthersThatTakeItAllIsNeverReached) {
