@@ -1,4 +1,5 @@
-// The simulated network against the contract of net::Transport and against what TCP does.
+// What the simulated network has of its own: virtual time, latencies, windows, pieces, faults. What it shares with the real one is
+// transport_contract_test.cc.
 #include "runtime/net/sim/sim_transport.h"
 
 #include <gtest/gtest.h>
@@ -9,11 +10,9 @@
 namespace runtime::sim {
 namespace {
 
-using runtime::net::Resolution;
 using runtime::net::ResolveResult;
 using runtime::net::Stream;
 using runtime::net::StreamObserver;
-using runtime::net::Timer;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -71,7 +70,7 @@ class SimTransportTest : public testing::Test {
   std::unique_ptr<Stream> client_, server_;
 };
 
-TEST_F(SimTransportTest, ConnectsAndCarriesBytesBothWays) {
+TEST_F(SimTransportTest, BytesTakeTheLatencyOfTheNetwork) {
   Establish();
   EXPECT_EQ("10.0.0.1", server_->peer().ip);
   EXPECT_EQ((Address{"10.0.0.2", 80}), client_->peer());
@@ -81,20 +80,6 @@ TEST_F(SimTransportTest, ConnectsAndCarriesBytesBothWays) {
   network_.RunUntil([&] { return server_side_.data == "hello"; });
   EXPECT_GE(network_.now(), sent + network_.options().latency_least);
   EXPECT_LE(network_.now(), sent + network_.options().latency_most);
-  server_->Write("you");
-  server_->FinishWriting();
-  ASSERT_TRUE(network_.RunUntil([&] { return client_side_.ends == 1; }));
-  EXPECT_EQ("you", client_side_.data);
-  client_->Write("more");  // after the peer's FIN
-  ASSERT_TRUE(network_.RunUntil([&] { return server_side_.data == "hellomore"; }));
-}
-
-TEST_F(SimTransportTest, RefusesWhereNobodyListens) {
-  Recorder recorder;
-  auto stream = client_process_.Connect({"10.0.0.2", 80}, &recorder);
-  EXPECT_EQ(0, recorder.errors);
-  ASSERT_TRUE(network_.RunUntil([&] { return recorder.errors == 1; }, seconds(1)));
-  EXPECT_EQ(NetError::kRefused, recorder.error);
 }
 
 TEST_F(SimTransportTest, ABlackHoleNeverAnswersAndAnUnreachableAddressDoes) {
@@ -160,43 +145,6 @@ TEST_F(SimTransportTest, ResetComesAfterWhatWasInFlightAndDropsTheQueue) {
   EXPECT_EQ(0, server_side_.errors);
 }
 
-TEST_F(SimTransportTest, DestroyingAStreamIsFinUnlessBytesWereUnread) {
-  Establish();
-  server_.reset();
-  ASSERT_TRUE(network_.RunUntil([&] { return client_side_.ends == 1; }));
-  EXPECT_EQ(0, client_side_.errors);
-  client_->Write("too late");  // is answered with RST
-  ASSERT_TRUE(network_.RunUntil([&] { return client_side_.errors == 1; }));
-
-  client_side_ = {};
-  client_ = client_process_.Connect({"10.0.0.2", 80}, &client_side_);
-  ASSERT_TRUE(network_.RunUntil([&] { return client_side_.connected == 1; }));
-  server_->PauseReading();
-  client_->Write("unread");
-  network_.RunFor(milliseconds(1));
-  server_.reset();
-  ASSERT_TRUE(network_.RunUntil([&] { return client_side_.errors == 1; }));
-  EXPECT_EQ(0, client_side_.ends);
-}
-
-TEST_F(SimTransportTest, GracefulCloseDeliversAllThoughThePeerStillSends) {
-  SimOptions options;
-  options.window = 100;
-  network_.set_options(options);
-  Establish();
-  const std::string answer(5000, 'a');
-  client_->Write(std::string(3000, 'b'));
-  network_.RunFor(milliseconds(1));
-  server_->Write(answer);
-  server_process_.CloseGracefully(std::move(server_), seconds(1));
-  ASSERT_TRUE(network_.RunUntil([&] { return client_side_.ends == 1; }, milliseconds(900)));
-  EXPECT_EQ(answer, client_side_.data);
-  EXPECT_EQ(0, client_side_.errors);
-  network_.RunFor(seconds(2));  // the peer never ends: given up
-  client_->Write("x");
-  ASSERT_TRUE(network_.RunUntil([&] { return client_side_.errors == 1; }));
-}
-
 TEST_F(SimTransportTest, APausedReaderSeesNeitherFinNorReset) {
   Establish();
   client_->PauseReading();
@@ -246,52 +194,6 @@ TEST_F(SimTransportTest, NamesCanChangeFailAndBeLate) {
   EXPECT_EQ(5u, client_process_.look_ups());  // numeric addresses are none
 }
 
-TEST_F(SimTransportTest, TimersFireInOrderAtTheirTime) {
-  std::vector<int> order;
-  const TimePoint start = network_.now();
-  auto late = client_process_.NewTimer([&] {
-    EXPECT_EQ(start + seconds(2), network_.now());
-    order.push_back(2);
-  });
-  auto early = client_process_.NewTimer([&] { order.push_back(1); });
-  auto moved = client_process_.NewTimer([&] { order.push_back(3); });
-  auto cancelled = client_process_.NewTimer([&] { order.push_back(4); });
-  late->Set(start + seconds(2));
-  early->Set(start + seconds(1));
-  moved->Set(start + seconds(1));
-  moved->Set(start + seconds(3));
-  cancelled->Set(start);
-  cancelled->Cancel();
-  network_.AdvanceTo(start + seconds(10));
-  EXPECT_EQ((std::vector<int>{1, 2, 3}), order);
-  EXPECT_EQ(start + seconds(10), network_.now());
-}
-
-TEST_F(SimTransportTest, OwnersMayDestroyEverythingInItsOwnCallback) {
-  std::unique_ptr<Timer> timer;
-  timer = client_process_.NewTimer([&] { timer.reset(); });
-  timer->Set(network_.now());
-  std::unique_ptr<Resolution> resolution;
-  resolution = client_process_.Resolve("localhost", 1, [&](ResolveResult) { resolution.reset(); });
-  auto result = server_process_.Listen("10.0.0.5", 80, false, [&](std::unique_ptr<Stream> stream) {
-    server_ = std::move(stream);
-    server_->SetObserver(&server_side_);
-    listener_.reset();
-  });
-  listener_ = std::move(*result);
-  server_side_.on_data = [&](std::string_view) { server_.reset(); };
-  client_side_.on_end = [&] { client_.reset(); };
-  client_ = client_process_.Connect({"10.0.0.5", 80}, &client_side_);
-  client_->Write("x");
-  network_.RunFor(seconds(1));
-  EXPECT_EQ(nullptr, timer);
-  EXPECT_EQ(nullptr, resolution);
-  EXPECT_EQ(nullptr, listener_);
-  EXPECT_EQ(nullptr, server_);
-  EXPECT_EQ(nullptr, client_);
-  EXPECT_EQ(0u, network_.open_connections());
-}
-
 TEST_F(SimTransportTest, SharedPortsAreSharedAndOthersAreNot) {
   std::set<int> served;
   std::vector<std::unique_ptr<Stream>> streams;
@@ -337,17 +239,6 @@ TEST(SimNetwork, TheSameSeedGivesTheSameRun) {
   };
   EXPECT_EQ(run(1), run(1));
   EXPECT_NE(run(1), run(2));
-}
-
-TEST_F(SimTransportTest, RunEndsWithStopAndPostsArriveLater) {
-  bool posted = false;
-  client_process_.Post([&] {
-    posted = true;
-    client_process_.Stop();
-  });
-  EXPECT_FALSE(posted);
-  client_process_.Run();
-  EXPECT_TRUE(posted);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// UvTransport on real sockets over loopback. Nothing sleeps: each test runs its loop until what it waits for is true, and
+// What only real sockets over loopback show of UvTransport; what it shares with the simulated network is transport_contract_test.cc.
+// Nothing sleeps: each test runs its loop until what it waits for is true, and
 // a watchdog ends it if that never comes.
 #include "runtime/net/uv_transport.h"
 
@@ -155,30 +156,6 @@ TEST_F(UvTransportTest, EchoesTenMegabytesWithBackPressure) {
   EXPECT_EQ(0, server_side.errors);
 }
 
-TEST_F(UvTransportTest, WritesManyPiecesInOrder) {
-  std::unique_ptr<Stream> server;
-  Recorder server_side, client_side;
-  auto listener = Listen([&](std::unique_ptr<Stream> stream) {
-    server = std::move(stream);
-    server->SetObserver(&server_side);
-  });
-  std::vector<std::string> texts;
-  std::string whole;
-  for (int i = 0; i < 200; ++i)
-    texts.push_back(i % 7 == 0 ? "" : std::string(static_cast<size_t>(i), static_cast<char>('a' + i % 26)));
-  for (const std::string& text : texts) whole += text;
-  const std::vector<std::string_view> pieces(texts.begin(), texts.end());
-  std::unique_ptr<Stream> client = transport_->Connect(Local(listener), &client_side);
-  client_side.on_connected = [&] {
-    client->Write(pieces);
-    EXPECT_EQ(0u, client->queued_bytes());  // the socket took all of it at once
-    client->FinishWriting();
-  };
-  server_side.on_end = [&] { Done(); };
-  RunUntilDone();
-  EXPECT_EQ(whole, server_side.data);
-}
-
 // Few bytes are put together before they are written: also where the socket takes none, or only some of them.
 TEST_F(UvTransportTest, WritesSmallGroupsOfPiecesInOrder) {
   std::unique_ptr<Stream> server;
@@ -209,22 +186,6 @@ TEST_F(UvTransportTest, WritesSmallGroupsOfPiecesInOrder) {
   EXPECT_TRUE(server_side.data == whole);
 }
 
-TEST_F(UvTransportTest, ReportsARefusedConnection) {
-  uint16_t port = 0;
-  {
-    auto listener = Listen([](std::unique_ptr<Stream>) {});
-    port = listener->port();
-  }
-  Recorder recorder;
-  recorder.on_error = [&] { Done(); };
-  auto stream = transport_->Connect({"127.0.0.1", port}, &recorder);
-  EXPECT_EQ(0, recorder.errors);  // never from inside the call
-  RunUntilDone();
-  EXPECT_EQ(1, recorder.errors);
-  EXPECT_EQ(NetError::kRefused, recorder.error);
-  EXPECT_EQ(0, recorder.connected);
-}
-
 TEST_F(UvTransportTest, RefusesAnAddressThatIsNotNumericByACallback) {
   Recorder recorder;
   recorder.on_error = [&] { Done(); };
@@ -250,31 +211,24 @@ TEST_F(UvTransportTest, ShowsAPeersResetAsReset) {
   EXPECT_EQ(0, server_side.ends);
 }
 
-TEST_F(UvTransportTest, ResetReachesThePeerAsReset) {
+TEST_F(UvTransportTest, AResetBehindAnEndReachesThePeerAsReset) {
   std::unique_ptr<Stream> server;
   Recorder client_side, server_side;
-  for (const bool after_fin : {false, true}) {
-    SCOPED_TRACE(after_fin);
-    transport_ = std::make_unique<UvTransport>();
-    client_side = {};
-    auto listener = Listen([&](std::unique_ptr<Stream> stream) {
-      server = std::move(stream);
-      server->SetObserver(&server_side);
-      server->Write("half an answer");
-    });
-    auto client = transport_->Connect(Local(listener), &client_side);
-    client_side.on_data = [&](std::string_view) {
-      if (after_fin) server->FinishWriting();
-      server->Reset();
-      server->Write("ignored");  // dead, but harmless
-    };
-    client_side.on_error = [&] { Done(); };
-    if (after_fin) client_side.on_end = [&] { client->Write("more"); };
-    RunUntilDone();
-    EXPECT_EQ(NetError::kReset, client_side.error);
-    EXPECT_EQ(0, server_side.errors);
-    server.reset();
-  }
+  auto listener = Listen([&](std::unique_ptr<Stream> stream) {
+    server = std::move(stream);
+    server->SetObserver(&server_side);
+    server->Write("half an answer");
+  });
+  auto client = transport_->Connect(Local(listener), &client_side);
+  client_side.on_data = [&](std::string_view) {
+    server->FinishWriting();
+    server->Reset();
+  };
+  client_side.on_error = [&] { Done(); };
+  client_side.on_end = [&] { client->Write("more"); };
+  RunUntilDone();
+  EXPECT_EQ(NetError::kReset, client_side.error);
+  EXPECT_EQ(0, server_side.errors);
 }
 
 TEST_F(UvTransportTest, DeliversAnEarlyAnswerBeforeTheFailedWrite) {
@@ -306,139 +260,6 @@ TEST_F(UvTransportTest, DeliversAnEarlyAnswerBeforeTheFailedWrite) {
   EXPECT_EQ(1, client_side.errors);
   EXPECT_EQ(NetError::kReset, client_side.error);
   EXPECT_EQ("413", client_side.data);
-}
-
-TEST_F(UvTransportTest, OwnersMayDestroyTheStreamInEachOfItsCallbacks) {
-  enum Which { kConnected, kData, kEnd, kError, kDrained, kCount };
-  for (int which = 0; which < kCount; ++which) {
-    SCOPED_TRACE(which);
-    transport_ = std::make_unique<UvTransport>();
-    std::unique_ptr<Stream> server, client;
-    Recorder server_side, client_side;
-    const std::string big(8 << 20, 'x');
-    auto listener = Listen([&](std::unique_ptr<Stream> stream) {
-      server = std::move(stream);
-      server->SetObserver(&server_side);
-      if (which == kData) server->Write("data");
-      if (which == kEnd) server->FinishWriting();
-      if (which == kError) server->Reset();
-    });
-    const auto destroy = [&] {
-      client.reset();
-      Done();
-    };
-    client = transport_->Connect(Local(listener), &client_side);
-    switch (which) {
-      case kConnected: client_side.on_connected = destroy; break;
-      case kData: client_side.on_data = [&](std::string_view) { destroy(); }; break;
-      case kEnd: client_side.on_end = destroy; break;
-      case kError: client_side.on_error = destroy; break;
-      case kDrained:
-        client->Write(big);
-        client_side.on_drained = destroy;
-        break;
-      default: break;
-    }
-    RunUntilDone();
-    EXPECT_EQ(nullptr, client);
-  }
-}
-
-TEST_F(UvTransportTest, OwnersMayDestroyTimersListenersAndResolutionsInTheirCallbacks) {
-  std::unique_ptr<Timer> timer;
-  std::unique_ptr<Listener> listener;
-  std::unique_ptr<Resolution> numeric, name;
-  std::vector<std::unique_ptr<Stream>> accepted;
-  int left = 4;
-  const auto one_less = [&] {
-    if (--left == 0) Done();
-  };
-  timer = transport_->NewTimer([&] {
-    timer.reset();
-    one_less();
-  });
-  timer->Set(transport_->Now());
-  Recorder recorder;
-  listener = Listen([&](std::unique_ptr<Stream> stream) {
-    accepted.push_back(std::move(stream));
-    listener.reset();
-    one_less();
-  });
-  auto first = transport_->Connect(Local(listener), &recorder);
-  auto second = transport_->Connect(Local(listener), &recorder);  // waits in the backlog of a closed listener
-  numeric = transport_->Resolve("127.0.0.1", 1, [&](ResolveResult) {
-    numeric.reset();
-    one_less();
-  });
-  name = transport_->Resolve("localhost", 1, [&](ResolveResult) {
-    name.reset();
-    one_less();
-  });
-  RunUntilDone();
-  EXPECT_EQ(0, left);
-  EXPECT_EQ(1u, accepted.size());
-}
-
-TEST_F(UvTransportTest, NothingIsCalledAfterDestruction) {
-  Recorder recorder;
-  auto listener = Listen([](std::unique_ptr<Stream>) { ADD_FAILURE() << "accepted by a listener that was destroyed"; });
-  const Address address = Local(listener);
-  auto stream = transport_->Connect(address, &recorder);
-  auto bad = transport_->Connect({"nonsense", 0}, &recorder);
-  auto timer = transport_->NewTimer([] { ADD_FAILURE() << "a destroyed timer fired"; });
-  timer->Set(transport_->Now());
-  auto cancelled = transport_->NewTimer([] { ADD_FAILURE() << "a cancelled timer fired"; });
-  cancelled->Set(transport_->Now());
-  cancelled->Cancel();
-  auto lookup =
-      transport_->Resolve("localhost", 1, [](ResolveResult) { ADD_FAILURE() << "a destroyed look-up answered"; });
-  auto numeric = transport_->Resolve("::1", 1, [](ResolveResult) { ADD_FAILURE() << "a destroyed look-up answered"; });
-  stream.reset();
-  bad.reset();
-  timer.reset();
-  lookup.reset();
-  numeric.reset();
-  listener.reset();
-  auto done = transport_->NewTimer([&] { Done(); });
-  done->Set(transport_->Now() + milliseconds(20));
-  RunUntilDone();
-  EXPECT_EQ(0, recorder.connected + recorder.errors);
-}
-
-TEST_F(UvTransportTest, TimersNeverFireEarlyAndKeepTheirOrder) {
-  std::vector<int> order;
-  std::vector<std::unique_ptr<Timer>> timers;
-  const TimePoint start = transport_->Now();
-  const std::vector<std::chrono::microseconds> waits = {std::chrono::microseconds(20500),
-                                                        std::chrono::microseconds(2500),
-                                                        std::chrono::microseconds(7999), std::chrono::microseconds(0)};
-  for (size_t i = 0; i < waits.size(); ++i) {
-    const TimePoint when = start + waits[i];
-    timers.push_back(transport_->NewTimer([&, i, when] {
-      EXPECT_GE(transport_->Now(), when);
-      order.push_back(static_cast<int>(i));
-      if (order.size() == waits.size()) Done();
-    }));
-    timers.back()->Set(when);
-  }
-  RunUntilDone();
-  EXPECT_EQ((std::vector<int>{3, 1, 2, 0}), order);
-}
-
-TEST_F(UvTransportTest, SettingATimerAgainReplacesItsTime) {
-  int fired = 0;
-  auto timer = transport_->NewTimer([&] { ++fired; });
-  timer->Set(transport_->Now() + milliseconds(1));
-  timer->Set(transport_->Now() + milliseconds(30));
-  auto check = transport_->NewTimer([&] {
-    EXPECT_EQ(0, fired);
-    timer->Set(transport_->Now());  // earlier again
-  });
-  check->Set(transport_->Now() + milliseconds(10));
-  auto end = transport_->NewTimer([&] { Done(); });
-  end->Set(transport_->Now() + milliseconds(60));
-  RunUntilDone();
-  EXPECT_EQ(1, fired);
 }
 
 TEST_F(UvTransportTest, ATimerThatSetsItselfToThePastLetsSocketsRun) {
@@ -512,17 +333,6 @@ TEST(UvTransport, TwoLoopsServeOneSharedPort) {
   EXPECT_GT(second_count, kConnections / 10);
 }
 
-TEST_F(UvTransportTest, ATakenPortIsAnErrorThatSaysWhatToDo) {
-  auto listener = Listen([](std::unique_ptr<Stream>) {});
-  auto second = transport_->Listen("127.0.0.1", listener->port(), false, [](std::unique_ptr<Stream>) {});
-  ASSERT_FALSE(second.ok());
-  EXPECT_NE(std::string::npos, second.error().find("the port is taken")) << second.error();
-  const uint16_t port = listener->port();
-  listener.reset();
-  auto third = transport_->Listen("127.0.0.1", port, false, [](std::unique_ptr<Stream>) {});  // free at once
-  EXPECT_TRUE(third.ok());
-}
-
 TEST_F(UvTransportTest, AForeignAddressAndAnUnknownNameAreErrors) {
   auto foreign = transport_->Listen("192.0.2.1", 0, false, [](std::unique_ptr<Stream>) {});
   ASSERT_FALSE(foreign.ok());
@@ -566,45 +376,6 @@ TEST_F(UvTransportTest, ServesIpv6AndShowsMappedIpv4AsIpv4) {
   };
   RunUntilDone();
   EXPECT_EQ((std::vector<std::string>{"::1", "127.0.0.1"}), peers);
-}
-
-TEST_F(UvTransportTest, ResolvesNumericAddressesWithoutALookUpAndLater) {
-  bool in_call = true;
-  ResolveResult result;
-  auto resolution = transport_->Resolve("192.0.2.7", 80, [&](ResolveResult r) {
-    EXPECT_FALSE(in_call);
-    result = std::move(r);
-    Done();
-  });
-  in_call = false;
-  RunUntilDone();
-  EXPECT_EQ((std::vector<Address>{{"192.0.2.7", 80}}), result.addresses);
-}
-
-TEST_F(UvTransportTest, ResolvesLocalhost) {
-  ResolveResult result;
-  auto resolution = transport_->Resolve("localhost", 8080, [&](ResolveResult r) {
-    result = std::move(r);
-    Done();
-  });
-  RunUntilDone();
-  ASSERT_FALSE(result.addresses.empty());
-  for (const Address& address : result.addresses) {
-    EXPECT_TRUE(address.ip == "127.0.0.1" || address.ip == "::1") << address.ip;
-    EXPECT_EQ(8080, address.port);
-  }
-}
-
-TEST_F(UvTransportTest, ANameThatCannotExistHasNoAddress) {
-  ResolveResult result;
-  result.addresses.push_back({"unset", 1});
-  auto resolution = transport_->Resolve(std::string(300, 'a'), 1, [&](ResolveResult r) {
-    result = std::move(r);
-    Done();
-  });
-  RunUntilDone();
-  EXPECT_TRUE(result.addresses.empty());
-  EXPECT_TRUE(result.error == NetError::kNameNotFound || result.error == NetError::kNameFailure);
 }
 
 TEST_F(UvTransportTest, GracefulCloseDeliversTheWholeAnswerThoughThePeerIsStillSending) {
@@ -653,29 +424,6 @@ TEST_F(UvTransportTest, GracefulCloseDeliversTheWholeAnswerThoughThePeerIsStillS
   EXPECT_TRUE(got_it_all);
 }
 
-TEST_F(UvTransportTest, GracefulCloseGivesUpOnAPeerThatNeverEnds) {
-  std::unique_ptr<Stream> server;
-  auto listener = Listen([&](std::unique_ptr<Stream> stream) {
-    stream->Write("answer");
-    transport_->CloseGracefully(std::move(stream), milliseconds(20));
-  });
-  Recorder client_side;
-  auto client = transport_->Connect(Local(listener), &client_side);
-  // Never sends FIN itself; after the limit the server is gone and answers with RST.
-  client_side.on_end = [&] { client->Write("x"); };
-  std::unique_ptr<Timer> again;
-  again = transport_->NewTimer([&] {
-    client->Write("x");
-    again->Set(transport_->Now() + milliseconds(5));
-  });
-  again->Set(transport_->Now() + milliseconds(5));
-  client_side.on_error = [&] { Done(); };
-  RunUntilDone();
-  EXPECT_EQ("answer", client_side.data);
-  EXPECT_EQ(1, client_side.ends);
-  EXPECT_EQ(NetError::kReset, client_side.error);
-}
-
 TEST_F(UvTransportTest, AcceptingPausesWhenDescriptorsRunOutAndResumesByItself) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "UBSan opens pipes of its own to check virtual calls, so it can't run without descriptors";
@@ -701,27 +449,6 @@ TEST_F(UvTransportTest, AcceptingPausesWhenDescriptorsRunOutAndResumesByItself) 
   setrlimit(RLIMIT_NOFILE, &old);
   EXPECT_TRUE(was_empty);
   EXPECT_EQ(1u, accepted.size());  // the waiting connection was kept, not closed
-}
-
-TEST_F(UvTransportTest, DeleteLaterDestroysAtTheEndOfTheTurn) {
-  struct Counted : Deletable {
-    explicit Counted(int* count) : count_(count) {}
-    ~Counted() override { ++*count_; }
-    int* count_;
-  };
-  int destroyed = 0;
-  auto second = transport_->NewTimer([&] {
-    EXPECT_EQ(1, destroyed);
-    Done();
-  });
-  auto first = transport_->NewTimer([&] {
-    transport_->DeleteLater(std::make_unique<Counted>(&destroyed));
-    EXPECT_EQ(0, destroyed);
-    second->Set(transport_->Now());
-  });
-  first->Set(transport_->Now());
-  RunUntilDone();
-  EXPECT_EQ(1, destroyed);
 }
 
 TEST_F(UvTransportTest, RunReturnsWithEverythingClosedWhateverIsStillHeld) {
