@@ -94,46 +94,5 @@ INSTANTIATE_TEST_SUITE_P(Framing, KilledUpstream,
                                          Cut{"LargeJsonLength", "/json?length", 1, "{}"}),
                          [](const testing::TestParamInfo<Cut>& cut) { return cut.param.name; });
 
-// Before the commit point a cut is a failure like others: nothing of the answer has gone out.
-TEST(CutBeforeContent, FallsBackWithATrueStatus) {
-  ScriptedUpstream upstream([](UpstreamExchange& exchange) {
-    exchange.SendHead(200, {{"Content-Type", "application/json"}, {"Content-Length", "1000"}});
-    exchange.Send("{\"half\":");
-    exchange.Finish();
-  });
-  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), "fallback = [sorry]") +
-                         "reply sorry { status = 200  body = json { \"is_fallback\": true } }\n");
-  const Answer answer = Post(gateway.port(), "/api/chat", Chat("x"));
-  EXPECT_TRUE(answer.looks_complete());
-  EXPECT_EQ(answer.json().value("is_fallback", false), true) << testing::PrintToString(answer);
-  EXPECT_EQ(answer.header("x-breakwater-fallback-reason"), "truncated");
-}
-
-// A stream that HTTP ended well without its terminal mark is cut all the same.
-TEST(CutBeforeContent, StreamWithoutItsMarkIsCutHoweverWellHttpEnded) {
-  ScriptedUpstream upstream([](UpstreamExchange& exchange) {
-    exchange.SendHead(200, {{"Content-Type", "application/x-ndjson"}, {"Transfer-Encoding", "chunked"}});
-    exchange.SendChunk(Frame("Hel"));
-    exchange.SendLastChunk();
-  });
-  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()));
-  const Answer answer = Post(gateway.port(), "/api/chat", Chat("x", true));
-  EXPECT_FALSE(answer.looks_complete()) << testing::PrintToString(answer);
-  EXPECT_NE(answer.body.find("\"code\":\"truncated\""), std::string::npos) << answer.body;
-}
-
-// An event that was cut in its middle must not swallow the error that follows it.
-TEST(CutAfterContent, ErrorEventStandsOnItsOwnAfterHalfAnEvent) {
-  ScriptedUpstream upstream([](UpstreamExchange& exchange) {
-    exchange.SendHead(200, {{"Content-Type", "text/event-stream"}, {"Transfer-Encoding", "chunked"}});
-    exchange.SendChunk("data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}\n\ndata: {\"choi");
-    exchange.Finish();
-  });
-  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()));
-  const Answer answer = Post(gateway.port(), "/v1/chat/completions", kSseBody);
-  EXPECT_FALSE(answer.looks_complete());
-  EXPECT_NE(answer.body.find("\n\ndata: {\"error\""), std::string::npos) << answer.body;
-}
-
 }  // namespace
 }  // namespace tests::e2e

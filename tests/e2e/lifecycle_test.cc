@@ -50,37 +50,6 @@ TEST(KeepAlive, PipelinedRequestsAreAnsweredInOrder) {
   }
 }
 
-// The upstream closes an idle connection at the moment at which a request is written to it: one reconnect, at once,
-// that counts as no retry and no failure.
-TEST(ReuseRace, CostsOneReconnectAndNoRetry) {
-  ScriptedUpstream upstream([](UpstreamExchange& exchange) {
-    if (exchange.request().number == 2) return exchange.Reset();  // the pooled connection: no byte of an answer
-    AnswerWell(exchange);
-  });
-  GatewayProcess gateway(
-      Gateway() + Upstream("main", upstream.url(), "repeat_safe = true\n  breaker { open when failures(60s) >= 1 }"),
-      OneWorker());
-  RawClient client(gateway.port());
-  ASSERT_EQ(client.Request({.body = Chat("x")}).status, 200);
-  const Answer answer = client.Request({.headers = {{"X-Request-Id", "race"}}, .body = Chat("x")});
-  EXPECT_EQ(answer.status, 200) << testing::PrintToString(answer);
-  EXPECT_EQ(upstream.request_count(), 3);
-  EXPECT_EQ(upstream.connection_count(), 2);
-  EXPECT_EQ(gateway.CountEvents("retry attempt 1/1"), 0);
-  EXPECT_EQ(gateway.Metric("breakwater_upstream_retry_total{upstream=\"main\"}"), 0);
-  EXPECT_EQ(gateway.Metric("breakwater_upstream_reconnect_total{upstream=\"main\"}"), 1);
-  EXPECT_EQ(gateway.Health("main").value("state", ""), "CLOSED");
-  EXPECT_EQ(gateway.Health("main").value("failure_count", -1), 0);
-}
-
-TEST(Pool, ServesPostsThatMayNotBeSentTwice) {
-  ScriptedUpstream upstream(AnswerWell);
-  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), "repeat_safe = false"), OneWorker());
-  RawClient client(gateway.port());
-  for (int i = 0; i < 20; ++i) ASSERT_EQ(client.Request({.body = Chat("x")}).status, 200);
-  EXPECT_EQ(upstream.connection_count(), 1) << "a server may keep a thread for each connection that we leave behind";
-}
-
 TEST(ReuseRace, ClosedIdleConnectionsAreNotUsed) {
   ScriptedUpstream upstream([](UpstreamExchange& exchange) {
     AnswerWell(exchange);

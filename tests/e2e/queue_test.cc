@@ -166,37 +166,5 @@ TEST(Queue, IsServedInTheOrderOfArrivalOverBothWorkers) {
   EXPECT_EQ(gateway.WaitForAccess("waits-5").value("status", 0), 499);
 }
 
-TEST(Queue, AClientThatLeavesFreesItsPlace) {
-  SlotUpstream upstream;
-  GatewayProcess gateway(Policy(upstream, "60s", "60s"));
-  std::vector<std::unique_ptr<RawClient>> clients;
-  for (int i = 0; i < kPlaces + 1; ++i) {
-    clients.push_back(std::make_unique<RawClient>(gateway.port()));
-    clients.back()->Send(Request(Id("c", i)));
-    WaitUntil([&] { return i < kPlaces ? upstream.begun() == i + 1 : Waiting(gateway) == 1; });
-  }
-  clients[1]->Reset();
-  WaitUntil([&] { return upstream.begun() == kPlaces + 1; });
-  EXPECT_EQ(upstream.order().back(), Id("c", kPlaces));
-  EXPECT_EQ(gateway.WaitForAccess(Id("c", 1)).value("how", ""), "client_gone");
-}
-
-TEST(Queue, TheNextUpstreamTakesWhatTheFirstCannot) {
-  SlotUpstream big;
-  ScriptedUpstream small(AnswerWell);
-  GatewayProcess gateway(Gateway() +
-                         Upstream("big", big.url(), "max_in_flight = 1  breaker { open when failures(60s) >= 1 }") +
-                         Upstream("small", small.url()) + "route all { to = [big, small] }\n");
-  RawClient first(gateway.port());
-  first.Send(Request("first"));
-  WaitUntil([&] { return big.begun() == 1; });
-  const Answer answer = Post(gateway.port(), "/api/chat", Chat("x"), {{"X-Request-Id", "second"}});
-  EXPECT_EQ(answer.status, 200);
-  EXPECT_EQ(gateway.WaitForAccess("second").value("served_by", ""), "small");
-  EXPECT_EQ(gateway.Health("big").value("failure_count", -1), 0) << "a full queue says nothing about the server";
-  big.Release(1);
-  EXPECT_EQ(first.ReadHead().status, 200);
-}
-
 }  // namespace
 }  // namespace tests::e2e

@@ -1,7 +1,9 @@
 // Bodies in both directions: streams without delay, bodies too large to keep, slow readers.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <thread>
 #include <utility>
 
 #include "tests/e2e/story.h"
@@ -36,58 +38,6 @@ TEST(Stream, PassesEachFrameOnBeforeTheNextIsMade) {
   EXPECT_TRUE(answer.looks_complete());
   EXPECT_NE(answer.body.find("\"done\":true"), std::string::npos);
   EXPECT_EQ(client.Request({.method = "GET", .target = "/health/live"}).status, 200) << "the connection is kept";
-}
-
-TEST(Stream, ErrorAsTheFirstFrameIsAFailureLikeAny5xx) {
-  ScriptedUpstream upstream([](UpstreamExchange& exchange) {
-    exchange.SendHead(200, {{"Content-Type", "application/x-ndjson"}, {"Transfer-Encoding", "chunked"}});
-    exchange.SendChunk("{\"error\":\"CUDA out of memory\"}\n");
-    exchange.SendLastChunk();
-  });
-  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), "fallback = [sorry]") +
-                         "reply sorry { status = 200  body = json { \"is_fallback\": true } }\n");
-  const Answer answer = Post(gateway.port(), "/api/chat", Chat("x", true), {{"X-Request-Id", "in-band"}});
-  EXPECT_TRUE(answer.is_fallback()) << testing::PrintToString(answer);
-  EXPECT_EQ(answer.header("x-breakwater-fallback-reason"), "stream_error");
-  EXPECT_EQ(gateway.WaitForAccess("in-band")["attempts"][0]["error"], "stream_error");
-}
-
-// The answer is held until its first frame is whole: half an error is not content.
-TEST(Stream, ErrorAsTheFirstFrameInPiecesIsSeenAsOne) {
-  ScriptedUpstream upstream([](UpstreamExchange& exchange) {
-    exchange.SendHead(200, {{"Content-Type", "application/x-ndjson"}, {"Transfer-Encoding", "chunked"}});
-    for (const char c : std::string("{\"error\":\"CUDA out of memory\"}\n")) exchange.SendChunk(std::string(1, c));
-    exchange.SendLastChunk();
-  });
-  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()));
-  const Answer answer = Post(gateway.port(), "/api/chat", Chat("x", true));
-  EXPECT_EQ(answer.status, 500) << "by its kind";
-  EXPECT_EQ(answer.json().value("code", ""), "stream_error") << testing::PrintToString(answer);
-  EXPECT_EQ(answer.json().value("error", ""), "CUDA out of memory");
-}
-
-TEST(Stream, ErrorAfterContentIsPassedOnAndTheAnswerDoesNotLookComplete) {
-  Signal content_seen;
-  ScriptedUpstream upstream([&](UpstreamExchange& exchange) {
-    exchange.SendHead(200, {{"Content-Type", "application/x-ndjson"}, {"Transfer-Encoding", "chunked"}});
-    exchange.SendChunk(Frame("Hel"));
-    if (!exchange.WaitFor(content_seen)) return;
-    exchange.SendChunk("{\"error\":\"CUDA out of memory\"}\n");
-    exchange.SendLastChunk();
-  });
-  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), "breaker { open when failures(60s) >= 5 }"));
-  RawClient client(gateway.port());
-  client.Send(ToText({.headers = {{"X-Request-Id", "late-error"}}, .body = Chat("x", true)}));
-  Answer answer = client.ReadHead();
-  ASSERT_TRUE(client.ReadUntil("Hel", &answer));
-  content_seen.Set();
-  client.ReadToEnd(&answer);
-  EXPECT_FALSE(answer.looks_complete());
-  const size_t first = answer.body.find("\"error\"");
-  EXPECT_NE(first, std::string::npos);
-  EXPECT_EQ(answer.body.find("\"error\"", first + 1), std::string::npos) << "told once: " << answer.body;
-  EXPECT_EQ(gateway.WaitForAccess("late-error")["attempts"][0]["error"], "stream_error");
-  EXPECT_EQ(gateway.Health("main").value("failure_count", -1), 1);
 }
 
 // By the compiled predicate: the client gets all of it, and the breaker counts what the frame said.
@@ -125,19 +75,6 @@ TEST(Stream, ThatStandsStillEndsWithAnErrorFrame) {
   EXPECT_FALSE(answer.looks_complete());
   EXPECT_NE(answer.body.find("\"code\":\"idle_timeout\""), std::string::npos) << answer.body;
   EXPECT_TRUE(WaitUntil([&] { return upstream.in_flight() == 0; }));
-}
-
-TEST(Stream, MissingDoneEventIsAddedAfterAFinishReason) {
-  ScriptedUpstream upstream([](UpstreamExchange& exchange) {
-    exchange.SendHead(200, {{"Content-Type", "text/event-stream"}, {"Transfer-Encoding", "chunked"}});
-    exchange.SendChunk("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"},\"finish_reason\":null}]}\n\n");
-    exchange.SendChunk("data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n");
-    exchange.SendLastChunk();
-  });
-  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url()));
-  const Answer answer = Post(gateway.port(), "/v1/chat/completions", R"({"model":"m","messages":[],"stream":true})");
-  EXPECT_TRUE(answer.looks_complete());
-  EXPECT_TRUE(answer.body.ends_with("data: [DONE]\n\n")) << answer.body;
 }
 
 TEST(RequestBody, LargerThanReplayBodyStreamsAndSaysSo) {
@@ -184,21 +121,6 @@ TEST(RequestBody, LargerThanReplayBodyStreamsAndSaysSo) {
   EXPECT_EQ(gateway.WaitForAccess("chunked")["retry_denied"], "body_too_large");
 }
 
-TEST(RequestBody, ThatFitsIsKeptAndSentAgainWhole) {
-  ScriptedUpstream upstream([](UpstreamExchange& exchange) {
-    if (exchange.request().number == 1) return AnswerFailure(exchange);
-    AnswerWell(exchange);
-  });
-  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), R"(
-  repeat_safe = true
-  retry { max_retries = 2  when status in 5xx  wait = exponential(from: 1ms) })"));
-  const std::string body = Chat(std::string(900'000, 'x'));
-  EXPECT_EQ(Post(gateway.port(), "/api/chat", body).status, 200);
-  ASSERT_EQ(upstream.request_count(), 2);
-  EXPECT_EQ(upstream.requests()[0].body, body);
-  EXPECT_EQ(upstream.requests()[1].body, body);
-}
-
 TEST(BackPressure, KeepsMemoryBoundedWhileTheClientDoesNotRead) {
   constexpr size_t kAnswer = 100 * kMiB;
   std::atomic<size_t> sent{0};
@@ -232,6 +154,44 @@ TEST(BackPressure, KeepsMemoryBoundedWhileTheClientDoesNotRead) {
   client.ReadToEnd(&answer);
   EXPECT_TRUE(answer.looks_complete());
   EXPECT_EQ(answer.body.size(), kAnswer);
+}
+
+TEST(BackPressure, KeepsMemoryBoundedWhileTheUpstreamDoesNotRead) {
+  constexpr size_t kBody = 15 * kMiB;  // below the limit of bodies
+  Signal go_on;
+  std::atomic<size_t> received{0};
+  ScriptedUpstream upstream(
+      [&](UpstreamExchange& exchange) {
+        if (!exchange.WaitFor(go_on)) return;
+        while (exchange.ReadMoreBody()) {
+        }
+        received = exchange.request().body.size();
+        AnswerWell(exchange);
+      },
+      ScriptedUpstream::Options{.reads_bodies = false});
+  GatewayProcess gateway(Gateway() + Upstream("main", upstream.url(), "replay_body = 64KiB"), ForMemory());
+  ASSERT_EQ(Get(gateway.port(), "/health/live").status, 200);
+  const size_t before = gateway.process().resident_bytes();
+  RawClient client(gateway.port());
+  client.Send("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(kBody) + "\r\n\r\n");
+  const std::string piece(64 << 10, 'x');
+  size_t sent = 0;
+  std::thread sending([&] {
+    while (sent < kBody && client.Send(piece)) sent += piece.size();
+  });
+  ASSERT_TRUE(WaitUntil([&] { return upstream.in_flight() == 1; }));
+  size_t most = 0;
+  for (int look = 0; look < 200; ++look) {
+    most = std::max(most, gateway.process().resident_bytes());
+    WaitUntil([] { return false; }, milliseconds(1));
+  }
+  EXPECT_LT(most, before + kMemoryAllowance);
+  go_on.Set();
+  sending.join();
+  Answer answer = client.ReadHead();
+  client.ReadToEnd(&answer);
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(received, kBody);
 }
 
 }  // namespace

@@ -312,5 +312,17 @@ TEST(Drain, AStreamThatIsCutIsToldSo) {
   EXPECT_TRUE(waits->received.starts_with("HTTP/1.1 503 ")) << waits->received;
 }
 
+// Strict clients wait for [DONE], and some servers leave it out.
+TEST(MissingEnd, IsAddedWhereTheAnswerHasAllItsContent) {
+  SimGateway gateway("upstream a { url = \"http://10.0.0.1:80\" }\n");
+  SimServer a(&gateway.network, "10.0.0.1", 80, [](SimPeer& peer) {
+    if (TakeRequest(peer)) peer.Send(std::string(kStream) + Frame("answer", "") + Frame("", "stop") + "0\r\n\r\n");
+  });
+  auto client = gateway.NewClient();
+  client->Send(Chat(10, true));
+  EXPECT_TRUE(gateway.network.RunUntil([&] { return Holds(client->received, "\r\n0\r\n\r\n"); }, 10s)) << client->received;
+  EXPECT_TRUE(Holds(client->received, "data: [DONE]\n\n")) << client->received;
+}
+
 }  // namespace
 }  // namespace tests
