@@ -29,6 +29,7 @@ class Setup:
     haproxy: str = "default_backend b"   # in the frontend
     haproxy_backend: str = ""
     haproxy_more: str = ""               # further sections
+    breakwater_gateway: str = ""         # further settings of the gateway
     breakwater: str = ""                 # further blocks; none: everything goes to upstream u
     upstream_is_down: bool = False
 
@@ -119,7 +120,8 @@ backend b
 
 def breakwater(folder, name, port, upstream, setup, binary):
     return [binary, "run", write(folder, name + ".policy", f"""edition 1
-gateway {{ listen = "127.0.0.1:{port}"  admin = off  workers = 1  access_log = {"stdout" if LOGS else "off"} }}
+gateway {{ listen = "127.0.0.1:{port}"  admin = off  workers = 1  access_log = {"stdout" if LOGS else "off"}
+  {setup.breakwater_gateway} }}
 upstream u {{
   url = "http://127.0.0.1:{upstream}"
   repeat_safe = true
@@ -127,7 +129,7 @@ upstream u {{
   breaker {{ open when failed_requests(60s) >= 5  open_for = 1h }}
   {"fallback = [static_answer]" if setup.upstream_is_down else ""}
 }}
-{setup.breakwater}
+{setup.breakwater.replace("FOLDER", folder)}
 """)]
 
 
