@@ -105,6 +105,7 @@ class World {
     // Names of hosts are found, and whoever has one of these addresses is a model server.
     network_.SetName("ollama-service", {"10.0.0.1"});
     network_.SetName("llm.internal", {"10.0.0.2"});
+    network_.SetName("api.llm.example", {"10.0.0.3"});  // https: without TLS here (GatewayTls)
     state_ = std::make_unique<runtime::proxy::GatewayState>(compiled_, 1, events_, &access_);
     worker_ = std::make_unique<runtime::gateway::Worker>(*state_, transport_, 0, 1);
     state_->is_ready = true;
@@ -118,7 +119,7 @@ class World {
     behaviour_ = behaviour;
     if (!servers_.empty()) return;
     constexpr std::pair<const char*, uint16_t> kAddresses[] = {
-        {"127.0.0.1", 11434}, {"127.0.0.1", 11435}, {"10.0.0.1", 11434}, {"10.0.0.2", 8000}};
+        {"127.0.0.1", 11434}, {"127.0.0.1", 11435}, {"10.0.0.1", 11434}, {"10.0.0.2", 8000}, {"10.0.0.3", 443}};
     for (const auto& [ip, port] : kAddresses) {
       servers_.push_back(
           std::make_unique<SimServer>(&network_, ip, port, [this, port = port](SimPeer& peer) { Answer(peer, port); }));
@@ -127,8 +128,8 @@ class World {
   // From now on the first of two servers fails at once, and the other one behaves.
   void FailFirst() { first_fails_ = true; }
   void BlackHole() {
-    for (const char* ip : {"127.0.0.1", "10.0.0.1", "10.0.0.2"})
-      for (const uint16_t port : {11434, 11435, 8000}) network_.SetRoute(ip, port, SimNetwork::Route::kBlackHole);
+    for (const char* ip : {"127.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.3"})
+      for (const uint16_t port : {11434, 11435, 8000, 443}) network_.SetRoute(ip, port, SimNetwork::Route::kBlackHole);
   }
   void AnswerBytes(size_t bytes) { answer_bytes_ = bytes; }
 
@@ -221,7 +222,7 @@ class World {
       const std::string request = peer.received.substr(0, head_end + 4 + length);
       peer.received.erase(0, request.size());
       Record("server " + std::to_string(port), request);
-      AnswerOne(peer, request, first_fails_ && port == 11434 ? Behaviour::kFails : behaviour_);
+      AnswerOne(peer, request, first_fails_ && (port == 11434 || port == 8000) ? Behaviour::kFails : behaviour_);
     }
   }
 

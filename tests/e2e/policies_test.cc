@@ -179,7 +179,7 @@ TEST_F(FaqCachePolicy, OldAnswerIsGivenWhileTheModelIsDownAndOnlyThen) {
 TEST_F(HostedApiPolicy, KeyIsAddedAndWhatTheClientShouldNotSendIsDropped) {
   ScriptedUpstream hosted(AnswerWell);
   GatewayProcess gateway =
-      Start({{"LLM_API_KEY", "key-of-the-house"}}, {{"http://llm.internal:8000", hosted.url()}});
+      Start({{"LLM_API_KEY", "key-of-the-house"}}, {{"http://llm.internal:8000", "http://127.0.0.1:9"}, {"https://api.llm.example", hosted.url()}});
   Post(gateway.port(), "/v1/models", "{}", {{"Authorization", "Bearer of-the-client"}, {"Cookie", "a=1"}});
   const SeenRequest seen = hosted.last_request();
   EXPECT_EQ(seen.header("authorization"), "Bearer key-of-the-house");
@@ -193,7 +193,7 @@ TEST_F(HostedApiPolicy, EachUserHasAnswersOfTheirOwn) {
                              exchange.request().header("x-user") + R"("},"finish_reason":"stop"}]})");
   });
   GatewayProcess gateway =
-      Start({{"LLM_API_KEY", "key-of-the-house"}}, {{"http://llm.internal:8000", hosted.url()}});
+      Start({{"LLM_API_KEY", "key-of-the-house"}}, {{"http://llm.internal:8000", "http://127.0.0.1:9"}, {"https://api.llm.example", hosted.url()}});
   const std::string path = "/v1/chat/completions";
   const std::string ann = Post(gateway.port(), path, Chat("x"), {{"X-User", "ann"}}).body;
   EXPECT_NE(ann.find("ann"), std::string::npos);
