@@ -254,7 +254,7 @@ bool SimNetwork::RunOne(TimePoint until) {
   if (events_.empty() || events_.top().time > until) return false;
   const Event event = events_.top();
   events_.pop();
-  now_ = event.time;
+  now_ = std::max(now_, event.time);  // later where the machine slept over it
   event.task();
   while (!graveyard_.empty()) {
     const auto dead = std::exchange(graveyard_, {});
@@ -287,7 +287,7 @@ SimTransport::~SimTransport() {
 TimePoint SimTransport::Now() const { return network_->now(); }
 
 WallTime SimTransport::WallNow() const {
-  return WallTime(std::chrono::seconds(1'700'000'000)) + network_->now().time_since_epoch();
+  return WallTime(std::chrono::seconds(1'700'000'000)) + network_->now().time_since_epoch() + network_->wall_offset_;
 }
 
 base::Result<std::unique_ptr<Listener>> SimTransport::Listen(const std::string& host, uint16_t port, bool shared_port,

@@ -68,6 +68,10 @@ class SimNetwork {
   bool RunUntil(const std::function<bool()>& condition, Duration at_most = std::chrono::hours(1));
   void RunFor(Duration duration) { AdvanceTo(now_ + duration); }
   void AdvanceTo(TimePoint time);
+  // Somebody sets the clock on the wall, or a machine with a wrong one hears of the right time.
+  void StepWall(Duration by) { wall_offset_ += by; }
+  // The machine is suspended: that much later nothing has happened yet, and everything that was due happens now.
+  void Suspend(Duration duration) { now_ += duration; }
 
   // For SimTransport and its objects.
   void At(TimePoint time, std::function<void()> task);
@@ -98,6 +102,7 @@ class SimNetwork {
   SimOptions options_;
   base::Random random_;
   TimePoint now_{std::chrono::seconds(1000)};  // not 0: code that takes 0 for "never" shows
+  Duration wall_offset_{};
   uint64_t next_order_ = 0;
   uint16_t next_port_ = 20000;
   std::priority_queue<Event> events_;
