@@ -68,12 +68,18 @@ TlsFailure FailureOfVerification(long result, X509* certificate, const std::stri
       }
       break;
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+      failure.reason = TlsReason::k_unknown_authority;
+      if (certificate != nullptr) failure.detail = "it leads to " + subject() + ", which is not trusted; `ca` may name it";
+      break;
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     case X509_V_ERR_CERT_UNTRUSTED:
       failure.reason = TlsReason::k_unknown_authority;
-      if (certificate != nullptr) failure.detail = "that of " + subject();
+      if (certificate != nullptr) {
+        failure.detail = "that of " + subject() + ", signed by " + IssuerOf(certificate) +
+                         ", which neither came along nor is trusted: the server should send its whole chain, or `ca` name that authority";
+      }
       break;
     case X509_V_ERR_APPLICATION_VERIFICATION:
       failure.reason = TlsReason::k_pin;

@@ -140,13 +140,20 @@ base::Result<X509Ptr> UsePair(SSL_CTX* context, const std::string& certificate_p
   return std::move(chain->front());
 }
 
-std::string SubjectOf(X509* certificate) {
+namespace {
+
+std::string Printed(const X509_NAME* name) {
   const BioPtr bio(BIO_new(BIO_s_mem()));
-  X509_NAME_print_ex(bio.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+  X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
   char* text = nullptr;
   const long size = BIO_get_mem_data(bio.get(), &text);  // NOLINT(google-runtime-int)
   return std::string(text, static_cast<size_t>(std::max(size, 0L)));
 }
+
+}  // namespace
+
+std::string SubjectOf(X509* certificate) { return Printed(X509_get_subject_name(certificate)); }
+std::string IssuerOf(X509* certificate) { return Printed(X509_get_issuer_name(certificate)); }
 
 std::vector<std::string> NamesOf(X509* certificate) {
   std::vector<std::string> names;

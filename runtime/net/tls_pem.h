@@ -38,6 +38,7 @@ base::Result<X509Ptr> UsePair(SSL_CTX* context, const std::string& certificate_p
 
 CertificateInfo Describe(X509* certificate);
 std::string SubjectOf(X509* certificate);
+std::string IssuerOf(X509* certificate);
 std::vector<std::string> NamesOf(X509* certificate);
 int64_t SecondsOf(const ASN1_TIME* time);    // since 1970
 std::string DateOf(int64_t seconds);         // "2026-01-31 12:00:00 UTC"

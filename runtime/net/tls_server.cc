@@ -273,6 +273,13 @@ base::Result<std::shared_ptr<TlsServer>> TlsServer::Make(const std::vector<TlsId
     auto hosted = Host(settings, now, &info);
     if (!hosted) return base::Error{"tls " + settings.name + ": " + hosted.error()};
     Hosted& added = *hosted.value();
+    // Whoever begins with it may have a clock that is wrong: a warning. In place of one that is valid it would turn everybody away.
+    const int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+    for (size_t i = 0; old != nullptr && info.not_before > seconds && i < old->described.size(); ++i) {
+      const CertificateInfo& in_use = old->described[i].certificate;
+      if (old->described[i].name != settings.name || in_use.not_before > seconds || in_use.not_after < seconds) continue;
+      return base::Error{"tls " + settings.name + ": " + settings.certificate + ": the certificate is not valid before " + DateOf(info.not_before)};
+    }
     for (size_t i = 0; old != nullptr && i < old->hosted.size(); ++i) {
       const Hosted& earlier = *old->hosted[i];
       if (earlier.settings.name == settings.name && earlier.authority_digest == added.authority_digest) {

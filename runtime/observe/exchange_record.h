@@ -17,6 +17,7 @@ struct AttemptRecord {
   int number = 1;
   engine::Outcome outcome;
   base::Duration took{};
+  std::string_view tls_reason;  // of a tls_failure: its name (tls_reasons.def); empty: none
 };
 
 // How the exchange ended for its client.
@@ -44,6 +45,7 @@ struct ExchangeRecord {
   base::Duration queued{};              // waited for places at upstreams, in all
   base::Duration loading{};             // waited for models to be loaded, in all
   std::string_view retry_denied;        // the last reason; empty: none
+  std::string_view tls_reason, tls_text;  // of the last handshake that failed (tls_reasons.def); empty: none did
   int status = 0;                       // sent to the client; 0: none
   uint64_t bytes_in = 0;                // of the request's body
   uint64_t bytes_out = 0;               // to the client, heads included

@@ -111,6 +111,7 @@ void AccessLog::Write(const AccessLogContext& context, const observe::ExchangeRe
     if (attempt.outcome.error != compiler::abi::ErrorKind::kNone) {
       line.AddPlain<"error">(compiler::abi::Name(attempt.outcome.error));
     }
+    if (!attempt.tls_reason.empty()) line.AddPlain<"tls_reason">(attempt.tls_reason);
     line.AddMillis<"ms">(attempt.took);
     line.Put('}');
   }

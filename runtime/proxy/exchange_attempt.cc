@@ -187,7 +187,12 @@ void Exchange::Conclude(const AnswerStep& step, bool is_reuse_race) {
     case AnswerStep::What::kFailed: break;
   }
   body_.CloseUpload();
-  base::Existing(attempt_, "attempt", "of an answer that failed").Abort();
+  auto& failed = base::Existing(attempt_, "attempt", "of an answer that failed");
+  if (const net::TlsFailure* failure = failed.tls_failure(); failure != nullptr && step.error == ErrorKind::k_tls_failure) {
+    recorder_.record().tls_reason = net::Name(failure->reason);
+    recorder_.record().tls_text = net::Text(failure->reason);
+  }
+  failed.Abort();
   const dialect::ToldError* told = step.error == ErrorKind::k_stream_error ? answer_.told_error() : nullptr;
   Dispatch(engine::AttemptFailed{step.error, is_reuse_race, step.is_mismatch, told != nullptr ? told->status : 0});
   if (attempt_ != nullptr && attempt_->is_over()) {  // no other one has begun; the facts of this one's head are stale
@@ -388,6 +393,12 @@ void Exchange::On(const engine::SendError& command) {
   int status = command.status;
   std::string_view code = command.reason;
   std::string_view text = command.text.empty() ? MessageFor(command.reason) : command.text;
+  std::string with_reason;
+  if (command.reason == compiler::abi::Name(ErrorKind::k_tls_failure) && !recorder_.record().tls_text.empty()) {
+    with_reason = text.substr(0, text.size() - 1);  // its full stop
+    with_reason.append(": ").append(recorder_.record().tls_text).append(".");
+    text = with_reason;
+  }
   // What its server said of it, as if it had come in time.
   const dialect::ToldError* told = command.reason == compiler::abi::Name(ErrorKind::k_stream_error) ? answer_.told_error() : nullptr;
   if (told != nullptr) {

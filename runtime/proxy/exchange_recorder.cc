@@ -48,7 +48,9 @@ void ExchangeRecorder::Record(const engine::RecordMoveDenied& command) {
 }
 
 void ExchangeRecorder::Record(const engine::RecordAttemptEnded& command) {
-  record_.attempts.push_back({command.upstream, command.number, command.outcome, command.took});
+  const bool is_tls = command.outcome.error == ErrorKind::k_tls_failure;
+  record_.attempts.push_back(
+      {command.upstream, command.number, command.outcome, command.took, is_tls ? record_.tls_reason : std::string_view()});
   const auto& upstream = worker_.policy().upstreams[command.upstream];
   worker_.metrics.Observe(observe::HistogramId::kUpstreamLatency, static_cast<size_t>(command.upstream.value), command.took);
   worker_.metrics.CountBy(observe::LabelledCounter::kAttempts, {upstream.name, OutcomeText(command.outcome)});

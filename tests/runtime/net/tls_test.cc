@@ -205,6 +205,7 @@ TEST_F(TlsTest, AServerThatDoesNotProveWhoItIsIsRefusedInItsOwnWords) {
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.what);
+    tls_server_.reset();  // one that is not valid yet takes the place of none
     Serve({row.server});
     Trust(row.client);
     Connect(row.host);
@@ -229,6 +230,23 @@ TEST_F(TlsTest, ACertificateThatEndsWhileTheServerRunsIsExpired) {
   Connect();
   EXPECT_EQ("expired", Failure());
   EXPECT_NE(Detail().find("CN=short ended on 2024-01-01"), std::string::npos) << Detail();
+}
+
+TEST_F(TlsTest, AClockThatIsSetDecidesOnCertificatesAtOnceAndOnNothingElse) {
+  const Certificate short_lived = maker_->Issue(root_, "short", {.ends = "20240101000000Z"});  // the clock begins in November 2023
+  Serve({Identity(short_lived)});
+  Trust({.ca = root_.certificate});
+  Connect();
+  ASSERT_EQ("connected", Failure());
+  network_.StepWall(hours(24 * 60));
+  client_->Write("still here");
+  EXPECT_TRUE(network_.RunUntil([&] { return server_side_.data == "still here"; })) << "a connection that is open goes on";
+  Trust({.ca = root_.certificate});  // a session of the one before would be resumed
+  Connect();
+  EXPECT_EQ("expired", Failure());
+  network_.StepWall(-hours(24 * 60));
+  Connect();
+  EXPECT_EQ("connected", Failure());
 }
 
 TEST_F(TlsTest, WhatIsNoTlsIsAFailureOfTheProtocol) {
@@ -339,6 +357,21 @@ TEST_F(TlsTest, APairIsTakenAsAPairOrNotAtAll) {
   const auto alone = TlsServer::Make({{"edge", behind.certificate, behind.key, ""}}, server_process_.WallNow(), nullptr);
   ASSERT_TRUE(alone.ok()) << alone.error();
   EXPECT_NE(alone.value()->identities()[0].certificate.warning.find("no intermediate"), std::string::npos);
+}
+
+TEST_F(TlsTest, ACertificateThatIsNotValidYetDoesNotTakeThePlaceOfOneThatIs) {
+  const Certificate early = maker_->Issue(root_, "early", {.begins = "20240101000000Z"});  // the clock begins in November 2023
+  const auto first = TlsServer::Make({Identity(good_)}, server_process_.WallNow(), nullptr);
+  ASSERT_TRUE(first.ok());
+  TlsIdentitySettings next = Identity(early);
+  const auto refused = TlsServer::Make({next}, server_process_.WallNow(), first.value().get());
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().find("not valid before 2024-01-01"), std::string::npos) << refused.error();
+  const auto alone = TlsServer::Make({next}, server_process_.WallNow(), nullptr);
+  ASSERT_TRUE(alone.ok()) << "a clock may be wrong at start";
+  EXPECT_NE(alone.value()->identities()[0].certificate.warning.find("2024-01-01"), std::string::npos);
+  const auto later = TlsServer::Make({next}, server_process_.WallNow() + hours(24 * 60), first.value().get());
+  EXPECT_TRUE(later.ok());
 }
 
 TEST_F(TlsTest, PinsAreReadInTheFormsThatPeopleHave) {
