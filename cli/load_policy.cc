@@ -31,14 +31,21 @@ LoadedPolicy CompileText(const Input& input, const LoadOptions& options, std::os
   compile_options.apart = g_compiles_apart;
   const auto source = compiler::ReadSource(input.name, input.text, compiler::ImportsBeside(input.path));
   auto compiled = compiler::CompilePolicy(source, compile_options, &diagnostics);
-  StartLines(errors, options.json_lines).Findings(*source, diagnostics);
+  StartLines lines(errors, options.json_lines);
   if (compiled == nullptr) {
     const auto& findings = diagnostics.items();
-    const bool is_jit = std::any_of(findings.begin(), findings.end(), [](const compiler::diagnostics::Diagnostic& finding) {
+    const auto no_code = std::find_if(findings.begin(), findings.end(), [](const compiler::diagnostics::Diagnostic& finding) {
       return finding.kind == compiler::diagnostics::Kind::kJitFailed;
     });
-    return Failed(is_jit ? kInternal : kFindings);  // not the policy's fault
+    if (no_code != findings.end()) {  // not the policy's fault, and it means the same
+      const std::string reason = no_code->message;
+      diagnostics = compiler::diagnostics::Diagnostics();
+      compiled = compiler::CompileInterpreted(source, compile_options, &diagnostics);
+      if (compiled != nullptr) lines.Interpreted(reason);
+    }
   }
+  lines.Findings(*source, diagnostics);
+  if (compiled == nullptr) return Failed(kFindings);
   return {std::move(compiled), kClean, ""};
 }
 

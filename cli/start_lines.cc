@@ -40,6 +40,17 @@ void StartLines::Fatal(std::string_view message) {
   out_ << line.Finish() << "\n";
 }
 
+void StartLines::Interpreted(std::string_view reason) {
+  constexpr std::string_view kHelp = "install breakwater-jit, which brings LLVM, or run a bundle (breakwater compile)";
+  if (!as_json_) {
+    out_ << "breakwater: conditions are interpreted: " << reason << "\n  = help: " << kHelp << "\n";
+    return;
+  }
+  runtime::observe::JsonLine line = Line("warn", "conditions are interpreted");
+  line.Add("reason", reason).Add("help", kHelp);
+  out_ << line.Finish() << "\n";
+}
+
 void StartLines::Findings(const compiler::source::SourceBuffer& source, const compiler::diagnostics::Diagnostics& diagnostics) {
   if (diagnostics.empty()) return;
   if (!as_json_) {

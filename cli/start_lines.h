@@ -15,6 +15,8 @@ class StartLines {
 
   // It can't run.
   void Fatal(std::string_view message);
+  // It runs, and its conditions are interpreted: there is no machine code, for this reason.
+  void Interpreted(std::string_view reason);
   void Findings(const compiler::source::SourceBuffer& source, const compiler::diagnostics::Diagnostics& diagnostics);
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -66,9 +67,15 @@ std::shared_ptr<CompiledPolicy> Indexed(model::Policy policy, std::string hash) 
 }  // namespace
 
 std::optional<std::string> ProcessEnvironment(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  if (value == nullptr) return std::nullopt;
-  return std::string(value);
+  if (const char* value = std::getenv(name.c_str()); value != nullptr) return std::string(value);
+  // What systemd hands over (LoadCredential=NAME:…) is a file of that name: as if NAME_FILE named it.
+  constexpr std::string_view kFile = "_FILE";
+  const char* const folder = std::getenv("CREDENTIALS_DIRECTORY");
+  if (folder == nullptr || !name.ends_with(kFile)) return std::nullopt;
+  const std::string path = std::string(folder) + "/" + name.substr(0, name.size() - kFile.size());
+  std::error_code none;
+  if (!std::filesystem::is_regular_file(path, none)) return std::nullopt;
+  return path;
 }
 
 std::optional<std::string> ReadSecretFile(const std::string& path) {
@@ -130,7 +137,12 @@ std::optional<model::Policy> CheckPolicy(std::string_view text, const CompileOpt
 
 std::shared_ptr<const CompiledPolicy> CompileInterpreted(std::string_view text, const CompileOptions& options,
                                                          diagnostics::Diagnostics* diagnostics) {
-  std::optional<WrittenPolicy> written = CheckWritten(text, options, diagnostics);
+  return CompileInterpreted(std::make_shared<source::SourceBuffer>("policy", text), options, diagnostics);
+}
+
+std::shared_ptr<const CompiledPolicy> CompileInterpreted(std::shared_ptr<const source::SourceBuffer> source,
+                                                         const CompileOptions& options, diagnostics::Diagnostics* diagnostics) {
+  std::optional<WrittenPolicy> written = CheckWritten(std::move(source), options, diagnostics);
   if (!written) return nullptr;
   std::shared_ptr<CompiledPolicy> compiled = Indexed(std::move(written->policy), std::move(written->hash));
   compiled->predicates = model::InterpretedPredicates(compiled->policy);

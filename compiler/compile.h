@@ -67,8 +67,10 @@ std::shared_ptr<const CompiledPolicy> CompilePolicy(std::shared_ptr<const source
 std::shared_ptr<CompiledPolicy> CompileChecked(model::Policy policy, std::string hash,
                                                diagnostics::Diagnostics* diagnostics);
 
-// The same with interpreted predicates: no LLVM. For simulation and tests.
+// The same with interpreted predicates: no LLVM. For simulation, for tests, and where there is no JIT library.
 std::shared_ptr<const CompiledPolicy> CompileInterpreted(std::string_view text, const CompileOptions& options,
                                                          diagnostics::Diagnostics* diagnostics);
+std::shared_ptr<const CompiledPolicy> CompileInterpreted(std::shared_ptr<const source::SourceBuffer> source,
+                                                         const CompileOptions& options, diagnostics::Diagnostics* diagnostics);
 
 }  // namespace compiler
