@@ -8,6 +8,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+
+#include "runtime/proxy/admin_token.h"
 
 namespace cli {
 namespace {
@@ -15,6 +18,18 @@ namespace {
 std::string Environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
+}
+
+// The token that a gateway with this admin port left for whoever may read it.
+std::string TokenOf(const AdminOptions& options, const std::string& port) {
+  if (!options.token.empty()) return options.token;
+  if (std::string token = Environment("BREAKWATER_ADMIN_TOKEN"); !token.empty()) return token;
+  for (const std::string& folder : runtime::proxy::AdminTokenFolders()) {
+    std::ifstream file(folder + "/" + runtime::proxy::AdminTokenFile(port));
+    std::string token;
+    if (file && std::getline(file, token) && !token.empty()) return token;
+  }
+  return "";
 }
 
 int Connect(const std::string& host, const std::string& port, int timeout_seconds, std::string* error) {
@@ -70,9 +85,15 @@ AdminAnswer AskAdmin(const AdminOptions& options, std::string_view method, const
     answer.error = "no gateway answers at " + address + ": " + problem;
     return answer;
   }
+  const bool is_post = method == "POST";
   std::string request =
       std::string(method) + " " + path + " HTTP/1.1\r\nHost: " + address + "\r\nConnection: close\r\n";
-  request += "\r\n";
+  if (path.starts_with("/admin/")) {
+    const std::string token = TokenOf(options, port);
+    if (!token.empty()) request += "Authorization: Bearer " + token + "\r\n";
+  }
+  if (is_post) request += "Content-Type: application/json\r\nContent-Length: 2\r\n";
+  request += is_post ? "\r\n{}" : "\r\n";
   for (size_t sent = 0; sent < request.size();) {
     const ssize_t count = send(fd, request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
     if (count <= 0) break;

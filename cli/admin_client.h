@@ -8,6 +8,7 @@ namespace cli {
 
 struct AdminOptions {
   std::string address;  // host:port; empty: $BREAKWATER_ADMIN, else 127.0.0.1:9180
+  std::string token;    // empty: $BREAKWATER_ADMIN_TOKEN, else the file that the gateway wrote
   int timeout_seconds = 5;
 };
 
@@ -17,7 +18,7 @@ struct AdminAnswer {
   std::string error;  // why not, for people
 };
 
-// `path`: with its query.
+// `path`: with its query. A POST is sent with an empty JSON object and the token.
 AdminAnswer AskAdmin(const AdminOptions& options, std::string_view method, const std::string& path);
 
 // The address that AskAdmin asks.

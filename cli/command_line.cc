@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/admin_commands.h"
 #include "cli/check.h"
 #include "cli/compile.h"
 #include "cli/completion.h"
@@ -15,7 +16,6 @@
 #include "cli/explain_log_line.h"
 #include "cli/fix.h"
 #include "cli/format.h"
-#include "cli/healthy.h"
 #include "cli/manual.h"
 #include "cli/migrate.h"
 #include "cli/report.h"
@@ -126,8 +126,17 @@ Runner DeclareRun(CLI::App* command) {
       ->check(CLI::Range(1, 1024));
   command->add_flag("--deny-mock", options->deny_mock, "Refuse a policy with a mock block (for production)");
   command->add_option("--trust", options->trust, "A public key: run only a bundle that its private key signed");
+  command->add_flag("!--no-warm", options->warms, "A reload does not load models first (cold_load)");
   command->add_flag("--watch", options->watch, "Reload when the file, or one that it imports, changes");
   return [options] { return RunGateway(*options); };
+}
+
+// What all commands to a running gateway take.
+void DeclareAdmin(CLI::App* command, AdminOptions* options) {
+  command->add_option("--admin", options->address,
+                      "The admin address of the gateway; default: $BREAKWATER_ADMIN, else 127.0.0.1:9180");
+  command->add_option("--token", options->token,
+                      "Its token; default: $BREAKWATER_ADMIN_TOKEN, else the file that the gateway wrote");
 }
 
 Runner DeclareHealthy(CLI::App* command) {
@@ -138,6 +147,56 @@ Runner DeclareHealthy(CLI::App* command) {
       ->check(CLI::Range(1, 600))
       ->capture_default_str();
   return [options] { return RunHealthy(*options); };
+}
+
+Runner DeclareReload(CLI::App* command) {
+  auto options = std::make_shared<AdminOptions>();
+  DeclareAdmin(command, options.get());
+  return [options] { return RunReload(*options); };
+}
+
+Runner DeclareStop(CLI::App* command) {
+  auto options = std::make_shared<AdminOptions>();
+  DeclareAdmin(command, options.get());
+  return [options] { return RunAction(*options, "stop"); };
+}
+
+// "drain NAME" and "resume NAME".
+Runner DeclareUpstream(CLI::App* command) {
+  auto options = std::make_shared<AdminOptions>();
+  auto name = std::make_shared<std::string>();
+  command->add_option("upstream", *name, "The upstream that is meant")->required();
+  DeclareAdmin(command, options.get());
+  return [command, options, name] { return RunAction(*options, "upstream/" + *name + "/" + command->get_name()); };
+}
+
+Runner DeclareLogLevel(CLI::App* command) {
+  auto options = std::make_shared<AdminOptions>();
+  auto level = std::make_shared<std::string>();
+  command->add_option("level", *level, "info, warn or error")->required();
+  DeclareAdmin(command, options.get());
+  return [options, level] { return RunAction(*options, "log-level/" + *level); };
+}
+
+template <int kTakesTime>
+Runner DeclareBreaker(CLI::App* command) {
+  auto options = std::make_shared<AdminOptions>();
+  auto name = std::make_shared<std::string>();
+  auto time = std::make_shared<std::string>();
+  command->add_option("upstream", *name, "The upstream whose breaker is meant")->required();
+  if (kTakesTime != 0) command->add_option("--for", *time, "For how long: 90s, 10min, 1h; afterwards it is as before");
+  DeclareAdmin(command, options.get());
+  return [command, options, name, time] {
+    return RunAction(*options, "breaker/" + *name + "/" + command->get_name() + (time->empty() ? "" : "?for=" + *time));
+  };
+}
+
+Runner DeclarePurge(CLI::App* command) {
+  auto options = std::make_shared<AdminOptions>();
+  auto name = std::make_shared<std::string>();
+  command->add_option("cache", *name, "The cache whose entries go")->required();
+  DeclareAdmin(command, options.get());
+  return [options, name] { return RunAction(*options, "cache/" + *name + "/purge"); };
 }
 
 Runner DeclareTest(CLI::App* command) {
@@ -183,6 +242,15 @@ constexpr Command kCommands[] = {
     {"migrate", "Make a policy of a gateway.yaml, or of LiteLLM's config.yaml", DeclareMigrate},
     {"run", "Run the gateway on a policy", DeclareRun},
     {"test", "Run the tests of policies, on a virtual clock", DeclareTest},
+    {"reload", "Tell a running gateway to read its policy anew, and say what became of it", DeclareReload},
+    {"open", "Open the breaker of an upstream: nothing is let through", DeclareBreaker<1>},
+    {"close", "Close the breaker of an upstream", DeclareBreaker<1>},
+    {"reset", "Put the breaker of an upstream back to its beginning", DeclareBreaker<0>},
+    {"drain", "Send nothing new to an upstream; what is under way there goes on", DeclareUpstream},
+    {"resume", "Send requests to a drained upstream again", DeclareUpstream},
+    {"purge", "Empty a cache", DeclarePurge},
+    {"log-level", "Leave out events below a level", DeclareLogLevel},
+    {"stop", "Stop a running gateway as SIGTERM does", DeclareStop},
     {"healthy", "Exit with 0 if a gateway is ready (for health checks of containers)", DeclareHealthy},
     {"completion", "Print what completes commands and options in a shell", DeclareCompletion},
     {"man", "Print the manual page", DeclareManual},

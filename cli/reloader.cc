@@ -20,17 +20,20 @@ JsonLine Event(std::string_view level, std::string_view message) {
   return line;
 }
 
+constexpr std::chrono::minutes kTryAgain{1};
+
 }  // namespace
 
 Reloader::Reloader(runtime::gateway::Gateway& gateway, std::function<CompiledText()> compile,
                    std::function<std::string()> text, ReloaderOptions options)
     : gateway_(gateway), compile_(std::move(compile)), text_(std::move(text)), options_(options) {
-  gateway_.common().reload.ask = [this](std::string why) { Ask(std::move(why)); };
+  gateway_.common().reload.SetReloader([this](std::string why) { return Ask(std::move(why)); });
   in_force_ = seen_ = options_.watch ? text_() : std::string();
   thread_ = std::thread([this] { Run(); });
 }
 
 Reloader::~Reloader() {
+  gateway_.common().reload.SetReloader(nullptr);
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -39,12 +42,15 @@ Reloader::~Reloader() {
   thread_.join();
 }
 
-void Reloader::Ask(std::string why) {
+uint64_t Reloader::Ask(std::string why) {
+  uint64_t number = 0;
   {
     std::lock_guard lock(mutex_);
     asked_ = std::move(why);
+    number = begun_ + 1;
   }
   wake_.notify_all();
+  return number;
 }
 
 void Reloader::Run() {
@@ -65,11 +71,15 @@ void Reloader::Run() {
   }
 }
 
+// Only while every loop turns: one that hangs is worth a restart.
+void Reloader::FeedWatchdog() {
+  if (watchdog_ && gateway_.EveryLoopTurned()) Notify("WATCHDOG=1");
+}
+
 // A change counts at the second look that finds the same: nothing was written in between.
 void Reloader::LookAtFiles() {
   gateway_.policies_alive();  // frees old ones
-  // Only while every loop turns: one that hangs is worth a restart.
-  if (watchdog_ && gateway_.EveryLoopTurned()) Notify("WATCHDOG=1");
+  FeedWatchdog();
   if (options_.watch) {
     std::string text = text_();
     const bool is_quiet = text == std::exchange(seen_, text);
@@ -80,9 +90,14 @@ void Reloader::LookAtFiles() {
   }
   std::string files = gateway_.CertificateFiles();
   const bool is_quiet = files == std::exchange(seen_files_, files);
-  if (!is_quiet || files == gateway_.certificates_in_use() || files == refused_files_) return;
+  if (!is_quiet || files == gateway_.certificates_in_use()) return;
+  // One that is not valid yet may be later: the same files are tried again, and told again only if there is something else to say.
+  const auto now = std::chrono::steady_clock::now();
+  if (files == refused_files_ && now < try_again_at_) return;
+  try_again_at_ = now + kTryAgain;
   if (auto renewed = gateway_.Reload(gateway_.policy()); !renewed) {
-    refused_files_ = files;
+    if (std::exchange(refused_files_, files) == files && refused_reason_ == renewed.error()) return;
+    refused_reason_ = renewed.error();
     JsonLine line = Event("error", "certificates not renewed");
     line.Add("reason", renewed.error()).Add("help", "those in use stay until the files are right");
     gateway_.common().events.Write(line.Finish());
@@ -90,19 +105,27 @@ void Reloader::LookAtFiles() {
 }
 
 void Reloader::Reload(const std::string& why) {
+  {
+    std::lock_guard lock(mutex_);
+    ++begun_;
+  }
   const auto began = std::chrono::steady_clock::now();
-  NotifyReloading();
+  const bool is_stopping = gateway_.is_draining();
+  if (!is_stopping) NotifyReloading();
   if (options_.watch) in_force_ = text_();
-  CompiledText read = compile_();
+  CompiledText read = is_stopping ? CompiledText() : compile_();
   std::string reason;
-  if (read.compiled == nullptr) {
+  if (is_stopping) {
+    reason = "the gateway is stopping";
+  } else if (read.compiled == nullptr) {
     reason = "the policy has errors";
-  } else if (auto reloaded = gateway_.Reload(read.compiled); !reloaded) {
+  } else if (auto reloaded = gateway_.Reload(read.compiled, options_.warms, [this] { FeedWatchdog(); }); !reloaded) {
     reason = reloaded.error();
   }
   const bool is_good = reason.empty();
-  Notify("READY=1\nSTATUS=" + std::string(is_good ? "serving " : "refused a reload, serving ") +
-         gateway_.policy()->hash);
+  if (!gateway_.is_draining()) {  // the manager has heard of the end: it is told nothing else
+    Notify("READY=1\nSTATUS=" + std::string(is_good ? "serving " : "refused a reload, serving ") + gateway_.policy()->hash);
+  }
   const auto took = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - began);
   JsonLine line = Event(is_good ? "info" : "error", is_good ? "policy reloaded" : "reload refused");
   line.Add("why", why);

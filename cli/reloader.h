@@ -25,6 +25,7 @@ struct CompiledText {
 
 struct ReloaderOptions {
   bool watch = false;
+  bool warms = true;  // models first (cold_load)
   // A change is taken once nothing has changed for so long: editors and rsync write in several steps, and a certificate and its key
   // are two files.
   std::chrono::milliseconds silence{500};
@@ -38,13 +39,15 @@ class Reloader {
            ReloaderOptions options);
   ~Reloader();  // a reload that is under way is waited for
 
-  // Thread-safe; returns at once. `why`: "SIGHUP".
-  void Ask(std::string why);
+  // Thread-safe; returns at once. `why`: "SIGHUP". Returns the number of the attempt that reads the files after now; several that ask
+  // before it begins share it.
+  uint64_t Ask(std::string why);
 
  private:
   void Run();
   void Reload(const std::string& why);
   void LookAtFiles();
+  void FeedWatchdog();
 
   runtime::gateway::Gateway& gateway_;
   const std::function<CompiledText()> compile_;
@@ -55,13 +58,16 @@ class Reloader {
   std::condition_variable wake_;
   std::string asked_;      // guarded by mutex_; why, or empty
   bool stopping_ = false;  // likewise
+  uint64_t begun_ = 0;     // likewise; attempts
 
   // Of the thread.
   const std::optional<std::chrono::microseconds> watchdog_ = WatchdogInterval();
   std::string in_force_;       // the text that was tried last
   std::string seen_;           // the text at the last look
   std::string seen_files_;     // the certificates at the last look
-  std::string refused_files_;  // certificates that can't be used: told once
+  std::string refused_files_;  // certificates that can't be used, and why: told once
+  std::string refused_reason_;
+  std::chrono::steady_clock::time_point try_again_at_;
   std::thread thread_;         // last
 };
 

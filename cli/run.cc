@@ -106,6 +106,7 @@ int RunGateway(const RunOptions& options) {
   gateway_options.bundle = loaded.bundle;
   gateway_options.file = options.file;
   gateway_options.version = BREAKWATER_VERSION;
+  gateway_options.stop = [] { kill(getpid(), SIGTERM); };
   auto gateway = runtime::gateway::Gateway::Start(std::move(compiled), gateway_options, events, access.get());
   if (!gateway) {
     lines.Fatal(gateway.error());
@@ -116,6 +117,7 @@ int RunGateway(const RunOptions& options) {
     (*gateway)->common().reload.Started(options.file, std::chrono::system_clock::now());
     ReloaderOptions reload_options;
     reload_options.watch = options.watch;
+    reload_options.warms = options.warms;
     const auto compile = [&load_options] { return CompileAgain(load_options); };
     const auto text = [&options] { return DigestOf(options.file); };
     Reloader reloader(**gateway, compile, text, reload_options);
@@ -129,6 +131,7 @@ int RunGateway(const RunOptions& options) {
     while (!(*gateway)->is_over()) {
       const int again = sigtimedwait(&signals, nullptr, &kLook);
       if (again == SIGTERM || again == SIGINT) (*gateway)->EndDrain();
+      if (again == SIGHUP) reloader.Ask("SIGHUP");  // refused, and the log says so
     }
     (*gateway)->Join();
   }

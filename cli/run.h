@@ -11,6 +11,7 @@ struct RunOptions {
   int workers = 0;         // 0: the policy's setting, else the usable CPUs
   bool deny_mock = false;
   std::string trust;       // public key that must have signed the bundle; "": anything runs
+  bool warms = true;       // a reload first loads models where `cold_load` is set
   bool watch = false;      // reload when the file, or one that it imports, changes
 };
 

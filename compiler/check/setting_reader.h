@@ -48,6 +48,7 @@ class SettingReader {
   void ReadListenAddresses(std::vector<model::ListenAddress>& out);
   void ReadAdminAddress(std::optional<model::ListenAddress>& out);
   void ReadMetricsPrefix(std::string& out);
+  void ReadToken(std::optional<model::Template>& out);
   void ReadTlsNames(std::vector<model::TlsId>& out);
   void ReadRedirect(bool& out);
   void ReadFilePath(std::string& out);

@@ -141,6 +141,19 @@ void SettingReader::AddHeader(std::vector<model::HeaderSetting>& out, std::strin
 void SettingReader::ReadHeader(std::vector<model::HeaderSetting>& out) { AddHeader(out, ""); }
 void SettingReader::ReadAnswerHeader(std::vector<model::HeaderSetting>& out) { AddHeader(out, "a client"); }
 
+void SettingReader::ReadToken(std::optional<model::Template>& out) {
+  auto token = TemplateAt(value(), model::TextPlace::kText, "");
+  if (!token) return;
+  const bool is_empty = token->parts.empty();
+  if (!is_empty && IsConstant(*token)) {
+    out = std::move(*token);
+    return;
+  }
+  if (is_empty && expressions_->used_stand_in()) return;
+  diagnostics_->Emit(Kind::kNotConstant, value().range,
+                     {name(), "write `secret(\"NAME\")`: it is known before any request comes, and not empty"});
+}
+
 void SettingReader::ReadKey(model::Template& out) {
   auto key = TemplateAt(value(), model::TextPlace::kKey, "the key of a cache");
   if (key) out = std::move(*key);

@@ -183,6 +183,7 @@ class Printer {
     for (const ListenAddress& address : g.listen_tls) Set("listen_tls", address.ToString());
     for (TlsId id : g.tls) Set("tls", policy_.tls[id].name);
     if (g.redirect_https) Set("redirect", std::string("https"));
+    if (g.admin_token) Set("admin_token", g.admin_token->is_secret ? "secret" : PrintTemplate(*g.admin_token));
     Set("metrics_prefix", g.metrics_prefix);
     Set("workers", g.workers);
     Set("access_log", g.access_log == AccessLog::kOff      ? "off"

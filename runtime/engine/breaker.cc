@@ -165,7 +165,7 @@ std::optional<BreakerTransition> Breaker::RecordFailedRequest(const Ticket& tick
     return std::nullopt;
   }
   windows_.AddFailedRequest(now);
-  if (!AnyHolds(settings_.open_when, &windows_, now)) return std::nullopt;
+  if (!MayOpen(now)) return std::nullopt;
   return Open(now);
 }
 
@@ -198,8 +198,12 @@ std::optional<BreakerTransition> Breaker::CountOutcome(Ticket* ticket, bool succ
   } else {
     windows_.AddFailure(now, took);
   }
-  if (AnyHolds(settings_.open_when, &windows_, now)) return Open(now);
+  if (MayOpen(now)) return Open(now);
   return std::nullopt;
+}
+
+bool Breaker::MayOpen(TimePoint now) {
+  return now >= held_closed_until_ && AnyHolds(settings_.open_when, &windows_, now);
 }
 
 bool Breaker::AnyHolds(const std::vector<compiler::abi::PredicateId>& rules, CountWindows* windows, TimePoint now) {
@@ -294,10 +298,44 @@ Duration Breaker::OpenForAfter(int trips) const {
 
 bool Breaker::EndOpenEarly(uint64_t generation, TimePoint now) {
   std::lock_guard lock(mutex_);
-  if (!LeavesAlone(state_) || generation_ != generation) return false;
+  if (!LeavesAlone(state_) || generation_ != generation || now < held_open_until_) return false;
   if (TimePoint{Duration(open_until_.load())} <= now) return false;
   open_until_.store(now.time_since_epoch().count(), std::memory_order_release);
   return true;
+}
+
+// ---- What operators say ---------------------------------------------------------------------------------------------
+
+std::optional<BreakerTransition> Breaker::OpenByHand(TimePoint now, std::optional<Duration> how_long) {
+  std::lock_guard lock(mutex_);
+  held_closed_until_ = {};
+  last_open_for_ = how_long.value_or(OpenForAfter(trips_));
+  held_open_until_ = now + last_open_for_;
+  const BreakerState from = state_;
+  if (from == BreakerState::kClosed) {
+    failures_when_opened_ =
+        shown_measure_ ? windows_.Count(*shown_measure_, now) : shown_failures_.CountWithin(shown_window_, now);
+  }
+  open_until_.store(held_open_until_.time_since_epoch().count(), std::memory_order_release);
+  if (from == BreakerState::kOpen) return std::nullopt;
+  Enter(BreakerState::kOpen);
+  BreakerTransition transition{from, state_, generation_};
+  transition.open_for = last_open_for_;
+  transition.by_hand = true;
+  return transition;
+}
+
+std::optional<BreakerTransition> Breaker::CloseByHand(TimePoint now, Duration held) {
+  std::lock_guard lock(mutex_);
+  held_open_until_ = {};
+  held_closed_until_ = now + held;
+  const BreakerState from = state_;
+  trips_ = 0;
+  BreakerTransition transition = Close(now);
+  if (from == BreakerState::kClosed) return std::nullopt;
+  transition.from = from;
+  transition.by_hand = true;
+  return transition;
 }
 
 // ---- What operators see ---------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ struct BreakerTransition {
   Duration open_for{};
   int rule = -1;
   std::vector<int64_t> measured = {};
+  bool by_hand = false;  // an operator did it
 };
 
 // The right to make one attempt. Give it back with exactly one call of Record or Release; a probe that is never given
@@ -101,6 +102,11 @@ class Breaker {
   // was closed since the check began, in `generation`. Whether it did something.
   bool EndOpenEarly(uint64_t generation, TimePoint now);
 
+  // An operator's word. Open: nothing is let through for `how_long`, or for as long as open_for says, whatever a health check finds;
+  // then half-open as ever. Close: closed with empty windows, and no rule opens it before `held` is over. The transition, if it was one.
+  std::optional<BreakerTransition> OpenByHand(TimePoint now, std::optional<Duration> how_long);
+  std::optional<BreakerTransition> CloseByHand(TimePoint now, Duration held);
+
   struct Snapshot {
     BreakerState state{};       // as it would be for a request now
     int64_t failure_count = 0;  // the first measure that counts failures; kept while open and half-open
@@ -130,6 +136,7 @@ class Breaker {
   Duration OpenForAfter(int trips) const;
   Duration NextOpenFor();
   bool AnyHolds(const std::vector<compiler::abi::PredicateId>& rules, CountWindows* windows, TimePoint now);
+  bool MayOpen(TimePoint now);
   bool IsCurrent(const Ticket& ticket) const { return ticket.generation == generation_; }
   bool AnyLeaseIsOver(TimePoint now) const;
   void GiveBack(const Ticket& ticket);
@@ -162,6 +169,9 @@ class Breaker {
   CountWindows windows_;        // while closed
   CountWindows probe_windows_;  // since half-open began
   int64_t probe_successes_ = 0;
+
+  TimePoint held_open_until_;    // by hand: no health check ends it earlier
+  TimePoint held_closed_until_;  // by hand: no rule opens it earlier
 
   // For Look only.
   std::optional<size_t> shown_measure_;  // the first that counts failures

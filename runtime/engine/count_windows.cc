@@ -52,8 +52,8 @@ void CountRing::Clear() {
 }
 
 CountRing CountRing::Resized(int64_t capacity) const {
-  CountRing other(capacity);
-  for (size_t i = size_ > other.capacity_ ? size_ - other.capacity_ : 0; i < size_; ++i) other.Add(At(i));
+  CountRing other(std::max(capacity, static_cast<int64_t>(size_)));
+  for (size_t i = 0; i < size_; ++i) other.Add(At(i));
   return other;
 }
 

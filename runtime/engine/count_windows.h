@@ -23,7 +23,7 @@ class CountRing {
   // How many were at most `window` ago, the bound included; stands still at the capacity.
   int64_t CountWithin(base::Duration window, base::TimePoint now) const;
   void Clear();
-  // The same with another capacity; the newest stay.
+  // The same for another capacity. All that is known stays, also beyond a smaller one: a later policy may ask for it again.
   CountRing Resized(int64_t capacity) const;
 
  private:

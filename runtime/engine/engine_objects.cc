@@ -57,6 +57,7 @@ EngineObjects::EngineObjects(std::shared_ptr<const compiler::CompiledPolicy> com
     budgets_.push_back(has_budget ? std::make_shared<RetryBudget>(*upstream.retry->budget) : nullptr);
     const bool has_loads = upstream.cold_load || upstream.keep_warm;
     loads_.push_back(has_loads ? std::make_shared<ModelLoads>(upstream.cold_load, upstream.keep_warm) : nullptr);
+    drained_.push_back(std::make_shared<std::atomic<bool>>(false));
   }
   for (const compiler::model::CacheSettings& cache : policy.policy.caches) {
     caches_.push_back(std::make_shared<Cache>(cache));
@@ -71,6 +72,7 @@ void EngineObjects::TakeOver(const EngineObjects& before, base::TimePoint now) {
     for (size_t j = 0; j < old_upstreams.size(); ++j) {
       const auto& old = old_upstreams[compiler::model::UpstreamId(static_cast<int32_t>(j))];
       if (old.name != upstream.name) continue;
+      drained_[i] = before.drained_[j];
       if (breakers_[i] != nullptr && before.breakers_[j] != nullptr) {
         breakers_[i] = before.breakers_[j];
         breakers_[i]->Reconfigure(*upstream.breaker, policy_->predicates, policy_);
@@ -83,7 +85,8 @@ void EngineObjects::TakeOver(const EngineObjects& before, base::TimePoint now) {
         budgets_[i] = before.budgets_[j];
         budgets_[i]->SetShare(*upstream.retry->budget);
       }
-      const bool is_same_server = old.url.host == upstream.url.host && old.url.port == upstream.url.port;
+      const bool is_same_server = old.url.host == upstream.url.host && old.url.port == upstream.url.port &&
+                                  old.url.unix_path == upstream.url.unix_path;
       if (is_same_server && loads_[i] != nullptr && before.loads_[j] != nullptr) {
         loads_[i] = before.loads_[j];
         loads_[i]->Reconfigure(upstream.cold_load, upstream.keep_warm);

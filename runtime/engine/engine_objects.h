@@ -2,6 +2,7 @@
 // retry budgets, loads of models and caches.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -34,12 +35,17 @@ class EngineObjects {
   ModelLoads* loads(compiler::model::UpstreamId id) const;  // null where it has neither cold_load nor keep_warm
   Cache* cache(compiler::model::CacheId id) const;
 
+  // An operator's word: an upstream that is drained gets no new attempts; what is under way there goes on. Any thread.
+  bool is_drained(compiler::model::UpstreamId id) const { return drained_[static_cast<size_t>(id.value)]->load(std::memory_order_relaxed); }
+  void SetDrained(compiler::model::UpstreamId id, bool is_drained) const { drained_[static_cast<size_t>(id.value)]->store(is_drained); }
+
  private:
   const std::shared_ptr<const compiler::CompiledPolicy> policy_;
   std::vector<std::shared_ptr<Breaker>> breakers_;
   std::vector<std::shared_ptr<Limiter>> limiters_;
   std::vector<std::shared_ptr<RetryBudget>> budgets_;
   std::vector<std::shared_ptr<ModelLoads>> loads_;
+  std::vector<std::shared_ptr<std::atomic<bool>>> drained_;
   std::vector<std::shared_ptr<Cache>> caches_;
 };
 

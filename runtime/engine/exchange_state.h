@@ -118,6 +118,7 @@ struct ExchangeMachine::State {
   void ObserveModel(bool answered);
   bool Launch(UpstreamId upstream, int number, Limiter::Place place, Continuation continuation = Continuation::kNone);
   std::optional<Ticket> Admit(UpstreamId upstream, Breaker* breaker);
+  bool IsDrained(UpstreamId id);
   bool BreakerRefuses(UpstreamId upstream);
   void OnPlaceNews();
   void LeaveQueue(ErrorKind error);

@@ -115,8 +115,17 @@ std::optional<Ticket> ExchangeMachine::State::Admit(UpstreamId id, Breaker* brea
   return std::nullopt;
 }
 
-// Whether the breaker lets nothing through now: noted, as Admit does.
+// Whether an operator drains it: noted, as of an open breaker whose end nobody knows.
+bool ExchangeMachine::State::IsDrained(UpstreamId id) {
+  if (!objects.is_drained(id)) return false;
+  Emit(RecordRejected{id});
+  trouble.last = {0, ErrorKind::k_breaker_open};
+  return true;
+}
+
+// Whether nothing is let through now: noted, as Admit does.
 bool ExchangeMachine::State::BreakerRefuses(UpstreamId id) {
+  if (IsDrained(id)) return true;
   Breaker* breaker = objects.breaker(id);
   if (breaker == nullptr || breaker->WouldAdmit(now, nullptr, body_is_kept)) return false;
   const std::optional<Ticket> ticket = Admit(id, breaker);
@@ -127,8 +136,10 @@ bool ExchangeMachine::State::BreakerRefuses(UpstreamId id) {
 // The attempt, with its place. As StartAttemptAt, but nothing waits.
 bool ExchangeMachine::State::Launch(UpstreamId id, int number, Limiter::Place place, Continuation continuation) {
   std::optional<Ticket> ticket;
-  if (Breaker* breaker = objects.breaker(id)) {
-    ticket = Admit(id, breaker);
+  Breaker* const breaker = objects.breaker(id);
+  const bool is_drained = IsDrained(id);
+  if (is_drained || breaker != nullptr) {
+    if (!is_drained) ticket = Admit(id, breaker);
     if (!ticket) {
       if (place != Limiter::kNoPlace) LimiterOf(id).Leave(place);
       return false;
@@ -352,6 +363,7 @@ void ExchangeMachine::State::OnDeadline() {
 bool ExchangeMachine::State::AnotherUpstreamWouldTakeIt(bool at_once) const {
   if (ReplayOfAttempt() != Replay::kPossible || DeadlineIsDue()) return false;
   for (size_t next = position + 1; next < route->to.size(); ++next) {
+    if (objects.is_drained(route->to[next])) continue;
     const Breaker* breaker = objects.breaker(route->to[next]);
     if (breaker != nullptr && !breaker->WouldAdmit(now, nullptr, body_is_kept)) continue;
     const ModelLoads* loads = at_once ? objects.loads(route->to[next]) : nullptr;

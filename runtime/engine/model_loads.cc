@@ -102,6 +102,20 @@ void ModelLoads::End(std::string_view name, News news, bool loaded, TimePoint no
   for (const auto& wake : wakes) wake();
 }
 
+std::vector<std::string> ModelLoads::Warm(TimePoint now) const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, model] : models_) {
+    if (IsWarm(model, now)) names.push_back(name);
+  }
+  return names;
+}
+
+void ModelLoads::ObserveLoaded(std::string_view name, TimePoint now) {
+  std::lock_guard lock(mutex_);
+  if (Model* const model = Remember(name, now)) model->content_at = now;
+}
+
 void ModelLoads::ObserveContent(std::string_view name, TimePoint now) {
   std::lock_guard lock(mutex_);
   const auto found = models_.find(name);

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/time.h"
 
@@ -65,6 +66,11 @@ class ModelLoads {
 
   // The load is over: every waiter of this model is woken. `loaded`: the server said that the model is there.
   void End(std::string_view model, News news, bool loaded, TimePoint now);
+
+  // The models that are there, as far as one knows.
+  std::vector<std::string> Warm(TimePoint now) const;
+  // Somebody has loaded it before anybody asked.
+  void ObserveLoaded(std::string_view model, TimePoint now);
 
   // What answers tell by the way. Content: the model is there. Silence where there should have been content, or no connection:
   // nobody knows any more.

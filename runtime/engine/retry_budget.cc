@@ -3,13 +3,6 @@
 #include <algorithm>
 
 namespace runtime::engine {
-namespace {
-
-// Five shares of 20% are one retry, although their sum as doubles is a little less.
-constexpr double kRounding = 1e-9;
-
-}  // namespace
-
 void RetryBudget::SetShare(double share) {
   std::lock_guard lock(mutex_);
   share_ = share;

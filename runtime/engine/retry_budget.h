@@ -15,6 +15,8 @@ class RetryBudget {
   static constexpr double kMost = 100;    // of what quiet times save up for a storm
   static constexpr base::Duration kFloor = std::chrono::seconds(1);  // one retry in this time is always allowed
 
+  static constexpr double kRounding = 1e-9;  // five shares of 20% are one retry, although their sum as doubles is a little less
+
   explicit RetryBudget(double share) : share_(share) {}  // 0 … 1
   RetryBudget(const RetryBudget&) = delete;
   RetryBudget& operator=(const RetryBudget&) = delete;
@@ -27,7 +29,7 @@ class RetryBudget {
   // A retry starts. False: it may not.
   bool Take(base::TimePoint now);
 
-  double balance() const;
+  double balance() const;  // retries that may be made at once
 
  private:
   bool Allows(base::TimePoint now) const;  // needs mutex_

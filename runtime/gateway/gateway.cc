@@ -2,11 +2,14 @@
 
 #include <sched.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <future>
 #include <string>
 #include <utility>
+
+#include "runtime/proxy/admin_token.h"
 
 namespace runtime::gateway {
 namespace {
@@ -53,6 +56,7 @@ base::Result<std::unique_ptr<Gateway>> Gateway::Start(std::shared_ptr<const comp
   auto state =
       std::make_shared<proxy::GatewayState>(std::move(compiled), workers, events, access, options.seed, std::move(*tls));
   std::unique_ptr<Gateway> gateway(new Gateway(state, options.seed));
+  gateway->common_->stop = options.stop;
   for (size_t i = 0; i < workers; ++i) {
     gateway->transports_.push_back(std::make_unique<net::UvTransport>());
     gateway->workers_.push_back(std::make_unique<Worker>(state, *gateway->transports_.back(), static_cast<int>(i),
@@ -104,6 +108,9 @@ base::Result<bool> Gateway::ListenAll() {
   auto bound = workers_.front()->Listen(*settings.admin, proxy::ListenerRole::kAdmin, /*shared_port=*/false);
   if (bound) {
     LogListening({*settings.admin, proxy::ListenerRole::kAdmin, false}, *bound);
+    admin_port_ = *bound;
+    if (!settings.admin_token) MakeToken();
+    state_->admin_token = proxy::AdminTokenOf(state_->policy(), common_->made_token);
     return true;
   }
   if (!settings.admin_is_default) {
@@ -115,6 +122,22 @@ base::Result<bool> Gateway::ListenAll() {
       .Add("help", "health and metrics are not served; write admin = \"host:port\" or admin = off in gateway { }");
   Log(line);
   return true;
+}
+
+// For whoever runs as the same user, where the policy writes no token.
+void Gateway::MakeToken() {
+  common_->made_token = proxy::MakeAdminToken();
+  const std::string path = token_file_ = proxy::LeaveAdminToken(common_->made_token, std::to_string(admin_port_));
+  observe::JsonLine line =
+      Event(path.empty() ? "warn" : "info", path.empty() ? "no place for the admin token" : "admin token written");
+  if (path.empty()) {
+    line.Add("help",
+             "admin actions can't be done: write admin_token = secret(\"NAME\"), or give the process a folder in "
+             "RUNTIME_DIRECTORY");
+  } else {
+    line.Add("file", path);
+  }
+  Log(line);
 }
 
 base::Result<uint16_t> Gateway::ListenOn(const Address& address, bool held) {
@@ -210,7 +233,29 @@ bool Gateway::OnLoop(size_t worker, std::function<void()> task) {
   return true;
 }
 
-base::Result<bool> Gateway::Reload(std::shared_ptr<const compiler::CompiledPolicy> next) {
+std::vector<ColdModel> Gateway::WarmUp(const std::shared_ptr<proxy::GatewayState>& next, const proxy::GatewayState& before,
+                                       const std::function<void()>& meanwhile) {
+  const base::TimePoint began = transports_.front()->Now();
+  std::vector<ColdModel> models = ColdModels(*next, before, began);
+  if (models.empty()) return models;
+  auto over = std::make_shared<std::promise<void>>();
+  std::future<void> ended = over->get_future();
+  OnLoop(0, [&] { workers_.front()->WarmUp(next, models, [over] { over->set_value(); }); });
+  over.reset();
+  while (ended.wait_for(std::chrono::milliseconds(50)) != std::future_status::ready) {
+    if (common_->is_draining.load()) return {};
+    if (meanwhile != nullptr) meanwhile();
+  }
+  const base::TimePoint now = transports_.front()->Now();
+  const size_t wanted = models.size();
+  std::erase_if(models, [&](const ColdModel& cold) { return next->objects.loads(cold.upstream)->WouldWait(cold.model, now); });
+  observe::JsonLine line = Event(models.size() == wanted ? "info" : "warn", models.size() == wanted ? "models warmed" : "models not warmed");
+  line.Add("loaded", static_cast<int64_t>(models.size())).Add("wanted", static_cast<int64_t>(wanted)).AddMillis("after_ms", (now - began).count());
+  Log(line);
+  return models;
+}
+
+base::Result<bool> Gateway::Reload(std::shared_ptr<const compiler::CompiledPolicy> next, bool warms, const std::function<void()>& meanwhile) {
   std::lock_guard one(reload_mutex_);
   const std::shared_ptr<proxy::GatewayState> before = state();
   const auto& old_settings = before->policy().gateway;
@@ -227,16 +272,20 @@ base::Result<bool> Gateway::Reload(std::shared_ptr<const compiler::CompiledPolic
     return fixed("access_log");
   }
 
+  if (admin_port_ != 0 && !settings.admin_token && common_->made_token.empty()) MakeToken();
   auto tls = proxy::MakeTls(next->policy, transports_.front()->WallNow(), &before->tls, &before->policy());
   if (!tls) return base::Error{tls.error()};
   const bool is_renewal = next == before->compiled;
   auto generation = std::make_shared<proxy::GatewayState>(std::move(next), common_, workers_.size(), ++seed_, std::move(*tls));
+  const std::vector<ColdModel> warmed = warms ? WarmUp(generation, *before, meanwhile) : std::vector<ColdModel>();
+  if (common_->is_draining.load()) return base::Error{"the gateway is stopping"};
   if (auto listening = ListenToNew(generation->policy()); !listening) return base::Error{listening.error()};
 
   // Nothing can fail from here on.
   generation->since = transports_.front()->Now();
   generation->since_wall = is_renewal ? before->since_wall : transports_.front()->WallNow();
   generation->TakeOver(*before, transports_.front()->Now());
+  for (const ColdModel& model : warmed) generation->objects.loads(model.upstream)->ObserveLoaded(model.model, transports_.front()->Now());
   {
     std::lock_guard lock(state_mutex_);
     state_ = generation;
@@ -383,6 +432,7 @@ void Gateway::Join() {
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();
   }
+  if (!token_file_.empty()) unlink(std::exchange(token_file_, std::string()).c_str());
 }
 
 }  // namespace runtime::gateway

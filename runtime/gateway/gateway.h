@@ -26,6 +26,7 @@ struct GatewayOptions {
   uint64_t seed = 0;          // of request ids and jitter
   std::string file;           // where the policy came from, and
   std::string version;        // of the program: for people
+  std::function<void()> stop; // what the admin action `stop` calls, on a loop; null: it is refused
   std::string bundle;         // "unsigned" or "signed", for people; "": the policy came as text
 };
 
@@ -41,7 +42,10 @@ class Gateway {
   // caches and counts goes on, by name; new addresses are listened on before anything changes, those that are gone are closed. The same
   // policy again reads its certificates anew. An error says why everything stays as it was. Any thread but a loop's; returns once every
   // loop has it.
-  base::Result<bool> Reload(std::shared_ptr<const compiler::CompiledPolicy> next);
+  // `warms`: first, models are loaded (warm_up.h), each within its upstream's cold_load; a server that is down delays nothing, and what can't
+  // be loaded comes in cold. Meanwhile `meanwhile` is called now and then.
+  base::Result<bool> Reload(std::shared_ptr<const compiler::CompiledPolicy> next, bool warms = false,
+                            const std::function<void()>& meanwhile = nullptr);
 
   // Digests of the files of certificates, as they are now and as they are in use.
   std::string CertificateFiles() const { return proxy::TlsFingerprint(state()->policy()); }
@@ -67,6 +71,7 @@ class Gateway {
   void Drain();
   // While draining: breaks off what is under way. Thread-safe; returns at once.
   void EndDrain();
+  bool is_draining() const { return common_->is_draining.load(); }
   // Whether every worker has stopped.
   bool is_over() const { return is_over_.load(); }
   // Waits until every worker has stopped.
@@ -92,8 +97,12 @@ class Gateway {
   void StopListening(const Address& address);
   base::Result<bool> ListenToNew(const compiler::model::Policy& next);
   void SetTlsPort();
+  void MakeToken();
   // Runs it on the loop of a worker and waits for that. False: the loop has stopped.
   bool OnLoop(size_t worker, std::function<void()> task);
+  // The models that are there now.
+  std::vector<ColdModel> WarmUp(const std::shared_ptr<proxy::GatewayState>& next, const proxy::GatewayState& before,
+                                const std::function<void()>& meanwhile);
   void DropRetired();
   void TellMetrics();
   observe::JsonLine Event(std::string_view level, std::string_view message) const;
@@ -111,6 +120,8 @@ class Gateway {
   std::vector<std::unique_ptr<net::UvTransport>> transports_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
+  uint16_t admin_port_ = 0;  // of an admin address of its own; 0: there is none
+  std::string token_file_;   // removed at the end
   std::atomic<size_t> turned_{0};
   bool asked_to_turn_ = false;
   std::atomic<size_t> draining_workers_{0};

@@ -139,13 +139,36 @@ void Worker::OnConnectionOver(proxy::ClientConnection* connection) {
   CheckDrained();
 }
 
-void Worker::StartLoad(proxy::WorkerContext& context, compiler::model::UpstreamId upstream, std::string model) {
-  loads_.push_back(std::make_unique<ModelLoad>(context, upstream, std::move(model), [this](ModelLoad* over) {
+void Worker::StartLoad(proxy::WorkerContext& context, compiler::model::UpstreamId upstream, std::string model, std::function<void()> done) {
+  loads_.push_back(std::make_unique<ModelLoad>(context, upstream, std::move(model), [this, done = std::move(done)](ModelLoad* over) {
     const auto found = std::find_if(loads_.begin(), loads_.end(), [over](const auto& load) { return load.get() == over; });
     common_.transport.DeleteLater(std::move(*found));
     loads_.erase(found);
+    if (done != nullptr) done();
   }));
   loads_.back()->Start();
+}
+
+void Worker::WarmUp(const std::shared_ptr<proxy::GatewayState>& next, const std::vector<ColdModel>& models, std::function<void()> done) {
+  const auto context = std::make_shared<proxy::WorkerContext>(next, common_, context_.get());  // each load keeps it
+  auto left = std::make_shared<size_t>(models.size() + 1);
+  const auto end_one = [left, done = std::move(done)] {
+    if (--*left == 0) done();
+  };
+  for (const ColdModel& cold : models) {
+    engine::ModelLoads* const loads = next->objects.loads(cold.upstream);
+    const auto entry = loads->Ask(cold.model, common_.transport.Now());
+    if (entry.answer == engine::ModelLoads::Answer::kBegin) {
+      StartLoad(*context, cold.upstream, cold.model, [loads, waiter = entry.waiter, end_one] {
+        loads->Leave(waiter);
+        end_one();
+      });
+    } else {
+      if (entry.waiter != 0) loads->Leave(entry.waiter);
+      end_one();
+    }
+  }
+  end_one();
 }
 
 void Worker::DrainAfter(base::Duration delay, base::Duration limit, std::function<void()> done) {

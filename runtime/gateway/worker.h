@@ -15,6 +15,7 @@
 #include "runtime/proxy/client_connection.h"
 #include "runtime/gateway/health_check.h"
 #include "runtime/gateway/model_load.h"
+#include "runtime/gateway/warm_up.h"
 #include "runtime/proxy/worker_context.h"
 
 namespace runtime::gateway {
@@ -45,6 +46,10 @@ class Worker final : public proxy::ConnectionOwner {
   // From now on requests are served by the next generation; those under way go on with theirs. On the loop only.
   void Adopt(std::shared_ptr<proxy::GatewayState> next);
 
+  // Loads models at upstreams of a generation that is not in force yet. `done`: once, on the loop, when each load has ended; what became of
+  // them its ModelLoads know. On the loop only.
+  void WarmUp(const std::shared_ptr<proxy::GatewayState>& next, const std::vector<ColdModel>& models, std::function<void()> done);
+
   // Closes the listeners of an address; their connections go on. On the loop only.
   void StopListening(const compiler::model::ListenAddress& address, bool is_tls);
 
@@ -63,7 +68,7 @@ class Worker final : public proxy::ConnectionOwner {
   void TellLostLines();
   void BreakOffAll(std::string_view why);
   void BeginDelayedDrain();
-  void StartLoad(proxy::WorkerContext& context, compiler::model::UpstreamId upstream, std::string model);
+  void StartLoad(proxy::WorkerContext& context, compiler::model::UpstreamId upstream, std::string model, std::function<void()> done = nullptr);
   void BeginGeneration();
   const std::shared_ptr<proxy::WorkerContext>& current_context() const override { return context_; }
 

@@ -90,7 +90,40 @@ bool LineLog::Queue(size_t bytes, size_t lines) {
   return false;
 }
 
+namespace {
+
+constexpr std::string_view kLevels[] = {"info", "warn", "error"};
+
+// Events begin with their time and their level. Who writes neither is not left out.
+size_t LevelOf(std::string_view line) {
+  constexpr std::string_view kName = "\"level\":\"";
+  constexpr size_t kHead = 80;
+  const size_t at = line.substr(0, kHead).find(kName);
+  if (at == std::string_view::npos) return std::size(kLevels);
+  const std::string_view rest = line.substr(at + kName.size());
+  for (size_t i = 0; i < std::size(kLevels); ++i) {
+    if (rest.starts_with(kLevels[i])) return i;
+  }
+  return std::size(kLevels);
+}
+
+}  // namespace
+
+bool LineLog::SetLeastLevel(std::string_view name) {
+  const auto* const found = std::find(std::begin(kLevels), std::end(kLevels), name);
+  if (found == std::end(kLevels)) return false;
+  least_level_.store(static_cast<size_t>(found - std::begin(kLevels)));
+  return true;
+}
+
+std::string_view LineLog::least_level_name() const { return kLevels[least_level_.load()]; }
+
 void LineLog::Write(std::string_view line) {
+  const size_t least = least_level_.load(std::memory_order_relaxed);
+  if (least == 0 || LevelOf(line) >= least) WriteAlways(line);
+}
+
+void LineLog::WriteAlways(std::string_view line) {
   if (fd_ < 0) {
     if (take_) take_(line);
     return;

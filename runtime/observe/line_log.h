@@ -64,7 +64,11 @@ class LineLog {
   LineLog(const LineLog&) = delete;
   LineLog& operator=(const LineLog&) = delete;
 
-  void Write(std::string_view line);  // without the newline; thread-safe
+  void Write(std::string_view line);        // without the newline; thread-safe. An event below the least level is left out.
+  void WriteAlways(std::string_view line);  // likewise, whatever its level
+  // "info" (at the start), "warn" or "error"; false: there is no such level. Thread-safe.
+  bool SetLeastLevel(std::string_view name);
+  std::string_view least_level_name() const;
   bool may_drop() const { return fd_ >= 0; }
   uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
@@ -92,6 +96,7 @@ class LineLog {
   std::atomic<int64_t> give_up_at_ns_{0};  // steady clock
   std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> dropped_{0};
+  std::atomic<size_t> least_level_{0};
   std::thread thread_;
 };
 

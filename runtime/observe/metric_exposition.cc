@@ -196,6 +196,11 @@ std::string Metrics::Expose(base::TimePoint now, uint64_t dropped_log_lines, Met
     const engine::Limiter* limiter = objects_->limiter(UpstreamId(static_cast<int32_t>(i)));
     return limiter == nullptr ? -1 : limiter->Look().waiting;
   });
+  gauge(GaugeId::kRetryBudget, [&](size_t i) -> int64_t {
+    const engine::RetryBudget* budget = objects_->budget(UpstreamId(static_cast<int32_t>(i)));
+    return budget == nullptr ? -1 : static_cast<int64_t>(budget->balance() + engine::RetryBudget::kRounding);
+  });
+  gauge(GaugeId::kDrained, [&](size_t i) -> int64_t { return objects_->is_drained(UpstreamId(static_cast<int32_t>(i))) ? 1 : 0; });
   const auto cache = [&](size_t i) { return objects_->cache(CacheId(static_cast<int32_t>(i)))->stats(); };
   gauge(GaugeId::kCacheEntries, [&](size_t i) { return static_cast<int64_t>(cache(i).entries); });
   gauge(GaugeId::kCacheBytes, [&](size_t i) { return static_cast<int64_t>(cache(i).bytes); });

@@ -161,6 +161,11 @@ Series ImpliedSeries(LabelledCounter id, const Policy& policy) {
       break;
     case LabelledCounter::kTokens: ForUpstreams(policy, &series, {"prompt", "completion", "uncounted"}, all); break;
     case LabelledCounter::kPolicyReloads: series = {"ok", "refused"}; break;
+    case LabelledCounter::kAdminActions:
+      for (const std::string_view action : {"reload", "stop", "open", "close", "reset", "drain", "resume", "purge", "log-level"}) {
+        for (const std::string_view result : {"ok", "refused"}) series.push_back(Joined({action, result}));
+      }
+      break;
     case LabelledCounter::kTlsFailures:
       for (const std::string_view reason : kTlsReasons) {
         if (!policy.gateway.listen_tls.empty()) series.push_back(Joined({"client", reason}));

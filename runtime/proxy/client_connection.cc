@@ -6,6 +6,7 @@
 #include "base/hex.h"
 #include "runtime/http/forwarding.h"
 #include "runtime/proxy/access_log.h"
+#include "runtime/proxy/admin.h"
 #include "runtime/proxy/client_origin.h"
 #include "runtime/proxy/cors.h"
 #include "runtime/proxy/health.h"
@@ -154,8 +155,10 @@ void ClientConnection::BeginRequest() {
   auto path = http::NormalisePath(head.path);
   if (path && role_ != ListenerRole::kTraffic) {
     auto answer = AnswerHealth(*worker_, head, *path);
+    if (!answer && role_ == ListenerRole::kAdmin) answer = AnswerAdmin(*worker_, head, *path, peer_ip_);
     if (!answer && role_ == ListenerRole::kAdmin) {
-      answer = ShapedError("", 404, "not_found", "This address serves /health/… and /metrics only.", request_id_);
+      answer =
+          ShapedError("", 404, "not_found", "This address serves /health/…, /metrics and /admin/… only.", request_id_);
     }
     if (answer) {
       AnswerByItself(std::move(*answer));

@@ -5,14 +5,18 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
+#include <variant>
 
 #include "compiler/compiled_policy.h"
 #include "runtime/engine/exchange_machine.h"
 #include "runtime/proxy/address_counts.h"
+#include "runtime/proxy/admin_access.h"
 #include "runtime/proxy/answer_use.h"
 #include "runtime/proxy/body_use.h"
 #include "runtime/proxy/gateway_tls.h"
@@ -52,7 +56,20 @@ struct GatewayCommon {
   std::atomic<bool> is_draining{false};
   std::atomic<uint16_t> tls_port{0};
   ReloadStatus reload;
+  AdminAccess admin;
+  std::string made_token;      // of the admin address, where the policy writes none; set before the loops run
+  std::function<void()> stop;  // as SIGTERM; null: nobody asked for it
 };
+
+// The token that a policy writes, or `made`.
+inline std::string AdminTokenOf(const compiler::model::Policy& policy, const std::string& made) {
+  if (!policy.gateway.admin_token) return made;
+  std::string token;
+  for (const auto& part : policy.gateway.admin_token->parts) {
+    if (const auto* text = std::get_if<std::string>(&part)) token += *text;
+  }
+  return token;
+}
 
 struct GatewayState {
   // The first one. `access` may be null: no access log. The logs must outlive this. `seed`: of what chance adds to open_for.
@@ -70,6 +87,7 @@ struct GatewayState {
         answer_use(compiled->policy),
         objects(compiled, seed),
         tls(std::move(with_tls)),
+        admin_token(AdminTokenOf(compiled->policy, common->made_token)),
         metrics(common->MetricsOf(*compiled, objects, workers)),
         memory(common->MemoryOf(compiled->policy)),
         addresses(common->addresses),
@@ -97,6 +115,7 @@ struct GatewayState {
   const AnswerUse answer_use;
   engine::EngineObjects objects;
   const GatewayTls tls;
+  std::string admin_token;    // asked for at the admin address; empty: nobody can act there. Set before the loops run
   base::TimePoint since;      // when it came into force; set once, before that
   base::WallTime since_wall;  // likewise, of the policy
   observe::Metrics& metrics;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/time.h"
@@ -46,11 +47,23 @@ class ReloadStatus {
     look_.last_success = now;
   }
 
-  // Asks for a reload; its end shows in Now(). Set before the gateway's loops may call it; null: nobody can reload.
-  std::function<void(std::string why)> ask;
+  // Who carries out reloads; null: nobody. `ask` is called from any thread, returns at once, and gives the number of the attempt that
+  // reads the files after now: its end is there when Now().attempts has reached it.
+  using AskFor = std::function<uint64_t(std::string why)>;
+  void SetReloader(AskFor ask) {
+    std::lock_guard lock(mutex_);
+    ask_ = std::move(ask);
+  }
+  // Nothing: nobody can reload.
+  std::optional<uint64_t> Ask(std::string why) {
+    std::lock_guard lock(mutex_);
+    if (ask_ == nullptr) return std::nullopt;
+    return ask_(std::move(why));
+  }
 
  private:
   mutable std::mutex mutex_;
+  AskFor ask_;
   Look look_;
 };
 

@@ -52,7 +52,9 @@ void WorkerContext::RecordBreaker(compiler::model::UpstreamId id, const engine::
       line.Add("rule", compiler::model::PrintRule(policy().predicates[upstream.breaker->open_when[rule]].expr, upstream.breaker->measures))
           .AddRaw("counts", Measured(*upstream.breaker, transition.measured));
     } else {
-      line.Add("rule", transition.to == engine::BreakerState::kResting ? "rest when" : "a probe failed");
+      line.Add("rule", transition.by_hand                                ? "by hand"
+                       : transition.to == engine::BreakerState::kResting ? "rest when"
+                                                                         : "a probe failed");
     }
     if (!cause.empty()) line.Add("last_error", cause);
     line.Add("until", observe::Rfc3339Millis(transport.WallNow() + transition.open_for));

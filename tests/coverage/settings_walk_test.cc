@@ -606,6 +606,14 @@ std::map<std::string, Case> TlsCases() {
               .output;
         });
       }};
+  cases["gateway.admin_token"] = {
+      "edition 1\ngateway { listen = \"127.0.0.1:0\"  admin = \"localhost:0\"  admin_token = @ }\n"
+      "route all { reply = hello }\nreply hello { status = 200  text = \"hello\" }\n",
+      "\"one\"", "\"two\"", [](const std::string& policy) {
+        return IfItStarts(policy, [](GatewayProcess& gateway) {
+          return std::to_string(Get(gateway.admin_port(), "/admin/policy", {{"Authorization", "Bearer one"}}).status);
+        });
+      }};
   cases["gateway.redirect"] = {TlsServerWith("redirect = @"), "off", "https", [](const std::string& policy) {
                                  return IfItStarts(policy, [](GatewayProcess& gateway) {
                                    return std::to_string(Get(gateway.port(), "/").status);

@@ -64,9 +64,30 @@ TEST(TakeOver, FailuresInAWindowCountOnAndTheReloadItselfTripsNothing) {
   Breaker* const breaker = after->breaker(UpstreamId(0));
   EXPECT_EQ(breaker->Look(At(seconds(10))).state, BreakerState::kClosed)
       << "three are more than two, and nothing happened";
-  EXPECT_EQ(breaker->Look(At(seconds(10))).failure_count, 2) << "as many as its rule needs to know of";
+  EXPECT_EQ(breaker->Look(At(seconds(10))).failure_count, 3);
   Fail(breaker, seconds(11));
   EXPECT_EQ(breaker->Look(At(seconds(11))).state, BreakerState::kOpen) << "the next outcome counts";
+}
+
+TEST(TakeOver, AThresholdThatIsLoweredAndRaisedAgainForgetsNothing) {
+  const EngineObjects first(Policy(Upstream("a", "breaker { open when failures(60s) >= 5 }")));
+  for (int i = 0; i < 3; ++i) Fail(first.breaker(UpstreamId(0)), seconds(i));
+  const auto low = After(first, Upstream("a", "breaker { open when failures(60s) >= 2 }"));
+  const auto high = After(*low, Upstream("a", "breaker { open when failures(60s) >= 5 }"));
+  EXPECT_EQ(high->breaker(UpstreamId(0))->Look(At(seconds(10))).failure_count, 3);
+}
+
+TEST(TakeOver, WhatAnOperatorSaidHolds) {
+  const EngineObjects before(Policy(Upstream("a", "breaker { open when failures(60s) >= 1 }")));
+  before.SetDrained(UpstreamId(0), true);
+  before.breaker(UpstreamId(0))->CloseByHand(At(seconds(1)), hours(1));
+  const auto after = After(before, Upstream("b", "") + Upstream("a", "breaker { open when failures(30s) >= 1 }"));
+  EXPECT_FALSE(after->is_drained(UpstreamId(0)));
+  EXPECT_TRUE(after->is_drained(UpstreamId(1)));
+  for (int i = 0; i < 3; ++i) Fail(after->breaker(UpstreamId(1)), seconds(11));
+  EXPECT_EQ(after->breaker(UpstreamId(1))->Look(At(seconds(12))).state, BreakerState::kClosed) << "it is held closed";
+  before.SetDrained(UpstreamId(0), false);
+  EXPECT_FALSE(after->is_drained(UpstreamId(1))) << "one word for all policies that are alive";
 }
 
 TEST(TakeOver, AnAttemptThatBeganBeforeCountsAfter) {
