@@ -124,7 +124,8 @@ void Reloader::Reload(const std::string& why) {
   }
   const bool is_good = reason.empty();
   if (!gateway_.is_draining()) {  // the manager has heard of the end: it is told nothing else
-    Notify("READY=1\nSTATUS=" + std::string(is_good ? "serving " : "refused a reload, serving ") + gateway_.policy()->hash);
+    Notify("READY=1\nSTATUS=" + std::string(is_good ? "serving " : "refused a reload, serving ") +
+           gateway_.policy()->hash);
   }
   const auto took = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - began);
   JsonLine line = Event(is_good ? "info" : "error", is_good ? "policy reloaded" : "reload refused");

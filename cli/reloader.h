@@ -68,7 +68,7 @@ class Reloader {
   std::string refused_files_;  // certificates that can't be used, and why: told once
   std::string refused_reason_;
   std::chrono::steady_clock::time_point try_again_at_;
-  std::thread thread_;         // last
+  std::thread thread_;  // last
 };
 
 }  // namespace cli

@@ -31,7 +31,8 @@ bool IsSameServer(const compiler::model::Url& one, const compiler::model::Url& o
 
 }  // namespace
 
-std::vector<ColdModel> ColdModels(const proxy::GatewayState& next, const proxy::GatewayState& before, base::TimePoint now) {
+std::vector<ColdModel> ColdModels(const proxy::GatewayState& next, const proxy::GatewayState& before,
+                                  base::TimePoint now) {
   std::vector<ColdModel> cold;
   const auto& upstreams = next.policy().upstreams;
   const auto& old_upstreams = before.policy().upstreams;
@@ -61,7 +62,8 @@ std::vector<ColdModel> ColdModels(const proxy::GatewayState& next, const proxy::
       }
     }
     for (std::string& model : models) {
-      const bool is_cold = known == nullptr ? next.objects.loads(id)->WouldWait(model, now) : known->WouldWait(model, now);
+      const bool is_cold =
+          known == nullptr ? next.objects.loads(id)->WouldWait(model, now) : known->WouldWait(model, now);
       if (is_cold) cold.push_back({id, std::move(model)});
     }
   }

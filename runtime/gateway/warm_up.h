@@ -17,6 +17,7 @@ struct ColdModel {
 
 // Models that a `rewrite` of the next policy names as they stand, and those that were there at an upstream of the same name which is another
 // server now. At most as many as an upstream remembers (ModelLoads::kMaxModels) for each. `next` must not have taken `before` over yet.
-std::vector<ColdModel> ColdModels(const proxy::GatewayState& next, const proxy::GatewayState& before, base::TimePoint now);
+std::vector<ColdModel> ColdModels(const proxy::GatewayState& next, const proxy::GatewayState& before,
+                                  base::TimePoint now);
 
 }  // namespace runtime::gateway

@@ -37,7 +37,8 @@ bool IsOwnHost(const WorkerContext& worker, std::string_view host) {
 
 }  // namespace
 
-std::optional<LocalAnswer> CheckAdminCaller(WorkerContext& worker, const http::RequestHead& head, std::string_view peer_ip, bool acts) {
+std::optional<LocalAnswer> CheckAdminCaller(WorkerContext& worker, const http::RequestHead& head,
+                                            std::string_view peer_ip, bool acts) {
   AdminAccess& access = worker.gateway.common->admin;
   const base::TimePoint now = worker.transport.Now();
   const auto tell = [&](std::string_view reason) {
@@ -49,7 +50,8 @@ std::optional<LocalAnswer> CheckAdminCaller(WorkerContext& worker, const http::R
     if (access.MayTell(now)) tell(reason);
     return Refuse(status, why);
   };
-  if (!IsOwnHost(worker, head.host)) return refuse(421, "name of another host", "this address is not called so; ask it by its address");
+  if (!IsOwnHost(worker, head.host))
+    return refuse(421, "name of another host", "this address is not called so; ask it by its address");
   if (const auto site = head.headers.Find("sec-fetch-site"); site && *site != "none" && *site != "same-origin") {
     return refuse(403, "page of another origin", "a page of another origin may not do this");
   }
@@ -59,13 +61,15 @@ std::optional<LocalAnswer> CheckAdminCaller(WorkerContext& worker, const http::R
   if (!access.MayTry(peer_ip, now)) return Refuse(429, "too many wrong tokens; try again in a minute");
   constexpr std::string_view kBearer = "Bearer ";
   std::string_view given = head.headers.Find("authorization").value_or("");
-  const bool is_bearer = given.size() > kBearer.size() && http::EqualsIgnoreCase(given.substr(0, kBearer.size()), kBearer);
+  const bool is_bearer =
+      given.size() > kBearer.size() && http::EqualsIgnoreCase(given.substr(0, kBearer.size()), kBearer);
   if (is_bearer) given.remove_prefix(kBearer.size());
   if (is_bearer && IsSameToken(given, worker.gateway.admin_token)) return std::nullopt;
   if (is_bearer) access.RecordWrong(peer_ip, now);
   if (is_bearer || access.MayTell(now)) tell(is_bearer ? "wrong token" : "no token");
-  LocalAnswer answer =
-      Refuse(401, "this needs the token: Authorization: Bearer …; the commands of the gateway's own user find it by themselves");
+  LocalAnswer answer = Refuse(
+      401,
+      "this needs the token: Authorization: Bearer …; the commands of the gateway's own user find it by themselves");
   answer.headers.emplace_back("WWW-Authenticate", "Bearer");
   return answer;
 }
@@ -130,17 +134,23 @@ LocalAnswer PolicyPage(const WorkerContext& worker) {
   body["log_level"] = worker.gateway.events.least_level_name();
   ordered_json actions = ordered_json::array();
   for (const AdminAccess::Done& done : common.admin.done()) {
-    actions.push_back({{"time", observe::Rfc3339(done.time)}, {"action", done.action}, {"client", done.client}, {"status", done.status}});
+    actions.push_back({{"time", observe::Rfc3339(done.time)},
+                       {"action", done.action},
+                       {"client", done.client},
+                       {"status", done.status}});
   }
   body["actions"] = actions;  // the last ones, the newest at the end
   return Json(200, body);
 }
 
-LocalAnswer ActOnBreaker(WorkerContext& worker, std::string_view name, std::string_view action, std::string_view query) {
-  if (action != "open" && action != "close" && action != "reset") return Refuse(404, "a breaker takes open, close and reset");
+LocalAnswer ActOnBreaker(WorkerContext& worker, std::string_view name, std::string_view action,
+                         std::string_view query) {
+  if (action != "open" && action != "close" && action != "reset")
+    return Refuse(404, "a breaker takes open, close and reset");
   std::optional<base::Duration> for_how_long;
   if (!query.empty()) {
-    if (action == "reset" || !query.starts_with("for=")) return Refuse(400, "open and close take `for`, and nothing else");
+    if (action == "reset" || !query.starts_with("for="))
+      return Refuse(400, "open and close take `for`, and nothing else");
     for_how_long = DurationOf(query.substr(4));
     if (!for_how_long) return Refuse(400, "`for` is a time such as 90s, 10min or 1h");
   }
@@ -237,8 +247,10 @@ LocalAnswer Act(WorkerContext& worker, const Action& action, std::string_view qu
   if (action.kind == "upstream" && !action.name.empty()) return ActOnUpstream(worker, action.name, action.verb);
   if (action.kind == "cache" && !action.name.empty() && action.verb == "purge") return Purge(worker, action.name);
   if (action.kind == "log-level" && action.name.empty()) return SetLogLevel(worker, action.verb);
-  return Refuse(404, "there are reload, stop, breaker/NAME/{open,close,reset}, upstream/NAME/{drain,resume}, cache/NAME/purge and "
-                     "log-level/{info,warn,error}");
+  return Refuse(
+      404,
+      "there are reload, stop, breaker/NAME/{open,close,reset}, upstream/NAME/{drain,resume}, cache/NAME/purge and "
+      "log-level/{info,warn,error}");
 }
 
 // By what they do; for the counter.
@@ -272,9 +284,12 @@ std::optional<LocalAnswer> AnswerAdmin(WorkerContext& worker, const http::Reques
   LocalAnswer answer = Act(worker, action, head.query);
   const bool is_done = answer.status < 300;
   worker.metrics.CountBy(observe::LabelledCounter::kAdminActions, {Counted(action), is_done ? "ok" : "refused"});
-  worker.gateway.common->admin.Record({worker.transport.WallNow(), std::string(path.substr(kPrefix.size())), std::string(peer_ip), answer.status});
+  worker.gateway.common->admin.Record(
+      {worker.transport.WallNow(), std::string(path.substr(kPrefix.size())), std::string(peer_ip), answer.status});
   observe::JsonLine line = worker.Event("info", "admin action");
-  line.Add("action", path.substr(kPrefix.size())).Add("client", peer_ip).Add("status", static_cast<int64_t>(answer.status));
+  line.Add("action", path.substr(kPrefix.size()))
+      .Add("client", peer_ip)
+      .Add("status", static_cast<int64_t>(answer.status));
   if (!head.query.empty()) line.Add("query", head.query);
   worker.gateway.events.WriteAlways(line.Finish());  // whatever the level of the log: who did what
   return answer;

@@ -23,7 +23,8 @@
 namespace runtime::proxy {
 
 // Whether whoever asks may do so: nothing, or the answer that refuses. `acts`: it changes something.
-std::optional<LocalAnswer> CheckAdminCaller(WorkerContext& worker, const http::RequestHead& head, std::string_view peer_ip, bool acts);
+std::optional<LocalAnswer> CheckAdminCaller(WorkerContext& worker, const http::RequestHead& head,
+                                            std::string_view peer_ip, bool acts);
 
 // The answer for a path below /admin/; nothing for any other path. `peer_ip`: who is connected.
 std::optional<LocalAnswer> AnswerAdmin(WorkerContext& worker, const http::RequestHead& head, std::string_view path,

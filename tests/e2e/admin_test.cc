@@ -85,10 +85,13 @@ TEST_F(Admin, ADrainedUpstreamGetsNothingNewUntilItIsResumed) {
     AnswerWell(exchange);
   });
   ScriptedUpstream second(AnswerWell);
-  GatewayProcess gateway(support::ReplaceAll(Gateway(), "admin = \"127.0.0.1:0\"", "admin = \"localhost:0\"") +
-                         Upstream("one", first.url(), "max_in_flight = 1  queue { length = 9  timeout = 1h }  retry { max_retries = 1  when status == 500  wait = "
-                  "exponential(from: 1ms, factor: 2, cap: 2ms)  budget = 20% }") +
-                         Upstream("two", second.url()) + "route rest { to = [one, two] }\n");
+  GatewayProcess gateway(
+      support::ReplaceAll(Gateway(), "admin = \"127.0.0.1:0\"", "admin = \"localhost:0\"") +
+      Upstream(
+          "one", first.url(),
+          "max_in_flight = 1  queue { length = 9  timeout = 1h }  retry { max_retries = 1  when status == 500  wait = "
+          "exponential(from: 1ms, factor: 2, cap: 2ms)  budget = 20% }") +
+      Upstream("two", second.url()) + "route rest { to = [one, two] }\n");
   RawClient busy(gateway.port());
   busy.Send(ToText({.method = "GET", .target = "/slow"}));
   ASSERT_TRUE(WaitUntil([&] { return first.in_flight() == 1; }));
@@ -203,7 +206,9 @@ TEST_F(Admin, NobodyElseMayAct) {
   EXPECT_EQ(Act(gateway, action, good).status, 200);
   EXPECT_EQ(gateway.Health("main").value("state", ""), "OPEN");
   EXPECT_EQ(Get(gateway.admin_port(), "/admin/" + action, good).status, 404) << "reading does nothing";
-  EXPECT_EQ(Fetch(gateway.admin_port(), {.method = "PUT", .target = "/admin/" + action, .headers = good, .body = "{}"}).status, 405);
+  EXPECT_EQ(Fetch(gateway.admin_port(), {.method = "PUT", .target = "/admin/" + action, .headers = good, .body = "{}"})
+                .status,
+            405);
   // Wrong tokens are logged and limited.
   int refused = 0;
   for (int i = 0; i < 15; ++i)

@@ -132,7 +132,8 @@ async def main():
         shutil.rmtree(folder, ignore_errors=True)
     if not refused:
         problems.append("no request of the page came as far as being refused")
-    print(f"foreign_page: a gullible server would have done {len(fooled)} actions; {dom.count('blocked')} fetches blocked, {len(refused)} refusals logged; {'; '.join(problems) or 'nothing happened, and the command line works'}")
+    print(f"foreign_page: a gullible server would have done {len(fooled)} actions; {dom.count('blocked')} fetches blocked, "
+          f"{len(refused)} refusals logged; {'; '.join(problems) or 'nothing happened, and the command line works'}")
     return 1 if problems else 0
 
 

@@ -59,7 +59,8 @@ TEST_P(ClockSteps, AreSeenInTheTimesThatAreShown) {
 
 TEST_P(ClockSteps, LeaveCachesAndLimitsOfTimeAsTheyAre) {
   int asked = 0;
-  SimGateway gateway("upstream u {\n" + kUrl + "  timeouts { first_token = 10s }\n}\ncache kept { key = \"k\"  ttl = 60s  shared = true }\n"
+  SimGateway gateway("upstream u {\n" + kUrl +
+                     "  timeouts { first_token = 10s }\n}\ncache kept { key = \"k\"  ttl = 60s  shared = true }\n"
                      "route kept { when request.path == \"/kept\"  to = u  cache = kept }\nroute all { to = u }\n");
   SimServer server(&gateway.network, "10.0.0.1", 11434, [&](SimPeer& peer) {
     ++asked;
@@ -88,7 +89,8 @@ INSTANTIATE_TEST_SUITE_P(ForwardAndBack, ClockSteps, testing::Values(1h, -1h, 24
 // A closed laptop: nothing runs, and then it is much later.
 TEST(Suspended, AMachineThatWakesUpKnowsHowLateItIs) {
   int asked = 0;
-  SimGateway gateway("upstream u {\n" + kUrl + "  repeat_safe = true\n  timeouts { first_token = 10s }\n"
+  SimGateway gateway("upstream u {\n" + kUrl +
+                     "  repeat_safe = true\n  timeouts { first_token = 10s }\n"
                      "  breaker { open when failures(60s) >= 2  open_for = 30s }\n}\n");
   bool is_silent = true;
   SimServer server(&gateway.network, "10.0.0.1", 11434, [&](SimPeer& peer) {
@@ -115,7 +117,8 @@ TEST(Suspended, AMachineThatWakesUpKnowsHowLateItIs) {
 TEST(Suspended, ABreakerThatWasOpenIsAskedAgainOnWaking) {
   SimGateway gateway("upstream u {\n" + kUrl + "  breaker { open when failures(60s) >= 1  open_for = 10min }\n}\n");
   bool is_broken = true;
-  SimServer server(&gateway.network, "10.0.0.1", 11434, [&](SimPeer& peer) { is_broken ? Failing()(peer) : Answering("ok")(peer); });
+  SimServer server(&gateway.network, "10.0.0.1", 11434,
+                   [&](SimPeer& peer) { is_broken ? Failing()(peer) : Answering("ok")(peer); });
   gateway.Get();
   EXPECT_EQ(StatusOf(gateway.Get()), 503);
   is_broken = false;
