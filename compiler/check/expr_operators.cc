@@ -180,6 +180,13 @@ ExprChecker::Value ExprChecker::CheckCompare(const ast::Expr& expr) {
                        {"a condition"});
     return Invalid();
   }
+  // `(60s) >= 5`: the word in front is gone.
+  if (IsLiteralOf(left.expr, BaseType::kDuration) && IsLiteralOf(right.expr, BaseType::kInt)) {
+    const std::string time = "`" + WrittenAt(expr.operands[0].range) + "`";
+    diagnostics_->Emit(Kind::kUnexpected, expr.operands[0].range,
+                       {time, "what is counted stands in front: `failures(60s) >= 5`"});
+    return Invalid();
+  }
   const bool is_equality = *op == model::CompareOp::kEq || *op == model::CompareOp::kNe;
   if (!is_equality) {
     for (const auto& [value, at] : {std::pair{&left, &expr.operands[0]}, std::pair{&right, &expr.operands[1]}}) {

@@ -74,23 +74,67 @@ struct NamesUsed {
   }
 };
 
+bool IsWordCharacter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
+
+// How often a word stands in the text, as one of its own; `_` and `-` join words to names.
+int TimesIn(std::string_view text, std::string_view word) {
+  int times = 0;
+  for (size_t at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
+    const bool begins = at == 0 || !IsWordCharacter(text[at - 1]);
+    const size_t end = at + word.size();
+    if (begins && (end == text.size() || !IsWordCharacter(text[end]))) ++times;
+  }
+  return times;
+}
+
+// Whether somebody has thought of the name: of each of its words whether it stands elsewhere in the file, as in an address, a path or the
+// name of a model, or is one that names are made of. In percent.
+int Plausibility(std::string_view text, std::string_view name) {
+  static constexpr std::string_view kUsual[] = {
+#define USUAL(word) word,
+#include "compiler/check/usual_names.def"
+#undef USUAL
+  };
+  int words = 0;
+  int known = 0;
+  for (size_t begin = 0; begin < name.size();) {
+    const size_t end = std::min(name.find('_', begin), name.size());
+    const std::string_view word = name.substr(begin, end - begin);
+    begin = end + 1;
+    if (word.empty()) continue;
+    ++words;
+    const bool is_usual = std::find(std::begin(kUsual), std::end(kUsual), word) != std::end(kUsual);
+    if (is_usual || TimesIn(text, word) > 1) ++known;
+  }
+  return words == 0 ? 0 : 100 * known / words;
+}
+
 }  // namespace
 
 void AdoptMisspeltNames(const ast::File& file, Scope* scope, diagnostics::Diagnostics* diagnostics) {
+  constexpr size_t kMostUnknown = 50;  // beyond that the file is no policy
   NamesUsed used;
   used.Read(file.body);
   const std::vector<std::string_view> given =
       scope->NamesOf({EntityKind::kUpstream, EntityKind::kCache, EntityKind::kReply, EntityKind::kMock,
                       EntityKind::kTls, EntityKind::kLet});
-  for (auto& [name, entity] : scope->entities()) {
-    if (used.blocks.contains(name) || used.values.contains(name)) continue;
-    for (const auto& [called, times] : entity.kind == EntityKind::kLet ? used.values : used.blocks) {
-      if (times < 2 || scope->Find(called) != nullptr || scope->IsBroken(called) || IsLanguageName(called)) continue;
-      if (base::Nearest(called, given) != std::string_view(name)) continue;
-      diagnostics->Emit(Kind::kMisspeltName, entity.range, {name, called, std::to_string(times)}).Replace(called);
+  for (const bool is_let : {false, true}) {
+    size_t unknown = 0;
+    for (const auto& [called, times] : is_let ? used.values : used.blocks) {
+      if (scope->Find(called) != nullptr || scope->IsBroken(called) || IsLanguageName(called)) continue;
+      if (++unknown > kMostUnknown) break;
+      const auto nearest = base::Nearest(called, given);
+      if (!nearest || used.blocks.contains(*nearest) || used.values.contains(*nearest)) continue;
+      Entity& entity = *scope->Find(*nearest);
+      if ((entity.kind == EntityKind::kLet) != is_let || entity.used) continue;
+      // Used once: the one of the two that somebody has thought of is right; where that is not known, the one that is given.
+      if (times < 2 && Plausibility(file.text, called) <= Plausibility(file.text, entity.name)) continue;
+      diagnostics
+          ->Emit(Kind::kMisspeltName, entity.range,
+                 {entity.name, called, times == 1 ? "once" : std::to_string(times) + " times"})
+          .Replace(called);
       scope->Alias(called, &entity);
       entity.used = true;
-      break;
     }
   }
 }

@@ -8,7 +8,8 @@
 namespace compiler::check {
 
 // Finds these by names that are used twice or more, and lets the scope know them by what they are called: one finding,
-// where the name is given. Of a name that is used once, nobody can say which of the two is meant; its use is reported.
+// where the name is given. Of a name that is used once, the words of the two tell which is meant: those that stand elsewhere in the
+// file, or that names are usually made of. Where they tell nothing, its use is reported.
 void AdoptMisspeltNames(const ast::File& file, Scope* scope, diagnostics::Diagnostics* diagnostics);
 
 }  // namespace compiler::check

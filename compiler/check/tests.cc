@@ -40,6 +40,8 @@ class Clauses {
     const auto [before, is_new] = seen_.emplace(word, clause.value.range);
     const auto other = seen_.find(word == "times" ? "always" : "times");
     if (!is_new) {
+      // `3 times times`: a number is missing as well, and one finding is enough.
+      is_doubled_ = clause.value.kind == ast::ExprKind::kName;
       words_.Emit(Kind::kSetTwice, clause.value.range, {word}).At(before->second, "it is set here");
     } else if ((word == "always" || word == "times") && other != seen_.end()) {
       words_.Emit(Kind::kExclusive, clause.value.range,
@@ -65,7 +67,7 @@ class Clauses {
     return number == nullptr ? std::nullopt : words_.CountOf(*number, missing, most);
   }
   void Unknown(const ast::Clause& clause, std::span<const std::string_view> known) const {
-    if (clause.value.kind == ast::ExprKind::kError) return;
+    if (clause.value.kind == ast::ExprKind::kError || is_doubled_) return;
     std::string all;
     for (const std::string_view word : known) all += (all.empty() ? "`" : ", `") + std::string(word) + "`";
     const bool is_word = clause.value.kind == ast::ExprKind::kName;
@@ -81,6 +83,7 @@ class Clauses {
   const ast::Sentence& sentence_;
   const std::string_view what_;
   std::map<std::string, source::SourceRange> seen_;
+  bool is_doubled_ = false;  // the last clause was told to stand there twice
   size_t at_ = 0;
 };
 

@@ -32,6 +32,7 @@ class HabitMender {
   bool QuotedBlockName(size_t i);
   bool ReservedBlockName(size_t i);
   bool BlockWithSign(size_t i);
+  bool BlockWithColon(size_t i);
   bool WhenWithSign(size_t i);
   bool WhenWithBraces(size_t i);
   bool Unless(size_t i);

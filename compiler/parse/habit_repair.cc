@@ -80,6 +80,7 @@ const std::vector<HabitMender::Recogniser>& HabitMender::Recognisers() {
       {"dotted name", "route chat.api {", &HabitMender::DottedBlockName},
       {"reserved name", "route and {", &HabitMender::ReservedBlockName},
       {"block with =", "retry = {", &HabitMender::BlockWithSign},
+      {"block with :", "retry:\n  max_retries = 2", &HabitMender::BlockWithColon},
       {"when with =", "when = x", &HabitMender::WhenWithSign},
       {"when with braces", "when (x) { to = a }", &HabitMender::WhenWithBraces},
       {"unless", "unless x", &HabitMender::Unless},
@@ -241,6 +242,33 @@ bool HabitMender::BlockWithSign(size_t i) {
   const std::string head = TextAt(i) + (is_named ? " " + TextAt(i + 1) : "");
   Unexpected(sign, "a block is written without `" + TextAt(sign) + "`: `" + head + " {`").Change(RangeOf(sign), "");
   Drop(sign);
+  return true;
+}
+
+// retry: and what is in it further right below, as YAML writes it
+bool HabitMender::BlockWithColon(size_t i) {
+  if (TypeAt(i) != PolicyParser::NAME || !IsFirstOnLine(i) || !MayBegin(i)) return false;
+  const bool is_named = TypeAt(i + 1) == PolicyParser::NAME && SameLine(i, i + 1);
+  const size_t sign = i + (is_named ? 2 : 1);
+  const size_t inside = sign + 1;
+  if (TypeAt(sign) != PolicyParser::COLON || !SameLine(i, sign) || TypeAt(inside) == Token::EOF ||
+      !IsFirstOnLine(inside))
+    return false;
+  const auto column = [&](size_t at) { return view_[at]->getCharPositionInLine(); };
+  const bool is_setting = TypeAt(inside) == PolicyParser::NAME && TypeAt(inside + 1) == PolicyParser::COLON;
+  if (column(inside) <= column(i) || !(is_setting || BeginsStatement(view_, inside))) return false;
+  size_t end = inside;
+  while (end < inside + kFar && TypeAt(end) != Token::EOF && (!IsFirstOnLine(end) || column(end) > column(i))) ++end;
+  if (end == inside + kFar) return false;
+  const bool is_closed = TypeAt(end) == PolicyParser::RBRACE && column(end) == column(i) && column(i) > 0;
+  const std::string head = TextAt(i) + (is_named ? " " + TextAt(i + 1) : "");
+  diagnostics::Diagnostic& diagnostic =
+      Unexpected(sign, "a block is written with braces: `" + head + " {` … `}`").Change(RangeOf(sign), " {");
+  Retype(sign, PolicyParser::LBRACE, "{");
+  if (is_closed) return true;
+  const SourceRange last = RangeOf(end - 1);
+  diagnostic.Change({last.end, last.end}, "\n" + std::string(column(i), ' ') + "}");
+  InsertBefore(end, PolicyParser::RBRACE, "}");
   return true;
 }
 

@@ -13,6 +13,7 @@
 #include "compiler/parse/comments.h"
 #include "compiler/parse/error_strategy.h"
 #include "compiler/parse/habit_repair.h"
+#include "compiler/parse/swap_repair.h"
 #include "compiler/parse/test_words.h"
 #include "compiler/parse/token_repair.h"
 #include "compiler/parse/token_text.h"
@@ -47,6 +48,7 @@ class Session {
     end->setCharPositionInLine(lexer_.getCharPositionInLine());
     tokens.push_back(std::move(end));
     MarkTestVerbs(offsets_, diagnostics_, tokens);
+    if (is_file) RepairSwaps(offsets_, diagnostics_, tokens);
     std::vector<size_t> guessed;
     if (is_file) RepairHabits(offsets_, diagnostics_, &tokens, &guessed);
     RepairWords(offsets_, diagnostics_, tokens);
