@@ -9,6 +9,7 @@
 #include "cli/inputs.h"
 #include "cli/report.h"
 #include "compiler/compile.h"
+#include "compiler/diagnostics/codes.h"
 #include "compiler/diagnostics/diagnostic.h"
 #include "compiler/expand/imports.h"
 #include "compiler/source/source_buffer.h"
@@ -17,9 +18,7 @@ namespace cli {
 namespace {
 
 bool IsSyntax(const compiler::diagnostics::Diagnostic& diagnostic) {
-  // PL0103 and PL0110 … PL0129 come from reading, PL0140 … PL0143 from the limits (diagnostic_kinds.def).
-  return diagnostic.code == "PL0103" || (diagnostic.code >= "PL0110" && diagnostic.code <= "PL0129") ||
-         (diagnostic.code >= "PL0140" && diagnostic.code <= "PL0143");
+  return compiler::diagnostics::HasTrait(diagnostic.code, compiler::diagnostics::kSyntax);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "compiler/diagnostics/codes.h"
 #include "compiler/diagnostics/edits.h"
 
 namespace compiler {
@@ -27,9 +28,7 @@ std::string NameOf(const Diagnostic& diagnostic) { return std::string(diagnostic
 // Whether the line of a finding says all that it hangs on. What names, types and whole blocks are about hangs on other lines, and so
 // do brackets.
 bool IsOfItsOwnPlace(const Diagnostic& diagnostic) {
-  const std::string_view code = diagnostic.code;
-  const bool is_bracket = code == "PL0126" || code == "PL0127";
-  return code == "PL0103" || (code >= "PL0110" && code <= "PL0129" && !is_bracket);
+  return diagnostics::HasTrait(diagnostic.code, diagnostics::kLocal);
 }
 
 // The name of a finding and the words of its line: the same wherever that line comes to stand.

@@ -4,7 +4,7 @@ namespace compiler::diagnostics {
 namespace {
 
 constexpr CodeInfo kCodes[] = {
-#define CODE(code, title, fix, why) {code, title, FixKind::fix, why},
+#define CODE(code, title, traits, fix, why) {code, title, traits, FixKind::fix, why},
 #include "compiler/diagnostics/codes.def"
 #undef CODE
 };
@@ -18,6 +18,11 @@ const CodeInfo* FindCode(std::string_view code) {
     if (info.code == code) return &info;
   }
   return nullptr;
+}
+
+bool HasTrait(std::string_view code, CodeTraits trait) {
+  const CodeInfo* info = FindCode(code);
+  return info != nullptr && (info->traits & trait) != 0;
 }
 
 }  // namespace compiler::diagnostics

@@ -5,6 +5,7 @@
 #include <set>
 #include <vector>
 
+#include "compiler/diagnostics/codes.h"
 #include "compiler/parse/tokens.h"
 
 namespace compiler {
@@ -17,10 +18,7 @@ namespace {
 constexpr size_t kWords = 2;
 
 // Errors of shape: whoever reads on behind one may be out of step.
-bool IsShape(const Diagnostic& finding) {
-  return finding.code.starts_with("PL011") || finding.code.starts_with("PL012") || finding.code == "PL0131" ||
-         finding.code == "PL0133";
-}
+bool IsShape(const Diagnostic& finding) { return diagnostics::HasTrait(finding.code, diagnostics::kMisleads); }
 
 // A word that nothing is known of, where a statement begins.
 bool IsUnknownStatement(const Diagnostic& finding) {
