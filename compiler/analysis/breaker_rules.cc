@@ -7,6 +7,7 @@
 #include "compiler/analysis/known_names.h"
 #include "compiler/analysis/outcomes.h"
 #include "compiler/analysis/region.h"
+#include "compiler/analysis/requests.h"
 #include "compiler/analysis/windows.h"
 
 namespace compiler::analysis {
@@ -45,7 +46,11 @@ bool IsCountOfFailures(WindowMeasureKind kind) {
 }
 
 // Nothing that an attempt may take is longer; nullopt where that is not bounded.
-std::optional<Duration> LongestAttempt(const model::UpstreamSettings& upstream) { return upstream.timeouts.total; }
+std::optional<Duration> LongestAttempt(const Context& context, UpstreamId id) {
+  const model::Timeouts& limits = context.Upstream(id).timeouts;
+  if (limits.total) return limits.total;
+  return MayStream(context, id) ? std::nullopt : std::optional(limits.most());
+}
 
 struct Said {
   std::string why;
@@ -58,16 +63,19 @@ constexpr long double kMostInARow = 500;
 constexpr long double kMostInAWindow = 1000;
 
 // Why a cell that could be never is, in practice or at all; nullopt if it may.
-std::optional<Said> WhyNever(const Cell& cell, const Breaker& breaker) {
-  const std::optional<Duration> longest = LongestAttempt(breaker.upstream);
+std::optional<Said> WhyNever(const Context& context, const Cell& cell, const Breaker& breaker) {
   for (const auto& [subject, domain] : cell.domains) {
     if (subject.kind != Subject::Kind::kWindow || domain.number.empty()) continue;
     const model::WindowMeasure& measure = MeasureOf(subject, breaker.settings);
+    const bool is_time = measure.kind == WindowMeasureKind::kSlowRatio || measure.kind == WindowMeasureKind::kLatency;
+    const std::optional<Duration> longest = is_time ? LongestAttempt(context, breaker.id) : std::nullopt;
     const long double low = domain.number.lowest();
     const bool is_above = low > 0 || domain.number.ranges().front().low_open;
-    const bool is_point = std::all_of(domain.number.ranges().begin(), domain.number.ranges().end(),
-                                      [](const auto& range) { return range.low == range.high && range.low != 0 && range.low != 1; });
-    const bool is_share = measure.kind == WindowMeasureKind::kFailureRatio || measure.kind == WindowMeasureKind::kSlowRatio;
+    const bool is_point =
+        std::all_of(domain.number.ranges().begin(), domain.number.ranges().end(),
+                    [](const auto& range) { return range.low == range.high && range.low != 0 && range.low != 1; });
+    const bool is_share =
+        measure.kind == WindowMeasureKind::kFailureRatio || measure.kind == WindowMeasureKind::kSlowRatio;
     if (is_share && is_point)
       return Said{"a share is hardly ever exactly " + std::to_string(static_cast<int>(low * 100 + 0.5L)) + " %",
                   "write `>=` or `>`"};
@@ -77,7 +85,8 @@ std::optional<Said> WhyNever(const Cell& cell, const Breaker& breaker) {
       return Said{"no attempt takes longer than " + PrintTime(longest->count()) + ", so none is slower than " +
                       PrintTime(measure.over.count()),
                   "let `over:` be what is slow and still within the limits of an attempt"};
-    if (measure.kind == WindowMeasureKind::kLatency && longest && low >= static_cast<long double>(longest->count()) && is_above)
+    if (measure.kind == WindowMeasureKind::kLatency && longest && low >= static_cast<long double>(longest->count()) &&
+        is_above)
       return Said{"no attempt takes longer than " + PrintTime(longest->count()) + " (attempt_timeout or total)",
                   "compare with a time within that"};
     const bool needs_some = IsCount(measure.kind) ? low >= 2 : is_above;
@@ -99,6 +108,74 @@ std::vector<Context::Line> OpenLines(const Context& context, const Breaker& brea
   return context.Lines(breaker.block, "open", breaker.settings.open_when);
 }
 
+// The measures after so many attempts of which the last one failed, quickly.
+Known AfterOneFailure(const model::BreakerSettings& settings, int64_t attempts) {
+  Known known;
+  for (size_t slot = 0; slot < settings.measures.size(); ++slot) {
+    long double value = 1;
+    switch (settings.measures[slot].kind) {
+      case WindowMeasureKind::kRequests: value = static_cast<long double>(attempts); break;
+      case WindowMeasureKind::kSuccesses: value = static_cast<long double>(attempts - 1); break;
+      case WindowMeasureKind::kFailureRatio: value = 1.0L / static_cast<long double>(attempts); break;
+      case WindowMeasureKind::kSlowRatio: value = 0; break;
+      case WindowMeasureKind::kLatency: value = 0; break;
+      default: break;
+    }
+    known.SetWindow(slot, value, value);
+  }
+  return known;
+}
+
+// What closes is asked after each success of a probe, of what came since the breaker is half-open; a failure opens it again.
+Known AtClosing(const model::BreakerSettings& settings) {
+  Known known;
+  for (size_t slot = 0; slot < settings.measures.size(); ++slot) {
+    switch (settings.measures[slot].kind) {
+      case WindowMeasureKind::kRequests:
+      case WindowMeasureKind::kSuccesses: known.SetWindow(slot, 1, std::numeric_limits<long double>::infinity()); break;
+      case WindowMeasureKind::kSlowRatio: known.SetWindow(slot, 0, 1); break;
+      case WindowMeasureKind::kLatency: known.SetWindow(slot, 0, std::numeric_limits<long double>::infinity()); break;
+      default: known.SetWindow(slot, 0, 0); break;
+    }
+  }
+  return known;
+}
+
+// A good answer, and none that anybody would call slow.
+Known QuickAnswer(int status) {
+  constexpr int64_t kFrom = 20'000'000;
+  constexpr int64_t kTo = 100'000'000;
+  Known known = AtStatus(status);
+  known.Set(FieldId::k_first_token, kFrom, kTo).Set(FieldId::k_latency, kFrom, kTo);
+  return known.Set(FieldId::k_empty_answer, 0, 0).Set(FieldId::k_prompt_too_long, 0, 0);
+}
+
+// Whether some attempt ends so that the condition holds.
+bool HoldsForSome(const model::Expr& expr) {
+  const auto holds = [&](Known known) {
+    return !Never(expr, Region::Of(known)) || !Never(expr, Region::Of(known.Set(FieldId::k_first_token, 0, kMost)));
+  };
+  const auto statuses = TellingStatuses(expr, 100, 599);
+  const auto errors = AttemptErrors();
+  return std::any_of(statuses.begin(), statuses.end(), [&](int status) { return holds(AtStatus(status)); }) ||
+         std::any_of(errors.begin(), errors.end(), [&](ErrorKind error) { return holds(AtError(error)); });
+}
+
+// Nothing came, so there is nothing to read in it.
+Region NoAnswer(const model::Slots& slots) {
+  Domain absent;
+  absent.absent = true;
+  Region region = Region::Everything();
+  const auto is_absent = [&](abi::FamilyId family, size_t count) {
+    for (size_t slot = 0; slot < count; ++slot)
+      region = region.And(Region::Where(Subject::Of(family, static_cast<int32_t>(slot)), absent));
+  };
+  is_absent(abi::FamilyId::k_response_json, slots.response_json.size());
+  is_absent(abi::FamilyId::k_response_header, slots.response_headers.size());
+  is_absent(abi::FamilyId::k_chunk_json, slots.chunk_json.size());
+  return region;
+}
+
 }  // namespace
 
 void CheckOpensEver(Context& context) {
@@ -107,46 +184,47 @@ void CheckOpensEver(Context& context) {
       const Region region = Region::Of(*line.expr);
       const std::vector<Cell> cells = PossibleCells(region, breaker.settings);
       if (cells.empty()) {
-        context.diagnostics->Emit(Kind::kNeverOpens, line.origin->predicate,
-                                  {"its parts cannot hold at one time: failures are requests as well, and a longer window holds what a "
-                                   "shorter one does",
-                                   "write what is to open it: `failed_requests(60s) >= 5`"})
+        context.diagnostics
+            ->Emit(
+                Kind::kNeverOpens, line.origin->predicate,
+                {"its parts cannot hold at one time: failures are requests as well, and a longer window holds what a "
+                 "shorter one does",
+                 "write what is to open it: `failed_requests(60s) >= 5`"})
             .Replace(kUsualOpen)
             .Unsafe();
         continue;
       }
       std::optional<Said> why;
       for (const Cell& cell : cells) {
-        why = WhyNever(cell, breaker);
+        why = WhyNever(context, cell, breaker);
         if (!why) break;
       }
       if (why)
-        context.diagnostics->Emit(Kind::kNeverOpens, line.origin->predicate, {why->why, why->help}).Replace(kUsualOpen).Unsafe();
+        context.diagnostics->Emit(Kind::kNeverOpens, line.origin->predicate, {why->why, why->help})
+            .Replace(kUsualOpen)
+            .Unsafe();
     }
   });
 }
 
+// What a share needs more of is said by CheckRatios (one of one); here it is one of many.
 void CheckOneFailure(Context& context) {
+  constexpr int64_t kMany[] = {50, 100};
   ForEachBreaker(context, [&](const Breaker& breaker) {
     for (const Context::Line& line : OpenLines(context, breaker)) {
-      Known known;
-      bool has_share = false;
-      for (size_t slot = 0; slot < breaker.settings.measures.size(); ++slot) {
-        const WindowMeasureKind kind = breaker.settings.measures[slot].kind;
-        long double value = kind == WindowMeasureKind::kSuccesses ? 0 : 1;
-        if (kind == WindowMeasureKind::kLatency) value = std::numeric_limits<long double>::infinity();
-        known.SetWindow(slot, value, value);
-      }
-      const auto reads_share = [&](const auto& self, const model::Expr& expr) -> bool {
-        if (expr.kind == model::ExprKind::kWindow && !IsCount(breaker.settings.measures[static_cast<size_t>(expr.slot)].kind)) return true;
-        return std::any_of(expr.operands.begin(), expr.operands.end(), [&](const model::Expr& o) { return self(self, o); });
+      const auto opens = [&](int64_t attempts) {
+        return Evaluate(*line.expr, AfterOneFailure(breaker.settings, attempts)) == Truth::kAlways;
       };
-      has_share = reads_share(reads_share, *line.expr);  // CheckRatios says more
-      if (has_share || Evaluate(*line.expr, known) != Truth::kAlways) continue;
+      if (context.WasTold(Kind::kRatioOfOne, line.origin->predicate)) continue;
+      const auto* many = std::find_if(std::begin(kMany), std::end(kMany), opens);
+      const bool is_among_many = many != std::end(kMany);
+      if (!is_among_many && !opens(1)) continue;
       if (!Never(*line.expr, WhileWell(breaker.settings))) continue;  // CheckHealthyOpens says more
-      context.diagnostics->Emit(Kind::kOpensAtOnce, line.origin->predicate,
-                                {"every server has one now and then, and nothing is asked of it for " +
-                                 PrintTime(breaker.settings.open_for.from.count()) + " then"})
+      context.diagnostics
+          ->Emit(Kind::kOpensAtOnce, line.origin->predicate,
+                 {(is_among_many ? "one of " + std::to_string(*many) + " is no outage"
+                                 : std::string("every server has one now and then")) +
+                  ", and nothing is asked of it for " + PrintTime(breaker.settings.open_for.from.count()) + " then"})
           .Replace(kUsualOpen)
           .Unsafe();
     }
@@ -156,10 +234,12 @@ void CheckOneFailure(Context& context) {
 void CheckClosesEver(Context& context) {
   ForEachBreaker(context, [&](const Breaker& breaker) {
     for (const Context::Line& line : context.Lines(breaker.block, "close", breaker.settings.close_when)) {
-      if (!PossibleCells(Region::Of(*line.expr), breaker.settings).empty()) continue;
+      const Region closing = Region::Of(*line.expr).And(Region::Of(AtClosing(breaker.settings)));
+      if (!PossibleCells(closing, breaker.settings).empty()) continue;
       const int probes = breaker.settings.probes;
-      context.diagnostics->Emit(Kind::kNeverCloses, line.origin->predicate,
-                                {probes == 1 ? "one probe" : std::to_string(probes) + " probes"})
+      context.diagnostics
+          ->Emit(Kind::kNeverCloses, line.origin->predicate,
+                 {probes == 1 ? "one probe" : std::to_string(probes) + " probes"})
           .Change(line.origin->statement, "")
           .Unsafe();
     }
@@ -174,22 +254,50 @@ void CheckHealthyOpens(Context& context) {
       if (cells.empty()) continue;
       bool needs_work = false;  // a number of requests or of successes
       for (const auto& [subject, domain] : cells[0].domains) {
-        if (subject.kind == Subject::Kind::kWindow && !domain.number.empty() && domain.number.lowest() > 0) needs_work = true;
+        if (subject.kind == Subject::Kind::kWindow && !domain.number.empty() && domain.number.lowest() > 0)
+          needs_work = true;
       }
-      context.diagnostics->Emit(Kind::kOpensOnHealth, line.origin->predicate,
-                                {needs_work ? "after so many requests, however well they end" : "as long as nothing fails"})
+      context.diagnostics
+          ->Emit(Kind::kOpensOnHealth, line.origin->predicate,
+                 {needs_work ? "after so many requests, however well they end" : "as long as nothing fails"})
           .Replace(kUsualOpen)
           .Unsafe();
     }
     if (!breaker.settings.failure_when) return;
     for (const Context::Line& line : context.Lines(breaker.block, "failure", *breaker.settings.failure_when)) {
       for (const int status : {200, 201}) {
-        Known known = AtStatus(status);
-        known.Set(FieldId::k_first_token, 0, kMost);
-        known.Set(FieldId::k_empty_answer, 0, 0).Set(FieldId::k_prompt_too_long, 0, 0);
+        const Known known = QuickAnswer(status);
         if (!Always(*line.expr, Region::Of(known))) continue;
         context.diagnostics->Emit(Kind::kHealthFails, line.origin->predicate, {std::to_string(status), breaker.name()});
         break;
+      }
+    }
+  });
+}
+
+// A limit of one client's own key says nothing about the server, and a good answer asks for no rest.
+void CheckRests(Context& context) {
+  ForEachBreaker(context, [&](const Breaker& breaker) {
+    if (!breaker.settings.rest_when) return;
+    const auto& headers = breaker.upstream.headers;
+    const bool has_key = std::any_of(headers.begin(), headers.end(), [](const model::HeaderSetting& header) {
+      return IsCredentialHeader(Lower(header.name));
+    });
+    for (const Context::Line& line : context.Lines(breaker.block, "rest", *breaker.settings.rest_when)) {
+      const SourceRange at = line.origin->predicate;
+      if (Always(*line.expr, Region::Of(QuickAnswer(200)))) {
+        context.diagnostics->Emit(Kind::kOpensOnHealth, at, {"after a good answer (status 200)"})
+            .Change(line.origin->statement, "")
+            .Unsafe();
+      } else if (!HoldsForSome(*line.expr)) {
+        context.diagnostics
+            ->Emit(
+                Kind::kNeverOpens, at,
+                {"no attempt ends so", "where there is an error there mostly is no status; `or` may have been meant"})
+            .Change(line.origin->statement, "")
+            .Unsafe();
+      } else if (!has_key && Always(*line.expr, Region::Of(AtStatus(429)))) {
+        context.diagnostics->Emit(Kind::kRestsForOneClient, at, {breaker.name()});
       }
     }
   });
@@ -200,11 +308,19 @@ void CheckFailureRules(Context& context) {
     if (!breaker.settings.failure_when) return;
     const auto lines = context.Lines(breaker.block, "failure", *breaker.settings.failure_when);
     if (lines.empty()) return;
-    const auto counts = [&](const Known& known) {
-      return std::any_of(lines.begin(), lines.end(), [&](const Context::Line& line) { return !Never(*line.expr, Region::Of(known)); });
+    const auto counts = [&](const Region& outcome) {
+      return std::any_of(lines.begin(), lines.end(),
+                         [&](const Context::Line& line) { return !Never(*line.expr, outcome); });
     };
+    const Region no_answer = NoAnswer(context.policy.slots);
     const auto any_error = [&](std::initializer_list<ErrorKind> errors) {
-      return std::any_of(errors.begin(), errors.end(), [&](ErrorKind error) { return counts(AtError(error).SetAbsent(FieldId::k_status)); });
+      return std::any_of(errors.begin(), errors.end(), [&](ErrorKind error) {
+        Known known = AtError(error).SetAbsent(FieldId::k_status);
+        // A server that is down says so at once.
+        const bool is_quick = IsBeforeSending(error) || error == ErrorKind::k_reset;
+        if (is_quick) known.Set(FieldId::k_latency, 0, breaker.upstream.timeouts.connect.count());
+        return counts(Region::Of(known).And(no_answer));
+      });
     };
     std::string missing;
     std::string what;
@@ -217,7 +333,8 @@ void CheckFailureRules(Context& context) {
     if (!any_error({ErrorKind::k_attempt_timeout, ErrorKind::k_first_token_timeout, ErrorKind::k_idle_timeout}))
       note("a timeout", "a server that hangs never opens the breaker");
     const std::initializer_list<int> kServerErrors = {500, 502, 503, 504};
-    if (std::none_of(kServerErrors.begin(), kServerErrors.end(), [&](int status) { return counts(AtStatus(status)); }))
+    if (std::none_of(kServerErrors.begin(), kServerErrors.end(),
+                     [&](int status) { return counts(Region::Of(AtStatus(status))); }))
       note("a 5xx", "a server that answers nothing but errors never opens the breaker");
     if (missing.empty()) return;
     Diagnostic& diagnostic =
@@ -232,8 +349,9 @@ void CheckOpenTooLong(Context& context) {
   ForEachBreaker(context, [&](const Breaker& breaker) {
     const Duration most = std::max(breaker.settings.open_for.from, breaker.settings.open_for.cap);
     if (most <= kLongest || breaker.upstream.health) return;
-    context.diagnostics->Emit(Kind::kOpenTooLong, context.At(breaker.block, "open_for"),
-                              {breaker.name(), (most > breaker.settings.open_for.from ? "up to " : "") + PrintTime(most.count())})
+    context.diagnostics
+        ->Emit(Kind::kOpenTooLong, context.At(breaker.block, "open_for"),
+               {breaker.name(), (most > breaker.settings.open_for.from ? "up to " : "") + PrintTime(most.count())})
         .Replace("2min")
         .Unsafe();
   });
@@ -245,10 +363,17 @@ void CheckHealthChecks(Context& context) {
     const BlockOrigin* block = context.OriginOf(breaker.id).Block("health");
     if (block == nullptr) return;
     const model::HealthSettings& health = *breaker.upstream.health;
-    if (IsModelPath(health.path)) context.diagnostics->Emit(Kind::kCheckAsksModel, context.At(*block, "path"), {health.path}).Replace("\"/\"").Unsafe();
+    std::string_view path = health.path;
+    path = path.substr(0, path.find('?'));
+    while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+    if (IsModelPath(path) || ChangesServer(path))
+      context.diagnostics->Emit(Kind::kCheckAsksModel, context.At(*block, "path"), {health.path})
+          .Replace("\"/\"")
+          .Unsafe();
     if (block->Setting("interval") == nullptr || health.interval < breaker.settings.open_for.from) return;
-    context.diagnostics->Emit(Kind::kCheckAfterOpen, context.At(*block, "interval"),
-                              {PrintTime(health.interval.count()), PrintTime(breaker.settings.open_for.from.count())})
+    context.diagnostics
+        ->Emit(Kind::kCheckAfterOpen, context.At(*block, "interval"),
+               {PrintTime(health.interval.count()), PrintTime(breaker.settings.open_for.from.count())})
         .Replace("2s")
         .Unsafe();
   });

@@ -5,6 +5,7 @@
 #include "compiler/analysis/context.h"
 #include "compiler/analysis/known_names.h"
 #include "compiler/analysis/region.h"
+#include "compiler/analysis/requests.h"
 #include "compiler/model/print.h"
 
 namespace compiler::analysis {
@@ -72,11 +73,6 @@ void ForEachCache(const Context& context, const std::function<void(const Cache&)
     }
     look(cache);
   }
-}
-
-Region RegionOf(const Context& context, RouteId route) {
-  const auto& when = context.Route(route).when;
-  return when ? Region::Of(context.policy.predicates[*when].expr) : Region::Everything();
 }
 
 // Whether the route takes requests that say what they ask in their body.

@@ -18,12 +18,13 @@ using model::Expr;
 using model::ExprKind;
 using PlaceKind = Context::Place::Kind;
 
-// One comparison of a subject with a text. part: how much of the value it is.
+// One comparison of a subject with a constant. part: how much of the value it is, or that it is found by a pattern.
 struct Comparison {
-  enum class Part : uint8_t { kWhole, kStart, kEnd, kSomewhere };
+  enum class Part : uint8_t { kWhole, kStart, kEnd, kSomewhere, kPattern };
   Subject subject;
   Part part{};
-  std::string_view text;
+  const model::Literal* literal;  // null for a pattern
+  std::string_view text;          // of a string or a pattern, else ""
 };
 
 const Expr& ReadOf(const Expr& value) { return value.kind == ExprKind::kCoalesce ? value.operands[0] : value; }
@@ -31,7 +32,9 @@ const Expr& ReadOf(const Expr& value) { return value.kind == ExprKind::kCoalesce
 void ForEachComparison(const Expr& expr, const std::function<void(const Comparison&)>& look) {
   const auto tell = [&](const Expr& value, Comparison::Part part, const model::Literal& literal) {
     const auto subject = SubjectOf(ReadOf(value));
-    if (subject && literal.type == BaseType::kString) look({*subject, part, literal.text});
+    if (subject)
+      look({*subject, part, &literal,
+            literal.type == BaseType::kString ? std::string_view(literal.text) : std::string_view()});
   };
   switch (expr.kind) {
     case ExprKind::kCompare:
@@ -44,11 +47,16 @@ void ForEachComparison(const Expr& expr, const std::function<void(const Comparis
       for (const model::SetMember& member : expr.set) tell(expr.operands[0], Comparison::Part::kWhole, member.low);
       return;
     case ExprKind::kStringTest: {
-      constexpr Comparison::Part kParts[] = {Comparison::Part::kStart, Comparison::Part::kEnd, Comparison::Part::kSomewhere};
+      constexpr Comparison::Part kParts[] = {Comparison::Part::kStart, Comparison::Part::kEnd,
+                                             Comparison::Part::kSomewhere};
       if (expr.operands[1].kind == ExprKind::kLiteral)
         tell(expr.operands[0], kParts[static_cast<size_t>(expr.string_test)], expr.operands[1].literal);
       return;
     }
+    case ExprKind::kMatches:
+      if (const auto subject = SubjectOf(ReadOf(expr.operands[0])); subject && expr.pattern != nullptr)
+        look({*subject, Comparison::Part::kPattern, nullptr, expr.pattern->source()});
+      return;
     default:
       for (const Expr& operand : expr.operands) ForEachComparison(operand, look);
   }
@@ -65,29 +73,93 @@ struct Said {
   std::string fixed = {};  // what may have been meant; "" if that is not known
 };
 
+bool IsPossibleText(const Comparison& comparison) {
+  const std::string_view text = comparison.text;
+  switch (comparison.part) {
+    case Comparison::Part::kWhole: return IsPossiblePath(text);
+    case Comparison::Part::kStart: return text.empty() || IsPossiblePathStart(text);
+    case Comparison::Part::kEnd: return IsPossiblePathEnd(text);
+    default: return IsPossibleInPath(text);
+  }
+}
+
+// The part of a path that is written as other tools write one that is left open: "{model}", ":id", "<name>"; "" for none.
+std::string_view OpenSegment(std::string_view path) {
+  for (size_t begin = 0; begin < path.size();) {
+    const size_t end = std::min(path.find('/', begin), path.size());
+    const std::string_view segment = path.substr(begin, end - begin);
+    const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+    const bool is_braced = segment.size() > 2 && ((segment.front() == '{' && segment.back() == '}') ||
+                                                  (segment.front() == '<' && segment.back() == '>'));
+    const bool is_marked = segment.size() > 1 && begin > 0 && segment.front() == ':' && is_letter(segment[1]);
+    if (is_braced || is_marked) return segment;
+    begin = end + 1;
+  }
+  return {};
+}
+
+// The first piece of a text that only means something in a pattern; "" for none.
+std::string_view PieceOfPattern(std::string_view text) {
+  constexpr std::string_view kPieces[] = {".*", ".+", "(?", "[^", "[0-9", "[a-z", "[A-Z", "\\d", "\\w", "\\/"};
+  for (const std::string_view piece : kPieces) {
+    if (text.find(piece) != std::string_view::npos) return piece;
+  }
+  if (text.starts_with("^/")) return text.substr(0, 1);
+  return text.size() > 1 && text.ends_with('$') ? text.substr(text.size() - 1) : std::string_view();
+}
+
+// As a pattern with one open part for each of those.
+std::string PatternFor(std::string_view path) {
+  std::string pattern = "^";
+  for (size_t begin = 0; begin < path.size();) {
+    const size_t end = std::min(path.find('/', begin), path.size());
+    const std::string_view segment = path.substr(begin, end - begin);
+    if (!segment.empty() && OpenSegment("/" + std::string(segment)) == segment) pattern += "[^\\/]+";
+    else pattern += segment;
+    if (end < path.size()) pattern += "\\/";
+    begin = end + 1;
+  }
+  return pattern + "$";
+}
+
+// A path that is written as a pattern of another tool: every character of a text stands for itself.
+std::optional<Said> TakenForPattern(const Comparison& comparison) {
+  const std::string_view text = comparison.text;
+  if (const std::string_view segment = OpenSegment(text); !segment.empty())
+    return Said{"`" + std::string(segment) + "` stands for itself, and for nothing else",
+                "a part that may be anything is told by a pattern: `matches /" + PatternFor(text) + "/`"};
+  if (const std::string_view piece = PieceOfPattern(text); !piece.empty())
+    return Said{"this is a pattern written as text, in which `" + std::string(piece) + "` stands for itself",
+                "patterns stand between slashes: `matches /^\\/api\\//`"};
+  return std::nullopt;
+}
+
 std::optional<Said> WrongPath(const Comparison& comparison) {
   const std::string_view text = comparison.text;
-  const bool is_possible = comparison.part == Comparison::Part::kWhole   ? IsPossiblePath(text)
-                           : comparison.part == Comparison::Part::kStart ? text.empty() || IsPossiblePathStart(text)
-                                                                         : IsPossibleInPath(text);
-  if (is_possible) return std::nullopt;
+  if (auto pattern = TakenForPattern(comparison)) return pattern;
+  if (IsPossibleText(comparison)) return std::nullopt;
   if (BeginsWithMethod(text)) {
     const std::string method(text.substr(0, text.find(' ')));
-    return Said{"the method does not stand in the path", "write `request.method == " + method + " and request.path == …`"};
+    return Said{"the method does not stand in the path",
+                "write `request.method == " + method + " and request.path == …`"};
   }
   if (text.find("://") != std::string_view::npos)
     return Said{"a path has neither scheme nor host", "write the path alone, and the host as `request.host == …`"};
   if (text.find('?') != std::string_view::npos)
     return Said{"a path has no query", "read it with `request.query[\"name\"]`"};
-  if (text.find('#') != std::string_view::npos) return Said{"what stands behind a `#` is never sent", "write the path alone"};
+  if (text.find('#') != std::string_view::npos)
+    return Said{"what stands behind a `#` is never sent", "write the path alone"};
   if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) <= ' '; }))
     return Said{"no path has a blank in it", "write it without, or as %20"};
   const bool from_start = comparison.part == Comparison::Part::kWhole || comparison.part == Comparison::Part::kStart;
-  if (from_start && !text.starts_with('/')) return Said{"every path begins with `/`", "write `\"/" + std::string(text) + "\"`", "/" + std::string(text)};
+  if (from_start && !text.starts_with('/'))
+    return Said{"every path begins with `/`", "write `\"/" + std::string(text) + "\"`", "/" + std::string(text)};
   if (text.find('%') != std::string_view::npos)
-    return Said{"a path is normalised before it is compared: letters, digits and -._~ stand there as they are, and what stays escaped is "
-                "written in capitals (%2F)",
-                "write the characters themselves"};
+    return Said{
+        "a path is normalised before it is compared: letters, digits and -._~ stand there as they are, and what stays "
+        "escaped is "
+        "written in capitals (%2F)",
+        "write the characters themselves"};
   return Said{"a path is normalised before it is compared, so no `.`, no `..` and no empty part stands in it",
               "write the path that is meant"};
 }
@@ -98,7 +170,14 @@ std::optional<Said> WrongHost(const Comparison& comparison) {
   const bool is_port = comparison.part == Comparison::Part::kEnd && text.find(':') != std::string_view::npos &&
                        text.find_last_not_of("0123456789") == text.rfind(':') && !base::ParseIp(text);
   if (is_possible && !is_port) return std::nullopt;
-  if (text.find('/') != std::string_view::npos) return Said{"a host has neither scheme nor path", "write the name alone"};
+  if (text.find('/') != std::string_view::npos)
+    return Said{"a host has neither scheme nor path", "write the name alone"};
+  if (text.find('*') != std::string_view::npos)
+    return Said{"the `*` stands for itself, and no host has one",
+                "an end is told by `ends_with`: `request.host ends_with \".example.com\"`"};
+  if (text.find(':') != std::string_view::npos && base::ParseIp(text))
+    return Said{"an IPv6 address stands in brackets", "write `\"[" + std::string(text) + "]\"`",
+                "[" + std::string(text) + "]"};
   if (text.find(':') != std::string_view::npos) return Said{"the host comes without its port", "write the name alone"};
   if (std::any_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; }))
     return Said{"a host is compared in lower case", "write `\"" + Lower(text) + "\"`", Lower(text)};
@@ -107,24 +186,60 @@ std::optional<Said> WrongHost(const Comparison& comparison) {
 
 // A word for what is not there, or a value of JSON written as text.
 std::optional<Said> WrongWord(const Context& context, const Comparison& comparison) {
-  if (comparison.part != Comparison::Part::kWhole || comparison.subject.kind != Subject::Kind::kSlot) return std::nullopt;
+  if (comparison.part != Comparison::Part::kWhole || comparison.subject.kind != Subject::Kind::kSlot)
+    return std::nullopt;
   const std::string lower = Lower(comparison.text);
   const std::string quoted = "`\"" + std::string(comparison.text) + "\"`";
-  const bool is_json = comparison.subject.IsOf(FamilyId::k_request_json) || comparison.subject.IsOf(FamilyId::k_response_json) ||
+  const bool is_json = comparison.subject.IsOf(FamilyId::k_request_json) ||
+                       comparison.subject.IsOf(FamilyId::k_response_json) ||
                        comparison.subject.IsOf(FamilyId::k_chunk_json);
   if (lower == "none" || lower == "null" || lower == "nil" || lower == "undefined") {
     // `"none"` is a value of its own in some bodies (tool_choice, reasoning_effort).
     if (is_json && lower == "none") return std::nullopt;
-    return Said{quoted + " is the word, and not the absence of the value", "write `" + std::string("none") + "` without quotes"};
+    return Said{quoted + " is the word, and not the absence of the value",
+                "write `" + std::string("none") + "` without quotes"};
   }
   if (!is_json) return std::nullopt;
   if (lower == "true" || lower == "false")
-    return Said{quoted + " is text, and not the value that JSON writes without quotes: they are never equal", "write `" + lower + "`"};
-  const bool is_number = !comparison.text.empty() && comparison.text.find_first_not_of("0123456789.-") == std::string_view::npos;
+    return Said{quoted + " is text, and not the value that JSON writes without quotes: they are never equal",
+                "write `" + lower + "`"};
+  const bool is_number =
+      !comparison.text.empty() && comparison.text.find_first_not_of("0123456789.-") == std::string_view::npos;
   if (!is_number || !comparison.subject.IsOf(FamilyId::k_request_json)) return std::nullopt;
   const auto& path = context.policy.slots.request_json[static_cast<size_t>(comparison.subject.slot)];
   if (!IsNumberMember(path.back())) return std::nullopt;
-  return Said{quoted + " is text, and `" + path.back() + "` is a number: they are never equal", "write it without quotes"};
+  return Said{quoted + " is text, and `" + path.back() + "` is a number: they are never equal",
+              "write it without quotes"};
+}
+
+// A value of one JSON type compared with a member that always has another one.
+std::optional<Said> WrongType(const Context& context, const Comparison& comparison) {
+  if (comparison.literal == nullptr || !comparison.subject.IsOf(FamilyId::k_request_json)) return std::nullopt;
+  const std::string& member = context.policy.slots.request_json[static_cast<size_t>(comparison.subject.slot)].back();
+  const BaseType type = comparison.literal->type;
+  const bool is_text = type == BaseType::kString;
+  const bool is_flag = type == BaseType::kBool;
+  const bool is_number = type == BaseType::kInt || type == BaseType::kNumber;
+  if (IsFlagMember(member) && (is_text || is_number))
+    return Said{"`" + member + "` is true or false, and never equal to this",
+                "write `request.json." + member + " == true`"};
+  if (IsNumberMember(member) && is_flag)
+    return Said{"`" + member + "` is a number, and never equal to this", "write a number"};
+  if (IsTextMember(member) && (is_flag || is_number))
+    return Said{"`" + member + "` is text, and never equal to this", "write it in double quotes"};
+  return std::nullopt;
+}
+
+// Whether a pattern looks for `"name":` with the blanks of one client only.
+bool DependsOnBlanks(std::string_view pattern) {
+  for (size_t at = pattern.find("\":"); at != std::string_view::npos; at = pattern.find("\":", at + 2)) {
+    const std::string_view rest = pattern.substr(at + 2);
+    if (rest.empty()) continue;
+    const bool is_open = rest[0] == '\\' || rest[0] == '[' || rest[0] == '.' || rest[0] == '(' ||
+                         (rest[0] == ' ' && rest.size() > 1 && (rest[1] == '?' || rest[1] == '*'));
+    if (!is_open) return true;
+  }
+  return false;
 }
 
 void TellOf(Context& context, const Context::Line& line, const Comparison& comparison) {
@@ -134,29 +249,49 @@ void TellOf(Context& context, const Context::Line& line, const Comparison& compa
     Context::AddUse(diagnostic, {at, {}}, *line.origin);
     return diagnostic;
   };
+  const bool in_body = comparison.subject.Is(FieldId::k_request_body);
+  if (comparison.part == Comparison::Part::kPattern) {
+    if (in_body && DependsOnBlanks(comparison.text)) {
+      context.diagnostics->Emit(Kind::kNotTheWord, line.origin->predicate,
+                                {"this looks for JSON with the blanks of one client: what it writes as `\"a\": 1` "
+                                 "another one writes as `\"a\":1`",
+                                 "read the member: `request.json.a == 1`"});
+    }
+    return;
+  }
+  if (comparison.literal->type != BaseType::kString) {
+    if (const auto wrong = WrongType(context, comparison))
+      context.diagnostics->Emit(Kind::kNotTheWord, line.origin->predicate, {wrong->why, wrong->instead});
+    return;
+  }
   std::optional<Said> said;
   if (comparison.subject.Is(FieldId::k_request_path)) said = WrongPath(comparison);
   if (comparison.subject.Is(FieldId::k_request_host)) said = WrongHost(comparison);
   // A network in quotes has a finding of its own (PL0705).
-  const bool is_address = comparison.part != Comparison::Part::kWhole || base::ParseIp(comparison.text) ||
-                          comparison.text.find_first_of("/*") != std::string_view::npos;
+  const bool is_part = comparison.part != Comparison::Part::kWhole;
+  const bool is_address =
+      is_part ? Lower(comparison.text).find_first_not_of("0123456789abcdef:.") == std::string::npos
+              : base::ParseIp(comparison.text) || comparison.text.find_first_of("/*") != std::string_view::npos;
   if (comparison.subject.Is(FieldId::k_client_ip) && !is_address)
     said = Said{"it is an address, without a port", "write the address, or a network: `client.ip in {10.0.0.0/8}`"};
   if (said) {
     Diagnostic& diagnostic = emit(Kind::kNeverEqual, {comparison.text, said->why, said->instead});
-    const bool is_string = context.origins.TextOf(diagnostic.range).starts_with('"') && diagnostic.range.end > diagnostic.range.begin;
+    const bool is_string =
+        context.origins.TextOf(diagnostic.range).starts_with('"') && diagnostic.range.end > diagnostic.range.begin;
     if (!said->fixed.empty() && is_string) diagnostic.Replace("\"" + said->fixed + "\"").Unsafe();
     return;
   }
-  if (const auto word = WrongWord(context, comparison)) {
+  auto word = WrongWord(context, comparison);
+  if (!word) word = WrongType(context, comparison);
+  if (word) {
     emit(Kind::kNotTheWord, {word->why, word->instead});
     return;
   }
   // JSON is written with or without blanks, and its members in any order.
-  const bool in_body = comparison.subject.Is(FieldId::k_request_body);
   if (in_body && comparison.text.find('"') != std::string_view::npos) {
-    emit(Kind::kNotTheWord, {"text in JSON depends on its blanks: what one client writes as `\"a\": 1` another one writes as `\"a\":1`",
-                             "read the member: `request.json.a == 1`"});
+    emit(Kind::kNotTheWord,
+         {"text in JSON depends on its blanks: what one client writes as `\"a\": 1` another one writes as `\"a\":1`",
+          "read the member: `request.json.a == 1`"});
   }
 }
 
@@ -168,7 +303,8 @@ bool ReadsSubject(const Expr& expr, const Subject& subject) {
 
 // Whether the condition says itself what counts where the subject is absent.
 bool SpeaksOfAbsence(const Expr& expr, const Subject& subject) {
-  if ((expr.kind == ExprKind::kCoalesce || expr.kind == ExprKind::kIsNone) && ReadsSubject(expr.operands[0], subject)) return true;
+  if ((expr.kind == ExprKind::kCoalesce || expr.kind == ExprKind::kIsNone) && ReadsSubject(expr.operands[0], subject))
+    return true;
   return std::any_of(expr.operands.begin(), expr.operands.end(),
                      [&](const Expr& operand) { return SpeaksOfAbsence(operand, subject); });
 }
@@ -216,7 +352,8 @@ void CheckWhenLines(Context& context) {
       std::set<Subject> second;
       CollectSubjects(*lines[n - 1].expr, &first);
       CollectSubjects(*lines[n].expr, &second);
-      const bool overlap = std::any_of(first.begin(), first.end(), [&](const Subject& s) { return second.count(s) > 0; });
+      const bool overlap =
+          std::any_of(first.begin(), first.end(), [&](const Subject& s) { return second.count(s) > 0; });
       const auto is_who = [](const Subject& s) {
         return s.Is(FieldId::k_client_ip) || s.Is(FieldId::k_client_tls) || s.IsOf(FamilyId::k_request_header) ||
                s.Is(FieldId::k_request_method);
@@ -228,9 +365,11 @@ void CheckWhenLines(Context& context) {
           ->Emit(Kind::kWhensAreOr, lines[n].origin->predicate,
                  {context.Route(id).name, About(context, first), About(context, second)})
           .At(lines[n - 1].origin->predicate, "the other line")
-          .Change({lines[n - 1].origin->predicate.begin, lines[n - 1].origin->predicate.begin}, lines[n - 1].origin->is_or ? "(" : "")
+          .Change({lines[n - 1].origin->predicate.begin, lines[n - 1].origin->predicate.begin},
+                  lines[n - 1].origin->is_or ? "(" : "")
           .Change({lines[n - 1].origin->predicate.end, lines[n - 1].origin->predicate.end},
-                  (lines[n - 1].origin->is_or ? ") and (" : " and (") + std::string(context.origins.TextOf(lines[n].origin->predicate)) + ")")
+                  (lines[n - 1].origin->is_or ? ") and (" : " and (") +
+                      std::string(context.origins.TextOf(lines[n].origin->predicate)) + ")")
           .Change(lines[n].origin->statement, "")
           .Unsafe();
       break;
@@ -243,14 +382,20 @@ void CheckForgedHeaders(Context& context) {
   // Once one condition asks for the address, somebody in front may be known.
   bool asks_address = false;
   for (const model::RouteSettings& route : context.policy.routes) {
-    if (route.when && ReadsSubject(context.policy.predicates[*route.when].expr, Subject::Of(FieldId::k_client_ip))) asks_address = true;
+    if (route.when && ReadsSubject(context.policy.predicates[*route.when].expr, Subject::Of(FieldId::k_client_ip)))
+      asks_address = true;
   }
   context.ForEachLine([&](const Context::Place& place, const Context::Line& line) {
     if (place.kind != PlaceKind::kRoute) return;
+    const bool lets_in = !context.Route(RouteId(place.id)).to.empty();
     std::set<Subject> subjects;
     CollectSubjects(*line.expr, &subjects);
     for (const Subject& subject : subjects) {
       if (!subject.IsOf(FamilyId::k_request_header)) continue;
+      // A route that answers itself is a door where it keeps out whoever does not send the header.
+      Domain absent;
+      absent.absent = true;
+      if (!lets_in && Never(*line.expr, Region::Where(subject, absent))) continue;
       const std::string& name = HeaderName(context, subject);
       const bool is_list = name == "x-forwarded-for" || name == "forwarded";
       const bool forges_address = IsForwardingHeader(name) && (is_list || !has_proxies);
@@ -278,7 +423,8 @@ void CheckAbsentHeaders(Context& context) {
     std::set<Subject> subjects;
     CollectSubjects(when, &subjects);
     for (const Subject& subject : subjects) {
-      if (subject.IsOf(FamilyId::k_request_header) && readers[subject].size() < kMostBefore) readers[subject].push_back(id);
+      if (subject.IsOf(FamilyId::k_request_header) && readers[subject].size() < kMostBefore)
+        readers[subject].push_back(id);
       if (!subject.IsOf(FamilyId::k_request_header) || SpeaksOfAbsence(when, subject)) continue;
       const std::string& name = HeaderName(context, subject);
       if (route.to.empty() || TellsNoCaller(name)) continue;  // an answer of the gateway's own lets nobody in
@@ -287,7 +433,9 @@ void CheckAbsentHeaders(Context& context) {
       const Region region = Region::Of(when);
       for (const Cell& cell : region.cells()) {
         const auto own = cell.domains.find(subject);
-        if (own == cell.domains.end() || !own->second.absent || own->second.text.empty() || own->second.text.is_everything()) continue;
+        if (own == cell.domains.end() || !own->second.absent || own->second.text.empty() ||
+            own->second.text.is_everything())
+          continue;
         Region one = Region::Everything();
         for (const auto& [read, domain] : cell.domains) {
           Domain absent;

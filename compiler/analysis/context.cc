@@ -70,8 +70,15 @@ void Context::ForEachLine(const std::function<void(const Place&, const Line&)>& 
     const model::UpstreamSettings& upstream = Upstream(id);
     if (const BlockOrigin* block = OriginOf(id).Block("retry"); block != nullptr && upstream.retry)
       each({Place::Kind::kRetry, id.value, block}, Lines(*block, "", upstream.retry->when));
+    size_t rewrites = 0;
+    for (const BlockOrigin& inner : OriginOf(id).blocks) {
+      if (inner.kind != "rewrite" || rewrites >= upstream.rewrites.size()) continue;
+      each({Place::Kind::kRewrite, id.value, &inner}, Lines(inner, "", upstream.rewrites[rewrites++].when));
+    }
     const BlockOrigin* block = OriginOf(id).Block("breaker");
     if (block == nullptr || !upstream.breaker) continue;
+    if (upstream.breaker->rest_when)
+      each({Place::Kind::kRest, id.value, block}, Lines(*block, "rest", *upstream.breaker->rest_when));
     each({Place::Kind::kOpen, id.value, block}, Lines(*block, "open", upstream.breaker->open_when));
     each({Place::Kind::kClose, id.value, block}, Lines(*block, "close", upstream.breaker->close_when));
     if (upstream.breaker->failure_when)

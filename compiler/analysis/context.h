@@ -60,7 +60,7 @@ struct Context {
 
   // Every line with a condition.
   struct Place {
-    enum class Kind : uint8_t { kRoute, kNext, kRetry, kOpen, kClose, kFailure, kStore };
+    enum class Kind : uint8_t { kRoute, kNext, kRetry, kOpen, kClose, kFailure, kRest, kRewrite, kStore };
     Kind kind{};
     int32_t id = 0;  // of the route, upstream or cache
     const BlockOrigin* block = nullptr;

@@ -23,7 +23,8 @@ bool ReadsRequest(const Expr& expr) {
   if (expr.kind == model::ExprKind::kSlot) return true;
   if (expr.kind == model::ExprKind::kField) {
     // What a client can write as it likes.
-    return expr.field == FieldId::k_request_path || expr.field == FieldId::k_request_body || expr.field == FieldId::k_request_host;
+    return expr.field == FieldId::k_request_path || expr.field == FieldId::k_request_body ||
+           expr.field == FieldId::k_request_host;
   }
   return std::any_of(expr.operands.begin(), expr.operands.end(), ReadsRequest);
 }
@@ -76,7 +77,8 @@ std::string ConstantOf(const model::Template& value) {
   return text;
 }
 
-void ForEachReply(const Context& context, const std::function<void(const model::ReplySettings&, const BlockOrigin&)>& look) {
+void ForEachReply(const Context& context,
+                  const std::function<void(const model::ReplySettings&, const BlockOrigin&)>& look) {
   for (size_t i = 0; i < context.policy.replies.size(); ++i) {
     const model::ReplyId id(static_cast<int32_t>(i));
     if (context.origins.replies.Has(id) && context.origins.replies[id].is_written())
@@ -92,8 +94,9 @@ void CheckTrustedProxies(Context& context) {
   for (const base::Cidr& network : context.policy.gateway.trusted_proxies) {
     if (!IsWide(network)) continue;
     const bool is_all = network.prefix == 0 || (network.network.is_v4() && network.prefix == 96);
-    context.diagnostics->Emit(Kind::kProxiesTooWide, written->value,
-                              {network.ToString(), is_all ? "every client as a proxy" : "a large part of the internet as a proxy"})
+    context.diagnostics
+        ->Emit(Kind::kProxiesTooWide, written->value,
+               {network.ToString(), is_all ? "every client as a proxy" : "a large part of the internet as a proxy"})
         .Change(written->statement, "")
         .Unsafe();
   }
@@ -103,7 +106,8 @@ void CheckOpenDoors(Context& context) {
   const model::GatewaySettings& gateway = context.policy.gateway;
   const model::SettingOrigin* admin = context.origins.gateway.Setting("admin");
   // On an address of clients there are health and metrics alone, and who puts them there wants clients to see them.
-  const bool is_shared = gateway.admin && std::find(gateway.listen.begin(), gateway.listen.end(), *gateway.admin) != gateway.listen.end();
+  const bool is_shared =
+      gateway.admin && std::find(gateway.listen.begin(), gateway.listen.end(), *gateway.admin) != gateway.listen.end();
   if (admin != nullptr && gateway.admin && !is_shared) {
     const std::string& host = gateway.admin->host;
     base::CidrError error;
@@ -111,18 +115,20 @@ void CheckOpenDoors(Context& context) {
     const bool is_all = host == "0.0.0.0" || host == "::" || host == "*";
     bool is_public = false;
     if (address && !is_all) {
-      constexpr const char* kPrivate[] = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16",
-                                          "100.64.0.0/10", "::1", "fc00::/7", "fe80::/10"};
+      constexpr const char* kPrivate[] = {"10.0.0.0/8",  "172.16.0.0/12",  "192.168.0.0/16",
+                                          "127.0.0.0/8", "169.254.0.0/16", "100.64.0.0/10",
+                                          "::1",         "fc00::/7",       "fe80::/10"};
       is_public = std::none_of(std::begin(kPrivate), std::end(kPrivate), [&](const char* text) {
         const auto network = base::ParseCidr(text, &error);
         return network && network->Contains(*address);
       });
     }
     if (is_all || is_public) {
-      context.diagnostics->Emit(Kind::kOpenToAll, admin->value,
-                                {"health and metrics are open to everybody who reaches " +
-                                     std::string(is_all ? "any address of this machine" : "this public address"),
-                                 "listen on `127.0.0.1:9180`, or on a private address that only the monitoring reaches"})
+      context.diagnostics
+          ->Emit(Kind::kOpenToAll, admin->value,
+                 {"health and metrics are open to everybody who reaches " +
+                      std::string(is_all ? "any address of this machine" : "this public address"),
+                  "listen on `127.0.0.1:9180`, or on a private address that only the monitoring reaches"})
           .Replace("\"127.0.0.1:" + std::to_string(gateway.admin->port) + "\"")
           .Unsafe();
     }
@@ -130,18 +136,20 @@ void CheckOpenDoors(Context& context) {
   const model::SettingOrigin* cors = context.origins.gateway.Setting("cors");
   if (cors == nullptr) return;
   if (gateway.cors.any_origin) {
-    context.diagnostics->Emit(Kind::kOpenToAll, cors->value,
-                              {"every page that a user opens may ask the models and read the answers",
-                               "name the origins of your own pages: `cors = \"https://chat.example.com\"`"})
+    context.diagnostics
+        ->Emit(Kind::kOpenToAll, cors->value,
+               {"every page that a user opens may ask the models and read the answers",
+                "name the origins of your own pages: `cors = \"https://chat.example.com\"`"})
         .Replace("off")
         .Unsafe();
     return;
   }
   const auto& origins = gateway.cors.origins;
   if (std::find(origins.begin(), origins.end(), "null") != origins.end())
-    context.diagnostics->Emit(Kind::kOpenToAll, cors->value,
-                              {"`null` is the origin of every page in a sandbox and of every file: any page can take it",
-                               "name the origins of your own pages"});
+    context.diagnostics->Emit(
+        Kind::kOpenToAll, cors->value,
+        {"`null` is the origin of every page in a sandbox and of every file: any page can take it",
+         "name the origins of your own pages"});
 }
 
 void CheckForeignText(Context& context) {
@@ -180,13 +188,17 @@ void CheckReplyTexts(Context& context) {
       const model::SettingOrigin* written = context.HeaderOf(block, "retry-after");
       const SourceRange at = written == nullptr ? block.name : written->value;
       const bool is_number = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-      if (!is_number && !IsDate(text)) context.diagnostics->Emit(Kind::kRetryAfterText, at, {text}).Replace("\"30\"").Unsafe();
+      if (!is_number && !IsDate(text))
+        context.diagnostics->Emit(Kind::kRetryAfterText, at, {text}).Replace("\"30\"").Unsafe();
+      else if (is_number && (text.size() > 9 || std::stol(text) > 24 * 3600))
+        context.diagnostics->Emit(Kind::kRetryAfterLong, at, {text}).Replace("\"30\"").Unsafe();
       else if (is_number && text.find_first_not_of('0') == std::string::npos)
         context.diagnostics->Emit(Kind::kRetryAfterNow, at).Replace("\"5\"").Unsafe();
     }
     const bool has_none = reply.status == 204 || reply.status == 205 || reply.status == 304;
     if (has_none && reply.body.kind != model::BodyKind::kNone)
-      context.diagnostics->Emit(Kind::kBodyOfNone, context.At(block, "status"), {std::to_string(reply.status), reply.name});
+      context.diagnostics->Emit(Kind::kBodyOfNone, context.At(block, "status"),
+                                {std::to_string(reply.status), reply.name});
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include "compiler/analysis/context.h"
 
+// clang-format off: tables of names, several in a line
 namespace compiler::analysis {
 namespace {
 
@@ -51,10 +52,20 @@ bool IsForwardingHeader(std::string_view header) {
 
 bool IsPrivilegeHeader(std::string_view header) {
   static constexpr std::string_view kNames[] = {
-      "x-admin", "x-is-admin", "x-internal", "x-is-internal", "x-role", "x-roles", "x-user-role", "x-user-roles",
-      "x-privileged", "x-superuser", "x-authenticated", "x-is-authenticated", "x-remote-user", "remote-user", "x-trusted",
-      "x-internal-request", "x-bypass", "x-groups", "x-permissions", "x-scope", "x-scopes"};
-  return IsOneOf(header, kNames);
+      "remote-user", "x-remote-user", "x-forwarded-user", "x-auth-user", "x-bypass", "x-scope", "x-scopes", "x-original-url",
+      "x-rewrite-url", "referer", "x-access-level", "x-auth-request-user", "x-auth-request-groups", "x-auth-request-email"};
+  if (IsOneOf(header, kNames)) return true;
+  // A word of its own within the name: X-Is-Admin, X-Team-Role.
+  static constexpr std::string_view kWords[] = {
+      "admin", "administrator", "superuser", "root", "internal", "privileged", "authenticated", "authorized", "trusted",
+      "role", "roles", "permission", "permissions", "entitlements", "groups", "sudo"};
+  if (IsOfOneRequest(header)) return false;
+  for (size_t begin = 0; begin < header.size();) {
+    const size_t end = std::min(header.find_first_of("-_", begin), header.size());
+    if (IsOneOf(header.substr(begin, end - begin), kWords)) return true;
+    begin = end + 1;
+  }
+  return false;
 }
 
 bool IsModelPath(std::string_view path) {
@@ -67,9 +78,14 @@ bool IsModelPath(std::string_view path) {
 }
 
 bool StreamsAnswers(std::string_view path) {
-  static constexpr std::string_view kPaths[] = {
-      "/api/chat", "/api/generate", "/v1/chat/completions", "/v1/completions", "/v1/messages", "/v1/responses",
-      "/api/v1/chat/completions", "/chat/completions", "/completions", "/generate_stream", "/completion"};
+  static constexpr std::string_view kEnds[] = {"/api/chat", "/api/generate", "/chat/completions", "/completions",
+                                               "/messages", "/responses", "/generate_stream", "/completion"};
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  return std::any_of(std::begin(kEnds), std::end(kEnds), [&](std::string_view end) { return path.ends_with(end); });
+}
+
+bool ChangesServer(std::string_view path) {
+  static constexpr std::string_view kPaths[] = {"/api/pull", "/api/create", "/api/delete", "/api/copy", "/api/push", "/api/show"};
   return IsOneOf(path, kPaths);
 }
 
@@ -102,14 +118,38 @@ bool IsNumberMember(std::string_view member) {
   return IsOneOf(member, kNames);
 }
 
+bool IsFlagMember(std::string_view member) {
+  static constexpr std::string_view kNames[] = {"stream", "raw", "parallel_tool_calls", "echo", "background", "store", "truncate"};
+  return IsOneOf(member, kNames);
+}
+
+bool IsTextMember(std::string_view member) { return member == "model" || member == "user"; }
+
+namespace {
+
+// The word before `key` or `token` makes another thing of it: a key of a cache, a token of a text.
+bool IsOtherKey(std::string_view lower, size_t at) {
+  static constexpr std::string_view kBefore[] = {
+      "cache", "primary", "sort", "partition", "routing", "idempotency", "public", "foreign", "group", "hash", "shard", "dedup",
+      "stop", "start", "eos", "bos", "pad", "end", "max", "min", "mask", "num", "per"};
+  if (at < 2) return false;
+  const size_t gap = lower.find_last_of("_-.", at - 2);
+  const size_t begin = gap == std::string_view::npos ? 0 : gap + 1;
+  return IsOneOf(lower.substr(begin, at - 1 - begin), kBefore);
+}
+
+}  // namespace
+
 bool NamesCredential(std::string_view name) {
   const std::string lower = Lower(name);
+  if (lower.ends_with("_pat") || lower.ends_with("-pat")) return true;  // a personal access token
   for (const std::string_view word : {"key", "token", "secret", "password", "passwd", "credential", "apikey", "bearer", "auth"}) {
     for (size_t at = lower.find(word); at != std::string::npos; at = lower.find(word, at + 1)) {
       const size_t end = at + word.size();
       const auto is_letter = [&](size_t i) { return lower[i] >= 'a' && lower[i] <= 'z'; };
       // As a word of its own: `max_tokens`, `keyboard` and `author` are none.
-      if ((at == 0 || !is_letter(at - 1)) && (end == lower.size() || !is_letter(end))) return true;
+      const bool is_word = (at == 0 || !is_letter(at - 1)) && (end == lower.size() || !is_letter(end));
+      if (is_word && !IsOtherKey(lower, at)) return true;
     }
   }
   return lower == "apikey" || lower == "authorization";

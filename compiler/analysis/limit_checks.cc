@@ -7,6 +7,7 @@
 #include "compiler/analysis/context.h"
 #include "compiler/analysis/known_names.h"
 #include "compiler/analysis/region.h"
+#include "compiler/model/print.h"
 
 namespace compiler::analysis {
 namespace {
@@ -55,12 +56,19 @@ void Look(Context& context, std::string_view name, const BlockOrigin* block, std
   }
 }
 
-void LookTime(Context& context, std::string_view name, const BlockOrigin* block, std::string_view setting, Duration value) {
+void LookTime(Context& context, std::string_view name, const BlockOrigin* block, std::string_view setting,
+              Duration value) {
   Look(context, name, block, setting, value.count(), PrintTime(value.count()));
 }
 
-void LookNumber(Context& context, std::string_view name, const BlockOrigin* block, std::string_view setting, int64_t value) {
+void LookNumber(Context& context, std::string_view name, const BlockOrigin* block, std::string_view setting,
+                int64_t value) {
   Look(context, name, block, setting, value, std::to_string(value));
+}
+
+void LookSize(Context& context, const BlockOrigin* block, std::string_view setting, int64_t value,
+              std::string_view each = "") {
+  Look(context, "limits", block, setting, value, model::PrintSize(value) + std::string(each));
 }
 
 bool IsOnThisMachine(const model::Url& url) {
@@ -72,9 +80,11 @@ void LookAtUpstream(Context& context, UpstreamId id) {
   const BlockOrigin& block = context.OriginOf(id);
   const BlockOrigin* timeouts = block.Block("timeouts");
   if (!IsOnThisMachine(upstream.url)) LookTime(context, "timeouts", timeouts, "connect", upstream.timeouts.connect);
-  if (upstream.timeouts.first_token) LookTime(context, "timeouts", timeouts, "first_token", *upstream.timeouts.first_token);
+  if (upstream.timeouts.first_token)
+    LookTime(context, "timeouts", timeouts, "first_token", *upstream.timeouts.first_token);
   LookTime(context, "timeouts", timeouts, "idle", upstream.timeouts.idle);
   LookTime(context, "timeouts", timeouts, "stall", upstream.timeouts.stall);
+  LookTime(context, "upstream", &block, "attempt_timeout", upstream.timeouts.attempt);
   if (upstream.cold_load) LookTime(context, "upstream", &block, "cold_load", *upstream.cold_load);
   const bool may_be_ollama =
       upstream.dialect == model::UpstreamDialect::kAuto || upstream.dialect == model::UpstreamDialect::kOllama;
@@ -84,6 +94,7 @@ void LookAtUpstream(Context& context, UpstreamId id) {
     LookNumber(context, "queue", block.Block("queue"), "length", upstream.queue->length);
   }
   if (upstream.health) LookTime(context, "health", block.Block("health"), "interval", upstream.health->interval);
+  if (upstream.health) LookTime(context, "health", block.Block("health"), "timeout", upstream.health->timeout);
   if (upstream.breaker) LookNumber(context, "breaker", block.Block("breaker"), "probes", upstream.breaker->probes);
 }
 
@@ -99,10 +110,11 @@ void LookAtHonour(Context& context, UpstreamId id) {
     return context.Route(route).deadline.has_value();
   });
   if (is_bounded) return;
-  context.diagnostics->Emit(Kind::kLimitTooLong, context.At(*block, "honour"),
-                            {"honour", "up to " + PrintTime(retry->honour_cap->count()),
-                             "a client waits for as long as the server says, and no deadline ends that",
-                             "usual is `retry_after(cap: 8s)`, or a `deadline` of the route"})
+  context.diagnostics
+      ->Emit(Kind::kLimitTooLong, context.At(*block, "honour"),
+             {"honour", "up to " + PrintTime(retry->honour_cap->count()),
+              "a client waits for as long as the server says, and no deadline ends that",
+              "usual is `retry_after(cap: 8s)`, or a `deadline` of the route"})
       .Replace("retry_after(cap: 8s)")
       .Unsafe();
 }
@@ -115,6 +127,11 @@ void CheckLimits(Context& context) {
   LookTime(context, "limits", limits, "write_stall", client.write_stall);
   LookTime(context, "limits", limits, "header_time", client.header_time);
   LookTime(context, "limits", limits, "idle", client.idle);
+  LookTime(context, "limits", limits, "handshake_time", client.handshake_time);
+  LookNumber(context, "limits", limits, "connections", client.connections);
+  LookSize(context, limits, "body", client.body);
+  LookSize(context, limits, "body_rate", client.body_rate, "/s");
+  LookSize(context, limits, "read_rate", client.read_rate, "/s");
   if (client.per_address) LookNumber(context, "limits", limits, "per_address", *client.per_address);
   for (size_t i = 0; i < context.policy.upstreams.size(); ++i) {
     const UpstreamId id(static_cast<int32_t>(i));
@@ -127,7 +144,8 @@ void CheckLimits(Context& context) {
   }
   for (size_t i = 0; i < context.origins.routes.size(); ++i) {
     const RouteId id(static_cast<int32_t>(i));
-    if (const auto& every = context.Route(id).keep_alive) LookTime(context, "route", &context.OriginOf(id), "keep_alive", *every);
+    if (const auto& every = context.Route(id).keep_alive)
+      LookTime(context, "route", &context.OriginOf(id), "keep_alive", *every);
   }
 }
 
@@ -142,14 +160,16 @@ void CheckDrain(Context& context) {
     const BlockOrigin* timeouts = context.OriginOf(id).Block("timeouts");
     const bool is_written = timeouts != nullptr && timeouts->Setting("total") != nullptr;
     const model::UpstreamSettings& upstream = context.Upstream(id);
-    if (is_written && upstream.timeouts.total > drain && (longest == nullptr || upstream.timeouts.total > longest->timeouts.total))
+    if (is_written && upstream.timeouts.total > drain &&
+        (longest == nullptr || upstream.timeouts.total > longest->timeouts.total))
       longest = &upstream;
   }
   constexpr Duration kShortest = std::chrono::seconds(30);
   if (drain >= kShortest && longest == nullptr) return;
   std::string allowed;
   if (longest != nullptr)
-    allowed = ", and an answer of `" + longest->name + "` may take " + PrintTime(longest->timeouts.total->count()) + " (total)";
+    allowed = ", and an answer of `" + longest->name + "` may take " + PrintTime(longest->timeouts.total->count()) +
+              " (total)";
   const Duration enough = longest != nullptr ? *longest->timeouts.total : Duration(std::chrono::minutes(5));
   context.diagnostics->Emit(Kind::kDrainCuts, written->value, {PrintTime(drain.count()), allowed})
       .Replace(WriteDuration(enough))

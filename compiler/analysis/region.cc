@@ -17,7 +17,9 @@ using model::Literal;
 constexpr long double kInfinity = std::numeric_limits<long double>::infinity();
 constexpr size_t kMostCells = 512;
 
-bool IsWhole(BaseType type) { return type != BaseType::kNumber && type != BaseType::kPercent && type != BaseType::kJson; }
+bool IsWhole(BaseType type) {
+  return type != BaseType::kNumber && type != BaseType::kPercent && type != BaseType::kJson;
+}
 
 bool IsText(BaseType type) { return type == BaseType::kString || type == BaseType::kSecret; }
 
@@ -186,9 +188,10 @@ std::optional<Values> ValuesOf(const Expr& expr, const Reading& reading) {
         } else if (member.low.type == BaseType::kBool) {
           listed.flag = listed.flag.Or(Compared(CompareOp::kEq, NumberOf(member.low), true));
         } else if (member.low.type == BaseType::kStatus) {
-          listed.number = NumberSet::Nothing(true).Or(listed.number).Or(
-              NumberSet::Of(true, {static_cast<long double>(member.low.integer), static_cast<long double>(member.high),
-                                   false, false}));
+          listed.number = NumberSet::Nothing(true)
+                              .Or(listed.number)
+                              .Or(NumberSet::Of(true, {static_cast<long double>(member.low.integer),
+                                                       static_cast<long double>(member.high), false, false}));
         } else if (member.low.type == BaseType::kJson || member.low.type == BaseType::kNone) {
           return std::nullopt;
         } else {
@@ -198,6 +201,9 @@ std::optional<Values> ValuesOf(const Expr& expr, const Reading& reading) {
       listed.text = TextSet::Only(std::move(texts));
       if (!listed.empty()) values.push_back(std::move(listed));
       for (const base::Cidr& network : expr.networks) {
+        // ::/0 holds every address, and a client has one.
+        if (network.prefix == 0 && reading.subject.Is(FieldId::k_client_ip))
+          values.push_back(OnlyText(TextSet::Everything()));
         TextTest test{TextTest::Kind::kInNetwork};
         test.network = network;
         values.push_back(OnlyText(TextSet::Passing(std::move(test))));
@@ -206,7 +212,8 @@ std::optional<Values> ValuesOf(const Expr& expr, const Reading& reading) {
     }
     case ExprKind::kStringTest: {
       if (expr.operands[1].kind != ExprKind::kLiteral) return std::nullopt;
-      constexpr TextTest::Kind kKinds[] = {TextTest::Kind::kStartsWith, TextTest::Kind::kEndsWith, TextTest::Kind::kContains};
+      constexpr TextTest::Kind kKinds[] = {TextTest::Kind::kStartsWith, TextTest::Kind::kEndsWith,
+                                           TextTest::Kind::kContains};
       TextTest test{kKinds[static_cast<size_t>(expr.string_test)]};
       test.text = expr.operands[1].literal.text;
       return Values{OnlyText(TextSet::Passing(std::move(test)))};
@@ -283,21 +290,23 @@ bool Join(Cell* cell, const Cell& other) {
 }
 
 bool IsUnreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-         c == '~';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+         c == '_' || c == '~';
 }
 
-// Not what is a letter, and the letters of an escape in upper case.
+// What stays escaped in a normalised path, in capitals: not letters, and not what any server reads alike with and without.
 bool IsEscape(std::string_view three) {
   const auto value = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; };
   if (three.size() < 3 || value(three[1]) < 0 || value(three[2]) < 0) return false;
-  return !IsUnreserved(static_cast<char>(value(three[1]) * 16 + value(three[2])));
+  const char c = static_cast<char>(value(three[1]) * 16 + value(three[2]));
+  return c != '\0' && c != '\\' && !IsUnreserved(c) &&
+         std::string_view("!$&'()*,=:@").find(c) == std::string_view::npos;
 }
 
 bool HasOnlyPathCharacters(std::string_view text, bool may_break_off) {
   for (size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
-    if (c <= ' ' || c == 0x7f || c == '?' || c == '#') return false;
+    if (c <= ' ' || c == 0x7f || c == '?' || c == '#' || c == '\\') return false;
     if (c != '%') continue;
     if (may_break_off && i + 3 > text.size()) return true;
     if (!IsEscape(text.substr(i, 3))) return false;
@@ -324,9 +333,11 @@ bool IsPossible(const Subject& subject, const TextTest& test) {
   if (!test.holds) return true;
   if (subject.Is(FieldId::k_request_path)) {
     if (test.kind == TextTest::Kind::kStartsWith) return test.text.empty() || IsPossiblePathStart(test.text);
-    if (test.kind == TextTest::Kind::kEndsWith || test.kind == TextTest::Kind::kContains) return IsPossibleInPath(test.text);
+    if (test.kind == TextTest::Kind::kEndsWith) return IsPossiblePathEnd(test.text);
+    if (test.kind == TextTest::Kind::kContains) return IsPossibleInPath(test.text);
   }
-  if (subject.Is(FieldId::k_request_host) && test.kind != TextTest::Kind::kMatches && test.kind != TextTest::Kind::kInNetwork)
+  if (subject.Is(FieldId::k_request_host) && test.kind != TextTest::Kind::kMatches &&
+      test.kind != TextTest::Kind::kInNetwork)
     return IsPossibleInHost(test.text);
   return true;
 }
@@ -336,8 +347,10 @@ bool KeepPossible(const Subject& subject, Domain* domain) {
   const bool is_path = subject.Is(FieldId::k_request_path);
   if (!is_path && !subject.Is(FieldId::k_request_host)) return true;
   TextSet& text = domain->text;
-  if (text.only) std::erase_if(*text.only, [&](const std::string& t) { return !(is_path ? IsPossiblePath(t) : IsPossibleHost(t)); });
-  const bool is_possible = std::all_of(text.tests.begin(), text.tests.end(), [&](const TextTest& t) { return IsPossible(subject, t); });
+  if (text.only)
+    std::erase_if(*text.only, [&](const std::string& t) { return !(is_path ? IsPossiblePath(t) : IsPossibleHost(t)); });
+  const bool is_possible =
+      std::all_of(text.tests.begin(), text.tests.end(), [&](const TextTest& t) { return IsPossible(subject, t); });
   if (!is_possible) text = TextSet::Nothing();
   // A path begins with `/`, but for OPTIONS *.
   for (const TextTest& test : text.tests) {
@@ -384,7 +397,8 @@ Domain Cell::Of(const Subject& subject) const {
 bool Cell::Reads(FamilyId family) const {
   const auto reads = [&](const auto& self, const Expr& expr) -> bool {
     if (expr.kind == ExprKind::kSlot && expr.family == family) return true;
-    return std::any_of(expr.operands.begin(), expr.operands.end(), [&](const Expr& operand) { return self(self, operand); });
+    return std::any_of(expr.operands.begin(), expr.operands.end(),
+                       [&](const Expr& operand) { return self(self, operand); });
   };
   return std::any_of(domains.begin(), domains.end(), [&](const auto& one) { return one.first.IsOf(family); }) ||
          std::any_of(unread.begin(), unread.end(), [&](const auto& one) { return reads(reads, *one.first); });
@@ -439,7 +453,8 @@ Region Region::Read(const Expr& condition, bool negated) {
   }
   if (auto cells = OfOne(condition, negated)) {
     std::erase_if(*cells, [](Cell& cell) {
-      return std::any_of(cell.domains.begin(), cell.domains.end(), [](auto& one) { return !KeepPossible(one.first, &one.second); });
+      return std::any_of(cell.domains.begin(), cell.domains.end(),
+                         [](auto& one) { return !KeepPossible(one.first, &one.second); });
     });
     return Region(std::move(*cells));
   }
@@ -466,8 +481,10 @@ Region Region::Of(const Known& known) {
     Domain domain;
     domain.number = NumberSet::Of(false, {value.low, value.high, false, false});
     // Of what type the measure is says its use.
-    for (const auto kind : {abi::WindowMeasureKind::kRequests, abi::WindowMeasureKind::kFailureRatio, abi::WindowMeasureKind::kLatency})
-      cell.domains.emplace(Subject{Subject::Kind::kWindow, static_cast<int32_t>(kind), static_cast<int32_t>(slot)}, domain);
+    for (const auto kind :
+         {abi::WindowMeasureKind::kRequests, abi::WindowMeasureKind::kFailureRatio, abi::WindowMeasureKind::kLatency})
+      cell.domains.emplace(Subject{Subject::Kind::kWindow, static_cast<int32_t>(kind), static_cast<int32_t>(slot)},
+                           domain);
   }
   return Region({std::move(cell)});
 }
@@ -487,16 +504,21 @@ bool IsPossibleInPath(std::string_view part) {
          part.find("/../") == std::string_view::npos && part.find("/./") == std::string_view::npos;
 }
 
+bool IsPossiblePathEnd(std::string_view end) {
+  const bool is_dots = end.ends_with("/.") || end.ends_with("/..");
+  return IsPossibleInPath(end) && !is_dots;
+}
+
 bool IsPossibleInHost(std::string_view part) {
   return std::none_of(part.begin(), part.end(), [](char c) {
-    return (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) <= ' ' || c == '/' || c == '?' || c == '#' || c == '@';
+    return (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) <= ' ' ||
+           std::string_view("/?#@*{}").find(c) != std::string_view::npos;
   });
 }
-// An IPv6 address has colons; anything else has one only before a port.
+// An IPv6 address stands in brackets and has colons; anything else has one only before a port.
 bool IsPossibleHost(std::string_view host) {
-  const size_t colon = host.find(':');
-  const bool is_address = base::ParseIp(host).has_value() || host.starts_with('[');
-  return IsPossibleInHost(host) && (colon == std::string_view::npos || is_address);
+  const bool is_address = host.starts_with('[') && host.find(']') == host.size() - 1;
+  return IsPossibleInHost(host) && (host.find_first_of(":[]") == std::string_view::npos || is_address);
 }
 
 std::string ExampleOf(const Cell& cell) {

@@ -24,7 +24,7 @@ namespace compiler::analysis {
 struct Subject {
   enum class Kind : uint8_t { kField, kSlot, kWindow };
   Kind kind{};
-  int32_t id = 0;    // of the field or the family
+  int32_t id = 0;  // of the field or the family
   int32_t slot = 0;
 
   auto operator<=>(const Subject&) const = default;
@@ -42,7 +42,7 @@ std::optional<Subject> SubjectOf(const model::Expr& expr);
 Domain Universe(const Subject& subject);
 
 struct Cell {
-  std::map<Subject, Domain> domains;  // a subject that is not there may be anything
+  std::map<Subject, Domain> domains;                        // a subject that is not there may be anything
   std::vector<std::pair<const model::Expr*, bool>> unread;  // conditions that are not understood, and whether they hold
 
   // What the subject may be here.
@@ -85,6 +85,7 @@ bool Always(const model::Expr& condition, const Region& among = Region::Everythi
 // A path as it is when conditions are asked: normalised, without a query. A part of one: of its beginning, or of anywhere in it.
 bool IsPossiblePath(std::string_view path);
 bool IsPossiblePathStart(std::string_view start);
+bool IsPossiblePathEnd(std::string_view end);
 bool IsPossibleInPath(std::string_view part);
 // A host: in lower case, without a port.
 bool IsPossibleHost(std::string_view host);

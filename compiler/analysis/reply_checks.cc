@@ -97,6 +97,8 @@ void CheckCachesStore(Context& context) {
       const bool can_hold = std::any_of(statuses.begin(), statuses.end(), [&](int status) {
         Known known = AtStatus(status);
         known.Set(abi::FieldId::k_first_token, 0, kMost).Set(abi::FieldId::k_is_fallback, 0, 0);
+        known.Set(abi::FieldId::k_empty_answer, 0, 0)
+            .Set(abi::FieldId::k_prompt_too_long, 0, 0);  // neither is ever stored
         return Evaluate(*line.expr, known) != Truth::kNever;
       });
       if (can_hold) continue;

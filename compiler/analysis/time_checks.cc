@@ -3,6 +3,7 @@
 #include <string>
 
 #include "compiler/analysis/context.h"
+#include "compiler/analysis/requests.h"
 
 namespace compiler::analysis {
 namespace {
@@ -52,11 +53,8 @@ void CheckDeadlines(Context& context) {
     if (FillsDeadline(context, route)) continue;  // PL0202 says more
     const RouteBounds bounds = context.bounds.Of(route);
     if (bounds.latency_uncut.worst() <= *route.deadline) continue;
-    context.diagnostics
-        ->Emit(Kind::kBeyondDeadline, context.At(context.OriginOf(id), "deadline"),
-               {route.name, bounds.latency_uncut.PrintWithResult(), PrintTime(route.deadline->count())})
-        .Change(context.At(context.OriginOf(id), "deadline"), WriteDuration(bounds.latency_uncut.worst()))
-        .Unsafe();
+    context.diagnostics->Emit(Kind::kBeyondDeadline, context.At(context.OriginOf(id), "deadline"),
+                              {route.name, bounds.latency_uncut.PrintWithResult(), PrintTime(route.deadline->count())});
   }
 }
 
@@ -80,7 +78,12 @@ void CheckAttemptsFitDeadlines(Context& context) {
             .At(context.At(context.OriginOf(id), "deadline"), "the deadline of " + Quote(route.name));
     const auto fitting = FittingTotal(settings, route.to.size() - *position - 1, *route.deadline);
     if (!fitting) continue;
-    if (is_most) context.SetMost(diagnostic, upstream, *fitting);
+    // A shorter `total` would cut streams; what is to come before the content is what matters here.
+    const bool would_cut =
+        attempt == settings.timeouts.total && context.OriginOf(upstream).Setting("attempt_timeout") == nullptr;
+    if (is_most && would_cut)
+      context.Add(diagnostic, context.OriginOf(upstream), "attempt_timeout = " + WriteDuration(*fitting));
+    else if (is_most) context.SetMost(diagnostic, upstream, *fitting);
     else context.Set(diagnostic, *timeouts, "first_token", WriteDuration(*fitting));
     diagnostic.Unsafe();
   }
@@ -108,7 +111,7 @@ void CheckStreamsFit(Context& context) {
     const UpstreamId id(static_cast<int32_t>(i));
     const model::Timeouts& limits = context.Upstream(id).timeouts;
     constexpr Duration kShort = std::chrono::minutes(1);
-    if (!limits.total || *limits.total >= kShort) continue;
+    if (!limits.total || *limits.total >= kShort || !MayStream(context, id)) continue;
     const BlockOrigin& timeouts = *context.OriginOf(id).Block("timeouts");
     Diagnostic& diagnostic = context.diagnostics->Emit(
         Kind::kCutsStreams, context.At(timeouts, "total"), {context.Upstream(id).name, PrintTime(limits.total->count())});

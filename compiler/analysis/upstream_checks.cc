@@ -6,6 +6,7 @@
 #include "compiler/analysis/context.h"
 #include "compiler/analysis/known_names.h"
 #include "compiler/analysis/region.h"
+#include "compiler/analysis/requests.h"
 
 namespace compiler::analysis {
 namespace {
@@ -59,12 +60,8 @@ bool TellsApart(const Region& taken, UpstreamDialect a, UpstreamDialect b) {
   });
 }
 
-Region RegionOf(const Context& context, RouteId route) {
-  const auto& when = context.Route(route).when;
-  return when ? Region::Of(context.policy.predicates[*when].expr) : Region::Everything();
-}
-
-void ForEachUpstream(const Context& context, const std::function<void(UpstreamId, const model::UpstreamSettings&)>& look) {
+void ForEachUpstream(const Context& context,
+                     const std::function<void(UpstreamId, const model::UpstreamSettings&)>& look) {
   for (size_t i = 0; i < context.policy.upstreams.size(); ++i) {
     const UpstreamId id(static_cast<int32_t>(i));
     look(id, context.Upstream(id));
@@ -74,14 +71,15 @@ void ForEachUpstream(const Context& context, const std::function<void(UpstreamId
 bool IsPrivate(const base::IpAddress& address) {
   static const auto kNetworks = [] {
     std::vector<base::Cidr> networks;
-    for (const char* text : {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "100.64.0.0/10",
-                             "::1", "fc00::/7", "fe80::/10", "0.0.0.0"}) {
+    for (const char* text : {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16",
+                             "100.64.0.0/10", "::1", "fc00::/7", "fe80::/10", "0.0.0.0"}) {
       base::CidrError error;
       if (const auto network = base::ParseCidr(text, &error)) networks.push_back(*network);
     }
     return networks;
   }();
-  return std::any_of(kNetworks.begin(), kNetworks.end(), [&](const base::Cidr& network) { return network.Contains(address); });
+  return std::any_of(kNetworks.begin(), kNetworks.end(),
+                     [&](const base::Cidr& network) { return network.Contains(address); });
 }
 
 // A name of one part is that of a neighbour: a container, a service of the cluster, a machine of the local network.
@@ -89,16 +87,17 @@ bool IsPrivateHost(const std::string& host) {
   if (const auto address = base::ParseIp(host)) return IsPrivate(*address);
   const std::string lower = Lower(host);
   if (lower.find('.') == std::string::npos) return true;
-  constexpr std::string_view kEnds[] = {".local", ".localhost", ".internal", ".lan", ".home", ".home.arpa", ".intranet", ".intra", ".corp",
-                                        ".private", ".svc", ".test", ".example", ".invalid", ".docker", ".consul",
-                                        ".ts.net", ".localdomain"};
+  constexpr std::string_view kEnds[] = {".local",    ".localhost", ".internal", ".lan",     ".home",   ".home.arpa",
+                                        ".intranet", ".intra",     ".corp",     ".private", ".svc",    ".test",
+                                        ".example",  ".invalid",   ".docker",   ".consul",  ".ts.net", ".localdomain"};
   return std::any_of(std::begin(kEnds), std::end(kEnds), [&](std::string_view end) { return lower.ends_with(end); });
 }
 
 bool IsOfThisMachine(const std::string& host) {
   const auto address = base::ParseIp(host);
-  return Lower(host) == "localhost" || (address && (address->ToString() == "::1" || address->ToString() == "::" ||
-                                                    address->ToString().starts_with("127.") || address->ToString() == "0.0.0.0"));
+  return Lower(host) == "localhost" ||
+         (address && (address->ToString() == "::1" || address->ToString() == "::" ||
+                      address->ToString().starts_with("127.") || address->ToString() == "0.0.0.0"));
 }
 
 bool IsAll(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
@@ -107,9 +106,10 @@ bool IsAll(const std::string& host) { return host == "0.0.0.0" || host == "::"; 
 bool ArrivesAt(const model::Url& url, const model::ListenAddress& listens) {
   if (url.port != listens.port || !url.unix_path.empty() || listens.port == 0) return false;
   if (Lower(url.host) == Lower(listens.host)) return true;
-  return IsOfThisMachine(url.host) && (IsAll(listens.host) || (IsOfThisMachine(listens.host) &&
-                                                              (Lower(url.host) == "localhost" || Lower(listens.host) == "localhost" ||
-                                                               IsAll(url.host))));
+  return IsOfThisMachine(url.host) &&
+         (IsAll(listens.host) ||
+          (IsOfThisMachine(listens.host) &&
+           (Lower(url.host) == "localhost" || Lower(listens.host) == "localhost" || IsAll(url.host))));
 }
 
 // A member of a JSON object and its value as written; "" for a value that is not constant.
@@ -118,13 +118,8 @@ struct Member {
   std::string value;
 };
 
-// The members at the top of a patch. What stands deeper is in their values.
-std::vector<Member> MembersOf(const model::Template& patch) {
-  std::string text;
-  for (const model::Template::Part& part : patch.parts) {
-    const auto* constant = std::get_if<std::string>(&part);
-    text += constant != nullptr ? *constant : "\x01";
-  }
+// The members at the top of an object. What stands deeper is in their values.
+std::vector<Member> MembersOf(const std::string& text) {
   std::vector<Member> members;
   int depth = 0;
   size_t name_begin = std::string::npos;
@@ -160,18 +155,66 @@ std::vector<Member> MembersOf(const model::Template& patch) {
   return members;
 }
 
-bool IsText(const std::string& json) { return json.size() > 2 && json.front() == '"' && json.find('\x01') == std::string::npos; }
+// With what stands deeper as well.
+std::vector<Member> AllMembersOf(const std::string& text) {
+  std::vector<Member> all;
+  for (const Member& member : MembersOf(text)) {
+    all.push_back(member);
+    if (!member.value.starts_with('{')) continue;
+    for (Member& inner : AllMembersOf(member.value)) all.push_back(std::move(inner));
+  }
+  return all;
+}
 
-// Whether each request that is sent there has `stream` with that value.
-bool AlwaysStreams(const Context& context, UpstreamId id, bool wanted) {
+// One patch of an upstream: what is written as `rewrite = …`, or in a block with a condition.
+struct Patch {
+  std::string text;  // a value that is not constant is \x01
+  const model::SettingOrigin* written;
+  SourceRange statement;
+  const model::Expr* when;  // null: every request
+};
+
+std::string TextOf(const model::Template& patch) {
+  std::string text;
+  for (const model::Template::Part& part : patch.parts) {
+    const auto* constant = std::get_if<std::string>(&part);
+    text += constant != nullptr ? *constant : "\x01";
+  }
+  return text;
+}
+
+std::vector<Patch> PatchesOf(const Context& context, UpstreamId id) {
+  const model::UpstreamSettings& upstream = context.Upstream(id);
+  const BlockOrigin& block = context.OriginOf(id);
+  std::vector<Patch> patches;
+  if (const model::SettingOrigin* written = block.Setting("rewrite"); written != nullptr && upstream.rewrite)
+    patches.push_back({TextOf(*upstream.rewrite), written, written->statement, nullptr});
+  auto conditional = upstream.rewrites.begin();
+  for (const BlockOrigin& inner : block.blocks) {
+    if (inner.kind != "rewrite" || conditional == upstream.rewrites.end()) continue;
+    const model::ConditionalRewrite& rewrite = *conditional++;
+    if (const model::SettingOrigin* written = inner.Setting("patch"))
+      patches.push_back({TextOf(rewrite.patch), written, inner.whole, &context.policy.predicates[rewrite.when].expr});
+  }
+  return patches;
+}
+
+bool IsText(const std::string& json) {
+  return json.size() > 2 && json.front() == '"' && json.find('\x01') == std::string::npos;
+}
+
+// Whether each request that is sent there, and fulfils the condition, has `stream` with that value.
+bool AlwaysStreams(const Context& context, UpstreamId id, const model::Expr* when, bool wanted) {
   const auto& slots = context.policy.slots.request_json;
   const auto stream = std::find(slots.begin(), slots.end(), std::vector<std::string>{"stream"});
   if (stream == slots.end()) return false;
   const Subject subject = Subject::Of(FamilyId::k_request_json, static_cast<int32_t>(stream - slots.begin()));
   return std::all_of(context.routes_to[id].begin(), context.routes_to[id].end(), [&](RouteId route) {
-    const Region taken = RegionOf(context, route);
-    return std::all_of(taken.cells().begin(), taken.cells().end(),
-                       [&](const Cell& cell) { return !cell.Of(subject).flag.Contains(wanted ? 0 : 1); });
+    const Region taken = when == nullptr ? RegionOf(context, route) : RegionOf(context, route).And(Region::Of(*when));
+    return std::all_of(taken.cells().begin(), taken.cells().end(), [&](const Cell& cell) {
+      const Domain asked = cell.Of(subject);
+      return asked.flag.Contains(wanted ? 1 : 0) && !asked.flag.Contains(wanted ? 0 : 1);
+    });
   });
 }
 
@@ -194,7 +237,8 @@ void CheckDialects(Context& context) {
       const model::UpstreamSettings& b = context.Upstream(to[n]);
       if (a.dialect == b.dialect || !TellsApart(RegionOf(context, id), a.dialect, b.dialect)) continue;
       context.diagnostics
-          ->Emit(Kind::kTwoApis, context.At(context.OriginOf(id), "to"), {a.name, NameOf(a.dialect), b.name, NameOf(b.dialect)})
+          ->Emit(Kind::kTwoApis, context.At(context.OriginOf(id), "to"),
+                 {a.name, NameOf(a.dialect), b.name, NameOf(b.dialect)})
           .At(context.At(context.OriginOf(to[n]), "dialect"), "the other API");
       break;
     }
@@ -203,20 +247,42 @@ void CheckDialects(Context& context) {
 
 void CheckRewrites(Context& context) {
   ForEachUpstream(context, [&](UpstreamId id, const model::UpstreamSettings& upstream) {
-    if (!upstream.rewrite) return;
-    const SourceRange at = context.At(context.OriginOf(id), "rewrite");
-    for (const Member& member : MembersOf(*upstream.rewrite)) {
-      const bool is_flag = member.value == "true" || member.value == "false";
-      if (member.name == "stream" && is_flag && !AlwaysStreams(context, id, member.value == "true"))
-        context.diagnostics->Emit(Kind::kRewritesStream, at, {member.value, upstream.name})
-            .Change(context.OriginOf(id).Setting("rewrite")->statement, "")
+    for (const Patch& patch : PatchesOf(context, id)) {
+      for (const Member& member : MembersOf(patch.text)) {
+        const bool is_constant = member.value.find('\x01') == std::string::npos;
+        const bool is_flag = member.value == "true" || member.value == "false";
+        if (member.name == "stream" && is_constant &&
+            !(is_flag && AlwaysStreams(context, id, patch.when, member.value == "true")))
+          context.diagnostics->Emit(Kind::kRewritesStream, patch.written->value, {member.value, upstream.name})
+              .Change(patch.statement, "")
+              .Unsafe();
+        if (!IsQuestion(member.name) || !is_constant) continue;
+        const bool is_gone = member.value == "null";
+        context.diagnostics
+            ->Emit(Kind::kRewritesQuestion, patch.written->value,
+                   {member.name, upstream.name, is_gone ? "a request without it" : "always the same"})
+            .Change(patch.statement, "")
             .Unsafe();
-      if (!IsQuestion(member.name) || member.value.find('\x01') != std::string::npos) continue;
-      const bool is_gone = member.value == "null";
-      context.diagnostics->Emit(Kind::kRewritesQuestion, at,
-                                {member.name, upstream.name, is_gone ? "a request without it" : "always the same"})
-          .Change(context.OriginOf(id).Setting("rewrite")->statement, "")
-          .Unsafe();
+      }
+    }
+  });
+}
+
+// What is put into none of the requests that come there.
+void CheckRewritesReached(Context& context) {
+  ForEachUpstream(context, [&](UpstreamId id, const model::UpstreamSettings& upstream) {
+    auto conditional = upstream.rewrites.begin();
+    for (const BlockOrigin& inner : context.OriginOf(id).blocks) {
+      if (inner.kind != "rewrite" || conditional == upstream.rewrites.end()) continue;
+      const abi::PredicateId when = (conditional++)->when;
+      for (const Context::Line& line : context.Lines(inner, "", when)) {
+        const auto& routes = context.routes_to[id];
+        const Region wanted = Region::Of(*line.expr);
+        const bool comes = std::any_of(routes.begin(), routes.end(),
+                                       [&](RouteId route) { return !wanted.And(RegionOf(context, route)).empty(); });
+        if (comes || routes.empty() || context.WasTold(Kind::kNeverEqual, line.origin->predicate)) continue;
+        context.diagnostics->Emit(Kind::kWhenNeverHolds, line.origin->predicate).Change(inner.whole, "").Unsafe();
+      }
     }
   });
 }
@@ -232,10 +298,12 @@ void CheckSameServers(Context& context) {
                              first.url.path == second.url.path && first.url.unix_path == second.url.unix_path &&
                              first.url.is_tls == second.url.is_tls;
         // Another model, or another account, is another thing to ask for.
-        const bool is_other = first.rewrite.has_value() != second.rewrite.has_value() || first.rewrite || !first.rewrites.empty() ||
-                              !second.rewrites.empty() || !first.headers.empty() || !second.headers.empty();
+        const bool is_other = first.rewrite.has_value() != second.rewrite.has_value() || first.rewrite ||
+                              !first.rewrites.empty() || !second.rewrites.empty() || !first.headers.empty() ||
+                              !second.headers.empty();
         if (!is_same || is_other || to[m] == to[n]) continue;
-        context.diagnostics->Emit(Kind::kSameServer, context.At(context.OriginOf(to[n]), "url"), {second.name, first.name})
+        context.diagnostics
+            ->Emit(Kind::kSameServer, context.At(context.OriginOf(to[n]), "url"), {second.name, first.name})
             .At(context.At(context.OriginOf(to[m]), "url"), "the same server");
       }
     }
@@ -263,25 +331,28 @@ void CheckLoops(Context& context) {
 void CheckSecretsInClear(Context& context) {
   ForEachUpstream(context, [&](UpstreamId id, const model::UpstreamSettings& upstream) {
     if (upstream.url.is_tls || !upstream.url.unix_path.empty() || IsPrivateHost(upstream.url.host)) return;
-    const bool has_secret = std::any_of(upstream.headers.begin(), upstream.headers.end(), [](const model::HeaderSetting& header) {
-      return header.value.is_secret || IsCredentialHeader(Lower(header.name));
-    });
+    const bool has_secret =
+        std::any_of(upstream.headers.begin(), upstream.headers.end(), [](const model::HeaderSetting& header) {
+          return header.value.is_secret || IsCredentialHeader(Lower(header.name));
+        });
     if (!has_secret) return;
-    context.diagnostics->Emit(Kind::kSecretInClear, context.At(context.OriginOf(id), "url"), {upstream.name, upstream.url.text});
+    context.diagnostics->Emit(Kind::kSecretInClear, context.At(context.OriginOf(id), "url"),
+                              {upstream.name, upstream.url.text});
   });
 }
 
 // What a file may not hold, in whatever it is sent.
 void CheckKeysInTexts(Context& context) {
   ForEachUpstream(context, [&](UpstreamId id, const model::UpstreamSettings& upstream) {
-    if (upstream.rewrite) {
-      for (const Member& member : MembersOf(*upstream.rewrite)) {
+    for (const Patch& patch : PatchesOf(context, id)) {
+      for (const Member& member : AllMembersOf(patch.text)) {
         if (!IsText(member.value)) continue;
         const std::string_view text = std::string_view(member.value).substr(1, member.value.size() - 2);
         const std::string_view kind = KindOfKey(text);
         if (kind.empty() && !NamesCredential(member.name)) continue;
-        const SourceRange at = context.At(context.OriginOf(id), "rewrite");
-        context.diagnostics->Emit(Kind::kKeyInText, at, {kind.empty() ? "`" + member.name + "`" : std::string(kind)}).Conceal(at);
+        const SourceRange at = patch.written->value;
+        context.diagnostics->Emit(Kind::kKeyInText, at, {kind.empty() ? "`" + member.name + "`" : std::string(kind)})
+            .Conceal(at);
       }
     }
     auto header = upstream.headers.begin();
@@ -294,7 +365,8 @@ void CheckKeysInTexts(Context& context) {
       const std::string_view kind = KindOfKey(*text);
       if (kind.empty() && !NamesCredential(sent.name)) continue;
       if (kind.empty() && text->size() < 16) continue;
-      context.diagnostics->Emit(Kind::kKeyInText, written.value, {kind.empty() ? "`" + sent.name + "`" : std::string(kind)})
+      context.diagnostics
+          ->Emit(Kind::kKeyInText, written.value, {kind.empty() ? "`" + sent.name + "`" : std::string(kind)})
           .Conceal(written.value);
     }
   });
@@ -318,6 +390,17 @@ void CheckSecretsShown(Context& context) {
         break;
       }
     }
+    for (const Patch& patch : PatchesOf(context, id)) {
+      if (patch.when == nullptr) continue;
+      for (const std::string& variable : context.Variables(patch.written->value, patch.written->words)) {
+        if (!NamesCredential(variable)) continue;
+        context.diagnostics->Emit(
+            Kind::kSecretShown, patch.written->value,
+            {"what `env(\"" + variable + "\")` holds is printed by `breakwater explain` and kept in bundles and logs",
+             "send it as a header, from `secret(\"" + variable + "\")`, which nothing prints"});
+        break;
+      }
+    }
   });
   for (size_t i = 0; i < context.policy.replies.size(); ++i) {
     const model::ReplyId id(static_cast<int32_t>(i));
@@ -327,9 +410,10 @@ void CheckSecretsShown(Context& context) {
     for (const model::SettingOrigin& written : block.settings) {
       for (const std::string& variable : context.Variables(written.value, written.words)) {
         if (!NamesCredential(variable)) continue;
-        context.diagnostics->Emit(Kind::kSecretShown, written.value,
-                                  {"what `env(\"" + variable + "\")` holds is sent to every client that gets `" + reply.name + "`",
-                                   "leave it out, and get a new one if it was in use"});
+        context.diagnostics->Emit(
+            Kind::kSecretShown, written.value,
+            {"what `env(\"" + variable + "\")` holds is sent to every client that gets `" + reply.name + "`",
+             "leave it out, and get a new one if it was in use"});
         break;
       }
     }
@@ -346,9 +430,10 @@ void CheckSecretsShown(Context& context) {
       });
     };
     const auto tell = [&](SourceRange at) {
-      context.diagnostics->Emit(Kind::kSecretShown, at,
-                                {"the credentials of a client are written into `" + reply.name + "`, and so into logs and screenshots",
-                                 "leave them out"});
+      context.diagnostics->Emit(
+          Kind::kSecretShown, at,
+          {"the credentials of a client are written into `" + reply.name + "`, and so into logs and screenshots",
+           "leave them out"});
     };
     if (reply.body.values && reads_credential(*reply.body.values))
       tell(context.At(block, block.Setting("body") != nullptr ? "body" : "text"));
@@ -364,18 +449,26 @@ void CheckUndone(Context& context) {
   ForEachUpstream(context, [&](UpstreamId id, const model::UpstreamSettings& upstream) {
     for (const model::HeaderSetting& header : upstream.headers) {
       const std::string name = Lower(header.name);
-      if (std::find(upstream.remove_headers.begin(), upstream.remove_headers.end(), name) == upstream.remove_headers.end()) continue;
+      if (std::find(upstream.remove_headers.begin(), upstream.remove_headers.end(), name) ==
+          upstream.remove_headers.end())
+        continue;
       const SourceRange at = context.At(context.OriginOf(id), "remove_header");
-      context.diagnostics->Emit(Kind::kUndone, at,
-                                {header.name, "is set and removed: one of the two does nothing", "keep the one that is meant"});
+      context.diagnostics->Emit(
+          Kind::kUndone, at,
+          {header.name, "is set and removed: one of the two does nothing", "keep the one that is meant"});
     }
   });
   const model::ClientLimits& limits = context.policy.gateway.limits;
   const BlockOrigin* block = context.origins.gateway.Block("limits");
-  if (block != nullptr && block->Setting("header_line") != nullptr && limits.header_line > limits.header_bytes)
-    context.diagnostics->Emit(Kind::kUndone, block->Setting("header_line")->value,
-                              {"header_line", "has no effect beyond `header_bytes`: one line may be longer than all of them together",
-                               "make it smaller than `header_bytes`, or raise that"});
+  const auto within_head = [&](const char* name, int64_t size) {
+    if (block == nullptr || block->Setting(name) == nullptr || size <= limits.header_bytes) return;
+    context.diagnostics->Emit(
+        Kind::kUndone, block->Setting(name)->value,
+        {name, "has no effect beyond `header_bytes`: one line may be longer than all of them together",
+         "make it smaller than `header_bytes`, or raise that"});
+  };
+  within_head("header_line", limits.header_line);
+  within_head("uri", limits.uri);
   context.ForEachLine([&](const Context::Place&, const Context::Line& line) {
     const auto look = [&](const auto& self, const model::Expr& expr) -> void {
       for (size_t i = 0; i < expr.set.size(); ++i) {

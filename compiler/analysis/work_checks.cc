@@ -5,6 +5,7 @@
 #include "compiler/analysis/context.h"
 #include "compiler/analysis/outcomes.h"
 #include "compiler/analysis/region.h"
+#include "compiler/analysis/requests.h"
 
 namespace compiler::analysis {
 namespace {
@@ -60,16 +61,55 @@ void CheckMovesAnyway(Context& context) {
   context.ForEachLine([&](const Context::Place& place, const Context::Line& line) {
     if (place.kind != PlaceKind::kNext) return;
     bool holds = false;
+    bool moves_anyway = false;
+    bool adds = false;
     for (const int status : TellingStatuses(*line.expr, 100, 599)) {
-      const Known known = AtStatus(status);
-      if (Evaluate(*line.expr, known) == Truth::kNever) continue;
-      if (!IsFailure(status)) return;
+      // With content or without.
+      Known known = AtStatus(status);
+      const bool is_bare = Evaluate(*line.expr, known) != Truth::kNever;
+      if (!is_bare && Evaluate(*line.expr, known.Set(FieldId::k_first_token, 0, kMost)) == Truth::kNever) continue;
+      if (status < 500) return;
       holds = true;
+      (IsFailure(status) ? moves_anyway : adds) = true;
     }
-    for (const abi::ErrorKind error : AttemptErrors()) holds = holds || Evaluate(*line.expr, AtError(error)) != Truth::kNever;
-    if (!holds) return;
-    context.diagnostics->Emit(Kind::kMovesAnyway, line.origin->predicate).Change(line.origin->statement, "").Unsafe();
+    for (const abi::ErrorKind error : AttemptErrors()) {
+      // Most often there is no status; what breaks off behind a good head has that.
+      const bool is_bare = Evaluate(*line.expr, AtError(error).SetAbsent(FieldId::k_status)) != Truth::kNever;
+      const bool has_head = !IsBeforeSending(error) &&
+                            Evaluate(*line.expr, AtError(error).Set(FieldId::k_status, 200, 200)) != Truth::kNever;
+      if (is_bare || has_head) holds = moves_anyway = true;
+    }
+    if (!holds) {
+      context.diagnostics->Emit(Kind::kNextNeverHolds, line.origin->predicate)
+          .Change(line.origin->statement, "")
+          .Unsafe();
+    } else if (moves_anyway) {
+      context.diagnostics
+          ->Emit(Kind::kMovesAnyway, line.origin->predicate,
+                 {adds ? "this adds nothing but 501 or 505" : "this has no effect"})
+          .Change(line.origin->statement, "")
+          .Unsafe();
+    }
   });
+}
+
+// With `repeat_safe = auto` it hangs on the path; what is written is CheckRepeatSafe's.
+void CheckFailover(Context& context) {
+  for (size_t i = 0; i < context.origins.routes.size(); ++i) {
+    const RouteId id(static_cast<int32_t>(i));
+    const std::vector<UpstreamId>& to = context.Route(id).to;
+    for (size_t n = 0; n + 1 < to.size(); ++n) {
+      const model::UpstreamSettings& upstream = context.Upstream(to[n]);
+      if (upstream.repeat_safe != model::RepeatSafe::kAuto) continue;
+      const Region taken = RegionOf(context, id);
+      if (!TakesOnlyWhatIsNotRepeated(taken, upstream)) continue;
+      context.diagnostics
+          ->Emit(Kind::kDoesNotMove, context.At(context.OriginOf(id), "to"),
+                 {ExampleOf(taken.cells()[0]), context.Upstream(to[n + 1]).name, upstream.name})
+          .At(context.OriginOf(to[n]).name, "its paths do not say that a second time does no harm");
+      break;
+    }
+  }
 }
 
 // What continues needs something to continue on.
@@ -88,9 +128,10 @@ void CheckOnCut(Context& context) {
     const bool has_next = anywhere([](const auto& to, size_t at) { return at + 1 < to.size(); });
     if (on_cut != nullptr && upstream.on_cut != model::OnCut::kError && !has_next) {
       const std::string route = context.Route(context.routes_to[id][0]).name;
-      context.diagnostics->Emit(Kind::kNothingToMoveTo, on_cut->value,
-                                {"on_cut", upstream.name, "it needs a next upstream, and route `" + route + "` names none behind it",
-                                 "name a second one: `to = [" + upstream.name + ", …]`"})
+      context.diagnostics
+          ->Emit(Kind::kNothingToMoveTo, on_cut->value,
+                 {"on_cut", upstream.name, "it needs a next upstream, and route `" + route + "` names none behind it",
+                  "name a second one: `to = [" + upstream.name + ", …]`"})
           .Change(on_cut->statement, "")
           .Unsafe();
     }
@@ -100,9 +141,11 @@ void CheckOnCut(Context& context) {
                          [&](UpstreamId before) { return context.Upstream(before).on_cut == model::OnCut::kContinue; });
     });
     if (prefill != nullptr && !upstream.prefill && !is_continued) {
-      context.diagnostics->Emit(Kind::kNothingToMoveTo, prefill->value,
-                                {"prefill", upstream.name, "no upstream before it in a `to` has `on_cut = continue`, so it is never asked to go on",
-                                 "give the first upstream `on_cut = continue`"})
+      context.diagnostics
+          ->Emit(Kind::kNothingToMoveTo, prefill->value,
+                 {"prefill", upstream.name,
+                  "no upstream before it in a `to` has `on_cut = continue`, so it is never asked to go on",
+                  "give the first upstream `on_cut = continue`"})
           .Change(prefill->statement, "")
           .Unsafe();
     }

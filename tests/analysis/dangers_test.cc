@@ -18,141 +18,16 @@
 
 #include "compiler/compile.h"
 #include "compiler/diagnostics/render.h"
+#include "tests/analysis/edited_policy.h"
 
 namespace {
 
 using compiler::diagnostics::Diagnostic;
 using compiler::diagnostics::Diagnostics;
 using compiler::diagnostics::Severity;
-using Lines = std::vector<std::string>;
+using namespace tests::analysis;  // NOLINT: this is one of its tests
 
 constexpr std::string_view kMark = "◂";
-
-constexpr const char* kBase = R"(gateway {
-  listen = "127.0.0.1:8080"
-  drain = 5min
-  limits { body = 1MiB }
-}
-upstream big {
-  url = "http://10.0.0.11:11434"
-  repeat_safe = true
-  timeouts { connect = 1s  first_token = 20s  idle = 15s  total = 2min }
-}
-upstream small {
-  url = "http://10.0.0.12:11434"
-  repeat_safe = true
-  timeouts { connect = 1s  first_token = 10s  idle = 15s  total = 2min }
-}
-route chat {
-  when request.method == POST and request.path in {"/api/chat", "/v1/chat/completions"}
-  to = [big, small]
-  fallback = [busy]
-}
-route rest {
-  reply = nope
-}
-reply busy {
-  status = 503
-  header["Retry-After"] = "15"
-  text = "Busy. Try again in a moment."
-}
-reply nope {
-  status = 404
-  body = json { "error": "no such path" }
-}
-)";
-
-std::string Trim(const std::string& text) {
-  const size_t begin = text.find_first_not_of(' ');
-  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(' ') + 1 - begin);
-}
-
-Lines Split(const std::string& text) {
-  Lines lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
-}
-
-std::string Join(const Lines& lines) {
-  std::string text;
-  for (const std::string& line : lines) text += line + "\n";
-  return text;
-}
-
-// What a statement says something about: `ttl`, `open` of `open when …`, `header["X"]`.
-std::string KeyOf(const std::string& statement) {
-  const std::string text = Trim(statement);
-  if (text.starts_with("header[")) return text.substr(0, text.find(']') + 1);
-  return text.substr(0, text.find_first_of(" =({"));
-}
-
-int Depth(const std::string& line) {
-  const auto opens = std::count(line.begin(), line.end(), '{');
-  return static_cast<int>(opens - std::count(line.begin(), line.end(), '}'));
-}
-
-// The line behind the statement that begins at `at`.
-size_t EndOf(const Lines& lines, size_t at) {
-  int depth = Depth(lines[at++]);
-  while (depth > 0) depth += Depth(lines[at++]);
-  return at;
-}
-
-struct Edit {
-  std::string where;  // "big", "big/breaker", "before chat", "beside"
-  bool removes = false;
-  Lines statement;
-};
-
-// The lines of a block's body: [first, second).
-std::pair<size_t, size_t> BodyOf(const Lines& lines, const std::string& block) {
-  const std::string name = block.substr(0, block.find('/'));
-  for (size_t i = 0; i < lines.size(); i = EndOf(lines, i)) {
-    std::istringstream words(lines[i]);
-    std::string kind;
-    std::string own;
-    words >> kind >> own;
-    if ((name.starts_with('@') ? own != name.substr(1) : own != name && (kind != name || kind != "gateway"))) continue;
-    if (block.find('/') == std::string::npos) return {i + 1, EndOf(lines, i) - 1};
-    const std::string inner = block.substr(block.find('/') + 1);
-    for (size_t j = i + 1; j < EndOf(lines, i) - 1; j = EndOf(lines, j)) {
-      if (KeyOf(lines[j]) == inner) return {j + 1, EndOf(lines, j) - 1};
-    }
-  }
-  ADD_FAILURE() << "no block " << block << " in\n" << Join(lines);
-  return {0, 0};
-}
-
-void Apply(const Edit& edit, std::set<std::string>* fresh, Lines* lines) {
-  if (edit.where == "before chat" || edit.where == "beside") {
-    auto at = lines->end();
-    if (edit.where == "before chat")
-      at = std::find_if(lines->begin(), lines->end(), [](const std::string& line) { return line == "route chat {"; });
-    lines->insert(at, edit.statement.begin(), edit.statement.end());
-    return;
-  }
-  const std::string key = KeyOf(edit.statement[0]);
-  // A second one of this list stands beside the first.
-  const bool replaces = edit.removes || fresh->insert(edit.where + " " + key).second;
-  auto [first, last] = BodyOf(*lines, edit.where);
-  size_t at = last;
-  for (size_t i = first; replaces && i < last;) {
-    const size_t end = EndOf(*lines, i);
-    if (KeyOf((*lines)[i]) != key) {
-      i = end;
-      continue;
-    }
-    lines->erase(lines->begin() + static_cast<std::ptrdiff_t>(i), lines->begin() + static_cast<std::ptrdiff_t>(end));
-    last -= end - i;
-    at = i;
-  }
-  if (at > last) at = last;
-  if (edit.removes) return;
-  Lines indented;
-  for (const std::string& line : edit.statement) indented.push_back("  " + line);
-  lines->insert(lines->begin() + static_cast<std::ptrdiff_t>(at), indented.begin(), indented.end());
-}
 
 struct Danger {
   std::string name;
@@ -191,14 +66,8 @@ const std::vector<Danger>& Dangers() {
         edits = &rows.back().danger;
       } else if (line == "clean") {
         edits = &rows.back().clean;
-      } else if (line.starts_with("  ")) {
-        edits->back().statement.push_back(line.substr(2));
       } else if (edits != nullptr && !line.empty()) {
-        size_t at = line.find(" + ");
-        const size_t minus = line.find(" - ");
-        const bool removes = minus < at;
-        at = std::min(at, minus);
-        edits->push_back({line.substr(0, at), removes, {line.substr(at + 3)}});
+        ReadEdit(line, edits);
       }
     }
     return rows;
@@ -512,6 +381,86 @@ TEST(Dangers, TheirCleanTwinsAreClean) {
   }
 }
 
+// One group of spellings.txt.
+struct Spellings {
+  std::string title;
+  std::vector<std::string> codes;
+  std::vector<Edit> edits;
+  Lines bad;
+  Lines near;
+
+  // With `spelling` in the place of each @, on a line with the mark.
+  Lines Policy(const std::string& spelling) const {
+    Lines lines = Split(kBase);
+    std::set<std::string> fresh;
+    for (Edit edit : edits) {
+      for (std::string& line : edit.statement) {
+        const size_t at = line.find('@');
+        if (at != std::string::npos) line = Mark(line.substr(0, at) + spelling + line.substr(at + 1));
+      }
+      Apply(edit, &fresh, &lines);
+    }
+    return lines;
+  }
+};
+
+std::vector<Spellings> ReadSpellings() {
+  std::vector<Spellings> groups;
+  std::ifstream in(BREAKWATER_SPELLINGS);
+  EXPECT_TRUE(in) << BREAKWATER_SPELLINGS;
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("=== ")) {
+      const size_t bar = line.find(" | ");
+      groups.push_back({line.substr(bar + 3), {}, {}, {}, {}});
+      std::istringstream codes(line.substr(4, bar - 4));
+      for (std::string code; std::getline(codes, code, '/');) groups.back().codes.push_back(code);
+    } else if (line.starts_with("bad  ")) {
+      groups.back().bad.push_back(line.substr(5));
+    } else if (line.starts_with("near ")) {
+      groups.back().near.push_back(line.substr(5));
+    } else if (!groups.empty() && !line.empty()) {
+      ReadEdit(line, &groups.back().edits);
+    }
+  }
+  return groups;
+}
+
+// In which ways each of them is written.
+bool IsForSpellings(const std::string& form) {
+  return form == "as it is" || form == "condition in a let" || form == "value in a let" || form == "not not" ||
+         form == "De Morgan";
+}
+
+TEST(Spellings, OfDangersAreFoundAndNearMissesAreClean) {
+  std::map<std::string, int> bad_forms;
+  std::map<std::string, int> near_forms;
+  for (const Spellings& group : ReadSpellings()) {
+    const auto look = [&](const std::string& spelling, bool is_bad) {
+      for (const auto& [name, form] : Forms()) {
+        if (!IsForSpellings(name)) continue;
+        const auto lines = form(group.Policy(spelling));
+        if (!lines) continue;
+        const Written written = Finish(*lines);
+        const Diagnostics found = Check(written.text);
+        std::set<Result> results;
+        for (const std::string& code : group.codes) results.insert(Judge(code, written, found));
+        const bool is_as_it_is = name == "as it is";
+        if (results.count(Result::kNoPolicy) > 0 && results.count(Result::kFound) == 0 && !is_as_it_is) continue;
+        const bool is_clean = std::all_of(found.items().begin(), found.items().end(),
+                                          [](const Diagnostic& item) { return item.severity == Severity::kNote; });
+        for (const std::string& code : group.codes) ++(is_bad ? bad_forms : near_forms)[code];
+        EXPECT_TRUE(is_bad ? results.count(Result::kFound) > 0 : is_clean)
+            << group.title << (is_bad ? ": " : ", near: ") << spelling << " (" << name << ")\n"
+            << (is_as_it_is ? Show(written.text, found) : "");
+      }
+    };
+    for (const std::string& spelling : group.bad) look(spelling, true);
+    for (const std::string& spelling : group.near) look(spelling, false);
+  }
+  for (const auto& [code, count] : bad_forms)
+    std::printf("%s %d bad, %d near\n", code.c_str(), count, near_forms[code]);
+}
+
 // Policies rewritten from published configurations of other proxies (the first line names each): what people run has no finding.
 TEST(Honest, PoliciesOfOtherProxiesAreClean) {
   int files = 0;
@@ -557,6 +506,54 @@ TEST(Pages, ExamplesOfChecksDoWhatTheyAreShownFor) {
     const std::string code = entry.path().stem().string();
     for (const std::string& bad : SnippetsOf(page.str(), "bad")) EXPECT_EQ(CodesOf(Check(bad)), code) << Show(bad, Check(bad));
     for (const std::string& good : SnippetsOf(page.str(), "good")) EXPECT_EQ(CodesOf(Check(good)), "") << code << Show(good, Check(good));
+  }
+}
+
+// docs/dangerous-policies.md: a clean policy, and what is put into it: "```policy in big", "```policy without repeat_safe in big".
+TEST(Pages, DangerousPoliciesAreStopped) {
+  std::ifstream in(BREAKWATER_DOCS_DIR "/dangerous-policies.md");
+  ASSERT_TRUE(in);
+  struct Item {
+    std::string title;
+    std::vector<Edit> edits;
+  };
+  std::vector<Item> items;
+  std::string base;
+  std::string fence;
+  bool is_open = false;
+  for (std::string line; std::getline(in, line);) {
+    const std::string text = Trim(line);
+    if (text.starts_with("```")) {
+      is_open = !is_open;
+      fence = is_open ? text.substr(std::string("```policy ").size()) : "";
+      if (!is_open || fence == "base") continue;
+      const size_t without = fence.find(" in ");
+      if (fence.starts_with("without "))
+        items.back().edits.push_back({fence.substr(without + 4), true, {fence.substr(8, without - 8)}});
+    } else if (!is_open) {
+      if (!text.empty() && text[0] >= '1' && text[0] <= '9' && text.find(". ") < 4) items.push_back({text, {}});
+    } else if (fence == "base") {
+      base += line + "\n";
+    } else {
+      const std::string where = fence.starts_with("in ") ? fence.substr(3) : fence;
+      const std::string statement = line.substr(3);
+      if (statement.starts_with(' ') || statement.starts_with('}'))
+        items.back().edits.back().statement.push_back(statement);
+      else items.back().edits.push_back({where, false, {statement}});
+    }
+  }
+  EXPECT_EQ(base, std::string("edition 1\n") + kBase);
+  EXPECT_EQ(CodesOf(Check(base)), "");
+  EXPECT_GE(items.size(), 50U);
+  for (const Item& item : items) {
+    Lines lines = Split(kBase);
+    std::set<std::string> fresh;
+    for (const Edit& edit : item.edits) Apply(edit, &fresh, &lines);
+    const Written written = Finish(lines);
+    const Diagnostics found = Check(written.text);
+    const size_t bracket = item.title.rfind('[');
+    const std::string code = item.title.substr(bracket + 1, 6);
+    EXPECT_NE(CodesOf(found).find(code), std::string::npos) << item.title << "\n" << Show(written.text, found);
   }
 }
 

@@ -198,6 +198,47 @@ TEST(Verdicts, AServerThatHangsNeverOpensABreakerWithTooFewPlaces) {
   ExpectNever("PL0501", "record_breaker", policy("60s"), policy("81s"), hangs, 60, 1);
 }
 
+TEST(Verdicts, ARuleWhosePartsContradictNeverOpens) {
+  const auto policy = [](const char* requests) {
+    return std::string(
+               "upstream a { url = \"http://a\" attempt_timeout = 1s breaker { open when failed_requests(60s) >= 5 and "
+               "requests(60s) ") +
+           requests + " open_for = 20ms } }\n";
+  };
+  ExpectNever("PL0501", "note_breaker", policy("< 5"), policy(">= 5"), Anything);
+}
+
+TEST(Verdicts, NoAttemptIsSlowerThanItMayBe) {
+  const auto policy = [](const char* over) {
+    return std::string(
+               "upstream a { url = \"http://a\" timeouts { total = 1s } breaker { open when slow_ratio(60s, over: ") +
+           over + ") > 50% and requests(60s) >= 5 open_for = 20ms } }\n";
+  };
+  const auto slow = [](Random&) {
+    Plan plan;
+    plan.answers = std::nullopt;
+    return plan;
+  };
+  ExpectNever("PL0501", "note_breaker", policy("1001ms"), policy("500ms"), slow, 60);
+}
+
+TEST(Verdicts, ARuleWithoutRefusalsNeverOpensForAServerThatIsDown) {
+  const auto policy = [](const char* errors) {
+    return std::string(
+               "upstream a { url = \"http://a\" attempt_timeout = 1s breaker { open when failed_requests(60s) >= 5 "
+               "open_for = 20ms "
+               "failure when status in 5xx or error in {timeout, stream_error") +
+           errors + "} } }\n";
+  };
+  const auto down = [](Random&) {
+    Plan plan;
+    plan.connects = plan.answers = 0ns;
+    plan.error = ErrorKind::k_refused;
+    return plan;
+  };
+  ExpectNever("PL0508", "note_breaker", policy(""), policy(", refused, reset"), down, 60);
+}
+
 TEST(Verdicts, ARouteBehindOthersThatTakeItAllIsNeverReached) {
   const auto policy = [](const char* early) {
     return std::string(
