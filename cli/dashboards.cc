@@ -23,13 +23,14 @@ namespace {
 using compiler::model::Policy;
 using Json = nlohmann::ordered_json;
 
-enum class Needs : uint8_t { kAlways, kUpstream, kBreaker, kRetry, kQueue, kFallback, kCache, kKeepAlive, kHealth, kColdLoad };
+enum class Needs : uint8_t { kAlways, kUpstream, kBreaker, kRetry, kQueue, kFallback, kCache, kKeepAlive, kHealth, kColdLoad, kTls };
 
 bool Has(const Policy& policy, Needs needs) {
   const auto any_upstream = [&policy](auto has) { return std::any_of(policy.upstreams.begin(), policy.upstreams.end(), has); };
   const auto any_route = [&policy](auto has) { return std::any_of(policy.routes.begin(), policy.routes.end(), has); };
   switch (needs) {
     case Needs::kAlways: return true;
+    case Needs::kTls: return !policy.gateway.tls.empty();
     case Needs::kUpstream: return any_upstream([](const auto&) { return true; });
     case Needs::kBreaker: return any_upstream([](const auto& upstream) { return upstream.breaker.has_value(); });
     case Needs::kRetry: return any_upstream([](const auto& upstream) { return upstream.retry.has_value(); });

@@ -1,5 +1,6 @@
 #include "cli/explain_log_line.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -181,14 +182,20 @@ class Explainer {
       if (!error.empty()) sentence += (status ? ", then " : "") + Why(error);
       if (const std::string detail = Text(attempt, "detail"); !detail.empty()) sentence += " (" + detail + ")";
       Say(sentence + ", after " + Time(Number(attempt, "ms")) + ".");
+      if (attempt.contains("retry_ms")) Say("  It was tried again after " + Time(Number(attempt, "retry_ms")) + PlaceOfWhen(upstream, "retry", "") + ".");
+      if (const std::string denied = Text(attempt, "retry_denied"); !denied.empty()) Denied("  No further retry" + PlaceOfWhen(upstream, "retry", ""), denied);
+      if (const std::string move = Text(attempt, "move_denied"); !move.empty()) Denied("  It did not move on to the next upstream", move);
     }
-    const std::string denied = Text(line_, "retry_denied");
-    const std::string last = attempts->empty() ? Text(line_, "upstream") : Text(attempts->back(), "upstream");
-    if (!denied.empty()) {
-      const std::string_view doc = DocOf(kDenials, denied);
-      Say("  No further retry" + PlaceOfWhen(last, "retry", "") + ": " + denied + (doc.empty() ? "" : ", " + std::string(doc)) + ".");
+    const bool is_told = std::any_of(attempts->begin(), attempts->end(), [](const Json& attempt) { return attempt.is_object() && attempt.contains("retry_denied"); });
+    if (const std::string denied = Text(line_, "retry_denied"); !denied.empty() && !is_told) {
+      const std::string last = attempts->empty() ? Text(line_, "upstream") : Text(attempts->back(), "upstream");
+      Denied("  No further retry" + PlaceOfWhen(last, "retry", ""), denied);
     }
-    if (const std::string move = Text(line_, "move_denied"); !move.empty()) Say("  It did not move on to the next upstream: " + move + ".");
+  }
+
+  void Denied(const std::string& what, const std::string& reason) {
+    const std::string_view doc = DocOf(kDenials, reason);
+    Say(what + ": " + reason + (doc.empty() ? "" : ", " + std::string(doc)) + ".");
   }
 
   void Answered() {
@@ -215,10 +222,17 @@ class Explainer {
     if (how == "unfinished") Say("  The server ended its answer without saying that it is finished.");
   }
 
+  std::string Model() const {
+    for (const char* member : {"model_answered", "model"}) {
+      if (const std::string name = Text(line_, member); !name.empty()) return name;
+    }
+    return "the model";
+  }
+
   void Cost() {
     std::string sentence = "  It took " + Time(Number(line_, "duration_ms")) + " in all";
     if (const auto tokens = Whole(line_, "completion_tokens")) {
-      sentence += "; " + (Text(line_, "model").empty() ? std::string("the model") : Text(line_, "model")) + " read " +
+      sentence += "; " + Model() + " read " +
                   std::to_string(Whole(line_, "prompt_tokens").value_or(0)) + " tokens and wrote " + std::to_string(*tokens);
     }
     Say(sentence + ".");

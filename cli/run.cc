@@ -1,13 +1,10 @@
 #include "cli/run.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -17,6 +14,7 @@
 #include <string_view>
 #include <utility>
 
+#include "cli/access_log_target.h"
 #include "cli/inputs.h"
 #include "cli/load_policy.h"
 #include "cli/notify.h"
@@ -38,6 +36,7 @@ sigset_t BlockSignals() {
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGHUP);
+  sigaddset(&signals, SIGUSR1);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signals;
 }
@@ -48,6 +47,14 @@ runtime::observe::JsonLine Event(std::string_view level, std::string_view messag
       .Add("level", level)
       .Add("message", message);
   return line;
+}
+
+// A file that was renamed is written on under its new name; from now on the lines go to the one that has the name.
+void ReopenAccessLog(const AccessLogTarget& access, runtime::observe::LineLog& events) {
+  const auto reopened = access.Reopen();
+  auto line = Event(reopened ? "info" : "error", reopened ? "access log reopened" : "access log not reopened");
+  if (!reopened) line.Add("reason", reopened.error()).Add("help", "lines still go to the file as it was");
+  events.Write(line.Finish());
 }
 
 CompiledText CompileAgain(const LoadOptions& options) {
@@ -86,18 +93,12 @@ int RunGateway(const RunOptions& options) {
   auto compiled = std::move(loaded.compiled);
 
   runtime::observe::LineLog events(STDERR_FILENO);
-  int access_fd = -1;
-  const auto& settings = compiled->policy.gateway;
-  if (settings.access_log == compiler::model::AccessLog::kStdout) access_fd = STDOUT_FILENO;
-  if (settings.access_log == compiler::model::AccessLog::kFile) {
-    access_fd = open(settings.access_log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (access_fd < 0) {
-      lines.Fatal("can't open the access log " + settings.access_log_path + ": " + std::strerror(errno));
-      return 1;
-    }
+  auto opened = OpenAccessLog(compiled->policy.gateway);
+  if (!opened) {
+    lines.Fatal(opened.error());
+    return 1;
   }
-  std::unique_ptr<runtime::observe::LineLog> access;
-  if (access_fd >= 0) access = std::make_unique<runtime::observe::LineLog>(access_fd);
+  const std::unique_ptr<AccessLogTarget> access = std::move(*opened);
 
   std::random_device entropy;
   runtime::gateway::GatewayOptions gateway_options;
@@ -107,7 +108,7 @@ int RunGateway(const RunOptions& options) {
   gateway_options.file = options.file;
   gateway_options.version = BREAKWATER_VERSION;
   gateway_options.stop = [] { kill(getpid(), SIGTERM); };
-  auto gateway = runtime::gateway::Gateway::Start(std::move(compiled), gateway_options, events, access.get());
+  auto gateway = runtime::gateway::Gateway::Start(std::move(compiled), gateway_options, events, access->log.get());
   if (!gateway) {
     lines.Fatal(gateway.error());
     return 1;
@@ -123,7 +124,10 @@ int RunGateway(const RunOptions& options) {
     Reloader reloader(**gateway, compile, text, reload_options);
     Notify("READY=1\nSTATUS=serving " + (*gateway)->policy()->hash);
     int signal_number = 0;
-    while (sigwait(&signals, &signal_number) == 0 && signal_number == SIGHUP) reloader.Ask("SIGHUP");
+    while (sigwait(&signals, &signal_number) == 0 && (signal_number == SIGHUP || signal_number == SIGUSR1)) {
+      if (signal_number == SIGHUP) reloader.Ask("SIGHUP");
+      else ReopenAccessLog(*access, events);
+    }
     Notify("STOPPING=1\nSTATUS=finishing what is under way");
     (*gateway)->Drain();
     // A second signal ends the drain: who sends it has waited long enough.

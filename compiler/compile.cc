@@ -16,6 +16,7 @@
 #include "compiler/parse/follow_ups.h"
 #include "compiler/jit/jit.h"
 #include "compiler/model/interpret.h"
+#include "compiler/places.h"
 
 namespace compiler {
 namespace {
@@ -144,7 +145,9 @@ std::shared_ptr<const CompiledPolicy> CompileInterpreted(std::shared_ptr<const s
                                                          const CompileOptions& options, diagnostics::Diagnostics* diagnostics) {
   std::optional<WrittenPolicy> written = CheckWritten(std::move(source), options, diagnostics);
   if (!written) return nullptr;
+  model::Places places = PlacesOf(*written);
   std::shared_ptr<CompiledPolicy> compiled = Indexed(std::move(written->policy), std::move(written->hash));
+  compiled->places = std::move(places);
   compiled->predicates = model::InterpretedPredicates(compiled->policy);
   return compiled;
 }
@@ -158,8 +161,11 @@ std::shared_ptr<const CompiledPolicy> CompilePolicy(std::shared_ptr<const source
                                                     const CompileOptions& options, diagnostics::Diagnostics* diagnostics) {
   std::optional<WrittenPolicy> written = CheckWritten(std::move(source), options, diagnostics);
   if (!written) return nullptr;
+  model::Places places = PlacesOf(*written);
   const auto compile = options.apart ? CompileApart : CompileChecked;
-  return compile(std::move(written->policy), std::move(written->hash), diagnostics);
+  auto compiled = compile(std::move(written->policy), std::move(written->hash), diagnostics);
+  if (compiled != nullptr) compiled->places = std::move(places);
+  return compiled;
 }
 
 std::shared_ptr<CompiledPolicy> CompileChecked(model::Policy policy, std::string hash,

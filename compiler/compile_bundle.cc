@@ -8,6 +8,7 @@
 #include "compiler/expand/expand.h"
 #include "compiler/expand/imports.h"
 #include "compiler/jit/jit.h"
+#include "compiler/places.h"
 
 namespace compiler {
 namespace {
@@ -68,6 +69,7 @@ std::optional<bundle::Content> CompileBundle(std::shared_ptr<const source::Sourc
   content.made_by = options.made_by;
   content.hash = std::move(written->hash);
   content.late_values = std::move(stand_ins.values);
+  content.places = PlacesOf(*written);
   content.policy = std::move(written->policy);
   if (!options.cpu_level.empty()) {
     jit::ImageResult result = jit::MakeImage(content.policy, options.cpu_level);

@@ -6,6 +6,7 @@
 
 #include "compiler/abi/predicate.h"
 #include "compiler/jit/predicate_code.h"
+#include "compiler/model/places.h"
 #include "compiler/model/policy.h"
 #include "compiler/routes/route_index.h"
 
@@ -18,6 +19,7 @@ struct CompiledPolicy {
   std::unique_ptr<PredicateCode> code;  // null: predicates are interpreted
   routes::RouteIndex routes;            // finds the route of a request
   std::string hash;                     // 16 hex digits of SHA-256 of the text without its tests
+  model::Places places;                 // where it was written; empty: nobody knows
 };
 
 }  // namespace compiler

@@ -81,6 +81,7 @@ std::string Pack(const Content& content) {
     out.Text(source.path);
     out.Text(source.text);
   }
+  out.Text(EncodePlaces(content.places));
   const std::string payload = out.Take();
   return Head(payload, 0) + payload;
 }
@@ -166,9 +167,14 @@ std::unique_ptr<Opened> Open(std::string_view bytes, const base::PublicKey* trus
     const std::string_view path = in.Text();
     content.sources.push_back({std::string(path), std::string(in.Text())});
   }
+  const std::string_view places = in.Text();
   auto decoded = in.failed() || in.left() > 0 ? std::nullopt : DecodePolicy(policy);
   if (!decoded) return fail("the bundle is damaged: its policy cannot be read");
   content.policy = std::move(*decoded);
+  auto where = DecodePlaces(places);
+  if (!where || where->upstreams.size() != content.policy.upstreams.size() || where->routes.size() != content.policy.routes.size())
+    return fail("the bundle is damaged: where its policy was written cannot be read");
+  content.places = std::move(*where);
   return opened;
 }
 
@@ -177,6 +183,7 @@ std::shared_ptr<const CompiledPolicy> Load(Opened opened, const Variables& varia
   auto compiled = std::make_shared<CompiledPolicy>();
   compiled->policy = std::move(content.policy);
   compiled->hash = std::move(content.hash);
+  compiled->places = std::move(content.places);
   *why = FillIn(content.late_values, variables, &compiled->policy);
   if (!why->empty()) return nullptr;
   compiled->routes = routes::RouteIndex(compiled->policy);

@@ -3,7 +3,7 @@
 //   head       8 bytes that begin every bundle, u32 format, u32 flags (1: a signature follows), u64 size of the payload,
 //              SHA-256 of the payload
 //   payload    who made it, ABI number and schema; hash of the policy; variables to read; the checked policy; machine code of its
-//              predicates; the texts that it was made of
+//              predicates; the texts that it was made of, and where its lines stand
 //   signature  only with the flag: public key and signature by Ed25519, of the head
 //
 // A file is read whole or not at all: what is wrong with it is a sentence.
@@ -20,6 +20,7 @@
 #include "base/ed25519.h"
 #include "compiler/bundle/late_values.h"
 #include "compiler/compiled_policy.h"
+#include "compiler/model/places.h"
 #include "compiler/model/policy.h"
 
 namespace compiler::bundle {
@@ -39,6 +40,7 @@ struct Content {
   std::string hash;                   // as CompiledPolicy::hash
   std::vector<LateValue> late_values;
   model::Policy policy;               // stand-ins where values come late
+  model::Places places;
   abi::PredicateImage image;
   std::vector<SourceText> sources;    // the policy's own first
 };

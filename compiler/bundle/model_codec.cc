@@ -142,23 +142,35 @@ class SchemaWriter {
 
 }  // namespace
 
-std::string EncodePolicy(const model::Policy& policy) {
+namespace {
+
+template <typename T>
+std::string Encode(const T& object) {
   PolicyWriter writer;
-  Walk(writer, const_cast<model::Policy&>(policy));  // a writer changes nothing
+  Walk(writer, const_cast<T&>(object));  // a writer changes nothing
   return writer.Take();
 }
 
-std::optional<model::Policy> DecodePolicy(std::string_view bytes) {
+template <typename T>
+std::optional<T> Decode(std::string_view bytes) {
   PolicyReader reader(bytes);
-  model::Policy policy;
-  Walk(reader, policy);
+  T object;
+  Walk(reader, object);
   if (!reader.is_whole()) return std::nullopt;
-  return policy;
+  return object;
 }
+
+}  // namespace
+
+std::string EncodePolicy(const model::Policy& policy) { return Encode(policy); }
+std::optional<model::Policy> DecodePolicy(std::string_view bytes) { return Decode<model::Policy>(bytes); }
+std::string EncodePlaces(const model::Places& places) { return Encode(places); }
+std::optional<model::Places> DecodePlaces(std::string_view bytes) { return Decode<model::Places>(bytes); }
 
 std::string SchemaId() {
   SchemaWriter schema;
   schema.Describe<model::Policy>();
+  schema.Describe<model::Places>();
   std::string text = schema.text();
   text +=
 #define BLOCK(kind, parent, named, honoured, doc) #kind " " #parent "\n"

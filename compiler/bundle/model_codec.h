@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "compiler/model/places.h"
 #include "compiler/model/policy.h"
 
 namespace compiler::bundle {
@@ -17,6 +18,10 @@ std::string EncodePolicy(const model::Policy& policy);
 
 // Null for bytes that EncodePolicy of this schema did not make: never a policy in part, whatever they are.
 std::optional<model::Policy> DecodePolicy(std::string_view bytes);
+
+// Likewise.
+std::string EncodePlaces(const model::Places& places);
+std::optional<model::Places> DecodePlaces(std::string_view bytes);
 
 // 16 hex digits that differ where the types of the model, the tables of settings, facts, errors or methods do.
 std::string SchemaId();

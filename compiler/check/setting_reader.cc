@@ -311,12 +311,31 @@ void SettingReader::ReadAccessLogTarget(model::AccessLog& out) {
     out = model::AccessLog::kStdout;
   } else if (const auto path = TextAt(value(), "stdout")) {
     if (path->empty() || path->find('\0') != std::string::npos) {
-      diagnostics_->Emit(Kind::kBadText, value().range, {*path, "this is no path", "write stdout, off or a path"});
+      diagnostics_->Emit(Kind::kBadText, value().range, {*path, "this is no path", "write stdout, off, a path, \"syslog:\" or \"journald:\""});
       return;
     }
     out = model::AccessLog::kFile;
-    policy_->gateway.access_log_path = *path;
+    std::string_view where = *path;
+    for (const auto& [name, daemon] : {std::pair{std::string_view("syslog:"), model::AccessLog::kSyslog},
+                                       std::pair{std::string_view("journald:"), model::AccessLog::kJournald}}) {
+      if (!where.starts_with(name)) continue;
+      out = daemon;
+      where.remove_prefix(name.size());
+      if (!where.empty() && !where.starts_with('/')) {
+        diagnostics_->Emit(Kind::kBadText, value().range,
+                           {*path, "behind the colon stands the path of a socket on this machine, or nothing",
+                            "write \"" + std::string(name) + "\"; a log server elsewhere is the business of the machine's own daemon"});
+        return;
+      }
+      break;
+    }
+    policy_->gateway.access_log_path = where;
   }
+}
+
+void SettingReader::ReadAccessLogForm(model::AccessLogFormat& out) {
+  using model::AccessLogFormat;
+  ReadWord<AccessLogFormat>({{"auto", AccessLogFormat::kAuto}, {"json", AccessLogFormat::kJson}, {"text", AccessLogFormat::kText}}, out);
 }
 
 void SettingReader::ReadOptionalPercent(std::optional<double>& out) {

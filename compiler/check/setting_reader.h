@@ -55,6 +55,7 @@ class SettingReader {
   void ReadHostName(std::string& out);
   void ReadPins(std::vector<std::string>& out);
   void ReadAccessLogTarget(model::AccessLog& out);
+  void ReadAccessLogForm(model::AccessLogFormat& out);
   void ReadCorsOrigins(model::Cors& out);
   void ReadNetworks(std::vector<base::Cidr>& out);
   void ReadUpstreamUrl(model::Url& out);

@@ -188,7 +188,10 @@ class Printer {
     Set("workers", g.workers);
     Set("access_log", g.access_log == AccessLog::kOff      ? "off"
                       : g.access_log == AccessLog::kStdout ? "stdout"
-                                                           : Quote(g.access_log_path));
+                      : g.access_log == AccessLog::kFile   ? Quote(g.access_log_path)
+                      : g.access_log == AccessLog::kSyslog ? Quote("syslog:" + g.access_log_path)
+                                                           : Quote("journald:" + g.access_log_path));
+    if (g.access_log_format != AccessLogFormat::kAuto) Set("access_log_format", std::string(g.access_log_format == AccessLogFormat::kText ? "text" : "json"));
     Set("drain", g.drain);
     if (g.drain_delay != Duration::zero()) Set("drain_delay", g.drain_delay);
     std::string origins = !g.cors.enabled ? "off" : g.cors.any_origin ? "*" : "";

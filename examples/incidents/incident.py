@@ -14,7 +14,6 @@ import json
 import os
 import pathlib
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,30 +22,8 @@ import time
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(('127.0.0.1', 0))
-        return listener.getsockname()[1]
-
-
-def get(port, path):
-    try:
-        with urllib.request.urlopen(f'http://127.0.0.1:{port}{path}', timeout=2) as answer:
-            return answer.read().decode()
-    except OSError:
-        return None
-
-
-def wait_for(what, condition, seconds=30):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        result = condition()
-        if result:
-            return result
-        time.sleep(0.05)
-    sys.exit(f'incident: waited {seconds} s for {what}')
+sys.path.insert(0, str(HERE.parent / 'support'))
+from local import answers, free_port, wait_for  # noqa: E402
 
 
 class Users:
@@ -92,18 +69,18 @@ class Scene:
         environment = {**os.environ, 'PORT': str(self.port), 'ADMIN_PORT': str(self.admin), 'OLLAMA_PORT': str(self.ollama_port)}
         self.gateway = subprocess.Popen([build / 'cli/breakwater', 'run', HERE / 'incident.policy.in'], env=environment,
                                         stdout=open(self.access_path, 'wb'), stderr=open(self.events_path, 'wb'))
-        wait_for('flaky_ollama', lambda: get(self.ollama_port, '/api/version'))
-        wait_for('the gateway', lambda: get(self.admin, '/health/ready'))
+        wait_for('flaky_ollama', lambda: answers(self.ollama_port, '/api/version'))
+        wait_for('the gateway', lambda: answers(self.admin, '/health/ready'))
 
     def control(self, path, body):
         request = urllib.request.Request(f'http://127.0.0.1:{self.ollama_port}{path}', json.dumps(body).encode(), method='POST')
         urllib.request.urlopen(request, timeout=5).read()
 
     def breaker(self):
-        return json.loads(get(self.admin, '/health/circuit-breaker/ollama'))
+        return json.loads(answers(self.admin, '/health/circuit-breaker/ollama'))
 
     def metric(self, name):
-        return sum(float(value) for value in re.findall(rf'^breakwater_{name}(?:{{[^}}]*}})? (\S+)$', get(self.admin, '/metrics'), re.M))
+        return sum(float(value) for value in re.findall(rf'^breakwater_{name}(?:{{[^}}]*}})? (\S+)$', answers(self.admin, '/metrics'), re.M))
 
     def events(self, message):
         return [line for line in self.events_path.read_text().splitlines() if f'"message":"{message}' in line]
@@ -206,6 +183,8 @@ def main():
                     threading.Event().wait()
                 except KeyboardInterrupt:
                     pass
+        except TimeoutError as late:
+            sys.exit(f'incident: {late}')
         finally:
             scene.stop()
     if missing:

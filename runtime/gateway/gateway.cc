@@ -54,10 +54,13 @@ base::Result<std::unique_ptr<Gateway>> Gateway::Start(std::shared_ptr<const comp
   auto tls = proxy::MakeTls(compiled->policy, net::WallTime(std::chrono::system_clock::now()), nullptr, nullptr);
   if (!tls) return base::Error{tls.error()};
   auto state =
-      std::make_shared<proxy::GatewayState>(std::move(compiled), workers, events, access, options.seed, std::move(*tls));
+      std::make_shared<proxy::GatewayState>(std::move(compiled), workers + 1, events, access, options.seed, std::move(*tls));
   std::unique_ptr<Gateway> gateway(new Gateway(state, options.seed));
   gateway->common_->stop = options.stop;
-  for (size_t i = 0; i < workers; ++i) {
+  gateway->traffic_workers_ = workers;
+  const auto& settings = state->policy().gateway;
+  const bool has_own_admin = settings.admin && std::find(settings.listen.begin(), settings.listen.end(), *settings.admin) == settings.listen.end();
+  for (size_t i = 0; i < workers + (has_own_admin ? 1 : 0); ++i) {
     gateway->transports_.push_back(std::make_unique<net::UvTransport>());
     gateway->workers_.push_back(std::make_unique<Worker>(state, *gateway->transports_.back(), static_cast<int>(i),
                                                          options.seed + i * 0x9e3779b97f4a7c15));
@@ -105,7 +108,7 @@ base::Result<bool> Gateway::ListenAll() {
   }
   SetTlsPort();
   if (!settings.admin || admin_is_shared) return true;
-  auto bound = workers_.front()->Listen(*settings.admin, proxy::ListenerRole::kAdmin, /*shared_port=*/false);
+  auto bound = workers_.back()->Listen(*settings.admin, proxy::ListenerRole::kAdmin, /*shared_port=*/false);
   if (bound) {
     LogListening({*settings.admin, proxy::ListenerRole::kAdmin, false}, *bound);
     admin_port_ = *bound;
@@ -159,7 +162,7 @@ base::Result<uint16_t> Gateway::ListenOn(const Address& address, bool held) {
       if (!probe) problem = probe.error();  // it names the address
     });
   }
-  for (size_t i = 0; i < workers_.size() && problem.empty();
+  for (size_t i = 0; i < traffic_workers_ && problem.empty();
        ++i) {  // every loop listens by itself; the kernel spreads connections
     on(i, [&] {
       auto bound = workers_[i]->Listen(address.address, address.role, /*shared_port=*/true, address.is_tls, port, held);
@@ -180,7 +183,7 @@ base::Result<uint16_t> Gateway::ListenOn(const Address& address, bool held) {
 }
 
 void Gateway::StopListening(const Address& address) {
-  for (size_t i = 0; i < workers_.size() && !threads_.empty(); ++i) {
+  for (size_t i = 0; i < traffic_workers_ && !threads_.empty(); ++i) {
     OnLoop(i, [&] { workers_[i]->StopListening(address.address, address.is_tls); });
   }
   std::erase_if(listening_, [&](const auto& item) { return item.first == address; });
@@ -332,6 +335,7 @@ bool Gateway::EveryLoopTurned() {
 }
 
 void Gateway::CountReload(bool is_good) {
+  state()->metrics.SetReload(is_good);
   transports_.front()->Post([this, is_good] {
     workers_.front()->context().metrics.CountBy(observe::LabelledCounter::kPolicyReloads, is_good ? "ok" : "refused");
   });
@@ -390,7 +394,7 @@ void Gateway::Drain() {
   if (gateway.drain_delay != base::Duration::zero()) line.AddMillis("delay_ms", gateway.drain_delay.count());
   line.AddMillis("limit_ms", gateway.drain.count());
   Log(line);
-  // All loops stop together: the admin address is served by one of them and must answer until the last request has ended.
+  // All loops stop together: that of the admin address must answer until the last request has ended.
   draining_workers_.store(workers_.size());
   for (size_t i = 0; i < workers_.size(); ++i) {
     transports_[i]->Post([this, i, delay = gateway.drain_delay, limit = gateway.drain] {

@@ -118,6 +118,8 @@ class Gateway {
   std::vector<std::shared_ptr<proxy::GatewayState>> retired_;   // still held by requests; freed here, not on a loop
   std::vector<std::pair<Address, uint16_t>> listening_;  // and the port that the system chose
   std::vector<std::unique_ptr<net::UvTransport>> transports_;
+  size_t traffic_workers_ = 0;
+  // Those, and behind them one for an admin address of its own: no request waits while a scrape is written.
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
   uint16_t admin_port_ = 0;  // of an admin address of its own; 0: there is none

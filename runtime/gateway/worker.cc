@@ -9,7 +9,7 @@
 namespace runtime::gateway {
 
 Worker::Worker(std::shared_ptr<proxy::GatewayState> gateway, net::Transport& transport, int index, uint64_t seed)
-    : common_(transport, index, seed, gateway->access),
+    : common_(transport, index, seed, gateway->access, gateway->common->troubles_log),
       places_(std::make_shared<proxy::PlaceCounts>(
           proxy::PlaceCounts{gateway->metrics.shard(static_cast<size_t>(index)), gateway->addresses})) {
   const bool tells_lost_lines =

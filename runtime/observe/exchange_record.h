@@ -2,12 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "compiler/model/settings.h"
 #include "base/time.h"
+#include "compiler/model/settings.h"
 #include "runtime/engine/outcome.h"
 
 namespace runtime::observe {
@@ -16,8 +17,19 @@ struct AttemptRecord {
   compiler::model::UpstreamId upstream;
   int number = 1;
   engine::Outcome outcome;
+  engine::OutcomeClass outcome_class{};       // as its breaker counted it
+  base::Duration began{};                     // behind the arrival of the request
   base::Duration took{};
-  std::string_view tls_reason;  // of a tls_failure: its name (tls_reasons.def); empty: none
+  std::optional<base::Duration> head = {};    // behind its beginning: when its answer's head came …
+  std::optional<base::Duration> content = {};  // … and its first content
+  std::optional<base::Duration> retry_after = {};  // how long its answer asked to be left alone
+  std::string address = {};                   // that was connected to, where the url names a host; empty: the url says it
+  std::string detail = {};                    // of a failure, in the upstream's own words or the parser's
+  // What was decided then.
+  std::optional<base::Duration> retry_wait = {};  // it was tried again after so long
+  std::string_view retry_denied = {};         // a name of retry_denials.def
+  std::string_view move_denied = {};          // likewise: the next upstream was not asked
+  std::string_view tls_reason = {};         // of a tls_failure: its name (tls_reasons.def); empty: none
 };
 
 // How the exchange ended for its client.
@@ -38,13 +50,18 @@ struct TokenRecord {
 
 struct ExchangeRecord {
   std::string_view route = "none";
+  compiler::model::RouteId route_id;    // none: no route took it
   std::string served_by = "gateway";
   std::string fallback;                 // its name; empty: none
   std::string fallback_reason;
   std::vector<AttemptRecord> attempts;
+  compiler::model::UpstreamId refused_by;  // whose breaker or queue let it not through, the last of them; none: no such thing
   base::Duration queued{};              // waited for places at upstreams, in all
   base::Duration loading{};             // waited for models to be loaded, in all
+  std::optional<base::Duration> content;  // behind the arrival: the first content for the client
   std::string_view retry_denied;        // the last reason; empty: none
+  std::string decided;                  // the line of the policy (decided.h); empty: none
+  std::string model;                    // that the client asked for; empty: none, or nobody read it
   std::string_view tls_reason, tls_text;  // of the last handshake that failed (tls_reasons.def); empty: none did
   int status = 0;                       // sent to the client; 0: none
   uint64_t bytes_in = 0;                // of the request's body
@@ -53,6 +70,11 @@ struct ExchangeRecord {
   int keep_alives = 0;                  // sent while the client waited
   int continuations = 0;                // times that another upstream took a cut answer over
   EndedHow how = EndedHow::kComplete;
+
+  // That was asked last, or would have been; none: none was.
+  compiler::model::UpstreamId last_upstream() const {
+    return refused_by.has_value() || attempts.empty() ? refused_by : attempts.back().upstream;
+  }
 };
 
 }  // namespace runtime::observe

@@ -51,8 +51,11 @@ int OpenWithoutWaiting(int fd) {
 
 }  // namespace
 
-LineLog::LineLog(int fd) : own_fd_(OpenWithoutWaiting(fd)), fd_(own_fd_ >= 0 ? own_fd_ : fd), thread_([this] { Run(); }) {}
-LineLog::LineLog(TakeLine take) : fd_(-1), take_(std::move(take)) {}
+LineLog::LineLog(int fd, bool is_for_people)
+    : own_fd_(OpenWithoutWaiting(fd)), fd_(own_fd_ >= 0 ? own_fd_ : fd), is_for_people_(is_for_people), thread_([this] { Run(); }) {}
+LineLog::LineLog(std::unique_ptr<LogSocket> socket, bool is_for_people)
+    : fd_(socket->fd()), socket_(std::move(socket)), is_for_people_(is_for_people), thread_([this] { Run(); }) {}
+LineLog::LineLog(TakeLine take, bool is_for_people) : fd_(-1), is_for_people_(is_for_people), take_(std::move(take)) {}
 
 LineLog::~LineLog() {
   if (fd_ < 0) return;
@@ -72,7 +75,7 @@ bool LineLog::MayWriteAgain(int error) {
         std::chrono::steady_clock::now().time_since_epoch().count() >= give_up_at_ns_.load(std::memory_order_acquire)) {
       return false;
     }
-    pollfd writable{fd_, POLLOUT, 0};
+    pollfd writable{socket_ != nullptr ? socket_->fd() : fd_, POLLOUT, 0};
     constexpr int kLookMs = 50;
     if (poll(&writable, 1, kLookMs) > 0) return true;
   }
@@ -150,12 +153,22 @@ void LineLog::Run() {
   }
 }
 
+size_t LineLog::Send(std::string_view lines) {
+  return socket_->Send(lines, [this](int error) { return MayWriteAgain(error); });
+}
+
 bool LineLog::WriteEvents() {
   {
     std::lock_guard lock(mutex_);
     batch_.swap(events_);
   }
   if (batch_.empty()) return false;
+  if (socket_ != nullptr) {
+    dropped_.fetch_add(Send(batch_), std::memory_order_relaxed);
+    queued_.fetch_sub(batch_.size(), std::memory_order_relaxed);
+    batch_.clear();
+    return true;
+  }
   size_t written = 0;
   while (written < batch_.size()) {
     const ssize_t n = ::write(fd_, batch_.data() + written, batch_.size() - written);
@@ -223,7 +236,13 @@ bool LineLog::WriteChunks() {
     std::reverse(chunks.begin(), chunks.end());
     if (!chunks.empty()) {
       any = true;
-      dropped_.fetch_add(WriteAll(fd_, chunks, [this](int error) { return MayWriteAgain(error); }), std::memory_order_relaxed);
+      size_t lost = 0;
+      if (socket_ == nullptr) {
+        lost = WriteAll(fd_, chunks, [this](int error) { return MayWriteAgain(error); });
+      } else {
+        for (const auto& chunk : chunks) lost += Send({chunk->text.get(), chunk->size});
+      }
+      dropped_.fetch_add(lost, std::memory_order_relaxed);
       queued_.fetch_sub(bytes, std::memory_order_relaxed);
     }
     if (is_over) {

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "runtime/observe/json_line.h"
+#include "runtime/observe/log_socket.h"
 
 namespace runtime::observe {
 
@@ -53,11 +54,13 @@ class LineLog {
  public:
   static constexpr size_t kMaxQueued = 8 << 20;
 
-  // Does not own `fd`.
-  explicit LineLog(int fd);
+  // Does not own `fd`. `is_for_people`: what is written line by line is to be read at once (a terminal), not by programs.
+  explicit LineLog(int fd, bool is_for_people = false);
+  // A datagram for each line.
+  explicit LineLog(std::unique_ptr<LogSocket> socket, bool is_for_people = false);
   // No thread and no file: each line is handed to `take` at once, on the thread that writes it. Null: lines come to nothing.
   using TakeLine = std::function<void(std::string_view line)>;
-  explicit LineLog(TakeLine take);
+  explicit LineLog(TakeLine take, bool is_for_people = false);
   // Writes what is queued, as far as somebody reads it within kPatience; its lanes must be gone.
   ~LineLog();
   static constexpr std::chrono::seconds kPatience{2};
@@ -70,6 +73,7 @@ class LineLog {
   bool SetLeastLevel(std::string_view name);
   std::string_view least_level_name() const;
   bool may_drop() const { return fd_ >= 0; }
+  bool is_for_people() const { return is_for_people_; }
   uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
  private:
@@ -81,9 +85,12 @@ class LineLog {
   bool MayWriteAgain(int error);
   bool WriteEvents();
   bool WriteChunks();
+  size_t Send(std::string_view lines);  // to the socket; returns how many were lost
 
   const int own_fd_ = -1;  // non-blocking; -1: none
-  const int fd_;
+  const int fd_;                              // of a socket the first one: to know that there is a writer
+  const std::unique_ptr<LogSocket> socket_;  // instead of fd_
+  const bool is_for_people_ = false;
   const TakeLine take_;
   std::mutex mutex_;  // of the next two
   std::string events_;

@@ -1,7 +1,9 @@
 // A scrape: all series with their values, as Prometheus reads them.
 // Text 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/ – OpenMetrics 1.0.0: https://openmetrics.io
+#include <charconv>
 #include <cstdio>
 #include <functional>
+#include <iterator>
 
 #include "runtime/http/message.h"
 #include "runtime/observe/metric_table.h"
@@ -20,34 +22,6 @@ std::string Bound(double value) {
   std::snprintf(text, sizeof text, "%g", value);
   std::string result = text;
   if (result.find('.') == std::string::npos) result += ".0";
-  return result;
-}
-
-std::string Escaped(std::string_view value) {
-  std::string result;
-  for (const char c : value) {
-    if (c == '\\' || c == '"') result.push_back('\\');
-    if (c == '\n') {
-      result += "\\n";
-    } else {
-      result.push_back(c);
-    }
-  }
-  return result;
-}
-
-// "route,status" and "chat\0200" to route="chat",status="200".
-std::string Labels(std::string_view names, std::string_view values) {
-  std::string result;
-  if (names == "none") return result;
-  while (!names.empty()) {
-    const size_t comma = std::min(names.find(','), names.size());
-    const size_t zero = std::min(values.find('\0'), values.size());
-    if (!result.empty()) result += ",";
-    result += std::string(names.substr(0, comma)) + "=\"" + Escaped(values.substr(0, zero)) + "\"";
-    names.remove_prefix(std::min(comma + 1, names.size()));
-    values.remove_prefix(std::min(zero + 1, values.size()));
-  }
   return result;
 }
 
@@ -75,11 +49,19 @@ class Page {
     if (format_ == MetricsFormat::kOpenMetrics && type == "counter") family.resize(family.size() - std::string_view("_total").size());
     out_ += "# HELP " + family + " " + HelpText(doc) + "\n# TYPE " + family + " " + std::string(type) + "\n";
   }
-  void Sample(std::string_view suffix, const std::string& labels, const std::string& value) {
-    out_ += name_;
-    out_ += suffix;
-    if (!labels.empty()) out_ += "{" + labels + "}";
-    out_ += " " + value + "\n";
+  void Sample(std::string_view suffix, std::string_view labels, std::string_view value) {
+    out_.append(name_).append(suffix);
+    if (!labels.empty()) out_.append("{").append(labels).append("}");
+    out_.append(" ").append(value).append("\n");
+  }
+  void Sample(std::string_view suffix, std::string_view labels, uint64_t value) {
+    char number[24];
+    Sample(suffix, labels, {number, static_cast<size_t>(std::to_chars(number, std::end(number), value).ptr - number)});
+  }
+  void Bucket(std::string_view labels, std::string_view bound, uint64_t value, std::string_view exemplar) {
+    char number[24];
+    out_.append(name_).append("_bucket{").append(labels).append(labels.empty() ? "" : ",").append(bound).append("} ");
+    out_.append(number, static_cast<size_t>(std::to_chars(number, std::end(number), value).ptr - number)).append(exemplar).append("\n");
   }
 
  private:
@@ -123,6 +105,17 @@ std::string_view ContentTypeOf(MetricsFormat format) {
                                                : "text/plain; version=0.0.4; charset=utf-8";
 }
 
+std::unordered_map<Slot, Exemplars::Exemplar> Metrics::NewestExemplars() const {
+  std::unordered_map<Slot, Exemplars::Exemplar> newest;
+  for (const auto& store : stores_) {
+    for (const auto& [bucket, exemplar] : store->exemplars().All()) {
+      const auto [known, is_new] = newest.try_emplace(bucket, exemplar);
+      if (!is_new && known->second.at < exemplar.at) known->second = exemplar;
+    }
+  }
+  return newest;
+}
+
 std::string Metrics::Expose(base::TimePoint now, uint64_t dropped_log_lines, MetricsFormat format) const {
   std::lock_guard lock(mutex_);
   const compiler::model::Policy& policy = compiled_->policy;
@@ -131,9 +124,7 @@ std::string Metrics::Expose(base::TimePoint now, uint64_t dropped_log_lines, Met
   Page page(policy.gateway.metrics_prefix, format, &out);
   const auto counter = [&](const MetricInfo& metric, uint16_t number) {
     page.Head(metric.name, "counter", metric.doc);
-    for (const auto& series : registry_.Of(number)) {
-      page.Sample("", Labels(metric.labels, series.labels), std::to_string(Sum(series.slot)));
-    }
+    registry_.ForEach(number, [&](const auto& series) { page.Sample("", series.shown, Sum(series.slot)); });
   };
   for (size_t i = 0; i < std::size(kCounters); ++i) counter(kCounters[i], NumberOf(static_cast<CounterId>(i)));
   for (size_t i = 0; i < std::size(kCountersBy); ++i) counter(kCountersBy[i], NumberOf(static_cast<LabelledCounter>(i)));
@@ -141,24 +132,33 @@ std::string Metrics::Expose(base::TimePoint now, uint64_t dropped_log_lines, Met
   static const std::vector<std::string> bounds = [] {
     std::vector<std::string> texts;
     for (const double bound : kLatencyBuckets) texts.push_back("le=\"" + Bound(bound) + "\"");
+    texts.emplace_back("le=\"+Inf\"");
     return texts;
   }();
+  const std::unordered_map<Slot, Exemplars::Exemplar> exemplars =
+      format == MetricsFormat::kOpenMetrics ? NewestExemplars() : std::unordered_map<Slot, Exemplars::Exemplar>();
+  const auto exemplar = [&exemplars](Slot bucket) -> std::string {
+    const auto found = exemplars.find(bucket);
+    if (found == exemplars.end()) return {};
+    const Exemplars::Exemplar& shown = found->second;
+    char at[40];
+    std::snprintf(at, sizeof at, "%.3f", static_cast<double>(shown.at.time_since_epoch().count()) / 1e9);
+    return " # {trace_id=\"" + std::string(shown.trace_id.data(), shown.trace_id.size()) + "\"} " +
+           Number(static_cast<double>(shown.value.count()) / 1e9) + " " + at;
+  };
   for (size_t i = 0; i < std::size(kHistograms); ++i) {
     const MetricInfo& metric = kHistograms[i];
     page.Head(metric.name, "histogram", metric.doc);
-    for (const auto& series : registry_.Of(NumberOf(static_cast<HistogramId>(i)))) {
-      const std::string labels = Labels(metric.labels, series.labels);
-      const std::string comma = labels.empty() ? "" : labels + ",";
+    registry_.ForEach(NumberOf(static_cast<HistogramId>(i)), [&](const auto& series) {
       uint64_t cumulative = 0;
-      for (size_t b = 0; b < bounds.size(); ++b) {
-        cumulative += Sum(series.slot + static_cast<Slot>(b));
-        page.Sample("_bucket", comma + bounds[b], std::to_string(cumulative));
+      for (size_t b = 0; b <= kLatencyBuckets.size(); ++b) {
+        const Slot bucket = series.slot + static_cast<Slot>(b);
+        cumulative += Sum(bucket);
+        page.Bucket(series.shown, bounds[b], cumulative, exemplar(bucket));
       }
-      cumulative += Sum(series.slot + static_cast<Slot>(bounds.size()));
-      page.Sample("_bucket", comma + "le=\"+Inf\"", std::to_string(cumulative));
-      page.Sample("_sum", labels, Number(static_cast<double>(Sum(series.slot + kHistogramSlots - 1)) / 1e9));
-      page.Sample("_count", labels, std::to_string(cumulative));
-    }
+      page.Sample("_sum", series.shown, Number(static_cast<double>(Sum(series.slot + kHistogramSlots - 1)) / 1e9));
+      page.Sample("_count", series.shown, cumulative);
+    });
   }
 
   const auto gauge = [&](GaugeId id, const std::function<int64_t(size_t)>& read) {
@@ -167,7 +167,7 @@ std::string Metrics::Expose(base::TimePoint now, uint64_t dropped_log_lines, Met
     page.Head(metric.name, metric.name.ends_with("_total") ? "counter" : "gauge", metric.doc);
     for (size_t j = 0; j < values.size(); ++j) {
       const int64_t value = read(j);
-      if (value >= 0) page.Sample("", Labels(metric.labels, values[j]), std::to_string(value));
+      if (value >= 0) page.Sample("", ShownLabels(metric.labels, values[j]), std::to_string(value));
     }
   };
   gauge(GaugeId::kBreakerStateGauge, [&](size_t i) -> int64_t {
@@ -183,14 +183,10 @@ std::string Metrics::Expose(base::TimePoint now, uint64_t dropped_log_lines, Met
   });
   gauge(GaugeId::kClientConnections, [&](size_t) { return static_cast<int64_t>(Sum(connections_)); });
   gauge(GaugeId::kInFlight, [&](size_t) { return static_cast<int64_t>(Sum(in_flight_)); });
-  const auto in_flight = registry_.Of(NumberOf(GaugeId::kUpstreamInFlight));
+  const auto in_flight = UpstreamsInFlight();
   gauge(GaugeId::kUpstreamInFlight, [&](size_t i) -> int64_t {
-    for (const auto& series : in_flight) {
-      if (series.labels == policy.upstreams[UpstreamId(static_cast<int32_t>(i))].name) {
-        return static_cast<int64_t>(Sum(series.slot));
-      }
-    }
-    return -1;
+    const auto found = in_flight.find(policy.upstreams[UpstreamId(static_cast<int32_t>(i))].name);
+    return found == in_flight.end() ? -1 : found->second;
   });
   gauge(GaugeId::kQueueLength, [&](size_t i) -> int64_t {
     const engine::Limiter* limiter = objects_->limiter(UpstreamId(static_cast<int32_t>(i)));
@@ -209,6 +205,7 @@ std::string Metrics::Expose(base::TimePoint now, uint64_t dropped_log_lines, Met
   gauge(GaugeId::kPolicyOldest,
         [&](size_t) { return edge_.last_success == 0 ? -1 : static_cast<int64_t>(age.count()); });
   gauge(GaugeId::kPolicySuccess, [&](size_t) { return edge_.last_success == 0 ? -1 : edge_.last_success; });
+  gauge(GaugeId::kPolicyReloadGood, [&](size_t) { return reload_is_good_.load(std::memory_order_relaxed) ? 1 : 0; });
   gauge(GaugeId::kCertificateEnd,
         [&](size_t i) { return i < edge_.certificates_end.size() ? edge_.certificates_end[i] : -1; });
   gauge(GaugeId::kLogDropped, [&](size_t) { return static_cast<int64_t>(dropped_log_lines); });
@@ -216,7 +213,7 @@ std::string Metrics::Expose(base::TimePoint now, uint64_t dropped_log_lines, Met
   const auto info = [&](InfoId id, std::string_view value) {
     const MetricInfo& metric = kInfos[static_cast<size_t>(id)];
     page.Head(metric.name, "gauge", metric.doc);
-    page.Sample("", Labels(metric.labels, value), "1");
+    page.Sample("", ShownLabels(metric.labels, value), "1");
   };
   info(InfoId::kBuildInfo, BREAKWATER_VERSION);
   info(InfoId::kPolicyInfo, compiled_->hash);

@@ -93,6 +93,11 @@ constexpr uint16_t NumberOf(LabelledCounter id) { return static_cast<uint16_t>(0
 constexpr uint16_t NumberOf(HistogramId id) { return static_cast<uint16_t>(0x200 + static_cast<unsigned>(id)); }
 constexpr uint16_t NumberOf(GaugeId id) { return static_cast<uint16_t>(0x300 + static_cast<unsigned>(id)); }
 
+// The names of the labels of the metric with that number.
+std::string_view LabelNames(uint16_t metric);
+// "route,status" and "chat\0200" to route="chat",status="200"; "" where there is no label.
+std::string ShownLabels(std::string_view names, std::string_view values);
+
 std::vector<std::string> LabelValues(Label label, const compiler::model::Policy& policy);
 
 }  // namespace runtime::observe

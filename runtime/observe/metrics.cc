@@ -43,7 +43,44 @@ constexpr std::array<int64_t, kLatencyBuckets.size()> BoundsInNanoseconds() {
 }
 constexpr auto kBounds = BoundsInNanoseconds();
 
+std::string Escaped(std::string_view value) {
+  std::string result;
+  for (const char c : value) {
+    if (c == '\\' || c == '"') result.push_back('\\');
+    if (c == '\n') {
+      result += "\\n";
+    } else {
+      result.push_back(c);
+    }
+  }
+  return result;
+}
+
 }  // namespace
+
+std::string_view LabelNames(uint16_t metric) {
+  const size_t place = metric & 0xff;
+  switch (metric >> 8) {
+    case 0: return kCounters[place].labels;
+    case 1: return kCountersBy[place].labels;
+    case 2: return kHistograms[place].labels;
+    default: return kGauges[place].labels;
+  }
+}
+
+std::string ShownLabels(std::string_view names, std::string_view values) {
+  std::string result;
+  if (names == "none") return result;
+  while (!names.empty()) {
+    const size_t comma = std::min(names.find(','), names.size());
+    const size_t zero = std::min(values.find('\0'), values.size());
+    if (!result.empty()) result += ",";
+    result += std::string(names.substr(0, comma)) + "=\"" + Escaped(values.substr(0, zero)) + "\"";
+    names.remove_prefix(std::min(comma + 1, names.size()));
+    values.remove_prefix(std::min(zero + 1, values.size()));
+  }
+  return result;
+}
 
 std::vector<std::string> LabelValues(Label label, const Policy& policy) {
   std::vector<std::string> values;
@@ -99,16 +136,10 @@ Slot SeriesRegistry::Intern(uint16_t metric, std::string_view labels, Slot slots
   std::lock_guard lock(mutex_);
   const auto [at, is_new] = slots_.try_emplace(std::move(key), next_);
   if (is_new) {
-    series_[metric].push_back({std::string(labels), next_});
+    series_[metric].push_back({std::string(labels), ShownLabels(LabelNames(metric), labels), next_});
     next_ += slots;
   }
   return at->second;
-}
-
-std::vector<SeriesRegistry::Series> SeriesRegistry::Of(uint16_t metric) const {
-  std::lock_guard lock(mutex_);
-  const auto found = series_.find(metric);
-  return found == series_.end() ? std::vector<Series>() : found->second;
 }
 
 // ---- Counting --------------------------------------------------------------------------------------------------------
@@ -185,12 +216,24 @@ void MetricsShard::CountBy(LabelledCounter id, std::initializer_list<std::string
   store_.Add(Meet(id, hash, std::move(joined)), amount);
 }
 
-void MetricsShard::Observe(HistogramId id, size_t label_index, base::Duration value) {
+void MetricsShard::Observe(HistogramId id, size_t label_index, base::Duration value) { Count(id, label_index, value); }
+
+void MetricsShard::Observe(HistogramId id, size_t label_index, base::Duration value, const TraceOf& trace) {
+  constexpr base::Duration kBetween = std::chrono::seconds(1);
+  const Slot bucket = Count(id, label_index, value);
+  base::WallTime& last = last_exemplars_[bucket];
+  if (trace.at >= last && trace.at - last < kBetween) return;
+  last = trace.at;
+  store_.exemplars().Set(bucket, {trace.trace_id, trace.at, value});
+}
+
+Slot MetricsShard::Count(HistogramId id, size_t label_index, base::Duration value) {
   const Slot slot = histograms_[static_cast<size_t>(id)][label_index];
   const int64_t took = std::max<int64_t>(value.count(), 0);
   const auto bucket = std::lower_bound(kBounds.begin(), kBounds.end(), took) - kBounds.begin();
   store_.Add(slot + static_cast<Slot>(bucket), 1);
   store_.Add(slot + kHistogramSlots - 1, static_cast<uint64_t>(took));
+  return slot + static_cast<Slot>(bucket);
 }
 
 void MetricsShard::AddInFlight(int delta) { store_.Add(in_flight_, static_cast<uint64_t>(static_cast<int64_t>(delta))); }
@@ -237,6 +280,18 @@ uint64_t Metrics::Sum(Slot slot) const {
   uint64_t sum = 0;
   for (const auto& store : stores_) sum += store->Get(slot);
   return sum;
+}
+
+std::unordered_map<std::string, int64_t> Metrics::UpstreamsInFlight() const {
+  std::unordered_map<std::string, int64_t> values;
+  registry_.ForEach(NumberOf(GaugeId::kUpstreamInFlight),
+                    [&](const auto& series) { values.emplace(series.labels, static_cast<int64_t>(Sum(series.slot))); });
+  return values;
+}
+std::vector<std::pair<std::string, uint64_t>> Metrics::Requests() const {
+  std::vector<std::pair<std::string, uint64_t>> values;
+  registry_.ForEach(NumberOf(LabelledCounter::kRequests), [&](const auto& series) { values.emplace_back(series.labels, Sum(series.slot)); });
+  return values;
 }
 
 int64_t Metrics::connections() const {

@@ -13,12 +13,14 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "compiler/compiled_policy.h"
 #include "compiler/model/policy.h"
 #include "base/time.h"
 #include "runtime/engine/exchange_machine.h"
+#include "runtime/observe/trace_context.h"
 
 namespace runtime::observe {
 
@@ -51,6 +53,34 @@ inline constexpr std::array<double, 14> kLatencyBuckets = {0.005, 0.01, 0.025, 0
 using Slot = uint32_t;
 inline constexpr Slot kHistogramSlots = kLatencyBuckets.size() + 2;
 
+// A trace that shows what a bucket of a histogram holds (OpenMetrics 1.0.0, 4.6.1).
+struct TraceOf {
+  TraceIdText trace_id;
+  base::WallTime at;  // of the observation
+};
+
+// The last trace of each bucket, kept at most once a second: whoever counts mostly has nothing to do here. Any thread.
+class Exemplars {
+ public:
+  struct Exemplar {
+    TraceIdText trace_id;
+    base::WallTime at;
+    base::Duration value;
+  };
+  void Set(uint32_t bucket, const Exemplar& exemplar) {
+    std::lock_guard lock(mutex_);
+    by_bucket_[bucket] = exemplar;
+  }
+  std::unordered_map<uint32_t, Exemplar> All() const {
+    std::lock_guard lock(mutex_);
+    return by_bucket_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::unordered_map<uint32_t, Exemplar> by_bucket_;  // by its slot
+};
+
 // All values of one worker. One thread writes, any may read.
 class MetricsStore {
  public:
@@ -64,6 +94,8 @@ class MetricsStore {
     value.store(value.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);  // nobody else writes
   }
   uint64_t Get(Slot slot) const;
+  Exemplars& exemplars() { return exemplars_; }
+  const Exemplars& exemplars() const { return exemplars_; }
 
  private:
   static constexpr size_t kBlockBits = 10;
@@ -74,6 +106,7 @@ class MetricsStore {
   std::atomic<uint64_t>& At(Slot slot);
 
   std::array<std::atomic<Block*>, kMaxBlocks> blocks_{};
+  Exemplars exemplars_;
 };
 
 // Which series there are. Any thread.
@@ -85,10 +118,17 @@ class SeriesRegistry {
 
   struct Series {
     std::string labels;
+    std::string shown;  // as a scrape writes them: route="chat",status="200"
     Slot slot = 0;
   };
-  // Of one metric, in the order in which they were made.
-  std::vector<Series> Of(uint16_t metric) const;
+  // Calls `visit` with the series of one metric, in the order in which they were made; it may not ask the registry.
+  template <typename Visit>
+  void ForEach(uint16_t metric, Visit&& visit) const {
+    std::lock_guard lock(mutex_);
+    const auto found = series_.find(metric);
+    if (found == series_.end()) return;
+    for (const Series& series : found->second) visit(series);
+  }
 
  private:
   mutable std::mutex mutex_;
@@ -107,6 +147,7 @@ class MetricsShard {
   void CountBy(LabelledCounter id, std::string_view labels, uint64_t amount = 1);
   void CountBy(LabelledCounter id, std::initializer_list<std::string_view> labels, uint64_t amount = 1);
   void Observe(HistogramId id, size_t label_index, base::Duration value);
+  void Observe(HistogramId id, size_t label_index, base::Duration value, const TraceOf& trace);
   void AddInFlight(int delta);
   void AddConnections(int delta);
   void AddUpstreamInFlight(size_t upstream, int delta);
@@ -121,6 +162,7 @@ class MetricsShard {
   };
   void Remember(Met met);
   Slot Meet(LabelledCounter id, uint64_t hash, std::string labels);
+  Slot Count(HistogramId id, size_t label_index, base::Duration value);  // returns the bucket
 
   SeriesRegistry& registry_;
   MetricsStore& store_;
@@ -132,6 +174,7 @@ class MetricsShard {
   std::vector<Met> met_;
   size_t met_count_ = 0;
   std::deque<std::string> met_labels_;
+  std::unordered_map<Slot, base::WallTime> last_exemplars_;
 };
 
 // An attempt under way, for as long as it lives.
@@ -176,6 +219,8 @@ class Metrics {
     std::vector<int64_t> certificates_end;  // likewise, in the order of gateway.tls
   };
   void SetEdge(Edge edge);
+  // Whether the last reload came into force; any thread.
+  void SetReload(bool is_good) { reload_is_good_.store(is_good, std::memory_order_relaxed); }
 
   // Index of a fallback name in the labels of fallback_response_total, of the policy that the id belongs to: replies, then caches, then
   // mocks.
@@ -185,12 +230,16 @@ class Metrics {
 
   int64_t connections() const;
   int64_t in_flight() const;
+  std::unordered_map<std::string, int64_t> UpstreamsInFlight() const;          // by name
+  std::vector<std::pair<std::string, uint64_t>> Requests() const;  // of requests_total: route, status, served_by, joined by zero bytes
 
   std::string Expose(base::TimePoint now, uint64_t dropped_log_lines, MetricsFormat format = MetricsFormat::kText) const;
 
  private:
   uint64_t Sum(Slot slot) const;
+  std::unordered_map<Slot, Exemplars::Exemplar> NewestExemplars() const;
 
+  std::atomic<bool> reload_is_good_{true};
   mutable std::mutex mutex_;  // of the three that follow
   Edge edge_;
   const compiler::CompiledPolicy* compiled_;

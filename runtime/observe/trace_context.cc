@@ -19,17 +19,36 @@ uint64_t Hash(std::string_view text, uint64_t seed) {
   return hash;
 }
 
+void AppendTraceIdOf(std::string_view request_id, std::string* out) {
+  if (IsTraceId(request_id)) {
+    out->append(request_id);
+    return;
+  }
+  base::AppendHex(Hash(request_id, 0), out);
+  base::AppendHex(Hash(request_id, 0x9e3779b97f4a7c15ULL) | 1, out);
+}
+
 }  // namespace
+
+TraceIdText TraceId(std::optional<std::string_view> traceparent, std::string_view request_id) {
+  constexpr size_t kLength = 55;  // version 00; later ones begin in the same way
+  TraceIdText id;
+  const bool is_given = traceparent && traceparent->size() >= kLength && (*traceparent)[2] == '-' && (*traceparent)[35] == '-' &&
+                        IsTraceId(traceparent->substr(3, id.size()));
+  std::string made;
+  std::string_view text = is_given ? traceparent->substr(3, id.size()) : request_id;
+  if (!IsTraceId(text)) {
+    AppendTraceIdOf(request_id, &made);
+    text = made;
+  }
+  std::copy(text.begin(), text.end(), id.begin());
+  return id;
+}
 
 std::string TraceParent(std::string_view request_id, uint64_t parent) {
   std::string text = "00-";
   text.reserve(55);
-  if (IsTraceId(request_id)) {
-    text += request_id;
-  } else {
-    base::AppendHex(Hash(request_id, 0), &text);
-    base::AppendHex(Hash(request_id, 0x9e3779b97f4a7c15ULL) | 1, &text);
-  }
+  AppendTraceIdOf(request_id, &text);
   text += '-';
   base::AppendHex(parent == 0 ? 1 : parent, &text);  // all zeros is no id
   return text += "-01";

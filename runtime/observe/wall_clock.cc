@@ -26,19 +26,21 @@ std::string Rfc3339(base::WallTime time) {
 
 std::string Rfc3339Millis(base::WallTime time) { return std::string(Rfc3339Clock().Millis(time)); }
 
-std::string_view Rfc3339Clock::Millis(base::WallTime time) {
-  const int64_t milliseconds = time.time_since_epoch().count() / 1'000'000;
-  if (const int64_t second = milliseconds / 1'000; second != second_) {
+std::string_view Rfc3339Clock::Millis(base::WallTime time) { return With(time, 3); }
+std::string_view Rfc3339Clock::Micros(base::WallTime time) { return With(time, 6); }
+
+std::string_view Rfc3339Clock::With(base::WallTime time, size_t decimals) {
+  const int64_t microseconds = time.time_since_epoch().count() / 1'000;
+  if (const int64_t second = microseconds / 1'000'000; second != second_ || decimals != decimals_) {
     second_ = second;
+    decimals_ = decimals;
     text_ = Rfc3339(time);
     text_.back() = '.';
-    text_.append("000Z");
+    text_.append(decimals, '0').append("Z");
   }
-  const auto fraction = static_cast<unsigned>(milliseconds % 1'000);
-  char* const digits = text_.data() + text_.size() - 4;
-  digits[0] = static_cast<char>('0' + fraction / 100);
-  digits[1] = static_cast<char>('0' + fraction / 10 % 10);
-  digits[2] = static_cast<char>('0' + fraction % 10);
+  auto fraction = static_cast<unsigned>(microseconds % 1'000'000);
+  if (decimals == 3) fraction /= 1'000;
+  for (size_t i = 0; i < decimals; ++i, fraction /= 10) text_[text_.size() - 2 - i] = static_cast<char>('0' + fraction % 10);
   return text_;
 }
 

@@ -1,5 +1,6 @@
 #include "runtime/proxy/access_log.h"
 
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -77,21 +78,56 @@ class LaneObject {
   bool is_first_ = true;
 };
 
+// A name that somebody else chose.
+std::string_view Shortened(std::string_view name) {
+  constexpr size_t kMost = 200;
+  return name.substr(0, kMost);
+}
+
+// Nothing in it moves the cursor of a terminal, changes its colours or begins another line.
+void AppendForPeople(std::string_view text, std::string* out) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const bool is_c1 = c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;  // U+0080 … U+009F
+    if (c >= 0x20 && c != 0x7f && !is_c1) {
+      out->push_back(text[i]);
+      continue;
+    }
+    out->append("\\x").push_back(kDigits[c >> 4]);
+    out->push_back(kDigits[c & 0xf]);
+  }
+}
+
+// 0.412 ms, 87 ms, 1.5 s
+std::string ForPeople(base::Duration time) {
+  const double ms = static_cast<double>(time.count()) / 1e6;
+  char text[32];
+  if (ms < 10) {
+    std::snprintf(text, sizeof text, "%.3g ms", ms);
+  } else if (ms < 1000) {
+    std::snprintf(text, sizeof text, "%.0f ms", ms);
+  } else {
+    std::snprintf(text, sizeof text, "%.4g s", ms / 1000);
+  }
+  return text;
+}
+
 }  // namespace
 
 AccessLog::AccessLog(observe::LineLog& log, net::Transport& transport)
-    : transport_(transport), lane_(log), timer_(transport.NewTimer([this] {
+    : transport_(transport), is_for_people_(log.is_for_people()), lane_(log), timer_(transport.NewTimer([this] {
         timer_is_set_ = false;
         lane_.HandOver();
       })) {}
 
-void AccessLog::Write(const AccessLogContext& context, const observe::ExchangeRecord& record, int status,
-                      base::Duration duration) {
+void AccessLog::WriteJson(const AccessLogContext& context, const observe::ExchangeRecord& record, int status, base::Duration duration) {
   const WorkerContext& worker = context.worker;
   const auto& upstreams = worker.policy().upstreams;
   LaneObject line(lane_);
-  line.AddPlain<"time">(clock_.Millis(transport_.WallNow()));
+  line.AddPlain<"time">(clock_.Micros(transport_.WallNow()));
   line.AddPlain<"request_id">(context.request_id);
+  line.AddPlain<"trace_id">(context.trace_id);
   line.Add<"client">(context.client_ip);
   line.Add<"method">(context.head.method_text);
   line.Add<"path">(context.path);
@@ -107,22 +143,36 @@ void AccessLog::Write(const AccessLogContext& context, const observe::ExchangeRe
     line.OpenObject();
     line.Add<"upstream">(upstreams[attempt.upstream].name);
     line.Add<"number">(attempt.number);
+    if (!attempt.address.empty()) line.AddPlain<"address">(attempt.address);
     if (attempt.outcome.status != 0) line.Add<"status">(attempt.outcome.status);
     if (attempt.outcome.error != compiler::abi::ErrorKind::kNone) {
       line.AddPlain<"error">(compiler::abi::Name(attempt.outcome.error));
     }
     if (!attempt.tls_reason.empty()) line.AddPlain<"tls_reason">(attempt.tls_reason);
+    if (attempt.outcome.told_status != 0) line.Add<"told_status">(attempt.outcome.told_status);
+    if (!attempt.detail.empty()) line.Add<"detail">(attempt.detail);
+    if (attempt.outcome_class != engine::OutcomeClass::kSuccess) line.AddPlain<"class">(engine::Name(attempt.outcome_class));
+    line.AddMillis<"at_ms">(attempt.began);
+    if (attempt.head) line.AddMillis<"head_ms">(*attempt.head);
+    if (attempt.content) line.AddMillis<"first_token_ms">(*attempt.content);
     line.AddMillis<"ms">(attempt.took);
+    if (attempt.retry_after) line.AddMillis<"retry_after_ms">(*attempt.retry_after);
+    if (attempt.retry_wait) line.AddMillis<"retry_ms">(*attempt.retry_wait);
+    if (!attempt.retry_denied.empty()) line.AddPlain<"retry_denied">(attempt.retry_denied);
+    if (!attempt.move_denied.empty()) line.AddPlain<"move_denied">(attempt.move_denied);
     line.Put('}');
   }
   line.Put(']');
   if (record.queued > base::Duration::zero()) line.AddMillis<"queued_ms">(record.queued);
   if (record.loading > base::Duration::zero()) line.AddMillis<"load_ms">(record.loading);
-  if (!record.retry_denied.empty()) line.Add<"retry_denied">(record.retry_denied);
+  if (!record.retry_denied.empty()) line.AddPlain<"retry_denied">(record.retry_denied);
   if (!record.fallback.empty()) line.Add<"fallback">(record.fallback);
   if (!record.fallback_reason.empty()) line.Add<"fallback_reason">(record.fallback_reason);
+  if (!record.decided.empty()) line.Add<"decided">(record.decided);
   const observe::TokenRecord& tokens = record.tokens;
-  if (!tokens.model.empty()) line.Add<"model">(tokens.model);
+  if (!record.model.empty()) line.Add<"model">(Shortened(record.model));
+  if (!tokens.model.empty()) line.Add<"model_answered">(Shortened(tokens.model));
+  if (record.content) line.AddMillis<"first_token_ms">(*record.content);
   if (tokens.prompt >= 0) line.Add<"prompt_tokens">(tokens.prompt);
   if (tokens.completion >= 0) {
     line.Add<"completion_tokens">(tokens.completion);
@@ -139,6 +189,52 @@ void AccessLog::Write(const AccessLogContext& context, const observe::ExchangeRe
   line.AddPlain<"policy">(worker.gateway.compiled->hash);
   line.Put('}');
   lane_.EndLine();
+}
+
+// 17:12:03.123  503  POST /api/chat  1.502 s  sorry, because of refused (chat.policy:31)  ollama: refused 0.4 ms, refused 0.5 ms  id …
+void AccessLog::WriteText(const AccessLogContext& context, const observe::ExchangeRecord& record, int status, base::Duration duration) {
+  const auto& upstreams = context.worker.policy().upstreams;
+  const std::string_view time = clock_.Millis(transport_.WallNow());
+  std::string line(time.substr(11, 12));  // of 2026-01-28T09:45:22.123Z
+  line.append("  ").append(std::to_string(status)).append("  ");
+  AppendForPeople(context.head.method_text, &line);
+  line.append(" ");
+  AppendForPeople(context.path, &line);
+  line.append("  ").append(ForPeople(duration)).append("  ");
+  AppendForPeople(record.served_by, &line);
+  if (!record.fallback_reason.empty()) line.append(", because of ").append(record.fallback_reason);
+  if (!record.decided.empty()) {
+    line.append(" (");
+    AppendForPeople(record.decided, &line);
+    line.append(")");
+  }
+  if (record.how != observe::EndedHow::kComplete) line.append(", ").append(Name(record.how));
+  // An attempt that answered at once says no more than the line does already.
+  const bool is_plain = record.attempts.size() == 1 && record.attempts.front().outcome.error == compiler::abi::ErrorKind::kNone &&
+                        record.attempts.front().outcome.status == status;
+  for (size_t i = 0; i < record.attempts.size() && !is_plain; ++i) {
+    const observe::AttemptRecord& attempt = record.attempts[i];
+    const bool is_same = i > 0 && record.attempts[i - 1].upstream == attempt.upstream;
+    line.append(is_same ? ", " : "  ").append(is_same ? "" : upstreams[attempt.upstream].name + ": ");
+    if (attempt.outcome.status != 0) line.append(std::to_string(attempt.outcome.status)).append(" ");
+    if (attempt.outcome.error != compiler::abi::ErrorKind::kNone) line.append(compiler::abi::Name(attempt.outcome.error)).append(" ");
+    line.append("after ").append(ForPeople(attempt.took));
+    if (attempt.detail.empty()) continue;
+    line.append(" (");
+    AppendForPeople(attempt.detail, &line);
+    line.append(")");
+  }
+  if (!record.retry_denied.empty()) line.append("  no retry: ").append(record.retry_denied);
+  line.append("  id ").append(context.request_id);
+  char* const at = lane_.Room(line.size());
+  std::memcpy(at, line.data(), line.size());
+  lane_.MoveTo(at + line.size());
+  lane_.EndLine();
+}
+
+void AccessLog::Write(const AccessLogContext& context, const observe::ExchangeRecord& record, int status, base::Duration duration) {
+  if (is_for_people_) WriteText(context, record, status, duration);
+  else WriteJson(context, record, status, duration);
   if (lane_.is_waiting() && !std::exchange(timer_is_set_, true)) timer_->Set(transport_.Now() + kMaxWait);
 }
 

@@ -1,4 +1,5 @@
-// One JSON line for each request: enough to say afterwards what was tried, what answered and why. Never bodies or secrets.
+// One line for each request: enough to say afterwards what was tried, what answered and why. As JSON, from which every decision can be
+// computed again, or for people at a terminal. Never bodies or secrets.
 #pragma once
 
 #include <chrono>
@@ -22,6 +23,7 @@ struct AccessLogContext {
   const http::RequestHead& head;
   std::string_view path;
   std::string_view request_id;
+  std::string_view trace_id;
   std::string_view client_ip;
 };
 
@@ -37,7 +39,11 @@ class AccessLog {
   void Write(const AccessLogContext& context, const observe::ExchangeRecord& record, int status, base::Duration duration);
 
  private:
+  void WriteJson(const AccessLogContext& context, const observe::ExchangeRecord& record, int status, base::Duration duration);
+  void WriteText(const AccessLogContext& context, const observe::ExchangeRecord& record, int status, base::Duration duration);
+
   net::Transport& transport_;
+  const bool is_for_people_;
   observe::LogLane lane_;
   observe::Rfc3339Clock clock_;
   std::unique_ptr<net::Timer> timer_;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/proxy/admin_token.h"
+#include "runtime/proxy/live_state.h"
 
 namespace runtime::proxy {
 namespace {
@@ -271,14 +272,15 @@ std::optional<LocalAnswer> AnswerAdmin(WorkerContext& worker, const http::Reques
   const bool reads = head.method == compiler::abi::Method::kGET;
   const bool acts = head.method == compiler::abi::Method::kPOST;
   if (!reads && !acts) {
-    LocalAnswer answer = Refuse(405, "actions are POST; GET reads /admin/policy");
+    LocalAnswer answer = Refuse(405, "actions are POST; GET reads /admin/policy and /admin/state");
     answer.headers.emplace_back("Allow", "GET, POST");
     return answer;
   }
   if (auto refused = CheckAdminCaller(worker, head, peer_ip, acts)) return refused;
   if (reads) {
     if (path == "/admin/policy") return PolicyPage(worker);
-    return Refuse(404, "GET reads /admin/policy; actions are POST");
+    if (path == "/admin/state") return LiveState(worker);
+    return Refuse(404, "GET reads /admin/policy and /admin/state; actions are POST");
   }
   const Action action = ActionOf(path.substr(kPrefix.size()));
   LocalAnswer answer = Act(worker, action, head.query);

@@ -83,6 +83,8 @@ void Attempt::RecordTlsFailure() {
   const net::TlsFailure* failure = connection_->stream->tls_failure();
   if (failure == nullptr) return;
   tls_failure_ = *failure;
+  detail_ = net::Name(failure->reason);
+  if (!failure->detail.empty()) detail_ += ": " + failure->detail;
   worker_.metrics.CountBy(observe::LabelledCounter::kTlsFailures, {settings().name, net::Name(failure->reason)});
   if (!worker_.pools[upstream_]->MayTellOfTls()) return;
   observe::JsonLine line = worker_.Event("warn", "TLS with an upstream failed");
@@ -161,6 +163,7 @@ void Attempt::OnData(std::string_view bytes) {
     pieces_.clear();
     const auto fed = parser.Feed(bytes, &pieces_);
     if (fed.error != http::ParseError::kNone) {
+      detail_ = http::Name(fed.error);
       Fail(ErrorKind::k_bad_response);
       return;
     }
@@ -169,6 +172,7 @@ void Attempt::OnData(std::string_view bytes) {
       const int status = parser.response().status;
       if (status < 200) {  // RFC 9110 15.2: any number of them may come before the answer
         if (status == 101 || ++interim_responses_ > kMaxInterimResponses) {
+          detail_ = status == 101 ? "status 101 that nobody asked for" : "too many interim answers";
           Fail(ErrorKind::k_bad_response);
           return;
         }

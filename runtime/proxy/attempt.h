@@ -56,6 +56,13 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
 
   // Why TLS failed, where OnAttemptFailed said tls_failure: its reason and a sentence for people.
   const net::TlsFailure* tls_failure() const { return tls_failure_ ? &*tls_failure_ : nullptr; }
+  // Why it failed, more closely than its error says: the reason of TLS, of the parser. Empty: there is no more to say.
+  std::string_view detail() const { return detail_; }
+
+  // That it is connected to, or was, or tried last; no ip: it came to none.
+  const net::Address& peer() const {
+    return connection_ != nullptr && connection_->stream != nullptr ? connection_->stream->peer() : connecting_to_;
+  }
 
   // Back-pressure: whoever reads the answer can't take more. Ends with the answer.
   void PauseReading();
@@ -100,6 +107,7 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
   std::unique_ptr<UpstreamConnection> connection_;
   std::vector<std::string_view> pieces_;
   std::optional<net::TlsFailure> tls_failure_;
+  std::string detail_;
   bool head_seen_ = false;
   bool is_paused_ = false;
   int interim_responses_ = 0;

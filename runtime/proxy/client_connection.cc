@@ -5,12 +5,14 @@
 
 #include "base/hex.h"
 #include "runtime/http/forwarding.h"
+#include "runtime/observe/trace_context.h"
 #include "runtime/proxy/access_log.h"
 #include "runtime/proxy/admin.h"
 #include "runtime/proxy/client_origin.h"
 #include "runtime/proxy/cors.h"
 #include "runtime/proxy/health.h"
 #include "runtime/proxy/limits.h"
+#include "runtime/proxy/live_page.h"
 #include "runtime/proxy/request_screen.h"
 
 namespace runtime::proxy {
@@ -155,6 +157,7 @@ void ClientConnection::BeginRequest() {
   auto path = http::NormalisePath(head.path);
   if (path && role_ != ListenerRole::kTraffic) {
     auto answer = AnswerHealth(*worker_, head, *path);
+    if (!answer && role_ == ListenerRole::kAdmin) answer = AnswerLivePage(head, *path);
     if (!answer && role_ == ListenerRole::kAdmin) answer = AnswerAdmin(*worker_, head, *path, peer_ip_);
     if (!answer && role_ == ListenerRole::kAdmin) {
       answer =
@@ -295,7 +298,8 @@ void ClientConnection::Record(int status, std::string_view reason, size_t bytes_
   const std::string client_ip =
       is_trusted_ ? OriginBehind(worker_->policy().gateway.trusted_proxies, peer_ip_, parser_->request().headers).ip
                   : peer_ip_;
-  const AccessLogContext context{*worker_, parser_->request(), parser_->request().path, request_id_, client_ip};
+  const observe::TraceIdText trace_id = observe::TraceId(parser_->request().headers.Find("traceparent"), request_id_);
+  const AccessLogContext context{*worker_, parser_->request(), parser_->request().path, request_id_, {trace_id.data(), trace_id.size()}, client_ip};
   worker_->access->Write(context, record, status, worker_->transport.Now() - request_arrived_);
 }
 

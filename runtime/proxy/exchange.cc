@@ -90,6 +90,7 @@ std::optional<Refusal> Exchange::ReadRequest() {
   route_ = *route;
   const auto& settings = worker_.policy().routes[route_];
   recorder_.record().route = settings.name;
+  recorder_.record().route_id = route_;
   if (!settings.to.empty() && IsRefusedWithPlainSlashes()) return engine::refusals::encoded_slash;
   for (const UpstreamId id : settings.to) {
     const auto& upstream = worker_.policy().upstreams[id];
@@ -326,7 +327,9 @@ void Exchange::Dispatch(const engine::Event& event) {
   for (size_t next = 0; next < events_.size() && phase_ != Phase::kOver; ++next) {
     const engine::Event told = std::move(events_[next]);
     commands_.clear();
-    machine_.Handle(told, worker_.transport.Now(), &commands_);
+    const base::TimePoint now = worker_.transport.Now();
+    recorder_.Tells(told, now);
+    machine_.Handle(told, now, &commands_);
     for (const engine::Command& command : commands_) {
       std::visit([this](const auto& c) { On(c); }, command);
     }
@@ -386,6 +389,7 @@ void Exchange::Over() {
   record.bytes_out = client_.sent_bytes();
   record.status = refused_status_ != 0 ? refused_status_ : client_.status();
   record.tokens = answer_.tokens();
+  if (client_reads_) record.model = client_reads_->model;
   record.tokens.is_read = answer_.is_read();
   record.tokens.is_of_model = answer_.api() != dialect::Api::kPlain;
   recorder_.Write();

@@ -139,7 +139,10 @@ void Exchange::On(const engine::AbortAttempt&) { DropAttempt(); }
 
 // ---- What the attempt reports ----------------------------------------------------------------------------------------
 
-void Exchange::OnAttemptConnected() { Dispatch(engine::AttemptConnected{}); }
+void Exchange::OnAttemptConnected() {
+  recorder_.ConnectsTo(attempt_upstream_, attempt_->peer());
+  Dispatch(engine::AttemptConnected{});
+}
 
 void Exchange::OnAttemptRequestSent() {
   Dispatch(engine::AttemptRequestSent{});
@@ -170,7 +173,11 @@ void Exchange::OnAttemptBody(std::span<const std::string_view> pieces) {
 
 void Exchange::OnAttemptEnd(bool framing_tells) { Conclude(answer_.End(framing_tells)); }
 
-void Exchange::OnAttemptFailed(ErrorKind error, bool is_reuse_race) { Conclude(answer_.Cut(error), is_reuse_race); }
+void Exchange::OnAttemptFailed(ErrorKind error, bool is_reuse_race) {
+  recorder_.ConnectsTo(attempt_upstream_, attempt_->peer());
+  recorder_.FailsBecause(attempt_->detail());
+  Conclude(answer_.Cut(error), is_reuse_race);
+}
 
 void Exchange::Conclude(const AnswerStep& step, bool is_reuse_race) {
   switch (step.what) {
@@ -194,6 +201,7 @@ void Exchange::Conclude(const AnswerStep& step, bool is_reuse_race) {
   }
   failed.Abort();
   const dialect::ToldError* told = step.error == ErrorKind::k_stream_error ? answer_.told_error() : nullptr;
+  if (told != nullptr) recorder_.FailsBecause(told->message);
   Dispatch(engine::AttemptFailed{step.error, is_reuse_race, step.is_mismatch, told != nullptr ? told->status : 0});
   if (attempt_ != nullptr && attempt_->is_over()) {  // no other one has begun; the facts of this one's head are stale
     answer_.Drop();

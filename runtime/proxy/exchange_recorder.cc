@@ -1,8 +1,11 @@
 #include "runtime/proxy/exchange_recorder.h"
 
 #include <utility>
+#include <variant>
 
 #include "compiler/abi/fact_table.h"
+#include "runtime/observe/decided.h"
+#include "runtime/observe/trace_context.h"
 #include "runtime/proxy/access_log.h"
 #include "runtime/proxy/worker_context.h"
 
@@ -19,7 +22,16 @@ std::string OutcomeText(const engine::Outcome& outcome) {
 
 }  // namespace
 
+void ExchangeRecorder::Tells(const engine::Event& event, base::TimePoint now) {
+  now_ = now;
+  if (const auto* head = std::get_if<engine::AttemptHead>(&event)) {
+    head_at_ = now;
+    retry_after_ = head->retry_after;
+  }
+}
+
 void ExchangeRecorder::Record(const engine::RecordRetry& command) {
+  if (!record_.attempts.empty()) record_.attempts.back().retry_wait = command.wait;
   const auto& upstream = worker_.policy().upstreams[command.upstream];
   observe::JsonLine line = worker_.Event(
       "warn", "retry attempt " + std::to_string(command.retry) + "/" + std::to_string(command.max_retries));
@@ -32,7 +44,7 @@ void ExchangeRecorder::Record(const engine::RecordRetry& command) {
 
 void ExchangeRecorder::Record(const engine::RecordRetryDenied& command) {
   const auto& upstream = worker_.policy().upstreams[command.upstream];
-  record_.retry_denied = command.reason;
+  record_.retry_denied = retry_denied_ = command.reason;
   worker_.metrics.CountBy(observe::LabelledCounter::kRetryDenied, {upstream.name, command.reason});
   observe::JsonLine line = worker_.Event("info", "retry denied");
   line.Add("request_id", request_.request_id).Add("upstream", upstream.name).Add("reason", command.reason);
@@ -40,6 +52,7 @@ void ExchangeRecorder::Record(const engine::RecordRetryDenied& command) {
 }
 
 void ExchangeRecorder::Record(const engine::RecordMoveDenied& command) {
+  move_denied_ = command.reason;
   const auto& upstream = worker_.policy().upstreams[command.upstream];
   worker_.metrics.CountBy(observe::LabelledCounter::kMoveDenied, {upstream.name, command.reason});
   observe::JsonLine line = worker_.Event("info", "move denied");
@@ -48,9 +61,22 @@ void ExchangeRecorder::Record(const engine::RecordMoveDenied& command) {
 }
 
 void ExchangeRecorder::Record(const engine::RecordAttemptEnded& command) {
-  const bool is_tls = command.outcome.error == ErrorKind::k_tls_failure;
-  record_.attempts.push_back(
-      {command.upstream, command.number, command.outcome, command.took, is_tls ? record_.tls_reason : std::string_view()});
+  observe::AttemptRecord& attempt = record_.attempts.emplace_back();
+  attempt.upstream = command.upstream;
+  attempt.number = command.number;
+  attempt.outcome = command.outcome;
+  attempt.outcome_class = command.outcome_class;
+  const base::TimePoint began = now_ - command.took;
+  attempt.began = began - request_.arrived;
+  attempt.took = command.took;
+  if (head_at_) attempt.head = *std::exchange(head_at_, std::nullopt) - began;
+  if (content_at_) attempt.content = *std::exchange(content_at_, std::nullopt) - began;
+  attempt.retry_after = std::exchange(retry_after_, std::nullopt);
+  attempt.address = std::exchange(address_, {});
+  attempt.detail = std::exchange(detail_, {});
+  attempt.retry_denied = std::exchange(retry_denied_, {});
+  attempt.move_denied = std::exchange(move_denied_, {});
+  if (command.outcome.error == ErrorKind::k_tls_failure) attempt.tls_reason = record_.tls_reason;
   const auto& upstream = worker_.policy().upstreams[command.upstream];
   worker_.metrics.Observe(observe::HistogramId::kUpstreamLatency, static_cast<size_t>(command.upstream.value), command.took);
   worker_.metrics.CountBy(observe::LabelledCounter::kAttempts, {upstream.name, OutcomeText(command.outcome)});
@@ -58,10 +84,13 @@ void ExchangeRecorder::Record(const engine::RecordAttemptEnded& command) {
 
 void ExchangeRecorder::Record(const engine::RecordBreaker& command) {
   const bool has_cause = command.cause.status != 0 || command.cause.error != ErrorKind::kNone;
-  worker_.RecordBreaker(command.upstream, command.transition, request_.request_id, has_cause ? OutcomeText(command.cause) : std::string());
+  std::string cause = has_cause ? OutcomeText(command.cause) : std::string();
+  if (has_cause && !detail_.empty()) cause += ": " + detail_;
+  worker_.RecordBreaker(command.upstream, command.transition, request_.request_id, cause);
 }
 
 void ExchangeRecorder::Record(const engine::RecordRejected& command) {
+  record_.refused_by = command.upstream;
   worker_.metrics.Count(observe::CounterId::kBreakerRejected, static_cast<size_t>(command.upstream.value));
 }
 
@@ -72,6 +101,7 @@ void ExchangeRecorder::Record(const engine::RecordQueued& command) {
     worker_.metrics.Observe(observe::HistogramId::kQueue, static_cast<size_t>(command.upstream.value), command.waited);
   }
   if (command.error == ErrorKind::kNone) return;
+  record_.refused_by = command.upstream;
   worker_.metrics.CountBy(observe::LabelledCounter::kQueueRefused,
                           {upstream.name, compiler::abi::Name(command.error)});
 }
@@ -85,6 +115,11 @@ void ExchangeRecorder::Record(const engine::RecordLoadWait& command) {
 
 void ExchangeRecorder::AttemptStarted(UpstreamId id, int number, bool is_reconnect, bool takes_over) {
   last_token_.reset();
+  head_at_.reset();
+  content_at_.reset();
+  address_.clear();
+  detail_.clear();
+  record_.refused_by = {};
   const auto label = static_cast<size_t>(id.value);
   if (is_reconnect) {
     worker_.metrics.Count(observe::CounterId::kReuseRace, label);
@@ -95,7 +130,17 @@ void ExchangeRecorder::AttemptStarted(UpstreamId id, int number, bool is_reconne
 
 void ExchangeRecorder::FirstContent(UpstreamId id, base::Duration took) {
   record_.served_by = worker_.policy().upstreams[id].name;
-  worker_.metrics.Observe(observe::HistogramId::kFirstToken, static_cast<size_t>(id.value), took);
+  content_at_ = now_;
+  if (!record_.content) record_.content = now_ - request_.arrived;
+  worker_.metrics.Observe(observe::HistogramId::kFirstToken, static_cast<size_t>(id.value), took,
+                          {observe::TraceId(request_.head.headers.Find("traceparent"), request_.request_id), worker_.transport.WallNow()});
+}
+
+// Where the url names a host: which of its addresses it was.
+void ExchangeRecorder::ConnectsTo(UpstreamId id, const net::Address& address) {
+  const auto& url = worker_.policy().upstreams[id].url;
+  if (address.ip.empty() || address.ip == url.host) return;
+  address_ = compiler::model::ListenAddress{address.ip, address.port}.ToString();
 }
 
 void ExchangeRecorder::Continued(UpstreamId id) {
@@ -177,11 +222,26 @@ void ExchangeRecorder::Write() {
   if (record_.how == observe::EndedHow::kComplete && record_.continuations > 0) record_.how = observe::EndedHow::kContinued;
   CountTokens();
   worker_.metrics.CountBy(observe::LabelledCounter::kStreamEnd, Name(record_.how));
-  worker_.metrics.Observe(observe::HistogramId::kRequestDuration, 0, duration);
-  if (!worker_.access) return;
+  const observe::TraceIdText trace_id = observe::TraceId(request_.head.headers.Find("traceparent"), request_.request_id);
+  worker_.metrics.Observe(observe::HistogramId::kRequestDuration, 0, duration, {trace_id, worker_.transport.WallNow()});
+  // Told once the last attempt was over, by one that would have been next.
+  if (!retry_denied_.empty() && !record_.attempts.empty()) record_.attempts.back().retry_denied = retry_denied_;
+  if (!move_denied_.empty() && !record_.attempts.empty()) record_.attempts.back().move_denied = move_denied_;
+  const bool went_wrong = WentWrong(status);
+  const bool is_shown = went_wrong && worker_.TakesTrouble();
+  if (!worker_.access && !is_shown) return;
 
-  const AccessLogContext context{worker_, request_.head, request_.path, request_.request_id, request_.client_ip};
-  worker_.access->Write(context, record_, status, duration);
+  if (went_wrong || !record_.retry_denied.empty() || status >= 400) {
+    record_.decided = observe::Decided(worker_.policy(), worker_.gateway.compiled->places, worker_.gateway.common->breakers, record_, status);
+  }
+  const AccessLogContext context{worker_, request_.head, request_.path, request_.request_id, {trace_id.data(), trace_id.size()}, request_.client_ip};
+  if (worker_.access) worker_.access->Write(context, record_, status, duration);
+  if (is_shown) worker_.troubles.Write(context, record_, status, duration);
+}
+
+// Its client got less than it asked for, or nearly did.
+bool ExchangeRecorder::WentWrong(int status) const {
+  return !record_.fallback.empty() || status >= 500 || record_.how == observe::EndedHow::kCut || record_.attempts.size() > 1;
 }
 
 }  // namespace runtime::proxy

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "compiler/model/settings.h"
 #include "base/time.h"
 #include "runtime/engine/exchange_events.h"
 #include "runtime/http/forwarding.h"
+#include "runtime/net/transport.h"
 #include "runtime/proxy/exchange_host.h"
 #include "runtime/observe/exchange_record.h"
 
@@ -24,6 +26,9 @@ class ExchangeRecorder {
   observe::ExchangeRecord& record() { return record_; }
   const observe::ExchangeRecord& record() const { return record_; }
 
+  // The machine is about to be told this, at this moment: what it says then was decided now.
+  void Tells(const engine::Event& event, base::TimePoint now);
+
   // What the machine tells.
   void Record(const engine::RecordRetry& command);
   void Record(const engine::RecordRetryDenied& command);
@@ -36,6 +41,8 @@ class ExchangeRecorder {
 
   // What the driver sees.
   void AttemptStarted(engine::UpstreamId id, int number, bool is_reconnect, bool takes_over);
+  void ConnectsTo(engine::UpstreamId id, const net::Address& address);
+  void FailsBecause(std::string_view detail) { detail_.assign(detail.substr(0, kMostDetail)); }  // the attempt, in somebody's own words
   void FirstContent(engine::UpstreamId id, base::Duration took);  // it answers from here on
   void Continued(engine::UpstreamId id);                          // … an answer that another one began
   void Token(engine::UpstreamId id, base::TimePoint now);         // a frame with content
@@ -50,16 +57,28 @@ class ExchangeRecorder {
   // Client SDKs would multiply attempts that were already made.
   bool RetriesAreSpent() const { return !record_.retry_denied.empty() || record_.fallback_reason == "breaker_open"; }
 
+  static constexpr size_t kMostDetail = 200;
+
   // Once, when the exchange is over and the record complete.
   void Write();
 
  private:
   void CountTokens();
+  bool WentWrong(int status) const;
 
   WorkerContext& worker_;
   const ExchangeRequest& request_;
   observe::ExchangeRecord record_;
   std::optional<base::TimePoint> last_token_;  // of this attempt's stream
+  base::TimePoint now_;                        // of the event that the machine was told last
+  // Of the attempt under way, until its end is told.
+  std::optional<base::TimePoint> head_at_;
+  std::optional<base::TimePoint> content_at_;
+  std::optional<base::Duration> retry_after_;
+  std::string address_;
+  std::string detail_;
+  std::string_view retry_denied_;
+  std::string_view move_denied_;
 };
 
 }  // namespace runtime::proxy

@@ -20,9 +20,11 @@
 #include "runtime/proxy/answer_use.h"
 #include "runtime/proxy/body_use.h"
 #include "runtime/proxy/gateway_tls.h"
+#include "runtime/observe/breaker_news.h"
 #include "runtime/observe/line_log.h"
 #include "runtime/proxy/memory_budget.h"
 #include "runtime/observe/metrics.h"
+#include "runtime/observe/recent_lines.h"
 #include "runtime/proxy/path_guard.h"
 #include "runtime/proxy/reload_status.h"
 
@@ -56,6 +58,9 @@ struct GatewayCommon {
   std::atomic<bool> is_draining{false};
   std::atomic<uint16_t> tls_port{0};
   ReloadStatus reload;
+  observe::BreakerNews breakers;
+  observe::RecentLines troubles;  // lines of the access log of requests that did not go well
+  observe::LineLog troubles_log{[this](std::string_view line) { troubles.Add(line); }};
   AdminAccess admin;
   std::string made_token;      // of the admin address, where the policy writes none; set before the loops run
   std::function<void()> stop;  // as SIGTERM; null: nobody asked for it

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <string>
+#include <utility>
 
 #include "compiler/abi/fact_table.h"
 #include "compiler/model/print.h"
@@ -9,13 +10,15 @@
 namespace runtime::proxy {
 namespace {
 
-// {"failures(60s)":5,"failure_ratio(30s)":0.5}: what the rules of a breaker read when one of them held.
-std::string Measured(const compiler::model::BreakerSettings& breaker, const std::vector<int64_t>& values) {
+// {"failures(60s)":5,"failure_ratio(30s)":0.5}: what this rule of a breaker read when it held.
+std::string Measured(const compiler::model::BreakerSettings& breaker, const std::vector<int64_t>& values, std::string_view rule) {
   std::string json = "{";
   for (size_t i = 0; i < values.size() && i < breaker.measures.size(); ++i) {
     const auto& measure = breaker.measures[i];
-    if (i > 0) json.push_back(',');
-    observe::AppendJsonString(compiler::model::Print(measure), &json);
+    const std::string name = compiler::model::Print(measure);
+    if (rule.find(name) == std::string_view::npos) continue;  // another rule's
+    if (json.size() > 1) json.push_back(',');
+    observe::AppendJsonString(name, &json);
     json.push_back(':');
     switch (compiler::abi::WindowMeasures()[static_cast<size_t>(measure.kind)].type.base) {
       case compiler::abi::BaseType::kPercent: json += std::to_string(std::bit_cast<double>(values[i])); break;
@@ -27,6 +30,39 @@ std::string Measured(const compiler::model::BreakerSettings& breaker, const std:
 }
 
 }  // namespace
+
+observe::BreakerNews::Opening WorkerContext::OpeningOf(compiler::model::UpstreamId id, const engine::BreakerTransition& transition) const {
+  const compiler::model::BreakerSettings& breaker = *policy().upstreams[id].breaker;
+  const auto& upstreams = gateway.compiled->places.upstreams;
+  const auto* places = upstreams.Has(id) ? &upstreams[id] : nullptr;
+  observe::BreakerNews::Opening opening;
+  opening.at = transport.WallNow();
+  opening.until = opening.at + transition.open_for;
+  opening.state = engine::Name(transition.to);
+  opening.counts = "{}";
+  const auto rule = static_cast<size_t>(transition.rule);
+  if (transition.rule >= 0 && rule < breaker.open_when.size()) {
+    opening.rule = compiler::model::PrintRule(policy().predicates[breaker.open_when[rule]].expr, breaker.measures);
+    opening.counts = Measured(breaker, transition.measured, opening.rule);
+    if (places != nullptr && rule < places->open_when.size()) opening.place = places->open_when[rule];
+  } else if (transition.by_hand) {
+    opening.rule = "by hand";
+  } else if (transition.to == engine::BreakerState::kResting) {
+    opening.rule = "rest when";
+    if (places != nullptr) opening.place = places->rest_when;
+  } else {
+    opening.rule = "a probe failed";
+    if (places != nullptr) opening.place = places->breaker;
+    if (const auto first = gateway.common->breakers.Last(policy().upstreams[id].name); first != nullptr && transition.from == engine::BreakerState::kHalfOpen) {
+      opening.probes_failed = first->probes_failed + 1;
+      opening.last_probe = std::exchange(opening.at, first->at);
+      opening.rule = first->rule;
+      opening.place = first->place;
+      opening.counts = first->counts;
+    }
+  }
+  return opening;
+}
 
 void WorkerContext::RecordBreaker(compiler::model::UpstreamId id, const engine::BreakerTransition& transition, std::string_view request_id,
                                 std::string_view cause) const {
@@ -47,17 +83,15 @@ void WorkerContext::RecordBreaker(compiler::model::UpstreamId id, const engine::
       .Add("generation", static_cast<int64_t>(transition.generation));
   if (!request_id.empty()) line.Add("request_id", request_id);
   if (engine::LeavesAlone(transition.to) && upstream.breaker) {
-    const auto rule = static_cast<size_t>(transition.rule);
-    if (transition.rule >= 0 && rule < upstream.breaker->open_when.size()) {
-      line.Add("rule", compiler::model::PrintRule(policy().predicates[upstream.breaker->open_when[rule]].expr, upstream.breaker->measures))
-          .AddRaw("counts", Measured(*upstream.breaker, transition.measured));
-    } else {
-      line.Add("rule", transition.by_hand                                ? "by hand"
-                       : transition.to == engine::BreakerState::kResting ? "rest when"
-                                                                         : "a probe failed");
-    }
+    observe::BreakerNews::Opening opening = OpeningOf(id, transition);
+    opening.last_error = cause;
+    opening.request_id = request_id;
+    line.Add("rule", opening.probes_failed > 0 ? "a probe failed" : opening.rule);
+    if (!opening.place.at.empty()) line.Add("decided", opening.place.at);
+    if (transition.rule >= 0) line.AddRaw("counts", opening.counts);
     if (!cause.empty()) line.Add("last_error", cause);
-    line.Add("until", observe::Rfc3339Millis(transport.WallNow() + transition.open_for));
+    line.Add("until", observe::Rfc3339Millis(opening.until));
+    gateway.common->breakers.Note(upstream.name, std::move(opening));
   }
   Log(line);
 }

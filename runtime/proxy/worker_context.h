@@ -23,14 +23,19 @@ namespace runtime::proxy {
 class Attempt;
 
 struct WorkerCommon {
-  WorkerCommon(net::Transport& worker_transport, int worker_index, uint64_t seed, observe::LineLog* access_log)
-      : transport(worker_transport), index(worker_index), random(seed), names(worker_transport) {
+  WorkerCommon(net::Transport& worker_transport, int worker_index, uint64_t seed, observe::LineLog* access_log,
+               observe::LineLog& troubles_log)
+      : transport(worker_transport), index(worker_index), troubles(troubles_log, worker_transport), random(seed), names(worker_transport) {
     if (access_log != nullptr) access.emplace(*access_log, transport);
   }
 
   net::Transport& transport;
   const int index;
   std::optional<AccessLog> access;
+  // Of requests that did not go well, for the live page; of many at the same time a few.
+  static constexpr base::Duration kBetweenTroubles = std::chrono::milliseconds(50);
+  AccessLog troubles;
+  base::TimePoint next_trouble;
   base::Random random;
   NameCache names;
   uint64_t next_follower = 1;
@@ -48,6 +53,7 @@ struct WorkerContext : std::enable_shared_from_this<WorkerContext> {
         own_metrics_(gateway.metrics.NewShard(gateway.policy(), static_cast<size_t>(worker.index))),
         metrics(*own_metrics_),
         access(worker.access),
+        troubles(worker.troubles),
         random(worker.random),
         names(worker.names),
         parsers(gateway.policy().gateway.limits),
@@ -81,6 +87,14 @@ struct WorkerContext : std::enable_shared_from_this<WorkerContext> {
       worker_.date = observe::HttpDate(now);
     }
     return worker_.date;
+  }
+
+  // Whether the live page has room for a request that did not go well, now.
+  bool TakesTrouble() {
+    const base::TimePoint now = transport.Now();
+    if (now < worker_.next_trouble) return false;
+    worker_.next_trouble = now + WorkerCommon::kBetweenTroubles;
+    return true;
   }
 
   // Log and metrics of a breaker that changed. `request_id`: of the request that did it, and `cause` its outcome; empty: none did.
@@ -127,6 +141,7 @@ struct WorkerContext : std::enable_shared_from_this<WorkerContext> {
  public:
   observe::MetricsShard& metrics;
   std::optional<AccessLog>& access;  // none: no access log
+  AccessLog& troubles;               // asked first: TakesTrouble
   base::Random& random;
   NameCache& names;
   RequestParsers parsers;
@@ -137,6 +152,7 @@ struct WorkerContext : std::enable_shared_from_this<WorkerContext> {
   std::function<void(std::unique_ptr<Attempt>)> await_end;
 
  private:
+  observe::BreakerNews::Opening OpeningOf(compiler::model::UpstreamId id, const engine::BreakerTransition& transition) const;
   const net::TlsClient* TlsOf(compiler::model::UpstreamId id) const {
     return gateway.tls.is_on ? gateway.tls.upstreams[id].get() : nullptr;
   }

@@ -11,7 +11,7 @@ SimWorld::SimWorld(std::shared_ptr<const compiler::CompiledPolicy> policy, SimWo
       client_transport(&network, "10.0.0.99"),
       compiled(std::move(policy)),
       events_(std::move(options.events)),
-      access_(std::move(options.access)),
+      access_(std::move(options.access), options.access_is_for_people),
       state(std::make_unique<proxy::GatewayState>(compiled, 1, events_, &access_)),
       worker(std::make_unique<gateway::Worker>(*state, transport, 0, options.seed)) {
   state->is_ready = true;

@@ -18,6 +18,7 @@ struct SimWorldOptions {
   SimOptions network;
   observe::LineLog::TakeLine events;  // lines of the two logs, as they are written
   observe::LineLog::TakeLine access;
+  bool access_is_for_people = false;
   // Whether the operators' pages are served beside the traffic.
   proxy::ListenerRole role = proxy::ListenerRole::kShared;
 };

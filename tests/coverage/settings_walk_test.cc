@@ -169,6 +169,14 @@ std::map<std::string, Case> GatewayCases() {
                                    gateway.process().WaitForExit();
                                    return std::to_string(gateway.accesses().size()) + " lines";
                                  })};
+  cases["gateway.access_log_format"] = {GatewayWith("listen = \"127.0.0.1:0\"  admin = off  access_log_format = @"), "auto", "text",
+                                        OnTheWire([](GatewayProcess& gateway, ScriptedUpstream&) {
+                                          Post(gateway.port(), "/", "x");
+                                          gateway.process().Signal(SIGTERM);
+                                          gateway.process().WaitForExit();
+                                          const auto lines = gateway.process().out();
+                                          return std::string(lines.empty() ? "nothing" : lines.front().starts_with("{") ? "JSON" : "for people");
+                                        })};
   cases["gateway.drain"] = {
       "edition 1\ngateway { listen = \"127.0.0.1:0\"  admin = off  drain = @ }\nupstream main { url = \"$URL\" }\n",
       "1ms", "1h",

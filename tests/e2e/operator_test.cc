@@ -1,6 +1,8 @@
 // What operators look at: health pages, metrics by their names, the access log.
 #include <gtest/gtest.h>
+#include <signal.h>
 
+#include <filesystem>
 #include <set>
 #include <sstream>
 
@@ -149,6 +151,38 @@ TEST(AccessLog, GoesWhereThePolicySays) {
   off.process().Signal(15);
   EXPECT_EQ(off.process().WaitForExit(), 0);
   EXPECT_TRUE(off.accesses().empty());
+}
+
+// As logrotate does: the file is renamed, then the signal comes.
+TEST(AccessLog, IsOpenedAnewOnSigusr1AndLosesNoLine) {
+  ScriptedUpstream upstream(AnswerWell);
+  support::TempDir folder;
+  const std::filesystem::path file = folder.path() / "access.log";
+  const std::filesystem::path rotated = folder.path() / "access.log.1";
+  GatewayProcess gateway(Gateway("access_log = \"" + file.string() + "\"") + Upstream("main", upstream.url()));
+  const auto ask = [&](int number) { Post(gateway.port(), "/api/chat", Chat("x"), {{"X-Request-Id", "rotated-" + std::to_string(number)}}); };
+  const auto has = [](const std::filesystem::path& path, int number) {
+    return std::filesystem::exists(path) && support::ReadFile(path).find("\"rotated-" + std::to_string(number) + "\"") != std::string::npos;
+  };
+  ask(1);
+  EXPECT_TRUE(WaitUntil([&] { return has(file, 1); }));
+  std::filesystem::rename(file, rotated);
+  ask(2);
+  EXPECT_TRUE(WaitUntil([&] { return has(rotated, 2); })) << "until the signal the file goes on under its new name";
+  gateway.process().Signal(SIGUSR1);
+  gateway.WaitForEvent("access log reopened");
+  ask(3);
+  EXPECT_TRUE(WaitUntil([&] { return has(file, 3); }));
+  EXPECT_FALSE(has(rotated, 3));
+
+  // Where the new file can't be had, lines go on to the old one.
+  std::filesystem::remove(file);
+  std::filesystem::create_directory(file);
+  gateway.process().Signal(SIGUSR1);
+  EXPECT_NE(gateway.WaitForEvent("access log not reopened")["reason"].get<std::string>().find(file.string()), std::string::npos);
+  EXPECT_TRUE(gateway.process().is_running());
+  ask(4);
+  EXPECT_EQ(gateway.Metric("breakwater_log_lines_dropped_total"), 0);
 }
 
 TEST(EventLog, LinesAreJsonWithTimeLevelAndMessage) {

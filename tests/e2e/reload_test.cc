@@ -66,7 +66,9 @@ TEST_F(Reload, NewRequestsSeeTheNewPolicyAndOldOnesEndUnderTheirs) {
 
 TEST_F(Reload, ABrokenPolicyIsRefusedWholeAndSaysWhy) {
   GatewayProcess gateway(Gateway() + Saying("old"));
+  EXPECT_EQ(gateway.Metric("breakwater_policy_last_reload_successful"), 1);
   Json event = Give(gateway, Gateway() + Saying("new") + "route broken { to = nobody }\n", "reload refused");
+  EXPECT_TRUE(WaitUntil([&] { return gateway.Metric("breakwater_policy_last_reload_successful") == 0; }));
   EXPECT_TRUE(Holds(event.value("findings", ""), "nobody")) << event.dump();
   EXPECT_EQ(Get(gateway.port(), "/hello").body, "old");
   event = Give(gateway, Gateway("workers = 7") + Saying("new"), "reload refused");

@@ -3,38 +3,19 @@ import http.client
 import json
 import os
 import re
+import shutil
+import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 POLICY = os.path.join(HERE, "everything.policy")
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def wait_for(what, condition, seconds=30):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        result = condition()
-        if result:
-            return result
-        time.sleep(0.05)
-    raise AssertionError(f"waited {seconds} s for: {what}")
-
-
-def answers(port, path="/"):
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2) as answer:
-            return answer.read().decode()
-    except OSError:
-        return None
+sys.path.insert(0, os.path.join(HERE, "../../examples/support"))
+from local import answers, free_port, wait_for  # noqa: E402
 
 
 class OddServer:
@@ -89,16 +70,23 @@ class OddServer:
 
 class Gateway:
     def __init__(self, breakwater, flaky_ollama, folder, policy=POLICY, stdout=None, tokens=6):
-        self.port, self.admin, self.closed, ollama = (free_port() for _ in range(4))
+        self.port, self.admin, self.closed, self.tls, ollama = (free_port() for _ in range(5))
+        self.policy = os.path.join(folder, "running.policy")
+        shutil.copy(policy, self.policy)
+        made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "90", "-subj", "/CN=localhost",
+                               "-addext", "subjectAltName=DNS:localhost", "-keyout", os.path.join(folder, "key.pem"), "-out", os.path.join(folder, "cert.pem")],
+                              capture_output=True, text=True)
+        assert made.returncode == 0, made.stderr
         self.odd = OddServer()
         self.ollama_port = ollama
         self.folder = folder
         self.ollama = subprocess.Popen([flaky_ollama, "--port", str(ollama), "--time-scale", "0.1", "--tokens", str(tokens)],
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         environment = {**os.environ, "PORT": str(self.port), "ADMIN_PORT": str(self.admin), "OLLAMA_PORT": str(ollama),
-                       "CLOSED_PORT": str(self.closed), "ODD_PORT": str(self.odd.port)}
+                       "CLOSED_PORT": str(self.closed), "ODD_PORT": str(self.odd.port), "TLS_PORT": str(self.tls),
+                       "CERTIFICATE": os.path.join(folder, "cert.pem"), "KEY": os.path.join(folder, "key.pem")}
         self.events = open(os.path.join(folder, "events.log"), "w+b")
-        self.process = subprocess.Popen([breakwater, "run", policy], env=environment, stderr=self.events,
+        self.process = subprocess.Popen([breakwater, "run", self.policy], env=environment, stderr=self.events,
                                         stdout=stdout if stdout is not None else open(os.path.join(folder, "access.log"), "wb"))
         wait_for("flaky_ollama", lambda: answers(ollama, "/api/version"))
         wait_for("the gateway", lambda: self.process.poll() is not None or answers(self.admin, "/health/ready"))
@@ -147,7 +135,7 @@ class Load:
         self.statuses = {}
         self.seconds = []
         self.threads = [threading.Thread(target=self._loop, args=(work,), daemon=True)
-                        for work in [self._chat] * 8 + [self._cached, self._broken, self._late, self._odd, self._bad, self._refused, self._cut]]
+                        for work in [self._chat] * 8 + [self._cached, self._broken, self._late, self._odd, self._bad, self._refused, self._cut, self._reload, self._no_tls]]
         for thread in self.threads:
             thread.start()
 
@@ -208,6 +196,25 @@ class Load:
         except OSError:
             pass
         time.sleep(0.5)
+
+    def _reload(self, turn):
+        """One that is refused, then one that is not."""
+        with open(self.gateway.policy) as file:
+            good = file.read()
+        for text in (good + "\nroute { nonsense", good + f"\n# turn {turn}\n"):
+            with open(self.gateway.policy, "w") as file:
+                file.write(text)
+            self.gateway.process.send_signal(signal.SIGHUP)
+            time.sleep(1)
+
+    def _no_tls(self, turn):
+        with socket.create_connection(("127.0.0.1", self.gateway.tls), timeout=5) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            try:
+                connection.recv(1000)
+            except OSError:
+                pass
+        time.sleep(0.3)
 
     def stop(self):
         self.going = False

@@ -44,6 +44,9 @@ ALERTS = {
     "BreakwaterErrorsOfItsOwn": ({'breakwater_requests_total{route="late",status="502",served_by="gateway"}': "0+1x120", 'breakwater_requests_total{route="chats",status="200",served_by="ollama"}': RATE},
                                  {'breakwater_requests_total{route="late",status="502",served_by="gateway"}': "3x120", 'breakwater_requests_total{route="chats",status="200",served_by="ollama"}': RATE}),
     "BreakwaterLogLinesAreLost": ({'breakwater_log_lines_dropped_total': "0+5x120"}, {'breakwater_log_lines_dropped_total': "5x120"}),
+    "BreakwaterReloadRefused": ({'breakwater_policy_last_reload_successful': "0x120"}, {'breakwater_policy_last_reload_successful': "1 0 0 1x120"}),
+    "BreakwaterCertificateEndsSoon": ({'breakwater_certificate_not_after_seconds{tls="edge"}': "1000000x120"},
+                                      {'breakwater_certificate_not_after_seconds{tls="edge"}': "9000000x120"}),
     "BreakwaterIsDown": ({'up{job="breakwater"}': "0x120"}, {'up{job="breakwater"}': "1x120"}),
     "BreakwaterFileDescriptorsRunOut": ({'process_open_fds{job="breakwater"}': "900x120", 'process_max_fds{job="breakwater"}': "1024x120"},
                                         {'process_open_fds{job="breakwater"}': "100x120", 'process_max_fds{job="breakwater"}': "1024x120"}),
@@ -72,6 +75,12 @@ class Prometheus:
             return None
         return [float(sample["value"][1]) for sample in json.loads(answer)["data"]["result"]]
 
+    def exemplars(self, query):
+        """Trace ids that Prometheus kept for the series of a query, of the last ten minutes."""
+        now = time.time()
+        answer = observe.answers(self.port, f"/api/v1/query_exemplars?query={urllib.parse.quote(query)}&start={now - 600}&end={now + 60}")
+        return [one["labels"]["trace_id"] for series in json.loads(answer)["data"] for one in series["exemplars"]] if answer else []
+
     def stop(self):
         self.process.terminate()
         self.process.wait(30)
@@ -96,7 +105,7 @@ def check_board(board, prometheus):
 
     try:
         observe.wait_for("every panel to show something", look, 60)
-    except AssertionError:
+    except TimeoutError:
         raise AssertionError("panels that show nothing under load:\n  " + "\n  ".join(waiting)) from None
 
 
@@ -124,6 +133,15 @@ def check_equal(prometheus, load, gateway):
     measured = sorted(load.seconds)[len(load.seconds) // 2]
     told = prometheus.query("histogram_quantile(0.5, sum by (le) (breakwater_request_duration_seconds_bucket))")[0]
     assert abs(bisect.bisect(BUCKETS, measured) - bisect.bisect(BUCKETS, told)) <= 1, (measured, told)
+
+
+def check_exemplars(prometheus, traces):
+    """The traces that Prometheus shows for buckets are those of lines of the access log, but for lines that were lost on purpose."""
+    for metric in ("breakwater_first_token_seconds_bucket", "breakwater_request_duration_seconds_bucket"):
+        seen = observe.wait_for(f"exemplars of {metric}", lambda: prometheus.exemplars(metric))
+        assert all(re.fullmatch("[0-9a-f]{32}", trace) for trace in seen), seen
+        known = traces.intersection(seen)
+        assert len(known) * 2 > len(set(seen)), f"{metric}: of {len(set(seen))} traces {len(known)} are in the access log"
 
 
 def check_rules(source, folder, scraped):
@@ -178,7 +196,8 @@ def main():
     for tool in ("prometheus", "promtool"):
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is not there: scripts/install-packages installs it")
-    environment = {**os.environ, "PORT": "8080", "ADMIN_PORT": "9180", "OLLAMA_PORT": "11434", "CLOSED_PORT": "1", "ODD_PORT": "2"}
+    environment = {**os.environ, "PORT": "8080", "ADMIN_PORT": "9180", "OLLAMA_PORT": "11434", "CLOSED_PORT": "1", "ODD_PORT": "2", "TLS_PORT": "8443",
+                   "CERTIFICATE": "/etc/breakwater/cert.pem", "KEY": "/etc/breakwater/key.pem"}
     with tempfile.TemporaryDirectory() as folder:
         made = run(breakwater, "dashboards", observe.POLICY, "-o", folder, env=environment)
         assert made.returncode == 0, made.stderr
@@ -193,9 +212,16 @@ def main():
         reading = threading.Event()
         reading.set()
 
+        traces = set()
+
         def drain():
-            while reading.wait() and os.read(out, 1 << 16):
-                pass
+            rest = b""
+            while reading.wait():
+                piece = os.read(out, 1 << 16)
+                if not piece:
+                    return
+                *lines, rest = (rest + piece).split(b"\n")
+                traces.update(json.loads(line)["trace_id"] for line in lines)
         threading.Thread(target=drain, daemon=True).start()
         prometheus = None
         try:
@@ -211,6 +237,7 @@ def main():
             load.stop()
             losing.join()
             check_equal(prometheus, load, gateway)
+            check_exemplars(prometheus, traces)
             check_rules(source, folder, gateway.metrics())
             # The same checks find what they are there for: a query of a metric that nobody has, a rule that can't fire.
             try:

@@ -1,171 +1,369 @@
-// The live page: asks /admin/state once a second while somebody looks, and shows it. What comes from upstreams and clients is text
-// and stays text: nothing here writes HTML.
+// The live page: asks /admin/state once a second while somebody looks, and shows it. What comes from upstreams and clients is text and
+// stays text: nothing here writes HTML. What is shown is changed in place, so that focus and what is unfolded stay where they are.
 "use strict";
 
+const EVERY_MS = 1000;
+const WINDOW_MS = 60000; // of "what users get"
+
 const byId = (id) => document.getElementById(id);
-const make = (name, text, className) => {
+function make(name, className, ...content) {
   const element = document.createElement(name);
-  if (text !== undefined && text !== null) element.textContent = text;
   if (className) element.className = className;
+  element.append(...content);
   return element;
+}
+function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+function show(element, is_shown) {
+  if (element.hidden === is_shown) element.hidden = !is_shown;
+}
+
+// ---- Words ------------------------------------------------------------------------------------------------------------
+
+const clock = (time) => new Date(time).toLocaleTimeString(undefined, { hour12: false });
+function span(ms) {
+  if (ms < 10) return Number(ms.toPrecision(2)) + " ms";
+  if (ms < 1000) return Math.round(ms) + " ms";
+  if (ms < 10000) return (ms / 1000).toFixed(1) + " s";
+  if (ms < 120000) return Math.round(ms / 1000) + " s";
+  return Math.floor(ms / 60000) + " min " + Math.round((ms % 60000) / 1000) + " s";
+}
+const STATES = {
+  CLOSED: ["closed", "good", "requests go through"],
+  OPEN: ["open", "bad", "nothing is sent there"],
+  HALF_OPEN: ["half-open", "wait", "single requests try whether it is well again"],
+  RESTING: ["resting", "wait", "it asked to be left alone"],
 };
-const seconds = (ms) => (ms >= 10000 ? Math.round(ms / 1000) : Math.round(ms / 100) / 10) + " s";
-const clock = (time) => new Date(time).toLocaleTimeString();
-
-let policyHash = "";
-let states = new Map();
-
-function placeLink(place) {
-  const link = make("a", place);
-  const line = place.slice(place.lastIndexOf(":") + 1);
-  link.href = "#L" + line;
-  link.addEventListener("click", () => {
-    for (const marked of document.querySelectorAll("#text .decided")) marked.classList.remove("decided");
-    byId("L" + line)?.classList.add("decided");
-  });
-  return link;
+const stateName = (state) => (STATES[state] || [state])[0];
+function plural(number, one, many) {
+  return number + " " + (number === 1 ? one : many);
 }
 
-function row(list, name, ...content) {
-  list.append(make("dt", name));
-  const value = make("dd");
-  for (const part of content) value.append(part);
-  list.append(value);
-}
+// ---- Lists that are changed in place ----------------------------------------------------------------------------------
 
-function upstreamCard(upstream, now) {
-  const card = make("article", undefined, "upstream");
-  card.append(make("h3", upstream.name));
-  const list = make("dl");
-  const breaker = upstream.breaker;
-  if (breaker) {
-    const state = make("p", undefined);
-    state.append("Breaker ", make("span", breaker.state, "state " + breaker.state));
-    if (breaker.retry_at && breaker.state === "OPEN") {
-      const left = Date.parse(breaker.retry_at) - Date.parse(now);
-      state.append(left > 0 ? ", asks again at " + clock(breaker.retry_at) + " (in " + seconds(left) + ")" : ", asks again with the next request");
-    }
-    card.append(state);
-    if (breaker.why) {
-      row(list, "Opened at", clock(breaker.why.at));
-      row(list, "By the rule", make("code", breaker.why.rule));
-      if (breaker.why.place) row(list, "It stands in", placeLink(breaker.why.place));
-      row(list, "It counted", breaker.why.counts);
-      row(list, "Last error", breaker.why.last_error || "none");
-    }
-    row(list, "Failures in the window", String(breaker.failure_count));
-    row(list, "Successes", String(breaker.success_count));
-    if (breaker.threshold) {
-      const meter = make("meter", breaker.failure_count + " of " + breaker.threshold);
-      meter.min = 0;
-      meter.max = breaker.threshold;
-      meter.value = Math.min(breaker.failure_count, breaker.threshold);
-      meter.setAttribute("aria-label", "Failures of " + upstream.name + ": " + breaker.failure_count + " of " + breaker.threshold);
-      row(list, "To opening", meter);
-    }
-  } else {
-    card.append(make("p", "No breaker.", "note"));
+// Rows of a description list: [term, text, className] each; nothing: the row is left out.
+class Rows {
+  constructor() {
+    this.list = make("dl");
+    this.rows = new Map();
   }
-  row(list, "Under way", upstream.in_flight + (upstream.places ? " of " + upstream.places + " places" : ""));
-  if (upstream.places) row(list, "Waiting", String(upstream.waiting));
-  if (upstream.instead) row(list, "Meanwhile users get", upstream.instead);
-  card.append(list);
+  set(rows) {
+    const wanted = rows.filter((row) => row && row[1] !== undefined && row[1] !== null && row[1] !== "");
+    const names = new Set(wanted.map((row) => row[0]));
+    for (const [name, row] of this.rows) {
+      if (names.has(name)) continue;
+      row.term.remove();
+      row.value.remove();
+      this.rows.delete(name);
+    }
+    let before = null;
+    for (const [name, text, className] of wanted) {
+      let row = this.rows.get(name);
+      if (!row) {
+        row = { term: make("dt", "", name), value: make("dd") };
+        this.rows.set(name, row);
+      }
+      if (text instanceof Element) {
+        if (row.value.firstChild !== text) row.value.replaceChildren(text);
+      } else {
+        say(row.value, text);
+      }
+      if (row.value.className !== (className || "")) row.value.className = className || "";
+      const place = before ? before.nextSibling : this.list.firstChild;
+      if (place !== row.term) this.list.insertBefore(row.term, place);
+      if (row.term.nextSibling !== row.value) this.list.insertBefore(row.value, row.term.nextSibling);
+      before = row.value;
+    }
+  }
+}
+
+// Children of `parent` by key, in this order.
+function keep(parent, known, items, keyOf, create, update) {
+  const keys = new Set(items.map(keyOf));
+  for (const [key, child] of known) {
+    if (keys.has(key)) continue;
+    child.root.remove();
+    known.delete(key);
+  }
+  let before = null;
+  for (const item of items) {
+    const key = keyOf(item);
+    if (!known.has(key)) known.set(key, create(item));
+    const child = known.get(key);
+    update(child, item);
+    const place = before ? before.nextSibling : parent.firstChild;
+    if (place !== child.root) parent.insertBefore(child.root, place);
+    before = child.root;
+  }
+}
+
+// ---- Upstreams --------------------------------------------------------------------------------------------------------
+
+function newCard(upstream) {
+  const card = { root: make("article", "upstream"), title: make("h3", "", upstream.name), state: make("span", "state"), words: make("span") };
+  card.rows = new Rows();
+  card.meter = make("meter");
+  card.root.append(card.title, make("p", "", card.state, card.words), card.rows.list);
   return card;
 }
 
-function requestItem(request) {
-  const item = make("li");
-  item.append(make("strong", String(request.status)), " " + request.method + " " + request.path + " ");
-  item.append(make("span", clock(request.time) + ", " + seconds(request.duration_ms) + ", answered by " + request.served_by, "note"));
-  if (request.fallback_reason) item.append(make("span", ", because of " + request.fallback_reason, "note"));
-  if (request.decided) item.append(" decided by ", placeLink(request.decided));
-  const attempts = request.attempts || [];
-  if (attempts.length > 0) {
-    const words = attempts.map((a) => a.upstream + " " + a.number + ": " + (a.error || a.status) + " after " + seconds(a.ms));
-    item.append(make("p", words.join("; "), "note"));
-    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    svg.setAttribute("viewBox", "0 0 1000 10");
-    svg.setAttribute("preserveAspectRatio", "none");
-    svg.setAttribute("aria-hidden", "true");
-    const whole = Math.max(request.duration_ms, attempts.reduce((sum, a) => sum + a.ms, 0), 1);
-    let from = 0;
-    for (const attempt of attempts) {
-      const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-      rect.setAttribute("x", String((from / whole) * 1000));
-      rect.setAttribute("width", String(Math.max((attempt.ms / whole) * 1000, 2)));
-      rect.setAttribute("height", "10");
-      rect.setAttribute("class", attempt.error || attempt.status >= 500 ? "bad" : "good");
-      svg.append(rect);
-      from += attempt.ms;
-    }
-    item.append(svg);
+const errorText = (error) => (/^[0-9]{3}$/.test(error || "") ? "status " + error : error);
+const countsText = (counts) => Object.entries(counts).map(([name, value]) => name + " = " + value).join(", ");
+
+function stepText(step, upstreams) {
+  if (step.kind === "upstream") {
+    const other = upstreams.find((upstream) => upstream.name === step.name);
+    const state = other && other.breaker ? ", breaker " + stateName(other.breaker.state) : "";
+    return "upstream " + step.name + state;
   }
+  if (step.kind === "error") return "an error of the gateway's own";
+  return step.kind + " " + step.name + (step.status ? " (status " + step.status + ")" : "");
+}
+
+function insteadText(upstream, upstreams) {
+  const lines = upstream.instead.map((way) => "route " + way.route + ": " + way.then.map((step) => stepText(step, upstreams)).join(", else "));
+  return lines.join("; ");
+}
+
+function updateCard(card, upstream, state) {
+  const breaker = upstream.breaker;
+  if (!breaker) {
+    say(card.state, "No breaker");
+    card.state.className = "note";
+    say(card.words, "");
+    card.rows.set(loadRows(upstream));
+    return;
+  }
+  const [name, className, meaning] = STATES[breaker.state] || [breaker.state, "", ""];
+  say(card.state, "Breaker " + name);
+  card.state.className = "state " + className;
+  say(card.words, ": " + meaning);
+  const is_away = breaker.state === "OPEN" || breaker.state === "RESTING";
+  const opening = breaker.state === "CLOSED" ? null : breaker.opening;
+  const left = breaker.retry_at ? Date.parse(breaker.retry_at) - Date.parse(state.now) : 0;
+  let until = null;
+  if (is_away && breaker.retry_at) {
+    until = left > 0 ? clock(breaker.retry_at) + ", in " + span(left) : "now: the next request tries";
+  } else if (breaker.state === "HALF_OPEN") {
+    until = "now: " + plural(breaker.probes_in_flight, "request tries", "requests try") + ", at most " + breaker.probes + " at a time";
+  }
+  const rows = [];
+  if (opening) {
+    rows.push(
+      [opening.state === "RESTING" ? "Rests since" : "Opened at", clock(opening.at)],
+      ["Because of", opening.line || opening.rule, "code"],
+      ["Line of the policy", opening.place, "code"],
+      ["It counted", countsText(opening.counts), "code"],
+      ["Tried since", opening.probes_failed ? plural(opening.probes_failed, "try failed", "tries failed") + ", the last at " + clock(opening.last_probe) : null, "bad"],
+      ["Last error", errorText(opening.last_error) || "none: " + opening.rule, "bad"],
+      ["By request", opening.request_id, "code"],
+    );
+  }
+  rows.push(["Tries again", until, "wait"]);
+  rows.push(["Meanwhile users get", breaker.state === "CLOSED" ? null : insteadText(upstream, state.upstreams)]);
+  if (breaker.state === "CLOSED") {
+    rows.push(["Failures now", failures(card, upstream)]);
+    rows.push(["Opens when", breaker.rules.map((rule) => (rule.line || rule.rule) + (rule.place ? "  (" + rule.place + ")" : "")).join("; "), "code"]);
+  }
+  rows.push(["Last failure", breaker.last_failure_time ? clock(breaker.last_failure_time) : null]);
+  rows.push(["Answered well", String(breaker.success_count)]);
+  rows.push(...loadRows(upstream));
+  card.rows.set(rows);
+}
+
+// With a bar where one number tells how far it is to the opening.
+function failures(card, upstream) {
+  const breaker = upstream.breaker;
+  if (!breaker.threshold) return String(breaker.failure_count);
+  const text = breaker.failure_count + " of " + breaker.threshold;
+  if (!card.failures) {
+    card.failuresText = make("span");
+    card.failures = make("div", "", card.failuresText, " ", card.meter);
+  }
+  say(card.failuresText, text);
+  card.meter.max = breaker.threshold;
+  card.meter.value = Math.min(breaker.failure_count, breaker.threshold);
+  card.meter.setAttribute("aria-label", "Failures of " + upstream.name + ": " + text);
+  return card.failures;
+}
+
+function loadRows(upstream) {
+  const budget = upstream.budget;
+  return [
+    ["Address", upstream.address, "code"],
+    ["Under way", upstream.in_flight + (upstream.places ? " of " + upstream.places + " places" : "")],
+    ["Waiting", upstream.places ? upstream.waiting + (upstream.queue ? " of " + upstream.queue : "") : null],
+    ["Retry budget", budget ? plural(Math.floor(budget.left), "retry", "retries") + " left" : null, budget && budget.left < 1 ? "bad" : ""],
+  ];
+}
+
+// ---- What users get ---------------------------------------------------------------------------------------------------
+
+// The gateway tells sums; what came in the last minute is what this page saw grow.
+const looks = []; // {at, sums}
+const answerRows = new Map();
+
+function updateAnswers(state) {
+  const at = Date.parse(state.now);
+  const sums = new Map(state.answers.map((answer) => [JSON.stringify([answer.route, answer.served_by, answer.status]), answer.count]));
+  if (looks.length > 0 && [...looks[looks.length - 1].sums].some(([key, count]) => (sums.get(key) || 0) < count)) looks.length = 0; // it was restarted
+  looks.push({ at, sums });
+  while (looks.length > 1 && at - looks[1].at >= WINDOW_MS) looks.shift();
+  const first = looks[0];
+  const grown = [...sums]
+    .map(([key, count]) => ({ key, parts: JSON.parse(key), count: count - (first.sums.get(key) || 0) }))
+    .filter((answer) => answer.count > 0)
+    .sort((a, b) => b.count - a.count || a.key.localeCompare(b.key));
+  say(byId("answers-since"), looks.length > 1 ? "In the last " + span(at - first.at) : "From now on");
+  show(byId("no-answers"), grown.length === 0);
+  keep(byId("answers"), answerRows, grown, (answer) => answer.key,
+    (answer) => {
+      const row = { root: make("tr"), count: make("td", "number") };
+      const name = make("th", "", answer.parts[0]);
+      name.scope = "row";
+      row.root.append(name, make("td", "", answer.parts[1]), make("td", Number(answer.parts[2]) >= 500 ? "bad" : "", answer.parts[2]), row.count);
+      return row;
+    },
+    (row, answer) => say(row.count, String(answer.count)));
+}
+
+// ---- Requests that did not go well ------------------------------------------------------------------------------------
+
+const MOST_TROUBLES = 100;
+const troubleItems = new Map();
+let troubles = []; // the latest first; the gateway keeps fewer
+const keyOf = (line) => line.time + " " + line.request_id;
+const isLookedAt = (line) => {
+  const item = troubleItems.get(keyOf(line));
+  return item && (item.details.open || item.root.contains(document.activeElement));
+};
+
+function attemptText(attempt) {
+  const what = attempt.error ? (attempt.status ? "status " + attempt.status + ", then " : "") + attempt.error : "status " + attempt.status;
+  const next = attempt.retry_ms !== undefined ? "; tried again after " + span(attempt.retry_ms)
+    : attempt.retry_denied ? "; no retry: " + attempt.retry_denied : "";
+  return what + (attempt.detail ? " (" + attempt.detail + ")" : "") + " after " + span(attempt.ms) + next;
+}
+
+function newTrouble(line) {
+  const details = make("details");
+  const item = { root: make("li"), details };
+  const head = make("summary", "", clock(line.time) + " ", make("strong", line.status >= 500 || line.how === "cut" ? "bad" : "", String(line.status)),
+    " " + line.method + " " + line.path + ", by " + line.served_by + (line.fallback_reason ? ", because of " + line.fallback_reason : ""));
+  const rows = new Rows();
+  rows.set([
+    ["Route", line.route],
+    ["It took", span(line.duration_ms)],
+    ...(line.attempts || []).map((attempt, index) => ["Attempt " + (index + 1) + " at " + attempt.upstream, attemptText(attempt)]),
+    ["Decided by", line.decided, "code"],
+    ["It ended", line.how],
+    ["Model", line.model_answered || line.model],
+    ["Client", line.client],
+    ["Request id", line.request_id, "code"],
+  ]);
+  details.append(head, rows.list);
+  item.root.append(details);
   return item;
 }
 
-function announceChanges(upstreams) {
+function updateTroubles(state) {
+  const known = new Set(troubles.map(keyOf));
+  troubles = state.troubles.filter((line) => !known.has(keyOf(line))).reverse().concat(troubles);
+  troubles = troubles.filter((line, index) => index < MOST_TROUBLES || isLookedAt(line));
+  show(byId("no-troubles"), troubles.length === 0);
+  keep(byId("troubles"), troubleItems, troubles, keyOf, newTrouble, () => {});
+}
+
+// ---- The whole page ---------------------------------------------------------------------------------------------------
+
+const cards = new Map();
+const statesBefore = new Map();
+
+function summaryOf(state) {
+  const with_breaker = state.upstreams.filter((upstream) => upstream.breaker);
+  const away = with_breaker.filter((upstream) => upstream.breaker.state !== "CLOSED");
+  const parts = [];
+  if (state.is_draining) parts.push("The gateway is stopping.");
+  if (with_breaker.length === 0) parts.push("No upstream has a breaker.");
+  else if (away.length === 0) parts.push(with_breaker.length === 1 ? "The breaker is closed." : "All " + with_breaker.length + " breakers are closed.");
+  else parts.push(away.map((upstream) => "The breaker of " + upstream.name + " is " + stateName(upstream.breaker.state)).join(". ") + ".");
+  parts.push(plural(state.requests_in_flight, "request", "requests") + " under way, " + plural(state.connections, "connection", "connections") + ".");
+  if (state.log_lines_lost > 0) parts.push(plural(state.log_lines_lost, "line", "lines") + " of the log lost.");
+  return parts.join(" ");
+}
+
+function announce(state) {
   const said = [];
-  for (const upstream of upstreams) {
+  for (const upstream of state.upstreams) {
     if (!upstream.breaker) continue;
-    const before = states.get(upstream.name);
-    if (before && before !== upstream.breaker.state) said.push("Breaker of " + upstream.name + " is now " + upstream.breaker.state);
-    states.set(upstream.name, upstream.breaker.state);
+    const before = statesBefore.get(upstream.name);
+    if (before && before !== upstream.breaker.state) said.push("The breaker of " + upstream.name + " is now " + stateName(upstream.breaker.state));
+    statesBefore.set(upstream.name, upstream.breaker.state);
   }
-  if (said.length > 0) byId("announce").textContent = said.join(". ");
+  if (said.length > 0) say(byId("announce"), said.join(". "));
 }
 
-function show(state) {
-  byId("policy").textContent = "Policy " + state.policy.file + ", " + state.policy.hash + ", version " + state.version;
-  byId("status").textContent = "As of " + clock(state.now) + ". " + state.requests_in_flight + " requests under way, " + state.connections + " connections.";
-  const focused = document.activeElement && document.activeElement.getAttribute("href");
-  byId("upstreams").replaceChildren(...state.upstreams.map((upstream) => upstreamCard(upstream, state.now)));
-  byId("answers").replaceChildren(...state.answers.map((answer) => {
-    const line = make("tr");
-    const name = make("th", answer.served_by);
-    name.scope = "row";
-    line.append(name, make("td", String(answer.status)), make("td", String(answer.count)));
-    return line;
-  }));
-  byId("requests").replaceChildren(...state.requests.map(requestItem));
-  byId("no-requests").hidden = state.requests.length > 0;
-  if (focused && focused.startsWith("#L")) document.querySelector('a[href="' + CSS.escape(focused) + '"]')?.focus();
-  announceChanges(state.upstreams);
+function update(state) {
+  say(byId("summary"), summaryOf(state));
+  byId("summary").className = state.upstreams.some((upstream) => upstream.breaker && upstream.breaker.state === "OPEN") ? "bad" : "";
+  const policy = state.policy;
+  say(byId("policy"), "As of " + clock(state.now) + ". Policy " + policy.file + " (" + policy.hash + "), in force since " +
+    new Date(policy.since).toLocaleString(undefined, { hour12: false }) + ", version " + state.version + ".");
+  show(byId("reload"), policy.refused !== undefined);
+  if (policy.refused !== undefined) say(byId("reload"), "The reload at " + clock(policy.refused.time) + " was refused, the policy above goes on: " + policy.refused.reason);
+  keep(byId("upstreams"), cards, state.upstreams, (upstream) => upstream.name, newCard, (card, upstream) => updateCard(card, upstream, state));
+  updateAnswers(state);
+  updateTroubles(state);
+  announce(state);
 }
 
-async function showPolicy(headers) {
-  const answer = await fetch("policy", { headers });
-  if (!answer.ok) return;
-  const policy = await answer.json();
-  if (typeof policy.text !== "string") return;
-  byId("text").replaceChildren(...policy.text.split("\n").map((line, index) => {
-    const item = make("li", line === "" ? " " : line);
-    item.id = "L" + (index + 1);
-    return item;
-  }));
+// ---- Asking -----------------------------------------------------------------------------------------------------------
+
+let timer = 0;
+let is_asking = false;
+
+function askForToken(why) {
+  sessionStorage.removeItem("token");
+  say(byId("summary"), "Whoever looks needs the admin token.");
+  say(byId("login-why"), why);
+  show(byId("content"), false);
+  if (byId("login").hidden) {
+    show(byId("login"), true);
+    byId("token").focus();
+  }
+}
+
+async function ask() {
+  const token = sessionStorage.getItem("token");
+  const answer = await fetch("admin/state", { headers: token ? { Authorization: "Bearer " + token } : {}, cache: "no-store" });
+  if (answer.status === 401) {
+    askForToken(token ? "This token is not the right one." : "");
+    return false;
+  }
+  const state = await answer.json();
+  if (!answer.ok) throw new Error(state.error || "status " + answer.status);
+  if (byId("content").hidden) {
+    show(byId("login"), false);
+    show(byId("content"), true);
+  }
+  update(state);
+  return true;
 }
 
 async function look() {
-  const token = sessionStorage.getItem("token");
-  const headers = token ? { Authorization: "Bearer " + token } : {};
+  clearTimeout(timer);
+  if (is_asking || document.visibilityState !== "visible") return;
+  is_asking = true;
+  let goes_on = true;
   try {
-    const answer = await fetch("state", { headers, cache: "no-store" });
-    if (answer.status === 401 || answer.status === 403) {
-      byId("login").hidden = false;
-      byId("status").textContent = token ? "This token is not the right one." : "The admin token is needed.";
-      sessionStorage.removeItem("token");
-      return;
-    }
-    byId("login").hidden = true;
-    const state = await answer.json();
-    if (state.policy.hash !== policyHash) {
-      policyHash = state.policy.hash;
-      await showPolicy(headers);
-    }
-    show(state);
+    goes_on = await ask();
   } catch (error) {
-    byId("status").textContent = "The gateway does not answer (" + error.message + "). What stands here is old.";
+    say(byId("summary"), "The gateway does not answer (" + error.message + "). What stands below is old.");
+    byId("summary").className = "bad";
   }
-  if (document.visibilityState === "visible") setTimeout(look, 1000);
+  is_asking = false;
+  if (goes_on) timer = setTimeout(look, EVERY_MS);
 }
 
 byId("login").addEventListener("submit", (event) => {
@@ -174,7 +372,5 @@ byId("login").addEventListener("submit", (event) => {
   byId("token").value = "";
   look();
 });
-document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "visible") look();
-});
+document.addEventListener("visibilitychange", look);
 look();
