@@ -229,11 +229,19 @@ std::string ExplainBounds(const WrittenPolicy& written) {
       out += (i == 0 ? " to " : ", then ") + policy.upstreams[route.to[i]].name;
     out += "\n";
     const auto worst = bounds.Of(route);
-    AddTerm("longest wait ", worst.latency, &out);
-    if (worst.first_token.PrintWithResult() == worst.latency.PrintWithResult())
+    if (worst.latency.value().high == compiler::analysis::kMost) {
+      AddTerm("longest wait ", worst.latency_uncut, &out);
+      out += "                 until an answer is whole or all have failed; a stream flows as long as it will: no `total`, no `deadline`\n";
+    } else {
+      AddTerm("longest wait ", worst.latency, &out);
+    }
+    if (worst.first_token.PrintWithResult() == worst.latency_uncut.PrintWithResult() || worst.first_token.PrintWithResult() == worst.latency.PrintWithResult())
       out += "  first token    " + PrintTime(worst.first_token.value().high) + ", too: it has no limit of its own\n";
     else AddTerm("first token  ", worst.first_token, &out);
-    out += "  upstreams get  " + worst.PrintAttempts(policy, route) + "\n\n";
+    out += "  upstreams get  " + worst.PrintAttempts(policy, route) + "\n";
+    if (worst.attempts > worst.visits)
+      out += "                 each once more where its server closes a kept connection just then: " + std::to_string(worst.attempts) + " requests\n";
+    out += "\n";
   }
   return out;
 }

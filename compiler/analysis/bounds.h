@@ -21,17 +21,26 @@ TimeInterval WaitBefore(const model::RetrySettings& retry, int n);
 // How many retries can begin before `deadline`, however quickly the attempts fail: the waits alone take their time.
 int RetriesWithin(const model::RetrySettings& retry, std::optional<model::Duration> deadline);
 
-// The longest that one attempt can take until its end, or until its first token where the client reads a stream.
+// The longest that one attempt can take until it has failed or an answer that is no stream is whole; until its first token where the
+// client reads a stream; until the last byte of whatever it brings, a stream too, which without a `total` flows as long as it will.
 Term AttemptTime(const model::UpstreamSettings& upstream);
 Term FirstTokenTime(const model::UpstreamSettings& upstream);
+Term AnswerTime(const model::UpstreamSettings& upstream);
+
+// What is waited for: the first content, an answer or the failure of all, or the last byte of whatever comes.
+enum class Until { kFirstToken, kFailed, kWhole };
 
 struct RouteBounds {
   Term latency;        // until the last byte, cut by the deadline
-  Term latency_uncut;  // the same without a deadline
+  Term latency_uncut;  // without a deadline, until all attempts have failed
   Term first_token;    // until the first content, for a client that reads a stream; cut by the deadline
   std::string PrintAttempts(const model::Policy& policy, const model::RouteSettings& route) const;
-  std::vector<int64_t> attempts_at;  // by the upstreams of `to`
-  int64_t attempts = 0;  // requests that upstreams get for one of a client; a reconnect after a reuse race is not one
+  std::vector<int64_t> visits_at;  // attempts, by the upstreams of `to`
+  int64_t visits = 0;              // all of them
+  // Requests that upstreams get for one of a client: an attempt on a connection that was kept, and that its server closes at that
+  // moment, is sent once more on a new one.
+  std::vector<int64_t> attempts_at;
+  int64_t attempts = 0;
 };
 
 class Bounds {
@@ -42,11 +51,12 @@ class Bounds {
   RouteBounds Of(const model::RouteSettings& route) const;
 
  private:
-  Term Waiting(const model::RouteSettings& route, Term (*attempt)(const model::UpstreamSettings&)) const;
+  Term Waiting(const std::vector<TimeInterval>& flights, const model::RouteSettings& route, Until until) const;
 
   const model::Policy& policy_;
-  // By cache: the longest that a request may wait for another one of the same key.
+  // By cache: the longest that a request may wait for another one of the same key; and if that one has no answer at all.
   std::vector<TimeInterval> flights_;
+  std::vector<TimeInterval> failing_flights_;
 };
 
 }  // namespace compiler::analysis

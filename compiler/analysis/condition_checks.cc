@@ -445,6 +445,7 @@ void CheckAbsentHeaders(Context& context) {
         open = open.Or(one);
       }
       for (const RouteId before : readers[subject]) {
+        if (open.empty()) break;
         if (before != id) open = open.And(Region::Outside(context.policy.predicates[*context.Route(before).when].expr));
       }
       if (open.empty()) continue;

@@ -209,7 +209,7 @@ void CheckAmplification(Context& context) {
   for (const model::RouteSettings& route : context.policy.routes) {
     if (route.to.empty()) continue;
     const RouteBounds bounds = context.bounds.Of(route);
-    if (bounds.attempts <= kBearable) continue;
+    if (bounds.visits <= kBearable) continue;
     for (const UpstreamId id : route.to) {
       const auto& retry = context.Upstream(id).retry;
       if (!retry || retry->budget || RetriesWithin(*retry, route.deadline) == 0) continue;

@@ -120,6 +120,7 @@ std::string Term::Print() const {
 }
 
 std::string Term::PrintWithResult() const {
+  if (value_.high == kMost) return "as long as it flows";
   const std::string arithmetic = Print();
   const std::string result = PrintTime(value_.high);
   const bool is_cut = kind_ == Kind::kWithin && parts_[0].value_.high > limit_.high;

@@ -160,6 +160,10 @@ void CheckPromises(Context& context) {
       const Term& term = promise.bound == model::PromisedBound::kLatency ? bounds.latency : bounds.first_token;
       const int64_t worst = is_count ? bounds.attempts : term.value().high;
       if (worst <= promise.limit) continue;
+      if (!is_count && worst == kMost) {
+        context.diagnostics->Emit(Kind::kPromiseUnbounded, promise.claim, {route.name});
+        continue;
+      }
       const std::string over = is_count ? std::to_string(worst - promise.limit) : PrintTime(worst - promise.limit);
       std::string parts;
       if (!is_count) {
@@ -169,7 +173,9 @@ void CheckPromises(Context& context) {
       context.diagnostics
           ->Emit(
               Kind::kPromiseBroken, promise.claim,
-              {is_count ? "up to " + bounds.PrintAttempts(context.policy, route) : term.PrintWithResult(), over, parts})
+              {is_count ? "up to " + std::to_string(worst) + " requests, of " + bounds.PrintAttempts(context.policy, route) +
+                              (bounds.attempts > bounds.visits ? ", each once more where its server closes a kept connection just then" : "")
+                        : term.PrintWithResult(), over, parts})
           .Change(promise.limit_at, is_count ? std::to_string(worst) : WriteDuration(Duration(worst)))
           .Unsafe();
     }

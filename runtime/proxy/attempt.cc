@@ -41,6 +41,7 @@ void Attempt::Start(Request request) {
   if (!request_.fresh_connection) {
     connection_ = worker_.pools[upstream_]->Take();
     if (connection_ != nullptr) {
+      taken_at_ = worker_.transport.Now();
       connection_->stream->SetObserver(this);
       OnConnected();
       return;
@@ -237,7 +238,9 @@ void Attempt::FailAtEnd() {
   }
   const bool nothing_came = !connection_->parser.started() && interim_responses_ == 0;
   if (connection_->is_reused) worker_.pools[upstream_]->Clear();  // its neighbours are gone, too, most likely
-  Fail(ErrorKind::k_reset, connection_->is_reused && nothing_came);
+  // A server that had the request for longer than a connection takes has begun with it: no race, and bounds count on it.
+  const bool is_at_once = connection_->is_reused && worker_.transport.Now() - taken_at_ < settings().timeouts.connect;
+  Fail(ErrorKind::k_reset, is_at_once && nothing_came);
 }
 
 void Attempt::Fail(ErrorKind error, bool is_reuse_race) {

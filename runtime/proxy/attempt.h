@@ -105,6 +105,7 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
   net::Address connecting_to_;
   std::vector<net::Address> addresses_;  // still to be tried, last first
   std::unique_ptr<UpstreamConnection> connection_;
+  base::TimePoint taken_at_{};  // from the pool
   std::vector<std::string_view> pieces_;
   std::optional<net::TlsFailure> tls_failure_;
   std::string detail_;

@@ -39,13 +39,17 @@ compiler::analysis::RouteBounds BoundsOf(const compiler::model::Policy& policy) 
   return Bounds(policy).Of(policy.routes[compiler::model::RouteId(static_cast<int32_t>(policy.routes.size()) - 1)]);
 }
 
-std::string LatencyOf(const std::string& blocks) { return BoundsOf(Rest(blocks)).latency.PrintWithResult(); }
+// Until the last byte; where nothing ends a stream, until all attempts have failed.
+std::string LatencyOf(const std::string& blocks) {
+  const auto bounds = BoundsOf(Rest(blocks));
+  return (bounds.latency.value().high == kMost ? bounds.latency_uncut : bounds.latency).PrintWithResult();
+}
 std::string FirstTokenOf(const std::string& blocks) { return BoundsOf(Rest(blocks)).first_token.PrintWithResult(); }
-int64_t AttemptsOf(const std::string& blocks) { return BoundsOf(Rest(blocks)).attempts; }
+int64_t AttemptsOf(const std::string& blocks) { return BoundsOf(Rest(blocks)).visits; }
 
 const std::string kRetrying =
     "upstream a { url = \"http://a\" attempt_timeout = 15s repeat_safe = true retry { max_retries = 2 when error == "
-    "refused wait = exponential(from: 500ms, factor: 2, cap: 2s, jitter: 50%) } }\n";
+    "reset wait = exponential(from: 500ms, factor: 2, cap: 2s, jitter: 50%) } }\n";
 
 TEST(Interval, ArithmeticSaturates) {
   EXPECT_EQ(TimeInterval::Exactly(kMost) + TimeInterval::Exactly(1), TimeInterval::Exactly(kMost));
@@ -89,18 +93,20 @@ TEST(Bounds, TheFoundingPolicyTakesThreeAttemptsAndTwoWaits) {
   std::ostringstream text;
   text << in.rdbuf();
   const auto bounds = BoundsOf(PolicyOf(text.str()));
-  EXPECT_EQ(bounds.latency.PrintWithResult(), "46.5 s = 3 × 15 s + 0.5 s + 1 s");
-  EXPECT_EQ(bounds.attempts, 3);
+  EXPECT_EQ(bounds.latency_uncut.PrintWithResult(), "46.5 s = 3 × 15 s + 0.5 s + 1 s");
+  EXPECT_EQ(bounds.latency.value().high, kMost) << "a stream flows as long as it will";
+  EXPECT_EQ(bounds.visits, 3);
+  EXPECT_EQ(bounds.attempts, 6) << "each on a kept connection that is closed just then";
 }
 
 TEST(Bounds, JitterOnlyShortens) {
   EXPECT_EQ(LatencyOf(kRetrying), "46.5 s = 3 × 15 s + 0.5 s + 1 s");
-  EXPECT_EQ(BoundsOf(Rest(kRetrying)).latency.value().low, 750'000'000);
+  EXPECT_EQ(BoundsOf(Rest(kRetrying)).latency_uncut.value().low, 750'000'000);
 }
 
 TEST(Bounds, RetryAfterLengthensWaitsUpToItsCap) {
   EXPECT_EQ(
-      LatencyOf("upstream a { url = \"http://a\" attempt_timeout = 1s retry { max_retries = 2 when error == refused "
+      LatencyOf("upstream a { url = \"http://a\" attempt_timeout = 1s retry { max_retries = 2 when error == reset "
                 "wait = exponential(from: 500ms, factor: 4, cap: 2s) honour = retry_after(cap: 1s) } }"),
       "6 s = 3 × 1 s + 1 s + 2 s");
 }
@@ -121,7 +127,7 @@ TEST(Bounds, UpstreamsAndMocksAddUpAndTheDeadlineCuts) {
   EXPECT_EQ(LatencyOf(two + "route r { to = [a, b] }"), "3 s = 1 s + 2 s");
   // A mock takes its time behind the deadline, too.
   EXPECT_EQ(BoundsOf(Rest(two + "route r { to = [a, b] fallback = [m] deadline = 2s }")).latency.worst(), 5s);
-  EXPECT_EQ(LatencyOf(two + "route r { to = [a, b] deadline = 2s }"), "2 s, cut off from 3 s = 1 s + 2 s");
+  EXPECT_EQ(LatencyOf(two + "route r { to = [a, b] deadline = 2s }"), "2 s, cut off from as long as it flows");
 }
 
 TEST(Bounds, AnAnswerThatIsContinuedMayBeAskedForTwice) {
@@ -131,7 +137,7 @@ TEST(Bounds, AnAnswerThatIsContinuedMayBeAskedForTwice) {
                "\"http://b\" attempt_timeout = 2s ") +
            more + " }\nroute r { to = [a, b] }";
   };
-  EXPECT_EQ(LatencyOf(upstreams("")), "5 s = 1 s + 2 × 2 s");
+  EXPECT_EQ(LatencyOf(upstreams("")), "5 s = 1 s + 2 s + 2 s");
   EXPECT_EQ(AttemptsOf(upstreams("")), 3);
   EXPECT_EQ(LatencyOf(upstreams("prefill = false")), "3 s = 1 s + 2 s");
 }

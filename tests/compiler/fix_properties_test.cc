@@ -42,7 +42,7 @@ std::string Meaning(const std::string& text) {
     if (route.to.empty()) continue;
     const auto worst = bounds.Of(route);
     meaning += route.name + ": " + worst.latency.PrintWithResult() + "; " + worst.first_token.PrintWithResult() + "; " +
-               worst.PrintAttempts(*policy, route) + "\n";
+               worst.latency_uncut.PrintWithResult() + "; " + worst.PrintAttempts(*policy, route) + "; " + std::to_string(worst.attempts) + "\n";
   }
   return meaning;
 }
