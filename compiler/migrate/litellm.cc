@@ -4,13 +4,13 @@
 #include <cmath>
 #include <cstdlib>
 #include <iterator>
-#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "compiler/migrate/litellm_config.h"
+#include "compiler/migrate/litellm_policy.h"
 #include "compiler/migrate/policy_text.h"
 #include "compiler/migrate/yaml_reader.h"
 
@@ -80,9 +80,6 @@ bool IsDummy(std::string_view key) {
   return std::find(std::begin(kDummies), std::end(kDummies), small) != std::end(kDummies);
 }
 
-// Where the breaker may have to answer a finding, which is known once all upstreams are.
-constexpr std::string_view kCooldownMark = "@cooldown@";
-
 constexpr std::string_view kEnvironment = "os.environ/";
 
 // "300", "300.5", "5m" as the language writes it; LiteLLM's numbers are seconds.
@@ -114,20 +111,6 @@ bool IsEmpty(const YAML::Node& node) {
 
 int LineOf(const YAML::Node& node) { return node.Mark().line + 1; }
 
-// A text in JSON; what JSON has no plain form for is escaped. `${` stays text.
-std::string JsonText(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') (out += '\\') += c;
-    else if (c == '\n') out += "\\n";
-    else if (c == '\t') out += "\\t";
-    else if (c == '$') out += "\\u0024";
-    else if (static_cast<unsigned char>(c) < 0x20) out += ' ';
-    else out += c;
-  }
-  return out + "\"";
-}
-
 std::string JsonOf(const YAML::Node& node) {
   if (node.IsMap()) {
     std::string out = "{ ";
@@ -150,23 +133,9 @@ std::string JsonOf(const YAML::Node& node) {
   return is_number ? text : JsonText(text);
 }
 
-struct Deployment {
-  std::string upstream;
-  int line = 0;
-  int order = 0;
-};
-
-// What clients call a model.
-struct Model {
-  std::string name;
-  int line = 0;
-  std::vector<Deployment> deployments;
-  std::vector<std::string> aliases;
-};
-
-class LiteLlm {
+class Reader {
  public:
-  Migration Run(const YAML::Node& document) {
+  LiteLlmConfig Run(const YAML::Node& document) {
     const YAML::Node router = document["router_settings"];
     const YAML::Node general = document["general_settings"];
     const YAML::Node litellm = document["litellm_settings"];
@@ -178,14 +147,11 @@ class LiteLlm {
     ReadDefaults(router);
     ReadDefaults(litellm);
     ReadDefaults(general);
-    text_ += "edition 1\n\n# Made from LiteLLM's config.yaml. Comments say what it left unsaid.\n\n";
-    text_ += "gateway {\nlisten = \"0.0.0.0:4000\"  # LiteLLM's port\n}\n\n";
-    Chose(0, "where the gateway listens: 0.0.0.0:4000, LiteLLM's port");
-    WriteRetry();
     const YAML::Node list = document["model_list"];
     if (!list.IsSequence() || list.size() == 0) {
-      Fatal(list, "`model_list` is a list of models");
-      return Take();
+      Lost(list, "`model_list` is a list of models");
+      config_.is_broken = true;
+      return std::move(config_);
     }
     for (const auto& entry : list) ReadModel(entry);
     for (const YAML::Node& settings : {router, litellm, general}) ReadFallbacks(settings);
@@ -193,31 +159,12 @@ class LiteLlm {
     ReadRest(router, "router_settings");
     ReadRest(litellm, "litellm_settings");
     ReadRest(general, "general_settings");
-    WriteRoutes();
-    return Take();
+    return std::move(config_);
   }
 
  private:
-  Migration Take() {
-    Migration result;
-    std::stable_sort(problems_.begin(), problems_.end(),
-                     [](const Problem& a, const Problem& b) { return std::pair(a.line, a.column) < std::pair(b.line, b.column); });
-    if (const size_t mark = text_.find(kCooldownMark); mark != std::string::npos) {
-      const bool is_short = Milliseconds(cooldown_.value_or("5s")) < longest_attempt_;
-      text_.replace(mark, kCooldownMark.size(), is_short ? "allow PL0506 because \"LiteLLM's cooldown is shorter than an attempt may be\"\n" : "");
-    }
-    if (!fatal_) result.policy = std::move(text_);
-    result.problems = std::move(problems_);
-    result.choices = std::move(choices_);
-    return result;
-  }
-
-  void Lost(const YAML::Node& at, std::string what) { problems_.push_back({LineOf(at), at.Mark().column + 1, std::move(what)}); }
-  void Fatal(const YAML::Node& at, std::string what) {
-    Lost(at, std::move(what));
-    fatal_ = true;
-  }
-  void Chose(int line, std::string what) { choices_.push_back({line, std::move(what)}); }
+  void Lost(const YAML::Node& at, std::string what) { config_.problems.push_back({LineOf(at), at.Mark().column + 1, std::move(what)}); }
+  void Chose(int line, std::string what) { config_.choices.push_back({line, std::move(what)}); }
 
   // What holds for all models. The router's word comes first.
   void ReadDefaults(const YAML::Node& settings) {
@@ -228,28 +175,12 @@ class LiteLlm {
       *out = read(node);
       if (!out->has_value()) Lost(node, std::string("`") + key + "` is not what was expected: " + Describe(node));
     };
-    take("num_retries", &retries_, Whole);
-    take("timeout", &timeout_, Seconds);
-    take("request_timeout", &timeout_, Seconds);
-    take("stream_timeout", &stream_timeout_, Seconds);
-    take("allowed_fails", &allowed_fails_, Whole);
-    take("cooldown_time", &cooldown_, Seconds);
-  }
-
-  // One for all upstreams.
-  void WriteRetry() {
-    if (retries_.value_or(0) > 0) {
-      text_ += "retry again {\nmax_retries = " + std::to_string(std::min(*retries_, 10)) +
-               "\nwhen error in {connect_failure, refused, reset} or status in {429, 500, 502, 503, 504}\n"
-               "wait = exponential(from: 500ms, factor: 2, cap: 8s, jitter: 25%)\nhonour = retry_after(cap: 8s)\nbudget = 20%\n}\n\n";
-      Chose(0, "what is tried again (`num_retries`): what never reached a server, 429 and 5xx, within a budget of 20%");
-    }
-    if (!allowed_fails_ && !cooldown_) return;
-    // LiteLLM cools a deployment down once more than so many fail in a minute.
-    const int fails = std::max(allowed_fails_.value_or(3) + 1, 2);
-    text_ += "breaker cooldown {\nopen when failed_requests(60s) >= " + std::to_string(fails) + "\nopen_for = " + cooldown_.value_or("5s") + "\n" + std::string(kCooldownMark) + "}\n\n";
-    if (!allowed_fails_) Chose(0, "how many failures cool a deployment down: more than 3 in a minute");
-    if (!cooldown_) Chose(0, "how long a deployment is left alone: 5s, LiteLLM's default");
+    take("num_retries", &config_.retries, Whole);
+    take("timeout", &config_.timeout, Seconds);
+    take("request_timeout", &config_.timeout, Seconds);
+    take("stream_timeout", &config_.stream_timeout, Seconds);
+    take("allowed_fails", &config_.allowed_fails, Whole);
+    take("cooldown_time", &config_.cooldown, Seconds);
   }
 
   static bool MergesFrom(const YAML::Node& map) { return map["<<"].IsDefined() && map["<<"].IsMap(); }
@@ -260,25 +191,23 @@ class LiteLlm {
     return map["<<"][key];
   }
 
-  Model* Find(const std::string& name) {
-    const auto found = std::find_if(models_.begin(), models_.end(), [&](const Model& m) { return m.name == name; });
-    return found == models_.end() ? nullptr : &*found;
-  }
-
   void ReadModel(const YAML::Node& entry) {
     if (!entry.IsMap()) return Lost(entry, "an entry of `model_list` is a map, not " + Describe(entry));
     const YAML::Node name = Member(entry, "model_name");
     const YAML::Node params = Member(entry, "litellm_params");
     if (!name.IsDefined() || !name.IsScalar()) return Lost(entry, "a model needs a `model_name`");
     if (!params.IsDefined() || !params.IsMap()) return Lost(entry, "`" + OneLine(name.Scalar()) + "` needs `litellm_params`");
-    Model* model = Find(name.Scalar());
+    LiteLlmModel* model = config_.Find(name.Scalar());
     if (model == nullptr) {
-      models_.push_back({name.Scalar(), LineOf(name), {}, {}});
-      model = &models_.back();
+      config_.models.push_back({name.Scalar(), LineOf(name), {}, {}});
+      model = &config_.models.back();
     }
     const YAML::Node target = Member(params, "model");
     if (!target.IsDefined() || !target.IsScalar()) return Lost(params, "`" + OneLine(name.Scalar()) + "` needs `litellm_params.model`");
-    if (const auto deployment = WriteUpstream(name.Scalar(), params, target)) model->deployments.push_back(*deployment);
+    auto deployment = DeploymentOf(name.Scalar(), params, target);
+    if (!deployment) return;
+    model->deployments.push_back(config_.deployments.size());
+    config_.deployments.push_back(std::move(*deployment));
   }
 
   struct Target {
@@ -351,77 +280,74 @@ class LiteLlm {
     return target;
   }
 
-  std::optional<Deployment> WriteUpstream(const std::string& name, const YAML::Node& params, const YAML::Node& at) {
+  std::optional<LiteLlmDeployment> DeploymentOf(const std::string& name, const YAML::Node& params, const YAML::Node& at) {
     const auto target = TargetOf(params, at);
     if (!target) return std::nullopt;
     if (target->model.find('*') != std::string::npos && target->model != "*") {
       Lost(at, "`" + OneLine(at.Scalar()) + "`: a name is not made of a pattern; write a route for each model");
       return std::nullopt;
     }
-    Deployment deployment{names_.Give(name), LineOf(at), 0};
-    text_ += "upstream " + deployment.upstream + " {\nurl = " + target->url + "\n";
-    std::string patch = target->model == "*" ? "" : "\"model\": " + JsonText(target->model);
-    std::optional<std::string> timeout = timeout_;
-    std::optional<std::string> first_token = stream_timeout_;
-    std::optional<int> retries = retries_;
+    LiteLlmDeployment deployment;
+    deployment.name = name;
+    deployment.line = LineOf(at);
+    deployment.url = target->url;
+    if (target->model != "*") deployment.patch = "\"model\": " + JsonText(target->model);
+    deployment.timeout = config_.timeout;
+    deployment.first_token = config_.stream_timeout;
+    std::optional<int> retries = config_.retries;
     for (const auto& entry : params) {
       const std::string key = entry.first.Scalar();
       const YAML::Node& value = entry.second;
       if (key == "model" || key == "api_base" || key == "base_url" || key == "<<" || IsEmpty(value)) continue;
       if (key == "api_key") {
-        WriteKey(name, value);
+        ReadKey(value, &deployment);
       } else if (key == "timeout" || key == "request_timeout") {
-        if (auto seconds = Seconds(value)) timeout = seconds;
+        if (auto seconds = Seconds(value)) deployment.timeout = seconds;
         else Lost(value, "`" + key + "` is a number of seconds, not " + Describe(value));
       } else if (key == "stream_timeout") {
-        if (auto seconds = Seconds(value)) first_token = seconds;
+        if (auto seconds = Seconds(value)) deployment.first_token = seconds;
         else Lost(value, "`stream_timeout` is a number of seconds, not " + Describe(value));
       } else if (key == "max_retries" || key == "num_retries") {
         retries = Whole(value);
       } else if (key == "max_parallel_requests") {
-        if (const auto places = Whole(value); places && *places > 0) text_ += "max_in_flight = " + std::to_string(*places) + "\n";
+        if (const auto places = Whole(value); places && *places > 0) deployment.max_in_flight = places;
       } else if (key == "order") {
         deployment.order = Whole(value).value_or(0);
       } else if (key == "organization" && value.IsScalar()) {
-        text_ += "header[\"OpenAI-Organization\"] = " + StringText(value.Scalar(), false) + "\n";
+        deployment.headers.emplace_back("OpenAI-Organization", StringText(value.Scalar(), false));
       } else if ((key == "extra_headers" || key == "headers") && value.IsMap()) {
-        for (const auto& header : value) text_ += "header[" + StringText(header.first.Scalar(), false) + "] = " + StringText(header.second.Scalar(), false) + "\n";
+        for (const auto& header : value) deployment.headers.emplace_back(header.first.Scalar(), StringText(header.second.Scalar(), false));
       } else if (key == "extra_body" && value.IsMap()) {
-        for (const auto& member : value) patch += (patch.empty() ? "" : ", ") + JsonText(member.first.Scalar()) + ": " + JsonOf(member.second);
+        for (const auto& member : value)
+          deployment.patch += (deployment.patch.empty() ? "" : ", ") + JsonText(member.first.Scalar()) + ": " + JsonOf(member.second);
       } else if (key == "rpm" || key == "tpm" || key == "weight") {
         Lost(entry.first, "`" + key + "`: upstreams have no rate and no weight; `max_in_flight` bounds how many they work on at once");
       } else if (std::find(std::begin(kSilent), std::end(kSilent), key) == std::end(kSilent)) {
         Lost(entry.first, "`" + OneLine(key) + "` is not taken over: what LiteLLM puts into a request that lacks it the client must send");
       }
     }
-    // An attempt, or what a stream may take to its first content.
-    const int64_t attempt = Milliseconds(timeout.value_or("300s"));
-    if (first_token && Milliseconds(*first_token) >= attempt) {
-      // `attempt_timeout` bounds a stream's way to its first content, too.
-      if (Milliseconds(*first_token) > attempt) Lost(at, "`stream_timeout` " + *first_token + " is longer than `timeout`, which holds for streams, too");
-      first_token.reset();
+    deployment.retries = config_.retries.value_or(0) > 0 && retries.value_or(0) > 0;
+    // An attempt, or what a stream may take to its first content: `attempt_timeout` bounds that, too.
+    const int64_t attempt = Milliseconds(deployment.timeout.value_or("300s"));
+    if (deployment.first_token && Milliseconds(*deployment.first_token) >= attempt) {
+      if (Milliseconds(*deployment.first_token) > attempt)
+        Lost(at, "`stream_timeout` " + *deployment.first_token + " is longer than `timeout`, which holds for streams, too");
+      deployment.first_token.reset();
     }
-    longest_attempt_ = std::max(longest_attempt_, first_token ? std::min(attempt, Milliseconds(*first_token)) : attempt);
-    if (!patch.empty()) text_ += "rewrite = json { " + patch + " }\n";
-    if (timeout) text_ += "attempt_timeout = " + *timeout + "\n";
-    if (first_token) text_ += "timeouts { first_token = " + *first_token + " }\n";
-    if (retries_.value_or(0) > 0 && retries.value_or(0) > 0) text_ += "retry = again\n";
-    if (allowed_fails_ || cooldown_) text_ += "breaker = cooldown\n";
-    text_ += "}\n\n";
     return deployment;
   }
 
-  void WriteKey(const std::string& name, const YAML::Node& key) {
+  void ReadKey(const YAML::Node& key, LiteLlmDeployment* deployment) {
     if (!key.IsScalar() || IsDummy(key.Scalar())) return;
     std::string variable;
     if (key.Scalar().starts_with(kEnvironment)) {
       variable = key.Scalar().substr(kEnvironment.size());
     } else {
-      variable = Names().Give(name) + "_api_key";
+      variable = Names().Give(deployment->name) + "_api_key";
       for (char& c : variable) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
       Lost(key, "a key stands in the file; the policy reads it from the variable " + variable + ", or the file that " + variable + "_FILE names");
     }
-    text_ += "header[\"Authorization\"] = \"Bearer ${secret(" + StringText(variable, false) + ")}\"\n";
+    deployment->headers.emplace_back("Authorization", "\"Bearer ${secret(" + StringText(variable, false) + ")}\"");
   }
 
   // fallbacks: [{"a": ["b", "c"]}]   default_fallbacks: ["b"]
@@ -437,9 +363,8 @@ class LiteLlm {
       }
     }
     if (const YAML::Node list = settings["default_fallbacks"]; list.IsDefined() && list.IsSequence()) {
-      std::vector<std::string> with_own;
-      for (const Model& model : models_) {
-        if (!fallbacks_.contains(model.name)) AddFallbacks(model.name, list, list);
+      for (const LiteLlmModel& model : config_.models) {
+        if (!config_.fallbacks.contains(model.name)) AddFallbacks(model.name, list, list);
       }
     }
     for (const char* key : {"context_window_fallbacks", "content_policy_fallbacks"}) {
@@ -450,12 +375,12 @@ class LiteLlm {
 
   void AddFallbacks(const std::string& name, const YAML::Node& at, const YAML::Node& list) {
     const bool is_pattern = name == "*";
-    if (!is_pattern && Find(name) == nullptr) return Lost(at, "`" + OneLine(name) + "` is no `model_name`: its fallbacks stand in for nothing");
+    if (!is_pattern && config_.Find(name) == nullptr) return Lost(at, "`" + OneLine(name) + "` is no `model_name`: its fallbacks stand in for nothing");
     const auto add = [&](const YAML::Node& item) {
       if (!item.IsScalar()) return Lost(item, "a fallback is the name of a model, not " + Describe(item));
-      if (Find(item.Scalar()) == nullptr) return Lost(item, "`" + OneLine(item.Scalar()) + "` is no `model_name`: nothing stands in there");
-      for (Model& model : models_) {
-        if ((is_pattern || model.name == name) && model.name != item.Scalar()) fallbacks_[model.name].push_back({item.Scalar(), LineOf(item)});
+      if (config_.Find(item.Scalar()) == nullptr) return Lost(item, "`" + OneLine(item.Scalar()) + "` is no `model_name`: nothing stands in there");
+      for (LiteLlmModel& model : config_.models) {
+        if ((is_pattern || model.name == name) && model.name != item.Scalar()) config_.fallbacks[model.name].push_back({item.Scalar(), LineOf(item)});
       }
     };
     if (list.IsSequence()) {
@@ -477,22 +402,22 @@ class LiteLlm {
       if (target.IsSequence()) {
         std::vector<std::string> known;
         for (const auto& item : target) {
-          if (item.IsScalar() && Find(item.Scalar()) != nullptr) known.push_back(item.Scalar());
+          if (item.IsScalar() && config_.Find(item.Scalar()) != nullptr) known.push_back(item.Scalar());
         }
         if (known.empty()) {
           Lost(entry.first, "`" + OneLine(alias) + "` names no model of the list");
           continue;
         }
         Lost(entry.first, "`" + OneLine(alias) + "` names several models: the first one is asked, and the others stand in for it");
-        Model group{alias, LineOf(entry.first), {}, {}};
+        LiteLlmModel group{alias, LineOf(entry.first), {}, {}};
         for (const std::string& name : known) {
-          const Model* model = Find(name);
+          const LiteLlmModel* model = config_.Find(name);
           group.deployments.insert(group.deployments.end(), model->deployments.begin(), model->deployments.end());
         }
-        groups_.push_back(std::move(group));
+        config_.groups.push_back(std::move(group));
         continue;
       }
-      Model* model = target.IsDefined() && target.IsScalar() ? Find(target.Scalar()) : nullptr;
+      LiteLlmModel* model = target.IsDefined() && target.IsScalar() ? config_.Find(target.Scalar()) : nullptr;
       if (model == nullptr) Lost(entry.first, "`" + OneLine(alias) + "` names no model of the list");
       else model->aliases.push_back(alias);
     }
@@ -520,102 +445,13 @@ class LiteLlm {
     }
   }
 
-  void WriteRoute(const Model& model) {
-    std::vector<Deployment> order = model.deployments;
-    std::stable_sort(order.begin(), order.end(), [](const Deployment& a, const Deployment& b) { return a.order < b.order; });
-    const size_t own = order.size();
-    if (const auto found = fallbacks_.find(model.name); found != fallbacks_.end()) {
-      for (const auto& [name, line] : found->second) {
-        const Model* other = Find(name);
-        if (other->deployments.empty()) problems_.push_back({line, 0, "`" + OneLine(name) + "` cannot stand in for `" + OneLine(model.name) + "`: no request goes there"});
-        order.insert(order.end(), other->deployments.begin(), other->deployments.end());
-      }
-    }
-    std::vector<std::string> to;
-    for (const Deployment& deployment : order) {
-      if (std::find(to.begin(), to.end(), deployment.upstream) == to.end()) to.push_back(deployment.upstream);
-    }
-    if (to.empty()) return;  // its line was told
-    std::string condition;
-    if (model.name == "*") {
-      condition = "request.json.model != none";
-    } else if (model.name.ends_with("/*") && model.aliases.empty()) {
-      condition = "request.json.model starts_with " + StringText(model.name.substr(0, model.name.size() - 1), false);
-    } else if (model.aliases.empty()) {
-      condition = "request.json.model == " + StringText(model.name, false);
-    } else {
-      condition = "request.json.model in {" + StringText(model.name, false);
-      for (const std::string& alias : model.aliases) condition += ", " + StringText(alias, false);
-      condition += "}";
-    }
-    if (own > 1) {
-      text_ += "# LiteLLM spreads requests over these; here the next is asked when one before it cannot answer.\n";
-      Chose(model.line, "which deployment of `" + OneLine(model.name) + "` a request goes to: the first, and to the next when it cannot answer");
-    }
-    std::string list;
-    for (const std::string& name : to) list += (list.empty() ? "" : ", ") + name;
-    text_ += "route " + route_names_.Give(model.name) + " {\nwhen request.method == POST and " + condition + "\n";
-    text_ += "to = " + (to.size() == 1 ? list : "[" + list + "]") + "\nfallback = [" + unavailable_ + "]\n}\n\n";
-    ++routes_;
-    if (model.name != "*") offered_.push_back(model.name);
-    offered_.insert(offered_.end(), model.aliases.begin(), model.aliases.end());
-  }
-
-  void WriteRoutes() {
-    unavailable_ = names_.Give("unavailable");
-    const std::string models = names_.Give("models");
-    const std::string unknown = names_.Give("no_such_model");
-    // Whoever asks for any model comes last.
-    for (const Model& model : models_) {
-      if (model.name.find('*') == std::string::npos) WriteRoute(model);
-    }
-    for (const Model& group : groups_) WriteRoute(group);
-    for (const Model& model : models_) {
-      if (model.name.find('*') != std::string::npos && model.name != "*") WriteRoute(model);
-    }
-    for (const Model& model : models_) {
-      if (model.name == "*") WriteRoute(model);
-    }
-    if (routes_ == 0) {
-      problems_.push_back({0, 0, "there is no model that a request could be passed to"});
-      fatal_ = true;
-      return;
-    }
-    text_ += "route " + route_names_.Give("models") + " {\nwhen request.method == GET and request.path in {\"/v1/models\", \"/models\"}\nreply = " + models + "\n}\n\n";
-    text_ += "route " + route_names_.Give("otherwise") + " { reply = " + unknown + " }\n\n";
-    std::string data;
-    for (const std::string& name : offered_)
-      data += (data.empty() ? "" : ", ") + std::string("{ \"id\": ") + JsonText(name) + ", \"object\": \"model\", \"owned_by\": \"gateway\" }";
-    text_ += "reply " + models + " {\nstatus = 200\nbody = json { \"object\": \"list\", \"data\": [" + data + "] }\n}\n\n";
-    text_ += "reply " + unavailable_ + " {\nstatus = 503\nheader[\"Retry-After\"] = \"15\"\nbody = json { \"error\": { \"message\": \"No server of this model can answer at the moment.\", \"type\": \"server_error\", \"code\": \"unavailable\" } }\n}\n\n";
-    text_ += "reply " + unknown + " {\nstatus = 404\nbody = json { \"error\": { \"message\": \"There is no such model or path.\", \"type\": \"invalid_request_error\", \"code\": \"model_not_found\" } }\n}\n";
-    Chose(0, "what answers when no server of a model can: 503 in OpenAI's form; a model that is not known: 404");
-  }
-
-  std::string text_;
-  std::vector<Problem> problems_;
-  std::vector<Choice> choices_;
-  bool fatal_ = false;
-  Names names_;
-  Names route_names_;
-  std::vector<Model> models_;
-  std::vector<Model> groups_;  // aliases of several models
-  std::map<std::string, std::vector<std::pair<std::string, int>>> fallbacks_;  // by model: others, with their lines
-  std::vector<std::string> offered_;
-  std::string unavailable_;
-  int routes_ = 0;
-  int64_t longest_attempt_ = 0;  // in ms, of all upstreams
-  std::optional<int> retries_;
-  std::optional<std::string> timeout_;
-  std::optional<std::string> stream_timeout_;
-  std::optional<int> allowed_fails_;
-  std::optional<std::string> cooldown_;
+  LiteLlmConfig config_;
 };
 
 }  // namespace
 
 bool IsLiteLlm(const YAML::Node& document) { return document.IsMap() && document["model_list"].IsDefined(); }
 
-Migration MigrateLiteLlm(const YAML::Node& document) { return LiteLlm().Run(document); }
+Migration MigrateLiteLlm(const YAML::Node& document) { return PolicyOf(Reader().Run(document)); }
 
 }  // namespace compiler::migrate
