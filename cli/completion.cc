@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/command_line.h"
+#include "cli/explain_setting.h"
 #include "compiler/diagnostics/codes.h"
 
 namespace cli {
@@ -40,10 +41,11 @@ std::vector<std::string> WordsOf(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options([](const CLI::Option* o) { return o->get_positional(); })) {
     if (const auto choices = ChoicesOf(*option); !choices.empty()) return choices;
   }
-  // The codes of findings, beside policies.
+  // The codes of findings and the settings, beside policies.
   if (command.get_name() == "explain") {
     std::vector<std::string> codes;
     for (const auto& info : compiler::diagnostics::Codes()) codes.emplace_back(info.code);
+    for (const std::string& setting : SettingPaths()) codes.push_back(setting);
     return codes;
   }
   return {};

@@ -129,6 +129,12 @@ class InPolicy {
 
 }  // namespace
 
+std::vector<std::string> SettingPaths() {
+  std::vector<std::string> paths;
+  for (const SettingRow& row : kSettings) paths.push_back(PathOf(row.block) + "." + std::string(row.name));
+  return paths;
+}
+
 std::optional<std::string> ExplainSetting(std::string_view dotted, const compiler::WrittenPolicy* policy, std::string* near) {
   std::string out;
   std::vector<std::string> all;

@@ -202,6 +202,7 @@ class TestReader {
       case model::TestAct::kResets: return kLate;
       case model::TestAct::kRefuses:
       case model::TestAct::kConnectTimeout:
+      case model::TestAct::kDnsFailure:
       case model::TestAct::kHangs: return kPlain;
     }
     return {};

@@ -228,6 +228,7 @@ bool Expander::ImportOne(const ast::Import& import) {
     diagnostics_->Emit(Kind::kBadEdition, edition.number.range, {edition.number.text});
   }
   Rename(&part, import.name.text + ".");
+  bool holds_others = false;
   for (size_t i = 0; i < part.body.size(); ++i) {
     ast::Statement& statement = part.body[i];
     const auto* block = std::get_if<ast::Block>(&statement.node);
@@ -236,9 +237,12 @@ bool Expander::ImportOne(const ast::Import& import) {
     } else if (i > 0 || !std::holds_alternative<ast::Edition>(statement.node)) {
       diagnostics_->Emit(Kind::kNotImportable, block != nullptr ? block->kind.range : statement.range,
                          {block != nullptr ? "`" + block->kind.text + "`" : "this"});
+      holds_others = true;
     }
   }
-  return true;
+  // That it is not used, or lacks a name, may come of what does not belong there.
+  if (holds_others) file_.broken = true;
+  return !holds_others;
 }
 
 // Its names get the prefix, where they are given and where they are used.

@@ -43,13 +43,17 @@ std::shared_ptr<const source::SourceBuffer> ReadSource(std::string name, std::st
 
 ReadImport ImportsBeside(const std::string& policy_path) {
   const std::filesystem::path folder = policy_path == "-" ? std::filesystem::path() : std::filesystem::path(policy_path).parent_path();
-  return [folder](const std::string& path) {
+  return [folder, policy_path](const std::string& path) {
     ImportedText imported;
     const std::filesystem::path at = folder / path;
     imported.name = at.string();
     std::error_code error;
     if (std::filesystem::is_directory(at, error)) {
       imported.why = "it is a folder";
+      return imported;
+    }
+    if (policy_path != "-" && std::filesystem::equivalent(at, policy_path, error)) {
+      imported.why = "it is this very file";
       return imported;
     }
     errno = 0;

@@ -1,6 +1,8 @@
 #include "compiler/model/print.h"
 
+#include <concepts>
 #include <cstdio>
+#include <set>
 #include <type_traits>
 
 namespace compiler::model {
@@ -120,6 +122,40 @@ std::string PrintTemplate(const Template& text) {
   return out.empty() ? "\"\"" : out;
 }
 
+// A value as a policy writes it, or near to it; `type`: how the table says that it is read.
+template <typename T>
+std::string Written(std::string_view type, const T& value) {
+  if constexpr (std::is_same_v<T, bool>) return value ? "true" : "false";
+  else if constexpr (std::is_same_v<T, Duration>) return PrintDuration(value.count());
+  else if constexpr (std::is_same_v<T, std::string>) return Quote(value);
+  else if constexpr (std::is_integral_v<T>) {
+    if (type.ends_with("ByteRate")) return PrintSize(static_cast<int64_t>(value)) + "/s";
+    return type.ends_with("Size") ? PrintSize(static_cast<int64_t>(value)) : std::to_string(value);
+  } else if constexpr (std::is_floating_point_v<T>) return type.ends_with("Percent") ? PrintNumber(value * 100) + "%" : PrintNumber(value);
+  else if constexpr (std::is_enum_v<T>) return std::to_string(static_cast<int>(value));
+  else if constexpr (requires { value.has_value(); *value; }) return value.has_value() ? Written(type, *value) : std::string("none");
+  else if constexpr (requires { value.ToString(); }) return value.ToString();
+  else if constexpr (requires { value.begin()->size(); }) {
+    std::string list;
+    for (const auto& item : value) list += (list.empty() ? "" : ", ") + Written(type, item);
+    return "[" + list + "]";
+  }
+  else return "(set)";
+}
+
+// Whether a value and its parts can be compared; a container says that it can before it is asked to.
+template <typename T>
+consteval bool MayCompare() {
+  if constexpr (requires { typename T::value_type; }) return std::is_same_v<T, std::string> || MayCompare<typename T::value_type>();
+  else return std::equality_comparable<T>;
+}
+
+// The settings structs of blocks, as SETTING's rows name them.
+enum class BlockOf {
+#define BLOCK(kind, parent, named, honoured, doc) k_##kind,
+#include "compiler/model/settings.def"
+};
+
 // "name value" lines with two spaces for each level.
 class Printer {
  public:
@@ -140,14 +176,38 @@ class Printer {
  private:
   void Open(const std::string& head) {
     Line(head + " {");
+    written_.emplace_back();
     depth_ += 2;
   }
   void Close() {
     depth_ -= 2;
+    written_.pop_back();
     Line("}");
   }
   void Line(const std::string& text) { out_ += std::string(depth_, ' ') + text + "\n"; }
-  void Set(const char* name, const std::string& value) { Line(std::string(name) + " = " + value); }
+  void Set(const char* name, const std::string& value) {
+    if (!written_.empty()) written_.back().insert(name);
+    Line(std::string(name) + " = " + value);
+  }
+  // What is set, stands in the table, and has no line of its own above: a setting that was added to the table is printed, too.
+  template <BlockOf kBlock, typename Struct>
+  void Rest(const Struct& settings, const std::string& prefix = "") {
+    [[maybe_unused]] const Struct plain{};
+#define SETTING(block, name, Type, default_text, other_text, range, member, doc) \
+  if constexpr (kBlock == BlockOf::k_##block) SetIfLeft(prefix + #name, #Type, settings.member, plain.member);
+#include "compiler/model/settings.def"
+  }
+  template <typename T>
+  void SetIfLeft(const std::string& name, std::string_view type, const T& value, const T& plain) {
+    if constexpr (MayCompare<T>()) {
+      if (written_.back().count(name) > 0 || value == plain) return;
+      Set(name.c_str(), Written(type, value));
+    } else {
+      (void)name, (void)type, (void)value, (void)plain;  // what has parts has lines of its own
+    }
+  }
+  // Printed under another name, or left out for a reason.
+  void Said(std::initializer_list<const char*> names) { written_.back().insert(names.begin(), names.end()); }
   void Set(const char* name, Duration value) { Set(name, PrintDuration(value.count())); }
   void Set(const char* name, bool value) { Set(name, std::string(value ? "true" : "false")); }
   void Set(const char* name, int value) { Set(name, std::to_string(value)); }
@@ -199,6 +259,8 @@ class Printer {
     Set("cors", origins);
     if (g.underscore_headers) Set("underscore_headers", g.underscore_headers);
     for (const base::Cidr& network : g.trusted_proxies) Set("trusted_proxy", network.ToString());
+    Said({"trusted_proxies"});
+    Rest<BlockOf::k_gateway>(g);
     PrintLimits(g.limits);
     Close();
   }
@@ -208,6 +270,7 @@ class Printer {
     Set("certificate", Quote(tls.certificate));
     Set("key", Quote(tls.key));
     Set("client_ca", Quote(tls.client_ca));
+    Rest<BlockOf::k_tls>(tls);
     Close();
   }
 
@@ -230,6 +293,7 @@ class Printer {
     Set("write_stall", limits.write_stall);
     Set("handshake_time", limits.handshake_time);
     Set("handshakes", limits.handshakes);
+    Rest<BlockOf::k_limits>(limits);
     Close();
   }
 
@@ -243,12 +307,15 @@ class Printer {
     Set("timeouts.attempt", u.timeouts.attempt);
     if (u.timeouts.stall != std::max(Timeouts().stall, u.timeouts.attempt)) Set("timeouts.stall", u.timeouts.stall);
     if (u.timeouts.total) Set("timeouts.total", *u.timeouts.total);
+    Said({"timeouts.stall"});
+    Rest<BlockOf::k_timeouts>(u.timeouts, "timeouts.");
     Set("repeat_safe", Word(u.repeat_safe));
     Set("replay_body", PrintSize(u.replay_body_bytes));
     if (u.pool != PoolSettings()) {
       Open("pool");
       Set("idle", u.pool.idle);
       Set("size", u.pool.size);
+      Rest<BlockOf::k_pool>(u.pool);
       Close();
     }
     Headers(u.headers);
@@ -258,6 +325,7 @@ class Printer {
       Open("rewrite " + rewrite.name);
       When("", rewrite.when);
       Set("patch", "json " + PrintTemplate(rewrite.patch));
+      Rest<BlockOf::k_rewrite>(rewrite);
       Close();
     }
     if (u.decode != Decode::kAuto) Set("decode", "never");
@@ -277,6 +345,7 @@ class Printer {
                       "%)");
       if (u.retry->honour_cap) Set("honour", "retry_after(cap: " + PrintDuration(u.retry->honour_cap->count()) + ")");
       if (u.retry->budget) Set("budget", PrintNumber(*u.retry->budget * 100) + "%");
+      Rest<BlockOf::k_retry>(*u.retry);
       Close();
     }
     if (u.breaker) PrintBreaker(*u.breaker);
@@ -288,6 +357,7 @@ class Printer {
       Set("key", Quote(u.tls->key));
       Set("name", Quote(u.tls->name));
       for (const std::string& pin : u.tls->pins) Set("pin", Quote(pin));
+      Rest<BlockOf::k_upstream_tls>(*u.tls);
       Close();
     }
     if (u.health) {
@@ -295,15 +365,19 @@ class Printer {
       Set("path", Quote(u.health->path));
       Set("interval", u.health->interval);
       Set("timeout", u.health->timeout);
+      Rest<BlockOf::k_health>(*u.health);
       Close();
     }
     if (u.queue) {
       Open("queue");
       Set("length", u.queue->length);
       Set("timeout", u.queue->timeout);
+      Rest<BlockOf::k_queue>(*u.queue);
       Close();
     }
     Set("fallback", Chain(u.fallback));
+    Said({"attempt_timeout"});
+    Rest<BlockOf::k_upstream>(u);
     Close();
   }
 
@@ -321,6 +395,7 @@ class Printer {
                           PrintNumber(b.open_for.factor) + ", cap: " + PrintDuration(b.open_for.cap.count()) + ")");
     }
     Set("probes", b.probes);
+    Rest<BlockOf::k_breaker>(b);
     for (PredicateId id : b.close_when) When("close ", id);
     for (size_t i = 0; i < b.measures.size(); ++i) {
       const WindowMeasure& measure = b.measures[i];
@@ -341,6 +416,7 @@ class Printer {
     When("store ", c.store_when);
     Set("max_entry", PrintSize(c.max_entry_bytes));
     Set("max_bytes", PrintSize(c.max_bytes));
+    Rest<BlockOf::k_cache>(c);
     Close();
   }
 
@@ -355,6 +431,7 @@ class Printer {
     PrintBody(r.body);
     if (r.content_type) Set("content_type", Quote(*r.content_type));
     Headers(r.headers);
+    Rest<BlockOf::k_reply>(r);
     Close();
   }
 
@@ -363,6 +440,7 @@ class Printer {
     Set("status", m.status);
     Set("delay", m.delay);
     PrintBody(m.body);
+    Rest<BlockOf::k_mock>(m);
     Close();
   }
 
@@ -376,6 +454,7 @@ class Printer {
     if (r.cache.has_value()) Set("cache", policy_.caches[r.cache].name);
     if (r.deadline) Set("deadline", *r.deadline);
     if (r.keep_alive) Set("keep_alive", *r.keep_alive);
+    Rest<BlockOf::k_route>(r);
     Close();
   }
 
@@ -409,6 +488,7 @@ class Printer {
   const Policy& policy_;
   std::string out_;
   size_t depth_ = 0;
+  std::vector<std::set<std::string>> written_;  // of each open block
 };
 
 }  // namespace

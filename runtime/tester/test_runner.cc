@@ -101,6 +101,7 @@ class Run {
     }
     if (given != nullptr && !is_check) ++asked_[id.value];
     if (given == nullptr || given->act == TestAct::kRefuses) return SimNetwork::Route::kRefused;
+    if (given->act == TestAct::kDnsFailure) return SimNetwork::Route::kNoAddress;
     return given->act == TestAct::kConnectTimeout ? SimNetwork::Route::kBlackHole : SimNetwork::Route::kNormal;
   }
   int64_t CountOf(UpstreamId id) const {

@@ -133,6 +133,7 @@ TEST(Completion, OfEveryShellNamesEveryCommandAndOption) {
 }
 
 TEST(Completion, WorksInBash) {
+  EXPECT_EQ(CompleteInBash("breakwater explain upstream.timeouts.i", 2), "upstream.timeouts.idle\n");
   EXPECT_EQ(CompleteInBash("breakwater che", 1), "check\n");
   EXPECT_EQ(CompleteInBash("breakwater check --for", 2), "--format\n");
   EXPECT_EQ(CompleteInBash("breakwater check --format s", 3), "sarif\n");
@@ -149,6 +150,17 @@ TEST(Completion, IsReadByZshAndFish) {
     if (std::system((std::string("command -v ") + shell + " >/dev/null").c_str()) != 0) continue;
     EXPECT_EQ(Shell(std::string(shell) + " -n", cli::Completion(shell, line.app())), "") << shell;
   }
+}
+
+TEST(CommandLine, HelpIsACommandToo) {
+  EXPECT_EQ(Call({"help"}).code, 0);
+  EXPECT_NE(Call({"help"}).out.find("check"), std::string::npos);
+  EXPECT_NE(Call({"help", "fix"}).out.find("--unsafe"), std::string::npos);
+  EXPECT_EQ(Call({"help", "frobnicate"}).code, 2);
+}
+
+TEST(Completion, KnowsTheCodesOfFindings) {
+  EXPECT_NE(CompleteInBash("breakwater explain PL02", 2).find("PL0201"), std::string::npos);
 }
 
 }  // namespace

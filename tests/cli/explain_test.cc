@@ -176,4 +176,52 @@ TEST(ExplainPolicy, CodesStillHaveTheirPages) {
   EXPECT_NE(Explain(Of("")).out.find("PL0201"), std::string::npos);
 }
 
+// ---- a setting
+
+TEST(ExplainSetting, SaysWhatTheTableHas) {
+  const Result result = Explain(Of("upstream.timeouts.idle"));
+  EXPECT_EQ(result.code, 0);
+  EXPECT_TRUE(result.out.starts_with("upstream.timeouts.idle\n")) << result.out;
+  EXPECT_NE(result.out.find("default: 30s; from 1ms to 24h"), std::string::npos) << result.out;
+  // What is above it may be left out, and two may have the name.
+  EXPECT_EQ(Explain(Of("timeouts.connect")).code, 0);
+  const Result several = Explain(Of("timeouts.idel"));
+  EXPECT_EQ(several.code, 2);
+  EXPECT_NE(several.err.find("there is no setting timeouts.idel"), std::string::npos) << several.err;
+}
+
+TEST(ExplainSetting, SaysWhatIsInForce) {
+  cli::ExplainOptions options = Of("upstream.timeouts.idle");
+  options.policy = Written("edition 1\ngateway { listen = \"127.0.0.1:8080\" }\nupstream a { url = \"http://a\"  timeouts { idle = 7s } }\nupstream b { url = \"http://b\" }\nroute r { to = [a, b] }\n");
+  const Result result = Explain(options);
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(result.out.find("upstream a: 7s"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("line 3"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("upstream b: 30s  (default)"), std::string::npos) << result.out;
+}
+
+// ---- what stands in front of the gateway, and what never gets to a route
+
+TEST(ExplainRequest, BelievesTrustedProxies) {
+  const std::string policy = Written("edition 1\ngateway { listen = \"127.0.0.1:8080\"  trusted_proxies = [10.0.0.0/8]  limits { body = 10B } }\nupstream a { url = \"http://a\" }\n"
+                                     "route office { when client.ip in 192.0.2.0/24  to = a }\nroute rest { to = a }\n");
+  cli::ExplainOptions options = Of(policy, "POST /x");
+  options.client = "10.1.1.1";
+  options.headers = {"X-Forwarded-For: 192.0.2.7"};
+  EXPECT_NE(Explain(options).out.find("takes it  route office"), std::string::npos) << Explain(options).out;
+  options.client = "11.1.1.1";
+  EXPECT_NE(Explain(options).out.find("takes it  route rest"), std::string::npos) << Explain(options).out;
+  options.body = "more than ten bytes";
+  EXPECT_NE(Explain(options).out.find("the gateway answers 413"), std::string::npos) << Explain(options).out;
+  options.client = "foo";
+  EXPECT_EQ(Explain(options).code, 2);
+  EXPECT_NE(Explain(options).err.find("`foo` is no address"), std::string::npos) << Explain(options).err;
+}
+
+TEST(ExplainRequest, TakesAWholeAddress) {
+  const std::string policy = Written("edition 1\ngateway { listen = \"127.0.0.1:8080\" }\nupstream a { url = \"http://a\" }\nroute chat { when request.host == \"llm.example.com\" and request.path == \"/api/chat\"  to = a }\nroute rest { to = a }\n");
+  const Result result = Explain(Of(policy, "POST https://llm.example.com/api/chat"));
+  EXPECT_NE(result.out.find("takes it  route chat"), std::string::npos) << result.out << result.err;
+}
+
 }  // namespace

@@ -94,6 +94,26 @@ TEST(Report, PrettyIsWhatPeopleRead) {
   EXPECT_EQ(Write("pretty").find("p.policy:3:22: error[PL0101]: there is no upstream `aa`"), 0u);
 }
 
+TEST(Report, PrettyStopsAfterAHundredOfAFileAndTheOthersDoNot) {
+  std::string policy = "edition 1\ngateway { listen = \"127.0.0.1:0\" }\nupstream a { url = \"http://a:1\" }\n";
+  for (int i = 0; i < 130; ++i) policy += "route r" + std::to_string(i) + " { when request.path == \"/" + std::to_string(i) + "\" and nope to = a }\n";
+  const std::string pretty = Write("pretty", policy);
+  size_t shown = 0;
+  for (size_t at = pretty.find("error[PL0101]"); at != std::string::npos; at = pretty.find("error[PL0101]", at + 1)) ++shown;
+  EXPECT_EQ(shown, 100u);
+  EXPECT_NE(pretty.find("p.policy: 30 more findings, 30 of them errors, are not shown"), std::string::npos) << pretty.substr(pretty.size() - 200);
+  EXPECT_EQ(Json::parse(Write("json", policy))["files"][0]["findings"].size(), 130u);
+}
+
+TEST(Report, SarifRulesCarryTheirPages) {
+  const Json run = Json::parse(Write("sarif"))["runs"][0];
+  for (const Json& rule : run["tool"]["driver"]["rules"]) {
+    EXPECT_FALSE(rule["shortDescription"]["text"].get<std::string>().empty());
+    EXPECT_NE(rule["help"]["markdown"].get<std::string>().find("# " + rule["id"].get<std::string>()), std::string::npos);
+    EXPECT_TRUE(rule["helpUri"].get<std::string>().starts_with("https://"));
+  }
+}
+
 TEST(Report, UnknownFormatsAreNone) {
   std::ostringstream out;
   EXPECT_EQ(cli::MakeReport("yaml", {}, out, out), nullptr);

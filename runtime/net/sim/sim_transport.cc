@@ -345,7 +345,9 @@ std::unique_ptr<Stream> SimTransport::Connect(const Address& address, StreamObse
     ListenerState* listener = route == SimNetwork::Route::kNormal ? network->ListenerFor(address) : nullptr;
     const TimePoint answer = network->now() + network->Latency();
     if (listener == nullptr) {
-      const NetError error = route == SimNetwork::Route::kUnreachable ? NetError::kUnreachable : NetError::kRefused;
+      const NetError error = route == SimNetwork::Route::kUnreachable ? NetError::kUnreachable
+                             : route == SimNetwork::Route::kNoAddress  ? NetError::kNameNotFound
+                                                                       : NetError::kRefused;
       network->At(answer, [connection, error] { connection->Fail(0, error); });
       return;
     }

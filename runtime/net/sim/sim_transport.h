@@ -53,7 +53,8 @@ class SimNetwork {
   void FailName(const std::string& name, NetError error, Duration delay = {});
 
   // Addresses. Where nobody listens a connection is refused. `ip` may be "" for every address.
-  enum class Route { kNormal, kBlackHole, kUnreachable, kRefused };  // kBlackHole: a SYN is never answered
+  // kBlackHole: a SYN is never answered. kNoAddress: as if the name that led there had none any more.
+  enum class Route { kNormal, kBlackHole, kUnreachable, kRefused, kNoAddress };
   void SetRoute(const std::string& ip, uint16_t port, Route route);
   // Asked about each connection when its SYN arrives, where no SetRoute says anything; null: kNormal. If it says so, the listener's
   // callback follows before anything else happens.

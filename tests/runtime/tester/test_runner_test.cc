@@ -349,6 +349,11 @@ TEST(Connections, ThatAreNeverAnswered) {
   ExpectHolds("given large connect_timeout given small replies 200 " + kAsk + "expect served_by == small expect elapsed == 1s");
 }
 
+TEST(Names, WithoutAnAddress) {
+  ExpectHolds("given large dns_failure given small replies 200 " + kAsk + "expect served_by == small expect attempts(large) == 1");
+  ExpectFails("given large dns_failure given small dns_failure " + kAsk + "expect served_by == small", "served_by == small but got sorry\n");
+}
+
 TEST(Given, ThatIsNeverUsedIsAnErrorOfTheTest) {
   ExpectFails("given large replies 200 given small replies 503 " + kAsk + "expect status == 200", "this was never used: `small` was not asked again\n");
   ExpectHolds("given large replies 200 3 times " + kAsk + "expect status == 200");

@@ -1,0 +1,104 @@
+// Each sentence of a test, through the executable: `breakwater test` passes where it says what is so, and fails where it says otherwise.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "tests/e2e/shell.h"
+#include "tests/e2e/story.h"
+
+namespace tests::e2e {
+namespace {
+
+const std::string kPolicy = R"(edition 1
+
+gateway { listen = "127.0.0.1:8080" }
+
+upstream large {
+  url           = "http://large:11434/v1"
+  repeat_safe   = true
+  max_in_flight = 1
+  timeouts { connect = 1s }
+  header["X-Team"] = "search"
+  rewrite = json { "model": "qwen3" }
+}
+
+upstream small { url = "http://small:11434" }
+
+route chat { when request.path == "/v1/chat/completions"  to = [large, small]  fallback = [busy] }
+route rest { reply = none_such }
+
+reply busy { status = 503  header["Retry-After"] = "15"  text = "Busy." }
+reply none_such { status = 404  text = "No." }
+
+)";
+const std::string kAsk = "send POST \"/v1/chat/completions\" json { \"model\": \"any\", \"stream\": true, \"messages\": [] } ";
+
+struct Sentence {
+  const char* name;
+  std::string given;   // with what is sent
+  std::string right;   // what is so
+  std::string wrong;   // what is not
+  std::string before;  // at the top of the file
+};
+const std::vector<Sentence> kSentences = {
+    {"sent json", "given large streams 1 tokens " + kAsk, "expect sent(large).json.model == \"qwen3\"", "expect sent(large).json.model == \"any\"", ""},
+    {"sent header", "given large streams 1 tokens " + kAsk, "expect sent(large).header[\"X-Team\"] == \"search\"", "expect sent(large).header[\"X-Team\"] == none", ""},
+    {"sent path", "given large streams 1 tokens " + kAsk, "expect sent(large).path == \"/v1/chat/completions\"", "expect sent(large).path == \"/v1/v1/chat/completions\"", ""},
+    {"sent body", "given large streams 1 tokens " + kAsk, "expect sent(large).body contains \"messages\"", "expect sent(large).body contains \"prompt\"", ""},
+    {"sent method", "given large streams 1 tokens " + kAsk, "expect sent(large).method == \"POST\"", "expect sent(large).method == \"GET\"", ""},
+    {"at a time", "given large streams 1 tokens every 1s always given small streams 1 tokens always " + kAsk + " 3 at a time", "expect attempts(small) == 2",
+     "expect attempts(small) == 0", ""},
+    {"leaves", "given large streams 20 tokens every 1s " + kAsk + " leaves after 3s", "expect ended == left", "expect ended == complete", ""},
+    {"first token", "given large streams 3 tokens every 1s after 2s " + kAsk, "expect first_token == 3s", "expect first_token < 2s", ""},
+    {"fails before content", "given large streams 0 tokens then fails given small streams 1 tokens " + kAsk, "expect served_by == small", "expect served_by == large", ""},
+    {"connect timeout", "given large connect_timeout given small streams 1 tokens " + kAsk, "expect elapsed == 1s", "expect elapsed == 0s", ""},
+    {"dns failure", "given large dns_failure given small streams 1 tokens " + kAsk, "expect attempts(small) == 1", "expect served_by == large", ""},
+    {"thinking", "given large streams 2 tokens every 1s thinking 3 tokens " + kAsk, "expect first_token == 4s", "expect first_token == 1s", ""},
+    {"never used", "given large streams 1 tokens " + kAsk, "expect status == 200", "given small refuses", ""},
+    {"unknown label", "given large streams 1 tokens " + kAsk, "expect metric(\"upstream_retry_total\", upstream: \"large\") == 0",
+     "expect metric(\"upstream_retry_total\", upstrem: \"large\") == 0", ""},
+    {"unknown metric", "given large streams 1 tokens " + kAsk, "expect metric(\"upstream_retry_total\") == 0", "expect metric(\"upstream_rtry_total\") == 0", ""},
+    {"common", kAsk, "expect served_by == small", "expect served_by == large", "common { given large refuses always  given small streams 1 tokens always }\n"},
+};
+
+class Sentences : public testing::TestWithParam<Sentence> {
+ protected:
+  Ran Test(const std::string& text, const std::string& name = "some.policy") {
+    return Shell(std::string("'") + BREAKWATER_EXECUTABLE + "' test '" + folder_.Write(name, text) + "'");
+  }
+  support::TempDir folder_;
+};
+
+TEST_P(Sentences, HoldsWhereItIsSoAndFailsWhereItIsNot) {
+  const Sentence& sentence = GetParam();
+  const auto file = [&](const std::string& last) {
+    return kPolicy + sentence.before + "test \"" + sentence.name + "\" {\n  " + sentence.given + "\n  " + last + "\n}\n";
+  };
+  const Ran right = Test(file(sentence.right));
+  EXPECT_EQ(right.code, 0) << right.output;
+  const Ran wrong = Test(file(sentence.wrong));
+  EXPECT_EQ(wrong.code, 1) << wrong.output;
+}
+
+// In a file of their own.
+TEST_P(Sentences, HoldInAFileThatNamesThePolicyToo) {
+  const Sentence& sentence = GetParam();
+  folder_.Write("chat.policy", kPolicy);
+  const auto file = [&](const std::string& last) {
+    return "edition 1\ntests_of = \"chat.policy\"\n" + sentence.before + "test \"" + sentence.name + "\" {\n  " + sentence.given + "\n  " + last + "\n}\n";
+  };
+  const Ran right = Test(file(sentence.right), "chat_tests.policy");
+  EXPECT_EQ(right.code, 0) << right.output;
+  const Ran wrong = Test(file(sentence.wrong), "chat_tests.policy");
+  EXPECT_EQ(wrong.code, 1) << wrong.output;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Sentences, testing::ValuesIn(kSentences), [](const auto& test) {
+  std::string name = test.param.name;
+  std::replace(name.begin(), name.end(), ' ', '_');
+  return name;
+});
+
+}  // namespace
+}  // namespace tests::e2e
