@@ -130,6 +130,18 @@ constexpr ForeignSetting kForeignSettings[] = {
 #include "compiler/check/foreign_settings.def"
 };
 
+constexpr ForeignSetting kForeignBlocks[] = {
+#define FOREIGN_BLOCK(block, name, help) {k_##block, #name, help},
+#include "compiler/check/foreign_blocks.def"
+};
+
+// "" if it is none.
+std::string_view HelpOfForeignBlock(BlockKind parent, std::string_view name) {
+  const auto* found = std::find_if(std::begin(kForeignBlocks), std::end(kForeignBlocks),
+                                   [&](const ForeignSetting& f) { return f.block == parent && f.name == name; });
+  return found == std::end(kForeignBlocks) ? std::string_view() : found->help;
+}
+
 struct WhenInfo {
   BlockKind block;
   std::string_view word;
@@ -196,11 +208,14 @@ std::optional<BlockKind> TopLevelBlock(const ast::Block& block, diagnostics::Dia
     for (const BlockInfo& candidate : kBlocks) {
       if (candidate.parent == k_file) names.push_back(candidate.name);
     }
-    const auto nearest = base::Nearest(block.kind.text, names);
+    auto nearest = base::Nearest(block.kind.text, names);
+    const std::string_view foreign = HelpOfForeignBlock(k_file, block.kind.text);
+    if (!foreign.empty()) nearest.reset();
     auto& diagnostic =
         diagnostics->Emit(Kind::kUnknownBlock, block.kind.range,
                           {block.kind.text, "",
                            MeansOtherwise(block.kind.text) ? std::string(kOtherwise)
+                           : !foreign.empty()              ? std::string(foreign)
                            : nearest                       ? "did you mean `" + std::string(*nearest) + "`?"
                                      : "there are gateway, upstream, cache, reply, mock, route and tls"});
     Suggest(&diagnostic, nearest);
@@ -376,10 +391,13 @@ void BlockReader::ReadInnerBlock(BlockKind kind, const ast::Block& block, const 
       names.push_back(candidate.name);
       if (candidate.honoured) all += (all.empty() ? "it has " : ", ") + std::string(candidate.name);
     }
-    const auto nearest = base::Nearest(inner.kind.text, names);
+    auto nearest = base::Nearest(inner.kind.text, names);
+    const std::string_view foreign = HelpOfForeignBlock(kind, inner.kind.text);
+    if (!foreign.empty()) nearest.reset();
     auto& diagnostic = diagnostics_->Emit(Kind::kUnknownBlock, inner.kind.range,
                                           {inner.kind.text, " in `" + block.kind.text + "`",
                                            MeansOtherwise(inner.kind.text) && kind == k_route ? std::string(kOtherwise)
+                                           : !foreign.empty() ? std::string(foreign)
                                            : nearest     ? "did you mean `" + std::string(*nearest) + "`?"
                                            : all.empty() ? "it holds no blocks"
                                                          : all});

@@ -133,9 +133,11 @@ bool ExprChecker::IsBool(const ast::Expr& expr, const Value& value) {
   if (value.expr.type.base == BaseType::kError) help = "say which one: `error == refused`, or `error != none`";
   if (value.expr.type.optional && value.expr.type.base == BaseType::kString)
     help = "compare it: `… == \"text\"`, or `… != none` for whether it is there";
+  if (expr.kind == ast::ExprKind::kString) help = "a condition is written without quotes: `request.path == \"/api/chat\"`";
   auto& diagnostic = diagnostics_->Emit(Kind::kNotABool, expr.range, {DescribeValue(value.expr), help});
   // What an error means with it is said by the checks of retries: most of them should not be taken together.
-  const bool may_be_absent = value.expr.type.optional && value.expr.type.base != BaseType::kError;
+  const bool may_be_absent = value.expr.type.optional && value.expr.type.base != BaseType::kError && value.expr.type.base != BaseType::kJson;
+  if (value.expr.type.base == BaseType::kJson) diagnostic.Change({expr.range.end, expr.range.end}, " == true").Unsafe();
   if (may_be_absent) diagnostic.Change({expr.range.end, expr.range.end}, " != none").Unsafe();
   return false;
 }

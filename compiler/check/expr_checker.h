@@ -88,6 +88,7 @@ class ExprChecker {
   bool IsBool(const ast::Expr& expr, const Value& value);
   // What is right in other languages. False, without a finding, if it is none of it.
   bool ReportForeignFunction(const ast::Expr& call);
+  void ReportNoFunction(const ast::Expr& callee);
   bool ReportBareOperands(const ast::Expr& expr, size_t first);
   bool ReportStatusBetween(const ast::Expr& both);
   bool ReportStatusRange(const ast::Expr& expr, const ast::Expr& status);

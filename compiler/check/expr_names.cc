@@ -136,6 +136,10 @@ ExprChecker::Value ExprChecker::CheckName(const ast::Expr& expr) {
     diagnostics_->Emit(Kind::kUnknownName, expr.range, {name, "did you mean `" + meant + "`?"}).Replace(meant);
     return Invalid();
   }
+  if (const auto foreign = ForeignFactOf("bare", name); foreign && foreign->meant.empty()) {
+    diagnostics_->Emit(Kind::kUnknownName, expr.range, {name, foreign->help});
+    return Invalid();
+  }
   if (scope_->LostALet() && !base::Nearest(name, candidates)) return Invalid();
   const std::string otherwise = LooksLikeAVariable(name)
                                     ? "a variable of the environment is written `env(\"" + name + "\")`"
@@ -211,6 +215,13 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
       diagnostics_->Emit(Kind::kUnknownName, root->range, {name, "did you mean `" + meant + "`?"}).Replace(meant);
       return Invalid();
     }
+    if (const auto foreign = ForeignFactOf("bare", name)) {
+      auto& diagnostic = diagnostics_->Emit(
+          Kind::kUnknownName, root->range,
+          {name, foreign->meant.empty() ? std::string(foreign->help) : "did you mean `" + std::string(foreign->meant) + "`?"});
+      if (!foreign->meant.empty()) diagnostic.Replace(std::string(foreign->meant));
+      return Invalid();
+    }
     if (base::Nearest(name, roots)) {
       auto& misspelt = diagnostics_->Emit(Kind::kUnknownName, root->range, {name, OneOf(name, roots, "")});
       OfferNearest(&misspelt, name, roots);
@@ -276,9 +287,12 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
       if (steps[i]->kind == ExprKind::kMember) {
         keys.push_back(steps[i]->text);
         if (is_json) continue;
-        diagnostics_->Emit(
-            Kind::kNotAPath, steps[i]->word,
-            {"`" + full + "` takes its name in brackets", "write `" + full + "[\"" + steps[i]->text + "\"]`"});
+        const uint32_t end_of_before = i > 1 ? steps[i - 1]->range.end : full_range.end;
+        diagnostics_
+            ->Emit(Kind::kNotAPath, steps[i]->word,
+                   {"`" + full + "` takes its name in brackets", "write `" + full + "[\"" + steps[i]->text + "\"]`"})
+            .Change({end_of_before, steps[i]->word.end}, "[\"" + steps[i]->text + "\"]")
+            .Unsafe();
         return Invalid();
       }
       const ast::Expr& key = steps[i]->operands[1];
@@ -333,6 +347,14 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
         .Change({root->range.begin, steps[0]->word.end}, meant);
     return Invalid();
   }
+  if (const auto foreign = ForeignFactOf(name, steps[0]->text)) {
+    auto& diagnostic = diagnostics_->Emit(
+        Kind::kUnknownMember, steps[0]->word,
+        {name, steps[0]->text,
+         foreign->meant.empty() ? std::string(foreign->help) : "did you mean `" + name + "." + std::string(foreign->meant) + "`?"});
+    if (!foreign->meant.empty()) diagnostic.Replace(std::string(foreign->meant));
+    return Invalid();
+  }
   std::vector<std::string_view> members;
   const auto add = [&](std::string_view candidate) {
     if (candidate.starts_with(name + ".")) members.push_back(candidate.substr(name.size() + 1));
@@ -362,10 +384,23 @@ bool ExprChecker::ReportForeignFunction(const ast::Expr& call) {
   return true;
 }
 
+// `request.header("X")`, `request.headers.get("X")`, `os.getenv("X")`: what stands before the parenthesis is no function.
+void ExprChecker::ReportNoFunction(const ast::Expr& callee) {
+  const std::string written = WrittenAt(callee.range);
+  std::string help = callee.kind == ExprKind::kMember ? WhyNoFunction(callee.text) : std::string();
+  const bool reads_header = written.find("header") != std::string::npos || written.find("hdr") != std::string::npos;
+  const bool reads_query = written.find("query") != std::string::npos || written.find("args") != std::string::npos ||
+                           written.find("param") != std::string::npos;
+  if (reads_header) help = "a header is read by its name in brackets: `request.header[\"X-Name\"]`";
+  else if (reads_query) help = "a parameter is read by its name in brackets: `request.query[\"name\"]`";
+  else if (help.empty()) help = "conditions are made of values, comparisons, `and`, `or` and `not`";
+  diagnostics_->Emit(Kind::kNotAPath, callee.range, {"this is no function", help});
+}
+
 ExprChecker::Value ExprChecker::CheckCall(const ast::Expr& expr) {
   const ast::Expr& callee = expr.operands[0];
   if (callee.kind != ExprKind::kName) {
-    if (!ReportForeignFunction(expr)) diagnostics_->Emit(Kind::kNotAPath, callee.range, {"this is no function", ""});
+    if (!ReportForeignFunction(expr)) ReportNoFunction(callee);
     return Invalid();
   }
   const std::string& name = callee.text;
@@ -394,6 +429,10 @@ ExprChecker::Value ExprChecker::CheckCall(const ast::Expr& expr) {
     return Invalid();
   }
   if (ReportForeignFunction(expr)) return Invalid();
+  if (const std::string why = WhyNoFunction(name); !why.empty()) {
+    diagnostics_->Emit(Kind::kUnknownFunction, callee.range, {name, why});
+    return Invalid();
+  }
   std::vector<std::string_view> functions = {"env", "secret", "hash"};
   for (const abi::WindowMeasureInfo& info : abi::WindowMeasures()) functions.push_back(info.name);
   std::string all = "there are";

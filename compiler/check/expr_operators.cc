@@ -5,6 +5,7 @@
 
 #include "compiler/check/expr_checker.h"
 #include "compiler/check/expr_parts.h"
+#include "compiler/check/foreign_names.h"
 #include "compiler/check/number.h"
 #include "compiler/check/pattern_texts.h"
 
@@ -357,6 +358,13 @@ bool ExprChecker::MakeComparable(const ast::Expr& left_at, model::Expr* left, co
     if (is_method || is_error || (other->type.base == BaseType::kStatus && is_number)) {
       replacement = text;
       help = "it is written without quotes";
+    } else if (other->type.base == BaseType::kError) {
+      const std::string meant = text == "timeout" ? text : MeantBy(text);
+      help = text == "timeout" ? "it stands for several errors, without quotes: `error in timeout`"
+             : !meant.empty()  ? "it is written without quotes: `" + meant + "`"
+                               : "an error is a name without quotes: `refused`, `reset`, `connect_timeout`, `attempt_timeout` and others";
+    } else if (other->type.base == BaseType::kMethod) {
+      help = "a method is written without quotes, in capitals: `POST`";
     }
   }
   if (a == BaseType::kJson && b == BaseType::kJson) help = "give one of them a type: `request.json.a ?? \"\"`";

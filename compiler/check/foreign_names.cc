@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "compiler/abi/fact_table.h"
 #include "base/cidr.h"
@@ -12,25 +13,22 @@ using abi::BaseType;
 
 namespace {
 
-struct ForeignName {
-  std::string_view written;
-  std::string_view meant;
+struct ForeignRow {
+  std::string_view root;
+  std::string_view name;
+  ForeignFact fact;
 };
-constexpr ForeignName kForeignNames[] = {
-    {"yes", "true"},
-    {"on", "true"},
-    {"no", "false"},
-    {"off", "false"},
-    {"null", "none"},
-    {"nil", "none"},
-    {"None", "none"},
-    {"undefined", "none"},
-    {"NULL", "none"},
-    {"ECONNREFUSED", "refused"},
-    {"ECONNRESET", "reset"},
-    {"connection_refused", "refused"},
-    {"connection_reset", "reset"},
+constexpr ForeignRow kForeignFacts[] = {
+#define FOREIGN_FACT(root, name, meant) {#root, #name, {meant, ""}},
+#define FOREIGN_HELP(root, name, help) {#root, #name, {"", help}},
+#include "compiler/check/foreign_facts.def"
 };
+
+std::string Lowered(std::string_view text) {
+  std::string lowered(text);
+  for (char& c : lowered) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return lowered;
+}
 
 }  // namespace
 
@@ -47,10 +45,17 @@ std::string FactEndingWith(std::string_view name) {
   return {};
 }
 
+std::optional<ForeignFact> ForeignFactOf(std::string_view root, std::string_view name) {
+  const std::string plain = Lowered(name);  // ECONNREFUSED, None
+  const auto* found = std::find_if(std::begin(kForeignFacts), std::end(kForeignFacts),
+                                   [&](const ForeignRow& row) { return row.root == root && row.name == plain; });
+  if (found == std::end(kForeignFacts)) return std::nullopt;
+  return found->fact;
+}
+
 std::string MeantBy(std::string_view name) {
-  const auto* foreign = std::find_if(std::begin(kForeignNames), std::end(kForeignNames),
-                                     [&](const ForeignName& f) { return f.written == name; });
-  return foreign != std::end(kForeignNames) ? std::string(foreign->meant) : FactEndingWith(name);
+  if (const auto foreign = ForeignFactOf("bare", name)) return std::string(foreign->meant);
+  return FactEndingWith(name);
 }
 
 namespace {
@@ -94,6 +99,72 @@ constexpr ForeignFunction kForeignFunctions[] = {
     {"isempty", "{0} == none"},
     {"isnull", "{0} == none"},
     {"undefined", "{0} == none"},
+    {"eq", "{0} == {1}"},
+    {"equal", "{0} == {1}"},
+    {"neq", "{0} != {1}"},
+    {"notequals", "{0} != {1}"},
+    {"gt", "{0} > {1}"},
+    {"gte", "{0} >= {1}"},
+    {"lt", "{0} < {1}"},
+    {"lte", "{0} <= {1}"},
+    {"any", "{0} or {1}"},
+    {"anyof", "{0} or {1}"},
+    {"oneof", "{0} or {1}"},
+    {"all", "{0} and {1}"},
+    {"allof", "{0} and {1}"},
+    {"not", "not {0}"},
+};
+// Of text, with nothing that stands for them: why.
+struct MissingFunction {
+  std::string_view name;  // as above
+  std::string_view help;
+};
+constexpr MissingFunction kMissingFunctions[] = {
+    {"lower", "a host is compared in lower case, paths and headers as they are; a pattern ignores case: `matches /(?i)…/`"},
+    {"tolower", "a host is compared in lower case, paths and headers as they are; a pattern ignores case: `matches /(?i)…/`"},
+    {"lowercase", "a host is compared in lower case, paths and headers as they are; a pattern ignores case: `matches /(?i)…/`"},
+    {"casefold", "a host is compared in lower case, paths and headers as they are; a pattern ignores case: `matches /(?i)…/`"},
+    {"upper", "a pattern ignores case: `matches /(?i)…/`"},
+    {"toupper", "a pattern ignores case: `matches /(?i)…/`"},
+    {"len", "no condition counts characters or members; `limits { body = 1MiB }` of the gateway bounds a body"},
+    {"length", "no condition counts characters or members; `limits { body = 1MiB }` of the gateway bounds a body"},
+    {"size", "no condition counts characters or members; `limits { body = 1MiB }` of the gateway bounds a body"},
+    {"split", "text is tested with `starts_with`, `ends_with`, `contains` or `matches /…/`"},
+    {"trim", "text is tested with `starts_with`, `ends_with`, `contains` or `matches /…/`"},
+    {"strip", "text is tested with `starts_with`, `ends_with`, `contains` or `matches /…/`"},
+    {"substr", "text is tested with `starts_with`, `ends_with`, `contains` or `matches /…/`"},
+    {"replace", "text is tested with `starts_with`, `ends_with`, `contains` or `matches /…/`"},
+    {"random", "no condition is decided by chance"},
+    {"rand", "no condition is decided by chance"},
+    {"now", "no condition reads the clock; `elapsed` is the time since the request came"},
+    {"time", "no condition reads the clock; `elapsed` is the time since the request came"},
+    {"range", "there are no ranges: write `in 5xx`, or `in {500, 502}`"},
+    {"hdr", "a header is read by `request.header[\"X-Name\"]`"},
+    {"reqhdr", "a header is read by `request.header[\"X-Name\"]`"},
+    {"getheader", "a header is read by `request.header[\"X-Name\"]`"},
+    {"header", "a header is read by `request.header[\"X-Name\"]`"},
+    {"headers", "a header is read by `request.header[\"X-Name\"]`"},
+    {"query", "a parameter is read by `request.query[\"name\"]`"},
+    {"json", "a member of the body is read by `request.json.model`"},
+    {"jsonpath", "a member of the body is read by `request.json.model`"},
+    {"getenv", "a variable of the environment is written `env(\"NAME\")`"},
+    {"environ", "a variable of the environment is written `env(\"NAME\")`"},
+    {"vault", "a secret is written `secret(\"NAME\")`: of a variable, or of the file that NAME_FILE names"},
+    {"file", "a secret is written `secret(\"NAME\")`: of a variable, or of the file that NAME_FILE names"},
+    {"readfile", "a secret is written `secret(\"NAME\")`: of a variable, or of the file that NAME_FILE names"},
+    {"duration", "a time is written with its unit: `15s`, `1min30s`"},
+    {"seconds", "a time is written with its unit: `15s`, `1min30s`"},
+    {"minutes", "a time is written with its unit: `15s`, `1min30s`"},
+    {"hours", "a time is written with its unit: `15s`, `1min30s`"},
+    {"timedelta", "a time is written with its unit: `15s`, `1min30s`"},
+    {"rate", "a count looks back over a time of its own: `failures(60s) >= 5`, `failure_ratio(60s) > 50%`"},
+    {"count", "a count looks back over a time of its own: `failures(60s) >= 5`, `failure_ratio(60s) > 50%`"},
+    {"sum", "a count looks back over a time of its own: `failures(60s) >= 5`, `failure_ratio(60s) > 50%`"},
+    {"increase", "a count looks back over a time of its own: `failures(60s) >= 5`, `failure_ratio(60s) > 50%`"},
+    {"errors", "write `failures(60s)`"},
+    {"errorrate", "write `failure_ratio(60s)`"},
+    {"percentile", "a percentile is of times: `latency(p95, 60s)`"},
+    {"quantile", "a percentile is of times: `latency(p95, 60s)`"},
 };
 // With one argument, which is about the request.
 constexpr ForeignFunction kMatchers[] = {
@@ -107,6 +178,7 @@ constexpr ForeignFunction kMatchers[] = {
     {"query", "request.query[{0}] == {1}"},
 };
 // A pattern is written otherwise than there.
+constexpr std::string_view kPatternModules[] = {"re", "regex", "regexp", "string", "strings"};
 constexpr std::string_view kPatternFunctions[] = {"matches",  "match",      "matchesregex", "regexmatch", "rematch",
                                                   "regex",    "ismatch",    "test",         "pathregexp", "pathregex"};
 
@@ -134,6 +206,11 @@ std::string Filled(std::string_view pattern, const std::vector<std::string>& ope
 std::optional<MeantFunction> MeantByFunction(std::string_view name, std::string_view object,
                                              const std::vector<std::string>& arguments) {
   std::vector<std::string> operands = arguments;
+  const bool is_module = std::find(std::begin(kPatternModules), std::end(kPatternModules), object) != std::end(kPatternModules);
+  if (is_module) {  // re.match("^/api", request.path)
+    if (operands.size() == 2) std::swap(operands[0], operands[1]);
+    object = {};
+  }
   if (!object.empty()) operands.insert(operands.begin(), std::string(object));
   const std::string plain = Plain(name);
   const auto is_it = [&](const ForeignFunction& f) { return f.name == plain; };
@@ -153,6 +230,16 @@ std::optional<MeantFunction> MeantByFunction(std::string_view name, std::string_
   if (std::find(std::begin(kPatternFunctions), std::end(kPatternFunctions), plain) != std::end(kPatternFunctions))
     return MeantFunction{(operands.empty() ? std::string("request.path") : operands[0]) + " matches /…/", false};
   return std::nullopt;
+}
+
+std::string WhyNoFunction(std::string_view name) {
+  const std::string plain = Plain(name);
+  // p95(60s)
+  const bool is_percentile = plain.size() >= 2 && plain[0] == 'p' && plain.find_first_not_of("0123456789", 1) == std::string::npos;
+  if (is_percentile) return "a percentile is of times: `latency(" + plain.substr(0, 3) + ", 60s)`";
+  const auto* found = std::find_if(std::begin(kMissingFunctions), std::end(kMissingFunctions),
+                                   [&](const MissingFunction& f) { return f.name == plain; });
+  return found == std::end(kMissingFunctions) ? std::string() : std::string(found->help);
 }
 
 bool LooksLikeAVariable(std::string_view name) {

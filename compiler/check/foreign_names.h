@@ -17,6 +17,13 @@ std::string FactEndingWith(std::string_view name);
 // What is surely meant: `true` for `yes`, `refused` for `ECONNREFUSED`, a fact; "" if that is not known.
 std::string MeantBy(std::string_view name);
 
+// What foreign_facts.def says of a name. `root`: "request", "response", "client", or "bare" for a name that stands alone.
+struct ForeignFact {
+  std::string_view meant;  // what may be put in its place; "": nothing may
+  std::string_view help;   // where `meant` is ""
+};
+std::optional<ForeignFact> ForeignFactOf(std::string_view root, std::string_view name);
+
 // What is meant by a function that other languages have: `request.path starts_with "/a"` for `startswith(request.path, "/a")`,
 // `request.header["X"] != none` for `exists(request.header["X"])`. `arguments`: as they are written; `object`: what stands before
 // the dot of a method, "" for none. nullopt: not known.
@@ -26,6 +33,9 @@ struct MeantFunction {
 };
 std::optional<MeantFunction> MeantByFunction(std::string_view name, std::string_view object,
                                              const std::vector<std::string>& arguments);
+
+// What to write where nothing stands for that function; "" if it is not known.
+std::string WhyNoFunction(std::string_view name);
 
 // As variables of the environment are named: MODEL_URL.
 bool LooksLikeAVariable(std::string_view name);

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "base/text.h"
 
@@ -36,6 +37,8 @@ struct Habit {
 constexpr Habit kHabits[] = {
     {"sec", "s"},    {"secs", "s"},  {"second", "s"},   {"seconds", "s"},   {"S", "s"},     {"m", "min"},
     {"mins", "min"}, {"M", "MiB"},   {"minute", "min"}, {"minutes", "min"}, {"hr", "h"},    {"hrs", "h"},
+    {"Ki", "KiB"},   {"Mi", "MiB"},  {"Gi", "GiB"},     {"Kb", "KiB"},      {"Mb", "MiB"},  {"Gb", "GiB"},
+    {"kilobytes", "KiB"}, {"megabytes", "MiB"}, {"gigabytes", "GiB"}, {"usec", "us"}, {"micros", "us"},
     {"hour", "h"},   {"hours", "h"}, {"H", "h"},        {"d", "h"},         {"msec", "ms"}, {"millis", "ms"},
     {"MS", "ms"},    {"Ms", "ms"},   {"k", "KiB"},      {"K", "KiB"},       {"KB", "KiB"},  {"kB", "KiB"},
     {"kb", "KiB"},   {"kib", "KiB"}, {"KIB", "KiB"},    {"MB", "MiB"},      {"mb", "MiB"},  {"mib", "MiB"},
@@ -192,15 +195,54 @@ Number ParseNumber(std::string_view text) {
     return number;
   }
   number.kind = NumberKind::kUnknownUnit;
+  // Larger units than the language has.
+  constexpr std::pair<std::string_view, std::pair<int64_t, std::string_view>> kLarger[] = {
+      {"d", {24, "h"}},    {"day", {24, "h"}},     {"days", {24, "h"}},    {"w", {168, "h"}},      {"week", {168, "h"}},
+      {"weeks", {168, "h"}}, {"TiB", {1024, "GiB"}}, {"TB", {1024, "GiB"}}, {"tb", {1024, "GiB"}}, {"T", {1024, "GiB"}}};
+  for (const auto& [written, meant] : kLarger) {
+    if (written != unit || !fraction.empty()) continue;
+    if (const auto many = Scale(whole, "", meant.first)) number.suggestion = std::to_string(*many) + std::string(meant.second);
+    return number;
+  }
+  // 30_000ms
+  if (unit.starts_with("_") && !negative) {
+    std::string plain(text);
+    std::erase(plain, '_');
+    const Number meant = ParseNumber(plain);
+    if (meant.kind != NumberKind::kMalformed && meant.kind != NumberKind::kUnknownUnit) number.suggestion = plain;
+    return number;
+  }
+  // 2h30   1min30
+  if (const size_t last = text.find_last_not_of("0123456789"); last != std::string_view::npos && last + 1 < text.size() && fraction.empty()) {
+    constexpr std::pair<std::string_view, std::string_view> kNext[] = {{"h", "min"}, {"min", "s"}, {"m", "s"}, {"s", "ms"}};
+    const size_t begin = text.find_last_of("0123456789", last);
+    const std::string_view before = text.substr(begin + 1, last - begin);
+    for (const auto& [written, next] : kNext) {
+      if (written != before) continue;
+      const Number meant = ParseNumber(std::string(text) + std::string(next));
+      if (meant.kind == NumberKind::kDuration) number.suggestion = std::string(text) + std::string(next);
+      else if (meant.kind == NumberKind::kUnknownUnit) number.suggestion = meant.suggestion;
+      return number;
+    }
+  }
   for (const Habit& habit : kHabits) {
     if (habit.written == unit) {
       number.suggestion = digits + std::string(habit.meant);
-      if (unit == "d") number.suggestion = Scale(whole, "", 24) ? std::to_string(*Scale(whole, "", 24)) + "h" : "";
       return number;
     }
   }
   std::array<std::string_view, std::size(kUnits)> names;
   for (size_t n = 0; n < std::size(kUnits); ++n) names[n] = kUnits[n].name;
+  // Not what a digit or a sign stands in: `5e3ms`, `0x10s`; nor one letter for another: `TiB`, `Mb`.
+  const bool is_word = unit.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string_view::npos && unit.size() > 2;
+  std::string lowered(unit);
+  for (char& c : lowered) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  if (lowered != unit) {
+    for (const Habit& habit : kHabits) {
+      if (habit.written == lowered && habit.meant.find('B') == std::string_view::npos) number.suggestion = digits + std::string(habit.meant);
+    }
+  }
+  if (!number.suggestion.empty() || !is_word) return number;
   if (const auto nearest = base::Nearest(unit, names)) number.suggestion = digits + std::string(*nearest);
   return number;
 }

@@ -138,7 +138,11 @@ Entity* SettingReader::EntityAt(const ast::Expr& at, std::initializer_list<Entit
                                 std::string_view wanted) {
   if (at.kind == ExprKind::kError) return nullptr;
   if (at.kind == ExprKind::kString && at.parts.size() == 1 && !at.parts[0].value) {
-    diagnostics_->Emit(Kind::kQuotedName, at.range).Replace(at.parts[0].text);
+    const std::string& text = at.parts[0].text;
+    const bool is_name = !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.") == std::string::npos;
+    auto& diagnostic = diagnostics_->Emit(Kind::kQuotedName, at.range);
+    if (is_name) diagnostic.Replace(text);
+    else if (text.find("://") != std::string::npos) diagnostic.help = "an address stands in its block: `upstream name { url = \"" + text + "\" }`, and `to = name`";
     return nullptr;
   }
   if (at.kind != ExprKind::kName) {

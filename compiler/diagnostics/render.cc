@@ -35,8 +35,13 @@ Excerpt MakeExcerpt(const source::SourceBuffer& source, SourceRange range, const
     int width;
     size_t offset;
   };
+  // Of a line that is much longer than what is shown, the cells around the token.
+  constexpr size_t kAround = 600;
+  size_t near = from > kAround ? from - kAround : 0;
+  while (near > 0 && near < line.size() && (static_cast<unsigned char>(line[near]) & 0xC0) == 0x80) ++near;
+  const size_t far = std::min(line.size(), std::min(to, from + kAround) + kAround);
   std::vector<Cell> cells;
-  for (size_t i = 0; i < line.size();) {
+  for (size_t i = near; i < far;) {
     const size_t start = i;
     const std::optional<char32_t> c = base::NextCodePoint(line, &i);
     const bool is_concealed = std::any_of(concealed.begin(), concealed.end(), [&](SourceRange hidden) {

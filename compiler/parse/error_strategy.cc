@@ -20,7 +20,7 @@ struct WrittenUnit {
 constexpr WrittenUnit kUnits[] = {
     {"ns", "ns"},       {"us", "us"},     {"ms", "ms"},  {"s", "s"},     {"sec", "s"},    {"secs", "s"},
     {"second", "s"},    {"seconds", "s"}, {"m", "min"},  {"min", "min"}, {"mins", "min"}, {"minute", "min"},
-    {"minutes", "min"}, {"h", "h"},       {"hour", "h"}, {"hours", "h"}, {"B", "B"},      {"KiB", "KiB"},
+    {"minutes", "min"}, {"hr", "h"},      {"hrs", "h"}, {"h", "h"},       {"hour", "h"}, {"hours", "h"}, {"B", "B"},      {"KiB", "KiB"},
     {"MiB", "MiB"},     {"GiB", "GiB"},   {"KB", "KiB"}, {"MB", "MiB"},  {"GB", "GiB"},   {"percent", "%"},
 };
 
@@ -29,6 +29,10 @@ std::string_view UnitOf(std::string_view word) {
   const auto* found =
       std::find_if(std::begin(kUnits), std::end(kUnits), [&](const WrittenUnit& u) { return u.word == word; });
   return found == std::end(kUnits) ? std::string_view() : found->unit;
+}
+
+bool IsPlainWord(std::string_view word) {
+  return !word.empty() && word.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string_view::npos;
 }
 
 bool IsUnit(std::string_view word) { return !UnitOf(word).empty(); }
@@ -205,6 +209,13 @@ void ErrorStrategy::Explain(antlr4::Parser* parser, size_t index, size_t stateme
   if (IsInside(context, PolicyParser::RuleList) || IsInside(context, PolicyParser::RuleSet) ||
       IsInside(context, PolicyParser::RuleSuffix)) {
     if (!next_line || type == PolicyParser::STRING || type == PolicyParser::NAME || type == PolicyParser::NUMBER) {
+      const std::string_view other = type == PolicyParser::NAME    ? HelpOfJoiningWord(At(index).getText())
+                                     : type == PolicyParser::COLON ? HelpOfJoiningWord("weight")
+                                                                   : std::string_view();
+      if (!other.empty() && (type != PolicyParser::COLON || TypeAt(index + 1) == PolicyParser::NUMBER)) {
+        Emit(Kind::kSideBySide, index, {Describe(At(index)), other});
+        return;
+      }
       const uint32_t end = offsets_.RangeOf(At(index - 1)).end;
       Emit(Kind::kSideBySide, index, {Describe(At(index)), "separate the two with a comma"}).Change({end, end}, ",");
       return;
@@ -277,6 +288,27 @@ void ErrorStrategy::ExplainGarbage(size_t index) {
     diagnostic.Change({at, at}, "and " + value + " ").Unsafe();
     return;
   }
+  if (type == PolicyParser::COMMA && index > 0 && SameLine(index - 1, index) && SameLine(index, index + 1) && !BeginsStatement(tokens_, index + 1)) {
+    size_t head = index;
+    while (head > 0 && SameLine(head - 1, head) && TypeAt(head) != PolicyParser::WHEN && TypeAt(head) != PolicyParser::EXPECT) --head;
+    const bool is_condition = TypeAt(head) == PolicyParser::WHEN;
+    const size_t next = TypeAt(index + 1);
+    const bool is_value = (next == PolicyParser::NAME || next == PolicyParser::NUMBER || next == PolicyParser::STRING) &&
+                          (!SameLine(index + 1, index + 2) || TypeAt(index + 2) == PolicyParser::COMMA || TypeAt(index + 2) == PolicyParser::RBRACE ||
+                           TypeAt(index + 2) == PolicyParser::NAME);
+    if (is_condition && is_value) {
+      Emit(Kind::kUnexpected, index, {"`,`", "several values stand in braces: `… in {" + At(index - 1).getText() + ", " + At(index + 1).getText() + "}`"});
+      return;
+    }
+    if (is_condition) {
+      Emit(Kind::kUnexpected, index, {"`,`", "conditions are joined with `and`, or with `or`"}).Change(offsets_.RangeOf(At(index)), " and").Unsafe();
+      return;
+    }
+    if (TypeAt(head) == PolicyParser::EXPECT && next == PolicyParser::NAME) {
+      Emit(Kind::kUnexpected, index, {"`,`", "an `expect` compares one thing: write two of them"}).Change({offsets_.RangeOf(At(index)).begin, offsets_.RangeOf(At(index + 1)).begin}, "\n  expect ");
+      return;
+    }
+  }
   if (type == PolicyParser::COMMA) {
     Emit(Kind::kUnexpected, index, {"`,`", "remove it: a statement ends where the next one begins"})
         .Change(offsets_.RangeOf(At(index)), "");
@@ -300,6 +332,35 @@ void ErrorStrategy::ExplainGarbage(size_t index) {
     Emit(Kind::kSideBySide, index,
          {Describe(At(index)), "a unit stands behind its number without a space: `" + joined + "`"})
         .Change(offsets_.RangeOf(At(index - 1), At(index)), joined);
+    return;
+  }
+  if (type == PolicyParser::UNKNOWN) {
+    Emit(Kind::kUnexpected, index, {Describe(At(index)), "a setting, a line with `when` or a block should stand here"});
+    return;
+  }
+  if (type == PolicyParser::NAME && SameLine(index - 1, index)) {
+    // On one line: `reply busy { status = 404  text: "x" }`.
+    const size_t next = TypeAt(index + 1);
+    const bool is_setting = IsPlainWord(text) && index > 0 && (next == PolicyParser::COLON || next == PolicyParser::STRING);
+    if (is_setting && next == PolicyParser::COLON) {
+      Emit(Kind::kColonInSetting, index + 1, {}).Replace(" =");
+      return;
+    }
+    if (const std::string_view help = HelpOfJoiningWord(text); !help.empty()) {
+      Emit(Kind::kSideBySide, index, {Describe(At(index)), help});
+      return;
+    }
+    if (is_setting) {
+      const uint32_t at = offsets_.RangeOf(At(index + 1)).begin;
+      Emit(Kind::kMissingAssign, index + 1, {text, Describe(At(index + 1))}).Change({at, at}, "= ");
+      return;
+    }
+  }
+  if (type == PolicyParser::STRING && index > 0 && SameLine(index - 1, index) && TypeAt(index - 1) == PolicyParser::STRING) {
+    const bool is_triple = Touches(index) && (text == "\"\"" || At(index - 1).getText() == "\"\"");
+    Emit(Kind::kSideBySide, index,
+         {Describe(At(index)), is_triple ? "a string stands between two quotes, on one line; `\\n` is a line break"
+                                         : "text is one string: `\"a b\"`; what a request brings stands in it as `${request.path}`"});
     return;
   }
   if (type == PolicyParser::NAME || type == PolicyParser::NUMBER || type == PolicyParser::STRING ||

@@ -56,6 +56,10 @@ class ErrorStrategy : public antlr4::DefaultErrorStrategy {
                                 std::initializer_list<std::string_view> arguments);
   // The token at `index` stands where the rule does not allow it.
   void Explain(antlr4::Parser* parser, size_t index, size_t statement_begin);
+  static std::string_view HelpOfJoiningWord(std::string_view word);
+  bool ExplainArrow(size_t index);
+  void ExplainDollar(size_t index);
+  std::string_view SignMeans(size_t index, std::string_view otherwise);
   bool ExplainWord(size_t index);
   bool ExplainStatementHead(size_t begin, size_t index);
   bool ExplainSentence(antlr4::RuleContext* context, size_t begin, size_t index);  // false: it is none of a test

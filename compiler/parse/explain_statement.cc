@@ -48,12 +48,151 @@ constexpr ForeignCharacter kForeignCharacters[] = {
     {'|', "conditions are joined with `or`"},
 };
 
+// What is meant by a variable of nginx, HAProxy or Caddy, without its `$`: `request.header["X-Team"]` for `http_x_team`; "" if that is
+// not known.
+std::string MeantByVariable(std::string_view name) {
+  constexpr std::pair<std::string_view, std::string_view> kVariables[] = {
+      {"request_uri", "request.path"},   {"uri", "request.path"},          {"document_uri", "request.path"}, {"url", "request.path"},
+      {"path", "request.path"},          {"host", "request.host"},         {"http_host", "request.host"},    {"server_name", "request.host"},
+      {"request_method", "request.method"}, {"method", "request.method"}, {"remote_addr", "client.ip"},     {"binary_remote_addr", "client.ip"},
+      {"src", "client.ip"},              {"https", "client.tls"},          {"request_body", "request.body"}, {"status", "status"},
+      {"upstream_status", "status"}};
+  const auto* found = std::find_if(std::begin(kVariables), std::end(kVariables), [&](const auto& row) { return row.first == name; });
+  if (found != std::end(kVariables)) return std::string(found->second);
+  for (const auto& [prefix, root] : {std::pair<std::string_view, std::string_view>{"http_", "request.header"},
+                                     {"sent_http_", "response.header"}, {"upstream_http_", "response.header"}, {"arg_", "request.query"}}) {
+    if (!name.starts_with(prefix) || name.size() == prefix.size()) continue;
+    std::string key(name.substr(prefix.size()));
+    if (root != "request.query") {
+      bool begins = true;
+      for (char& c : key) {
+        c = c == '_' ? '-' : begins && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+        begins = c == '-';
+      }
+    }
+    return std::string(root) + "[\"" + key + "\"]";
+  }
+  return {};
+}
+
+// Words that stand between two values, or behind one, elsewhere.
+struct JoiningWord {
+  std::string_view word;
+  std::string_view help;
+};
+constexpr JoiningWord kJoiningWords[] = {
+    {"then", "what a condition leads to stands beside it in the block: `when …`, and on its own line `to = name`"},
+    {"do", "what a condition leads to stands beside it in the block: `when …`, and on its own line `to = name`"},
+    {"goto", "what a condition leads to stands beside it in the block: `when …`, and on its own line `to = name`"},
+    {"xor", "there is no `xor`: write `(a and not b) or (not a and b)`"},
+    {"nor", "there is no `nor`: write `not (a or b)`"},
+    {"nand", "there is no `nand`: write `not (a and b)`"},
+    {"but", "conditions are joined with `and`"},
+    {"also", "conditions are joined with `and`"},
+    {"plus", "conditions are joined with `and`"},
+    {"unless", "conditions are joined with `and not (…)`"},
+    {"except", "conditions are joined with `and not (…)`"},
+    {"else", "conditions are joined with `or`; another way is another route"},
+    {"exists", "whether it is there is asked by `… != none`"},
+    {"exist", "whether it is there is asked by `… != none`"},
+    {"present", "whether it is there is asked by `… != none`"},
+    {"defined", "whether it is there is asked by `… != none`"},
+    {"set", "whether it is there is asked by `… != none`"},
+    {"missing", "whether it is there is asked by `… == none`"},
+    {"absent", "whether it is there is asked by `… == none`"},
+    {"empty", "whether it is there is asked by `… == none`"},
+    {"between", "write both ends: `x >= 500 and x <= 504`, or of statuses `in 5xx`"},
+    {"isnt", "values are compared with `!=`"},
+    {"ne", "values are compared with `!=`"},
+    {"neq", "values are compared with `!=`"},
+    {"gt", "values are compared with `>`"},
+    {"gte", "values are compared with `>=`"},
+    {"ge", "values are compared with `>=`"},
+    {"lt", "values are compared with `<`"},
+    {"lte", "values are compared with `<=`"},
+    {"le", "values are compared with `<=`"},
+    {"has", "text is tested with `contains`; whether a header is there is asked by `request.header[\"X\"] != none`"},
+    {"have", "text is tested with `contains`"},
+    {"includes", "text is tested with `contains`"},
+    {"include", "text is tested with `contains`"},
+    {"contain", "text is tested with `contains`"},
+    {"like", "text is tested with `matches /…/`, `starts_with`, `ends_with` or `contains`"},
+    {"match", "text is tested with `matches /…/`, `starts_with`, `ends_with` or `contains`"},
+    {"begins", "text is tested with `starts_with`"},
+    {"times", "remove it: a count is a number alone"},
+    {"every", "a count looks back over a time of its own: `failures(60s) >= 5`"},
+    {"per", "a count looks back over a time of its own: `failures(60s) >= 5`; there are no rates"},
+    {"within", "a count looks back over a time of its own: `failures(60s) >= 5`"},
+    {"over", "a count looks back over a time of its own: `failures(60s) >= 5`"},
+    {"during", "a count looks back over a time of its own: `failures(60s) >= 5`"},
+    {"for", "a condition holds or not at one moment; a count looks back over a time of its own: `failures(60s) >= 5`"},
+    {"failures", "a count stands before the sign: `failures(60s) >= 5`"},
+    {"errors", "a count stands before the sign: `failures(60s) >= 5`"},
+    {"requests", "a count stands before the sign: `requests(60s) >= 5`"},
+    {"weight", "upstreams have no weights: a route asks them in the order of `to = [first, second]`"},
+    {"backup", "the last of a list is asked last: `to = [first, second]`"},
+};
+
 // Conditions of an outcome, as they stand behind `when`.
 bool IsFact(std::string_view word) {
   return word == "status" || word == "error" || word == "attempt" || word == "elapsed";
 }
 
 }  // namespace
+
+// "" if the word joins nothing elsewhere.
+std::string_view ErrorStrategy::HelpOfJoiningWord(std::string_view word) {
+  const auto* found = std::find_if(std::begin(kJoiningWords), std::end(kJoiningWords), [&](const JoiningWord& w) { return w.word == word; });
+  return found == std::end(kJoiningWords) ? std::string_view() : found->help;
+}
+
+// `to => a`, `a => b` in a condition, `x => 5`.
+bool ErrorStrategy::ExplainArrow(size_t index) {
+  const std::string text = At(index).getText();
+  if (text != "=>" && text != "->") return false;
+  size_t head = index;
+  while (head > 0 && SameLine(head - 1, head)) --head;
+  if (head + 1 == index && TypeAt(head) == PolicyParser::NAME) {
+    Emit(Kind::kForeignOperator, index, {text, "a setting is written with `=`"}).Replace("=");
+    return true;
+  }
+  const bool compares = text == "=>" && (TypeAt(index + 1) == PolicyParser::NUMBER || TypeAt(index + 1) == PolicyParser::LPAREN);
+  if (compares) return false;
+  Emit(Kind::kForeignOperator, index, {text, "where requests go stands on a line of its own: `to = name`"});
+  return true;
+}
+
+// `$remote_addr`, `${request.path}`, `to = $big`.
+void ErrorStrategy::ExplainDollar(size_t index) {
+  if (TypeAt(index + 1) == PolicyParser::LBRACE && Touches(index + 1)) {
+    const bool is_variable = TypeAt(index + 2) == PolicyParser::NAME && TypeAt(index + 3) == PolicyParser::RBRACE &&
+                             At(index + 2).getText().find_first_of("abcdefghijklmnopqrstuvwxyz") == std::string::npos;
+    if (is_variable) {
+      const std::string meant = "env(\"" + At(index + 2).getText() + "\")";
+      Emit(Kind::kUnknownCharacter, index, {"$", "a variable of the environment is written `" + meant + "`"})
+          .Change(offsets_.RangeOf(At(index), At(index + 3)), meant);
+      return;
+    }
+    Emit(Kind::kUnknownCharacter, index, {"$", "`${…}` stands within text; elsewhere a value stands alone: `request.path`"});
+    return;
+  }
+  if (TypeAt(index + 1) != PolicyParser::NAME || !Touches(index + 1)) {
+    Emit(Kind::kUnknownCharacter, index, {"$", "a variable of the environment is written `env(\"NAME\")`"});
+    return;
+  }
+  const std::string name = At(index + 1).getText();
+  const SourceRange range = offsets_.RangeOf(At(index), At(index + 1));
+  std::string meant = MeantByVariable(name);
+  std::string help = "write `" + meant + "`";
+  if (meant.empty() && name.find_first_of("abcdefghijklmnopqrstuvwxyz") == std::string::npos) {
+    meant = "env(\"" + name + "\")";
+    help = "a variable of the environment is written `" + meant + "`";
+  } else if (meant.empty()) {
+    meant = name;
+    help = "a name is written without `$`: `" + name + "`";
+  }
+  Emit(Kind::kUnknownCharacter, index, {"$", help}).Change(range, meant);
+}
 
 bool ErrorStrategy::ExplainWord(size_t index) {
   const std::string text = At(index).getText();
@@ -65,8 +204,24 @@ bool ErrorStrategy::ExplainWord(size_t index) {
     }
     case PolicyParser::OPEN_REGEX: Emit(Kind::kOpenRegex, index, {}); return true;
     case PolicyParser::FOREIGN: {
+      if (ExplainArrow(index)) return true;
       const auto* word = std::find_if(std::begin(kForeignWords), std::end(kForeignWords),
                                       [&](const ForeignWord& w) { return w.text == text; });
+      if (text == ";" && index > 0 && SameLine(index - 1, index) && SameLine(index, index + 1) && !BeginsStatement(tokens_, index + 1)) {
+        // {"/a"; "/b"}
+        int depth = 0;
+        for (size_t i = index; i > 0 && SameLine(i - 1, index) && depth <= 0; --i) {
+          const size_t type = TypeAt(i - 1);
+          if (type == PolicyParser::RBRACE || type == PolicyParser::RBRACKET || type == PolicyParser::RPAREN) --depth;
+          const bool is_set = type == PolicyParser::LBRACE && i >= 2 && TypeAt(i - 2) == PolicyParser::IN;
+          if (type == PolicyParser::LBRACKET || type == PolicyParser::LPAREN || is_set) ++depth;
+          else if (type == PolicyParser::LBRACE) break;
+        }
+        if (depth > 0) {
+          Emit(Kind::kForeignOperator, index, {";", "values are separated by commas"}).Replace(",");
+          return true;
+        }
+      }
       if (word != std::end(kForeignWords)) {
         auto& diagnostic = Emit(Kind::kForeignOperator, index, {text, word->help});
         if (!word->instead.empty() || text == ";") diagnostic.Replace(std::string(word->instead));
@@ -106,10 +261,8 @@ bool ErrorStrategy::ExplainWord(size_t index) {
       } else if (const auto* foreign = std::find_if(std::begin(kForeignCharacters), std::end(kForeignCharacters),
                                                     [c](const ForeignCharacter& f) { return f.character == c; });
                  foreign != std::end(kForeignCharacters)) {
-        auto& diagnostic = Emit(Kind::kUnknownCharacter, index, {text, foreign->help});
-        if (c == '$' && TypeAt(index + 1) == PolicyParser::NAME && Touches(index + 1)) {
-          diagnostic.Change(offsets_.RangeOf(At(index), At(index + 1)), "env(\"" + At(index + 1).getText() + "\")");
-        }
+        if (c == '$') ExplainDollar(index);
+        else Emit(Kind::kUnknownCharacter, index, {text, SignMeans(index, foreign->help)});
       } else {
         Emit(Kind::kUnknownCharacter, index,
              {printable ? std::string_view(text) : std::string_view(code_point),
@@ -121,6 +274,25 @@ bool ErrorStrategy::ExplainWord(size_t index) {
     }
     default: return false;
   }
+}
+
+// A sign that means something in one place: `cors = *`, `listen = *:8080`, `status in 5**`, `to = *big`, `to = &big`, `50 %`.
+std::string_view ErrorStrategy::SignMeans(size_t index, std::string_view otherwise) {
+  const std::string sign = At(index).getText();
+  const std::string before = index >= 2 && TypeAt(index - 1) == PolicyParser::ASSIGN ? At(index - 2).getText() : "";
+  if (sign == "*" && (before == "listen" || before == "admin" || (index > 0 && At(index - 1).getText() == "bind")))
+    return "an address stands in double quotes: `\"0.0.0.0:8080\"` for all addresses of the machine";
+  if (sign == "*" && before == "cors") return "it stands in double quotes: `cors = \"*\"`";
+  if (sign == "*" && index > 0 && TypeAt(index - 1) == PolicyParser::WHEN) return "a route without `when` takes everything that is left";
+  if (sign == "*" && index > 0 && TypeAt(index - 1) == PolicyParser::NUMBER && Touches(index)) return "a class of statuses is written `in 5xx`";
+  if (sign == "*" && index > 0 && TypeAt(index - 1) == PolicyParser::IMPORT) return "write for example `import \"shared.policy\" as shared`";
+  if ((sign == "*" || sign == "&" || sign == "@") && TypeAt(index + 1) == PolicyParser::NAME && Touches(index + 1) && index > 0 &&
+      (TypeAt(index - 1) == PolicyParser::ASSIGN || TypeAt(index - 1) == PolicyParser::LBRACKET || TypeAt(index - 1) == PolicyParser::COMMA))
+    return "a name is written without a sign";
+  if (sign == "+" && TypeAt(index + 1) == PolicyParser::ASSIGN) return "nothing is added to: write the whole value with `=`, lists as `[a, b]`";
+  if (sign == "+" && TypeAt(index + 1) == PolicyParser::NAME && At(index + 1).getText() == "secret")
+    return "text is put together in a string: `\"Bearer ${secret(\"NAME\")}\"`";
+  return otherwise;
 }
 
 // `store status == 200`, `status in 5xx or …` at the beginning of a line: a condition without its word.

@@ -44,6 +44,20 @@ class HabitMender {
   bool YamlList(size_t i);
   bool GivenImported(size_t i);
   bool GivenDelay(size_t i);
+  // ---- how statements begin (habit_heads.cc)
+  bool LetByAnotherName(size_t i);
+  bool ImportByAnotherName(size_t i);
+  bool TestHead(size_t i);
+  bool KindBeforeName(size_t i);
+  // ---- tests (habit_sentences.cc)
+  bool TestByAnotherName(size_t i);
+  bool VerbByAnotherName(size_t i);
+  bool GivenInOtherWords(size_t i);
+  bool HowOftenInOtherWords(size_t i);
+  bool AtATimeInOtherWords(size_t i);
+  bool ClauseInOtherWords(size_t i);
+  bool ExpectInOtherWords(size_t i);
+  void MarkTest(size_t test);  // notes which tokens stand in it
   // ---- values (habit_values.cc)
   bool ListInOtherBrackets(size_t i);
   bool ListByOperators(size_t i);
@@ -57,6 +71,8 @@ class HabitMender {
   bool OperatorAsFunction(size_t i);
   bool NotInside(size_t i);
   bool CountWithin(size_t i);
+  bool CountOverBefore(size_t i);
+  bool HeaderWithoutQuotes(size_t i);
   bool PercentileFraction(size_t i);
 
   size_t TypeAt(size_t i) const { return i < view_.size() ? view_[i]->getType() : antlr4::Token::EOF; }
@@ -97,6 +113,7 @@ class HabitMender {
   std::vector<size_t>* guessed_;
   std::vector<antlr4::Token*> view_;
   std::vector<bool> dropped_;
+  std::vector<bool> in_test_;
   std::map<size_t, std::vector<std::pair<size_t, std::string>>> inserted_;
   std::map<std::string, bool> hyphenated_;  // said once for each
 };

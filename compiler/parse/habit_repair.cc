@@ -70,11 +70,22 @@ HabitMender::HabitMender(const OffsetMap& offsets, diagnostics::Diagnostics* dia
     : offsets_(offsets), diagnostics_(diagnostics), owned_(*tokens), guessed_(guessed), dropped_(tokens->size()) {
   view_.reserve(owned_.size());
   for (const auto& token : owned_) view_.push_back(token.get());
+  in_test_.resize(view_.size());
+  for (size_t i = 0; i + 1 < view_.size(); ++i) {
+    if (TypeAt(i) == PolicyParser::TEST && !in_test_[i]) MarkTest(i);
+  }
 }
 
 // In this order: what is mended by one is seen by those behind it.
 const std::vector<HabitMender::Recogniser>& HabitMender::Recognisers() {
   static const std::vector<Recogniser> kAll = {
+      {"test by another name", "it \"a\" {", &HabitMender::TestByAnotherName},
+      {"head of a test", "test \"a\" = {", &HabitMender::TestHead},
+      {"let by another name", "const a = 5s", &HabitMender::LetByAnotherName},
+      {"import by another name", "include \"a.policy\"", &HabitMender::ImportByAnotherName},
+      {"kind before a name", "to = upstream a", &HabitMender::KindBeforeName},
+      {"verb by another name", "sleep 5s", &HabitMender::VerbByAnotherName},
+      {"header without quotes", "header X-Team = \"a\"", &HabitMender::HeaderWithoutQuotes},
       {"hyphen", "route chat-api {", &HabitMender::HyphenatedName},
       {"quoted name", "upstream \"small\" {", &HabitMender::QuotedBlockName},
       {"dotted name", "route chat.api {", &HabitMender::DottedBlockName},
@@ -91,6 +102,11 @@ const std::vector<HabitMender::Recogniser>& HabitMender::Recognisers() {
       {"YAML list", "to:\n  - a", &HabitMender::YamlList},
       {"given of an import", "given gpu.large replies 200", &HabitMender::GivenImported},
       {"given in", "given a replies 200 in 5s", &HabitMender::GivenDelay},
+      {"given in other words", "given a returns 200", &HabitMender::GivenInOtherWords},
+      {"how often", "given a replies 503 twice", &HabitMender::HowOftenInOtherWords},
+      {"at a time", "send GET \"/\" 3 in parallel", &HabitMender::AtATimeInOtherWords},
+      {"clause", "send POST \"/\" body { \"a\": 1 }", &HabitMender::ClauseInOtherWords},
+      {"expect", "expect status 200", &HabitMender::ExpectInOtherWords},
       {"other brackets", "to = (a, b)", &HabitMender::ListInOtherBrackets},
       {"operators", "to = a or b", &HabitMender::ListByOperators},
       {"list of lists", "to = [[a, b]]", &HabitMender::ListOfLists},
@@ -101,6 +117,7 @@ const std::vector<HabitMender::Recogniser>& HabitMender::Recognisers() {
       {"json without {", "rewrite = json [1]", &HabitMender::JsonOfNoObject},
       {"operator as function", "starts_with(request.path, \"/a\")", &HabitMender::OperatorAsFunction},
       {"not inside", "body not contains \"x\"", &HabitMender::NotInside},
+      {"count over", "failures in 60s > 5", &HabitMender::CountOverBefore},
       {"count in", "failures > 5 in 60s", &HabitMender::CountWithin},
       {"p99.9", "latency(p99.9, 60s)", &HabitMender::PercentileFraction},
   };
@@ -110,7 +127,8 @@ const std::vector<HabitMender::Recogniser>& HabitMender::Recognisers() {
 void HabitMender::Run() {
   for (size_t i = 0; i + 1 < view_.size(); ++i) {
     const size_t type = TypeAt(i);
-    const bool may_begin = BeginsOperand(type) || IsKeyword(type) || type == PolicyParser::FOREIGN || IsTestVerb(type);
+    const bool may_begin = BeginsOperand(type) || IsKeyword(type) || type == PolicyParser::FOREIGN || IsTestVerb(type) ||
+                           (type == PolicyParser::LBRACE && in_test_[i]);
     if (!may_begin) continue;
     for (const Recogniser& recogniser : Recognisers()) {
       if (!dropped_[i]) (this->*recogniser.mend)(i);
@@ -231,14 +249,16 @@ bool HabitMender::BlockWithSign(size_t i) {
   if (TypeAt(i) != PolicyParser::NAME || !MayBegin(i)) return false;
   const bool is_named = TypeAt(i + 1) == PolicyParser::NAME && SameLine(i, i + 1);
   const size_t sign = i + (is_named ? 2 : 1);
-  if (TypeAt(sign) != PolicyParser::ASSIGN && TypeAt(sign) != PolicyParser::COLON) return false;
+  const bool is_foreign = TypeAt(sign) == PolicyParser::FOREIGN && (TextAt(sign) == ":=" || TextAt(sign) == "=>" || TextAt(sign) == "->");
+  if (TypeAt(sign) != PolicyParser::ASSIGN && TypeAt(sign) != PolicyParser::COLON && TypeAt(sign) != PolicyParser::EQ && !is_foreign) return false;
   if (TypeAt(sign + 1) != PolicyParser::LBRACE || !SameLine(i, sign + 1)) return false;
   // Else a JSON object without its word, or a list in braces.
   const size_t inside = sign + 2;
   const bool is_list = TypeAt(inside) == PolicyParser::NAME &&
                        (TypeAt(inside + 1) == PolicyParser::COMMA || TypeAt(inside + 1) == PolicyParser::RBRACE);
   const bool may_be_statement = TypeAt(inside) == PolicyParser::NAME || TypeAt(inside) == PolicyParser::WHEN;
-  if (!is_named && (is_list || !may_be_statement)) return false;
+  const bool is_map = TypeAt(inside) == PolicyParser::NAME && TypeAt(inside + 1) == PolicyParser::COLON;
+  if (!is_named && (is_list || !may_be_statement || ((is_map || TypeAt(inside + 1) == PolicyParser::NAME) && IsListOfNames(i)))) return false;
   const std::string head = TextAt(i) + (is_named ? " " + TextAt(i + 1) : "");
   Unexpected(sign, "a block is written without `" + TextAt(sign) + "`: `" + head + " {`").Change(RangeOf(sign), "");
   Drop(sign);
@@ -356,6 +376,24 @@ bool HabitMender::AllowWithoutReason(size_t i) {
   if (TypeAt(i + 2) == PolicyParser::COLON && TypeAt(i + 3) == PolicyParser::STRING && SameLine(i, i + 3)) {
     Unexpected(i + 2, "`because` stands before the reason: `allow " + TextAt(i + 1) + " because \"…\"`").Change(RangeOf(i + 2), " because");
     Retype(i + 2, PolicyParser::BECAUSE, "because");
+    return true;
+  }
+  // allow PL0304 = "x"   allow PL0304 due to "x"   allow PL0304 because: "x"   allow PL0304 because x
+  size_t reason = i + 2;
+  while (SameLine(i, reason) && TypeAt(reason) != PolicyParser::STRING && TypeAt(reason) != PolicyParser::RBRACE && TypeAt(reason) != Token::EOF && reason < i + 8) ++reason;
+  const bool is_right = TypeAt(i + 2) == PolicyParser::BECAUSE && reason == i + 3;
+  if (!is_right && reason > i + 2 && TypeAt(reason) == PolicyParser::STRING && SameLine(i, reason)) {
+    Unexpected(TypeAt(i + 2) == PolicyParser::BECAUSE ? i + 3 : i + 2, "`because` stands before the reason: `allow " + TextAt(i + 1) + " because \"…\"`")
+        .Change({RangeOf(i + 2).begin, RangeOf(reason).begin}, "because ");
+    Drop(i + 2, reason - 1);
+    InsertBefore(reason, PolicyParser::BECAUSE, "because");
+    return true;
+  }
+  if (TypeAt(i + 2) == PolicyParser::BECAUSE && TypeAt(i + 3) == PolicyParser::NAME && SameLine(i, i + 3) && !(TypeAt(i + 4) == PolicyParser::ASSIGN && SameLine(i, i + 4))) {
+    size_t last = i + 3;
+    while (SameLine(i, last + 1) && TypeAt(last + 1) == PolicyParser::NAME) ++last;
+    Unexpected(i + 3, "the reason stands in double quotes: `allow " + TextAt(i + 1) + " because \"…\"`");
+    Drop(i, last);
     return true;
   }
   const bool has_reason = TypeAt(i + 2) == PolicyParser::STRING && SameLine(i, i + 2) && TypeAt(i + 3) != PolicyParser::BECAUSE;

@@ -19,7 +19,9 @@ namespace {
 // Counts of a breaker that look back over a time.
 constexpr std::string_view kCounts[] = {"failures", "successes", "requests", "failed_requests", "failure_ratio", "errors"};
 std::string CountMeantBy(const std::string& word) { return word == "errors" ? "failures" : word; }
-constexpr std::string_view kBackOver[] = {"over", "within", "per", "during", "for", "last"};
+constexpr std::string_view kBackOver[] = {"over", "within", "per", "during", "for", "last", "every", "inside"};
+// `in the last 60s`, `within a 60s`: between the word and the time.
+constexpr std::string_view kFillers[] = {"the", "last", "past", "a", "any", "window", "of"};
 
 template <typename Words>
 bool IsOneOf(std::string_view word, const Words& words) {
@@ -196,6 +198,70 @@ bool HabitMender::ListByFunction(size_t i) {
       .Change(RangeOf(i + 2, closer), list);
   MakeList(i + 2, closer, items);
   return true;
+}
+
+// header X-Team = "a"   header[X-Team] = "a"   request.header.X-Team == "a"   remove_header = [X-Team]
+bool HabitMender::HeaderWithoutQuotes(size_t i) {
+  const auto goes_on = [&](size_t at) {
+    const bool is_part = TypeAt(at + 1) == PolicyParser::NAME || TypeAt(at + 1) == PolicyParser::NUMBER;
+    return TypeAt(at) == PolicyParser::MINUS && is_part && Touches(at) && Touches(at + 1);
+  };
+  if (TypeAt(i) != PolicyParser::NAME || i < 1 || !SameLine(i - 1, i)) return false;
+  size_t last = i;
+  while (goes_on(last + 1)) last += 2;
+  std::string name;
+  for (size_t j = i; j <= last; ++j) name += TextAt(j);
+  const std::string quoted = "\"" + name + "\"";
+  constexpr std::string_view kHeader[] = {"header", "headers"};
+  const auto make_text = [&] {
+    Drop(i + 1, last);
+    Retype(i, PolicyParser::STRING, quoted);
+    static_cast<antlr4::CommonToken*>(view_[i])->setStopIndex(view_[last]->getStopIndex());
+  };
+  const size_t before = TypeAt(i - 1);
+  const bool is_indexed = before == PolicyParser::LBRACKET && i >= 2 && IsOneOf(TextAt(i - 2), kHeader) && TypeAt(last + 1) == PolicyParser::RBRACKET;
+  if (is_indexed && last > i) {
+    diagnostics_->Emit(Kind::kUnexpected, RangeOf(i, last), {"`" + name + "`", "the name of a header stands in double quotes: `header[" + quoted + "]`"})
+        .Change(RangeOf(i, last), quoted);
+    make_text();
+    return true;
+  }
+  if (before == PolicyParser::DOT && i >= 2 && IsOneOf(TextAt(i - 2), kHeader) && last > i) {
+    diagnostics_->Emit(Kind::kUnexpected, RangeOf(i, last), {"`" + name + "`", "the name of a header stands in brackets: `" + TextAt(i - 2) + "[" + quoted + "]`"})
+        .Change({RangeOf(i - 2).end, RangeOf(last).end}, "[" + quoted + "]");
+    Drop(i - 1);
+    InsertBefore(i, PolicyParser::LBRACKET, "[");
+    InsertBefore(last + 1, PolicyParser::RBRACKET, "]");
+    make_text();
+    return true;
+  }
+  // header X-Team = "a"   header X-Team "a"   header X-Team: a
+  const bool is_line = before == PolicyParser::NAME && IsOneOf(TextAt(i - 1), kHeader) && (i < 2 || MayBegin(i - 1)) && !in_test_[i];
+  const size_t sign = last + 1;
+  if (is_line && SameLine(i, sign) &&
+      (TypeAt(sign) == PolicyParser::ASSIGN || TypeAt(sign) == PolicyParser::COLON || TypeAt(sign) == PolicyParser::STRING)) {
+    const std::string meant = "header[" + quoted + "] =";
+    auto& diagnostic = diagnostics_->Emit(Kind::kUnexpected, RangeOf(i, last), {"`" + name + "`", "a key stands in brackets: `" + meant + " …`"});
+    const bool has_sign = TypeAt(sign) != PolicyParser::STRING;
+    diagnostic.Change(RangeOf(i - 1, has_sign ? sign : last), meant);
+    Retype(i - 1, PolicyParser::NAME, "header");
+    InsertBefore(i, PolicyParser::LBRACKET, "[");
+    InsertBefore(sign, PolicyParser::RBRACKET, "]");
+    if (has_sign) Retype(sign, PolicyParser::ASSIGN, "=");
+    else InsertBefore(sign, PolicyParser::ASSIGN, "=");
+    make_text();
+    return true;
+  }
+  // remove_header = X-Team
+  size_t head = i;
+  while (head > 0 && SameLine(head - 1, head) && TypeAt(head) != PolicyParser::ASSIGN) --head;
+  if (last > i && head > 0 && TypeAt(head) == PolicyParser::ASSIGN && TextAt(head - 1) == "remove_header") {
+    diagnostics_->Emit(Kind::kUnexpected, RangeOf(i, last), {"`" + name + "`", "the name of a header stands in double quotes: `" + quoted + "`"})
+        .Change(RangeOf(i, last), quoted);
+    make_text();
+    return true;
+  }
+  return false;
 }
 
 // route chat-api {   error in {connect-failure}
@@ -414,8 +480,74 @@ bool HabitMender::NotInside(size_t i) {
   return true;
 }
 
-// failures > 5 in 60s   5 failures in 60s
+// failures in 60s > 5   failures over 60s > 5   failures[60s] > 5
+bool HabitMender::CountOverBefore(size_t i) {
+  if (TypeAt(i) != PolicyParser::NAME || !IsOneOf(TextAt(i), kCounts)) return false;
+  const bool is_indexed = TypeAt(i + 1) == PolicyParser::LBRACKET && TypeAt(i + 2) == PolicyParser::NUMBER && TypeAt(i + 3) == PolicyParser::RBRACKET;
+  const bool is_over = (TypeAt(i + 1) == PolicyParser::IN || (TypeAt(i + 1) == PolicyParser::NAME && IsOneOf(TextAt(i + 1), kBackOver))) &&
+                       TypeAt(i + 2) == PolicyParser::NUMBER && IsComparator(TypeAt(i + 3));
+  if (!is_indexed && !is_over) return false;
+  const std::string call = CountMeantBy(TextAt(i)) + "(" + TextAt(i + 2) + ")";
+  Unexpected(i + 1, "a count looks back over a time of its own: `" + call + "`").Change(RangeOf(i, is_indexed ? i + 3 : i + 2), call);
+  Retype(i, PolicyParser::NAME, CountMeantBy(TextAt(i)));
+  if (is_indexed) {
+    Retype(i + 1, PolicyParser::LPAREN, "(");
+    Retype(i + 3, PolicyParser::RPAREN, ")");
+    return true;
+  }
+  Retype(i + 1, PolicyParser::LPAREN, "(");
+  InsertBefore(i + 3, PolicyParser::RPAREN, ")");
+  return true;
+}
+
+// failures > 5 in 60s   5 failures in 60s   failures > 5 in the last 60s   consecutive_failures > 5 in 60s
 bool HabitMender::CountWithin(size_t i) {
+  // consecutive_failures looks back to the last success, over no time.
+  if (TextAt(i) == "consecutive_failures" && IsComparator(TypeAt(i + 1)) && TypeAt(i + 2) == PolicyParser::NUMBER && TypeAt(i + 4) == PolicyParser::NUMBER &&
+      (TypeAt(i + 3) == PolicyParser::IN || (TypeAt(i + 3) == PolicyParser::NAME && IsOneOf(TextAt(i + 3), kBackOver)))) {
+    Unexpected(i + 3, "`consecutive_failures` counts since the last success, over no time: write `consecutive_failures " + TextAt(i + 1) + " " + TextAt(i + 2) +
+                          "`, or `failures(" + TextAt(i + 4) + ") " + TextAt(i + 1) + " " + TextAt(i + 2) + "`");
+    Drop(i + 3, i + 4);
+    return true;
+  }
+  // in the last 60s
+  if (TypeAt(i) == PolicyParser::NAME && IsOneOf(TextAt(i), kCounts) && IsComparator(TypeAt(i + 1)) && TypeAt(i + 2) == PolicyParser::NUMBER) {
+    size_t at = i + 3;
+    const bool is_word = TypeAt(at) == PolicyParser::IN || (TypeAt(at) == PolicyParser::NAME && IsOneOf(TextAt(at), kBackOver));
+    if (is_word) {
+      size_t time = at + 1;
+      while (time < at + 4 && SameLine(i, time) && TypeAt(time) == PolicyParser::NAME && IsOneOf(TextAt(time), kFillers)) ++time;
+      if (time > at + 1 && TypeAt(time) == PolicyParser::NUMBER && SameLine(i, time)) {
+        const std::string call = CountMeantBy(TextAt(i)) + "(" + TextAt(time) + ")";
+        Unexpected(at, "a count looks back over a time of its own: `" + call + " " + TextAt(i + 1) + " " + TextAt(i + 2) + "`")
+            .Change(RangeOf(i), call)
+            .Change({RangeOf(i + 2).end, RangeOf(time).end}, "");
+        Retype(i, PolicyParser::NAME, CountMeantBy(TextAt(i)));
+        InsertBefore(i + 1, PolicyParser::LPAREN, "(");
+        InsertBefore(i + 1, PolicyParser::NUMBER, TextAt(time));
+        InsertBefore(i + 1, PolicyParser::RPAREN, ")");
+        Drop(at, time);
+        return true;
+      }
+    }
+    // failures > 5/60s
+    const std::string number = TextAt(i + 2);
+    const size_t slash = number.find('/');
+    if (slash != std::string::npos && slash > 0 && slash + 1 < number.size() && number.find_first_not_of("0123456789") == slash) {
+      const std::string time = number.substr(slash + 1);
+      const std::string call = CountMeantBy(TextAt(i)) + "(" + (time[0] >= '0' && time[0] <= '9' ? time : "1" + time) + ")";
+      const std::string count = number.substr(0, slash);
+      Unexpected(i + 2, "a count looks back over a time of its own: `" + call + " " + TextAt(i + 1) + " " + count + "`")
+          .Change(RangeOf(i), call)
+          .Change(RangeOf(i + 2), count);
+      Retype(i, PolicyParser::NAME, CountMeantBy(TextAt(i)));
+      InsertBefore(i + 1, PolicyParser::LPAREN, "(");
+      InsertBefore(i + 1, PolicyParser::NUMBER, call.substr(call.find('(') + 1, call.size() - call.find('(') - 2));
+      InsertBefore(i + 1, PolicyParser::RPAREN, ")");
+      Retype(i + 2, PolicyParser::NUMBER, count);
+      return true;
+    }
+  }
   const auto is_back = [&](size_t at) {
     return TypeAt(at) == PolicyParser::IN || (TypeAt(at) == PolicyParser::NAME && IsOneOf(TextAt(at), kBackOver));
   };

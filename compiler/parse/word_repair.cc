@@ -141,6 +141,10 @@ class Speller {
     if (candidates.data() == std::begin(kBetween) && text == "if") nearest = "when";
     const bool joins = candidates.data() == std::begin(kBetween) || candidates.data() == std::begin(kInClaim);
     if (joins && (text == "is" || text == "equals" || text == "eq")) nearest = "==";
+    // Near to a word that they do not mean.
+    constexpr std::string_view kOthers[] = {"xor", "nor", "for", "then", "but", "on", "of", "to", "end", "any", "has", "nand", "one", "no", "where"};
+    if (std::find(std::begin(kOthers), std::end(kOthers), text) != std::end(kOthers)) nearest.reset();
+    if (candidates.data() == std::begin(kBetween) && (text == "on" || text == "where") && Before(i) == PolicyParser::NAME) nearest = "when";
     if (!nearest) return;
     const auto* word =
         std::find_if(std::begin(kWords), std::end(kWords), [&](const Word& w) { return w.text == *nearest; });

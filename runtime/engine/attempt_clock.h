@@ -17,10 +17,10 @@ namespace runtime::engine {
 class AttemptClock {
  public:
   void Start(base::TimePoint now) { started_ = connecting_since_ = now; }
-  // A reconnect after a reuse race doesn't begin the attempt anew.
+  // A reconnect after a reuse race doesn't begin the attempt anew, nor the time for a connection.
   void Reconnect(base::TimePoint now) {
     connected_ = false;
-    connecting_since_ = now;
+    connecting_since_ = now - own_time(now);
   }
   void ObserveConnected() { connected_ = true; }
   // The head is here. is_stream: behind its first content only a written total bounds it.
