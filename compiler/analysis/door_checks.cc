@@ -11,12 +11,19 @@ using abi::FamilyId;
 using abi::FieldId;
 using model::Expr;
 
-// Whether an address may be reached from outside: all of the machine, or one that is not private.
+// More than anybody owns: what is private may be as large as it is, of the internet nobody has a /10.
 bool IsWide(const base::Cidr& network) {
+  const auto within = [&](const char* text) {
+    base::CidrError error;
+    const auto known = base::ParseCidr(text, &error);
+    return known && network.prefix >= known->prefix && known->Contains(network.network);
+  };
+  constexpr const char* kPrivate[] = {"10.0.0.0/8",  "172.16.0.0/12",  "192.168.0.0/16",
+                                      "127.0.0.0/8", "169.254.0.0/16", "100.64.0.0/10",
+                                      "fc00::/7",    "fe80::/10",      "::1"};
+  if (std::any_of(std::begin(kPrivate), std::end(kPrivate), within)) return false;
   const bool is_v4 = network.network.is_v4() && network.prefix >= 96;
-  if (is_v4) return network.prefix - 96 < 8;
-  const bool is_local = network.network.bytes[0] == 0xfc || network.network.bytes[0] == 0xfd;
-  return !is_local && network.prefix < 16;
+  return is_v4 ? network.prefix - 96 <= 10 : network.prefix <= 24;
 }
 
 bool ReadsRequest(const Expr& expr) {

@@ -432,8 +432,6 @@ bool IsForSpellings(const std::string& form) {
 }
 
 TEST(Spellings, OfDangersAreFoundAndNearMissesAreClean) {
-  std::map<std::string, int> bad_forms;
-  std::map<std::string, int> near_forms;
   for (const Spellings& group : ReadSpellings()) {
     const auto look = [&](const std::string& spelling, bool is_bad) {
       for (const auto& [name, form] : Forms()) {
@@ -448,7 +446,6 @@ TEST(Spellings, OfDangersAreFoundAndNearMissesAreClean) {
         if (results.count(Result::kNoPolicy) > 0 && results.count(Result::kFound) == 0 && !is_as_it_is) continue;
         const bool is_clean = std::all_of(found.items().begin(), found.items().end(),
                                           [](const Diagnostic& item) { return item.severity == Severity::kNote; });
-        for (const std::string& code : group.codes) ++(is_bad ? bad_forms : near_forms)[code];
         EXPECT_TRUE(is_bad ? results.count(Result::kFound) > 0 : is_clean)
             << group.title << (is_bad ? ": " : ", near: ") << spelling << " (" << name << ")\n"
             << (is_as_it_is ? Show(written.text, found) : "");
@@ -457,8 +454,68 @@ TEST(Spellings, OfDangersAreFoundAndNearMissesAreClean) {
     for (const std::string& spelling : group.bad) look(spelling, true);
     for (const std::string& spelling : group.near) look(spelling, false);
   }
-  for (const auto& [code, count] : bad_forms)
-    std::printf("%s %d bad, %d near\n", code.c_str(), count, near_forms[code]);
+}
+
+// The cases of checks_test.cc (cases/CODE.txt), which are written plainly there, in the same other ways. Counts all forms of each check.
+struct FormCounts {
+  int bad = 0;
+  int near = 0;
+};
+
+void CountCases(std::map<std::string, FormCounts>* counted) {
+  for (const auto& entry : std::filesystem::directory_iterator(BREAKWATER_CASES_DIR)) {
+    const std::string code = entry.path().stem().string();
+    std::ifstream in(entry.path());
+    std::vector<std::pair<bool, Lines>> cases;  // bad or near
+    for (std::string line; std::getline(in, line);) {
+      if (line.starts_with("--- ")) cases.push_back({line.starts_with("--- bad "), {}});
+      else cases.back().second.push_back(line);
+    }
+    for (auto& [is_bad, lines] : cases) {
+      if (Join(lines).find("gateway") == std::string::npos)
+        lines.insert(lines.begin(), "gateway { listen = \"127.0.0.1:8080\" }");
+      for (const auto& [name, form] : Forms()) {
+        const auto written = form(lines);
+        if (!written) continue;
+        const std::string text = "edition 1\n" + Join(*written);
+        const Diagnostics found = Check(text);
+        const auto is = [&](const Diagnostic& item) { return item.code == code && item.severity != Severity::kNote; };
+        const bool is_found = std::any_of(found.items().begin(), found.items().end(), is);
+        const bool is_no_policy = std::any_of(found.items().begin(), found.items().end(), [&](const Diagnostic& item) {
+          return item.severity == Severity::kError && item.code != code;
+        });
+        if (is_no_policy && name != "as it is") continue;
+        ++(is_bad ? (*counted)[code].bad : (*counted)[code].near);
+        if (code == "PL0201") continue;  // a note
+        EXPECT_EQ(is_found, is_bad) << code << ", " << name << "\n" << Show(text, found);
+      }
+    }
+  }
+}
+
+TEST(Spellings, EachCheckIsTriedInTwentyFormsAndAsManyNearMisses) {
+  std::map<std::string, FormCounts> counted;
+  CountCases(&counted);
+  const auto count = [&](const Lines& lines, const std::string& code, bool is_bad) {
+    for (const auto& [name, form] : Forms()) {
+      if (form(lines)) ++(is_bad ? counted[code].bad : counted[code].near);
+    }
+  };
+  for (const Danger& danger : Dangers()) {
+    count(danger.Policy(false), danger.code, true);
+    count(danger.Policy(true), danger.code, false);
+  }
+  for (const Spellings& group : ReadSpellings()) {
+    for (const std::string& code : group.codes) {
+      counted[code].bad += static_cast<int>(group.bad.size());
+      counted[code].near += static_cast<int>(group.near.size());
+    }
+  }
+  for (const auto& [code, forms] : counted) {
+    EXPECT_GE(forms.bad, 20) << code;
+    EXPECT_GE(forms.near, 20) << code;
+    std::printf("%s %d dangerous forms, %d near misses\n", code.c_str(), forms.bad, forms.near);
+  }
 }
 
 // Policies rewritten from published configurations of other proxies (the first line names each): what people run has no finding.
