@@ -39,7 +39,7 @@ def main():
         with open(path, encoding="utf-8") as f:
             data = json.load(f)
         for case, result in data.get("cases", {}).items():
-            rows = [(name, row["cpu_us"]["median"]) for name, row in result["figures"].items() if name in COLOURS]
+            rows = [(name, row["cpu_us"]["median"]) for name, row in result.get("figures", {}).items() if name in COLOURS]
             if rows:
                 cpu.append((case, rows))
         if "cases" not in data:  # of bench/instructions, perhaps with where they began
