@@ -3,6 +3,10 @@
 #include <cstring>
 #include <utility>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "base/text.h"
 
 namespace base {
@@ -169,6 +173,20 @@ bool JsonReader::String() {
   has_escape_ = false;
   ++at_;
   for (;;) {
+#ifdef __SSE2__
+    while (text_end_ - at_ >= 16) {
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at_));
+      // Signed: what is not ASCII is below a blank, too.
+      const __m128i special = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
+                                           _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
+      const auto mask = static_cast<unsigned>(_mm_movemask_epi8(special));
+      if (mask != 0) {
+        at_ += __builtin_ctz(mask);
+        break;
+      }
+      at_ += 16;
+    }
+#endif
     while (text_end_ - at_ >= 8) {
       uint64_t word;
       std::memcpy(&word, at_, sizeof(word));

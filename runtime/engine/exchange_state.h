@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/recycled.h"
 #include "compiler/abi/fact_table.h"
 #include "runtime/engine/attempt_clock.h"
 #include "runtime/engine/exchange_machine.h"
@@ -71,7 +72,7 @@ struct CacheFlight {
   std::string key;
 };
 
-struct ExchangeMachine::State {
+struct ExchangeMachine::State : base::Recycled<ExchangeMachine::State> {
   enum class Phase : uint8_t {
     kNew,
     kFollowing,

@@ -14,6 +14,11 @@ namespace {
 using compiler::abi::Facts;
 using compiler::abi::Str;
 
+void DropIfLarge(std::string& text) {
+  constexpr size_t kKept = 1 << 10;
+  if (text.capacity() > kKept) std::string().swap(text);
+}
+
 // Values of header slots. Names are lower case.
 class HeaderSlots {
  public:
@@ -37,6 +42,10 @@ class HeaderSlots {
 
   void Clear() {
     for (Str& value : values_) value = Str();
+  }
+  void Reset() {
+    Clear();
+    for (std::string& joined : joined_) DropIfLarge(joined);
   }
 
   const Str* data() const { return values_.data(); }
@@ -121,6 +130,11 @@ class QuerySlots {
       }
     }
     return problem;
+  }
+
+  void Reset() {
+    for (Str& value : values_) value = Str();
+    for (std::string& decoded : decoded_) DropIfLarge(decoded);
   }
 
   const Str* data() const { return values_.data(); }
@@ -229,6 +243,15 @@ void MessageFacts::FillChunk(std::string_view json, size_t size, Facts* facts) {
 void MessageFacts::ClearChunk(Facts* facts) {
   impl_->chunk_json.Clear();
   facts->chunk_size = 0;
+}
+
+void MessageFacts::Reset() {
+  impl_->request_headers.Reset();
+  impl_->request_queries.Reset();
+  impl_->request_json.Reset();
+  impl_->response_json.Reset();
+  impl_->chunk_json.Reset();
+  impl_->response_headers.Reset();
 }
 
 void MessageFacts::ClearResponse(Facts* facts) {

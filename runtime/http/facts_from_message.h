@@ -31,6 +31,8 @@ class MessageFacts {
   void ClearChunk(compiler::abi::Facts* facts);
   void ClearResponse(compiler::abi::Facts* facts);                            // a new attempt begins
 
+  void Reset();  // for another exchange: no value is left; keeps its memory, but for what a large message took
+
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;

@@ -1,4 +1,4 @@
-// Which headers are passed on is decided by own_headers.def, by what Connection names, and by what the policy sets or
+// Which headers are passed on is decided by header_names.def, by what Connection names, and by what the policy sets or
 // removes; everything else goes through unchanged and in order.
 #include "runtime/http/forwarding.h"
 
@@ -23,11 +23,16 @@ struct OwnHeader {
   bool responses;
 };
 
-constexpr OwnHeader kOwnHeaders[] = {
-#define OWN_HEADER(name, requests, responses, why) {name, requests, responses},
-#include "runtime/http/own_headers.def"
+// By id.
+constexpr OwnHeader kHeaders[] = {
+    {"", false, false},
+#define OWN_HEADER(id, name, requests, responses, why) {name, requests, responses},
+#define KNOWN_HEADER(id, name) {name, false, false},
+#include "runtime/http/header_names.def"
+#undef KNOWN_HEADER
 #undef OWN_HEADER
 };
+const OwnHeader& HeaderOf(HeaderId id) { return kHeaders[static_cast<size_t>(id)]; }
 
 // Whether `name` is `own`, which is lower case; with `twins`, X_Forwarded_For counts as X-Forwarded-For, because servers
 // that map headers to CGI variables see no difference.
@@ -40,18 +45,19 @@ bool Matches(std::string_view name, std::string_view own, bool twins) {
   return true;
 }
 
-bool IsOwnForRequests(std::string_view name) {
+bool IsOwnForRequests(std::string_view name, HeaderId id) {
+  if (HeaderOf(id).requests) return true;
+  if (id != HeaderId::kOther) return false;
   if (Matches(name, kInternalPrefix, true)) return true;
-  return std::any_of(std::begin(kOwnHeaders), std::end(kOwnHeaders), [name](const OwnHeader& own) {
+  if (name.find('_') == std::string_view::npos) return false;
+  return std::any_of(std::begin(kHeaders), std::end(kHeaders), [name](const OwnHeader& own) {
     return own.requests && own.name.size() == name.size() && Matches(name, own.name, true);
   });
 }
 
-bool IsOwnForResponses(std::string_view name) {
-  if (Matches(name, kInternalPrefix, false)) return true;  // an upstream must not pose as the gateway
-  return std::any_of(std::begin(kOwnHeaders), std::end(kOwnHeaders), [name](const OwnHeader& own) {
-    return own.responses && own.name.size() == name.size() && Matches(name, own.name, false);
-  });
+bool IsOwnForResponses(const Header& line) {
+  // An upstream must not pose as the gateway.
+  return HeaderOf(line.id).responses || (line.id == HeaderId::kOther && Matches(line.name, kInternalPrefix, false));
 }
 
 // Equal but for case, and for "_" in place of "-".
@@ -73,8 +79,8 @@ bool IsRemoved(std::span<const std::string> removed, std::string_view name) {
   return std::any_of(removed.begin(), removed.end(), [name](const std::string& header) { return EqualsTwin(name, header); });
 }
 
-bool IsReference(std::string_view name) {
-  return EqualsIgnoreCase(name, "location") || EqualsIgnoreCase(name, "content-location") || EqualsIgnoreCase(name, "operation-location");
+bool IsReference(HeaderId id) {
+  return id == HeaderId::k_location || id == HeaderId::k_content_location || id == HeaderId::k_operation_location;
 }
 
 // Whether two authorities name one place for a scheme with that default port.
@@ -92,18 +98,21 @@ bool SameAuthority(std::string_view a, std::string_view b, std::string_view defa
 }
 
 // Appends "name: a, b, own" from all lines of that name.
-void AppendExtended(const Headers& headers, std::string_view name, std::string_view written, std::string_view own,
-                    std::string* out) {
-  out->append(written).append(": ");
+void AppendExtended(const Headers& headers, HeaderId id, std::string_view written, std::string_view own, HeadWriter& out) {
+  out.Put(written);
+  out.Put(": ");
   for (const Header& line : headers.lines()) {
-    if (!line.value.empty() && EqualsIgnoreCase(line.name, name)) out->append(line.value).append(", ");
+    if (line.id != id || line.value.empty()) continue;
+    out.Put(line.value);
+    out.Put(", ");
   }
-  out->append(own).append("\r\n");
+  out.Put(own);
+  out.Put("\r\n");
 }
 
-void AppendFraming(BodyFraming framing, uint64_t content_length, std::string* out) {
-  if (framing == BodyFraming::kLength) AppendHeader("Content-Length", content_length, out);
-  if (framing == BodyFraming::kChunked) AppendHeader("Transfer-Encoding", "chunked", out);
+void AppendFraming(BodyFraming framing, uint64_t content_length, HeadWriter& out) {
+  if (framing == BodyFraming::kLength) out.Header("Content-Length", content_length);
+  if (framing == BodyFraming::kChunked) out.Put("Transfer-Encoding: chunked\r\n");
 }
 
 // What Connection names is for one hop; a client can't take away what we write ourselves (RFC 9110 7.6.1). Most messages
@@ -113,7 +122,7 @@ class ConnectionNames {
  public:
   explicit ConnectionNames(const Headers& headers) {
     for (const Header& line : headers.lines()) {
-      if (!EqualsIgnoreCase(line.name, "connection")) continue;
+      if (line.id != HeaderId::k_connection) continue;
       ForEachListItem(line.value, [&](std::string_view item) {
         if (!item.empty() && !EqualsIgnoreCase(item, "keep-alive") && !EqualsIgnoreCase(item, "close")) Add(item);
       });
@@ -139,48 +148,58 @@ class ConnectionNames {
 
 }  // namespace
 
-bool IsHopByHop(std::string_view name) { return IsOwnForRequests(name); }
+bool IsHopByHop(std::string_view name) { return IsOwnForRequests(name, IdOfHeader(name)); }
 
-DroppedHeaders AppendUpstreamRequest(const RequestHead& client, const UpstreamRequest& request, std::string* out) {
+DroppedHeaders AppendUpstreamRequest(const RequestHead& client, const UpstreamRequest& request, std::string* to) {
   DroppedHeaders dropped;
-  AppendRequestLine(client.method_text, request.target, out);
-  PLANT_FAULT(target_is_decoded, for (size_t at; (at = out->find("%0D%0A")) != std::string::npos;) out->replace(at, 6, "\r\n"));
-  PLANT_FAULT(target_is_decoded, for (size_t at; (at = out->find("%20")) != std::string::npos;) out->replace(at, 3, " "));
-  if (!IsSet(request.set, "host")) AppendHeader("Host", request.authority, out);
+  HeadWriter out(to);
+  std::string_view target = request.target;
+  std::string decoded_target;
+  PLANT_FAULT(target_is_decoded, {
+    decoded_target = target;
+    for (size_t at; (at = decoded_target.find("%0D%0A")) != std::string::npos;) decoded_target.replace(at, 6, "\r\n");
+    for (size_t at; (at = decoded_target.find("%20")) != std::string::npos;) decoded_target.replace(at, 3, " ");
+    target = decoded_target;
+  });
+  out.Put(client.method_text);
+  out.Put(" ");
+  out.Put(target);
+  out.Put(" HTTP/1.1\r\n");
+  if (!IsSet(request.set, "host")) out.Header("Host", request.authority);
   const ConnectionNames for_this_hop(client.headers);
   for (const Header& line : client.headers.lines()) {
-    PLANT_FAULT(encoding_is_kept, if (EqualsIgnoreCase(line.name, "transfer-encoding")) AppendHeader(line.name, line.value, out));
+    PLANT_FAULT(encoding_is_kept, if (line.id == HeaderId::k_transfer_encoding) out.Header(line.name, line.value));
     // X_Tenant is X-Tenant to servers that map headers to CGI variables: a client could say what the policy took away.
-    if (!request.passes_underscores && line.name.find('_') != std::string_view::npos) {
+    if (!request.passes_underscores && line.id == HeaderId::kOther && line.name.find('_') != std::string_view::npos) {
       if (dropped.count++ == 0) dropped.first = line.name;
       continue;
     }
-    if (request.drops_origin && EqualsIgnoreCase(line.name, "origin")) continue;
-    if (IsOwnForRequests(line.name) || IsSet(request.set, line.name) || IsRemoved(request.remove, line.name) ||
+    if (request.drops_origin && line.id == HeaderId::k_origin) continue;
+    if (IsOwnForRequests(line.name, line.id) || IsSet(request.set, line.name) || IsRemoved(request.remove, line.name) ||
         for_this_hop.Has(line.name)) {
       continue;
     }
-    AppendHeader(line.name, line.value, out);
+    out.Header(line.name, line.value);
   }
-  for (const SetHeader& header : request.set) AppendHeader(header.name, header.value, out);
+  for (const SetHeader& header : request.set) out.Header(header.name, header.value);
   const auto own = [&](std::string_view name) { return !IsSet(request.set, name) && !IsRemoved(request.remove, name); };
   if (own("x-forwarded-for") && !request.peer_ip.empty()) {
-    AppendExtended(client.headers, "x-forwarded-for", "X-Forwarded-For", request.peer_ip, out);
+    AppendExtended(client.headers, HeaderId::k_x_forwarded_for, "X-Forwarded-For", request.peer_ip, out);
   }
-  if (own("x-forwarded-proto")) AppendHeader("X-Forwarded-Proto", request.client_tls ? "https" : "http", out);
+  if (own("x-forwarded-proto")) out.Header("X-Forwarded-Proto", request.client_tls ? "https" : "http");
   const std::string_view host = request.forwarded_host.empty() ? client.host : request.forwarded_host;
-  if (own("x-forwarded-host") && !host.empty()) AppendHeader("X-Forwarded-Host", host, out);
-  if (own("x-request-id") && !request.request_id.empty()) AppendHeader("X-Request-Id", request.request_id, out);
-  if (own("via")) AppendExtended(client.headers, "via", "Via", Via(client.minor_version), out);
-  if (!request.trace_parent.empty() && own("traceparent") && !client.headers.Find("traceparent")) {
-    AppendHeader("traceparent", request.trace_parent, out);
+  if (own("x-forwarded-host") && !host.empty()) out.Header("X-Forwarded-Host", host);
+  if (own("x-request-id") && !request.request_id.empty()) out.Header("X-Request-Id", request.request_id);
+  if (own("via")) AppendExtended(client.headers, HeaderId::k_via, "Via", Via(client.minor_version), out);
+  if (!request.trace_parent.empty() && own("traceparent") && !client.headers.Find(HeaderId::k_traceparent)) {
+    out.Header("traceparent", request.trace_parent);
   }
   uint64_t content_length = request.content_length;
   PLANT_FAULT(length_is_one_short, content_length -= content_length > 0 ? 1 : 0);
   BodyFraming framing = request.framing;
   PLANT_FAULT(body_of_get_is_not_framed, if (client.method_text == "GET") framing = BodyFraming::kNone);
   AppendFraming(framing, content_length, out);
-  AppendEndOfHead(out);
+  out.Put("\r\n");
   return dropped;
 }
 
@@ -225,7 +244,7 @@ void ForEachPassed(const ResponseHead& upstream, const ClientResponse& response,
   const ConnectionNames for_this_hop(upstream.headers);
   for (const Header& line : upstream.headers.lines()) {
     if (for_this_hop.Has(line.name)) continue;
-    if (EqualsIgnoreCase(line.name, "x-request-id") && IsSet(response.set, "x-request-id")) {
+    if (line.id == HeaderId::k_x_request_id && IsSet(response.set, "x-request-id")) {
       // What the upstream's support asks for; ours stands under this name.
       const bool is_ours = std::any_of(response.set.begin(), response.set.end(), [&](const SetHeader& header) {
         return EqualsIgnoreCase(header.name, line.name) && header.value == line.value;
@@ -233,9 +252,9 @@ void ForEachPassed(const ResponseHead& upstream, const ClientResponse& response,
       if (!is_ours) visit("X-Upstream-Request-Id", line.value);
       continue;
     }
-    if (IsOwnForResponses(line.name) || IsSet(response.set, line.name)) continue;
+    if (IsOwnForResponses(line) || IsSet(response.set, line.name)) continue;
     if (response.drops_cors && Matches(line.name, "access-control-", false)) continue;
-    if (IsReference(line.name)) {
+    if (IsReference(line.id)) {
       visit(line.name, RewriteReference(line.value, response));
     } else {
       visit(line.name, line.value);
@@ -256,28 +275,29 @@ std::vector<std::pair<std::string, std::string>> KeptHeaders(const ResponseHead&
   return kept;
 }
 
-void AppendClientResponse(const ResponseHead& upstream, const ClientResponse& response, std::string* out) {
-  AppendStatusLine(upstream.status, out);
-  ForEachPassed(upstream, response, [out](std::string_view name, std::string_view value) { AppendHeader(name, value, out); });
-  for (const SetHeader& header : response.set) AppendHeader(header.name, header.value, out);
-  if (!IsSet(response.set, "via")) AppendExtended(upstream.headers, "via", "Via", Via(upstream.minor_version), out);
+void AppendClientResponse(const ResponseHead& upstream, const ClientResponse& response, std::string* to) {
+  HeadWriter out(to);
+  out.StatusLine(upstream.status);
+  ForEachPassed(upstream, response, [&out](std::string_view name, std::string_view value) { out.Header(name, value); });
+  for (const SetHeader& header : response.set) out.Header(header.name, header.value);
+  if (!IsSet(response.set, "via")) AppendExtended(upstream.headers, HeaderId::k_via, "Via", Via(upstream.minor_version), out);
   if (response.framing == BodyFraming::kNone) {
     // An answer to HEAD, or a 304, tells the length of what a GET would have had (RFC 9110 8.6).
-    if (upstream.status >= 200 && upstream.status != 204 && upstream.headers.Find("content-length") &&
-        !upstream.headers.Find("transfer-encoding")) {
-      AppendHeader("Content-Length", upstream.content_length, out);
+    if (upstream.status >= 200 && upstream.status != 204 && upstream.headers.Find(HeaderId::k_content_length) &&
+        !upstream.headers.Find(HeaderId::k_transfer_encoding)) {
+      out.Header("Content-Length", upstream.content_length);
     }
   } else {
     AppendFraming(response.framing, response.content_length, out);
   }
   if (upstream.status >= 200) {
     if (!response.keep_alive) {
-      AppendHeader("Connection", "close", out);
+      out.Put("Connection: close\r\n");
     } else if (response.client_minor_version == 0) {
-      AppendHeader("Connection", "keep-alive", out);  // not the default there (RFC 9112 9.3)
+      out.Put("Connection: keep-alive\r\n");  // not the default there (RFC 9112 9.3)
     }
   }
-  AppendEndOfHead(out);
+  out.Put("\r\n");
 }
 
 }  // namespace runtime::http

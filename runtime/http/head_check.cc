@@ -63,23 +63,19 @@ bool IsFramingTwin(std::string_view name) {
 Framing ReadFraming(const Headers& headers) {
   Framing framing;
   for (const Header& line : headers.lines()) {
-    const std::string_view name = line.name;
-    switch (name.size()) {
-      case 4:
-        if (!EqualsIgnoreCase(name, "host")) break;
+    switch (line.id) {
+      case HeaderId::k_host:
         ++framing.host_lines;
         framing.host = line.value;
         break;
-      case 6:
-        if (!EqualsIgnoreCase(name, "expect")) break;
+      case HeaderId::k_expect:
         if (EqualsIgnoreCase(line.value, "100-continue")) {
           framing.expects_continue = true;
         } else {
           framing.expects_other = true;
         }
         break;
-      case 10:
-        if (!EqualsIgnoreCase(name, "connection")) break;
+      case HeaderId::k_connection:
         ForEachListItem(line.value, [&](std::string_view item) {
           if (EqualsIgnoreCase(item, "close")) framing.says_close = true;
           if (EqualsIgnoreCase(item, "keep-alive")) framing.says_keep_alive = true;
@@ -89,30 +85,25 @@ Framing ReadFraming(const Headers& headers) {
           }
         });
         break;
-      case 12:
-        if (EqualsIgnoreCase(name, "max-forwards")) framing.is_last_hop = line.value.find_first_not_of('0') == std::string_view::npos;
+      case HeaderId::k_max_forwards:
+        framing.is_last_hop = line.value.find_first_not_of('0') == std::string_view::npos;
         break;
-      case 14:
-        if (EqualsIgnoreCase(name, "content-length")) {
-          framing.lengths_differ = framing.lengths_differ || (framing.length_lines > 0 && framing.length != line.value);
-          ++framing.length_lines;
-          framing.length = line.value;
-        } else if (IsFramingTwin(name)) {
-          framing.has_twin = true;
-        }
+      case HeaderId::k_content_length:
+        framing.lengths_differ = framing.lengths_differ || (framing.length_lines > 0 && framing.length != line.value);
+        ++framing.length_lines;
+        framing.length = line.value;
         break;
-      case 17:
-        if (EqualsIgnoreCase(name, "transfer-encoding")) {
-          ++framing.encoding_lines;
-          ForEachListItem(line.value, [&](std::string_view item) {
-            ++framing.encodings;
-            framing.encoding_is_list = framing.encoding_is_list && IsToken(item);
-            framing.chunked_is_last = EqualsIgnoreCase(item, "chunked");
-            if (framing.chunked_is_last) ++framing.chunked;
-          });
-        } else if (IsFramingTwin(name)) {
-          framing.has_twin = true;
-        }
+      case HeaderId::k_transfer_encoding:
+        ++framing.encoding_lines;
+        ForEachListItem(line.value, [&](std::string_view item) {
+          ++framing.encodings;
+          framing.encoding_is_list = framing.encoding_is_list && IsToken(item);
+          framing.chunked_is_last = EqualsIgnoreCase(item, "chunked");
+          if (framing.chunked_is_last) ++framing.chunked;
+        });
+        break;
+      case HeaderId::kOther:
+        if (IsFramingTwin(line.name)) framing.has_twin = true;
         break;
       default: break;
     }

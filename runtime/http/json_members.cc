@@ -38,6 +38,15 @@ size_t JsonMembers::NodeOf(const std::vector<std::string>& path) {
   return node;
 }
 
+void JsonMembers::Reset() {
+  constexpr size_t kKept = 1 << 10;
+  Clear();
+  for (std::string& text : unescaped_) {
+    if (text.capacity() > kKept) std::string().swap(text);
+  }
+  if (unescaped_key_.capacity() > kKept) std::string().swap(unescaped_key_);
+}
+
 void JsonMembers::Clear() {
   for (JsonValue& value : values_) value = JsonValue();
 }

@@ -28,6 +28,7 @@ class JsonMembers {
   };
   Outcome Read(std::string_view text);
   void Clear();
+  void Reset();  // likewise, and gives back what a large text took
 
   base::JsonProblem problem() const { return problem_; }
 

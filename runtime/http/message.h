@@ -11,9 +11,24 @@
 
 namespace runtime::http {
 
+// The names of header_names.def; kOther is every other one.
+enum class HeaderId : uint8_t {
+  kOther = 0,
+#define OWN_HEADER(id, name, requests, responses, why) k_##id,
+#define KNOWN_HEADER(id, name) k_##id,
+#include "runtime/http/header_names.def"
+#undef KNOWN_HEADER
+#undef OWN_HEADER
+};
+HeaderId IdOfHeader(std::string_view name);  // in any case; of a token (RFC 9110 5.6.2)
+
 struct Header {
+  Header(std::string_view name_received, std::string_view value_trimmed)
+      : name(name_received), value(value_trimmed), id(IdOfHeader(name_received)) {}
+
   std::string_view name;   // as received
   std::string_view value;  // without surrounding white space
+  HeaderId id;             // of the name
 };
 
 class Headers {
@@ -23,8 +38,14 @@ class Headers {
 
   // The first line of that name (any case), or nothing.
   std::optional<std::string_view> Find(std::string_view name) const;
+  std::optional<std::string_view> Find(HeaderId id) const {
+    for (const Header& line : lines_) {
+      if (line.id == id) return line.value;
+    }
+    return std::nullopt;
+  }
   // Whether a list-valued header has the token (any case), over all its lines.
-  bool HasToken(std::string_view name, std::string_view token) const;
+  bool HasToken(HeaderId id, std::string_view token) const;
 
  private:
   std::vector<Header> lines_;

@@ -73,6 +73,8 @@ class MessageParser::Impl {
   static Impl& Of(llhttp_t* parser) { return *static_cast<Impl*>(parser->data); }
 
   size_t SkipEmptyLines(std::string_view bytes);
+  size_t WholeHead(std::string_view bytes) const;
+  bool TakeWholeHead(std::string_view head);
   size_t HeadAllowance(std::string_view bytes, ParseError* over);
   size_t LineAllowance(std::string_view bytes, ParseError* over);
   size_t ChunkLineAllowance(std::string_view bytes, ParseError* over);
@@ -118,7 +120,7 @@ class MessageParser::Impl {
   uint64_t body_bytes_ = 0;
   size_t chunk_line_bytes_ = 0;
   size_t extension_bytes_ = 0;
-  enum class Pause : uint8_t { kNone, kHead, kChunkEnd, kLastChunk, kMessageEnd, kBodyTooLarge };
+  enum class Pause : uint8_t { kNone, kHead, kAfterChunk, kAfterLastChunk, kMessageEnd, kBodyTooLarge };
   Pause pause_ = Pause::kNone;
 };
 
@@ -161,7 +163,7 @@ const llhttp_settings_t& MessageParser::Impl::Settings() {
     s.on_chunk_header = [](llhttp_t* p) {
       Impl& self = Of(p);
       if (p->content_length == 0) {
-        self.pause_ = Pause::kLastChunk;
+        self.pause_ = Pause::kAfterLastChunk;
         return static_cast<int>(HPE_PAUSED);
       }
       const uint64_t limit = self.limits_.body;
@@ -173,7 +175,7 @@ const llhttp_settings_t& MessageParser::Impl::Settings() {
     };
     s.on_chunk_complete = [](llhttp_t* p) {
       if (Of(p).state_ == State::kTrailers) return 0;  // the end of the message is next
-      Of(p).pause_ = Pause::kChunkEnd;
+      Of(p).pause_ = Pause::kAfterChunk;
       return static_cast<int>(HPE_PAUSED);
     };
     s.on_message_complete = [](llhttp_t* p) {
@@ -191,14 +193,17 @@ void MessageParser::Impl::Reset() {
   llhttp_init(&parser_, role_ == Role::kRequest ? HTTP_REQUEST : HTTP_RESPONSE, &Settings());
   parser_.data = this;
   // Vectors keep their memory.
-  auto request_lines = std::move(request.headers.lines());
-  auto response_lines = std::move(response.headers.lines());
-  request = RequestHead();
-  response = ResponseHead();
-  request_lines.clear();
-  response_lines.clear();
-  request.headers.lines() = std::move(request_lines);
-  response.headers.lines() = std::move(response_lines);
+  const auto reset = [](auto* head) {
+    auto lines = std::move(head->headers.lines());
+    *head = {};
+    lines.clear();
+    head->headers.lines() = std::move(lines);
+  };
+  if (role_ == Role::kRequest) {
+    reset(&request);
+  } else {
+    reset(&response);
+  }
   expect_no_body = false;
   state_ = State::kEmptyLines;
   error_ = ParseError::kNone;
@@ -263,6 +268,33 @@ size_t MessageParser::Impl::SkipEmptyLines(std::string_view bytes) {
     }
   }
   return n;
+}
+
+// The size of a head that is here as a whole and so small that no limit of it or of its lines can strike, as nearly all are.
+// 0: it is to be read line by line.
+size_t MessageParser::Impl::WholeHead(std::string_view bytes) const {
+  if (section_bytes_ != 0) return 0;
+  const std::string_view window = bytes.substr(0, std::min({limits_.header_bytes, limits_.header_line, limits_.uri}));
+  size_t lines = 0;
+  for (size_t lf = window.find('\n'); lf != std::string_view::npos; lf = window.find('\n', lf + 1)) {
+    if (++lines > limits_.header_count) return 0;
+    if (lf >= 2 && window[lf - 1] == '\r' && window[lf - 2] == '\n') return lf + 1;
+  }
+  return 0;
+}
+
+// Reads it in one go. False if llhttp refuses it: then nothing was read, and going line by line tells which line is to blame.
+bool MessageParser::Impl::TakeWholeHead(std::string_view head) {
+  if (Execute(head) == head.size() && state_ == State::kHead && pause_ == Pause::kHead) return true;
+  llhttp_init(&parser_, role_ == Role::kRequest ? HTTP_REQUEST : HTTP_RESPONSE, &Settings());
+  parser_.data = this;
+  lines_.clear();
+  in_value_ = false;
+  length_ = 0;
+  pause_ = Pause::kNone;
+  error_ = ParseError::kNone;
+  state_ = State::kHead;
+  return false;
 }
 
 // How many bytes of the current line may be read, its LF included if it is there. The error is set if that is not all.
@@ -457,7 +489,9 @@ MessageParser::FeedResult MessageParser::Impl::Feed(std::string_view bytes, std:
     const std::string_view rest = bytes.substr(consumed);
     ParseError over = ParseError::kNone;
     size_t allowed = rest.size();
-    if (state_ == State::kHead || state_ == State::kTrailers) allowed = HeadAllowance(rest, &over);
+    const size_t whole = state_ == State::kHead ? WholeHead(rest) : 0;
+    const bool has_head = whole > 0 && TakeWholeHead(rest.substr(0, whole));
+    if (!has_head && (state_ == State::kHead || state_ == State::kTrailers)) allowed = HeadAllowance(rest, &over);
     if (state_ == State::kChunkLine) {
       if (const size_t taken = TakePlainChunk(rest); taken > 0) {
         consumed += taken;
@@ -469,7 +503,7 @@ MessageParser::FeedResult MessageParser::Impl::Feed(std::string_view bytes, std:
       Fail(over);
       break;
     }
-    size_t read = Execute(rest.substr(0, allowed));
+    const size_t read = has_head ? whole : Execute(rest.substr(0, allowed));
     if (state_ == State::kFailed) {
       consumed += read;
       break;
@@ -482,8 +516,8 @@ MessageParser::FeedResult MessageParser::Impl::Feed(std::string_view bytes, std:
       bool go_on = true;
       switch (pause_) {
         case Pause::kHead: CompleteHead(); break;
-        case Pause::kChunkEnd: state_ = State::kChunkLine; break;
-        case Pause::kLastChunk:
+        case Pause::kAfterChunk: state_ = State::kChunkLine; break;
+        case Pause::kAfterLastChunk:
           state_ = State::kTrailers;
           section_bytes_ = line_bytes_ = line_number_ = 0;
           break;

@@ -41,6 +41,38 @@ void AppendChunkHead(size_t size, std::string* out) {
   out->append("\r\n");
 }
 
+void HeadWriter::Flush() {
+  out_->append(text_, size_);
+  size_ = 0;
+}
+
+void HeadWriter::PutLarge(std::string_view text) {
+  Flush();
+  if (text.size() > kRoom) {
+    out_->append(text);
+  } else {
+    Put(text);
+  }
+}
+
+void HeadWriter::HeaderLarge(std::string_view name, std::string_view value) {
+  Flush();
+  AppendHeader(name, value, out_);
+}
+
+void HeadWriter::Header(std::string_view name, uint64_t value) {
+  char digits[24];
+  const auto end = std::to_chars(digits, digits + sizeof(digits), value).ptr;
+  Header(name, std::string_view(digits, static_cast<size_t>(end - digits)));
+}
+
+void HeadWriter::StatusLine(int status) {
+  if (status == 200) return Put("HTTP/1.1 200 OK\r\n");
+  std::string line;
+  AppendStatusLine(status, &line);
+  Put(line);
+}
+
 std::string_view ReasonPhrase(int status) {
   switch (status) {
 #define REASON(code, phrase) \

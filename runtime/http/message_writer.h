@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -19,5 +20,45 @@ inline constexpr std::string_view kChunkEnd = "\r\n";        // after the data o
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
 std::string_view ReasonPhrase(int status);
+
+// Puts a head together in memory of its own and appends it to *out when it is destroyed, or has grown large: a head is many small
+// pieces, and a string asks itself about room for each of them.
+class HeadWriter {
+ public:
+  explicit HeadWriter(std::string* out) : out_(out) {}
+  ~HeadWriter() { Flush(); }
+  HeadWriter(const HeadWriter&) = delete;
+  HeadWriter& operator=(const HeadWriter&) = delete;
+
+  void Put(std::string_view text) {
+    if (text.size() > kRoom - size_) return PutLarge(text);
+    std::memcpy(text_ + size_, text.data(), text.size());
+    size_ += text.size();
+  }
+  void Header(std::string_view name, std::string_view value) {
+    if (name.size() + value.size() + 4 > kRoom - size_) return HeaderLarge(name, value);
+    char* at = text_ + size_;
+    std::memcpy(at, name.data(), name.size());
+    at += name.size();
+    std::memcpy(at, ": ", 2);
+    at += 2;
+    std::memcpy(at, value.data(), value.size());
+    at += value.size();
+    std::memcpy(at, "\r\n", 2);
+    size_ = static_cast<size_t>(at + 2 - text_);
+  }
+  void Header(std::string_view name, uint64_t value);
+  void StatusLine(int status);
+
+ private:
+  static constexpr size_t kRoom = 1024;
+  void Flush();
+  void PutLarge(std::string_view text);
+  void HeaderLarge(std::string_view name, std::string_view value);
+
+  std::string* const out_;
+  size_t size_ = 0;
+  char text_[kRoom];
+};
 
 }  // namespace runtime::http

@@ -102,6 +102,16 @@ std::optional<std::string> NormalisePath(std::string_view path) {
   return result;
 }
 
+bool IsNormal(std::string_view path) {
+  if (path.empty() || path.front() != '/') return false;
+  char before = 0;
+  for (const char c : path) {
+    if (c == '%' || c == ';' || c == '\\' || (before == '/' && (c == '/' || c == '.'))) return false;
+    before = c;
+  }
+  return true;
+}
+
 std::string WithPlainSlashes(std::string_view path) {
   std::string plain;
   plain.reserve(path.size());

@@ -14,6 +14,9 @@ namespace runtime::http {
 // becomes a dot segment only for who decodes it (once or more often), takes "%2F" or a backslash for "/", or cuts off ";…".
 std::optional<std::string> NormalisePath(std::string_view path);
 
+// Whether it is seen at a glance that NormalisePath would change nothing, as with nearly all; false says nothing.
+bool IsNormal(std::string_view path);
+
 // As servers see it that decode %2F before they look at a path: dot segments can't come of that. `path` is normalised.
 std::string WithPlainSlashes(std::string_view path);
 

@@ -40,10 +40,10 @@ std::optional<double> HttpDate(const std::string& text) {
 }  // namespace
 
 std::optional<base::Duration> RetryAfter(const Headers& headers, base::WallTime now) {
-  if (const auto ms = headers.Find("retry-after-ms")) {
+  if (const auto ms = headers.Find(HeaderId::k_retry_after_ms)) {
     if (const auto number = Decimal(*ms)) return OfSeconds(*number / 1000);
   }
-  const auto value = headers.Find("retry-after");
+  const auto value = headers.Find(HeaderId::k_retry_after);
   if (!value) return std::nullopt;
   if (value->find('.') == std::string_view::npos) {
     if (const auto number = Decimal(*value)) return OfSeconds(*number);

@@ -142,7 +142,8 @@ class Transport {
  public:
   virtual ~Transport() = default;
 
-  virtual TimePoint Now() const = 0;      // monotonic, ns; read afresh at each call
+  // Monotonic, ns. It stands still while what one read brought is dealt with.
+  virtual TimePoint Now() const = 0;
   virtual WallTime WallNow() const = 0;
 
   using AcceptCallback = std::function<void(std::unique_ptr<Stream>)>;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -163,12 +164,16 @@ int InheritedFor(const sockaddr* address) {
   return -1;
 }
 
-// A bound, listening socket, or -1 with errno.
+// A bound, listening socket, or -1 with errno. What it accepts inherits TCP_NODELAY.
 int OpenListening(const sockaddr* address, socklen_t size, bool shared_port) {
-  if (const int inherited = InheritedFor(address); inherited >= 0) return inherited;
+  const int on = 1;
+  if (const int inherited = InheritedFor(address); inherited >= 0) {
+    setsockopt(inherited, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    return inherited;
+  }
   const int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
-  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   if (shared_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) {
     close(fd);

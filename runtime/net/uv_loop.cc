@@ -10,6 +10,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/recycled.h"
+
 namespace runtime::net {
 namespace {
 
@@ -21,6 +23,25 @@ void CheckUv(int result, const char* what) {
 }
 
 }  // namespace
+
+namespace {
+
+constinit thread_local bool clock_is_held = false;
+constinit thread_local int64_t held_ns = 0;  // 0: not read yet
+
+}  // namespace
+
+HeldClock::HeldClock() {
+  clock_is_held = true;
+  held_ns = 0;
+}
+HeldClock::~HeldClock() { clock_is_held = false; }
+
+TimePoint MonotonicNow() {
+  if (!clock_is_held) return TimePoint(base::Duration(static_cast<int64_t>(uv_hrtime())));
+  if (held_ns == 0) held_ns = static_cast<int64_t>(uv_hrtime());
+  return TimePoint(base::Duration(held_ns));
+}
 
 NetError NetErrorOf(int uv_error) {
   switch (uv_error) {
@@ -80,10 +101,13 @@ Loop::Loop() {
   uv_prepare_init(&loop_, &before_poll_);
   uv_check_init(&loop_, &after_poll_);
   uv_idle_init(&loop_, &no_wait_);
+  uv_timer_init(&loop_, &trim_);
   uv_prepare_start(&before_poll_, [](uv_prepare_t* h) { static_cast<Loop*>(h->loop->data)->RunDeferred(); });
   uv_check_start(&after_poll_, [](uv_check_t* h) { static_cast<Loop*>(h->loop->data)->RunDeferred(); });
-  // Handle::Opened sets data; these four are ours and have none.
-  wake_.data = before_poll_.data = after_poll_.data = no_wait_.data = nullptr;
+  constexpr uint64_t kTrimMs = 30'000;
+  uv_timer_start(&trim_, [](uv_timer_t*) { base::SpareBlocks::TrimAll(); }, kTrimMs, kTrimMs);
+  // Handle::Opened sets data; these five are ours and have none.
+  wake_.data = before_poll_.data = after_poll_.data = no_wait_.data = trim_.data = nullptr;
 }
 
 Loop::~Loop() {
@@ -91,7 +115,8 @@ Loop::~Loop() {
   while (open_requests_ > 0) uv_run(&loop_, UV_RUN_ONCE);
   for (uv_handle_t* handle :
        {reinterpret_cast<uv_handle_t*>(&wake_), reinterpret_cast<uv_handle_t*>(&before_poll_),
-        reinterpret_cast<uv_handle_t*>(&after_poll_), reinterpret_cast<uv_handle_t*>(&no_wait_)}) {
+        reinterpret_cast<uv_handle_t*>(&after_poll_), reinterpret_cast<uv_handle_t*>(&no_wait_),
+        reinterpret_cast<uv_handle_t*>(&trim_)}) {
     uv_close(handle, nullptr);
   }
   uv_run(&loop_, UV_RUN_DEFAULT);

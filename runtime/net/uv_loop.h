@@ -17,6 +17,18 @@ NetError NetErrorOf(int uv_error);
 Address AddressOf(const sockaddr* address);                                      // IPv4 in IPv6 is given as IPv4
 bool ParseAddress(const std::string& ip, uint16_t port, sockaddr_storage* out);  // numeric only
 
+// The monotonic clock of this thread.
+TimePoint MonotonicNow();
+
+// While one of these lives, MonotonicNow of its thread reads the clock once: what one read brought is dealt with at one time.
+class HeldClock {
+ public:
+  HeldClock();
+  ~HeldClock();
+  HeldClock(const HeldClock&) = delete;
+  HeldClock& operator=(const HeldClock&) = delete;
+};
+
 class Loop {
  public:
   Loop();
@@ -53,6 +65,7 @@ class Loop {
   uv_async_t wake_;
   uv_prepare_t before_poll_;
   uv_check_t after_poll_;
+  uv_timer_t trim_;  // gives memory back that is not needed
   uv_idle_t no_wait_;  // active while something is deferred, so that polling doesn't block
   std::unique_ptr<char[]> read_buffer_{new char[kReadBufferSize]};
 

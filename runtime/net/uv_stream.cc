@@ -11,9 +11,11 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/recycled.h"
+
 namespace runtime::net {
 
-class StreamHandle final : public Handle {
+class StreamHandle final : public Handle, public base::Recycled<StreamHandle> {
  public:
   using Handle::Handle;
 
@@ -75,8 +77,7 @@ void StreamHandle::OpenAccepted(int socket) {
     DeferUnlessClosed([this, result] { Fail(NetErrorOf(result)); });
     return;
   }
-  uv_tcp_nodelay(&tcp_, 1);
-  connected_ = true;
+  connected_ = true;  // with TCP_NODELAY of its listener
   UpdateReading();
 }
 
@@ -143,6 +144,7 @@ void StreamHandle::UpdateReading() {
 void StreamHandle::OnRead(ssize_t count, const char* bytes) {
   if (count == 0 || is_closing()) return;  // 0 is EAGAIN
   if (count > 0) {
+    const HeldClock clock;
     if (observer != nullptr) observer->OnData({bytes, static_cast<size_t>(count)});
     return;
   }

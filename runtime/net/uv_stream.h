@@ -4,13 +4,14 @@
 #include <memory>
 #include <string>
 
+#include "base/recycled.h"
 #include "runtime/net/uv_loop.h"
 
 namespace runtime::net {
 
 class StreamHandle;
 
-class UvStream final : public Stream {
+class UvStream final : public Stream, public base::Recycled<UvStream> {
  public:
   // Connects; the outcome comes to the observer.
   UvStream(Loop* loop, const Address& address, StreamObserver* observer);

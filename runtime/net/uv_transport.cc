@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/recycled.h"
 #include "runtime/net/uv_listener.h"
 #include "runtime/net/uv_loop.h"
 #include "runtime/net/uv_resolver.h"
@@ -14,9 +15,7 @@
 namespace runtime::net {
 namespace {
 
-TimePoint MonotonicNow() { return TimePoint(base::Duration(static_cast<int64_t>(uv_hrtime()))); }
-
-class TimerHandle final : public Handle {
+class TimerHandle final : public Handle, public base::Recycled<TimerHandle> {
  public:
   TimerHandle(Loop* loop, std::function<void()> on_fire) : Handle(loop), on_fire_(std::move(on_fire)) {
     uv_timer_init(loop->uv(), &timer_);
@@ -55,7 +54,7 @@ class TimerHandle final : public Handle {
   std::function<void()> on_fire_;  // lives until the close callback: the owner may destroy the Timer inside it
 };
 
-class UvTimer final : public Timer {
+class UvTimer final : public Timer, public base::Recycled<UvTimer> {
  public:
   UvTimer(Loop* loop, std::function<void()> on_fire) : handle_(new TimerHandle(loop, std::move(on_fire))) {}
   ~UvTimer() override { handle_->Abandon(); }

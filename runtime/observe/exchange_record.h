@@ -51,8 +51,9 @@ struct TokenRecord {
 struct ExchangeRecord {
   std::string_view route = "none";
   compiler::model::RouteId route_id;    // none: no route took it
-  std::string served_by = "gateway";
-  std::string fallback;                 // its name; empty: none
+  // Names are the policy's.
+  std::string_view served_by = "gateway";
+  std::string_view fallback;            // empty: none
   std::string fallback_reason;
   std::vector<AttemptRecord> attempts;
   compiler::model::UpstreamId refused_by;  // whose breaker or queue let it not through, the last of them; none: no such thing

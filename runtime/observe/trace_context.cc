@@ -1,6 +1,7 @@
 #include "runtime/observe/trace_context.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/hex.h"
 
@@ -8,8 +9,11 @@ namespace runtime::observe {
 namespace {
 
 bool IsTraceId(std::string_view id) {
-  return id.size() == 32 && id.find_first_not_of('0') != std::string_view::npos &&
-         std::all_of(id.begin(), id.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  if (id.size() != 32) return false;
+  constexpr std::string_view kZeros = "00000000000000000000000000000000";
+  bool is_hex = true;
+  for (const char c : id) is_hex &= (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+  return is_hex && id != kZeros;
 }
 
 // FNV-1a: any function of the id that spreads well will do.
@@ -45,13 +49,20 @@ TraceIdText TraceId(std::optional<std::string_view> traceparent, std::string_vie
   return id;
 }
 
-std::string TraceParent(std::string_view request_id, uint64_t parent) {
-  std::string text = "00-";
-  text.reserve(55);
-  AppendTraceIdOf(request_id, &text);
-  text += '-';
-  base::AppendHex(parent == 0 ? 1 : parent, &text);  // all zeros is no id
-  return text += "-01";
+TraceParentText TraceParent(std::string_view request_id, uint64_t parent) {
+  TraceParentText text;
+  char* const at = text.data();
+  std::memcpy(at, "00-", 3);
+  if (IsTraceId(request_id)) {
+    std::memcpy(at + 3, request_id.data(), 32);
+  } else {
+    base::PutHex(Hash(request_id, 0), at + 3);
+    base::PutHex(Hash(request_id, 0x9e3779b97f4a7c15ULL) | 1, at + 19);
+  }
+  at[35] = '-';
+  base::PutHex(parent == 0 ? 1 : parent, at + 36);  // all zeros is no id
+  std::memcpy(at + 52, "-01", 3);
+  return text;
 }
 
 }  // namespace runtime::observe

@@ -12,7 +12,8 @@ namespace runtime::observe {
 
 // "00-TRACE-PARENT-01". An id that the gateway made (32 hex digits) is the trace id itself, so that a trace is found by
 // the id of the log; from any other id one is derived. `parent` is random, one for each attempt.
-std::string TraceParent(std::string_view request_id, uint64_t parent);
+using TraceParentText = std::array<char, 55>;
+TraceParentText TraceParent(std::string_view request_id, uint64_t parent);
 
 using TraceIdText = std::array<char, 32>;
 

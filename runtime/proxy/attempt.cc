@@ -120,7 +120,7 @@ void Attempt::OnConnected() {
 void Attempt::SendRequest() {
   const std::array<std::string_view, 2> pieces = {request_.head, request_.body};
   connection_->stream->Write(std::span(pieces).first(request_.body.empty() ? 1 : 2));
-  request_.head = std::string();
+  request_.head.clear();
   request_.body = {};
   observer_->OnAttemptRequestSent();
 }
@@ -160,9 +160,10 @@ void Attempt::Abort() {
 void Attempt::OnData(std::string_view bytes) {
   if (phase_ != Phase::kExchanging) return;
   http::MessageParser& parser = connection_->parser;
+  std::vector<std::string_view>& pieces = connection_->pieces;
   while (!bytes.empty()) {
-    pieces_.clear();
-    const auto fed = parser.Feed(bytes, &pieces_);
+    pieces.clear();
+    const auto fed = parser.Feed(bytes, &pieces);
     if (fed.error != http::ParseError::kNone) {
       detail_ = http::Name(fed.error);
       Fail(ErrorKind::k_bad_response);
@@ -187,8 +188,8 @@ void Attempt::OnData(std::string_view bytes) {
       observer_->OnAttemptHead(parser.response());
       if (phase_ != Phase::kExchanging) return;
     }
-    if (!pieces_.empty()) {
-      observer_->OnAttemptBody(pieces_);
+    if (!pieces.empty()) {
+      observer_->OnAttemptBody(pieces);
       if (phase_ != Phase::kExchanging) return;
     }
     if (parser.message_complete()) {
@@ -197,7 +198,8 @@ void Attempt::OnData(std::string_view bytes) {
     }
     if (fed.consumed == 0) break;
   }
-  base::ClearBuffer(&pieces_);  // one for each chunk of the read
+  base::ClearBuffer(&pieces);  // one for each chunk of the read
+  observer_->OnAttemptReadOver();
 }
 
 void Attempt::OnEnd() {

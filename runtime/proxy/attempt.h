@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/recycled.h"
 #include "compiler/abi/facts.h"
 #include "runtime/http/message.h"
 #include "runtime/net/tls.h"
@@ -31,12 +32,13 @@ class AttemptObserver {
   virtual void OnAttemptInterim(const http::ResponseHead&) {}  // a 1xx; valid during the call
   virtual void OnAttemptHead(const http::ResponseHead& head) = 0;  // final, valid until the attempt is destroyed
   virtual void OnAttemptBody(std::span<const std::string_view>) {}
+  virtual void OnAttemptReadOver() {}  // of what one read brought, all was told; not where the answer has ended or failed in it
   virtual void OnAttemptEnd(bool /*framing_tells*/) {}  // false: the body ended with the connection
   virtual void OnAttemptFailed(ErrorKind error, bool is_reuse_race) = 0;
   virtual void OnAttemptDrained() {}      // what was queued of the request is written
 };
 
-class Attempt final : public net::StreamObserver, public net::Deletable, public BodySink {
+class Attempt final : public net::StreamObserver, public net::Deletable, public BodySink, public base::Recycled<Attempt> {
  public:
   Attempt(WorkerContext& worker, UpstreamId upstream, AttemptObserver& observer);
   ~Attempt() override;
@@ -77,6 +79,12 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
 
   bool is_over() const { return phase_ == Phase::kOver; }
 
+  // The memory of the head that was sent, for another one; empty.
+  std::string TakeBuffer() {
+    request_.head.clear();
+    return std::move(request_.head);
+  }
+
   // net::StreamObserver
   void OnConnected() override;
   void OnData(std::string_view bytes) override;
@@ -106,7 +114,6 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
   std::vector<net::Address> addresses_;  // still to be tried, last first
   std::unique_ptr<UpstreamConnection> connection_;
   base::TimePoint taken_at_{};  // from the pool
-  std::vector<std::string_view> pieces_;
   std::optional<net::TlsFailure> tls_failure_;
   std::string detail_;
   bool head_seen_ = false;

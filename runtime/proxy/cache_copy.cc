@@ -64,10 +64,10 @@ std::vector<std::string> NamesOfVary(const http::Headers& headers, bool drops_or
 void CacheCopy::Begin(const http::ResponseHead& head, const http::ClientResponse& response, size_t most_bytes) {
   most_bytes_ = most_bytes;
   not_kept_ = {};
-  const auto coding = head.headers.Find("content-encoding");
-  if (head.headers.HasToken("cache-control", "no-store")) not_kept_ = "no_store";
+  const auto coding = head.headers.Find(http::HeaderId::k_content_encoding);
+  if (head.headers.HasToken(http::HeaderId::k_cache_control, "no-store")) not_kept_ = "no_store";
   else if (IsPrivate(head.headers)) not_kept_ = "private";
-  else if (head.headers.HasToken("vary", "*")) not_kept_ = "vary";
+  else if (head.headers.HasToken(http::HeaderId::k_vary, "*")) not_kept_ = "vary";
   else if (coding && !http::EqualsIgnoreCase(*coding, "identity")) not_kept_ = "content_encoding";
   if (!not_kept_.empty()) return copy_.reset();
   copy_.emplace();

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/buffers.h"
+#include "base/small_vector.h"
 #include "runtime/http/forwarding.h"
 #include "runtime/http/message_writer.h"
 #include "runtime/proxy/cors.h"
@@ -34,6 +35,11 @@ void ClientAnswer::Send(std::span<const std::string_view> pieces) {
   if (stage_ == Stage::kGone) return;
   for (const std::string_view piece : pieces) sent_bytes_ += piece.size();
   host_.SendToClient(pieces);
+}
+
+void ClientAnswer::SendHead() {
+  head_waits_ = false;
+  Send(head_);
 }
 
 // ---- While the client waits ------------------------------------------------------------------------------------------
@@ -79,7 +85,7 @@ void ClientAnswer::SendKeepAlive(std::string_view bytes) {
 // ---- Heads -----------------------------------------------------------------------------------------------------------
 
 void ClientAnswer::Begin(const http::ResponseHead& head, const ClientFraming& framing, bool is_stream,
-                         const HeadTerms& terms, std::string_view held, size_t copied) {
+                         const HeadTerms& terms, std::string_view held, size_t copied, bool more_follows) {
   if (stage_ == Stage::kGone) return;
   Check(stage_ == Stage::kWaiting, "Begin");
   framing_ = framing;
@@ -96,12 +102,13 @@ void ClientAnswer::Begin(const http::ResponseHead& head, const ClientFraming& fr
   response.upstream_base = terms.upstream_base;
   response.client_authority = request_.forwarded_host.empty() ? request_.head.host : request_.forwarded_host;
   response.client_tls = request_.client_tls;
-  HeaderList cors = CorsHeaders(cors_, request_.head);
+  HeaderList cors;
+  if (cors_.enabled) cors = CorsHeaders(cors_, request_.head);
   for (auto& [name, value] : cors) {  // the upstream's own Vary stays beside ours
-    const auto vary = head.headers.Find("vary");
+    const auto vary = head.headers.Find(http::HeaderId::k_vary);
     if (vary && http::EqualsIgnoreCase(name, "vary")) value.insert(0, std::string(*vary).append(", "));
   }
-  std::vector<http::SetHeader> set;
+  base::SmallVector<http::SetHeader, 6> set;
   set.push_back({"X-Request-Id", request_.request_id});
   if (head.status >= 400 && terms.retries_are_spent) set.push_back({kShouldRetry, "false"});
   for (const auto& [name, value] : cors) set.push_back({name, value});
@@ -111,19 +118,22 @@ void ClientAnswer::Begin(const http::ResponseHead& head, const ClientFraming& fr
   // A part is not the answer to another request.
   if (copied > 0 && !is_head_method && head.status != 206) copy_.Begin(head, response, copied);
 
-  std::string bytes;
-  bytes.reserve(512);
-  http::AppendClientResponse(head, response, &bytes);
+  head_.clear();
+  http::AppendClientResponse(head, response, &head_);
   status_ = head.status;
   stage_ = Stage::kBody;
-  if (held.empty() || !framing_.sends_body) return Send(bytes);
+  if (held.empty() || !framing_.sends_body) {
+    head_waits_ = more_follows && framing_.sends_body;
+    if (!head_waits_) Send(head_);
+    return;
+  }
   copy_.Add(held);
   if (framing_.framing == BodyFraming::kChunked) {  // one write for head and first content
-    http::AppendChunkHead(held.size(), &bytes);
-    const std::array<std::string_view, 3> pieces = {bytes, held, http::kChunkEnd};
+    http::AppendChunkHead(held.size(), &head_);
+    const std::array<std::string_view, 3> pieces = {head_, held, http::kChunkEnd};
     Send(pieces);
   } else {
-    const std::array<std::string_view, 2> pieces = {bytes, held};
+    const std::array<std::string_view, 2> pieces = {head_, held};
     Send(pieces);
   }
 }
@@ -153,22 +163,22 @@ void ClientAnswer::FailInStream(std::string_view error_frame) {
 void ClientAnswer::SendWhole(LocalAnswer answer, const HeadTerms& terms) {
   if (stage_ == Stage::kGone) return;
   Check(stage_ == Stage::kWaiting, "SendWhole");
-  AddCorsHeaders(cors_, request_.head, &answer.headers);
+  if (cors_.enabled) AddCorsHeaders(cors_, request_.head, &answer.headers);
   if (answer.status >= 400 && terms.retries_are_spent) answer.headers.emplace_back(kShouldRetry, "false");
   keep_alive_ = terms.may_keep_alive;
   status_ = answer.status;
-  std::string bytes;
-  const bool has_rest = answer.body.size() > kHighWater && request_.head.method != compiler::abi::Method::kHEAD;
+  head_.clear();
+  const bool has_rest = answer.text().size() > kHighWater && request_.head.method != compiler::abi::Method::kHEAD;
   AppendLocalAnswer(answer,
                     {request_.request_id, terms.date, keep_alive_,
                      request_.head.method == compiler::abi::Method::kHEAD, request_.head.minor_version},
-                    &bytes);
+                    &head_);
   if (has_rest) {
-    rest_ = std::move(bytes);
+    rest_ = std::move(head_);
     stage_ = Stage::kOver;
     return Continue();
   }
-  Send(bytes);
+  Send(head_);
   stage_ = Stage::kOver;
 }
 
@@ -193,12 +203,13 @@ void ClientAnswer::Body(std::span<const std::string_view> pieces) {
   size_t size = 0;
   for (const std::string_view piece : pieces) size += piece.size();
   if (size == 0) return;  // a chunk of size 0 would be the end
-  if (framing_.framing == BodyFraming::kChunked) {
-    std::string chunk_head;
-    http::AppendChunkHead(size, &chunk_head);
-    parts_.assign(1, chunk_head);
+  const bool is_chunked = framing_.framing == BodyFraming::kChunked;
+  if (is_chunked || head_waits_) {
+    if (!std::exchange(head_waits_, false)) head_.clear();
+    if (is_chunked) http::AppendChunkHead(size, &head_);
+    parts_.assign(1, head_);
     parts_.insert(parts_.end(), pieces.begin(), pieces.end());
-    parts_.push_back(http::kChunkEnd);
+    if (is_chunked) parts_.push_back(http::kChunkEnd);
     Send(parts_);
     base::ClearBuffer(&parts_);
   } else {
@@ -217,6 +228,7 @@ bool ClientAnswer::can_tell_break() const {
 void ClientAnswer::BreakOff(std::string_view frame) {
   if (stage_ == Stage::kGone) return;
   Check(stage_ == Stage::kBody || stage_ == Stage::kFailedLate, "BreakOff");
+  FlushHead();
   if (stage_ == Stage::kBody && !frame.empty()) {
     Check(can_tell_break(), "BreakOff with a frame");
     Body(frame);
@@ -229,8 +241,13 @@ void ClientAnswer::BreakOff(std::string_view frame) {
 void ClientAnswer::End() {
   if (stage_ == Stage::kGone || stage_ == Stage::kOver) return;
   Check(stage_ == Stage::kBody || stage_ == Stage::kFailedLate, "End");
-  const bool has_last_chunk = framing_.framing == BodyFraming::kChunked && framing_.sends_body;
-  if (stage_ == Stage::kBody && has_last_chunk) Send(http::kLastChunk);
+  const bool has_last_chunk = stage_ == Stage::kBody && framing_.framing == BodyFraming::kChunked && framing_.sends_body;
+  if (head_waits_) {
+    if (has_last_chunk) head_.append(http::kLastChunk);
+    SendHead();
+  } else if (has_last_chunk) {
+    Send(http::kLastChunk);
+  }
   stage_ = Stage::kOver;
 }
 

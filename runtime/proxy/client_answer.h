@@ -43,8 +43,10 @@ class ClientAnswer {
   static constexpr int kStages = 6;
 
   // All outlive it.
-  ClientAnswer(ExchangeHost& host, const ExchangeRequest& request, const compiler::model::Cors& cors)
-      : host_(host), request_(request), cors_(cors) {}
+  // `head` and `parts` are memory for what is being sent; they hold nothing between two calls.
+  ClientAnswer(ExchangeHost& host, const ExchangeRequest& request, const compiler::model::Cors& cors, std::string& head,
+               std::vector<std::string_view>& parts)
+      : host_(host), request_(request), cors_(cors), head_(head), parts_(parts) {}
 
   // While the client waits. An interim head (103) binds nobody; where it can't be sent it is left out.
   void SendInterim(const http::ResponseHead& head);
@@ -53,8 +55,12 @@ class ClientAnswer {
 
   // The head, and the body as far as it was held. `is_stream`: it is made of frames of a dialect. `copied`: the most that a cache
   // may want of it; 0: none does.
+  // With `more_follows` the head waits for what comes next, so that both leave in one write: FlushHead follows at the latest.
   void Begin(const http::ResponseHead& head, const ClientFraming& framing, bool is_stream, const HeadTerms& terms,
-             std::string_view held, size_t copied);
+             std::string_view held, size_t copied, bool more_follows = false);
+  void FlushHead() {
+    if (head_waits_) SendHead();
+  }
   // … where the head went out early: a stream of that shape goes on in it, anything else is told as a failure.
   void BeginInStream(const http::ResponseHead* copied_head, size_t copied, std::string_view held);
   void FailInStream(std::string_view error_frame);
@@ -70,7 +76,10 @@ class ClientAnswer {
   void BreakOff(std::string_view frame);
   // Nothing more comes. Ends a body well; after the others it changes nothing.
   void End();
-  void Leave() { stage_ = Stage::kGone; }  // the client is gone, or given up: no call of the host follows
+  void Leave() {
+    stage_ = Stage::kGone;
+    head_waits_ = false;
+  }  // the client is gone, or given up: no call of the host follows
 
   Stage stage() const { return stage_; }
   bool has_begun() const { return stage_ != Stage::kWaiting; }
@@ -87,6 +96,7 @@ class ClientAnswer {
   friend class ClientAnswerPeer;  // tests break an invariant by writing a field
 
   void Send(std::span<const std::string_view> pieces);
+  void SendHead();
   void Send(std::string_view bytes) { Send({&bytes, 1}); }
   void Check(bool holds, std::string_view event) const;
 
@@ -104,7 +114,9 @@ class ClientAnswer {
   std::string rest_;         // of a whole answer, from rest_at_ on
   size_t rest_at_ = 0;
   CacheCopy copy_;
-  std::vector<std::string_view> parts_;  // of one write; keeps its memory
+  bool head_waits_ = false;  // in head_
+  std::string& head_;
+  std::vector<std::string_view>& parts_;  // of one write
 };
 
 std::string_view Name(ClientAnswer::Stage stage);

@@ -119,6 +119,7 @@ void ClientConnection::Consume(std::string_view bytes) {
       break;
     }
     bytes.remove_prefix(fed.consumed);
+    has_more_ = !bytes.empty();
     if (!head_seen_ && parser_->head_complete()) {
       head_seen_ = true;
       BeginRequest();
@@ -153,8 +154,14 @@ bool ClientConnection::MustWait() const {
 void ClientConnection::BeginRequest() {
   const http::RequestHead& head = parser_->request();
   BeginBodyTime();
-  request_id_ = ChooseRequestId();
-  auto path = http::NormalisePath(head.path);
+  ChooseRequestId();
+  std::optional<std::string_view> path;
+  if (http::IsNormal(head.path)) {
+    path = head.path;
+  } else if (auto normal = http::NormalisePath(head.path)) {
+    path_ = std::move(*normal);
+    path = path_;
+  }
   if (path && role_ != ListenerRole::kTraffic) {
     auto answer = AnswerHealth(*worker_, head, *path);
     if (!answer && role_ == ListenerRole::kAdmin) answer = AnswerLivePage(head, *path);
@@ -172,7 +179,7 @@ void ClientConnection::BeginRequest() {
     AnswerByItself(RedirectToTls());
     return;
   }
-  if (auto screened = ScreenRequest(worker_->policy().gateway, head, OwnHost(), path ? *path : "", request_id_)) {
+  if (auto screened = ScreenRequest(worker_->policy().gateway, head, OwnHost(), path.value_or(""), request_id_)) {
     if (!screened->reason.empty()) {
       worker_->metrics.CountBy(observe::LabelledCounter::kBadRequest, screened->reason);
       Record(screened->answer.status, screened->reason, screened->answer.body.size());
@@ -181,7 +188,7 @@ void ClientConnection::BeginRequest() {
     return;
   }
   if (head.expects_continue && head.framing != http::BodyFraming::kNone) stream_->Write(kContinue);  // RFC 9110 10.1.1
-  exchange_ = std::make_unique<Exchange>(*worker_, *this, MakeExchangeRequest(std::move(*path)));
+  exchange_ = std::make_unique<Exchange>(*worker_, *this, MakeExchangeRequest(*path));
   exchange_->Start();
 }
 
@@ -189,38 +196,38 @@ void ClientConnection::BeginRequest() {
 std::string_view ClientConnection::OwnHost() const {
   const http::RequestHead& head = parser_->request();
   if (is_trusted_) {
-    if (const auto host = head.headers.Find("x-forwarded-host")) return *host;
+    if (const auto host = head.headers.Find(http::HeaderId::k_x_forwarded_host)) return *host;
   }
   return head.host;
 }
 
-ExchangeRequest ClientConnection::MakeExchangeRequest(std::string path) {
+ExchangeRequest ClientConnection::MakeExchangeRequest(std::string_view path) {
   const http::RequestHead& head = parser_->request();
-  ExchangeRequest request{head, std::move(path), request_id_, peer_ip_, request_arrived_};
+  ExchangeRequest request{head, path, request_id_, peer_ip_, request_arrived_};
   request.peer_ip = peer_ip_;
   request.client_tls = is_tls_;
   if (is_trusted_) {
     ClientOrigin origin = OriginBehind(worker_->policy().gateway.trusted_proxies, peer_ip_, head.headers);
-    request.client_ip = std::move(origin.ip);
+    client_ip_ = std::move(origin.ip);
+    request.client_ip = client_ip_;
     request.client_tls = origin.tls;
     request.forwarded_host = origin.host;
   }
   return request;
 }
 
-std::string ClientConnection::ChooseRequestId() {
-  if (const auto given = parser_->request().headers.Find("x-request-id"); given && IsSaneRequestId(*given)) {
-    return std::string(*given);
+void ClientConnection::ChooseRequestId() {
+  if (const auto given = parser_->request().headers.Find(http::HeaderId::k_x_request_id); given && IsSaneRequestId(*given)) {
+    request_id_.assign(*given);
+    return;
   }
-  return NewRequestId();
+  NewRequestId();
 }
 
-std::string ClientConnection::NewRequestId() {
-  std::string id;
-  id.reserve(32);
-  base::AppendHex(worker_->random.Next(), &id);
-  base::AppendHex(worker_->random.Next(), &id);
-  return id;
+void ClientConnection::NewRequestId() {
+  request_id_.resize(32);
+  base::PutHex(worker_->random.Next(), request_id_.data());
+  base::PutHex(worker_->random.Next(), request_id_.data() + 16);
 }
 
 // What the gateway answers without an exchange. A body that still comes is read and dropped.
@@ -267,7 +274,7 @@ void ClientConnection::RefuseRequest(http::ParseError error) {
     }
     is_recorded = true;
   }
-  if (!head_seen_) request_id_ = NewRequestId();
+  if (!head_seen_) NewRequestId();
   const std::string& id = request_id_;
   const std::string_view path = parser_->head_complete() ? parser_->request().path : std::string_view();
   LocalAnswer answer = ShapedError(path, http::StatusOf(error), http::Name(error), http::Explain(error), id);
@@ -320,6 +327,12 @@ void ClientConnection::EndRequest(AfterExchange next) {
   if (next == AfterExchange::kCloseLate) {
     close_after_ = closes_late_ = true;
     SetOwnDeadline(kLateClose);
+    return;
+  }
+  // A client that wants it closed sends nothing more: what is written reaches it without a wait for its own end (RFC 9112 9.6).
+  if (next == AfterExchange::kClose && request_ended_ && !parser_->request().keep_alive && pending_.empty() && !has_more_ && !is_tls_ &&
+      stream_->queued_bytes() == 0) {
+    Close(/*reset=*/false);
     return;
   }
   if (next == AfterExchange::kClose || worker_->gateway.is_draining.load(std::memory_order_relaxed)) {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/recycled.h"
 #include "runtime/http/message_parser.h"
 #include "runtime/net/tls.h"
 #include "runtime/net/transport.h"
@@ -40,7 +41,7 @@ enum class ListenerRole : uint8_t {
   kShared,  // both: the operators' pages win
 };
 
-class ClientConnection final : public net::StreamObserver, public net::Deletable, public ExchangeHost {
+class ClientConnection final : public net::StreamObserver, public net::Deletable, public ExchangeHost, public base::Recycled<ClientConnection> {
  public:
   // `is_trusted`: a proxy of gateway.trusted_proxies. `place`: held until the socket is closed. `is_tls`: the stream speaks TLS, and
   // its handshake begins now.
@@ -86,11 +87,11 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   // By the kernel. What TLS adds is queued, too.
   uint64_t taken_bytes() const { return sent_bytes_ - std::min<uint64_t>(sent_bytes_, stream_->queued_bytes()); }
   const compiler::model::ClientLimits& limits() const { return worker_->policy().gateway.limits; }
-  ExchangeRequest MakeExchangeRequest(std::string path);
+  ExchangeRequest MakeExchangeRequest(std::string_view path);
   std::string_view OwnHost() const;
   bool has_started() const { return parser_ != nullptr && parser_->started(); }
-  std::string ChooseRequestId();  // the client's if it is sane
-  std::string NewRequestId();
+  void ChooseRequestId();  // the client's if it is sane
+  void NewRequestId();
   bool MustWait() const;          // what comes now is not looked at yet
   bool IsBusy() const { return exchange_ != nullptr || answered_early_; }
   void Close(bool reset);
@@ -124,11 +125,14 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   std::vector<std::string_view> pieces_;
   std::string pending_;                     // came ahead of its turn
   base::TimePoint request_arrived_;
-  std::string request_id_;
+  std::string request_id_;  // this and the next two: of the request under way; they keep their memory
+  std::string path_;        // normalised, where it did not come so
+  std::string client_ip_;   // behind a trusted proxy
   bool head_seen_ = false;
   bool request_ended_ = false;
   bool answered_early_ = false;             // answered by itself; the rest of the body is read and dropped
   bool consuming_ = false;
+  bool has_more_ = false;                   // behind what was read last, of the same read
   bool body_paused_ = false;
   bool reading_paused_ = false;
   bool close_after_ = false;

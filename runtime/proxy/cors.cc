@@ -84,17 +84,17 @@ void AddCorsHeaders(const compiler::model::Cors& cors, std::optional<std::string
 
 std::optional<HeaderList> PreflightHeaders(const compiler::model::Cors& cors, const http::RequestHead& request) {
   if (request.method != compiler::abi::Method::kOPTIONS) return std::nullopt;
-  const auto method = request.headers.Find("access-control-request-method");
-  const auto origin = AllowedOrigin(cors, request.headers.Find("origin"));
+  const auto method = request.headers.Find(http::HeaderId::k_access_control_request_method);
+  const auto origin = AllowedOrigin(cors, request.headers.Find(http::HeaderId::k_origin));
   if (!method || !origin) return std::nullopt;
   HeaderList headers;
   headers.emplace_back("Access-Control-Allow-Origin", *origin);
   headers.emplace_back("Access-Control-Allow-Methods", *method);
-  if (const auto names = request.headers.Find("access-control-request-headers")) {
+  if (const auto names = request.headers.Find(http::HeaderId::k_access_control_request_headers)) {
     headers.emplace_back("Access-Control-Allow-Headers", *names);
   }
   // A public page that asks a private address (WICG Private Network Access): who names the page has said that it may.
-  if (request.headers.Find("access-control-request-private-network")) {
+  if (request.headers.Find(http::HeaderId::k_access_control_request_private_network)) {
     headers.emplace_back("Access-Control-Allow-Private-Network", "true");
   }
   headers.emplace_back("Access-Control-Max-Age", kPreflightMaxAge);

@@ -36,10 +36,10 @@ HeaderList CorsHeadersOfRefused(const compiler::model::Cors& cors, std::optional
 void AddCorsHeaders(const compiler::model::Cors& cors, std::optional<std::string_view> origin, HeaderList* headers);
 
 inline HeaderList CorsHeaders(const compiler::model::Cors& cors, const http::RequestHead& request) {
-  return CorsHeaders(cors, request.headers.Find("origin"));
+  return CorsHeaders(cors, request.headers.Find(http::HeaderId::k_origin));
 }
 inline void AddCorsHeaders(const compiler::model::Cors& cors, const http::RequestHead& request, HeaderList* headers) {
-  AddCorsHeaders(cors, request.headers.Find("origin"), headers);
+  AddCorsHeaders(cors, request.headers.Find(http::HeaderId::k_origin), headers);
 }
 
 // Headers of the answer to a preflight (204); nothing if the request is none, or its origin is not allowed.

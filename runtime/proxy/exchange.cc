@@ -25,12 +25,16 @@ Exchange::Exchange(WorkerContext& worker, ExchangeHost& host, ExchangeRequest re
     : worker_(worker),
       host_(host),
       request_(std::move(request)),
-      message_facts_(worker.policy()),
+      memory_(worker.memories.Take()),
+      message_facts_(memory_->facts),
       machine_(*worker.gateway.compiled, worker.gateway.objects, worker.random, &facts_, request_.arrived),
-      body_(request_.head, worker.gateway.body_use.most_kept, host),
-      answer_(*this),
-      client_(host, request_, worker.policy().gateway.cors),
+      events_(memory_->events),
+      commands_(memory_->commands),
+      body_(request_.head, worker.gateway.body_use.most_kept, host, std::move(memory_->body)),
+      answer_(*this, std::move(memory_->held), std::move(memory_->frames)),
+      client_(host, request_, worker.policy().gateway.cors, memory_->client_head, memory_->parts),
       recorder_(worker, request_) {
+  recorder_.record().attempts = std::move(memory_->attempts);
   worker_.metrics.AddInFlight(1);
 }
 
@@ -38,6 +42,10 @@ Exchange::~Exchange() {
   StopFollowing();
   On(engine::StopWaiting{});
   if (memory_follower_) worker_.RemoveFollower(*memory_follower_);
+  memory_->body = body_.TakeBuffer();
+  answer_.TakeBuffers(&memory_->held, &memory_->frames);
+  memory_->attempts = std::move(recorder_.record().attempts);
+  worker_.memories.Put(std::move(memory_));
   worker_.metrics.AddInFlight(-1);
 }
 
@@ -61,7 +69,7 @@ void Exchange::OnRequestBody(std::span<const std::string_view> pieces) {
 
 void Exchange::OnRequestEnd() {
   if (body_.End()) {
-    memory_.FinishUpload();
+    held_memory_.FinishUpload();
     Begin();
   }
   ObserveWhoIsAwaited();
@@ -94,13 +102,16 @@ std::optional<Refusal> Exchange::ReadRequest() {
   if (!settings.to.empty() && IsRefusedWithPlainSlashes()) return engine::refusals::encoded_slash;
   for (const UpstreamId id : settings.to) {
     const auto& upstream = worker_.policy().upstreams[id];
-    const std::string sent = compiler::model::PathAt(upstream.url, request_.path);
+    std::string based;
+    if (!upstream.url.path.empty()) based = compiler::model::PathAt(upstream.url, request_.path);
+    const std::string_view sent = upstream.url.path.empty() ? request_.path : std::string_view(based);
     if (worker_.gateway.path_guard.Refuses(route_, upstream, request_.path, sent)) return engine::refusals::ollama_server_changes;
   }
   return std::nullopt;
 }
 
 bool Exchange::MayHaveMembers() const {
+  if (request_.head.framing == http::BodyFraming::kNone) return false;
   const bool is_json_api = dialect::Detect(request_.head.method, request_.path, {}, {}).api != dialect::Api::kPlain;
   return http::MayHaveMembers(request_.head, is_json_api);
 }
@@ -202,14 +213,14 @@ bool Exchange::ReadsBodyAnyway() {
 bool Exchange::HoldMemory() {
   const size_t held = body_.held_bytes();
   if (held <= MemoryBudget::kUncounted) return true;
-  if (!memory_.has_begun()) {
+  if (!held_memory_.has_begun()) {
     memory_follower_ = worker_.AddFollower([this] {
       memory_follower_.reset();
       if (phase_ == Phase::kReadingBody) RefuseForMemory();
     });
-    memory_.Begin(&worker_.gateway.memory, request_.client_ip, worker_.WakeUp(*memory_follower_));
+    held_memory_.Begin(&worker_.gateway.memory, std::string(request_.client_ip), worker_.WakeUp(*memory_follower_));
   }
-  return memory_.Set(held);
+  return held_memory_.Set(held);
 }
 
 void Exchange::RefuseForMemory() {
@@ -220,7 +231,7 @@ void Exchange::RefuseForMemory() {
       .Add("limit", "memory");
   worker_.Log(line);
   phase_ = Phase::kRunning;
-  memory_.Release();
+  held_memory_.Release();
   Refuse(engine::refusals::memory);
 }
 
@@ -242,7 +253,7 @@ engine::CacheUse Exchange::UseOfCaches() {
   const Method method = request_.head.method;
   const bool is_get = method == Method::kGET || method == Method::kHEAD;
   const bool is_question = method == Method::kPOST && (ClientReads().api != dialect::Api::kPlain || AsksForNumbers(request_.path));
-  use.reads = (is_get || is_question) && !request_.head.headers.HasToken("cache-control", "no-store");
+  use.reads = (is_get || is_question) && !request_.head.headers.HasToken(http::HeaderId::k_cache_control, "no-store");
   use.fills = use.reads && method != Method::kHEAD;
   if (!use.reads) return use;
   use.scope = is_get ? "GET " : "POST ";
@@ -320,12 +331,14 @@ bool Exchange::ReadsAnswer() {
 // ---- The machine -----------------------------------------------------------------------------------------------------
 
 // An event that comes while commands are carried out waits for its turn.
-void Exchange::Dispatch(const engine::Event& event) {
-  events_.push_back(event);
-  if (dispatching_) return;
+void Exchange::Dispatch(engine::Event event) {
+  if (dispatching_) {
+    events_.push_back(std::move(event));
+    return;
+  }
   dispatching_ = true;
-  for (size_t next = 0; next < events_.size() && phase_ != Phase::kOver; ++next) {
-    const engine::Event told = std::move(events_[next]);
+  for (size_t next = 0; phase_ != Phase::kOver; ++next) {
+    const engine::Event told = std::move(event);
     commands_.clear();
     const base::TimePoint now = worker_.transport.Now();
     recorder_.Tells(told, now);
@@ -334,6 +347,8 @@ void Exchange::Dispatch(const engine::Event& event) {
       std::visit([this](const auto& c) { On(c); }, command);
     }
     if (machine_.done() && client_.is_handed_over()) Over();
+    if (next == events_.size()) break;
+    event = std::move(events_[next]);
   }
   events_.clear();
   dispatching_ = false;
@@ -382,7 +397,7 @@ void Exchange::Over() {
   BW_CHECK(attempt_ == nullptr || attempt_->is_over(), "an exchange ends before its attempt");
   client_.End();
   phase_ = Phase::kOver;
-  if (attempt_ != nullptr) worker_.transport.DeleteLater(std::move(attempt_));
+  if (attempt_ != nullptr) EndAttempt();
   in_flight_.reset();
   observe::ExchangeRecord& record = recorder_.record();
   record.bytes_in = body_.received();

@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/recycled.h"
 #include "compiler/abi/facts.h"
 #include "runtime/dialect/dialect.h"
 #include "runtime/engine/exchange_machine.h"
@@ -36,7 +37,7 @@
 
 namespace runtime::proxy {
 
-class Exchange final : public AttemptObserver, public AnswerListener, public net::Deletable {
+class Exchange final : public AttemptObserver, public AnswerListener, public net::Deletable, public base::Recycled<Exchange> {
  public:
   Exchange(WorkerContext& worker, ExchangeHost& host, ExchangeRequest request);
   ~Exchange() override;
@@ -56,7 +57,7 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   // The gateway stops, and its time to drain is over: an answer that was begun is broken off, a request that waits is told so.
   void Stop();
 
-  const std::string& request_id() const { return request_.request_id; }
+  std::string_view request_id() const { return request_.request_id; }
   bool answer_begun() const { return client_.has_begun(); }
 
  private:
@@ -68,6 +69,7 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   void OnAttemptInterim(const http::ResponseHead& head) override;
   void OnAttemptHead(const http::ResponseHead& head) override;
   void OnAttemptBody(std::span<const std::string_view> pieces) override;
+  void OnAttemptReadOver() override;
   void OnAttemptEnd(bool framing_tells) override;
   void OnAttemptFailed(ErrorKind error, bool is_reuse_race) override;
   void OnAttemptDrained() override;
@@ -107,7 +109,7 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   void LetFollowersGo();
 
   // The machine.
-  void Dispatch(const engine::Event& event);
+  void Dispatch(engine::Event event);
   void GiveUp(observe::EndedHow how);
   void Over();
   void On(const engine::StartAttempt& command);
@@ -140,6 +142,7 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   void BeginAnswer(const engine::StartAttempt& command);
   Attempt::Request MakeRequest(const engine::StartAttempt& command);
   void DropAttempt();
+  void EndAttempt();
   void Conclude(const AnswerStep& step, bool is_reuse_race = false);
   void HoldBackIfFull();
   void SendLocal(LocalAnswer answer);
@@ -154,15 +157,17 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   Phase phase_ = Phase::kReadingBody;
 
   compiler::abi::Facts facts_;
-  http::MessageFacts message_facts_;
+  std::unique_ptr<ExchangeMemory> memory_;  // lent by the worker
+  http::MessageFacts& message_facts_;       // in it
   std::string response_json_;  // what response.json borrows from
   compiler::model::RouteId route_;
   std::optional<dialect::ClientDialect> client_reads_;
 
   engine::ExchangeMachine machine_;
-  std::vector<engine::Event> events_;  // not yet told
-  engine::Commands commands_;          // of the event that is being told
+  std::vector<engine::Event>& events_;  // not yet told
+  engine::Commands& commands_;          // of the event that is being told
   bool dispatching_ = false;
+  bool in_head_ = false;               // the body that came with the head of the answer is told next
 
   RequestBody body_;
   UpstreamAnswer answer_;
@@ -183,7 +188,7 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
     uint64_t follower = 0;
   };
   std::optional<Followed> followed_;
-  MemoryBudget::Holding memory_;
+  MemoryBudget::Holding held_memory_;
   std::optional<uint64_t> memory_follower_;  // hears that it is to give way
   bool client_is_awaited_ = false;
   bool is_stored_ = false;  // an answer of this exchange is in the cache that it leads

@@ -84,9 +84,11 @@ void Exchange::BeginAnswer(const engine::StartAttempt& command) {
   const auto& upstream = worker_.policy().upstreams[command.upstream];
   AnswerTerms terms;
   terms.is_read = request_.head.method == compiler::abi::Method::kPOST;
-  if (terms.is_read) terms.api = ApiOfAnswer(command.upstream);
-  terms.wants_stream = ClientReads().is_stream();
-  terms.choices = ClientReads().choices;
+  if (terms.is_read) {
+    terms.api = ApiOfAnswer(command.upstream);
+    terms.wants_stream = ClientReads().is_stream();
+    terms.choices = ClientReads().choices;
+  }
   terms.judges_body = !worker_.policy().slots.response_json.empty();
   terms.judges_emptiness = worker_.gateway.answer_use.judges_emptiness;
   terms.judges_length = worker_.gateway.answer_use.judges_length;
@@ -107,7 +109,7 @@ void Exchange::BeginAnswer(const engine::StartAttempt& command) {
 
 Attempt::Request Exchange::MakeRequest(const engine::StartAttempt& command) {
   const auto& to = worker_.policy().routes[route_].to;
-  const std::string trace_parent = observe::TraceParent(request_.request_id, worker_.random.Next());
+  const observe::TraceParentText trace_parent = observe::TraceParent(request_.request_id, worker_.random.Next());
   UpstreamRequestTerms terms{request_, worker_.policy().upstreams[command.upstream], facts_};
   terms.is_first_of_route = to.empty() || to.front() == command.upstream;
   terms.reads_answer = ReadsAnswer() || MostCopied() > 0;  // what a cache keeps is for clients that ask for other codings, too
@@ -116,10 +118,10 @@ Attempt::Request Exchange::MakeRequest(const engine::StartAttempt& command) {
   terms.body_is_decoded = body_is_decoded_;
   http::DroppedHeaders dropped;
   terms.dropped = &dropped;
-  terms.trace_parent = trace_parent;
+  terms.trace_parent = {trace_parent.data(), trace_parent.size()};
   terms.streams = body_.is_streaming();
   terms.body = body_.view();
-  Attempt::Request request = MakeUpstreamRequest(terms);
+  Attempt::Request request = MakeUpstreamRequest(terms, std::move(memory_->upstream_head));
   request.fresh_connection = command.fresh_connection;
   if (dropped.count > 0) recorder_.DroppedHeaders(dropped);
   return request;
@@ -132,6 +134,12 @@ void Exchange::DropAttempt() {
   in_flight_.reset();
   if (attempt_ == nullptr) return;
   attempt_->Abort();
+  EndAttempt();
+}
+
+// It ends inside its own callbacks.
+void Exchange::EndAttempt() {
+  memory_->upstream_head = attempt_->TakeBuffer();
   worker_.transport.DeleteLater(std::move(attempt_));
 }
 
@@ -162,7 +170,10 @@ void Exchange::OnAttemptInterim(const http::ResponseHead& head) {
 
 void Exchange::OnAttemptHead(const http::ResponseHead& head) {
   message_facts_.FillResponse(head, &facts_);
-  Conclude(answer_.Head(head));
+  in_head_ = true;
+  const AnswerStep step = answer_.Head(head);
+  in_head_ = false;
+  Conclude(step);
   ObserveWhoIsAwaited();
 }
 
@@ -173,7 +184,10 @@ void Exchange::OnAttemptBody(std::span<const std::string_view> pieces) {
 
 void Exchange::OnAttemptEnd(bool framing_tells) { Conclude(answer_.End(framing_tells)); }
 
+void Exchange::OnAttemptReadOver() { client_.FlushHead(); }
+
 void Exchange::OnAttemptFailed(ErrorKind error, bool is_reuse_race) {
+  client_.FlushHead();
   recorder_.ConnectsTo(attempt_upstream_, attempt_->peer());
   recorder_.FailsBecause(attempt_->detail());
   Conclude(answer_.Cut(error), is_reuse_race);
@@ -188,7 +202,10 @@ void Exchange::Conclude(const AnswerStep& step, bool is_reuse_race) {
       body_.CloseUpload();
       if (attempt_ != nullptr && !attempt_->is_over()) {  // HTTP has not said so yet: nobody waits for that
         if (body_.is_streaming()) attempt_->Abort();      // it may be in the middle of its request
-        else worker_.await_end(std::move(attempt_));
+        else {
+          memory_->upstream_head = attempt_->TakeBuffer();
+          worker_.await_end(std::move(attempt_));
+        }
       }
       return Dispatch(engine::AttemptEnded{step.is_unfinished});
     case AnswerStep::What::kFailed: break;
@@ -214,7 +231,7 @@ void Exchange::Conclude(const AnswerStep& step, bool is_reuse_race) {
 void Exchange::OnAnswerHead(const http::ResponseHead& head) {
   std::optional<base::Duration> retry_after;
   if (head.status >= 400) retry_after = http::RetryAfter(head.headers, worker_.transport.WallNow());
-  const auto should_retry = head.headers.Find("x-should-retry");
+  const auto should_retry = head.headers.Find(http::HeaderId::k_x_should_retry);
   const bool no_retry = should_retry && http::EqualsIgnoreCase(*should_retry, "false");
   Dispatch(engine::AttemptHead{head.status, retry_after, answer_.expects_frames(), no_retry});
 }
@@ -263,12 +280,13 @@ void Exchange::On(const engine::CommitAnswer& command) {
   const http::ResponseHead& head = answer_.head();
   recorder_.FirstContent(command.served_by, worker_.transport.Now() - attempt_started_);
   const HeldAnswer held = answer_.held();
-  const std::string bytes = answer_.TakeHeld();
+  std::string bytes = answer_.TakeHeld();
   if (client_.stage() != ClientAnswer::Stage::kEarly) {
     HeadTerms terms = TermsOfHead();
     const auto& url = worker_.policy().upstreams[command.served_by].url;
     terms.upstream_authority = url.authority;
-    client_.Begin(head, ChooseFraming(request_.head, head, held), answer_.has_frames(), terms, bytes, MostCopied());
+    client_.Begin(head, ChooseFraming(request_.head, head, held), answer_.has_frames(), terms, bytes, MostCopied(), in_head_);
+    answer_.GiveBack(std::move(bytes));
     LetFollowersGoIfNotKept();
     return;
   }
@@ -367,7 +385,9 @@ void Exchange::MarkAsFallback(std::string_view name, std::string_view reason, si
 
 void Exchange::On(const engine::SendReply& command) {
   const auto& reply = worker_.policy().replies[command.reply];
-  LocalAnswer answer = ReplyAnswer(reply, facts_, TermsOfReader(observe::Rfc3339Millis(worker_.transport.WallNow())));
+  const bool tells_time = reply.body.kind == compiler::model::BodyKind::kText;
+  LocalAnswer answer =
+      ReplyAnswer(reply, facts_, TermsOfReader(tells_time ? observe::Rfc3339Millis(worker_.transport.WallNow()) : std::string()));
   recorder_.record().served_by = reply.name;
   if (command.is_fallback) {
     MarkAsFallback(reply.name, command.reason, observe::Metrics::FallbackIndex(worker_.policy(), command.reply), &answer);

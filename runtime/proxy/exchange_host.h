@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 
 #include "base/time.h"
@@ -33,9 +32,10 @@ class ExchangeHost : public BodySource {
 
 struct ExchangeRequest {
   const http::RequestHead& head;  // valid until OnExchangeOver
-  std::string path;               // normalised
-  std::string request_id;
-  std::string client_ip;          // who asks: behind trusted proxies not who is connected
+  // Text is the connection's, and valid as long as the head.
+  std::string_view path;          // normalised
+  std::string_view request_id;
+  std::string_view client_ip;     // who asks: behind trusted proxies not who is connected
   base::TimePoint arrived;
   std::string_view peer_ip = {};  // who is connected
   bool client_tls = false;

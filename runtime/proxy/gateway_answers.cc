@@ -14,6 +14,20 @@ using compiler::model::BodyKind;
 LocalAnswer ReplyAnswer(const compiler::model::ReplySettings& reply, const compiler::abi::Facts& facts, const AnswerReaderTerms& terms) {
   LocalAnswer answer;
   answer.status = reply.status;
+  const auto add_headers = [&] {
+    for (const auto& header : reply.headers) {
+      std::string value;
+      compiler::model::Render(header.value, facts, &value);
+      answer.headers.emplace_back(header.name, std::move(value));
+    }
+  };
+  const bool is_fixed = reply.body.kind == BodyKind::kJson && !reply.body.values && !terms.reads.is_stream() && !terms.is_in_stream;
+  if (is_fixed && !reply.body.text.empty()) {
+    answer.fixed_type = reply.content_type ? std::string_view(*reply.content_type) : dialect::ContentTypeOf(terms.reads.shape);
+    answer.fixed_body = reply.body.text;
+    add_headers();
+    return answer;
+  }
   const auto body = compiler::model::Resolve(reply.body, facts);
   // A text with an error status is read by SDKs as an error, not as a message of the model; one where the API has no text to answer
   // with would be returned by them as if it were vectors, or a list of models.
@@ -24,11 +38,7 @@ LocalAnswer ReplyAnswer(const compiler::model::ReplySettings& reply, const compi
   if (terms.is_in_stream && reply.status >= 400 && body.kind == BodyKind::kJson) shaped = {"application/json", body.text};
   answer.content_type = reply.content_type.value_or(std::move(shaped.content_type));
   answer.body = std::move(shaped.body);
-  for (const auto& header : reply.headers) {
-    std::string value;
-    compiler::model::Render(header.value, facts, &value);
-    answer.headers.emplace_back(header.name, std::move(value));
-  }
+  add_headers();
   return answer;
 }
 
@@ -88,7 +98,7 @@ void MarkFallback(std::string_view name, std::string_view reason, LocalAnswer* a
 }
 
 bool FitsStream(const LocalAnswer& answer, dialect::Shape shape) {
-  std::string_view type = answer.content_type;
+  std::string_view type = answer.type();
   for (const auto& [name, value] : answer.headers) {
     if (http::EqualsIgnoreCase(name, "content-type")) type = value;
   }

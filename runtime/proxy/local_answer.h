@@ -19,6 +19,12 @@ struct LocalAnswer {
   std::string body;
   HeaderList headers;
   bool closes = false;       // the connection, behind it
+  // In place of the two where they stand in the policy, so that nothing is copied; must outlive it.
+  std::string_view fixed_type = {};
+  std::string_view fixed_body = {};
+
+  std::string_view type() const { return fixed_type.empty() ? std::string_view(content_type) : fixed_type; }
+  std::string_view text() const { return fixed_body.empty() ? std::string_view(body) : fixed_body; }
 };
 
 struct LocalAnswerContext {

@@ -46,6 +46,17 @@ std::string AsRead(std::string_view path) {
   return read;
 }
 
+// Whether AsRead would change nothing, as with nearly all.
+bool IsAsRead(std::string_view path) {
+  if (path.empty() || (path.size() > 1 && path.back() == '/')) return false;
+  char before = 0;
+  for (const char c : path) {
+    if (c == '%' || c == '\\' || c == ' ' || (c >= 'A' && c <= 'Z') || (c == '/' && before == '/')) return false;
+    before = c;
+  }
+  return true;
+}
+
 bool IsPath(const Expr& expr) {
   return expr.kind == ExprKind::kField && expr.field == compiler::abi::FieldId::k_request_path;
 }
@@ -67,9 +78,11 @@ void Collect(const Expr& expr, std::vector<std::string>* paths) {
 }  // namespace
 
 bool ChangesOllama(std::string_view sent_path) {
-  const std::string path = AsRead(sent_path);
+  std::string read;
+  std::string_view path = sent_path;
+  if (!IsAsRead(sent_path)) path = read = AsRead(sent_path);
   if (!path.starts_with(kPrefix)) return false;
-  const std::string_view name = std::string_view(path).substr(kPrefix.size());
+  const std::string_view name = path.substr(kPrefix.size());
   if (std::find(std::begin(kServed), std::end(kServed), name) != std::end(kServed)) return false;
   const auto client = dialect::Detect(compiler::abi::Method::kPOST, path, {}, {});
   return client.api == dialect::Api::kPlain || path == kPull;

@@ -20,8 +20,8 @@ std::string_view Name(RequestBody::Stage stage) {
   return "?";
 }
 
-RequestBody::RequestBody(const http::RequestHead& head, size_t most_kept, BodySource& source)
-    : framing_(head.framing), length_(head.content_length), most_kept_(most_kept), source_(source) {}
+RequestBody::RequestBody(const http::RequestHead& head, size_t most_kept, BodySource& source, std::string buffer)
+    : framing_(head.framing), length_(head.content_length), most_kept_(most_kept), source_(source), kept_(std::move(buffer)) {}
 
 bool RequestBody::Add(std::span<const std::string_view> pieces) {
   BW_CHECK(!is_ended(), "more of a request body after its end: stage ", Name(stage_), ", event Add");

@@ -56,10 +56,10 @@ std::optional<ScreenedRequest> ScreenRequest(const compiler::model::GatewaySetti
     return answered;
   }
   // A page may send what it can't read, and a model server would set to work: it never gets there.
-  if (JudgeOrigin(gateway.cors, head.headers.Find("origin"), own_host) == OriginKind::kForeign) {
+  if (JudgeOrigin(gateway.cors, head.headers.Find(http::HeaderId::k_origin), own_host) == OriginKind::kForeign) {
     return Refused(ReasonId::k_foreign_origin, path, request_id);
   }
-  if (head.headers.HasToken("upgrade", "websocket") && head.headers.HasToken("connection", "upgrade")) {
+  if (head.headers.HasToken(http::HeaderId::k_upgrade, "websocket") && head.headers.HasToken(http::HeaderId::k_connection, "upgrade")) {
     ScreenedRequest refused = Refused(ReasonId::k_websocket, path, request_id);
     refused.answer.headers.emplace_back("Upgrade", "websocket");  // RFC 9110 15.5.22
     refused.answer.closes = true;

@@ -104,18 +104,24 @@ HeldAnswer UpstreamAnswer::held() const {
 
 std::string UpstreamAnswer::TakeHeld() { return std::exchange(held_, std::string()); }
 
+void UpstreamAnswer::GiveBack(std::string buffer) {
+  if (!held_.empty()) return;
+  buffer.clear();
+  held_ = std::move(buffer);
+}
+
 // ---- The head --------------------------------------------------------------------------------------------------------
 
 AnswerStep UpstreamAnswer::Head(const http::ResponseHead& head) {
   Check(stage_ == Stage::kAwaiting, "Head");
   head_ = &head;
   hold_ = Hold::kNothing;
-  const auto coding = head.headers.Find("content-encoding");
+  const auto coding = head.headers.Find(http::HeaderId::k_content_encoding);
   const bool is_encoded = coding && !http::EqualsIgnoreCase(*coding, "identity");  // passes by, nobody looks into it
   const bool has_body = head.framing != http::BodyFraming::kNone && terms_.is_read;
   const bool is_of_model = terms_.api != dialect::Api::kPlain;
   const bool succeeds = head.status >= 200 && head.status < 300;
-  const std::string_view content_type = head.headers.Find("content-type").value_or("");
+  const std::string_view content_type = head.headers.Find(http::HeaderId::k_content_type).value_or("");
   fits_ = head.framing != http::BodyFraming::kLength || head.content_length <= kMaxHeldBytes;
   const bool is_page = has_body && succeeds && is_of_model && IsPageType(content_type);
   bool is_judged_later = false;

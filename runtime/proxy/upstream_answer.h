@@ -22,6 +22,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "compiler/abi/facts.h"
 #include "runtime/dialect/answer_reader.h"
@@ -87,7 +88,13 @@ class UpstreamAnswer {
   enum class Stage : uint8_t { kIdle, kAwaiting, kUnjudged, kHolding, kWhole, kPassing, kOver };
   static constexpr int kStages = 7;
 
-  explicit UpstreamAnswer(AnswerListener& listener) : listener_(listener) {}
+  // Strings: memory for what is held and for frames, which TakeBuffers gives back.
+  explicit UpstreamAnswer(AnswerListener& listener, std::string held = {}, std::string frames = {})
+      : listener_(listener), held_(std::move(held)), frames_(std::move(frames)) {}
+  void TakeBuffers(std::string* held, std::string* frames) {
+    *held = std::move(held_);
+    *frames = std::move(frames_);
+  }
 
   // An attempt begins: its answer is one of its own, or is to go on with what was sent so far – asked to (kContinued), or asked what
   // the client asked (kAfresh). `given`: how much of the text it was given as a beginning.
@@ -109,6 +116,7 @@ class UpstreamAnswer {
   // At the commit point.
   HeldAnswer held() const;
   std::string TakeHeld();
+  void GiveBack(std::string buffer);  // what TakeHeld gave, for its memory
 
   // Of the answer that was begun last; stay after Drop, for an answer that must be ended.
   bool is_read() const { return reader_.has_value(); }

@@ -32,7 +32,7 @@ void UpstreamConnection::OnError(net::NetError) { pool->Remove(this); }
 
 KeepAliveHints ReadKeepAlive(const http::Headers& headers) {
   KeepAliveHints hints;
-  std::string_view rest = headers.Find("keep-alive").value_or("");
+  std::string_view rest = headers.Find(http::HeaderId::k_keep_alive).value_or("");
   while (!rest.empty()) {
     const size_t comma = std::min(rest.find(','), rest.size());
     const std::string_view item = Trimmed(rest.substr(0, comma));

@@ -3,8 +3,10 @@
 
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
+#include "base/recycled.h"
 #include "compiler/model/settings.h"
 #include "runtime/http/message_parser.h"
 #include "runtime/net/transport.h"
@@ -14,7 +16,7 @@ namespace runtime::proxy {
 class UpstreamPool;
 
 // One upstream socket. Knows nothing of requests: a lease gives it to one attempt at a time.
-struct UpstreamConnection final : net::StreamObserver {
+struct UpstreamConnection final : net::StreamObserver, base::Recycled<UpstreamConnection> {
   explicit UpstreamConnection(std::unique_ptr<net::Stream> opened);
 
   // While it waits in the pool: whatever the upstream says now ends it.
@@ -24,6 +26,7 @@ struct UpstreamConnection final : net::StreamObserver {
 
   std::unique_ptr<net::Stream> stream;
   http::MessageParser parser;
+  std::vector<std::string_view> pieces;  // of the body that was read last; keeps its memory
   bool is_reused = false;
   int answers = 0;                // that came to their end on it
   base::TimePoint usable_until;   // set while it waits

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/small_vector.h"
 #include "compiler/model/model_paths.h"
 #include "compiler/model/template.h"
 #include "runtime/http/forwarding.h"
@@ -42,39 +43,48 @@ bool IsCredential(std::string_view name) {
   return token != std::string::npos && plain.compare(token, 6, "tokens") != 0;
 }
 
-Attempt::Request MakeUpstreamRequest(const UpstreamRequestTerms& terms) {
+Attempt::Request MakeUpstreamRequest(const UpstreamRequestTerms& terms, std::string buffer) {
   const auto& upstream = terms.upstream;
   const http::RequestHead& head = terms.client.head;
 
-  const std::string query = terms.is_first_of_route ? std::string(head.query) : WithoutCredentials(head.query);
-  const std::string target = http::TargetOf(compiler::model::PathAt(upstream.url, terms.client.path), query);
+  // Most go to the root of their upstream just as they came.
+  const bool goes_as_it_came = terms.is_first_of_route && upstream.url.path.empty() && terms.client.path.data() == head.target.data();
+  std::string target;
+  if (!goes_as_it_came) {
+    const std::string query = terms.is_first_of_route ? std::string(head.query) : WithoutCredentials(head.query);
+    target = http::TargetOf(compiler::model::PathAt(upstream.url, terms.client.path), query);
+  }
 
   std::vector<std::string> values;
-  std::vector<http::SetHeader> set;
+  base::SmallVector<http::SetHeader, 4> set;
   values.reserve(upstream.headers.size());
+  bool names_coding = false;
   for (const auto& header : upstream.headers) {
     std::string value;
     compiler::model::Render(header.value, terms.facts, &value);
     values.push_back(std::move(value));
     set.push_back({header.name, values.back()});
+    names_coding = names_coding || http::EqualsIgnoreCase(header.name, "accept-encoding");
   }
-  const bool names_coding = std::any_of(set.begin(), set.end(), [](const http::SetHeader& header) {
-    return http::EqualsIgnoreCase(header.name, "accept-encoding");
-  });
   if (!names_coding && terms.reads_answer) set.push_back({"Accept-Encoding", "identity"});
 
   http::UpstreamRequest request;
-  request.target = target;
+  request.target = goes_as_it_came && !head.query.empty() ? head.target : goes_as_it_came ? head.path : std::string_view(target);
   request.authority = upstream.url.authority;
   request.set = set;
-  std::vector<std::string> remove = upstream.remove_headers;
-  if (!terms.is_first_of_route) {
-    for (const http::Header& line : head.headers.lines()) {
-      if (IsCredential(line.name)) remove.emplace_back(line.name);
+  std::vector<std::string> remove;
+  if (!terms.is_first_of_route || terms.body_is_decoded) {
+    remove = upstream.remove_headers;
+    if (!terms.is_first_of_route) {
+      for (const http::Header& line : head.headers.lines()) {
+        if (IsCredential(line.name)) remove.emplace_back(line.name);
+      }
     }
+    if (terms.body_is_decoded) remove.emplace_back("content-encoding");
+    request.remove = remove;
+  } else {
+    request.remove = upstream.remove_headers;
   }
-  if (terms.body_is_decoded) remove.emplace_back("content-encoding");
-  request.remove = remove;
   request.drops_origin = terms.drops_origin;
   request.passes_underscores = terms.passes_underscores;
   request.request_id = terms.client.request_id;
@@ -93,7 +103,8 @@ Attempt::Request MakeUpstreamRequest(const UpstreamRequestTerms& terms) {
   }
 
   Attempt::Request result;
-  result.head.reserve(512);
+  result.head = std::move(buffer);
+  result.head.clear();
   const http::DroppedHeaders dropped = http::AppendUpstreamRequest(head, request, &result.head);
   if (terms.dropped != nullptr) *terms.dropped = dropped;
   if (!terms.streams) result.body = terms.body;

@@ -2,6 +2,7 @@
 // terms give the same bytes.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "compiler/abi/facts.h"
@@ -31,7 +32,7 @@ struct UpstreamRequestTerms {
 // Whether a header or a parameter of that name says who asks, or lets them in: told by pattern, since every gateway and cloud has its own.
 bool IsCredential(std::string_view name);
 
-// The body of the result is that of the terms, not a copy: it must live until the attempt has sent it.
-Attempt::Request MakeUpstreamRequest(const UpstreamRequestTerms& terms);
+// The body of the result is that of the terms, not a copy: it must live until the attempt has sent it. `buffer`: memory for the head.
+Attempt::Request MakeUpstreamRequest(const UpstreamRequestTerms& terms, std::string buffer = {});
 
 }  // namespace runtime::proxy

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "runtime/net/transport.h"
 #include "runtime/proxy/access_log.h"
+#include "runtime/proxy/exchange_memory.h"
 #include "runtime/proxy/gateway_state.h"
 #include "runtime/proxy/name_cache.h"
 #include "runtime/proxy/request_parsers.h"
@@ -57,6 +58,7 @@ struct WorkerContext : std::enable_shared_from_this<WorkerContext> {
         random(worker.random),
         names(worker.names),
         parsers(gateway.policy().gateway.limits),
+        memories(gateway.policy()),
         generation_(std::move(generation)),
         worker_(worker) {
     for (size_t i = 0; i < policy().upstreams.size(); ++i) {
@@ -145,6 +147,7 @@ struct WorkerContext : std::enable_shared_from_this<WorkerContext> {
   base::Random& random;
   NameCache& names;
   RequestParsers parsers;
+  ExchangeMemories memories;
   base::IdVector<compiler::model::UpstreamId, std::shared_ptr<UpstreamPool>> pools;
   // Begins a load (model_load.h), which the worker owns.
   std::function<void(compiler::model::UpstreamId, std::string model)> start_load;

@@ -38,7 +38,7 @@ struct Answer {
   explicit Answer(int minor_version = 1, compiler::abi::Method method = compiler::abi::Method::kPOST)
       : head(RequestHead(BodyFraming::kNone, 0, method, minor_version)),
         request{head, "/", "r-1", "192.0.2.1", {}},
-        client(host, request, cors) {}
+        client(host, request, cors, head_memory, parts_memory) {}
 
   void Begin(const ClientFraming& framing, bool is_stream = false, std::string_view held = {}, size_t copied = 0) {
     client.Begin(upstream, framing, is_stream, kTerms, held, copied);
@@ -50,6 +50,8 @@ struct Answer {
   runtime::proxy::ExchangeRequest request;
   compiler::model::Cors cors;
   http::ResponseHead upstream = ResponseHead(200, BodyFraming::kChunked, "text/event-stream");
+  std::string head_memory;
+  std::vector<std::string_view> parts_memory;
   ClientAnswer client;
 };
 
