@@ -26,7 +26,7 @@ bool IsBeforeSending(ErrorKind error) {
 std::vector<ErrorKind> AttemptErrors() {
   std::vector<ErrorKind> errors;
 #define ERROR_KIND(name, is_timeout, doc) \
-  if (!IsMadeByGateway(ErrorKind::k_##name)) errors.push_back(ErrorKind::k_##name);
+  if (!IsMadeByGateway(ErrorKind::k_##name) && ErrorKind::k_##name != ErrorKind::k_unfinished) errors.push_back(ErrorKind::k_##name);
 #include "compiler/abi/errors.def"
 #undef ERROR_KIND
   return errors;

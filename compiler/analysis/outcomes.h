@@ -15,7 +15,8 @@ bool IsMadeByGateway(abi::ErrorKind error);
 // Errors before a byte of the request was sent.
 bool IsBeforeSending(abi::ErrorKind error);
 
-std::vector<abi::ErrorKind> AttemptErrors();  // all that an attempt can end with
+// All that an attempt can end with before its answer went out: what retries, `next when` and fallbacks meet.
+std::vector<abi::ErrorKind> AttemptErrors();
 
 // The facts when an attempt is judged: nothing with content was sent, so there is no first token.
 Known AtStatus(int status);

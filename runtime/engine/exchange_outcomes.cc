@@ -26,7 +26,7 @@ OutcomeClass ExchangeMachine::State::ClassOf(const Outcome& outcome) const {
   const std::optional<compiler::model::BreakerSettings>& breaker = upstream().breaker;
   if (!breaker || !breaker->failure_when) return Classify(outcome);
   if (attempt.frame_failed || compiled.predicates.Test(*breaker->failure_when, facts)) return OutcomeClass::kFailure;
-  const bool succeeded = outcome.error == ErrorKind::kNone && outcome.status != 0 && outcome.status < 400;
+  const bool succeeded = IsWhole(outcome.error) && outcome.status != 0 && outcome.status < 400;
   return succeeded ? OutcomeClass::kSuccess : OutcomeClass::kNeutral;
 }
 

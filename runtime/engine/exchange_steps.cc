@@ -254,7 +254,7 @@ void ExchangeMachine::State::OnFirstContent(bool has_bytes) {
 }
 
 void ExchangeMachine::State::EndCommitted(bool alive) {
-  const Outcome outcome{attempt.status, ErrorKind::kNone};
+  const Outcome outcome{attempt.status, attempt.is_unfinished ? ErrorKind::k_unfinished : ErrorKind::kNone};
   SetAttemptFacts(outcome);
   const OutcomeClass outcome_class = ClassOf(outcome);
   if (alive) Emit(AbortAttempt{});

@@ -23,14 +23,17 @@ bool IsAboutRequest(int status) {
 
 }  // namespace
 
+bool IsWhole(ErrorKind error) { return error == ErrorKind::kNone || error == ErrorKind::k_unfinished; }
+
 bool ShowsLife(const Outcome& outcome) {
-  const int status = outcome.error == ErrorKind::kNone ? outcome.status : outcome.told_status;
+  const int status = IsWhole(outcome.error) ? outcome.status : outcome.told_status;
   return status != 0 && status < 500 && status != 401 && status != 403 && status != 429;
 }
 
 OutcomeClass Classify(const Outcome& outcome) {
   switch (outcome.error) {
-    case ErrorKind::kNone: break;
+    case ErrorKind::kNone:
+    case ErrorKind::k_unfinished: break;
     case ErrorKind::k_queue_full:
     case ErrorKind::k_queue_timeout:
     case ErrorKind::k_client_timeout:

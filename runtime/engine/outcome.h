@@ -24,6 +24,9 @@ std::string_view Name(OutcomeClass c);
 // client kept waiting (client_timeout).
 OutcomeClass Classify(const Outcome& outcome);
 
+// Whether an answer that ends so came to its end: nothing went wrong, or its server gave no reason for it.
+bool IsWhole(ErrorKind error);
+
 // Whether it shows that the server is there and answers, though it counts nowhere: a complete answer, but for those that a
 // gate in front of it may have given (401, 403, 429).
 bool ShowsLife(const Outcome& outcome);

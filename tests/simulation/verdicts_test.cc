@@ -47,8 +47,8 @@ Plan AnyPlan(Random& random, Duration scale) {
   const double kind = random.Fraction();
   // Nothing that the gateway makes itself comes from an upstream.
   const auto is_made_here = [](ErrorKind error) {
-    return error == ErrorKind::k_queue_full || error == ErrorKind::k_queue_timeout ||
-           error == ErrorKind::k_breaker_open || error == ErrorKind::k_client_timeout;
+    return error == ErrorKind::k_queue_full || error == ErrorKind::k_queue_timeout || error == ErrorKind::k_breaker_open ||
+           error == ErrorKind::k_client_timeout || error == ErrorKind::k_unfinished;  // no failure, and known after the answer
   };
   if (kind < 0.4) {
     do {

@@ -416,6 +416,26 @@ TEST_F(OneUpstream, FailureWhenReplacesTheClassification) {
   EXPECT_THAT(missing.On(41s, AttemptHead{404}), Contains("record_breaker a HALF_OPEN>OPEN"));
 }
 
+Lines EndUnfinished(Scene& scene, std::chrono::seconds begin) {
+  TestExchange x(scene, begin);
+  x.Ready(begin);
+  x.On(begin + 1s, AttemptHead{200});
+  x.On(begin + 1s, AttemptContent{});
+  return x.On(begin + 2s, AttemptEnded{true});
+}
+
+TEST_F(OneUpstream, AnAnswerWithoutAReasonForItsEndIsNoFailureByItself) {
+  EXPECT_THAT(EndUnfinished(scene(), 0s), Contains("note_ended a 1 unfinished success 2000ms"));
+}
+
+TEST_F(OneUpstream, AnAnswerWithoutAReasonForItsEndIsAFailureWhereThePolicySaysSo) {
+  model::BreakerSettings breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 2, 30s, 1);
+  breaker.failure_when = b.When(expr::ErrorIn({ErrorKind::k_unfinished}));
+  b[a].breaker = breaker;
+  EXPECT_THAT(EndUnfinished(scene(), 0s), Contains("note_ended a 1 unfinished failure 2000ms"));
+  EXPECT_THAT(EndUnfinished(scene(), 10s), Contains("note_breaker a CLOSED>OPEN"));
+}
+
 TEST_F(OneUpstream, ElapsedCountsFromTheArrivalAndLatencyFromTheAttempt) {
   model::BreakerSettings breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 9, 30s, 1);
   breaker.failure_when = b.When(expr::And(expr::LongerThan(abi::FieldId::k_elapsed, 5s),

@@ -25,7 +25,7 @@ TEST(Classify, EveryErrorOfAnAttemptIsAFailureAndEveryOneOfTheGatewayNeutral) {
   {                                                                                                               \
     const std::string_view text = #name;                                                                          \
     const bool own = text == "queue_full" || text == "queue_timeout" || text == "breaker_open" ||                 \
-                     text == "client_timeout" || text == "exhausted";                                             \
+                     text == "client_timeout" || text == "exhausted" || text == "unfinished";                                             \
     EXPECT_EQ(Classify({0, ErrorKind::k_##name}), own ? OutcomeClass::kNeutral : OutcomeClass::kFailure) << text; \
     failures += own ? 0 : 1;                                                                                      \
   }
