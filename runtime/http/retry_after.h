@@ -8,7 +8,10 @@
 
 namespace runtime::http {
 
-// From now on; never negative, at most ten years. retry-after-ms counts where both are there. Nothing where there is
+// Of a 429 without any of that: when the limit that is used up (what remains of it is 0) begins anew, the latest of those that are told.
+std::optional<base::Duration> LimitReset(const Headers& headers, base::WallTime now);
+
+// In seconds, also with a fraction, with units (2s, 1m30s), or as a date. From now on; never negative, at most ten years. retry-after-ms counts where both are there. Nothing where there is
 // none, or none that can be read.
 std::optional<base::Duration> RetryAfter(const Headers& headers, base::WallTime now);
 

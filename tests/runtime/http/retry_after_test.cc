@@ -43,9 +43,39 @@ TEST(RetryAfter, MillisecondsCountBeforeSeconds) {
   EXPECT_EQ(Read("retry-after-ms: soon\r\nRetry-After: 2\r\n"), 2s);
 }
 
+TEST(RetryAfter, ReadsFractionsAndUnits) {
+  EXPECT_EQ(Read("Retry-After: 1.5\r\n"), 1500ms);
+  EXPECT_EQ(Read("Retry-After: 0.25\r\n"), 250ms);
+  EXPECT_EQ(Read("Retry-After: 2s\r\n"), 2s);
+  EXPECT_EQ(Read("Retry-After: 1m30s\r\n"), 90s);
+  EXPECT_EQ(Read("Retry-After: 500ms\r\n"), 500ms);
+}
+
+std::optional<base::Duration> Reset(const std::string& lines) {
+  MessageParser parser(Role::kResponse, ParserLimits());
+  std::vector<std::string_view> pieces;
+  EXPECT_EQ(parser.Feed("HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n" + lines + "\r\n", &pieces).error, ParseError::kNone);
+  return LimitReset(parser.response().headers, kNow);
+}
+
+TEST(LimitReset, IsTheLatestOfTheLimitsThatAreUsedUp) {
+  EXPECT_EQ(Reset("x-ratelimit-remaining-requests: 0\r\nx-ratelimit-reset-requests: 6m0s\r\n"
+                  "x-ratelimit-remaining-tokens: 0\r\nx-ratelimit-reset-tokens: 1.2s\r\n"),
+            6min);
+  EXPECT_EQ(Reset("x-ratelimit-remaining-requests: 7\r\nx-ratelimit-reset-requests: 6m0s\r\n"
+                  "x-ratelimit-remaining-tokens: 0\r\nx-ratelimit-reset-tokens: 120ms\r\n"),
+            120ms);
+  EXPECT_EQ(Reset("anthropic-ratelimit-tokens-remaining: 0\r\nanthropic-ratelimit-tokens-reset: 2026-01-28T09:46:00Z\r\n"), 61s);
+  EXPECT_EQ(Reset("X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 1769593530000\r\n"), 30s) << "OpenRouter: milliseconds since 1970";
+  EXPECT_EQ(Reset("RateLimit-Remaining: 0\r\nRateLimit-Reset: 12\r\n"), 12s);
+  EXPECT_EQ(Reset("x-ratelimit-reset-requests: 6m0s\r\n"), std::nullopt) << "nobody says that it is used up";
+  EXPECT_EQ(Reset("x-ratelimit-remaining-requests: 0\r\nx-ratelimit-reset-requests: soon\r\n"), std::nullopt);
+  EXPECT_EQ(Reset(""), std::nullopt);
+}
+
 TEST(RetryAfter, WhatCannotBeReadIsNotThere) {
   EXPECT_EQ(Read(""), std::nullopt);
-  for (const char* value : {"abc", "-1", "+1", "1.5", "1e3", "0x10", "1 2", "2s", "Wed, 28 Jan 2026", "inf", "nan",
+  for (const char* value : {"abc", "-1", "+1", ".5", "5.", "1.2.3", "1e3", "0x10", "1 2", "2 s", "2x", "s", "Wed, 28 Jan 2026", "inf", "nan",
                             "Wed, 28 Jan 2026 09:45:30 GMT, 2"}) {
     EXPECT_EQ(Read("Retry-After: " + std::string(value) + "\r\n"), std::nullopt) << value;
   }
