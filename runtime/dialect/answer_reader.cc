@@ -30,11 +30,50 @@ bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
          });
 }
 
-// Names of events that say by themselves that what they carry is an error.
+// Names of events that say by themselves that what they carry is an error: error, stream-error, modelStreamErrorException (Bedrock) …
+// A tool that failed (response.mcp_call.failed) is a part of an answer.
 bool NamesError(std::string_view event) {
-  for (const std::string_view name : {"error", "exception", "stream_error", "api_error", "server_error", "internal_error", "response.failed",
-                                      "response.error", "response.cancelled", "fail", "failed"}) {
+  const auto has = [event](std::string_view word) {
+    return std::search(event.begin(), event.end(), word.begin(), word.end(), [](unsigned char c, unsigned char w) { return std::tolower(c) == w; }) !=
+           event.end();
+  };
+  if (event.empty()) return false;
+  if (has("error") || has("exception")) return true;
+  for (const std::string_view name : {"response.failed", "response.cancelled", "fail", "failed", "failure", "abort", "aborted", "fatal"}) {
     if (EqualsIgnoreCase(event, name)) return true;
+  }
+  return false;
+}
+
+bool IsDone(std::string_view data) { return data.starts_with("[DONE]"); }
+
+// The APIs whose stream [DONE] ends. Others are proxied by servers that add it.
+bool EndsWithDone(Api api) { return api == Api::kOpenAiChat || api == Api::kOpenAiCompletions; }
+
+// Whether a frame whose end is not here yet may be the last one: cheap, and right where it says no.
+bool MayBeLast(Api api, std::string_view kept) {
+  const auto has = [kept](std::string_view word) { return kept.find(word) != std::string_view::npos; };
+  if (EndsWithDone(api)) return has("[DONE]");
+  if (StreamShapeOf(api) == Shape::kNdjson) return kept.ends_with('}') && (has("true") || has("success"));
+  return has("message_stop") || has("response.completed") || has("response.incomplete") || has("response.done");
+}
+
+// An error that is no JSON, in place of a frame: `error: …` (Crane), `[ERROR] …`; or one that was written behind a frame that broke off,
+// so that it is the last line of its data. *data becomes what tells it.
+bool TellsErrorInWords(Api api, std::string_view* data) {
+  std::string_view text = *data;
+  if (const size_t line = text.rfind('\n'); line != std::string_view::npos) {
+    const std::string_view last = text.substr(line + 1);
+    const auto reading = last.starts_with('{') ? ReadObject(api, last) : std::nullopt;
+    if (reading && reading->is_error) {
+      *data = last;
+      return true;
+    }
+  }
+  for (const std::string_view word : {"error", "[error", "<error", "exception", "internal server error", "server error", "upstream error", "traceback"}) {
+    if (text.size() < word.size() || !EqualsIgnoreCase(text.substr(0, word.size()), word)) continue;
+    const char next = text.size() == word.size() ? ' ' : text[word.size()];
+    if (std::isalnum(static_cast<unsigned char>(next)) == 0) return true;
   }
   return false;
 }
@@ -50,26 +89,6 @@ std::optional<bool> BeginsLikeEvents(std::string_view text) {
     else if (text[field.size()] == ':' || text[field.size()] == '\n' || text[field.size()] == '\r') return true;
   }
   return may_be ? std::nullopt : std::optional<bool>(false);
-}
-
-// Whether the brackets of a JSON text are closed where it ends.
-bool IsClosed(std::string_view text) {
-  int64_t depth = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      else if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      ++depth;
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return depth == 0 && !in_string;
 }
 
 }  // namespace
@@ -109,7 +128,10 @@ WholeReading ReadWhole(Api api, std::string_view body) {
     return whole;
   }
   whole.reading = *reading;
+  const size_t first = body.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
+  const bool is_no_object = first == std::string_view::npos || body[first] != '{';
   if (reading->is_error) whole.verdict = WholeVerdict::kError;
+  else if (is_no_object) whole.verdict = WholeVerdict::kNoAnswer;
   else if (reading->is_foreign) whole.verdict = ReadError(body).message.empty() ? WholeVerdict::kForeign : WholeVerdict::kNoAnswer;
   else if (reading->is_unfinished) whole.verdict = WholeVerdict::kUnfinished;
   else if (!reading->has_answer) whole.verdict = WholeVerdict::kEmpty;
@@ -117,7 +139,7 @@ WholeReading ReadWhole(Api api, std::string_view body) {
 }
 
 AnswerReader::AnswerReader(Api api, int status, std::string_view content_type, const ReadingOptions& options)
-    : api_(api), asked_(Choices::First(std::clamp<int64_t>(options.choices, 1, Choices::kMost))), follows_brackets_(options.ends_with_connection) {
+    : api_(api), asked_(std::clamp<int64_t>(options.choices, 1, Choices::kMost)), follows_brackets_(options.ends_with_connection) {
   const std::string type = MediaType(content_type);
   const Shape stream = StreamShapeOf(api);
   const bool is_answer = api != Api::kPlain && status >= 200 && status < 300;
@@ -174,7 +196,7 @@ bool AnswerReader::Decide(bool is_end) {
     } else {  // a line, or an object that is written over several
       const size_t line = text.find('\n');
       if (line == std::string_view::npos && !is_full) return false;
-      bool is_line = line == std::string_view::npos || IsClosed(text.substr(0, line));
+      bool is_line = line == std::string_view::npos || IsClosedJson(text.substr(0, line));
       if (!is_line) {  // a line that is broken, and others behind it
         const size_t next = text.find_first_not_of("\r\n", line);
         if (next == std::string_view::npos && !is_full) return false;
@@ -256,18 +278,9 @@ void AnswerReader::Read(const FrameSplitter::Piece& piece, Frame* frame) {
     last_is_unread_ = said_answer_ = true;
     return;
   }
-  Event event;
-  std::string_view bytes = piece.bytes;
-  if (is_first_frame_) {
-    is_first_frame_ = false;
-    if (bytes.starts_with(kByteOrderMark)) bytes.remove_prefix(kByteOrderMark.size());
-  }
-  if (format_ == Format::kLines) {
-    const size_t from = bytes.find_first_not_of(kBlanks);
-    if (from != std::string_view::npos) event.data = bytes.substr(from, bytes.find_last_not_of(kBlanks) - from + 1);
-  } else {
-    ReadEvent(bytes, &event);
-  }
+  Event event = EventOf(piece.bytes);
+  is_first_frame_ = false;
+  if (Carry(&event)) return;
   frame->data = event.data;
   if (event.is_error) {  // its name, its field or its status says so, whatever the data is
     const auto reading = ReadObject(api_, event.data, event.name);
@@ -283,21 +296,25 @@ void AnswerReader::Read(const FrameSplitter::Piece& piece, Frame* frame) {
     if (reading && (reading->is_error || reading->is_foreign)) {
       frame->reading = *reading;
       frame->reading.says_error = false;
-      if (reading->is_foreign && foreign_.empty()) foreign_ = event.data;
       Observe(frame->reading);
+      if (reading->is_foreign) NoteForeign(event.data);
     }
     return;
   }
-  if (format_ == Format::kEvents && event.data.starts_with("[DONE]")) {
+  if (format_ == Format::kEvents && IsDone(event.data)) {
     frame->data = {};
     frame->reading.is_data = true;
-    // Of the APIs whose stream it ends. Others are proxied by servers that add it.
-    frame->reading.is_last = api_ == Api::kOpenAiChat || api_ == Api::kOpenAiCompletions;
+    frame->reading.is_last = EndsWithDone(api_);
     Observe(frame->reading);
     return;
   }
   if (!pattern_.Match(frame->data, &frame->reading)) {
     const auto reading = ReadObject(api_, frame->data, event.name);
+    if (!reading && TellsErrorInWords(api_, &frame->data)) {
+      frame->reading.is_data = frame->reading.is_error = true;
+      Observe(frame->reading);
+      return;
+    }
     if (!reading) {  // passed on, and says nothing that anybody could go on from
       frame->reading.is_opaque = true;
       frame->reading.is_plain = false;
@@ -305,11 +322,61 @@ void AnswerReader::Read(const FrameSplitter::Piece& piece, Frame* frame) {
     }
     frame->reading = *reading;
     frame->is_proper_error = IsProperError(*reading, event);
-    if (reading->is_foreign && foreign_.empty()) foreign_ = frame->data.substr(0, kMaxLookBytes);
     pattern_.Learn(frame->data, *reading);
   }
   Observe(frame->reading);
+  if (frame->reading.is_foreign) NoteForeign(frame->data);
 }
+
+AnswerReader::Event AnswerReader::EventOf(std::string_view bytes) {
+  Event event;
+  if (is_first_frame_ && bytes.starts_with(kByteOrderMark)) bytes.remove_prefix(kByteOrderMark.size());
+  if (format_ == Format::kLines) {
+    const size_t from = bytes.find_first_not_of(kBlanks);
+    if (from != std::string_view::npos) event.data = bytes.substr(from, bytes.find_last_not_of(kBlanks) - from + 1);
+  } else {
+    ReadEvent(bytes, &event);
+  }
+  return event;
+}
+
+// True: the event is nothing but a name, which is that of the next one if it has none itself.
+bool AnswerReader::Carry(Event* event) {
+  if (format_ != Format::kEvents) return false;
+  if (event->data.empty() && event->is_in_data_field && !event->name.empty() && event->status == 0) {
+    carried_name_ = event->name;
+    carried_error_ = event->is_error;
+    return true;
+  }
+  if (carried_name_.empty() || event->data.empty()) return false;
+  if (event->name.empty()) {
+    name_ = carried_name_;
+    event->name = name_;
+    event->is_error |= carried_error_;
+  }
+  carried_name_.clear();
+  carried_error_ = false;
+  return false;
+}
+
+AnswerReader::Pending AnswerReader::Peek() {
+  if (!splitter_ || splitter_->is_passing() || splitter_->kept().empty()) return Pending::kNothing;
+  const std::string_view kept = splitter_->kept();
+  if (!is_finished() && !MayBeLast(api_, kept)) return Pending::kNothing;  // this is looked at for each piece of a frame
+  const Event event = EventOf(kept);
+  if (event.is_error) return Pending::kTakesBack;
+  if (event.data.empty() || !event.is_in_data_field) return Pending::kNothing;
+  if (format_ == Format::kEvents && IsDone(event.data)) return EndsWithDone(api_) ? Pending::kLast : Pending::kNothing;
+  const auto reading = ReadObject(api_, event.data, event.name);
+  if (!reading) return Pending::kNothing;
+  if (reading->is_error) return Pending::kTakesBack;
+  if (reading->is_last) return Pending::kLast;
+  return reading->choices_said.any() ? Pending::kTakesBack : Pending::kNothing;
+}
+
+void AnswerReader::NoteForeign(std::string_view data) { foreign_ = data.substr(0, kMaxLookBytes); }
+
+bool AnswerReader::complains() const { return !foreign_.empty() && !ReadError(foreign_).message.empty(); }
 
 // The data lines of an event joined as the WHATWG specification says, its name, and what some servers write instead of either: a field
 // `error` (llama.cpp up to 2025), a comment with the status (DashScope), a line of bare JSON.
@@ -382,6 +449,7 @@ void AnswerReader::Observe(const FrameReading& reading) {
   said_answer_ |= reading.has_answer;
   said_thinking_ |= reading.has_thinking;
   if (reading.sequence != kNoCount) last_sequence_ = reading.sequence;
+  if (reading.has_content() || reading.choices_finished.any()) foreign_.clear();
   begun_.Add(reading.choices_begun);
   if (finished_.any() && reading.choices_said.any()) {
     const Choices before = finished_;
@@ -403,11 +471,12 @@ Completeness AnswerReader::At(bool framing_tells) const {
     case Format::kLines:
     case Format::kEvents: break;
   }
-  if (saw_error_) return Completeness::kTruncated;
+  if (saw_error_ || carried_error_) return Completeness::kTruncated;
   if (last_is_unread_) return framing_tells && !splitter_->is_passing() ? Completeness::kComplete : Completeness::kTruncated;
   if (saw_last_) {
     if (!said_something() && !saw_reason_) return Completeness::kTruncated;  // [DONE] and nothing else
-    return AllFinished() || distrusts_reasons_ ? Completeness::kComplete : Completeness::kUnfinished;
+    if (AllFinished() || distrusts_reasons_) return Completeness::kComplete;
+    return complains() ? Completeness::kTruncated : Completeness::kUnfinished;  // what its server said last is why it ends
   }
   if (is_finished()) return Completeness::kComplete;
   return distrusts_reasons_ && framing_tells ? Completeness::kComplete : Completeness::kTruncated;

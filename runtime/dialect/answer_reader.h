@@ -79,14 +79,24 @@ class AnswerReader {
 
   // Every choice that was begun or asked for has a reason for its end and nothing after it: however the connection ends, and if it
   // falls silent, the answer is whole. Content that follows takes it back, and from then on only an end mark or a clean end counts.
-  bool is_finished() const { return !saw_error_ && !distrusts_reasons_ && AllFinished(); }
+  bool is_finished() const { return !saw_error_ && !carried_error_ && !distrusts_reasons_ && AllFinished(); }
   bool saw_last() const { return !saw_error_ && saw_last_; }  // the end mark: nothing more belongs to the answer
   bool saw_error() const { return saw_error_; }
   bool said_something() const { return said_answer_ || said_thinking_; }
   bool said_answer() const { return said_answer_; }  // more than thinking
   int64_t last_sequence() const { return last_sequence_; }
-  // What an object that belongs to no answer says, the first one: an error that its server told in words of its own. "" for none.
+  // The last that came, if it is an object that belongs to no answer: an error that its server told in words of its own. "" for none,
+  // and once content or a reason followed it.
   const std::string& foreign() const { return foreign_; }
+  bool complains() const;  // foreign() has such words
+
+  // What waits for its end, read as if it had it: a server may fall silent in front of a line's end.
+  enum class Pending : uint8_t {
+    kNothing,    // nothing, or what nobody can read yet
+    kLast,       // the end mark: Finish gives it out
+    kTakesBack,  // is_finished() and something follows: it is not
+  };
+  Pending Peek();
 
   // What the gateway adds to a finished answer for clients that insist on it: [DONE] after a finish_reason; mostly "". Never under
   // an answer that is not finished: the mark of success is the server's.
@@ -111,9 +121,13 @@ class AnswerReader {
   bool IsProperError(const FrameReading& reading, const Event& event) const;
   void Begin(Format format);
   void Read(const FrameSplitter::Piece& piece, Frame* frame);
+  Event EventOf(std::string_view bytes);
+  bool Carry(Event* event);
+  void NoteForeign(std::string_view data);
   void ReadEvent(std::string_view frame, Event* event);
   void Observe(const FrameReading& reading);
-  bool AllFinished() const { return finished_.any() && !begun_.HasMoreThan(finished_) && !asked_.HasMoreThan(finished_); }
+  // As many as were asked for, whatever their numbers: some servers begin with 1.
+  bool AllFinished() const { return finished_.any() && !begun_.HasMoreThan(finished_) && finished_.count() >= asked_; }
 
   Api api_;
   Format format_ = Format::kPassing;
@@ -127,7 +141,7 @@ class AnswerReader {
   std::string last_;  // the last frame, with the end that it lacked
   bool is_first_frame_ = true;
 
-  Choices asked_;
+  int64_t asked_;  // choices
   Choices begun_;
   Choices finished_;
   bool saw_reason_ = false;
@@ -138,6 +152,9 @@ class AnswerReader {
   bool saw_error_ = false;
   bool last_is_unread_ = false;
   int64_t last_sequence_ = kNoCount;
+  std::string name_;              // of the event that is read, where it stood by itself
+  std::string carried_name_;      // of an event without data: some servers put a blank line behind it
+  bool carried_error_ = false;
   std::string foreign_;
 
   // JSON: brackets and strings, to see where it ends.
@@ -159,7 +176,7 @@ enum class WholeVerdict : uint8_t {
   kEmpty,       // valid, and says nothing, or nothing but thinking
   kError,       // tells an error, or that it broke off
   kUnfinished,  // says itself that more would have to come
-  kNoAnswer,    // empty, no JSON, or an object of something else that says what went wrong
+  kNoAnswer,    // empty, no JSON, no object, or an object of something else that says what went wrong
   kForeign,     // an object without any member of the API, and without such words
 };
 struct WholeReading {

@@ -93,6 +93,7 @@ void Read(Api, const object& frame, std::string_view event, FrameReading* readin
   } else if (type == "message_start") {
     object message;
     if (frame["message"].get(message) == simdjson::SUCCESS) ReadMessage(message, reading);
+    reading->is_terminal = false;  // what begins has not ended, whatever its copy of the message says
   } else if (type == "content_block_start") {
     if (frame["content_block"].get(member) == simdjson::SUCCESS) {
       ReadBlock(member, reading);

@@ -1,4 +1,5 @@
 // Tells from a request which dialect its client speaks. The table is dialects.def.
+#include <algorithm>
 #include <optional>
 
 #include "runtime/dialect/dialect.h"
@@ -22,6 +23,13 @@ constexpr DialectInfo kDialects[] = {
 #undef DIALECT
 };
 
+// Azure's paths are names in any case; those of others have no other meaning in capitals.
+bool EndsWith(std::string_view path, std::string_view end) {
+  if (path.size() < end.size()) return false;
+  path.remove_prefix(path.size() - end.size());
+  return std::equal(path.begin(), path.end(), end.begin(), [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; });
+}
+
 // The path without what says nothing: slashes at its end.
 std::string_view Trimmed(std::string_view path) {
   while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
@@ -31,13 +39,25 @@ std::string_view Trimmed(std::string_view path) {
 // Threads have messages, too (OpenAI's Assistants).
 bool IsOtherThing(std::string_view path) { return path.find("/threads/") != std::string_view::npos; }
 
+// A segment that names a version: v1, v4 (Z.ai's /api/paas/v4/), v1beta (Gemini's compatible end). Ollama's paths have none.
+bool HasVersion(std::string_view path) {
+  while (!path.empty()) {
+    path.remove_prefix(1);
+    const std::string_view segment = path.substr(0, path.find('/'));
+    path.remove_prefix(segment.size());
+    if (segment.size() >= 2 && segment[0] == 'v' && segment[1] >= '0' && segment[1] <= '9') return true;
+  }
+  return false;
+}
+
 const DialectInfo* FindByPath(std::string_view path) {
   path = Trimmed(path);
   if (IsOtherThing(path)) return nullptr;
   const DialectInfo* found = nullptr;
   for (const DialectInfo& info : kDialects) {  // each begins with a slash, so that it ends a path on a whole segment
-    if (path.ends_with(info.path) && (found == nullptr || info.path.size() > found->path.size())) found = &info;
+    if (EndsWith(path, info.path) && (found == nullptr || info.path.size() > found->path.size())) found = &info;
   }
+  if (found == nullptr && EndsWith(path, "/anthropic/messages")) return FindByPath("/v1/messages");  // a base that stands for the version
   return found;
 }
 
@@ -83,9 +103,10 @@ ApiFamily FamilyOf(std::string_view path) {
   if (const DialectInfo* info = FindByPath(path)) return FamilyOf(info->family);
   const auto has = [path](std::string_view part) { return path.find(part) != std::string_view::npos; };
   if (has("/v1/messages") && !IsOtherThing(path)) return ApiFamily::kAnthropic;  // count_tokens, batches
-  if (has("/v1/") || has("/openai/") || path.ends_with("/v1")) return ApiFamily::kOpenAi;
+  if (HasVersion(path) || has("/openai/")) return ApiFamily::kOpenAi;
   if (has("/api/")) return ApiFamily::kOllama;
-  for (const std::string_view end : {"/embeddings", "/rerank", "/moderations", "/audio/codec", "/audio/transcriptions", "/images/generations"}) {
+  for (const std::string_view end : {"/embeddings", "/rerank", "/moderations", "/audio/speech", "/audio/transcriptions", "/audio/translations",
+                                     "/images/generations", "/images/edits", "/models"}) {
     if (path.ends_with(end)) return ApiFamily::kOpenAi;
   }
   return ApiFamily::kNone;

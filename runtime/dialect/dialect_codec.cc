@@ -31,8 +31,8 @@ bool IsSomething(const simdjson::dom::element& value) {
 bool TellsError(const simdjson::dom::element& value) {
   using simdjson::dom::element_type;
   switch (value.type()) {
-    case element_type::STRING: return !IsNoReason(std::string_view(value));
-    case element_type::INT64: return int64_t(value) != 0;
+    case element_type::STRING: return !IsNoError(std::string_view(value));
+    case element_type::INT64: return int64_t(value) != 0 && int64_t(value) != 200;
     case element_type::UINT64: return uint64_t(value) != 0;
     case element_type::DOUBLE: return double(value) != 0;
     case element_type::ARRAY:

@@ -7,6 +7,42 @@
 
 namespace runtime::dialect {
 
+bool IsClosedJson(std::string_view text) {
+  int64_t depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      else if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      ++depth;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return depth == 0 && !in_string;
+}
+
+namespace {
+
+// Whether the lines of an event are one with all its data: another data line behind them begins another event, and the server only leaves
+// out the blank lines.
+bool IsWholeEvent(std::string_view lines) {
+  while (!lines.empty() && (lines.back() == '\n' || lines.back() == '\r')) lines.remove_suffix(1);
+  const size_t before = lines.find_last_of("\r\n");
+  const size_t begin = before == std::string_view::npos ? 0 : before + 1;
+  constexpr std::string_view kData = "data:";
+  if (lines.find(kData) != begin) return false;
+  std::string_view data = lines.substr(begin + kData.size());
+  if (data.starts_with(' ')) data.remove_prefix(1);
+  return data == "[DONE]" || (data.starts_with('{') && data.ends_with('}') && IsClosedJson(data));
+}
+
+}  // namespace
+
 size_t FrameSplitter::Scan(std::string_view bytes, bool* ends) {
   *ends = true;
   if (format_ == Format::kLines) {
@@ -27,6 +63,13 @@ size_t FrameSplitter::Scan(std::string_view bytes, bool* ends) {
         if (c == '\n') ++i;
         break;
       case At::kLineStart:
+        if (c == 'd' && !is_passing_ && (i > 0 || !kept_.empty())) {
+          const std::string_view here = bytes.substr(0, i);
+          if (kept_.empty() ? IsWholeEvent(here) : IsWholeEvent(kept_ + std::string(here))) {
+            lacks_end_ = true;
+            return i;
+          }
+        }
         ++i;
         if (c == '\n') return i;
         at_ = c == '\r' ? At::kAfterBlankCr : At::kInLine;
@@ -62,16 +105,18 @@ bool FrameSplitter::Next(std::string_view* bytes, Piece* piece) {
         kept_.append(part);
         return false;
       }
-      if (kept_.empty()) {
+      if (kept_.empty() && !lacks_end_) {
         *piece = {part, false, true};
       } else {
         kept_.append(part);
+        if (std::exchange(lacks_end_, false)) kept_.push_back(kept_.ends_with('\r') ? '\r' : '\n');
         std::swap(kept_, given_);
         kept_.clear();
         *piece = {given_, false, true};
       }
       return true;
     }
+    lacks_end_ = false;
     if (!kept_.empty()) {  // it has just become too long
       kept_.append(part);
       given_ = std::exchange(kept_, std::string());

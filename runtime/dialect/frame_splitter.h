@@ -1,5 +1,6 @@
 // Cuts the bytes of a stream into frames: lines of NDJSON, or events of SSE
-// (https://html.spec.whatwg.org/multipage/server-sent-events.html). Whatever pieces they come in, the frames are the same.
+// (https://html.spec.whatwg.org/multipage/server-sent-events.html). Whatever pieces they come in, the frames are the same. Events of one
+// whole JSON object that follow each other without a blank line are events of their own, and get that line.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +9,9 @@
 #include <string_view>
 
 namespace runtime::dialect {
+
+// Whether brackets and strings of a JSON text are closed where it ends.
+bool IsClosedJson(std::string_view text);
 
 class FrameSplitter {
  public:
@@ -32,6 +36,7 @@ class FrameSplitter {
   // Part of a frame waits for its end, or was given out without it.
   bool in_frame() const { return !kept_.empty() || is_passing_; }
   bool is_passing() const { return is_passing_; }
+  std::string_view kept() const { return kept_; }  // of a frame that waits for its end
 
   // What is missing at the end of the last piece so that another frame can follow it; "" if nothing is.
   std::string_view FrameBreak() const;
@@ -45,6 +50,7 @@ class FrameSplitter {
   Format format_;
   At at_ = At::kLineStart;
   bool is_passing_ = false;  // the frame under way is too long
+  bool lacks_end_ = false;   // … was found to be over where the next one began: it gets the blank line that its server left out
   std::string kept_;         // of the frame under way
   std::string given_;        // the frame that was given out last, if it came in pieces
 };

@@ -17,6 +17,7 @@ struct Said {
   bool has_answer = false;
   bool has_thinking = false;
   bool is_plain = true;
+  bool is_error = false;
   std::string_view text;
   std::string_view thinking;
 };
@@ -28,6 +29,10 @@ Said ReadDelta(const element& delta) {
   if (delta.get(members) != simdjson::SUCCESS) return said;
   for (const auto [name, value] : members) {
     if (name == "role") continue;
+    if (name == "error") {
+      said.is_error = TellsError(value);
+      continue;
+    }
     if (!IsSomething(value)) continue;
     if (name == "content" && value.is_string()) {
       said.text = TextOf(value);
@@ -50,7 +55,7 @@ void ReadChoice(Api api, const element& choice, FrameReading* reading) {
   object members;
   if (choice.get(members) != simdjson::SUCCESS) return;
   int64_t index = 0;
-  std::string_view reason;
+  std::string_view reason, other_reason;
   // Some send the same twice, under the names of two APIs or of a chunk and a whole answer: a client reads the one that its API
   // has there.
   std::optional<Said> delta, message, text;
@@ -73,6 +78,11 @@ void ReadChoice(Api api, const element& choice, FrameReading* reading) {
       reading->is_error |= TellsError(value);
     } else if (name == "finish_reason") {  // of equal names the last one counts, as everywhere in JSON
       reason = ReasonOf(value);
+    } else if (name == "finishReason") {  // Gemini's own name, beside a finish_reason of null
+      other_reason = ReasonOf(value);
+    } else if (name == "finish_details") {  // OpenAI's previews of models that see
+      element type;
+      if (value["type"].get(type) == simdjson::SUCCESS) other_reason = ReasonOf(type);
     }
   }
   const Choices it = Choices::Of(index);
@@ -85,8 +95,10 @@ void ReadChoice(Api api, const element& choice, FrameReading* reading) {
     reading->has_answer |= said->has_answer;
     reading->has_thinking |= said->has_thinking;
     reading->is_plain &= said->is_plain;
+    reading->is_error |= said->is_error;
     if (said->has_answer || said->has_thinking) reading->choices_said.Add(it);
   }
+  if (reason.empty()) reason = other_reason;
   if (!reason.empty()) {
     reading->choices_finished.Add(it);
     if (SaysBrokeOff(reason)) reading->is_error = true;  // vLLM, SGLang, OpenRouter, DeepSeek, Z.ai: the answer is not whole

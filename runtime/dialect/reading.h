@@ -1,6 +1,7 @@
 // What one frame of an answer says, whatever dialect it is in.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <string_view>
 
@@ -22,11 +23,8 @@ struct Choices {
     index = index < 0 ? 0 : index >= kMost ? kMost - 1 : index;
     return index < 64 ? Choices{uint64_t{1} << index, 0} : Choices{0, uint64_t{1} << (index - 64)};
   }
-  static Choices First(int64_t count) {
-    const auto ones = [](int64_t bits) { return bits <= 0 ? 0 : bits >= 64 ? ~uint64_t{0} : (uint64_t{1} << bits) - 1; };
-    return {ones(count), ones(count - 64)};
-  }
   bool any() const { return (low | high) != 0; }
+  int64_t count() const { return std::popcount(low) + std::popcount(high); }
   bool HasMoreThan(const Choices& others) const { return ((low & ~others.low) | (high & ~others.high)) != 0; }
   void Add(const Choices& others) { low |= others.low, high |= others.high; }
   void Remove(const Choices& others) { low &= ~others.low, high &= ~others.high; }

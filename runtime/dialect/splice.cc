@@ -83,6 +83,12 @@ void SentAnswer::Observe(std::string_view data, const FrameReading& reading) {
   Add(reading.thinking, reading.text);
 }
 
+void SentAnswer::Forget() {
+  is_special_ = true;
+  std::string().swap(thinking_);
+  std::string().swap(text_);
+}
+
 void SentAnswer::Add(std::string_view thinking, std::string_view text) {
   if (is_special_) return;
   if (!thinking.empty() && !text_.empty()) is_special_ = true;  // thinking between the words: its order would be lost

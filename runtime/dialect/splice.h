@@ -32,6 +32,8 @@ class SentAnswer {
   void Observe(std::string_view data, const FrameReading& reading);
   void Add(std::string_view thinking, std::string_view text);  // of frames that the gateway made
   void AddSpecial() { is_special_ = true; }
+  void Forget();  // there is no room for it: it can't be continued
+  size_t bytes() const { return thinking_.size() + text_.size(); }
   void SetBlocks(const Blocks& blocks) { blocks_ = blocks; }
 
   // Whether another upstream can go on from here: nothing but text and thinking of one choice was sent.

@@ -183,8 +183,18 @@ bool IsNoReason(std::string_view reason) {
   if (from == std::string::npos) return true;
   const std::string_view word = std::string_view(plain).substr(from, plain.find_last_not_of(' ') - from + 1);
   for (const std::string_view none : {"null", "none", "nil", "undefined", "nan", "false", "not finished", "unfinished", "in progress",
-                                      "unspecified", "finish reason unspecified", "continue", "generating", "streaming"}) {
+                                      "unspecified", "finish reason unspecified", "continue", "generating", "streaming", "pending",
+                                      "processing", "running", "ongoing", "n/a", "0"}) {
     if (word == none) return true;
+  }
+  return false;
+}
+
+bool IsNoError(std::string_view words) {
+  if (IsNoReason(words)) return true;
+  const std::string plain = Plain(words);
+  for (const std::string_view none : {"ok", "success", "succeeded", "successful", "no error", "200"}) {
+    if (plain == none) return true;
   }
   return false;
 }
@@ -192,7 +202,8 @@ bool IsNoReason(std::string_view reason) {
 bool SaysBrokeOff(std::string_view reason) {
   return HasOneOf(Plain(reason),
                   "error|abort|network|insufficient system|interrupt|disconnect|cancel|timeout|timed out|time out|exception|crash|fail|"
-                  "unavailable|overload|killed|preempt|evicted|terminated|broken|reset");
+                  "unavailable|overload|killed|preempt|evicted|terminated|broken|reset|out of memory|engine dead|deadline|closed|"
+                  "exhausted|rate limit|quota|incomplete generation");
 }
 
 }  // namespace runtime::dialect

@@ -24,6 +24,8 @@ bool SaysPromptTooLong(std::string_view words);
 
 // Whether a reason for an end (finish_reason, stop_reason, done_reason) is none: null in one of its spellings.
 bool IsNoReason(std::string_view reason);
+// Whether a member `error`, or a text in it, says that there is none: null in its spellings, ok, success.
+bool IsNoError(std::string_view words);
 // Whether a reason says that the answer broke off: an error, an abort, a network that failed. Reasons of the model's own (length,
 // content filters, calls) do not, nor does one that nobody knows.
 bool SaysBrokeOff(std::string_view reason);

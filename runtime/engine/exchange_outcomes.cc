@@ -56,7 +56,7 @@ void ExchangeMachine::State::Record(OutcomeClass outcome_class, const Outcome& o
 
 void ExchangeMachine::State::EndAttempt(const Outcome& outcome, OutcomeClass outcome_class) {
   Record(outcome_class, outcome);
-  if (outcome.error != ErrorKind::kNone && !attempt.clock.has_content()) ObserveModel(false);
+  if (!IsWhole(outcome.error) && !attempt.clock.has_content()) ObserveModel(false);
   visit.last_attempt_failed = outcome_class == OutcomeClass::kFailure;
   trouble.last = outcome;
   if (outcome.status >= 400) {

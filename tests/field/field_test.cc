@@ -67,7 +67,7 @@ Read ReadAsGateway(const Entry& entry, const std::vector<std::string_view>& piec
                          : end == Completeness::kComplete   ? Taken::kComplete
                          : end == Completeness::kUnfinished ? Taken::kUnfinished
                                                             : Taken::kTruncated;
-    if (read.verdict.taken == Taken::kTruncated && !reader.foreign().empty() && !reader.said_something()) {
+    if (read.verdict.taken == Taken::kTruncated && reader.complains()) {
       read.verdict.taken = Taken::kError;
       read.told = reader.foreign();
     }

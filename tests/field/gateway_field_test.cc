@@ -37,6 +37,7 @@ struct Plan {
   std::string body;
   enum class End : uint8_t { kClean, kReset, kStall } end = End::kClean;
   size_t piece = 0;  // bytes of a write; 0: all
+  int status = 200;  // of a whole answer
 };
 
 struct Got {
@@ -49,8 +50,19 @@ class GatewayFieldTest : public testing::Test {
  protected:
   void Begin(const std::string& policy) {
     server_.reset();
+    other_.reset();
     gateway_ = std::make_unique<SimGateway>(policy);
     server_ = std::make_unique<SimServer>(&gateway_->network, "10.0.0.1", 80, [this](SimPeer& peer) { Serve(peer); });
+  }
+
+  void BeginTwo(const std::string& policy) {
+    Begin(policy);
+    other_ = std::make_unique<SimServer>(&gateway_->network, "10.0.0.2", 80, [](SimPeer& peer) {
+      if (peer.received.find("\r\n\r\n") == std::string::npos || peer.received.back() != '}') return;
+      peer.received.clear();
+      const std::string body = R"({"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"the other"},"finish_reason":"stop"}]})";
+      peer.Send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    });
   }
 
   void Serve(SimPeer& peer) {
@@ -61,7 +73,8 @@ class GatewayFieldTest : public testing::Test {
     peer.received.erase(0, head + 4 + length);
     const std::string type = plan_.entry->type.empty() ? "" : "Content-Type: " + plan_.entry->type + "\r\n";
     if (plan_.entry->is_whole) {
-      peer.Send("HTTP/1.1 200 OK\r\n" + type + "Content-Length: " + std::to_string(plan_.body.size()) + "\r\n\r\n" + plan_.body);
+      const std::string status = std::to_string(plan_.status);
+      peer.Send("HTTP/1.1 " + status + " X\r\n" + type + "Content-Length: " + std::to_string(plan_.body.size()) + "\r\n\r\n" + plan_.body);
       return;
     }
     peer.Send("HTTP/1.1 200 OK\r\n" + type + "Transfer-Encoding: chunked\r\n\r\n");
@@ -131,6 +144,7 @@ class GatewayFieldTest : public testing::Test {
 
   std::unique_ptr<SimGateway> gateway_;
   std::unique_ptr<SimServer> server_;
+  std::unique_ptr<SimServer> other_;
   Plan plan_;
 };
 
@@ -180,6 +194,38 @@ TEST_F(GatewayFieldTest, WhatFailsBeforeItSaysAnythingFallsBack) {
     const Got got = Ask({&entry, entry.body, entry.is_clean_end ? Plan::End::kClean : Plan::End::kReset, 0});
     EXPECT_EQ(got.status, 503) << entry.table << ", " << entry.name << "\n" << got.body;
     EXPECT_NE(got.body.find("Later."), std::string::npos) << entry.table << ", " << entry.name << "\n" << got.body;
+  }
+}
+
+const std::string kTwo = kUpstream + "}\nupstream other {\n  url = \"http://10.0.0.2:80\"\n" + kLimits + "}\n";
+
+// In whose words ever, and by whatever status.
+TEST_F(GatewayFieldTest, APromptThatIsTooLongMovesOn) {
+  BeginTwo(kTwo + "route all { to = [m, other]  next when prompt_too_long }\n");
+  for (Entry entry : ReadTable("context_length")) {
+    entry.api = "openai_chat";
+    entry.is_whole = true;
+    entry.type = entry.body.front() == '{' || entry.body.front() == '[' ? "application/json" : "text/plain";
+    Plan plan{&entry, entry.body};
+    plan.status = entry.status;
+    const Got got = Ask(plan);
+    if (entry.prompt_too_long) {
+      EXPECT_EQ(got.status, 200) << entry.name;
+      EXPECT_NE(got.body.find("the other"), std::string::npos) << entry.name << "\n" << got.body;
+    } else if (entry.status < 500) {
+      EXPECT_EQ(got.status, entry.status) << entry.name;
+      EXPECT_EQ(got.body, entry.body) << entry.name;
+    }
+  }
+}
+
+TEST_F(GatewayFieldTest, AnAnswerOfNothingMovesOnWhereThePolicyWantsIt) {
+  BeginTwo(kTwo + "route all { to = [m, other]  next when empty_answer }\n");
+  for (const Entry& entry : ReadTable("whole")) {
+    if (entry.is != Taken::kComplete || entry.api != "openai_chat") continue;
+    const Got got = Ask({&entry, entry.body});
+    EXPECT_EQ(got.status, 200) << entry.name;
+    EXPECT_EQ(got.body.find("the other") != std::string::npos, entry.is_empty) << entry.name << "\n" << got.body;
   }
 }
 

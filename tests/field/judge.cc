@@ -51,7 +51,8 @@ std::vector<Event> EventsIn(std::string_view body) {
   if (body.substr(0, 3) == "\xEF\xBB\xBF") body.remove_prefix(3);
   std::vector<Event> events;
   Event event;
-  bool has_any = false;
+  bool has_any = false, has_status = false;
+  Event carried;  // a name that stood by itself is that of the next
   std::string bare;
   const auto dispatch = [&] {
     if (!event.has_data && !bare.empty()) {
@@ -61,8 +62,34 @@ std::vector<Event> EventsIn(std::string_view body) {
         event.data = bare;
       }
     }
-    if (has_any && (event.has_data || event.is_error)) events.push_back(event);
+    // Lines that are whole by themselves are events, whose blank lines the server left out.
+    std::vector<std::string> parts;
+    if (event.has_data && event.data.find('\n') != std::string::npos && Json::parse(event.data, nullptr, false).is_discarded()) {
+      std::string_view rest = event.data;
+      bool are_whole = true;
+      while (!rest.empty()) {
+        const size_t end = std::min(rest.find('\n'), rest.size());
+        parts.emplace_back(rest.substr(0, end));
+        are_whole &= parts.back() == "[DONE]" || Json::parse(parts.back(), nullptr, false).is_object();
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+      }
+      if (!are_whole) parts.clear();
+    }
+    if (event.has_data && event.name.empty() && !carried.name.empty()) {
+      event.name = carried.name;
+      event.is_error |= carried.is_error;
+    }
+    const bool is_name_alone = has_any && !event.has_data && bare.empty() && !event.name.empty() && !has_status;
+    if (is_name_alone) carried = event;
+    else if (event.has_data) carried = Event();
+    for (const std::string& part : parts) {
+      Event one = event;
+      one.data = part;
+      events.push_back(one);
+    }
+    if (parts.empty() && has_any && !is_name_alone && (event.has_data || event.is_error)) events.push_back(event);
     event = Event();
+    has_status = false;
     has_any = false;
     bare.clear();
   };
@@ -71,7 +98,7 @@ std::vector<Event> EventsIn(std::string_view body) {
     if (line.empty()) return dispatch();
     has_any = true;
     if (const size_t at = line.find(":HTTP_STATUS/"); at != std::string::npos) {
-      if (std::atoi(line.c_str() + at + 13) >= 400) event.is_error = true;
+      if (std::atoi(line.c_str() + at + 13) >= 400) event.is_error = has_status = true;
       line.resize(at);
     }
     const size_t colon = line.find(':');
@@ -104,6 +131,7 @@ std::vector<Event> EventsIn(std::string_view body) {
   }
   if (!line.empty()) take();
   dispatch();
+  if (carried.is_error) events.push_back(carried);
   return events;
 }
 
@@ -113,12 +141,14 @@ struct Story {
   std::map<int64_t, bool> finished;  // of each choice
   bool had_reason = false;
   bool reasons_lie = false;  // something followed one
+  bool complains = false;    // its last object is none of the API, and has a message
   bool says_thinking = false;
   bool has_mark = false;
   bool has_error = false;
 
   void Say(int64_t choice, const std::string& text, bool answers, bool thinks) {
     if (answers || thinks) {
+      complains = false;
       if (finished[choice]) reasons_lie = true;
       finished[choice] = false;
     }
@@ -130,15 +160,17 @@ struct Story {
   void Finish(int64_t choice) {
     finished[choice] = true;
     had_reason = true;
+    complains = false;
   }
 
   Verdict End(const Bytes& bytes) {
-    for (int choice = 0; choice < bytes.choices; ++choice) Begin(choice);
-    const bool all = std::all_of(finished.begin(), finished.end(), [](const auto& choice) { return choice.second; });
+    // As many as were asked for; which numbers they have is the server's to say.
+    const bool all = static_cast<int>(finished.size()) >= bytes.choices &&
+                     std::all_of(finished.begin(), finished.end(), [](const auto& choice) { return choice.second; });
     const bool says_something = verdict.says_answer || says_thinking;
     if (has_error) verdict.taken = Taken::kError;
     else if (has_mark && !says_something && !had_reason) verdict.taken = Taken::kTruncated;
-    else if (has_mark) verdict.taken = all || reasons_lie ? Taken::kComplete : Taken::kUnfinished;
+    else if (has_mark) verdict.taken = all || reasons_lie ? Taken::kComplete : complains ? Taken::kError : Taken::kUnfinished;
     else if (all && !reasons_lie) verdict.taken = Taken::kComplete;
     else if (reasons_lie && bytes.is_clean_end) verdict.taken = Taken::kComplete;
     else verdict.taken = Taken::kTruncated;
@@ -175,7 +207,10 @@ void ReadOpenAi(bool is_chat, const Json& json, Story* story) {
       }
     }
     story->Say(number, text, answers, thinks);
-    const std::string reason = Reason(choice, "finish_reason");
+    std::string reason = Reason(choice, "finish_reason");
+    if (reason.empty()) reason = Reason(choice, "finishReason");
+    const Json details = choice.value("finish_details", Json());
+    if (reason.empty() && details.is_object()) reason = Reason(details, "type");
     if (!reason.empty()) story->Finish(number);
     if (BrokeOff(reason)) story->has_error = true;
     if (!SaysNothing(choice.value("error", Json()))) story->has_error = true;
@@ -265,6 +300,27 @@ void Read(std::string_view api, const Json& json, const std::string& name, Story
   else ReadOllama(json, story);
 }
 
+// An object that says what went wrong, and nothing that an answer has.
+bool Complains(const Json& json) {
+  for (const char* member : {"choices", "usage", "object", "error", "response", "delta", "message_delta", "done"}) {
+    if (json.contains(member)) return false;
+  }
+  for (const char* member : {"detail", "message", "msg", "error_msg", "error_message"}) {
+    if (json.contains(member) && json[member].is_string() && !json[member].get<std::string>().empty()) return true;
+  }
+  return false;
+}
+
+// What stands where JSON should: an error in words, or one in JSON behind an event that was cut.
+bool IsErrorText(const std::string& data) {
+  const std::string words = Lower(data);
+  if (words.rfind("error:", 0) == 0 || words.rfind("[error]", 0) == 0) return true;
+  const size_t line = data.rfind('\n');
+  if (line == std::string::npos) return false;
+  const Json last = Json::parse(data.substr(line + 1), nullptr, false);
+  return last.is_object() && (last.value("type", Json()) == "error" || !SaysNothing(last.value("error", Json())));
+}
+
 bool IsLines(std::string_view api) { return api.substr(0, 6) == "ollama"; }
 
 }  // namespace
@@ -289,8 +345,13 @@ Verdict JudgeStream(const Bytes& bytes) {
     if (event.data.rfind("[DONE]", 0) == 0) {
       if (bytes.api == "openai_chat" || bytes.api == "openai_completions") story.has_mark = true;
     } else {
-      Json json = Json::parse(event.data, nullptr, false);
-      if (json.is_object()) Read(bytes.api, json, event.name, &story);
+      const Json json = Json::parse(event.data, nullptr, false);
+      if (json.is_object()) {
+        if (Complains(json)) story.complains = true;
+        Read(bytes.api, json, event.name, &story);
+      } else if (json.is_discarded() && IsErrorText(event.data)) {
+        story.has_error = true;
+      }
     }
     if (story.has_mark || story.has_error) break;  // whatever follows is not of this answer
   }

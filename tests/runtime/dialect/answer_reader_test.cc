@@ -303,6 +303,102 @@ TEST(NoFrames, WholeObjectIsReadAsOne) {
   EXPECT_EQ(answer->prompt_tokens, 3);
 }
 
+// ---- What waits for its end -----------------------------------------------------------------------------------------
+
+AnswerReader::Pending PendingIn(Api api, std::string_view type, std::string_view bytes) {
+  AnswerReader reader(api, 200, type);
+  for (Frame frame; reader.Next(&bytes, &frame);) {}
+  return reader.Peek();
+}
+
+TEST(Pending, AMarkThatLacksItsEndIsOne) {
+  using Pending = AnswerReader::Pending;
+  const std::string chat = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
+  for (const char* mark : {"data: [DONE]", "data: [DONE]\n", "data:[DONE]\r\n"}) {
+    EXPECT_EQ(PendingIn(Api::kOpenAiChat, kSse, chat + mark), Pending::kLast) << mark;
+    EXPECT_EQ(PendingIn(Api::kOpenAiResponses, kSse, mark), Pending::kNothing) << "of another API";
+  }
+  for (const char* piece : {"data: [DON", "data: ", "d", ": [DONE]", "data: {\"choices\":[]}"}) {
+    EXPECT_EQ(PendingIn(Api::kOpenAiChat, kSse, chat + piece), Pending::kNothing) << piece;
+  }
+  EXPECT_EQ(PendingIn(Api::kOllamaChat, kNdjson, "{\"done\":true}"), Pending::kLast);
+  EXPECT_EQ(PendingIn(Api::kOllamaChat, kNdjson, "{\"done\":true"), Pending::kNothing);
+  EXPECT_EQ(PendingIn(Api::kOllamaChat, kNdjson, "{\"message\":{\"content\":\"true\"},\"done\":false}"), Pending::kNothing);
+  EXPECT_EQ(PendingIn(Api::kAnthropicMessages, kSse, "data: {\"type\":\"message_stop\"}\n"), Pending::kLast);
+  EXPECT_EQ(PendingIn(Api::kOpenAiResponses, kSse, "event: response.completed\ndata: {\"type\":\"response.completed\"}"), Pending::kLast);
+}
+
+TEST(Pending, ContentBehindAReasonTakesItBackBeforeItsEndIsThere) {
+  using Pending = AnswerReader::Pending;
+  const std::string stop = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n";
+  EXPECT_EQ(PendingIn(Api::kOpenAiChat, kSse, stop + "data: {\"choices\":[{\"delta\":{\"content\":\"b\"}}]}"), Pending::kTakesBack);
+  EXPECT_EQ(PendingIn(Api::kOpenAiChat, kSse, stop + "data: {\"error\":\"boom\"}"), Pending::kTakesBack);
+  EXPECT_EQ(PendingIn(Api::kOpenAiChat, kSse, stop + "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}"), Pending::kNothing);
+  EXPECT_EQ(PendingIn(Api::kOpenAiChat, kSse, stop + "data: {\"choices\":[{\"delta\":{\"content\":\"b\"}"), Pending::kNothing);
+}
+
+// ---- Framing --------------------------------------------------------------------------------------------------------
+
+TEST(Framing, EventsWithoutBlankLinesAreEventsOfTheirOwn) {
+  const std::string a = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}";
+  const std::string stop = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}";
+  for (const char* end : {"\n", "\r\n", "\r"}) {
+    const Story story = Tell(Api::kOpenAiChat, 200, kSse, a + end + stop + end + "data: [DONE]" + end);
+    EXPECT_EQ(story.frames, (Frames{"text:a", "terminal", "last"})) << int(*end);
+    EXPECT_TRUE(story.complete_if_closed);
+  }
+  EXPECT_EQ(Tell(Api::kOpenAiChat, 200, kSse, "data: {\"choices\":[{\"delta\":\ndata: {\"content\":\"a\"}}]}\n\n").frames, Frames{"text:a"}) << "one over two lines";
+}
+
+TEST(Framing, ANameThatStandsByItselfIsThatOfTheNext) {
+  EXPECT_EQ(Tell(Api::kAnthropicMessages, 200, kSse, "event: message_stop\n\ndata: {}\n\n").frames, (Frames{"nothing", "last"}));
+  EXPECT_EQ(Tell(Api::kOpenAiChat, 200, kSse, "event: error\n\ndata: {\"message\":\"x\"}\n\n").frames, (Frames{"nothing", "error"}));
+  const std::string finished = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n";
+  EXPECT_FALSE(Tell(Api::kOpenAiChat, 200, kSse, finished + "event: error\n\n").complete_if_framed) << "it was about to say what";
+  EXPECT_TRUE(Tell(Api::kOpenAiChat, 200, kSse, "event: ping\n\n" + finished).complete_if_framed);
+}
+
+// ---- Spellings ------------------------------------------------------------------------------------------------------
+
+TEST(Spelling, OfAReason) {
+  const auto is_complete = [](const std::string& choice) {
+    return IsComplete(Api::kOpenAiChat, kSse, "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}," + choice + "}]}\n\n");
+  };
+  for (const char* reason : {"\"finish_reason\":\"STOP\"", "\"finish_reason\":null,\"finishReason\":\"stop\"", "\"finish_details\":{\"type\":\"stop\"}",
+                             "\"index\":1,\"finish_reason\":\"stop\""}) {
+    EXPECT_TRUE(is_complete(reason)) << reason;
+  }
+  for (const char* none : {"null", "\"\"", "\" \"", "\"null\"", "\"NULL\"", "\"None\"", "\"nil\"", "\"undefined\"", "\"NaN\"", "\"false\"", "false", "0", "{}", "[]",
+                           "\"FINISH_REASON_UNSPECIFIED\"", "\"not_finished\"", "\"in_progress\"", "\"pending\"", "\"N/A\""}) {
+    EXPECT_FALSE(is_complete("\"finish_reason\":" + std::string(none))) << none;
+  }
+}
+
+TEST(Spelling, OfAnEndThatIsNone) {
+  EXPECT_FALSE(IsComplete(Api::kAnthropicMessages, kSse,
+                          "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"content\":[],\"stop_reason\":\"end_turn\"}}\n\n"))
+      << "what begins has not ended";
+}
+
+TEST(Spelling, OfAnError) {
+  const std::string said = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
+  const std::string done = "data: [DONE]\n\n";
+  for (const char* error :
+       {"data: error: boom\n\n", "data: [ERROR] boom\n\n", "data: Internal Server Error\n\n", "event: modelStreamErrorException\ndata: {\"message\":\"x\"}\n\n",
+        "event: stream-error\ndata: x\n\n", "event: Failure\ndata: {}\n\n", "data: {\"choices\":[{\"delta\":{\"content\":\"\",\"error\":{\"message\":\"x\"}}}]}\n\n",
+        "data: {\"choices\":[{\"del\ndata: {\"error\":{\"message\":\"x\"}}\n\n", "data: {\"detail\":\"model crashed\"}\n\n", "data: {\"type\":\"error\",\"message\":\"x\"}\n\n"}) {
+    EXPECT_FALSE(Tell(Api::kOpenAiChat, 200, kSse, said + error + done).complete_if_framed) << error;
+  }
+  for (const char* none : {"data: errors are common\n\n", "event: response.mcp_call.failed\ndata: {\"choices\":[]}\n\n", "data: {\"choices\":[],\"error\":\"ok\"}\n\n",
+                           "data: {\"choices\":[],\"error\":{\"code\":0,\"message\":\"success\"}}\n\n", "data: {\"choices\":[],\"error\":{\"code\":200,\"message\":\"OK\"}}\n\n",
+                           "data: {\"sources\":[\"x\"]}\n\n"}) {
+    EXPECT_TRUE(Tell(Api::kOpenAiChat, 200, kSse, said + none + done).complete_if_framed) << none;
+  }
+  for (const char* body : {"null", "[]", "true", "12", "[{\"choices\":[]}]"}) {
+    EXPECT_EQ(ReadWhole(Api::kOpenAiChat, body).verdict, WholeVerdict::kNoAnswer) << body;
+  }
+}
+
 // ---- Long frames -----------------------------------------------------------------------------------------------------
 
 TEST(LongFrame, PassesUninspectedAndTheMarkIsFoundAfterIt) {

@@ -37,6 +37,43 @@ TEST(Detect, PathOfTheEndpointSpeaksForAPlainPath) {
   EXPECT_EQ(Detect(Method::kPOST, "/v1/chat/completions", "/api/chat", "{}").api, Api::kOpenAiChat);
 }
 
+TEST(Detect, PathIsToldByHowItEnds) {
+  for (const char* path : {"/v1/chat/completions/", "/chat/completions", "/api/v1/chat/completions", "/openai/deployments/gpt/chat/completions",
+                           "/api/chat/completions", "/v1beta/openai/chat/completions", "/OpenAI/Deployments/gpt/Chat/Completions"}) {
+    EXPECT_EQ(DetectPost(path, "{}").api, Api::kOpenAiChat) << path;
+  }
+  for (const char* path : {"/v1/responses", "/responses", "/openai/v1/responses/", "/backend-api/codex/responses"}) {
+    EXPECT_EQ(DetectPost(path, "{}").api, Api::kOpenAiResponses) << path;
+  }
+  EXPECT_EQ(DetectPost("/anthropic/v1/messages", "{}").api, Api::kAnthropicMessages);
+  EXPECT_EQ(DetectPost("/anthropic/messages", "{}").api, Api::kAnthropicMessages) << "a base without a version";
+  EXPECT_EQ(DetectPost("/ollama/api/chat", "{}").api, Api::kOllamaChat);
+  EXPECT_EQ(DetectPost("/beta/completions", "{}").api, Api::kOpenAiCompletions);
+  for (const char* path : {"/v1/threads/thread_1/messages", "/v1/responses/resp_1/cancel", "/v1/xchat/completionsx", "/v1/embeddings", "/messages"}) {
+    EXPECT_EQ(DetectPost(path, "{}").api, Api::kPlain) << path;
+  }
+}
+
+TEST(Detect, ErrorsAreThoseOfTheFamilyOfThePath) {
+  EXPECT_EQ(DetectPost("/v1/embeddings", "{}").family, ApiFamily::kOpenAi);
+  EXPECT_EQ(Detect(Method::kGET, "/v1/models", "", "").family, ApiFamily::kOpenAi);
+  EXPECT_EQ(DetectPost("/v1/messages/count_tokens", "{}").family, ApiFamily::kAnthropic);
+  EXPECT_EQ(DetectPost("/api/embed", "{}").family, ApiFamily::kOllama);
+  for (const char* path : {"/api/v1/models", "/models", "/api/paas/v4/models", "/v1beta/models/gemini:generateContent", "/v2/rerank", "/v1"}) {
+    EXPECT_EQ(DetectPost(path, "{}").family, ApiFamily::kOpenAi) << path;
+  }
+  EXPECT_EQ(DetectPost("/api/version", "{}").family, ApiFamily::kOllama);
+  EXPECT_EQ(DetectPost("/v1/responses", "{}").family, ApiFamily::kResponses);
+  EXPECT_EQ(DetectPost("/", "{}").family, ApiFamily::kNone);
+}
+
+TEST(Detect, ChoicesAreThoseThatAreAskedFor) {
+  EXPECT_EQ(DetectPost("/v1/chat/completions", R"({"n":3})").choices, 3);
+  EXPECT_EQ(DetectPost("/v1/completions", R"({"n":2,"prompt":["a","b"]})").choices, 4);
+  EXPECT_EQ(DetectPost("/v1/completions", R"({"prompt":[1,2,3]})").choices, 1);
+  EXPECT_EQ(DetectPost("/api/chat", R"({"n":3})").choices, 1);
+}
+
 TEST(Detect, OnlyPostSpeaksADialect) {
   const ClientDialect get = Detect(Method::kGET, "/api/chat", "/api/chat", R"({"model":"m"})");
   EXPECT_EQ(get.api, Api::kPlain);

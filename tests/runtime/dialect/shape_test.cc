@@ -172,6 +172,26 @@ TEST(ShapeReply, TextIsDeltaFinishReasonAndDoneForSse) {
   EXPECT_EQ(Json::parse(old[0])["choices"][0]["text"], "x");
 }
 
+TEST(ShapeReply, TextIsAResponse) {
+  const Json whole = Json::parse(ShapeReply(TextBody("Hi"), Client(Api::kOpenAiResponses, Shape::kJson), kTime).body);
+  EXPECT_EQ(whole["object"], "response");
+  EXPECT_EQ(whole["status"], "completed");
+  EXPECT_EQ(whole["output"][0]["content"][0]["text"], "Hi");
+  const std::string stream = ShapeReply(TextBody("Hi"), Client(Api::kOpenAiResponses, Shape::kSse), kTime).body;
+  EXPECT_TRUE(stream.starts_with("event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,")) << stream;
+  EXPECT_NE(stream.find("event: response.output_text.delta\n"), std::string::npos);
+  EXPECT_NE(stream.find("event: response.completed\ndata: {\"type\":\"response.completed\",\"sequence_number\":8,"), std::string::npos);
+}
+
+TEST(ShapeReply, OnlyWhatAnswersInTextDoes) {
+  ClientDialect client;
+  EXPECT_TRUE(AnswersInText(client)) << "no API is known: text is text";
+  client.family = ApiFamily::kOpenAi;
+  EXPECT_FALSE(AnswersInText(client)) << "/v1/embeddings";
+  client.api = Api::kOpenAiChat;
+  EXPECT_TRUE(AnswersInText(client));
+}
+
 TEST(ShapeReply, EmptyReplyHasNoBodyAndNoType) {
   const ShapedBody shaped = ShapeReply(Body{}, Client(Api::kOllamaChat, Shape::kNdjson), kTime);
   EXPECT_EQ(shaped.body, "");
@@ -216,6 +236,25 @@ TEST(ShapeError, SpeaksTheDialectOfTheClient) {
   EXPECT_EQ(plain["error"], "m");
   EXPECT_EQ(plain["code"], "no_route");
   EXPECT_EQ(plain["request_id"], "r-2");
+}
+
+TEST(ShapeError, IsThatOfTheFamilyWhereNoAnswerIsRead) {
+  ClientDialect client;
+  client.family = ApiFamily::kOpenAi;
+  EXPECT_EQ(Json::parse(ShapeError(client, 413, "body", "Too large.", "r").body)["error"]["type"], "invalid_request_error");
+  client.family = ApiFamily::kAnthropic;
+  EXPECT_EQ(Json::parse(ShapeError(client, 413, "body", "Too large.", "r").body)["type"], "error");
+  client.family = ApiFamily::kOllama;
+  EXPECT_EQ(Json::parse(ShapeError(client, 413, "body", "Too large.", "r").body)["error"], "Too large.");
+}
+
+TEST(ErrorFrame, OfAResponseIsReadByEverybodyWhoReadsThem) {
+  ClientDialect client = Client(Api::kOpenAiResponses, Shape::kSse);
+  client.next_event = 7;
+  const std::string frame = ErrorFrame(client, "truncated", "cut", "r-1");
+  EXPECT_TRUE(frame.starts_with("event: error\ndata: {\"type\":\"error\",\"sequence_number\":7,")) << frame;
+  EXPECT_NE(frame.find("\"error\":{\"message\":\"cut\""), std::string::npos) << "what SDKs look for";
+  EXPECT_NE(frame.find("event: response.failed\ndata: {\"type\":\"response.failed\",\"sequence_number\":8,"), std::string::npos) << "what Codex looks for";
 }
 
 TEST(ShapeError, BytesThatAreNotUtf8BecomeReplacementCharacters) {
