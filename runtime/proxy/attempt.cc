@@ -147,6 +147,13 @@ void Attempt::ResumeReading() {
   if (phase_ == Phase::kExchanging) connection_->stream->ResumeReading();
 }
 
+std::string Attempt::WholeBody() const {
+  std::string body;
+  if (!is_telling_head_ || connection_ == nullptr || !connection_->parser.message_complete()) return body;
+  for (const std::string_view piece : pieces_) body.append(piece);
+  return body;
+}
+
 void Attempt::Abort() {
   if (phase_ == Phase::kOver) return;
   // Given up while it connects: a silent address must not be the first one for ever.
@@ -185,7 +192,9 @@ void Attempt::OnData(std::string_view bytes) {
         continue;
       }
       head_seen_ = true;
+      is_telling_head_ = true;
       observer_->OnAttemptHead(parser.response());
+      is_telling_head_ = false;
       if (phase_ != Phase::kExchanging) return;
     }
     if (!pieces.empty()) {

@@ -71,6 +71,9 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
   void ResumeReading();
   bool is_paused() const { return is_paused_; }
 
+  // The body, if all of it came together with the head; "" otherwise. Within OnAttemptHead only.
+  std::string WholeBody() const;
+
   // Closes the connection; no call of the observer follows.
   void Abort();
 
@@ -117,6 +120,7 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
   std::optional<net::TlsFailure> tls_failure_;
   std::string detail_;
   bool head_seen_ = false;
+  bool is_telling_head_ = false;
   bool is_paused_ = false;
   int interim_responses_ = 0;
 };

@@ -68,6 +68,7 @@ class ClientAnswer {
   // A large body goes out in steps: Continue is called whenever the client has taken what was queued.
   void SendWhole(LocalAnswer answer, const HeadTerms& terms);
   void Continue();
+  size_t waiting_bytes() const { return rest_.size() - rest_at_; }  // of a whole answer, not yet queued
   bool is_handed_over() const { return rest_.empty() || is_gone(); }
 
   void Body(std::span<const std::string_view> pieces);

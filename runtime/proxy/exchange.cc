@@ -209,9 +209,10 @@ bool Exchange::ReadsBodyAnyway() {
   });
 }
 
-// False: there is no room for more of its body.
+// False: there is no room for more of it.
 bool Exchange::HoldMemory() {
-  const size_t held = body_.held_bytes();
+  size_t held = body_.held_bytes();
+  if (client_.has_begun() && !client_.is_gone()) held += answer_.remembered_bytes() + host_.client_queued_bytes() + client_.waiting_bytes();
   if (held <= MemoryBudget::kUncounted) return true;
   if (!held_memory_.has_begun()) {
     memory_follower_ = worker_.AddFollower([this] {
@@ -219,6 +220,7 @@ bool Exchange::HoldMemory() {
       if (phase_ == Phase::kReadingBody) RefuseForMemory();
     });
     held_memory_.Begin(&worker_.gateway.memory, std::string(request_.client_ip), worker_.WakeUp(*memory_follower_));
+    if (phase_ != Phase::kReadingBody) held_memory_.FinishUpload();
   }
   return held_memory_.Set(held);
 }

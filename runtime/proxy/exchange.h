@@ -102,6 +102,7 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   size_t MostCopied() const;
   bool ReadsBodyAnyway();
   bool HoldMemory();
+  void KeepRefusal();
   void RefuseForMemory();
   void ObserveWhoIsAwaited();
   engine::CacheUse UseOfCaches();
@@ -188,6 +189,12 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
     uint64_t follower = 0;
   };
   std::optional<Followed> followed_;
+  struct HeldRefusal {
+    int status = 0;
+    std::string content_type;
+    std::string body;
+  };
+  std::optional<HeldRefusal> refusal_;  // the last answer that another upstream was to better
   MemoryBudget::Holding held_memory_;
   std::optional<uint64_t> memory_follower_;  // hears that it is to give way
   bool client_is_awaited_ = false;

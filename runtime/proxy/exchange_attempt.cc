@@ -8,6 +8,7 @@
 #include "runtime/proxy/answer_framing.h"
 #include "runtime/proxy/error_messages.h"
 #include "runtime/proxy/exchange.h"
+#include "runtime/proxy/limits.h"
 #include "runtime/observe/trace_context.h"
 #include "runtime/proxy/upstream_request.h"
 #include "runtime/observe/wall_clock.h"
@@ -143,7 +144,24 @@ void Exchange::EndAttempt() {
   worker_.transport.DeleteLater(std::move(attempt_));
 }
 
-void Exchange::On(const engine::AbortAttempt&) { DropAttempt(); }
+void Exchange::On(const engine::AbortAttempt&) {
+  KeepRefusal();
+  DropAttempt();
+}
+
+// An answer that is let go of for another upstream's: if nobody answers, the client gets it after all. What of it came with its head,
+// which is all of it where it is small.
+void Exchange::KeepRefusal() {
+  if (attempt_ == nullptr || !answer_.has_head() || answer_.head().status < 400) return;
+  const http::ResponseHead& head = answer_.head();
+  refusal_.reset();
+  const auto coding = head.headers.Find("content-encoding");
+  if (coding && !http::EqualsIgnoreCase(*coding, "identity")) return;
+  std::string body(answer_.held_text());  // of one that was judged by its body
+  if (body.empty()) body = attempt_->WholeBody();
+  if (body.empty() || body.size() > kMaxHeldBytes) return;
+  refusal_ = HeldRefusal{head.status, std::string(head.headers.Find("content-type").value_or("")), std::move(body)};
+}
 
 // ---- What the attempt reports ----------------------------------------------------------------------------------------
 
@@ -231,6 +249,7 @@ void Exchange::Conclude(const AnswerStep& step, bool is_reuse_race) {
 void Exchange::OnAnswerHead(const http::ResponseHead& head) {
   std::optional<base::Duration> retry_after;
   if (head.status >= 400) retry_after = http::RetryAfter(head.headers, worker_.transport.WallNow());
+  if (head.status == 429 && !retry_after) retry_after = http::LimitReset(head.headers, worker_.transport.WallNow());
   const auto should_retry = head.headers.Find(http::HeaderId::k_x_should_retry);
   const bool no_retry = should_retry && http::EqualsIgnoreCase(*should_retry, "false");
   Dispatch(engine::AttemptHead{head.status, retry_after, answer_.expects_frames(), no_retry});
@@ -242,6 +261,7 @@ void Exchange::OnAnswerBytes(std::span<const std::string_view> pieces) {
   client_.Body(pieces);
   LetFollowersGoIfNotKept();
   HoldBackIfFull();
+  if (!HoldMemory()) answer_.ForgetSent();  // what is queued is bounded by itself; it counts all the same
 }
 
 void Exchange::OnAnswerJson(std::string_view json) {
@@ -316,6 +336,7 @@ void Exchange::HoldBackIfFull() {
 }
 
 void Exchange::OnClientDrained() {
+  HoldMemory();
   if (!client_.is_handed_over()) {
     client_.Continue();
     if (client_.is_handed_over() && machine_.done()) Over();
@@ -435,6 +456,11 @@ void Exchange::On(const engine::SendError& command) {
     if (!told->message.empty()) text = told->message;
   }
   LocalAnswer answer = ErrorAnswer(status, code, text, command.retry_after, TermsOfReader({}));
+  const bool is_refusal = refusal_ && refusal_->status == status && command.reason.starts_with("status_") && command.text.empty();
+  if (is_refusal) {
+    answer.content_type = refusal_->content_type;
+    answer.body = std::move(refusal_->body);
+  }
   recorder_.record().fallback_reason = command.reason;
   SendLocal(std::move(answer));
 }
@@ -442,7 +468,11 @@ void Exchange::On(const engine::SendError& command) {
 void Exchange::SendLocal(LocalAnswer answer) {
   DropAttempt();
   answer_.ForgetTokens();  // of attempts that came to nothing
-  if (client_.stage() != ClientAnswer::Stage::kEarly) return client_.SendWhole(std::move(answer), TermsOfHead());
+  if (client_.stage() != ClientAnswer::Stage::kEarly) {
+    client_.SendWhole(std::move(answer), TermsOfHead());
+    HoldMemory();
+    return;
+  }
   if (FitsStream(answer, ClientReads().shape)) {
     client_.BeginInStream(nullptr, 0, answer.body);
     return;

@@ -85,6 +85,12 @@ const std::string& UpstreamAnswer::sent_text() const {
   return sent_->text();
 }
 
+void UpstreamAnswer::ForgetSent() {
+  if (!sent_ || splicer_ || sent_->bytes() == 0) return;
+  sent_->Forget();
+  TellSent();
+}
+
 void UpstreamAnswer::Drop() {
   stage_ = Stage::kIdle;
   head_ = nullptr;
@@ -148,7 +154,8 @@ AnswerStep UpstreamAnswer::Head(const http::ResponseHead& head) {
   stage_ = Stage::kUnjudged;
   if (is_judged_later && !splicer_) return {};  // told with the body
   if (!TellHead()) return {What::kUnwanted};
-  if (is_page) return Fail(ErrorKind::k_bad_response);
+  const bool is_silent = terms_.is_read && succeeds && is_of_model && !has_body;  // 204: no API of a model has it
+  if (is_page || is_silent) return Fail(ErrorKind::k_bad_response);
   if (splicer_ && !reader_) return Fail(ErrorKind::k_bad_response, /*is_mismatch=*/true);
   if (!reader_ && !TellContent(Stage::kPassing)) return {What::kUnwanted};
   return {};
@@ -207,8 +214,27 @@ AnswerStep UpstreamAnswer::Body(std::span<const std::string_view> pieces) {
       if (has_frames() && reader_->saw_last()) return EndFrames(true);  // nothing that follows belongs to it
     }
   }
+  if (has_frames()) {
+    if (const AnswerStep step = LookAhead(); step.what != What::kGoesOn) return step;
+  }
   Flush();
   return {};
+}
+
+// A frame of which only the end is missing: it says what the server was about when it falls silent now.
+AnswerStep UpstreamAnswer::LookAhead() {
+  switch (reader_->Peek()) {
+    case dialect::AnswerReader::Pending::kNothing: return {};
+    case dialect::AnswerReader::Pending::kTakesBack:
+      if (std::exchange(was_complete_, false)) listener_.OnAnswerComplete(false);
+      return {};
+    case dialect::AnswerReader::Pending::kLast: break;
+  }
+  dialect::Frame frame;
+  while (reader_->Finish(&frame)) {
+    if (const AnswerStep step = TakeFrame(frame); step.what != What::kGoesOn) return step;
+  }
+  return EndFrames(true);
 }
 
 AnswerStep UpstreamAnswer::TakeFrame(const dialect::Frame& frame) {
@@ -330,8 +356,7 @@ AnswerStep UpstreamAnswer::EndFrames(bool framing_tells) {
   const dialect::Completeness end = reader_->At(framing_tells);
   if (end == dialect::Completeness::kTruncated) {
     // An object of something else, and then nothing: what it says is why.
-    const bool is_told = !reader_->said_something() && !reader_->foreign().empty() && !dialect::ReadError(reader_->foreign()).message.empty();
-    if (is_told) return FailTold(reader_->foreign(), 0);
+    if (reader_->complains() && !reader_->saw_error()) return FailTold(reader_->foreign(), 0);
     if (stage_ == Stage::kUnjudged && !TellHead()) return {What::kUnwanted};
     return Fail(ErrorKind::k_truncated);
   }

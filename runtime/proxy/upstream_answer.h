@@ -101,6 +101,8 @@ class UpstreamAnswer {
   void Begin(const AnswerTerms& terms);
   void BeginContinuation(const AnswerTerms& terms, dialect::Splicer::Mode mode, size_t given);
   const std::string& sent_text() const;  // of the answer so far; only where it can be continued
+  size_t remembered_bytes() const { return sent_ ? sent_->bytes() : 0; }
+  void ForgetSent();  // no room: it can't be continued any more
 
   // What comes of it, in order.
   AnswerStep Head(const http::ResponseHead& head);  // final; must live until Drop
@@ -117,6 +119,7 @@ class UpstreamAnswer {
   HeldAnswer held() const;
   std::string TakeHeld();
   void GiveBack(std::string buffer);  // what TakeHeld gave, for its memory
+  std::string_view held_text() const { return held_; }
 
   // Of the answer that was begun last; stay after Drop, for an answer that must be ended.
   bool is_read() const { return reader_.has_value(); }
@@ -151,6 +154,7 @@ class UpstreamAnswer {
   void Flush();
   AnswerStep EndFrames(bool framing_tells);
   AnswerStep EndObject(bool framing_tells);
+  AnswerStep LookAhead();
   AnswerStep Ended(bool is_unfinished);
   void Judge(bool is_empty);
   AnswerStep FailTold(std::string_view said, int status);

@@ -14,6 +14,18 @@
 namespace runtime::proxy {
 namespace {
 
+// The name of a parameter as a server reads it.
+std::string Decoded(std::string_view name) {
+  const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; };
+  std::string decoded;
+  for (size_t i = 0; i < name.size(); ++i) {
+    const bool is_coded = name[i] == '%' && i + 2 < name.size() && digit(name[i + 1]) >= 0 && digit(name[i + 2]) >= 0;
+    decoded.push_back(is_coded ? static_cast<char>(digit(name[i + 1]) * 16 + digit(name[i + 2])) : name[i]);
+    if (is_coded) i += 2;
+  }
+  return decoded;
+}
+
 // A query without the parameters that are credentials by their name.
 std::string WithoutCredentials(std::string_view query) {
   std::string kept;
@@ -22,7 +34,7 @@ std::string WithoutCredentials(std::string_view query) {
     const std::string_view item = query.substr(0, end);
     query.remove_prefix(std::min(end + 1, query.size()));
     const std::string_view name = item.substr(0, item.find('='));
-    if (IsCredential(name) || http::EqualsIgnoreCase(name, "key")) continue;  // ?key=… is Gemini's
+    if (IsCredential(Decoded(name))) continue;  // ?key=… is Gemini's
     if (!kept.empty()) kept.push_back('&');
     kept.append(item);
   }
@@ -35,8 +47,20 @@ bool IsCredential(std::string_view name) {
   std::string plain;
   plain.reserve(name.size());
   for (const char c : name) plain.push_back(c == '_' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
-  for (const std::string_view word : {"authorization", "-auth", "api-key", "apikey", "secret", "cookie", "subscription-key"}) {
+  for (const std::string_view word : {"authorization", "authentication", "-auth", "api-key", "apikey", "access-key", "secret", "cookie",
+                                      "password", "passwd", "credential", "signature", "assertion", "bearer", "jwt", "oidc-data",
+                                      "client-principal"}) {
     if (plain.find(word) != std::string::npos) return true;
+  }
+  for (const std::string_view whole : {"auth", "key", "sig"}) {
+    if (plain == whole) return true;
+  }
+  // A key that lets in, and not one by which something is found again.
+  if (plain.ends_with("-key")) {
+    for (const std::string_view word : {"idempotency", "websocket", "cache", "surrogate", "partition", "routing"}) {
+      if (plain.find(word) != std::string::npos) return false;
+    }
+    return true;
   }
   // A token, and not a number of tokens.
   const size_t token = plain.find("token");

@@ -147,6 +147,47 @@ TEST(Failover, ARefusalWithoutAnotherUpstreamKeepsItsOwnWords) {
   EXPECT_TRUE(Holds(client->received, "Retry-After: 7")) << client->received;
 }
 
+TEST(Failover, WhereNobodyAnswersTheRefusalGoesOutAfterAll) {
+  constexpr std::string_view kRefusal = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Type: application/json\r\nContent-Length: 17\r\n\r\n{\"error\":\"wait\"} ";
+  SimGateway gateway("upstream a { url = \"http://10.0.0.1:80\"  retry { max_retries = 1  when status == 429  wait = exponential(from: 1ms)  honour = retry_after(cap: 1s) } }\n"
+                     "upstream b { url = \"http://10.0.0.2:80\" }\nroute r { to = [a, b] }\n");
+  SimServer a(&gateway.network, "10.0.0.1", 80, Answers(std::string(kRefusal)));
+  auto client = gateway.NewClient();
+  client->Send(Chat(10, false));
+  ASSERT_TRUE(gateway.network.RunUntil([&] { return Holds(client->received, "\r\n\r\n"); }, 1min)) << client->received;
+  EXPECT_TRUE(Holds(client->received, "HTTP/1.1 429")) << client->received;
+  EXPECT_TRUE(Holds(client->received, "Retry-After: 7")) << client->received;
+  EXPECT_TRUE(Holds(client->received, "{\"error\":\"wait\"} ")) << client->received;
+}
+
+// One address may hold a quarter of 1 MiB: the text of an answer that might be continued is forgotten beyond that, and nothing else happens.
+TEST(Memory, WhatIsRememberedOfAnswersCounts) {
+  for (const bool is_tight : {false, true}) {
+    SimGateway gateway("upstream a { url = \"http://10.0.0.1:80\"  on_cut = continue }\nupstream b { url = \"http://10.0.0.2:80\" }\nroute r { to = [a, b] }\n",
+                       std::string("limits { memory = ") + (is_tight ? "1MiB" : "64MiB") + " }");
+    std::string start(kStream);
+    for (int i = 0; i < 24; ++i) start += Frame(std::string(8 << 10, 'a'), "");
+    SimServer a(&gateway.network, "10.0.0.1", 80, [&](SimPeer& peer) {
+      if (!TakeRequest(peer)) return;
+      peer.Send(start);
+      peer.stream->Reset();
+    });
+    int continued = 0;
+    SimServer b(&gateway.network, "10.0.0.2", 80, Chats(&continued));
+    std::vector<std::unique_ptr<SimPeer>> clients;
+    for (int i = 0; i < 4; ++i) {
+      clients.push_back(gateway.NewClient());
+      clients.back()->Send(Chat(10, true));
+    }
+    gateway.network.RunFor(20s);
+    for (const auto& client : clients) {
+      EXPECT_TRUE(Holds(client->received, "[DONE]") || Holds(client->received, "truncated")) << client->received.substr(client->received.size() - 300);
+    }
+    EXPECT_EQ(continued < 4, is_tight);
+    EXPECT_EQ(gateway.state->memory.held(), 0);
+  }
+}
+
 TEST(Pool, TwentyPostsOneByOneOpenOneConnection) {
   SimGateway gateway("upstream u { url = \"http://10.0.0.1:80\" }\n");
   int answered = 0;
@@ -198,11 +239,13 @@ TEST(Credentials, AreForTheFirstUpstreamOnly) {
     if (TakeRequest(peer, &seen)) peer.Send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
   });
   auto client = gateway.NewClient();
-  client->Send("GET /v1/models?api-version=1&key=SECRET&access_token=SECRET&max_tokens=5 HTTP/1.1\r\nHost: g\r\nAuthorization: SECRET\r\n"
+  client->Send("GET /v1/models?api-version=1&key=SECRET&access_token=SECRET&api%5Fkey=SECRET&sig=SECRET&max_tokens=5 HTTP/1.1\r\nHost: g\r\nAuthorization: SECRET\r\n"
                "x-goog-api-key: SECRET\r\nOcp-Apim-Subscription-Key: SECRET\r\nX-Litellm-Api-Key: SECRET\r\nHelicone-Auth: SECRET\r\n"
                "X-Amz-Security-Token: SECRET\r\nCookie: SECRET\r\nApiKey: SECRET\r\nX-Client-Secret: SECRET\r\nX-Max-Tokens: 7\r\n"
-               "X-Tenant: shop\r\n\r\n");
+               "Authentication: SECRET\r\nx-functions-key: SECRET\r\nX-User-Key: SECRET\r\nX-Password: SECRET\r\nX-JWT-Assertion: SECRET\r\n"
+               "X-Signature: SECRET\r\nIdempotency-Key: 1\r\nX-Tenant: shop\r\n\r\n");
   ASSERT_TRUE(gateway.network.RunUntil([&] { return Holds(client->received, "ok"); }, 10s)) << client->received;
+  EXPECT_TRUE(Holds(seen, "Idempotency-Key: 1")) << seen;
   EXPECT_FALSE(Holds(seen, "SECRET")) << seen;
   EXPECT_TRUE(Holds(seen, "/v1/models?api-version=1&max_tokens=5 ")) << seen;
   EXPECT_TRUE(Holds(seen, "X-Tenant: shop")) << seen;

@@ -164,10 +164,13 @@ TEST(UpstreamAnswer, IsMadeThisOf) {
       {"plain, cut", Api::kPlain, 200, chunked, "text/plain", {"bo"}, End::kCut, "head 200; commit chunked; <bo>; failed truncated"},
       {"plain, reset before its body", Api::kPlain, 200, chunked, "text/plain", {}, End::kReset, "head 200; commit chunked; failed reset"},
       {"plain, no body", Api::kPlain, 204, BodyFraming::kNone, "", {}, End::kFramed, "head 204; commit none; ended"},
+      {"a model that answers with nothing at all", Api::kOpenAiChat, 204, BodyFraming::kNone, "", {}, End::kFramed, "head 204; failed bad_response"},
       // Lines: the first content commits, the mark of the dialect ends it.
       {"lines", Api::kOllamaChat, 200, chunked, kLines, {kLine, kLastLine}, End::kFramed,
        "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; <{\"done\":true,\"done_reason\":\"stop\"}|>; ended"},
       {"lines, until the connection ends", Api::kOllamaChat, 200, until_close, kLines, {kLine, kLastLine}, End::kClosed,
+       "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; <{\"done\":true,\"done_reason\":\"stop\"}|>; ended"},
+      {"lines whose mark lacks its end, and silence", Api::kOllamaChat, 200, chunked, kLines, {kLine, kLastLine.substr(0, kLastLine.size() - 1)}, End::kFramed,
        "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; <{\"done\":true,\"done_reason\":\"stop\"}|>; ended"},
       {"lines without their mark", Api::kOllamaChat, 200, chunked, kLines, {kLine}, End::kFramed,
        "head 200; commit chunked <{\"message\":{\"content\":\"Hi\"}}|>; failed truncated"},
