@@ -150,7 +150,7 @@ void Attempt::ResumeReading() {
 std::string Attempt::WholeBody() const {
   std::string body;
   if (!is_telling_head_ || connection_ == nullptr || !connection_->parser.message_complete()) return body;
-  for (const std::string_view piece : pieces_) body.append(piece);
+  for (const std::string_view piece : connection_->pieces) body.append(piece);
   return body;
 }
 
