@@ -43,9 +43,6 @@ constexpr Idle kIdle[] = {
     {"experiment.policy", "key    = »\"qwen3_faq_${request.body}\"«", "the same"},
     {"qwen3-32b.policy", "key    = »\"qwen3_faq_${request.body}\"«", "the same"},
     {"experiment.policy", "fallback = [»cache_fallback«", "asked first as well: it gives only what came meanwhile"},
-    {"two-models.policy", "attempt_timeout = »5min«", "the scenes of this world are over sooner, and half of it is, too"},
-    {"hosted-api.policy", "key   = hash(request.header[»\"Authorization\"«", "the server of this world answers /v1 in Ollama's words, and what is no answer of the API is not kept"},
-    {"hosted-api.policy", "probes   = »2«", "a first probe's content closes it before a second one comes here"},
 };
 
 // Where to look first, to be fast; everything else is looked at as well.

@@ -252,9 +252,11 @@ class World {
     if (!is_stream) {
       if (behaviour == Behaviour::kWell || behaviour == Behaviour::kSlow) {
         const std::string text = answer_bytes_ > 0 ? std::string(answer_bytes_, 'x') : "three words here";
-        return whole(
-            begin, "200 OK",
-            "{\"model\":\"m\",\"message\":{\"role\":\"assistant\",\"content\":" + Quoted(text) + "},\"done\":true}");
+        const std::string message = "\"message\":{\"role\":\"assistant\",\"content\":" + Quoted(text) + "}";
+        return whole(begin, "200 OK",
+                     is_openai ? "{\"object\":\"chat.completion\",\"model\":\"m\",\"choices\":[{\"index\":0," + message +
+                                     ",\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":3,\"total_tokens\":4}}"
+                               : "{\"model\":\"m\"," + message + ",\"done\":true}");
       }
       const std::string head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n";
       Later(peer, begin, head + (behaviour == Behaviour::kNoContent ? "" : "{\"model\":\"m\""),
