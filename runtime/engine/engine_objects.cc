@@ -7,6 +7,11 @@
 namespace runtime::engine {
 namespace {
 
+// Loads take no place of max_in_flight, but a server that serves so few at a time loads no more than that.
+size_t MostLoading(const compiler::model::UpstreamSettings& upstream) {
+  return upstream.max_in_flight ? std::min<size_t>(static_cast<size_t>(*upstream.max_in_flight), ModelLoads::kMaxLoading) : ModelLoads::kMaxLoading;
+}
+
 using compiler::abi::FamilyId;
 using compiler::model::Expr;
 using compiler::model::Policy;
@@ -56,7 +61,7 @@ EngineObjects::EngineObjects(std::shared_ptr<const compiler::CompiledPolicy> com
     const bool has_budget = upstream.retry && upstream.retry->budget;
     budgets_.push_back(has_budget ? std::make_shared<RetryBudget>(*upstream.retry->budget) : nullptr);
     const bool has_loads = upstream.cold_load || upstream.keep_warm;
-    loads_.push_back(has_loads ? std::make_shared<ModelLoads>(upstream.cold_load, upstream.keep_warm) : nullptr);
+    loads_.push_back(has_loads ? std::make_shared<ModelLoads>(upstream.cold_load, upstream.keep_warm, MostLoading(upstream)) : nullptr);
     drained_.push_back(std::make_shared<std::atomic<bool>>(false));
   }
   for (const compiler::model::CacheSettings& cache : policy.policy.caches) {
@@ -89,7 +94,7 @@ void EngineObjects::TakeOver(const EngineObjects& before, base::TimePoint now) {
                                   old.url.unix_path == upstream.url.unix_path;
       if (is_same_server && loads_[i] != nullptr && before.loads_[j] != nullptr) {
         loads_[i] = before.loads_[j];
-        loads_[i]->Reconfigure(upstream.cold_load, upstream.keep_warm);
+        loads_[i]->Reconfigure(upstream.cold_load, upstream.keep_warm, MostLoading(upstream));
       }
     }
   }

@@ -6,11 +6,12 @@
 
 namespace runtime::engine {
 
-ModelLoads::ModelLoads(std::optional<Duration> cold_load, std::optional<Duration> keep_warm)
-    : cold_load_(cold_load), keep_warm_(keep_warm) {}
+ModelLoads::ModelLoads(std::optional<Duration> cold_load, std::optional<Duration> keep_warm, size_t most_loading)
+    : cold_load_(cold_load), keep_warm_(keep_warm), most_loading_(most_loading) {}
 
-void ModelLoads::Reconfigure(std::optional<Duration> cold_load, std::optional<Duration> keep_warm) {
+void ModelLoads::Reconfigure(std::optional<Duration> cold_load, std::optional<Duration> keep_warm, size_t most_loading) {
   std::lock_guard lock(mutex_);
+  most_loading_ = most_loading;
   cold_load_ = cold_load;
   keep_warm_ = keep_warm;
 }
@@ -38,21 +39,23 @@ ModelLoads::Model* ModelLoads::Remember(std::string_view name, TimePoint now) {
     auto oldest = models_.end();
     for (auto it = models_.begin(); it != models_.end(); ++it) {
       if (it->second.is_loading) continue;
-      if (oldest == models_.end() || it->second.asked_at < oldest->second.asked_at) oldest = it;
+      const auto rank = [](const Model& model) { return std::pair(model.is_real, model.asked_at); };
+      if (oldest == models_.end() || rank(it->second) < rank(oldest->second)) oldest = it;
     }
     if (oldest == models_.end()) return nullptr;
     models_.erase(oldest);
   }
-  return &models_.emplace(std::string(name), Model{false, std::nullopt, now}).first->second;
+  return &models_.emplace(std::string(name), Model{false, std::nullopt, now, false}).first->second;
 }
 
 ModelLoads::Entry ModelLoads::Ask(std::string_view name, TimePoint now) {
   std::lock_guard lock(mutex_);
   Model* const model = Remember(name, now);
   if (model == nullptr) return {Answer::kWarm, 0};
-  if (last_ != name) last_ = name;
   if (!cold_load_ || IsWarm(*model, now)) return {Answer::kWarm, 0};
+  if (!model->is_loading && loading_ >= most_loading_) return {Answer::kWarm, 0};
   const bool begins = !std::exchange(model->is_loading, true);
+  if (begins) ++loading_;
   waiters_.emplace(++last_waiter_, Waiting{std::string(name), News::kLoading, nullptr});
   return {begins ? Answer::kBegin : Answer::kWaits, last_waiter_};
 }
@@ -61,7 +64,8 @@ bool ModelLoads::WouldWait(std::string_view name, TimePoint now) const {
   if (!cold_load_ || name.empty() || name.size() > kMaxModelName) return false;
   std::lock_guard lock(mutex_);
   const auto found = models_.find(name);
-  return found == models_.end() || !IsWarm(found->second, now);
+  if (found != models_.end() && IsWarm(found->second, now)) return false;
+  return (found != models_.end() && found->second.is_loading) || loading_ < most_loading_;
 }
 
 bool ModelLoads::OnNews(Waiter waiter, std::function<void()> wake) {
@@ -83,15 +87,16 @@ void ModelLoads::Leave(Waiter waiter) {
   waiters_.erase(waiter);
 }
 
-void ModelLoads::End(std::string_view name, News news, bool loaded, TimePoint now) {
+void ModelLoads::End(std::string_view name, News news, Outcome outcome, TimePoint now) {
   std::vector<std::function<void()>> wakes;
   {
     std::lock_guard lock(mutex_);
     const auto found = models_.find(name);
     if (found != models_.end()) {
-      found->second.is_loading = false;
-      if (loaded) found->second.content_at = now;
+      if (std::exchange(found->second.is_loading, false)) --loading_;
+      if (outcome != Outcome::kFailed) found->second.content_at = now;
       else found->second.content_at.reset();
+      if (outcome == Outcome::kLoaded) NoteReal(found->first, found->second);
     }
     for (auto& [id, waiting] : waiters_) {
       if (waiting.news != News::kLoading || waiting.model != name) continue;
@@ -119,7 +124,14 @@ void ModelLoads::ObserveLoaded(std::string_view name, TimePoint now) {
 void ModelLoads::ObserveContent(std::string_view name, TimePoint now) {
   std::lock_guard lock(mutex_);
   const auto found = models_.find(name);
-  if (found != models_.end()) found->second.content_at = now;
+  if (found == models_.end()) return;
+  found->second.content_at = now;
+  NoteReal(found->first, found->second);
+}
+
+void ModelLoads::NoteReal(const std::string& name, Model& model) {
+  model.is_real = true;
+  if (last_ != name) last_ = name;
 }
 
 void ModelLoads::ObserveSilence(std::string_view name) {
@@ -141,6 +153,7 @@ std::optional<std::string> ModelLoads::Due(TimePoint now, TimePoint* next) {
     return std::nullopt;
   }
   found->second.is_loading = true;
+  ++loading_;
   return last_;
 }
 

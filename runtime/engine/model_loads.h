@@ -26,6 +26,7 @@ using base::TimePoint;
 class ModelLoads {
  public:
   static constexpr size_t kMaxModels = 64;  // clients choose their names; of more than these no one is waited for
+  static constexpr size_t kMaxLoading = 4;  // … nor does the gateway ask for more than so many at a time, unless it is told to
   static constexpr size_t kMaxModelName = 256;  // bytes; a longer one is not waited for
   // How long a server keeps a model that nobody asks for: Ollama's default (OLLAMA_KEEP_ALIVE). With keep_warm a minute more
   // than that, since the server is then set up to keep it as long.
@@ -33,16 +34,16 @@ class ModelLoads {
   static constexpr Duration kKeptBeyond = std::chrono::minutes(1);
 
   // At least one of them. Without cold_load nobody waits.
-  ModelLoads(std::optional<Duration> cold_load, std::optional<Duration> keep_warm);
+  ModelLoads(std::optional<Duration> cold_load, std::optional<Duration> keep_warm, size_t most_loading = kMaxLoading);
   ModelLoads(const ModelLoads&) = delete;
   ModelLoads& operator=(const ModelLoads&) = delete;
 
   // Other times from now on; what is known and who waits stays.
-  void Reconfigure(std::optional<Duration> cold_load, std::optional<Duration> keep_warm);
+  void Reconfigure(std::optional<Duration> cold_load, std::optional<Duration> keep_warm, size_t most_loading);
 
   using Waiter = uint64_t;
   enum class Answer : uint8_t {
-    kWarm,   // it was there a moment ago, or nobody can know: ask
+    kWarm,   // it was there a moment ago, or nobody can know, or too many are being loaded: ask, in the queue like anybody
     kBegin,  // it may not be there. The caller begins the load, and waits for it
     kWaits,  // it is being loaded: the caller waits, too
   };
@@ -64,8 +65,13 @@ class ModelLoads {
   News Look(Waiter waiter) const;
   void Leave(Waiter waiter);
 
-  // The load is over: every waiter of this model is woken. `loaded`: the server said that the model is there.
-  void End(std::string_view model, News news, bool loaded, TimePoint now);
+  // The load is over: every waiter of this model is woken.
+  enum class Outcome : uint8_t {
+    kLoaded,   // the server said that the model is there
+    kUnknown,  // it knows no such model, or no such request: there is nothing to wait for
+    kFailed,   // nobody knows
+  };
+  void End(std::string_view model, News news, Outcome outcome, TimePoint now);
 
   // The models that are there, as far as one knows.
   std::vector<std::string> Warm(TimePoint now) const;
@@ -77,7 +83,7 @@ class ModelLoads {
   void ObserveContent(std::string_view model, TimePoint now);
   void ObserveSilence(std::string_view model);
 
-  // keep_warm: the model that was asked for last, if it is warm, not being loaded and nobody has asked for it for keep_warm. It is
+  // keep_warm: the model that has answered last, if it is warm, not being loaded and nobody has asked for it for keep_warm. It is
   // being loaded from here on (call End). Nothing: look again at `next`.
   std::optional<std::string> Due(TimePoint now, TimePoint* next);
 
@@ -88,6 +94,7 @@ class ModelLoads {
     bool is_loading = false;
     std::optional<TimePoint> content_at;  // when it was there; nothing: nobody knows
     TimePoint asked_at;                   // for what goes first when there are too many
+    bool is_real = false;                 // it has answered: names that clients invent don't push it out
   };
   struct Waiting {
     std::string model;
@@ -98,12 +105,15 @@ class ModelLoads {
   // All of these need mutex_.
   bool IsWarm(const Model& model, TimePoint now) const;
   Model* Remember(std::string_view name, TimePoint now);
+  void NoteReal(const std::string& name, Model& model);
 
   mutable std::mutex mutex_;
   std::optional<Duration> cold_load_;  // guarded by mutex_, as all below
   std::optional<Duration> keep_warm_;
   std::map<std::string, Model, std::less<>> models_;
-  std::string last_;  // the model that was asked for last
+  std::string last_;  // the model that has answered last
+  size_t loading_ = 0;
+  size_t most_loading_;
   std::map<Waiter, Waiting> waiters_;
   Waiter last_waiter_ = 0;
 };

@@ -15,7 +15,7 @@ ModelLoad::ModelLoad(proxy::WorkerContext& worker, proxy::UpstreamId upstream, s
       upstream_(upstream),
       model_(std::move(model)),
       over_(std::move(over)),
-      timer_(worker.transport.NewTimer([this] { End(engine::ModelLoads::News::kTooLong, false, "timeout"); })) {}
+      timer_(worker.transport.NewTimer([this] { End(engine::ModelLoads::News::kTooLong, Outcome::kFailed, "timeout"); })) {}
 
 ModelLoad::~ModelLoad() = default;
 
@@ -36,25 +36,27 @@ void ModelLoad::Start() {
 // Ollama answers once the model is there. Another server may know nothing of such a request (404): then it has no models to load,
 // and whoever waits may ask.
 void ModelLoad::OnAttemptHead(const http::ResponseHead& head) {
-  End(engine::ModelLoads::News::kOver, head.status < 500, std::to_string(head.status));
+  const Outcome outcome = head.status < 300 ? Outcome::kLoaded : head.status < 500 ? Outcome::kUnknown : Outcome::kFailed;
+  End(engine::ModelLoads::News::kOver, outcome, std::to_string(head.status));
 }
 
 void ModelLoad::OnAttemptFailed(proxy::ErrorKind error, bool) {
-  End(engine::ModelLoads::News::kOver, false, compiler::abi::Name(error));
+  End(engine::ModelLoads::News::kOver, Outcome::kFailed, compiler::abi::Name(error));
 }
 
-void ModelLoad::End(engine::ModelLoads::News news, bool loaded, std::string_view outcome) {
+void ModelLoad::End(engine::ModelLoads::News news, Outcome outcome, std::string_view told) {
+  const bool loaded = outcome == Outcome::kLoaded;
   const auto& upstream = worker_.policy().upstreams[upstream_];
   const base::TimePoint now = worker_.transport.Now();
   timer_->Cancel();
   attempt_->Abort();
   worker_.transport.DeleteLater(std::move(attempt_));
-  worker_.metrics.CountBy(observe::LabelledCounter::kModelLoads, upstream.name + std::string(1, '\0') + std::string(outcome));
+  worker_.metrics.CountBy(observe::LabelledCounter::kModelLoads, upstream.name + std::string(1, '\0') + std::string(told));
   observe::JsonLine line = worker_.Event(loaded ? "info" : "warn", loaded ? "model loaded" : "model not loaded");
-  line.Add("upstream", upstream.name).Add("model", model_).Add("outcome", outcome).AddMillis("after_ms", (now - started_).count());
+  line.Add("upstream", upstream.name).Add("model", model_).Add("outcome", told).AddMillis("after_ms", (now - started_).count());
   worker_.Log(line);
   if (news == engine::ModelLoads::News::kTooLong) CountFailure();
-  worker_.gateway.objects.loads(upstream_)->End(model_, news, loaded, now);
+  worker_.gateway.objects.loads(upstream_)->End(model_, news, outcome, now);
   over_(this);
 }
 

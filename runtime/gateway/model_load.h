@@ -25,7 +25,8 @@ class ModelLoad final : public proxy::AttemptObserver, public net::Deletable {
   void OnAttemptHead(const http::ResponseHead& head) override;
   void OnAttemptFailed(proxy::ErrorKind error, bool is_reuse_race) override;
 
-  void End(engine::ModelLoads::News news, bool loaded, std::string_view outcome);
+  using Outcome = engine::ModelLoads::Outcome;
+  void End(engine::ModelLoads::News news, Outcome outcome, std::string_view told);
   void CountFailure();
 
   proxy::WorkerContext& worker_;

@@ -482,7 +482,7 @@ void World::PlanAnswer(Exchange& exchange, int attempt, TimePoint t, bool faulty
 void World::EndLoad(UpstreamId upstream, const std::string& model) {
   const double fate = random_.Fraction();
   const auto news = fate < 0.2 ? ModelLoads::News::kTooLong : ModelLoads::News::kOver;
-  objects_.loads(upstream)->End(model, news, fate > 0.4, now_);
+  objects_.loads(upstream)->End(model, news, fate > 0.6 ? ModelLoads::Outcome::kLoaded : fate > 0.4 ? ModelLoads::Outcome::kUnknown : ModelLoads::Outcome::kFailed, now_);
 }
 
 void World::Destroy(Exchange& exchange) {

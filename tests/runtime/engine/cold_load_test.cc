@@ -31,7 +31,7 @@ TEST_F(ColdLoad, TheFirstBeginsTheLoadAndBothAskOnceItIsOver) {
   EXPECT_THAT(first.On(0s, Asking()), ElementsAre("start_load a m", "wait_for_load a"));
   TestExchange second(scene(), 100ms);
   EXPECT_THAT(second.On(100ms, Asking()), ElementsAre("wait_for_load a"));
-  loads().End("m", News::kOver, true, At(700ms));
+  loads().End("m", News::kOver, ModelLoads::Outcome::kLoaded, At(700ms));
   EXPECT_EQ(first.wake_ups, 1);
   EXPECT_THAT(first.On(700ms, LoadNews{}), ElementsAre("record_load_wait a 700ms", "start a 1"));
   EXPECT_THAT(second.On(700ms, LoadNews{}), ElementsAre("record_load_wait a 600ms", "start a 1"));
@@ -55,7 +55,7 @@ TEST_F(ColdLoad, WhereTheNextIsNoQuickerItStays) {
   EXPECT_THAT(x.On(1s, TimeReached{}), IsEmpty());
   EXPECT_EQ(x.next_deadline(), 2s);
   scene().objects.loads(c)->Ask("m", At(1s));
-  scene().objects.loads(c)->End("m", News::kOver, true, At(1500ms));
+  scene().objects.loads(c)->End("m", News::kOver, ModelLoads::Outcome::kLoaded, At(1500ms));
   EXPECT_THAT(x.On(2s, TimeReached{}), Contains("start c 1")) << "now it is";
 }
 
@@ -74,7 +74,7 @@ TEST_F(ColdLoad, ALoadThatTakesTooLongLeadsToTheNextUpstreamOrAnError) {
   TestExchange x(scene(), 0s);
   x.On(0s, Asking());
   EXPECT_EQ(x.next_deadline(), 60s);
-  loads().End("m", News::kTooLong, false, At(60s));
+  loads().End("m", News::kTooLong, ModelLoads::Outcome::kFailed, At(60s));
   EXPECT_THAT(x.On(60s, LoadNews{}),
               ElementsAre("record_load_wait a 60000ms in vain", "send_error 504 first_token_timeout"));
 }
@@ -90,7 +90,7 @@ TEST_F(ColdLoad, WithoutNewsItGivesUpByItself) {
 TEST_F(ColdLoad, WhatTheServerSaysOfALoadEveryoneHearsForHimself) {
   TestExchange x(scene(), 0s);
   x.On(0s, Asking());
-  loads().End("m", News::kOver, false, At(10ms));  // refused, or 500
+  loads().End("m", News::kOver, ModelLoads::Outcome::kFailed, At(10ms));  // refused, or 500
   EXPECT_THAT(x.On(10ms, LoadNews{}), ElementsAre("record_load_wait a 10ms", "start a 1"));
   EXPECT_THAT(x.On(20ms, AttemptFailed{ErrorKind::k_refused, false}), Contains("start c 1"));
 }
@@ -106,7 +106,7 @@ TEST_F(ColdLoad, AnUpstreamThatIsLeftAloneLoadsNothing) {
 TEST_F(ColdLoad, SilenceMakesTheNextRequestLoadAgain) {
   OnlyOne();
   loads().Ask("m", At(0s));
-  loads().End("m", News::kOver, true, At(0s));
+  loads().End("m", News::kOver, ModelLoads::Outcome::kLoaded, At(0s));
   TestExchange x(scene(), 1s);
   EXPECT_THAT(x.On(1s, Asking()), ElementsAre("start a 1"));
   x.On(1s, AttemptConnected{});
@@ -118,7 +118,7 @@ TEST_F(ColdLoad, SilenceMakesTheNextRequestLoadAgain) {
 TEST_F(ColdLoad, ContentSaysThatTheModelIsThere) {
   OnlyOne();
   loads().Ask("m", At(0s));
-  loads().End("m", News::kOver, true, At(0s));
+  loads().End("m", News::kOver, ModelLoads::Outcome::kLoaded, At(0s));
   TestExchange x(scene(), 4min);
   x.On(4min, Asking());
   x.Succeed(4min);
@@ -129,7 +129,7 @@ TEST_F(ColdLoad, ContentSaysThatTheModelIsThere) {
 TEST_F(ColdLoad, AnErrorStatusSaysNothing) {
   OnlyOne();
   loads().Ask("m", At(0s));
-  loads().End("m", News::kOver, true, At(0s));
+  loads().End("m", News::kOver, ModelLoads::Outcome::kLoaded, At(0s));
   TestExchange x(scene(), 4min);
   x.On(4min, Asking());
   x.On(4min, AttemptHead{404});
@@ -147,7 +147,7 @@ TEST_F(ColdLoad, ARetryWaitsForNoSecondLoad) {
   b[a].retry = retry;
   TestExchange x(scene(), 0s);
   x.On(0s, Asking());
-  loads().End("m", News::kOver, false, At(10ms));
+  loads().End("m", News::kOver, ModelLoads::Outcome::kFailed, At(10ms));
   x.On(10ms, LoadNews{});
   x.On(20ms, AttemptFailed{ErrorKind::k_refused, false});
   EXPECT_THAT(x.On(120ms, TimeReached{}), ElementsAre("start_load a m", "start a 2")) << "beside the load";
@@ -160,7 +160,7 @@ TEST_F(ColdLoad, AClientThatLeavesLeavesTheLoadAlone) {
   TestExchange y(scene(), 2ms);
   EXPECT_THAT(y.On(2ms, Asking()), ElementsAre("wait_for_load a")) << "it is still being loaded";
   y.Destroy();
-  loads().End("m", News::kOver, true, At(1s));
+  loads().End("m", News::kOver, ModelLoads::Outcome::kLoaded, At(1s));
   EXPECT_EQ(y.wake_ups, 0);
 }
 
@@ -169,7 +169,7 @@ TEST_F(ColdLoad, APlaceIsTakenOnlyOnceTheModelIsThere) {
   TestExchange x(scene(), 0s);
   x.On(0s, Asking());
   EXPECT_EQ(scene().limiter().Look().in_flight, 0);
-  loads().End("m", News::kOver, true, At(1ms));
+  loads().End("m", News::kOver, ModelLoads::Outcome::kLoaded, At(1ms));
   EXPECT_THAT(x.On(1ms, LoadNews{}), ElementsAre("record_load_wait a 1ms", "record_queued a 0ms", "start a 1"));
 }
 
