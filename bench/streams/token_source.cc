@@ -147,7 +147,7 @@ class Connection final : public net::StreamObserver, public net::Deletable {
 int Serve(uint16_t port) {
   net::UvTransport transport;
   Connections connections;
-  const auto listener = transport.Listen("127.0.0.1", port, false, [&](std::unique_ptr<net::Stream> stream) {
+  const auto listener = transport.Listen("127.0.0.1", port, runtime::net::PortUse::kAlone, [&](std::unique_ptr<net::Stream> stream) {
     auto connection = std::make_unique<Connection>(transport, connections, std::move(stream));
     Connection* key = connection.get();
     connections.emplace(key, std::move(connection));

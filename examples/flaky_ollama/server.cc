@@ -46,7 +46,7 @@ Result<uint16_t> Server::Start() {
 }
 
 Result<uint16_t> Server::Listen(uint16_t port) {
-  auto listener = transport_->Listen(options_.host, port, /*shared_port=*/false,
+  auto listener = transport_->Listen(options_.host, port, runtime::net::PortUse::kAlone,
                                      [this](std::unique_ptr<runtime::net::Stream> stream) {
                                        ++state_.connections;
                                        const uint64_t id = ++last_connection_;

@@ -118,7 +118,10 @@ std::vector<std::string> ModelLoads::Warm(TimePoint now) const {
 
 void ModelLoads::ObserveLoaded(std::string_view name, TimePoint now) {
   std::lock_guard lock(mutex_);
-  if (Model* const model = Remember(name, now)) model->content_at = now;
+  if (Model* const model = Remember(name, now)) {
+    model->content_at = now;
+    model->is_real = true;
+  }
 }
 
 void ModelLoads::ObserveContent(std::string_view name, TimePoint now) {

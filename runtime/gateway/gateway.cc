@@ -108,7 +108,7 @@ base::Result<bool> Gateway::ListenAll() {
   }
   SetTlsPort();
   if (!settings.admin || admin_is_shared) return true;
-  auto bound = workers_.back()->Listen(*settings.admin, proxy::ListenerRole::kAdmin, /*shared_port=*/false);
+  auto bound = workers_.back()->Listen(*settings.admin, proxy::ListenerRole::kAdmin, net::PortUse::kAlone);
   if (bound) {
     LogListening({*settings.admin, proxy::ListenerRole::kAdmin, false}, *bound);
     admin_port_ = *bound;
@@ -155,17 +155,10 @@ base::Result<uint16_t> Gateway::ListenOn(const Address& address, bool held) {
   };
   const bool is_ours = std::any_of(listening_.begin(), listening_.end(),
                                    [&](const auto& item) { return item.first.address == address.address; });
-  if (port != 0 &&
-      !is_ours) {  // shared ports would let a second gateway in unseen: first see that nobody else is there
-    on(0, [&] {
-      auto probe = transports_.front()->Listen(address.address.host, port, /*shared_port=*/false, [](auto) {});
-      if (!probe) problem = probe.error();  // it names the address
-    });
-  }
   for (size_t i = 0; i < traffic_workers_ && problem.empty();
        ++i) {  // every loop listens by itself; the kernel spreads connections
     on(i, [&] {
-      auto bound = workers_[i]->Listen(address.address, address.role, /*shared_port=*/true, address.is_tls, port, held);
+      auto bound = workers_[i]->Listen(address.address, address.role, i == 0 && !is_ours ? net::PortUse::kFirst : net::PortUse::kMore, address.is_tls, port, held);
       if (bound) {
         port = *bound;
       } else {

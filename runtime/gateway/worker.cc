@@ -74,9 +74,9 @@ void Worker::TellLostLines() {
 }
 
 base::Result<uint16_t> Worker::Listen(const compiler::model::ListenAddress& address, proxy::ListenerRole role,
-                                      bool shared_port, bool is_tls, std::optional<uint16_t> port, bool held) {
+                                      net::PortUse use, bool is_tls, std::optional<uint16_t> port, bool held) {
   auto listener = common_.transport.Listen(
-      address.host, port.value_or(address.port), shared_port,
+      address.host, port.value_or(address.port), use,
       [this, role, is_tls](std::unique_ptr<net::Stream> stream) { OnAccept(role, is_tls, std::move(stream)); });
   if (!listener) return base::Error{listener.error()};
   const uint16_t bound = (*listener)->port();

@@ -33,7 +33,7 @@ class Worker final : public proxy::ConnectionOwner {
   // `held`: connections wait until Adopt. Before the transport runs, or on the
   // loop.
   // `is_tls`: what is shown is tls.server of the gateway.
-  base::Result<uint16_t> Listen(const compiler::model::ListenAddress& address, proxy::ListenerRole role, bool shared_port,
+  base::Result<uint16_t> Listen(const compiler::model::ListenAddress& address, proxy::ListenerRole role, net::PortUse use,
                                 bool is_tls = false, std::optional<uint16_t> port = std::nullopt, bool held = false);
 
   // Stops accepting, closes idle connections, lets busy ones finish; what is under way after `limit` is broken off. `done` is

@@ -104,6 +104,9 @@ class Stream {
   virtual const TlsFailure* tls_failure() const { return nullptr; }
 };
 
+// Several loops may listen on one port (SO_REUSEPORT): the first of them makes sure, with the socket that it keeps, that nobody else does.
+enum class PortUse : uint8_t { kAlone, kFirst, kMore };
+
 class Listener {
  public:
   virtual ~Listener() = default;  // closes
@@ -147,9 +150,9 @@ class Transport {
   virtual WallTime WallNow() const = 0;
 
   using AcceptCallback = std::function<void(std::unique_ptr<Stream>)>;
-  // Listens on a numeric address or a name of this machine. Several loops may listen on one port (SO_REUSEPORT is set when
-  // `shared_port`). When file descriptors run out, accepting pauses and is taken up again by itself.
-  virtual base::Result<std::unique_ptr<Listener>> Listen(const std::string& host, uint16_t port, bool shared_port,
+  // Listens on a numeric address or a name of this machine. When file descriptors run out, accepting pauses and is taken up again by
+  // itself.
+  virtual base::Result<std::unique_ptr<Listener>> Listen(const std::string& host, uint16_t port, PortUse use,
                                                          AcceptCallback on_accept) = 0;
 
   // OnConnected or OnError follows.

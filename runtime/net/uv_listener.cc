@@ -165,7 +165,7 @@ int InheritedFor(const sockaddr* address) {
 }
 
 // A bound, listening socket, or -1 with errno. What it accepts inherits TCP_NODELAY.
-int OpenListening(const sockaddr* address, socklen_t size, bool shared_port) {
+int OpenListening(const sockaddr* address, socklen_t size, PortUse use) {
   const int on = 1;
   if (const int inherited = InheritedFor(address); inherited >= 0) {
     setsockopt(inherited, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -175,11 +175,10 @@ int OpenListening(const sockaddr* address, socklen_t size, bool shared_port) {
   if (fd < 0) return -1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  if (shared_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) {
-    close(fd);
-    return -1;
-  }
-  if (bind(fd, address, size) != 0 || listen(fd, kBacklog) != 0) {
+  const auto share = [&] { return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0; };
+  // Behind the bind of the first one: until then the kernel lets nobody else in, and it lets nobody in who is there already.
+  const bool is_bound = (use != PortUse::kMore || share()) && bind(fd, address, size) == 0 && (use != PortUse::kFirst || share());
+  if (!is_bound || listen(fd, kBacklog) != 0) {
     const int error = errno;
     close(fd);
     errno = error;
@@ -241,7 +240,7 @@ std::vector<sockaddr_storage> AddressesOf(const std::string& host, std::string* 
 
 }  // namespace
 
-base::Result<std::unique_ptr<Listener>> ListenOn(Loop* loop, const std::string& host, uint16_t port, bool shared_port,
+base::Result<std::unique_ptr<Listener>> ListenOn(Loop* loop, const std::string& host, uint16_t port, PortUse use,
                                                  Transport::AcceptCallback on_accept) {
   const std::string shown = host.find(':') == std::string::npos ? host : "[" + host + "]";
   const std::string what = "can't listen on " + shown + ":" + std::to_string(port) + ": ";
@@ -254,7 +253,7 @@ base::Result<std::unique_ptr<Listener>> ListenOn(Loop* loop, const std::string& 
   for (sockaddr_storage& address : addresses) {
     SetPort(&address, sockets.empty() ? port : PortOf(sockets.front()));
     const socklen_t size = address.ss_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
-    const int socket = OpenListening(reinterpret_cast<const sockaddr*>(&address), size, shared_port);
+    const int socket = OpenListening(reinterpret_cast<const sockaddr*>(&address), size, use);
     if (socket >= 0) {
       sockets.push_back(socket);
       continue;

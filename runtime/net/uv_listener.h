@@ -9,7 +9,7 @@
 
 namespace runtime::net {
 
-base::Result<std::unique_ptr<Listener>> ListenOn(Loop* loop, const std::string& host, uint16_t port, bool shared_port,
+base::Result<std::unique_ptr<Listener>> ListenOn(Loop* loop, const std::string& host, uint16_t port, PortUse use,
                                                  Transport::AcceptCallback on_accept);
 
 }  // namespace runtime::net

@@ -143,9 +143,9 @@ WallTime UvTransport::WallNow() const {
   return std::chrono::time_point_cast<base::Duration>(std::chrono::system_clock::now());
 }
 
-base::Result<std::unique_ptr<Listener>> UvTransport::Listen(const std::string& host, uint16_t port, bool shared_port,
+base::Result<std::unique_ptr<Listener>> UvTransport::Listen(const std::string& host, uint16_t port, PortUse use,
                                                             AcceptCallback on_accept) {
-  return ListenOn(&impl_->loop, host, port, shared_port, std::move(on_accept));
+  return ListenOn(&impl_->loop, host, port, use, std::move(on_accept));
 }
 
 std::unique_ptr<Stream> UvTransport::Connect(const Address& address, StreamObserver* observer) {

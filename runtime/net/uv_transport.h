@@ -26,7 +26,7 @@ class UvTransport final : public Transport {
   WallTime WallNow() const override;
   // A name is looked up at once, on the calling thread, and all its addresses of this machine are listened on, under one
   // port. Port 0 lets the system choose.
-  base::Result<std::unique_ptr<Listener>> Listen(const std::string& host, uint16_t port, bool shared_port,
+  base::Result<std::unique_ptr<Listener>> Listen(const std::string& host, uint16_t port, PortUse use,
                                                  AcceptCallback on_accept) override;
   std::unique_ptr<Stream> Connect(const Address& address, StreamObserver* observer) override;
   std::unique_ptr<Resolution> Resolve(const std::string& host, uint16_t port, ResolveCallback done) override;

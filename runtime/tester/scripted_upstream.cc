@@ -147,7 +147,7 @@ class ScriptedUpstream::Connection final : public net::StreamObserver {
 
 ScriptedUpstream::ScriptedUpstream(sim::SimNetwork* network, const compiler::model::UpstreamSettings& settings)
     : settings_(settings), transport_(network, settings.url.host) {
-  auto listener = transport_.Listen(settings.url.host, settings.url.port, false,
+  auto listener = transport_.Listen(settings.url.host, settings.url.port, net::PortUse::kAlone,
                                     [this](std::unique_ptr<net::Stream> stream) { OnAccept(std::move(stream)); });
   if (!listener) throw std::logic_error(listener.error());
   listener_ = std::move(*listener);

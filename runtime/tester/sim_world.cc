@@ -15,7 +15,7 @@ SimWorld::SimWorld(std::shared_ptr<const compiler::CompiledPolicy> policy, SimWo
       state(std::make_unique<proxy::GatewayState>(compiled, 1, events_, &access_)),
       worker(std::make_unique<gateway::Worker>(*state, transport, 0, options.seed)) {
   state->is_ready = true;
-  if (auto port = worker->Listen({kIp, kPort}, options.role, false); !port) throw std::logic_error(port.error());
+  if (auto port = worker->Listen({kIp, kPort}, options.role, net::PortUse::kAlone); !port) throw std::logic_error(port.error());
 }
 
 }  // namespace runtime::sim

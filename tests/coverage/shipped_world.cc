@@ -109,7 +109,7 @@ class World {
     state_ = std::make_unique<runtime::proxy::GatewayState>(compiled_, 1, events_, &access_);
     worker_ = std::make_unique<runtime::gateway::Worker>(*state_, transport_, 0, 1);
     state_->is_ready = true;
-    if (!worker_->Listen({"10.9.9.9", 8080}, runtime::proxy::ListenerRole::kShared, false).ok())
+    if (!worker_->Listen({"10.9.9.9", 8080}, runtime::proxy::ListenerRole::kShared, runtime::net::PortUse::kAlone).ok())
       throw std::runtime_error("cannot listen");
   }
   ~World() { worker_.reset(); }

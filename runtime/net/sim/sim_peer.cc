@@ -21,7 +21,7 @@ void SimPeer::OnError(net::NetError) {
 
 SimServer::SimServer(SimNetwork* network, const std::string& ip, uint16_t port, std::function<void(SimPeer&)> serve)
     : transport_(network, ip), serve_(std::move(serve)) {
-  auto listener = transport_.Listen(ip, port, false, [this](std::unique_ptr<net::Stream> stream) {
+  auto listener = transport_.Listen(ip, port, net::PortUse::kAlone, [this](std::unique_ptr<net::Stream> stream) {
     peers.push_back(std::make_unique<SimPeer>(std::move(stream)));
     peers.back()->on_data = serve_;
   });

@@ -290,7 +290,7 @@ WallTime SimTransport::WallNow() const {
   return WallTime(std::chrono::seconds(1'700'000'000)) + network_->now().time_since_epoch() + network_->wall_offset_;
 }
 
-base::Result<std::unique_ptr<Listener>> SimTransport::Listen(const std::string& host, uint16_t port, bool shared_port,
+base::Result<std::unique_ptr<Listener>> SimTransport::Listen(const std::string& host, uint16_t port, net::PortUse use,
                                                              AcceptCallback on_accept) {
   std::string ip = host;
   if (host == "0.0.0.0" || host == "::") {
@@ -305,11 +305,11 @@ base::Result<std::unique_ptr<Listener>> SimTransport::Listen(const std::string& 
   auto state = std::make_shared<ListenerState>();
   state->ip = ip;
   state->port = port != 0 ? port : network_->next_port_++;
-  state->shared = shared_port;
+  state->shared = use != net::PortUse::kAlone;
   state->on_accept = std::move(on_accept);
   for (const auto& other : network_->listeners_) {
     if (other->open && other->port == state->port && (other->ip == ip || other->ip.empty() || ip.empty()) &&
-        !(other->shared && shared_port)) {
+        !(other->shared && use == net::PortUse::kMore)) {
       return base::Error{"can't listen on " + host + " port " + std::to_string(state->port) + ": the port is taken"};
     }
   }

@@ -125,7 +125,7 @@ class SimTransport final : public net::Transport {
 
   TimePoint Now() const override;
   net::WallTime WallNow() const override;
-  base::Result<std::unique_ptr<net::Listener>> Listen(const std::string& host, uint16_t port, bool shared_port,
+  base::Result<std::unique_ptr<net::Listener>> Listen(const std::string& host, uint16_t port, net::PortUse use,
                                                       AcceptCallback on_accept) override;
   std::unique_ptr<net::Stream> Connect(const Address& address, net::StreamObserver* observer) override;
   std::unique_ptr<net::Resolution> Resolve(const std::string& host, uint16_t port, ResolveCallback done) override;

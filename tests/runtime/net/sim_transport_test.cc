@@ -51,7 +51,7 @@ class SimTransportTest : public testing::Test {
  protected:
   // One connection between two processes.
   void Establish() {
-    auto result = server_process_.Listen("10.0.0.2", 80, false, [this](std::unique_ptr<Stream> stream) {
+    auto result = server_process_.Listen("10.0.0.2", 80, net::PortUse::kAlone, [this](std::unique_ptr<Stream> stream) {
       server_ = std::move(stream);
       server_->SetObserver(&server_side_);
     });
@@ -203,10 +203,10 @@ TEST_F(SimTransportTest, SharedPortsAreSharedAndOthersAreNot) {
       streams.push_back(std::move(stream));
     };
   };
-  auto one = server_process_.Listen("0.0.0.0", 80, true, serve(1));
-  auto two = client_process_.Listen("0.0.0.0", 80, true, serve(2));
+  auto one = server_process_.Listen("0.0.0.0", 80, net::PortUse::kMore, serve(1));
+  auto two = client_process_.Listen("0.0.0.0", 80, net::PortUse::kMore, serve(2));
   ASSERT_TRUE(one.ok() && two.ok());
-  EXPECT_FALSE(server_process_.Listen("10.0.0.2", 80, false, serve(3)).ok());
+  EXPECT_FALSE(server_process_.Listen("10.0.0.2", 80, net::PortUse::kAlone, serve(3)).ok());
   std::vector<std::unique_ptr<Stream>> clients;
   for (int i = 0; i < 50; ++i) clients.push_back(client_process_.Connect({"10.1.2.3", 80}, &client_side_));
   network_.RunFor(seconds(1));
@@ -224,7 +224,7 @@ TEST(SimNetwork, TheSameSeedGivesTheSameRun) {
     std::string log;
     Recorder client_side, server_side;
     std::unique_ptr<Stream> server;
-    auto listener = transport.Listen("127.0.0.1", 80, false, [&](std::unique_ptr<Stream> stream) {
+    auto listener = transport.Listen("127.0.0.1", 80, net::PortUse::kAlone, [&](std::unique_ptr<Stream> stream) {
       server = std::move(stream);
       server->SetObserver(&server_side);
     });

@@ -57,7 +57,7 @@ class TlsTest : public testing::Test {
     auto made = TlsServer::Make(identities, server_process_.WallNow(), tls_server_.get());
     ASSERT_TRUE(made.ok()) << made.error();
     tls_server_ = *made;
-    auto listening = server_process_.Listen("10.0.0.2", 443, false, [this](std::unique_ptr<Stream> stream) {
+    auto listening = server_process_.Listen("10.0.0.2", 443, PortUse::kAlone, [this](std::unique_ptr<Stream> stream) {
       server_ = tls_server_->Accept(server_process_, std::move(stream), &server_side_);
     });
     if (listening.ok()) listener_ = std::move(*listening);
@@ -250,7 +250,7 @@ TEST_F(TlsTest, AClockThatIsSetDecidesOnCertificatesAtOnceAndOnNothingElse) {
 }
 
 TEST_F(TlsTest, WhatIsNoTlsIsAFailureOfTheProtocol) {
-  auto listening = server_process_.Listen("10.0.0.2", 443, false, [this](std::unique_ptr<Stream> stream) {
+  auto listening = server_process_.Listen("10.0.0.2", 443, PortUse::kAlone, [this](std::unique_ptr<Stream> stream) {
     server_ = std::move(stream);
     server_->SetObserver(&server_side_);
     server_->Write("HTTP/1.1 400 Bad Request\r\n\r\n");
@@ -263,7 +263,7 @@ TEST_F(TlsTest, WhatIsNoTlsIsAFailureOfTheProtocol) {
 }
 
 TEST_F(TlsTest, AServerThatHangsUpInTheHandshakeIsClosed) {
-  auto listening = server_process_.Listen("10.0.0.2", 443, false, [](std::unique_ptr<Stream> stream) { stream->Reset(); });
+  auto listening = server_process_.Listen("10.0.0.2", 443, PortUse::kAlone, [](std::unique_ptr<Stream> stream) { stream->Reset(); });
   ASSERT_TRUE(listening.ok());
   Trust({.ca = root_.certificate});
   client_ = tls_client_->Connect(client_process_, {"10.0.0.2", 443}, "localhost", &client_side_);

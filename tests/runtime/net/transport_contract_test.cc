@@ -128,7 +128,7 @@ void PrintTo(const WorldKind& kind, std::ostream* out) { *out << kind.name; }
 class TransportContract : public testing::TestWithParam<WorldKind> {
  protected:
   std::unique_ptr<Listener> Listen(Transport::AcceptCallback on_accept) {
-    auto listener = world_->server().Listen(world_->host(), 0, false, std::move(on_accept));
+    auto listener = world_->server().Listen(world_->host(), 0, PortUse::kAlone, std::move(on_accept));
     EXPECT_TRUE(listener.ok()) << (listener.ok() ? "" : listener.error());
     return listener.ok() ? std::move(*listener) : nullptr;
   }
@@ -544,14 +544,14 @@ TEST_P(TransportContract, APortIsOneListenersUnlessItIsSharedAndFreeWhenHeIsGone
         const auto ignore = [](std::unique_ptr<Stream>) {};
         listener_ = Listen(ignore);
         const uint16_t port = listener_->port();
-        auto second = world_->server().Listen(world_->host(), port, false, ignore);
+        auto second = world_->server().Listen(world_->host(), port, PortUse::kAlone, ignore);
         ASSERT_FALSE(second.ok());
         EXPECT_NE(std::string::npos, second.error().find("the port is taken")) << second.error();
         listener_.reset();
-        auto third = world_->server().Listen(world_->host(), port, true, ignore);
+        auto third = world_->server().Listen(world_->host(), port, PortUse::kFirst, ignore);
         ASSERT_TRUE(third.ok()) << third.error();
         shared.push_back(std::move(*third));
-        auto fourth = world_->server().Listen(world_->host(), port, true, ignore);
+        auto fourth = world_->server().Listen(world_->host(), port, PortUse::kMore, ignore);
         EXPECT_TRUE(fourth.ok());
       },
       [] { return true; });

@@ -75,7 +75,7 @@ class UvTransportTest : public testing::Test {
   void Done() { transport_->Stop(); }
 
   std::unique_ptr<Listener> Listen(Transport::AcceptCallback on_accept, const std::string& host = "127.0.0.1") {
-    auto listener = transport_->Listen(host, 0, false, std::move(on_accept));
+    auto listener = transport_->Listen(host, 0, PortUse::kAlone, std::move(on_accept));
     EXPECT_TRUE(listener.ok()) << (listener.ok() ? "" : listener.error());
     return std::move(*listener);
   }
@@ -318,10 +318,10 @@ TEST(UvTransport, TwoLoopsServeOneSharedPort) {
       }
     };
   };
-  auto listener_1 = first.Listen("127.0.0.1", 0, true, count(&first_count));
+  auto listener_1 = first.Listen("127.0.0.1", 0, PortUse::kMore, count(&first_count));
   ASSERT_TRUE(listener_1.ok()) << listener_1.error();
   const uint16_t port = (*listener_1)->port();
-  auto listener_2 = second.Listen("127.0.0.1", port, true, count(&second_count));
+  auto listener_2 = second.Listen("127.0.0.1", port, PortUse::kMore, count(&second_count));
   ASSERT_TRUE(listener_2.ok()) << listener_2.error();
   std::thread thread_1([&] { first.Run(); });
   std::thread thread_2([&] { second.Run(); });
@@ -334,10 +334,10 @@ TEST(UvTransport, TwoLoopsServeOneSharedPort) {
 }
 
 TEST_F(UvTransportTest, AForeignAddressAndAnUnknownNameAreErrors) {
-  auto foreign = transport_->Listen("192.0.2.1", 0, false, [](std::unique_ptr<Stream>) {});
+  auto foreign = transport_->Listen("192.0.2.1", 0, PortUse::kAlone, [](std::unique_ptr<Stream>) {});
   ASSERT_FALSE(foreign.ok());
   EXPECT_NE(std::string::npos, foreign.error().find("no such address")) << foreign.error();
-  auto empty = transport_->Listen("", 0, false, [](std::unique_ptr<Stream>) {});
+  auto empty = transport_->Listen("", 0, PortUse::kAlone, [](std::unique_ptr<Stream>) {});
   ASSERT_FALSE(empty.ok());
   EXPECT_NE(std::string::npos, empty.error().find("name was not found")) << empty.error();
 }
@@ -359,7 +359,7 @@ TEST_F(UvTransportTest, ListensOnTheNameLocalhost) {
 }
 
 TEST_F(UvTransportTest, ServesIpv6AndShowsMappedIpv4AsIpv4) {
-  auto probe = transport_->Listen("::1", 0, false, [](std::unique_ptr<Stream>) {});
+  auto probe = transport_->Listen("::1", 0, PortUse::kAlone, [](std::unique_ptr<Stream>) {});
   if (!probe.ok()) GTEST_SKIP() << "no IPv6 here: " << probe.error();
   std::vector<std::string> peers;
   auto listener = Listen(

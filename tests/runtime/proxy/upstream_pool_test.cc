@@ -32,7 +32,7 @@ TEST(KeepAliveHeader, IsReadAsServersWriteIt) {
 class UpstreamPoolTest : public testing::Test {
  protected:
   UpstreamPoolTest() : transport_(&network_) {
-    listener_ = std::move(*transport_.Listen("10.0.0.1", 80, false, [this](std::unique_ptr<net::Stream> stream) {
+    listener_ = std::move(*transport_.Listen("10.0.0.1", 80, net::PortUse::kAlone, [this](std::unique_ptr<net::Stream> stream) {
       accepted_.push_back(std::move(stream));
     }));
   }
