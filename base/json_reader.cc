@@ -43,6 +43,7 @@ char32_t Fold(char32_t c) {
   if (c < 0x80) return static_cast<char32_t>(AsciiLower(static_cast<char>(c)));
   if (c == 0x17F) return 's';
   if (c == 0x212A) return 'k';
+  if (c == 0x130 || c == 0x131) return 'i';  // Java's equalsIgnoreCase
   return c;
 }
 
@@ -315,6 +316,7 @@ bool UnescapeJson(std::string_view inside, std::string* out) {
 }
 
 bool FoldsTo(std::string_view name, std::string_view wanted) {
+  name = name.substr(0, name.find('\0'));
   if (name.size() < wanted.size()) std::swap(name, wanted);  // folding is the same both ways; foreign letters are longer
   if (name.size() > 3 * wanted.size()) return false;
   size_t i = 0;

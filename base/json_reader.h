@@ -98,8 +98,8 @@ JsonProblem CheckJson(std::string_view text);
 // `inside` comes from a JsonReader.
 bool UnescapeJson(std::string_view inside, std::string* out);
 
-// Whether servers that read names in any case (Go's encoding/json: simple folding, so that ſ is s and the Kelvin sign k) take `name`
-// for `wanted`.
+// Whether servers that read names in any case (Go's encoding/json: simple folding, so that ſ is s and the Kelvin sign k; Java's, where
+// the dotless ı is i), or that end a name at a NUL (readers written in C), take `name` for `wanted`.
 bool FoldsTo(std::string_view name, std::string_view wanted);
 
 }  // namespace base

@@ -32,8 +32,15 @@ void AppendJson(const abi::JsonValue& json, std::string* out) {
     case JsonKind::kAbsent:
     case JsonKind::kNull: break;
     case JsonKind::kBool: out->append(json.integer != 0 ? "true" : "false"); break;
-    case JsonKind::kInteger: AppendNumber(json.integer, out); break;
-    case JsonKind::kNumber: AppendNumber(json.number, out); break;
+    // As it was written, where it came from a text: no digit of a large one is lost, and 1.0 stays no integer.
+    case JsonKind::kInteger:
+      if (json.text.has_value()) out->append(json.text.view());
+      else AppendNumber(json.integer, out);
+      break;
+    case JsonKind::kNumber:
+      if (json.text.has_value()) out->append(json.text.view());
+      else AppendNumber(json.number, out);
+      break;
     case JsonKind::kString:
       out->push_back('"');
       base::AppendJsonEscaped(json.text.view(), out);
@@ -167,7 +174,7 @@ bool AppendTyped(const Value& value, std::string* out) {
       return true;
     case BaseType::kJson:
       if (value.json.kind == JsonKind::kAbsent) return false;
-      if (value.json.kind == JsonKind::kNumber && !std::isfinite(value.json.number)) return false;
+      if (value.json.kind == JsonKind::kNumber && !value.json.text.has_value() && !std::isfinite(value.json.number)) return false;
       if (value.json.kind == JsonKind::kNull) out->append("null");
       else AppendJson(value.json, out);
       return true;

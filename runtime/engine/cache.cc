@@ -8,6 +8,8 @@
 #include <optional>
 #include <unordered_map>
 
+#include "base/planted_fault.h"
+
 namespace runtime::engine {
 
 size_t CachedResponse::bytes() const {
@@ -77,6 +79,7 @@ void Cache::Reconfigure(const compiler::model::CacheSettings& settings) {
 }
 
 std::shared_ptr<const CachedResponse> Cache::Find(std::string_view key, bool allow_stale, TimePoint now) {
+  PLANT_FAULT(stale_is_fresh, allow_stale = true);
   State& s = *state_;
   std::lock_guard lock(s.mutex);
   const auto found = s.index.find(key);

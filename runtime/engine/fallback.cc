@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/planted_fault.h"
 #include "compiler/abi/fact_table.h"
 #include "base/digest.h"
 #include "compiler/model/template.h"
@@ -49,6 +50,7 @@ std::string KeyDigest(const compiler::model::CacheSettings& cache, const compile
   std::string key = cache.name + "\n";
   key.append(scope).append("\n");
   compiler::model::Render(cache.key, facts, &key);
+  PLANT_FAULT(users_share, key.resize(cache.name.size() + 1 + scope.size() + 1));
   return base::Sha256Hex(key, kDigits);
 }
 

@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "base/text.h"
+#include "runtime/http/connection_names.h"
 #include "runtime/http/json_members.h"
+#include "runtime/http/planted_faults.h"
 #include "runtime/http/text.h"
 
 namespace runtime::http {
@@ -25,16 +27,35 @@ class HeaderSlots {
   explicit HeaderSlots(const std::vector<std::string>& names)
       : names_(names), values_(names.size()), joined_(names.size()) {}
 
-  // False: one stands twice that is no list.
-  bool Fill(const Headers& headers) {
+  void Fill(const Headers& headers) {
+    Clear();
+    if (names_.empty()) return;
+    for (const Header& line : headers.lines()) {
+      for (size_t i = 0; i < names_.size(); ++i) {
+        if (EqualsIgnoreCase(line.name, names_[i])) Add(i, line.value);
+      }
+    }
+  }
+
+  // Of a request: what is not passed on to the upstream is not there for conditions either. False: one stands twice that is no list.
+  bool FillFromClient(const Headers& headers, bool passes_underscores) {
     Clear();
     bool is_clear = true;
     if (names_.empty()) return is_clear;
+    const ConnectionNames for_this_hop(headers);
     for (const Header& line : headers.lines()) {
       for (size_t i = 0; i < names_.size(); ++i) {
-        if (!EqualsIgnoreCase(line.name, names_[i])) continue;
-        is_clear = is_clear && (!values_[i].has_value() || IsListHeader(names_[i]));
-        Add(i, line.value);
+        if (!EqualsTwin(line.name, names_[i])) continue;
+        if (line.name.find('_') != std::string_view::npos && !passes_underscores) continue;
+        if (for_this_hop.Has(line.name)) {
+          PLANT_FAULT(connection_hides_from_the_server_only, Add(i, line.value));
+          continue;
+        }
+        const bool is_other = !EqualsIgnoreCase(line.name, names_[i]);  // to servers that map headers to variables it is the same
+        bool stands_twice = values_[i].has_value() && !IsListHeader(names_[i]);
+        PLANT_FAULT(headers_are_joined, stands_twice = false);
+        is_clear = is_clear && !is_other && !stands_twice;
+        if (!is_other) Add(i, line.value);
       }
     }
     return is_clear;
@@ -59,7 +80,7 @@ class HeaderSlots {
     // Several lines are one list, RFC 9110 5.2.
     std::string& joined = joined_[slot];
     if (values_[slot].data != joined.data()) joined.assign(values_[slot].view());
-    joined.append(", ").append(value);
+    joined.append(ListSeparator(names_[slot])).append(value);
     values_[slot] = Str::Of(joined);
   }
 
@@ -84,6 +105,27 @@ bool DecodeQuery(std::string_view text, std::string* out) {
     }
   }
   return is_whole;
+}
+
+// Escapes of what needs none: servers that don't decode names (nginx's $arg_…) don't know it.
+bool HasNeedlessEscape(std::string_view name) {
+  for (size_t i = 0; i + 2 < name.size(); ++i) {
+    if (name[i] != '%') continue;
+    const int high = HexValue(name[i + 1]);
+    const int low = HexValue(name[i + 2]);
+    if (high >= 0 && low >= 0 && IsUnreserved(static_cast<char>(high * 16 + low))) return true;
+  }
+  return false;
+}
+
+// Whether somebody takes a parameter of that name for `wanted`, which it is not: in other letters, with blanks around it (PHP), as a list
+// or a map ("a[]", "a[b]": PHP, Rack, Express), or ended by a NUL.
+bool IsSpelledLike(std::string_view name, std::string_view wanted) {
+  if (base::FoldsTo(name, wanted)) return true;
+  name = name.substr(0, name.find('['));
+  while (name.starts_with(' ')) name.remove_prefix(1);
+  while (name.ends_with(' ')) name.remove_suffix(1);
+  return base::FoldsTo(name, wanted);
 }
 
 // Values of query slots.
@@ -114,14 +156,20 @@ class QuerySlots {
         }
       }
       const size_t equals = pair.find('=');
-      DecodeQuery(pair.substr(0, equals), &name_);
+      const std::string_view written = pair.substr(0, equals);
+      DecodeQuery(written, &name_);
       for (size_t i = 0; i < names_.size(); ++i) {
         if (names_[i] != name_) {
-          if (EqualsIgnoreCase(names_[i], name_)) note(ReadProblem::k_folded_query);
+          bool is_like_it = IsSpelledLike(name_, names_[i]);
+          PLANT_FAULT(query_in_any_case, is_like_it = false);
+          if (is_like_it) note(ReadProblem::k_folded_query);
           continue;
         }
+        if (HasNeedlessEscape(written)) note(ReadProblem::k_folded_query);
         if (values_[i].has_value()) {
-          note(ReadProblem::k_duplicate_query);
+          ReadProblem twice = ReadProblem::k_duplicate_query;
+          PLANT_FAULT(first_query_wins, twice = ReadProblem::kNone);
+          note(twice);
           continue;
         }
         const bool is_whole = DecodeQuery(equals == std::string_view::npos ? "" : pair.substr(equals + 1), &decoded_[i]);
@@ -143,7 +191,7 @@ class QuerySlots {
   bool IsRead(std::string_view pair) {
     DecodeQuery(pair.substr(0, pair.find('=')), &name_);
     for (const std::string& name : names_) {
-      if (EqualsIgnoreCase(name, name_)) return true;
+      if (IsSpelledLike(name_, name)) return true;
     }
     return false;
   }
@@ -154,10 +202,11 @@ class QuerySlots {
   std::string name_;
 };
 
-// The host without its port, in lower case.
+// The host without its port, in lower case. "host." is the same name as "host" (RFC 3986 3.2.2).
 void LowerHost(std::string_view host, std::string* out) {
   const size_t from = host.starts_with('[') ? host.find(']') : 0;
   host = host.substr(0, host.find(':', from == std::string_view::npos ? 0 : from));
+  while (host.ends_with('.')) host.remove_suffix(1);
   out->clear();
   for (char c : host) out->push_back(AsciiLower(c));
 }
@@ -167,7 +216,8 @@ void LowerHost(std::string_view host, std::string* out) {
 class MessageFacts::Impl {
  public:
   explicit Impl(const compiler::model::Policy& policy)
-      : request_headers(policy.slots.request_headers),
+      : passes_underscores(policy.gateway.underscore_headers),
+        request_headers(policy.slots.request_headers),
         request_queries(policy.slots.request_queries),
         request_json(policy.slots.request_json, {{"model"}, {"stream"}}),
         response_json(policy.slots.response_json),
@@ -175,6 +225,7 @@ class MessageFacts::Impl {
         response_headers(policy.slots.response_headers),
         reads_json(!policy.slots.request_json.empty()) {}
 
+  bool passes_underscores;
   HeaderSlots request_headers;
   QuerySlots request_queries;
   JsonMembers request_json;
@@ -192,7 +243,8 @@ ReadProblem MessageFacts::FillRequest(const RequestHead& head, std::string_view 
                                       std::string_view client_ip, bool client_tls, Facts* facts, bool has_members) {
   Impl& impl = *impl_;
   LowerHost(head.host, &impl.host);
-  ReadProblem problem = impl.request_headers.Fill(head.headers) ? ReadProblem::kNone : ReadProblem::k_duplicate_header;
+  ReadProblem problem = impl.request_headers.FillFromClient(head.headers, impl.passes_underscores) ? ReadProblem::kNone
+                                                                                                : ReadProblem::k_duplicate_header;
   const ReadProblem of_query = impl.request_queries.Fill(head.query);
   if (problem == ReadProblem::kNone) problem = of_query;
   facts->request_method = static_cast<int32_t>(head.method);
@@ -214,6 +266,7 @@ ReadProblem MessageFacts::FillRequest(const RequestHead& head, std::string_view 
   }
   const auto outcome = impl.request_json.Read(body);
   if (problem != ReadProblem::kNone) return problem;
+  if (!IsReadAsUtf8(head, body)) return ReadProblem::k_json_charset;
   switch (outcome) {
     case JsonMembers::Outcome::kRead: return ReadProblem::kNone;
     case JsonMembers::Outcome::kNotJson: return ProblemOf(impl.request_json.problem());

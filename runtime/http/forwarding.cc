@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "runtime/http/connection_names.h"
 #include "runtime/http/message_writer.h"
 #include "runtime/http/planted_faults.h"
+#include "runtime/http/request_reading.h"
 #include "runtime/http/text.h"
 
 namespace runtime::http {
@@ -60,17 +62,6 @@ bool IsOwnForResponses(const Header& line) {
   return HeaderOf(line.id).responses || (line.id == HeaderId::kOther && Matches(line.name, kInternalPrefix, false));
 }
 
-// Equal but for case, and for "_" in place of "-".
-bool EqualsTwin(std::string_view name, std::string_view own) {
-  if (name.size() != own.size()) return false;
-  for (size_t i = 0; i < own.size(); ++i) {
-    const char a = name[i] == '_' ? '-' : AsciiLower(name[i]);
-    const char b = own[i] == '_' ? '-' : AsciiLower(own[i]);
-    if (a != b) return false;
-  }
-  return true;
-}
-
 bool IsSet(std::span<const SetHeader> set, std::string_view name) {
   return std::any_of(set.begin(), set.end(), [name](const SetHeader& header) { return EqualsTwin(name, header.name); });
 }
@@ -79,8 +70,21 @@ bool IsRemoved(std::span<const std::string> removed, std::string_view name) {
   return std::any_of(removed.begin(), removed.end(), [name](const std::string& header) { return EqualsTwin(name, header); });
 }
 
-bool IsReference(HeaderId id) {
-  return id == HeaderId::k_location || id == HeaderId::k_content_location || id == HeaderId::k_operation_location;
+bool IsAny(std::span<const std::string> names, std::string_view name) {
+  return std::any_of(names.begin(), names.end(), [name](const std::string& own) { return EqualsIgnoreCase(name, own); });
+}
+
+bool IsReference(const Header& line) {
+  return line.id == HeaderId::k_location || line.id == HeaderId::k_content_location || line.id == HeaderId::k_operation_location ||
+         (line.id == HeaderId::kOther && EqualsIgnoreCase(line.name, "azure-asyncoperation"));
+}
+
+// Names that a server on this machine may have for itself.
+bool IsThisMachine(std::string_view host) {
+  for (const std::string_view own : {"localhost", "127.0.0.1", "[::1]", "0.0.0.0", "[::]"}) {
+    if (EqualsIgnoreCase(host, own)) return true;
+  }
+  return false;
 }
 
 // Whether two authorities name one place for a scheme with that default port.
@@ -94,7 +98,30 @@ bool SameAuthority(std::string_view a, std::string_view b, std::string_view defa
   };
   const auto [host_a, port_a] = split(a);
   const auto [host_b, port_b] = split(b);
-  return EqualsIgnoreCase(host_a, host_b) && port_a == port_b;
+  return port_a == port_b && (EqualsIgnoreCase(host_a, host_b) || (IsThisMachine(host_a) && IsThisMachine(host_b)));
+}
+
+// The link of a Refresh (`5; url=…`) or of a Link header (`<…>; rel=next, <…>; …`), rewritten where it stands.
+std::string RewriteWithin(std::string_view name, std::string_view value, const ClientResponse& response) {
+  std::string rewritten;
+  if (EqualsIgnoreCase(name, "refresh")) {
+    size_t at = value.find_first_of("uU");
+    while (at != std::string_view::npos && !EqualsIgnoreCase(value.substr(at, 4), "url=")) at = value.find_first_of("uU", at + 1);
+    if (at == std::string_view::npos) return std::string(value);
+    at += 4;
+    const bool is_quoted = at < value.size() && (value[at] == '"' || value[at] == '\'');
+    if (is_quoted) ++at;
+    const size_t end = is_quoted ? std::min(value.find(value[at - 1], at), value.size()) : value.size();
+    return rewritten.append(value.substr(0, at)).append(RewriteReference(value.substr(at, end - at), response)).append(value.substr(end));
+  }
+  size_t from = 0;
+  for (size_t open = value.find('<'); open != std::string_view::npos; open = value.find('<', from)) {
+    const size_t close = value.find('>', open);
+    if (close == std::string_view::npos) break;
+    rewritten.append(value.substr(from, open + 1 - from)).append(RewriteReference(value.substr(open + 1, close - open - 1), response));
+    from = close;
+  }
+  return rewritten.append(value.substr(from));
 }
 
 // Appends "name: a, b, own" from all lines of that name.
@@ -115,46 +142,30 @@ void AppendFraming(BodyFraming framing, uint64_t content_length, HeadWriter& out
   if (framing == BodyFraming::kChunked) out.Put("Transfer-Encoding: chunked\r\n");
 }
 
-// What Connection names is for one hop; a client can't take away what we write ourselves (RFC 9110 7.6.1). Most messages
-// name nothing but the connection's own options: then nothing is kept. Else the names, sorted: a head of n names and m lines costs
-// their sum, not their product.
-class ConnectionNames {
- public:
-  explicit ConnectionNames(const Headers& headers) {
-    for (const Header& line : headers.lines()) {
-      if (line.id != HeaderId::k_connection) continue;
-      ForEachListItem(line.value, [&](std::string_view item) {
-        if (!item.empty() && !EqualsIgnoreCase(item, "keep-alive") && !EqualsIgnoreCase(item, "close")) Add(item);
-      });
-    }
-    std::sort(names_.begin(), names_.end());
-  }
-
-  bool Has(std::string_view name) const {
-    if (names_.empty()) return false;
-    return std::binary_search(names_.begin(), names_.end(), Lower(name));
-  }
-
- private:
-  static std::string Lower(std::string_view name) {
-    std::string lower(name);
-    std::transform(lower.begin(), lower.end(), lower.begin(), AsciiLower);
-    return lower;
-  }
-  void Add(std::string_view item) { names_.push_back(Lower(item)); }
-
-  std::vector<std::string> names_;
-};
-
 }  // namespace
 
 bool IsHopByHop(std::string_view name) { return IsOwnForRequests(name, IdOfHeader(name)); }
+
+std::string PassedValue(const RequestHead& client, std::string_view name) {
+  if (!client.headers.Find(name) || ConnectionNames(client.headers).Has(name)) return {};
+  std::string all;
+  for (const Header& line : client.headers.lines()) {
+    if (EqualsIgnoreCase(line.name, name)) all.append(line.value).append(",");
+  }
+  return all;
+}
 
 DroppedHeaders AppendUpstreamRequest(const RequestHead& client, const UpstreamRequest& request, std::string* to) {
   DroppedHeaders dropped;
   HeadWriter out(to);
   std::string_view target = request.target;
   std::string decoded_target;
+  PLANT_FAULT(path_is_sent_raw, target = client.target);
+  PLANT_FAULT(slashes_are_decoded, {
+    decoded_target = target;
+    for (size_t at; (at = decoded_target.find("%2F")) != std::string::npos;) decoded_target.replace(at, 3, "/");
+    target = decoded_target;
+  });
   PLANT_FAULT(target_is_decoded, {
     decoded_target = target;
     for (size_t at; (at = decoded_target.find("%0D%0A")) != std::string::npos;) decoded_target.replace(at, 6, "\r\n");
@@ -177,6 +188,12 @@ DroppedHeaders AppendUpstreamRequest(const RequestHead& client, const UpstreamRe
     if (request.drops_origin && line.id == HeaderId::k_origin) continue;
     if (IsOwnForRequests(line.name, line.id) || IsSet(request.set, line.name) || IsRemoved(request.remove, line.name) ||
         for_this_hop.Has(line.name)) {
+      continue;
+    }
+    // A list in several lines that conditions read goes out as the one that they saw: some servers take the first line for all of it.
+    if (!request.read.empty() && IsAny(request.read, line.name) && IsListHeader(line.name)) {
+      const bool is_first = client.headers.Find(line.name)->data() == line.value.data();
+      if (is_first) out.Header(line.name, JoinedValue(client.headers, line.name));
       continue;
     }
     out.Header(line.name, line.value);
@@ -216,7 +233,8 @@ std::string RewriteReference(std::string_view reference, const ClientResponse& r
   }
   if (rest.starts_with("//")) {
     const size_t end = std::min(rest.find_first_of("/?#", 2), rest.size());
-    const std::string_view authority = rest.substr(2, end - 2);
+    std::string_view authority = rest.substr(2, end - 2);
+    if (const size_t user = authority.rfind('@'); user != std::string_view::npos) authority.remove_prefix(user + 1);
     const std::string_view own = response.upstream_authority;
     is_of_upstream = SameAuthority(authority, own, default_port) || EqualsIgnoreCase(authority, own);
     if (!is_of_upstream) return std::string(reference);
@@ -254,8 +272,10 @@ void ForEachPassed(const ResponseHead& upstream, const ClientResponse& response,
     }
     if (IsOwnForResponses(line) || IsSet(response.set, line.name)) continue;
     if (response.drops_cors && Matches(line.name, "access-control-", false)) continue;
-    if (IsReference(line.id)) {
+    if (IsReference(line)) {
       visit(line.name, RewriteReference(line.value, response));
+    } else if (!response.upstream_authority.empty() && (EqualsIgnoreCase(line.name, "refresh") || EqualsIgnoreCase(line.name, "link"))) {
+      visit(line.name, RewriteWithin(line.name, line.value, response));
     } else {
       visit(line.name, line.value);
     }

@@ -34,6 +34,7 @@ struct UpstreamRequest {
   uint64_t content_length = 0;
   bool drops_origin = false;         // CORS is the gateway's: the upstream need not judge pages
   bool passes_underscores = false;   // header names with "_"
+  std::span<const std::string> read = {};  // lower case; headers that conditions read: of those a list in several lines becomes one
 };
 // What was dropped for the "_" in its name; servers that map headers to CGI variables would take it for another one.
 struct DroppedHeaders {
@@ -42,6 +43,9 @@ struct DroppedHeaders {
 };
 // Appends the head that goes to the upstream.
 DroppedHeaders AppendUpstreamRequest(const RequestHead& client, const UpstreamRequest& request, std::string* out);
+
+// What is passed on of the client's lines of that name, as one text: all of them, or none where Connection names it.
+std::string PassedValue(const RequestHead& client, std::string_view name);
 
 struct ClientResponse {
   BodyFraming framing = BodyFraming::kNone;         // as the client will see it

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "runtime/http/message.h"
+#include "runtime/http/planted_faults.h"
 #include "runtime/http/text.h"
 
 namespace runtime::http {
@@ -56,13 +57,17 @@ JsonMembers::Outcome JsonMembers::Read(std::string_view text) {
   duplicate_ = folded_ = false;
   Reader reader(text);
   const Token first = reader.Next();
-  const bool is_whole = Value(reader, first, &nodes_[0]) && reader.Next() == Token::kEnd;
+  bool is_whole = Value(reader, first, &nodes_[0]);
+  if (is_whole) is_whole = reader.Next() == Token::kEnd;
+  PLANT_FAULT(text_behind_json, is_whole = is_whole || reader.problem() == JsonProblem::kTrailing);
   problem_ = reader.problem();
   if (!is_whole) {
     Clear();
     return Outcome::kNotJson;
   }
   if (first != Token::kObject) return Outcome::kNotAnObject;
+  PLANT_FAULT(last_member_wins, duplicate_ = false);
+  PLANT_FAULT(members_in_other_letters, folded_ = false);
   return duplicate_ ? Outcome::kDuplicate : folded_ ? Outcome::kFolded : Outcome::kRead;
 }
 
@@ -141,6 +146,7 @@ JsonMembers::Node* JsonMembers::ChildOf(Node* node, std::string_view key) {
 void JsonMembers::TakeNumber(std::string_view text, JsonValue* value) {
   const char* const begin = text.data();
   const char* const end = begin + text.size();
+  value->text = Str::Of(text);
   if (text.find_first_of(".eE") == std::string_view::npos && std::from_chars(begin, end, value->integer).ec == std::errc()) {
     value->kind = JsonKind::kInteger;
     return;

@@ -1,4 +1,4 @@
-// PLANT_FAULT(name, statement) marks where a fault of planted_faults.def would sit. In the gateway it expands to nothing.
+// PLANT_FAULT(name, statement) marks where a fault of planted_faults.def, or of tests/judged, would sit. In the gateway it expands to nothing.
 // In the test program that is built with them the statement runs if BREAKWATER_PLANTED_FAULT is the name.
 #pragma once
 

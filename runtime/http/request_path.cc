@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/http/planted_faults.h"
 #include "runtime/http/text.h"
 
 namespace runtime::http {
@@ -37,6 +38,18 @@ bool IsDots(std::string_view segment) {
   return segment == "." || segment == "..";
 }
 
+// A character of two bytes or more that one would do for (RFC 3629 3): %C0%AE is a dot to who decodes without looking.
+bool HoldsOverlong(std::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : '\0');
+    if (lead == 0xC0 || lead == 0xC1) return true;
+    if (lead == 0xE0 && next >= 0x80 && next < 0xA0) return true;
+    if (lead == 0xF0 && next >= 0x80 && next < 0x90) return true;
+  }
+  return false;
+}
+
 bool HoldsDotSegment(std::string_view text) {
   while (true) {
     const size_t end = text.find_first_of("/\\");
@@ -46,16 +59,43 @@ bool HoldsDotSegment(std::string_view text) {
   }
 }
 
-// Whether a segment as it was received is a dot segment for somebody, though it isn't one as it stands.
+// Whether a segment as it was received is a dot segment for somebody, though it isn't one as it stands, or holds what could be a dot or a
+// slash in more bytes than it takes.
 bool HidesDots(std::string_view segment) {
   if (segment == "." || segment == "..") return false;
   std::string text(segment);
   for (int i = 0; i <= kMaxDecodings; ++i) {
-    if (HoldsDotSegment(text)) return true;
+    if (HoldsDotSegment(text) || HoldsOverlong(text)) return true;
     if (text.find('%') == std::string::npos) return false;
     text = DecodedOnce(text);
   }
   return false;
+}
+
+// What browsers may send as it is and a URI may not hold (RFC 3986 2, appendix A): it is written as an escape.
+bool MustBeEscaped(char c) { return static_cast<unsigned char>(c) >= 0x80 || std::string_view("\"<>^`{|}").find(c) != std::string_view::npos; }
+
+void AppendEscape(unsigned char byte, std::string* out) {
+  constexpr char kHex[] = "0123456789ABCDEF";
+  out->append({'%', kHex[byte >> 4], kHex[byte & 15]});
+}
+
+// As the most generous server reads a path: decoded `decodings` times, "\" taken for "/", runs of "/" folded, parameters behind ";" and
+// blanks at the end cut off.
+std::string AsRead(std::string_view path, int decodings) {
+  std::string text(path);
+  for (int i = 0; i < decodings; ++i) text = DecodedOnce(text);
+  std::string read;
+  bool in_parameter = false;
+  for (char c : text) {
+    if (c == '\\') c = '/';
+    if (c == '/') in_parameter = false;
+    if (c == ';') in_parameter = true;
+    if (in_parameter || (c == '/' && !read.empty() && read.back() == '/')) continue;
+    read.push_back(c);
+  }
+  while (!read.empty() && static_cast<unsigned char>(read.back()) <= ' ') read.pop_back();
+  return read;
 }
 
 }  // namespace
@@ -73,17 +113,21 @@ std::optional<std::string> NormalisePath(std::string_view path) {
     from = slash + 1;
     ends_in_slash = true;
     if (segment.empty() || segment == ".") continue;
-    if (segment == "..") {
+    bool leads_up = segment == "..";
+    PLANT_FAULT(dots_are_kept, leads_up = false);
+    if (leads_up) {
       if (result.empty()) return std::nullopt;
       result.resize(result.rfind('/'));
       continue;
     }
-    if (segment.find_first_of("%;") != std::string_view::npos && HidesDots(segment)) return std::nullopt;
+    const bool is_odd = std::any_of(segment.begin(), segment.end(), [](char c) { return c == '%' || c == ';' || MustBeEscaped(c); });
+    if (is_odd && HidesDots(segment)) return std::nullopt;
     result.push_back('/');
     for (size_t i = 0; i < segment.size(); ++i) {
       if (segment[i] == '\\') return std::nullopt;
       if (segment[i] != '%') {
-        result.push_back(segment[i]);
+        if (is_odd && MustBeEscaped(segment[i])) AppendEscape(static_cast<unsigned char>(segment[i]), &result);
+        else result.push_back(segment[i]);
         continue;
       }
       const int byte = EscapeAt(segment, i);
@@ -91,8 +135,7 @@ std::optional<std::string> NormalisePath(std::string_view path) {
       if (IsPlainInPath(static_cast<unsigned char>(byte))) {
         result.push_back(static_cast<char>(byte));
       } else {
-        constexpr char kHex[] = "0123456789ABCDEF";
-        result.append({'%', kHex[byte >> 4], kHex[byte & 15]});
+        AppendEscape(static_cast<unsigned char>(byte), &result);
       }
       i += 2;
     }
@@ -106,28 +149,46 @@ bool IsNormal(std::string_view path) {
   if (path.empty() || path.front() != '/') return false;
   char before = 0;
   for (const char c : path) {
-    if (c == '%' || c == ';' || c == '\\' || (before == '/' && (c == '/' || c == '.'))) return false;
+    if (c == '%' || c == ';' || MustBeEscaped(c) || c == '\\' || (before == '/' && (c == '/' || c == '.'))) return false;
     before = c;
   }
   return true;
 }
 
-std::string WithPlainSlashes(std::string_view path) {
-  std::string plain;
-  plain.reserve(path.size());
-  for (size_t i = 0; i < path.size(); ++i) {
-    const bool is_slash = path.substr(i, 3) == "%2F";
-    const char c = is_slash ? '/' : path[i];
-    if (is_slash) i += 2;
-    if (c == '/' && !plain.empty() && plain.back() == '/') continue;
-    plain.push_back(c);
+std::vector<std::string> PathsForOthers(std::string_view path) {
+  std::vector<std::string> paths;
+  if (path.find_first_of("%;") == std::string_view::npos) return paths;
+  std::string last(path);
+  for (int decodings = 0; decodings <= kMaxDecodings; ++decodings) {
+    std::string read = AsRead(path, decodings);
+    if (read != last && read != path) paths.push_back(read);
+    if (decodings > 0 && read == last) break;
+    last = std::move(read);
   }
-  return plain;
+  return paths;
 }
+
+namespace {
+
+// "^", "`", braces and "|" stand there as browsers send them.
+bool IsEscapedInQuery(char c) { return static_cast<unsigned char>(c) >= 0x80 || c == '"' || c == '<' || c == '>' || c == '\\'; }
+
+}  // namespace
+
+bool IsPlainQuery(std::string_view query) { return std::none_of(query.begin(), query.end(), IsEscapedInQuery); }
 
 std::string TargetOf(std::string_view path, std::string_view query) {
   std::string target(path);
-  if (!query.empty()) target.append("?").append(query);
+  if (query.empty()) return target;
+  target.reserve(path.size() + 1 + query.size());
+  target.push_back('?');
+  for (const char c : query) {
+    if (IsEscapedInQuery(c)) {
+      AppendEscape(static_cast<unsigned char>(c), &target);
+    } else {
+      target.push_back(c);
+    }
+  }
   return target;
 }
 

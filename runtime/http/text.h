@@ -29,6 +29,17 @@ constexpr bool IsToken(std::string_view text) {
   return !text.empty();
 }
 
+// Equal but for case, and for "_" in place of "-": the same to servers that map headers to CGI variables.
+constexpr bool EqualsTwin(std::string_view name, std::string_view own) {
+  if (name.size() != own.size()) return false;
+  for (size_t i = 0; i < own.size(); ++i) {
+    const char a = name[i] == '_' ? '-' : AsciiLower(name[i]);
+    const char b = own[i] == '_' ? '-' : AsciiLower(own[i]);
+    if (a != b) return false;
+  }
+  return true;
+}
+
 // RFC 3986 2.3
 constexpr bool IsUnreserved(char c) { return IsAlpha(c) || IsDigit(c) || c == '-' || c == '.' || c == '_' || c == '~'; }
 

@@ -141,7 +141,7 @@ Series ImpliedSeries(LabelledCounter id, const Policy& policy) {
     case LabelledCounter::kDroppedHeader: series.emplace_back("underscore"); break;
     case LabelledCounter::kCacheNotStored:
       if (policy.caches.empty()) break;
-      for (const std::string_view reason : {"no_store", "private", "vary", "content_encoding", "too_large"}) series.emplace_back(reason);
+      for (const std::string_view reason : {"no_store", "private", "vary", "content_encoding", "too_large", "empty", "unbounded"}) series.emplace_back(reason);
       break;
     case LabelledCounter::kRefusedConnections:
       series.emplace_back("connections");

@@ -4,8 +4,10 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
+#include "base/planted_fault.h"
 #include "runtime/dialect/answer_shapes.h"
 #include "runtime/http/forwarding.h"
 
@@ -37,8 +39,33 @@ bool IsPrivate(const http::Headers& headers) {
   return false;
 }
 
-// What the answer depends on, in small letters and in order. Accept-Encoding is always the gateway's own there, and Origin where CORS is.
-std::vector<std::string> NamesOfVary(const http::Headers& headers, bool drops_origin) {
+// Whose value an upstream gets under a name.
+enum class Source : uint8_t {
+  kClient,
+  kFixed,    // the same for all, or none: nothing varies by it
+  kRequest,  // written anew for each request: the client's own header says nothing of it
+};
+
+Source SourceOf(const std::string& name, const CopyTerms& terms, bool drops_origin) {
+  if (name == "accept-encoding" || (name == "origin" && drops_origin)) return Source::kFixed;
+  if (!terms.passes_underscores && name.find('_') != std::string::npos) return Source::kFixed;  // dropped
+  if (terms.upstream != nullptr) {
+    for (const auto& header : terms.upstream->headers) {
+      if (!http::EqualsIgnoreCase(header.name, name)) continue;
+      const auto& parts = header.value.parts;
+      const bool is_constant = std::all_of(parts.begin(), parts.end(), [](const auto& part) { return std::holds_alternative<std::string>(part); });
+      return is_constant ? Source::kFixed : Source::kRequest;
+    }
+    const auto& removed = terms.upstream->remove_headers;
+    if (std::any_of(removed.begin(), removed.end(), [&](const std::string& own) { return http::EqualsIgnoreCase(own, name); })) return Source::kFixed;
+  }
+  if (name.starts_with("x-forwarded-") || name == "x-request-id" || name == "traceparent") return Source::kRequest;
+  if (name == "via") return Source::kClient;  // and a constant behind it
+  return http::IsHopByHop(name) ? Source::kFixed : Source::kClient;
+}
+
+// What the answer depends on of what the client says, in small letters and in order; nothing: on something else.
+std::optional<std::vector<std::string>> NamesOfVary(const http::Headers& headers, const CopyTerms& terms, bool drops_origin) {
   std::vector<std::string> names;
   for (const auto& line : headers.lines()) {
     if (!http::EqualsIgnoreCase(line.name, "vary")) continue;
@@ -50,7 +77,13 @@ std::vector<std::string> NamesOfVary(const http::Headers& headers, bool drops_or
         name.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c);
         continue;
       }
-      if (!name.empty() && name != "accept-encoding" && !(drops_origin && name == "origin")) names.push_back(name);
+      if (name == "*") return std::nullopt;
+      if (!name.empty()) {
+        Source source = SourceOf(name, terms, drops_origin);
+        PLANT_FAULT(vary_by_client_only, if (source == Source::kRequest) source = Source::kClient);
+        if (source == Source::kRequest) return std::nullopt;
+        if (source == Source::kClient) names.push_back(name);
+      }
       name.clear();
     }
   }
@@ -61,22 +94,27 @@ std::vector<std::string> NamesOfVary(const http::Headers& headers, bool drops_or
 
 }  // namespace
 
-void CacheCopy::Begin(const http::ResponseHead& head, const http::ClientResponse& response, size_t most_bytes) {
+void CacheCopy::Begin(const http::ResponseHead& head, const http::ClientResponse& response, size_t most_bytes, const CopyTerms& terms) {
   most_bytes_ = most_bytes;
   not_kept_ = {};
   const auto coding = head.headers.Find(http::HeaderId::k_content_encoding);
   if (head.headers.HasToken(http::HeaderId::k_cache_control, "no-store")) not_kept_ = "no_store";
   else if (IsPrivate(head.headers)) not_kept_ = "private";
-  else if (head.headers.HasToken(http::HeaderId::k_vary, "*")) not_kept_ = "vary";
-  else if (coding && !http::EqualsIgnoreCase(*coding, "identity")) not_kept_ = "content_encoding";
+  auto vary = NamesOfVary(head.headers, terms, response.drops_cors);
+  if (not_kept_.empty() && !vary) not_kept_ = "vary";
+  PLANT_FAULT(private_is_kept, if (not_kept_ == "private") not_kept_ = {});
+  PLANT_FAULT(no_store_is_kept, if (not_kept_ == "no_store") not_kept_ = {});
+  if (not_kept_.empty() && coding && !http::EqualsIgnoreCase(*coding, "identity")) not_kept_ = "content_encoding";
+  PLANT_FAULT(coded_is_kept, if (not_kept_ == "content_encoding") not_kept_ = {});
   if (!not_kept_.empty()) return copy_.reset();
+  PLANT_FAULT(vary_is_ignored, vary->clear());
   copy_.emplace();
   copy_->status = head.status;
   http::ClientResponse kept = response;
   kept.client_authority = {};  // others may have come by another name
   kept.set = {};
   copy_->headers = http::KeptHeaders(head, kept);
-  copy_->vary = NamesOfVary(head.headers, response.drops_cors);
+  copy_->vary = std::move(*vary);
 }
 
 void CacheCopy::Add(std::string_view piece) {
@@ -88,8 +126,15 @@ void CacheCopy::Add(std::string_view piece) {
   copy_->body.append(piece);
 }
 
+bool CacheCopy::is_empty() const {
+  bool is_empty = copy_->body.empty();
+  PLANT_FAULT(empty_is_kept, is_empty = false);
+  return is_empty;
+}
+
 void CacheCopy::ShareIfPossible(dialect::Api answer, const dialect::ClientDialect& reader) {
   if (!copy_ || copy_->is_shared || copy_->status != 200 || answer != reader.api) return;
+  PLANT_FAULT(shapes_share, copy_->is_shared = true; return);
   const auto type = std::find_if(copy_->headers.begin(), copy_->headers.end(), [](const auto& header) {
     return http::EqualsIgnoreCase(header.first, "content-type");
   });

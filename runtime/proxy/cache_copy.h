@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "compiler/model/settings.h"
 #include "runtime/dialect/dialect.h"
 #include "runtime/engine/cache.h"
 #include "runtime/http/forwarding.h"
@@ -13,11 +14,18 @@
 
 namespace runtime::proxy {
 
+// What of the headers that an upstream gets is not the client's own, and so is not told by the client's headers where an answer varies.
+struct CopyTerms {
+  const compiler::model::UpstreamSettings* upstream = nullptr;  // the one that answers; null: it sets and removes none
+  bool passes_underscores = false;
+};
+
 class CacheCopy {
  public:
   // `response`: how it passes to the client; what is kept passes the same way, but for what is of this client. An answer that says itself
-  // that it is not for others (RFC 9111 3, 4.1), or that comes in a coding that not all clients read, is not kept.
-  void Begin(const http::ResponseHead& head, const http::ClientResponse& response, size_t most_bytes);
+  // that it is not for others (RFC 9111 3, 4.1), that varies by what the gateway writes anew for each request, or that comes in a coding
+  // that not all clients read, is not kept.
+  void Begin(const http::ResponseHead& head, const http::ClientResponse& response, size_t most_bytes, const CopyTerms& terms = {});
   void Add(std::string_view piece);  // dropped once it is larger than any cache takes
   void Drop() { copy_.reset(); }
 
@@ -26,6 +34,7 @@ class CacheCopy {
   std::string_view not_kept() const { return not_kept_; }
   std::string_view TakeNotKept() { return std::exchange(not_kept_, {}); }  // to tell it once
   const engine::CachedResponse& response() const { return *copy_; }
+  bool is_empty() const;  // of one that exists: it has no body
 
   // What can be given to every client of the API is kept once, as the object that a client gets who wants no stream. `answer`: the
   // API that it is of; `reader`: how this client reads it.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted_fault.h"
 #include "base/buffers.h"
 #include "base/small_vector.h"
 #include "runtime/http/forwarding.h"
@@ -82,6 +83,16 @@ void ClientAnswer::SendKeepAlive(std::string_view bytes) {
   Body(bytes);
 }
 
+namespace {
+
+// A part, or nothing, is not the answer to another request.
+bool IsForOthers(int status) {
+  PLANT_FAULT(parts_are_kept, return true);
+  return status != 204 && status != 205 && status != 206 && status != 304;
+}
+
+}  // namespace
+
 // ---- Heads -----------------------------------------------------------------------------------------------------------
 
 void ClientAnswer::Begin(const http::ResponseHead& head, const ClientFraming& framing, bool is_stream,
@@ -115,8 +126,7 @@ void ClientAnswer::Begin(const http::ResponseHead& head, const ClientFraming& fr
   response.set = set;
 
   const bool is_head_method = request_.head.method == compiler::abi::Method::kHEAD;
-  // A part is not the answer to another request.
-  if (copied > 0 && !is_head_method && head.status != 206) copy_.Begin(head, response, copied);
+  if (copied > 0 && !is_head_method && IsForOthers(head.status)) copy_.Begin(head, response, copied, terms.copy);
 
   head_.clear();
   http::AppendClientResponse(head, response, &head_);
@@ -138,14 +148,14 @@ void ClientAnswer::Begin(const http::ResponseHead& head, const ClientFraming& fr
   }
 }
 
-void ClientAnswer::BeginInStream(const http::ResponseHead* copied_head, size_t copied, std::string_view held) {
+void ClientAnswer::BeginInStream(const http::ResponseHead* copied_head, size_t copied, std::string_view held, const CopyTerms& terms) {
   if (stage_ == Stage::kGone) return;
   Check(stage_ == Stage::kEarly, "BeginInStream");
   stage_ = Stage::kBody;
-  if (copied_head != nullptr && copied > 0 && copied_head->status != 206) {
+  if (copied_head != nullptr && copied > 0 && IsForOthers(copied_head->status)) {
     http::ClientResponse response;
     response.drops_cors = cors_.enabled;
-    copy_.Begin(*copied_head, response, copied);
+    copy_.Begin(*copied_head, response, copied, terms);
   }
   if (!held.empty()) Body(held);
 }

@@ -35,6 +35,7 @@ struct HeadTerms {
   bool retries_are_spent = false;  // clients shall not try again by themselves
   std::string_view upstream_authority = {};  // of the upstream whose answer it is: references to it are rewritten
   std::string_view upstream_base = {};
+  CopyTerms copy = {};             // for the copy that a cache may want
 };
 
 class ClientAnswer {
@@ -62,7 +63,7 @@ class ClientAnswer {
     if (head_waits_) SendHead();
   }
   // … where the head went out early: a stream of that shape goes on in it, anything else is told as a failure.
-  void BeginInStream(const http::ResponseHead* copied_head, size_t copied, std::string_view held);
+  void BeginInStream(const http::ResponseHead* copied_head, size_t copied, std::string_view held, const CopyTerms& terms = {});
   void FailInStream(std::string_view error_frame);
   // An answer of the gateway's own, head and body; only while nothing was sent.
   // A large body goes out in steps: Continue is called whenever the client has taken what was queued.

@@ -106,6 +106,10 @@ void ClientConnection::Consume(std::string_view bytes) {
       pending_.append(bytes);
       break;
     }
+    if (refused_head_ != nullptr) {
+      if (refused_head_->origin.Feed(bytes)) RefuseRequest(refused_head_->error);
+      break;
+    }
     if (parser_ == nullptr) parser_ = worker_->parsers.Take();
     pieces_.clear();
     const bool was_started = parser_->started();
@@ -115,7 +119,7 @@ void ClientConnection::Consume(std::string_view bytes) {
       SetOwnDeadline(limits().header_time);
     }
     if (fed.error != http::ParseError::kNone) {
-      RefuseRequest(fed.error);
+      if (!LooksForOrigin(fed.error, bytes)) RefuseRequest(fed.error);
       break;
     }
     bytes.remove_prefix(fed.consumed);
@@ -169,6 +173,7 @@ void ClientConnection::BeginRequest() {
     if (!answer && role_ == ListenerRole::kAdmin) {
       answer =
           ShapedError("", 404, "not_found", "This address serves /health/…, /metrics and /admin/… only.", request_id_);
+      Record(answer->status, "not_found", answer->body.size());
     }
     if (answer) {
       AnswerByItself(std::move(*answer));
@@ -252,6 +257,17 @@ void ClientConnection::AnswerByItself(LocalAnswer answer) {
   answered_early_ = true;
 }
 
+// Of a head that is too long to be read the page that sent it must hear, if it is one that may: its Origin is waited for, bounded by
+// header_time. True: it is.
+bool ClientConnection::LooksForOrigin(http::ParseError error, std::string_view bytes) {
+  const auto& cors = worker_->policy().gateway.cors;
+  const int status = http::StatusOf(error);
+  if (!cors.enabled || cors.any_origin || (status != 414 && status != 431) || parser_->head_complete()) return false;
+  if (parser_->HeaderSoFar("origin")) return false;
+  refused_head_ = std::make_unique<RefusedHead>(RefusedHead{error, {}});
+  return !refused_head_->origin.Feed(bytes);
+}
+
 void ClientConnection::RefuseRequest(http::ParseError error) {
   worker_->metrics.CountBy(observe::LabelledCounter::kBadRequest, http::Name(error));
   close_after_ = true;
@@ -278,11 +294,14 @@ void ClientConnection::RefuseRequest(http::ParseError error) {
   const std::string& id = request_id_;
   const std::string_view path = parser_->head_complete() ? parser_->request().path : std::string_view();
   LocalAnswer answer = ShapedError(path, http::StatusOf(error), http::Name(error), http::Explain(error), id);
-  for (auto& header : CorsHeadersOfRefused(worker_->policy().gateway.cors, parser_->HeaderSoFar("origin"))) {
+  auto origin = parser_->HeaderSoFar("origin");
+  if (refused_head_ != nullptr && !origin) origin = refused_head_->origin.origin();
+  for (auto& header : CorsHeadersOfRefused(worker_->policy().gateway.cors, origin)) {
     answer.headers.push_back(std::move(header));
   }
   std::string bytes;
-  AppendLocalAnswer(answer, {id, worker_->Date(), /*keep_alive=*/false, /*is_head_method=*/false}, &bytes);
+  const bool is_head_method = parser_->head_complete() && parser_->request().method == compiler::abi::Method::kHEAD;
+  AppendLocalAnswer(answer, {id, worker_->Date(), /*keep_alive=*/false, is_head_method}, &bytes);
   observe::JsonLine line = worker_->Event("warn", "request refused");
   line.Add("request_id", id)
       .Add("client", peer_ip_)
@@ -541,7 +560,7 @@ void ClientConnection::OnTimer() {
       return;
     }
     if (!request_ended_ && !answered_early_) {
-      RefuseRequest(http::ParseError::k_request_timeout);
+      RefuseRequest(refused_head_ != nullptr ? refused_head_->error : http::ParseError::k_request_timeout);
       return;
     }
     Close(/*reset=*/exchange_ != nullptr && exchange_->answer_begun());

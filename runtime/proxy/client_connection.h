@@ -17,6 +17,7 @@
 #include "runtime/net/tls.h"
 #include "runtime/net/transport.h"
 #include "runtime/proxy/connection_place.h"
+#include "runtime/proxy/cors.h"
 #include "runtime/proxy/exchange.h"
 #include "runtime/proxy/rate_watch.h"
 #include "runtime/proxy/worker_context.h"
@@ -78,6 +79,7 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   void EndRequest(AfterExchange next);
   void ContinueWithPending();
   void AnswerByItself(LocalAnswer answer);
+  bool LooksForOrigin(http::ParseError error, std::string_view bytes);
   void RefuseRequest(http::ParseError error);
   void Record(int status, std::string_view reason, size_t bytes_out);
   void UpdateReading();
@@ -138,6 +140,12 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   bool close_after_ = false;
   bool closes_late_ = false;                // … when own_deadline_ has come
   std::unique_ptr<Exchange> exchange_;
+
+  struct RefusedHead {  // too long; its answer waits for its Origin
+    http::ParseError error;
+    OriginScan origin;
+  };
+  std::unique_ptr<RefusedHead> refused_head_;  // mostly null
 };
 
 }  // namespace runtime::proxy

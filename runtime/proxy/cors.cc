@@ -15,6 +15,13 @@ bool IsListed(const compiler::model::Cors& cors, std::string_view origin) {
   return std::find(cors.origins.begin(), cors.origins.end(), origin) != cors.origins.end();
 }
 
+// Scheme and authority of a reference; empty where it has none.
+std::string_view OriginOfUrl(std::string_view url) {
+  const size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) return {};
+  return url.substr(0, url.find_first_of("/?#", scheme + 3));
+}
+
 std::optional<std::string> AllowedOrigin(const compiler::model::Cors& cors, std::optional<std::string_view> origin) {
   if (!cors.enabled || !origin) return std::nullopt;
   if (cors.any_origin) return "*";
@@ -51,6 +58,47 @@ HeaderList HeadersFor(const compiler::model::Cors& cors, const std::optional<std
 
 }  // namespace
 
+std::optional<std::string_view> OriginOf(const http::Headers& headers) {
+  std::optional<std::string_view> origin;
+  for (const http::Header& line : headers.lines()) {
+    if (line.id != http::HeaderId::k_origin) continue;
+    if (origin) return "null";
+    origin = line.value;
+  }
+  return origin;
+}
+
+std::optional<std::string_view> UntoldOrigin(const http::Headers& headers) {
+  const auto site = headers.Find("sec-fetch-site");
+  if (!site || (!http::EqualsIgnoreCase(*site, "cross-site") && !http::EqualsIgnoreCase(*site, "same-site"))) return std::nullopt;
+  const auto destination = headers.Find("sec-fetch-dest");
+  if (destination && http::EqualsIgnoreCase(*destination, "document")) return std::nullopt;
+  return OriginOfUrl(headers.Find("referer").value_or(std::string_view()));
+}
+
+bool OriginScan::Feed(std::string_view bytes) {
+  constexpr std::string_view kName = "origin:";
+  constexpr size_t kLongestLine = 512;
+  seen_ += bytes.size();
+  for (const char c : bytes) {
+    if (c == '\r') continue;
+    if (c != '\n') {
+      if (line_.size() < kLongestLine) line_.push_back(c);
+      continue;
+    }
+    if (line_.empty()) return true;  // the end of the head
+    if (http::EqualsIgnoreCase(std::string_view(line_).substr(0, kName.size()), kName)) {
+      std::string_view value = std::string_view(line_).substr(kName.size());
+      while (value.starts_with(' ') || value.starts_with('\t')) value.remove_prefix(1);
+      while (value.ends_with(' ') || value.ends_with('\t')) value.remove_suffix(1);
+      origin_ = std::string(value);
+      return true;
+    }
+    line_.clear();
+  }
+  return seen_ >= kMostBytes;
+}
+
 OriginKind JudgeOrigin(const compiler::model::Cors& cors, std::optional<std::string_view> origin, std::string_view own_host) {
   if (!cors.enabled || !origin) return OriginKind::kNone;
   if (cors.any_origin || IsListed(cors, *origin)) return OriginKind::kAllowed;
@@ -85,7 +133,7 @@ void AddCorsHeaders(const compiler::model::Cors& cors, std::optional<std::string
 std::optional<HeaderList> PreflightHeaders(const compiler::model::Cors& cors, const http::RequestHead& request) {
   if (request.method != compiler::abi::Method::kOPTIONS) return std::nullopt;
   const auto method = request.headers.Find(http::HeaderId::k_access_control_request_method);
-  const auto origin = AllowedOrigin(cors, request.headers.Find(http::HeaderId::k_origin));
+  const auto origin = AllowedOrigin(cors, OriginOf(request.headers));
   if (!method || !origin) return std::nullopt;
   HeaderList headers;
   headers.emplace_back("Access-Control-Allow-Origin", *origin);

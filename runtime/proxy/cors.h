@@ -22,6 +22,13 @@ enum class OriginKind : uint8_t {
   kOwn,      // a page that came from here: it needs nobody's leave
   kForeign,  // `cors` is set and names others: it may neither read nor start anything
 };
+// The Origin of a request; "null" where it stands twice, which no browser does.
+std::optional<std::string_view> OriginOf(const http::Headers& headers);
+
+// Of a request of a page that brings no Origin because nobody will read its answer (a picture, a script, a frame; Fetch Metadata says so):
+// the origin that Referer names, "" where it names none. Nothing: it is no such request.
+std::optional<std::string_view> UntoldOrigin(const http::Headers& headers);
+
 // `own_host`: what the client asked for, host[:port]. Where `cors` is off the answer is kNone: the upstream may judge.
 OriginKind JudgeOrigin(const compiler::model::Cors& cors, std::optional<std::string_view> origin, std::string_view own_host);
 
@@ -32,14 +39,29 @@ HeaderList CorsHeaders(const compiler::model::Cors& cors, std::optional<std::str
 // … to a request whose head was refused before it was read: without an Origin that is known, those of the only one that may read.
 HeaderList CorsHeadersOfRefused(const compiler::model::Cors& cors, std::optional<std::string_view> origin);
 
+// Looks for the Origin in a head that is too long to be read: the answer to it, too, is for the page to read.
+class OriginScan {
+ public:
+  static constexpr size_t kMostBytes = 256 * 1024;
+
+  // More of the head. True: no need to wait for the rest, because it is over, too long, or says the Origin.
+  bool Feed(std::string_view bytes);
+  std::optional<std::string_view> origin() const { return origin_; }
+
+ private:
+  std::string line_;  // as far as it has come, up to what an Origin may have
+  size_t seen_ = 0;
+  std::optional<std::string> origin_;
+};
+
 // Adds them to an answer of the gateway's own, except where it has one of that name; Vary is joined.
 void AddCorsHeaders(const compiler::model::Cors& cors, std::optional<std::string_view> origin, HeaderList* headers);
 
 inline HeaderList CorsHeaders(const compiler::model::Cors& cors, const http::RequestHead& request) {
-  return CorsHeaders(cors, request.headers.Find(http::HeaderId::k_origin));
+  return CorsHeaders(cors, OriginOf(request.headers));
 }
 inline void AddCorsHeaders(const compiler::model::Cors& cors, const http::RequestHead& request, HeaderList* headers) {
-  AddCorsHeaders(cors, request.headers.Find(http::HeaderId::k_origin), headers);
+  AddCorsHeaders(cors, OriginOf(request.headers), headers);
 }
 
 // Headers of the answer to a preflight (204); nothing if the request is none, or its origin is not allowed.

@@ -7,12 +7,14 @@
 #include <variant>
 
 #include "base/check.h"
+#include "base/planted_fault.h"
 #include "base/json_text.h"
 #include "compiler/model/model_paths.h"
 #include "compiler/model/template.h"
 #include "runtime/dialect/members.h"
 #include "runtime/dialect/repeats.h"
 #include "runtime/http/body_decoder.h"
+#include "runtime/http/forwarding.h"
 #include "runtime/http/request_path.h"
 #include "runtime/proxy/error_messages.h"
 
@@ -99,7 +101,7 @@ std::optional<Refusal> Exchange::ReadRequest() {
   const auto& settings = worker_.policy().routes[route_];
   recorder_.record().route = settings.name;
   recorder_.record().route_id = route_;
-  if (!settings.to.empty() && IsRefusedWithPlainSlashes()) return engine::refusals::encoded_slash;
+  if (!settings.to.empty() && IsRefusedForOthers()) return engine::refusals::encoded_path;
   for (const UpstreamId id : settings.to) {
     const auto& upstream = worker_.policy().upstreams[id];
     std::string based;
@@ -140,18 +142,24 @@ std::optional<Refusal> Exchange::DecodeBody() {
   return std::nullopt;
 }
 
-// Whether a server that takes %2F for a slash would see a path that this policy refuses: by a route that answers with an error, or by
-// none. The facts stay as they are.
-bool Exchange::IsRefusedWithPlainSlashes() {
-  if (request_.path.find("%2F") == std::string::npos) return false;
-  const std::string plain = http::WithPlainSlashes(request_.path);
+// Whether a server that decodes the path once more than this one would see a path that this policy refuses: by a route that answers
+// with an error, or, where other slashes come of it, by none. The facts stay as they are.
+bool Exchange::IsRefusedForOthers() {
   const auto& compiled = *worker_.gateway.compiled;
-  facts_.request_path = compiler::abi::Str::Of(plain);
-  const auto route = compiled.routes.Find(facts_, compiled.predicates);
+  const auto slashes = [](std::string_view path) { return std::count(path.begin(), path.end(), '/'); };
+  bool is_refused = false;
+  for (const std::string& path : http::PathsForOthers(request_.path)) {
+    facts_.request_path = compiler::abi::Str::Of(path);
+    const auto route = compiled.routes.Find(facts_, compiled.predicates);
+    if (!route) {
+      is_refused = is_refused || slashes(path) != slashes(request_.path);
+      continue;
+    }
+    const auto& reply = worker_.policy().routes[*route].reply;
+    is_refused = is_refused || (reply.has_value() && worker_.policy().replies[reply].status >= 400);
+  }
   facts_.request_path = compiler::abi::Str::Of(request_.path);
-  if (!route) return true;
-  const auto& reply = worker_.policy().routes[*route].reply;
-  return reply.has_value() && worker_.policy().replies[reply].status >= 400;
+  return is_refused;
 }
 
 namespace {
@@ -253,19 +261,20 @@ engine::CacheUse Exchange::UseOfCaches() {
   engine::CacheUse use;
   if (worker_.policy().caches.empty()) return use;
   const Method method = request_.head.method;
-  const bool is_get = method == Method::kGET || method == Method::kHEAD;
+  bool is_get = method == Method::kGET || method == Method::kHEAD;
+  PLANT_FAULT(methods_share, is_get = true);
   const bool is_question = method == Method::kPOST && (ClientReads().api != dialect::Api::kPlain || AsksForNumbers(request_.path));
-  use.reads = (is_get || is_question) && !request_.head.headers.HasToken(http::HeaderId::k_cache_control, "no-store");
+  const bool is_odd = is_get && request_.head.framing != http::BodyFraming::kNone;  // a GET with a body: what it means nobody knows
+  use.reads = (is_get || is_question) && !is_odd && !request_.head.headers.HasToken(http::HeaderId::k_cache_control, "no-store");
   use.fills = use.reads && method != Method::kHEAD;
   if (!use.reads) return use;
   use.scope = is_get ? "GET " : "POST ";
-  use.scope.append(facts_.request_host.view()).append(http::TargetOf(request_.path, request_.head.query));
+  std::string_view query = request_.head.query;
+  PLANT_FAULT(queries_share, query = {});
+  use.scope.append(facts_.request_host.view()).append(http::TargetOf(request_.path, query));
   use.header = [this](std::string_view name) {
-    std::string all;
-    for (const auto& line : request_.head.headers.lines()) {
-      if (http::EqualsIgnoreCase(line.name, name)) all.append(line.value).append(",");
-    }
-    return all;
+    PLANT_FAULT(hidden_headers_count, return std::string(request_.head.headers.Find(name).value_or(std::string_view())));
+    return http::PassedValue(request_.head, name);
   };
   return use;
 }

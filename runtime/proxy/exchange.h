@@ -90,7 +90,7 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   void Refuse(const engine::Refusal& refusal);
   std::optional<engine::Refusal> ReadRequest();  // fills the facts, chooses the route
   std::optional<engine::Refusal> DecodeBody();
-  bool IsRefusedWithPlainSlashes();
+  bool IsRefusedForOthers();
   bool MayHaveMembers() const;
   engine::RequestReady Describe();
   const dialect::ClientDialect& ClientReads();
@@ -150,6 +150,7 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   void FailInStream(std::string_view body, std::string_view reason, std::string_view message);
   void MarkAsFallback(std::string_view name, std::string_view reason, size_t metric_index, LocalAnswer* answer);
   HeadTerms TermsOfHead();
+  CopyTerms TermsOfCopy(UpstreamId id) const;
   AnswerReaderTerms TermsOfReader(std::string_view now);
 
   WorkerContext& worker_;

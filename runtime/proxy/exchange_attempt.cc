@@ -52,6 +52,7 @@ std::optional<Refusal> Exchange::PrepareBody(const engine::StartAttempt& command
   const std::vector<std::string> patches = PatchesFor(command.upstream);
   if (patches.empty() || request_.head.framing == http::BodyFraming::kNone) return std::nullopt;
   if (body_.is_streaming()) return engine::refusals::body_too_large_to_rewrite;  // it has gone through in part before its end was known
+  if (MayHaveMembers() && !http::IsReadAsUtf8(request_.head, body_.kept())) return RefusalOf(http::ReadProblem::k_json_charset);
   for (const std::string& patch : patches) {
     const MergeOutcome outcome = body_.Rewrite(patch);
     if (outcome == MergeOutcome::kMerged) continue;
@@ -117,6 +118,7 @@ Attempt::Request Exchange::MakeRequest(const engine::StartAttempt& command) {
   terms.drops_origin = worker_.policy().gateway.cors.enabled;
   terms.passes_underscores = worker_.policy().gateway.underscore_headers;
   terms.body_is_decoded = body_is_decoded_;
+  terms.read = worker_.policy().slots.request_headers;
   http::DroppedHeaders dropped;
   terms.dropped = &dropped;
   terms.trace_parent = {trace_parent.data(), trace_parent.size()};
@@ -237,6 +239,9 @@ void Exchange::Conclude(const AnswerStep& step, bool is_reuse_race) {
   failed.Abort();
   const dialect::ToldError* told = step.error == ErrorKind::k_stream_error ? answer_.told_error() : nullptr;
   if (told != nullptr) recorder_.FailsBecause(told->message);
+  else if (step.error == ErrorKind::k_bad_response && failed.detail().empty()) {
+    recorder_.FailsBecause(step.is_mismatch ? "it does not go on from what was sent" : "it is no answer of its API");
+  }
   Dispatch(engine::AttemptFailed{step.error, is_reuse_race, step.is_mismatch, told != nullptr ? told->status : 0});
   if (attempt_ != nullptr && attempt_->is_over()) {  // no other one has begun; the facts of this one's head are stale
     answer_.Drop();
@@ -305,6 +310,7 @@ void Exchange::On(const engine::CommitAnswer& command) {
     HeadTerms terms = TermsOfHead();
     const auto& url = worker_.policy().upstreams[command.served_by].url;
     terms.upstream_authority = url.authority;
+    terms.copy = TermsOfCopy(command.served_by);
     client_.Begin(head, ChooseFraming(request_.head, head, held), answer_.has_frames(), terms, bytes, MostCopied(), in_head_);
     answer_.GiveBack(std::move(bytes));
     LetFollowersGoIfNotKept();
@@ -314,7 +320,7 @@ void Exchange::On(const engine::CommitAnswer& command) {
   const bool fits = head.status < 300 && answer_.has_frames() &&
                     dialect::StreamShapeOf(answer_.api()) == ClientReads().shape;
   if (fits) {
-    client_.BeginInStream(&head, MostCopied(), bytes);
+    client_.BeginInStream(&head, MostCopied(), bytes, TermsOfCopy(command.served_by));
   } else if (head.status >= 400) {
     const std::string status = std::to_string(head.status);
     FailInStream(bytes, "status_" + status, "The model server answered with status " + status + ".");
@@ -359,7 +365,9 @@ void Exchange::On(const engine::BreakOffAnswer& command) {
 
 void Exchange::On(const engine::StoreAnswer& command) {
   CacheCopy& copy = client_.copy();
-  if (!copy.exists() || !answer_.may_be_stored()) return;
+  if (!copy.exists()) return;
+  if (copy.is_empty()) return recorder_.NotStored("empty");
+  if (!answer_.may_be_stored()) return recorder_.NotStored("unbounded");
   if (ReadsAnswer()) copy.ShareIfPossible(answer_.api(), ClientReads());
   const std::string& key = copy.response().is_shared ? command.key : command.own_key;
   const engine::CacheUse use = UseOfCaches();
@@ -380,6 +388,10 @@ void Exchange::LetFollowersGo() {
 }
 
 // ---- What the gateway sends by itself --------------------------------------------------------------------------------
+
+CopyTerms Exchange::TermsOfCopy(UpstreamId id) const {
+  return {&worker_.policy().upstreams[id], worker_.policy().gateway.underscore_headers};
+}
 
 HeadTerms Exchange::TermsOfHead() {
   const bool may_keep_alive = request_.head.keep_alive && body_.is_ended() &&

@@ -120,6 +120,7 @@ void ExchangeRecorder::AttemptStarted(UpstreamId id, int number, bool is_reconne
   address_.clear();
   detail_.clear();
   record_.refused_by = {};
+  if (!is_reconnect) ++attempts_started_;
   const auto label = static_cast<size_t>(id.value);
   if (is_reconnect) {
     worker_.metrics.Count(observe::CounterId::kReuseRace, label);

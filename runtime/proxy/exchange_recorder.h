@@ -54,8 +54,10 @@ class ExchangeRecorder {
   void CacheHit(compiler::model::CacheId id);
   void LateFailure(std::string_view reason);  // nothing more is to come of an answer whose head went out early
 
-  // Client SDKs would multiply attempts that were already made.
-  bool RetriesAreSpent() const { return !record_.retry_denied.empty() || record_.fallback_reason == "breaker_open"; }
+  // Client SDKs would multiply attempts that were already made, here or at the next upstream.
+  bool RetriesAreSpent() const {
+    return attempts_started_ > 1 || !record_.retry_denied.empty() || record_.fallback_reason == "breaker_open";
+  }
 
   static constexpr size_t kMostDetail = 200;
 
@@ -69,6 +71,7 @@ class ExchangeRecorder {
   WorkerContext& worker_;
   const ExchangeRequest& request_;
   observe::ExchangeRecord record_;
+  int attempts_started_ = 0;  // reconnects not counted
   std::optional<base::TimePoint> last_token_;  // of this attempt's stream
   base::TimePoint now_;                        // of the event that the machine was told last
   // Of the attempt under way, until its end is told.

@@ -22,8 +22,8 @@ int HexValue(char c) {
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-// As the most generous server reads it: decoded until nothing is left to decode, small letters, "\" and runs of "/" as "/", without a "/"
-// behind.
+// As the most generous server reads it: decoded until nothing is left to decode, small letters, "\" and runs of "/" as "/", without
+// parameters and a "/" behind.
 std::string AsRead(std::string_view path) {
   std::string text(path);
   for (int round = 0; round < 4 && text.find('%') != std::string::npos; ++round) {
@@ -37,8 +37,12 @@ std::string AsRead(std::string_view path) {
     text = std::move(decoded);
   }
   std::string read;
+  bool in_parameter = false;  // behind ";", which some cut off
   for (char c : text) {
     if (c == '\\') c = '/';
+    if (c == '/') in_parameter = false;
+    if (c == ';') in_parameter = true;
+    if (in_parameter) continue;
     if (c == '/' && !read.empty() && read.back() == '/') continue;
     read.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c);
   }

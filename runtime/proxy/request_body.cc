@@ -30,7 +30,14 @@ bool RequestBody::Add(std::span<const std::string_view> pieces) {
     Queue(pieces);
     return false;
   }
-  for (const std::string_view piece : pieces) kept_.append(piece);
+  for (const std::string_view piece : pieces) {
+    const size_t needed = kept_.size() + piece.size();
+    if (needed > kept_.capacity()) {  // by doubling, and no further than it is to become
+      const size_t doubled = framing_ == http::BodyFraming::kLength ? std::min<size_t>(2 * kept_.capacity(), length_) : 2 * kept_.capacity();
+      kept_.reserve(std::max(needed, doubled));
+    }
+    kept_.append(piece);
+  }
   return kept_.size() > (is_too_long() ? std::min(most_kept_, kFirstPart) : most_kept_);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -57,7 +58,7 @@ class RequestBody {
   bool is_streaming() const { return stage_ == Stage::kStreaming || stage_ == Stage::kStreamed; }
   bool is_ended() const { return stage_ == Stage::kKept || stage_ == Stage::kStreamed; }
   uint64_t received() const { return received_; }
-  size_t held_bytes() const { return kept_.size() + (rewritten_ ? rewritten_->size() : 0) + upload_.size(); }
+  size_t held_bytes() const { return HeldBy(kept_) + (rewritten_ ? HeldBy(*rewritten_) : 0) + upload_.size(); }
   // All that has come is sent, and there is more to come.
   bool waits_for_client() const {
     return stage_ == Stage::kStreaming && sink_ != nullptr && upload_.empty() && sink_->queued_bytes() == 0;
@@ -85,6 +86,9 @@ class RequestBody {
   void OnSinkDrained() { Flush(); }
 
  private:
+  // Of what is large the room counts that it takes, not how much of that is used.
+  static size_t HeldBy(const std::string& text) { return std::max(text.size(), text.capacity() > kFirstPart ? text.capacity() : 0); }
+
   void Queue(std::span<const std::string_view> pieces);
   void Flush();
 

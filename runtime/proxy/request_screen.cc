@@ -24,6 +24,15 @@ constexpr Reason kReasons[] = {
 #undef SCREEN_REASON
 };
 
+// A handshake of WebSocket (RFC 6455 4.1). Its key alone tells it, too: proxies in front that know nothing of it keep Upgrade to
+// themselves and pass the rest on.
+bool WantsWebSocket(const http::RequestHead& head) {
+  if (head.headers.Find("sec-websocket-key")) return true;
+  if (!head.headers.HasToken(http::HeaderId::k_connection, "upgrade")) return false;
+  const auto upgrade = head.headers.Find(http::HeaderId::k_upgrade);
+  return head.headers.HasToken(http::HeaderId::k_upgrade, "websocket") || (upgrade && http::EqualsIgnoreCase(upgrade->substr(0, 10), "websocket/"));
+}
+
 ScreenedRequest Refused(ReasonId id, std::string_view path, std::string_view request_id) {
   const Reason& reason = kReasons[static_cast<size_t>(id)];
   return {reason.name, ShapedError(path, reason.status, reason.name, reason.doc, request_id)};
@@ -56,10 +65,12 @@ std::optional<ScreenedRequest> ScreenRequest(const compiler::model::GatewaySetti
     return answered;
   }
   // A page may send what it can't read, and a model server would set to work: it never gets there.
-  if (JudgeOrigin(gateway.cors, head.headers.Find(http::HeaderId::k_origin), own_host) == OriginKind::kForeign) {
+  auto origin = OriginOf(head.headers);
+  if (!origin) origin = UntoldOrigin(head.headers);
+  if (JudgeOrigin(gateway.cors, origin, own_host) == OriginKind::kForeign) {
     return Refused(ReasonId::k_foreign_origin, path, request_id);
   }
-  if (head.headers.HasToken(http::HeaderId::k_upgrade, "websocket") && head.headers.HasToken(http::HeaderId::k_connection, "upgrade")) {
+  if (WantsWebSocket(head)) {
     ScreenedRequest refused = Refused(ReasonId::k_websocket, path, request_id);
     refused.answer.headers.emplace_back("Upgrade", "websocket");  // RFC 9110 15.5.22
     refused.answer.closes = true;

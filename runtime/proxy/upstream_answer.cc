@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/planted_fault.h"
 #include "compiler/abi/fact_table.h"
 #include "base/buffers.h"
 #include "runtime/proxy/error_messages.h"
@@ -417,7 +418,11 @@ bool UpstreamAnswer::is_model_success() const {
   return api_ != dialect::Api::kPlain && head_->status >= 200 && head_->status < 300;
 }
 
-bool UpstreamAnswer::may_be_stored() const { return is_whole_ || !reader_; }
+// What ends with its connection may be cut, unless it is read and says itself that it is whole.
+bool UpstreamAnswer::may_be_stored() const {
+  PLANT_FAULT(unbounded_is_kept, return true);
+  return is_whole_ || (!reader_ && head_ != nullptr && head_->framing != http::BodyFraming::kUntilClose);
+}
 
 AnswerStep UpstreamAnswer::Cut(ErrorKind error) {
   Check(stage_ != Stage::kIdle && stage_ != Stage::kWhole && stage_ != Stage::kOver, "Cut");

@@ -72,7 +72,8 @@ Attempt::Request MakeUpstreamRequest(const UpstreamRequestTerms& terms, std::str
   const http::RequestHead& head = terms.client.head;
 
   // Most go to the root of their upstream just as they came.
-  const bool goes_as_it_came = terms.is_first_of_route && upstream.url.path.empty() && terms.client.path.data() == head.target.data();
+  const bool goes_as_it_came = terms.is_first_of_route && upstream.url.path.empty() && terms.client.path.data() == head.target.data() &&
+                                http::IsPlainQuery(head.query);
   std::string target;
   if (!goes_as_it_came) {
     const std::string query = terms.is_first_of_route ? std::string(head.query) : WithoutCredentials(head.query);
@@ -111,6 +112,7 @@ Attempt::Request MakeUpstreamRequest(const UpstreamRequestTerms& terms, std::str
   }
   request.drops_origin = terms.drops_origin;
   request.passes_underscores = terms.passes_underscores;
+  request.read = terms.read;
   request.request_id = terms.client.request_id;
   request.peer_ip = terms.client.peer_ip;
   request.client_tls = terms.client.client_tls;

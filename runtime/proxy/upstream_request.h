@@ -2,6 +2,7 @@
 // terms give the same bytes.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,7 @@ struct UpstreamRequestTerms {
   bool reads_answer = false;          // it is looked into, so it must not come compressed
   bool drops_origin = false;          // pages are the gateway's to judge
   bool passes_underscores = false;    // header names with "_"
+  std::span<const std::string> read = {};  // lower case; headers that conditions read
   bool body_is_decoded = false;       // … and is no longer what Content-Encoding says
   http::DroppedHeaders* dropped = nullptr;  // may be null
   std::string_view trace_parent = {};

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/random.h"
 
@@ -35,6 +36,7 @@ TEST(NormalisePath, GivesOneFormForWhatServersTakeForTheSame) {
       {"/v1/files/%2e%2ebackup", "/v1/files/..backup"},
       {"/v1/models/a%2F...%2Fb", "/v1/models/a%2F...%2Fb"},
       {"/100%25", "/100%25"},
+      {"/\xc3\xa9|{b}^`\"<x>", "/%C3%A9%7C%7Bb%7D%5E%60%22%3Cx%3E"},
       {"*", "*"},
   };
   for (const auto& [path, normal] : same) EXPECT_EQ(normal, NormalisePath(path).value_or("nothing")) << path;
@@ -53,7 +55,9 @@ TEST(NormalisePath, RefusesDotSegmentsThatOnlySomeServersSee) {
        {"/%2e%2e/a", "/a/%2e%2e/b", "/a/%2E./b", "/a/%2e/b", "/a/.%2e", "/..;/a", "/a/..;x=1/b", "/a/.;/b", "/admin/..;/public/y",
         "/a/..%2fb", "/a/..%2Fb", "/a%2f..%2fb", "/a%2F.%2Fb", "/a%2F..", "/..%2f", "/a/%2e%2e%2fb", "/a/%252e%252e/b",
         "/a/%25252e%25252e/b", "/a/..%3b/b", "/a/..%3Bx/b", "/a/..%5cb", "/a/..\\b", "/a\\b", "/a%5Cb", "/a%5c..%5cb", "/a/..%252fb",
-        "/a/%2e%2e;/b", "/a/..%255cb"}) {
+        "/a/%2e%2e;/b", "/a/..%255cb",
+        // overlong UTF-8: a dot or a slash to who decodes it without looking
+        "/a/%c0%ae%c0%ae/b", "/a%c0%afb", "/a/%e0%80%ae/b", "/a/%f0%80%80%ae/b", "/a/\xc0\xae/b", "/a/%25c0%25ae/b", "/%c1%81"}) {
     EXPECT_FALSE(NormalisePath(path).has_value()) << path;
   }
 }
@@ -132,10 +136,19 @@ TEST(NormalisePath, LeavesNothingThatAnotherServerCouldReadAnotherWay) {
   EXPECT_NE(FirstDanger(&Naive, 1'000, &naive), "") << "the comparison finds a careless way within a thousand";
 }
 
-TEST(WithPlainSlashes, IsWhatAServerSeesThatDecodesFirst) {
-  EXPECT_EQ("/api/pull", WithPlainSlashes("/api%2Fpull"));
-  EXPECT_EQ("/api/pull", WithPlainSlashes("/api/%2F%2Fpull"));
-  EXPECT_EQ("/api/pull/", WithPlainSlashes("/api%2Fpull%2F"));
+TEST(PathsForOthers, AreWhatServersSeeThatDecodeMoreOrCutParametersOff) {
+  using Paths = std::vector<std::string>;
+  EXPECT_EQ(PathsForOthers("/api/pull"), Paths());
+  EXPECT_EQ(PathsForOthers("/api%2Fpull"), Paths{"/api/pull"});
+  EXPECT_EQ(PathsForOthers("/api/%2F%2Fpull"), Paths{"/api/pull"});
+  EXPECT_EQ(PathsForOthers("/api%2Fpull%2F"), Paths{"/api/pull/"});
+  EXPECT_EQ(PathsForOthers("/admin;x=1"), Paths{"/admin"});
+  EXPECT_EQ(PathsForOthers("/;x/admin"), Paths{"/admin"});
+  EXPECT_EQ(PathsForOthers("/admin%3Bx"), (Paths{"/admin"}));
+  EXPECT_EQ(PathsForOthers("/%2561dmin"), (Paths{"/%61dmin", "/admin"}));
+  EXPECT_EQ(PathsForOthers("/a%252Fb"), (Paths{"/a%2Fb", "/a/b"}));
+  EXPECT_EQ(PathsForOthers("/admin%20"), Paths{"/admin"});
+  EXPECT_EQ(PathsForOthers("/%E4%BD%A0"), Paths{"/\xe4\xbd\xa0"});
 }
 
 }  // namespace

@@ -71,13 +71,23 @@ TEST(OneReading, NobodyIsLedAroundAConditionOnTheBody) {
       {"json_not_utf8", "{\"model\":\"big\",\"a\":\"\xff\"}"},
       {"json_not_utf8", "\xff\xfe{"},
       {"json_not_an_object", R"([{"model":"big"}])"},
+      {"folded_json_member", R"({"model":"small","model\u0000":"big"})"},
   };
   for (const auto& [reason, body] : refused) {
     const std::string answer = Chat(gateway, body);
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ") && Holds(answer, reason)) << body << "\n" << answer;
   }
   EXPECT_TRUE(Chat(gateway, R"({"Model":"big"})", "Content-Type: text/plain\r\n").starts_with("HTTP/1.1 400 ")) << "servers don't look at the type";
+  for (const char* charset : {"utf-16", "utf-7", "UTF-16LE", "\"utf-32\"", "shift_jis"}) {
+    const std::string answer = Chat(gateway, R"({"model":"small"})", "Content-Type: application/json; charset=" + std::string(charset) + "\r\n");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ") && Holds(answer, "json_charset")) << charset << "\n" << answer;
+  }
+  const std::string two_types = Ask(gateway, "POST /other", "Content-Type: text/plain, application/json\r\n", R"({"Model":"big"})");
+  EXPECT_TRUE(two_types.starts_with("HTTP/1.1 400 ")) << two_types;
   EXPECT_TRUE(upstream.requests.empty());
+  for (const char* charset : {"utf-8", "UTF8", "us-ascii", "iso-8859-1"}) {
+    EXPECT_TRUE(Chat(gateway, R"({"model":"small"})", "Content-Type: application/json; charset=" + std::string(charset) + "\r\n").starts_with("HTTP/1.1 200 "));
+  }
   EXPECT_TRUE(Chat(gateway, R"({"model":"small","messages":[{"content":"{\"Model\":1}"}],"seed":123456789012345678901234567890})")
                   .starts_with("HTTP/1.1 200 "));
   EXPECT_TRUE(Ask(gateway, "POST /v1/audio/transcriptions", "Content-Type: multipart/form-data; boundary=x\r\n", "--x\r\n\xff\r\n--x--\r\n")
@@ -93,16 +103,64 @@ TEST(OneReading, HeadersAndQueriesStandOnceWhereTheyAreRead) {
       "route rest { to = u }\n");
   Upstream upstream(gateway);
   EXPECT_TRUE(Ask(gateway, "GET /", "X-Role: user\r\nX-Role: admin\r\n").starts_with("HTTP/1.1 400 "));
-  for (const char* query : {"admin=0&admin=1", "Admin=1", "x;admin=1", "admin=%zz"})
+  for (const char* query : {"admin=0&admin=1", "Admin=1", "x;admin=1", "admin=%zz", "%61dmin=1", "admin[]=1", "admin%5B0%5D=1", "admin%00=1", "+admin=1",
+                            "adm%C4%B1n=1"})
     EXPECT_TRUE(Ask(gateway, "GET /?" + std::string(query), "").starts_with("HTTP/1.1 400 ")) << query;
   EXPECT_TRUE(upstream.requests.empty());
   EXPECT_TRUE(Ask(gateway, "GET /?x=1&x=2&y=%zz", "X-Role: user\r\nX-Other: a\r\nX-Other: b\r\n").starts_with("HTTP/1.1 200 "));
 }
 
+// What isn't passed on isn't there for conditions, and a list in several lines is one to everybody.
+TEST(OneReading, HeadersAreReadAsTheyArePassedOn) {
+  SimGateway gateway(
+      "upstream u { url = \"http://10.0.0.1:11434\"\n"
+      "  header[\"X-Seen\"] = \"${request.header[\"X-Role\"] ?? \"none\"}|${request.header[\"Accept\"] ?? \"none\"}|${request.header[\"Cookie\"] ?? \"none\"}\"\n"
+      "}\n");
+  Upstream upstream(gateway);
+  const auto seen = [&](const std::string& lines) {
+    Ask(gateway, "GET /", lines);
+    const std::string& request = upstream.requests.back();
+    const size_t at = request.find("X-Seen: ") + 8;
+    return request.substr(at, request.find("\r\n", at) - at);
+  };
+  EXPECT_EQ(seen("X-Role: admin\r\n"), "admin|none|none");
+  EXPECT_EQ(seen("X-Role: admin\r\nConnection: x-role\r\n"), "none|none|none");
+  EXPECT_FALSE(Holds(upstream.requests.back(), "X-Role"));
+  EXPECT_EQ(seen("X_Role: admin\r\n"), "none|none|none");
+  EXPECT_EQ(seen("Accept: a\r\naccept: b\r\nCookie: c=1\r\nCookie: d=2\r\n"), "none|a, b|c=1; d=2");
+  EXPECT_TRUE(Holds(upstream.requests.back(), "Accept: a, b\r\nCookie: c=1; d=2\r\n")) << upstream.requests.back();
+  SimGateway careless("upstream u { url = \"http://10.0.0.1:11434\"  header[\"X-Seen\"] = \"${request.header[\"X-Role\"]}\" }\n", "underscore_headers = true");
+  Upstream behind(careless);
+  EXPECT_TRUE(Ask(careless, "GET /", "X-Role: user\r\nX_Role: admin\r\n").starts_with("HTTP/1.1 400 "));
+  EXPECT_TRUE(Ask(careless, "GET /", "X_Role: admin\r\n").starts_with("HTTP/1.1 400 "));
+  EXPECT_TRUE(Ask(careless, "GET /", "X-Role: user\r\nX_Other: a\r\n").starts_with("HTTP/1.1 200 "));
+}
+
+TEST(OneReading, APathIsRefusedThatLeadsToARefusedOne) {
+  SimGateway gateway(
+      "upstream u { url = \"http://10.0.0.1:11434\" }\nreply no { status = 403  text = \"no\" }\n"
+      "route admin { when request.path == \"/admin\" or request.path starts_with \"/admin/\"  reply = no }\n"
+      "route host { when request.host == \"inner\"  reply = no }\nroute rest { to = u }\n");
+  Upstream upstream(gateway);
+  for (const char* path : {"/admin;x=1", "/admin%3bx", "/;x/admin", "/admin%2fx", "/admin%252Fx", "/%2561dmin", "/%252561dmin", "/admin%20", "/admin;/y"}) {
+    const std::string answer = Ask(gateway, "GET " + std::string(path), "");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ") && Holds(answer, "encoded_path")) << path << "\n" << answer;
+  }
+  for (const char* host : {"inner", "INNER", "inner.", "inner:80", "inner.:8080"}) {
+    auto client = gateway.NewClient();
+    client->Send("GET /x HTTP/1.1\r\nHost: " + std::string(host) + "\r\nConnection: close\r\n\r\n");
+    gateway.network.RunUntil([&] { return client->ended; }, 1min);
+    EXPECT_TRUE(client->received.starts_with("HTTP/1.1 403 ")) << host;
+  }
+  EXPECT_TRUE(upstream.requests.empty());
+  for (const char* path : {"/administration", "/v1/models/Qwen%2FQwen3", "/v1/models/a;b", "/x/admin", "/100%25", "/%E4%BD%A0"})
+    EXPECT_TRUE(Ask(gateway, "GET " + std::string(path), "").starts_with("HTTP/1.1 200 ")) << path;
+}
+
 TEST(OneReading, TheGuardOfAnOllamaStaysWithRoutes) {
   SimGateway gateway("upstream u { url = \"http://10.0.0.1:11434\" }\nroute pulls { when request.path == \"/api/push\"  to = u }\nroute rest { to = u }\n");
   Upstream upstream(gateway);
-  for (const char* path : {"/api/pull", "/API/Create", "/api%2fdelete", "/api/experimental/x", "/api/signout"})
+  for (const char* path : {"/api/pull", "/API/Create", "/api%2fdelete", "/api/experimental/x", "/api/signout", "/api;x/pull", "/api/pull;x"})
     EXPECT_TRUE(Ask(gateway, "POST " + std::string(path), "", "{}").starts_with("HTTP/1.1 403 ")) << path;
   EXPECT_TRUE(upstream.requests.empty());
   for (const char* path : {"/api/push", "/api/show", "/v1/models", "/props"})
@@ -140,6 +198,9 @@ TEST(Rewrite, KeepsTypesAndLeavesOutWhatIsAbsent) {
   EXPECT_EQ(upstream.body(), R"({"max_tokens":7,"tools":[{"a":1}],"k":"stays","model":"x","n":7,"o":{"t":[{"a":1}],"s":"a 7"},"l":[]})");
   Chat(gateway, R"({"max_tokens":1.5e3,"yes":true})", "X-Short: 1\r\n");
   EXPECT_EQ(upstream.body(), R"({"max_tokens":1.5e3,"yes":true,"model":"x","n":5,"l":[true],"loud":true})");
+  Chat(gateway, R"({"max_tokens":12345678901234567890,"tools":1.0})");
+  EXPECT_TRUE(Holds(upstream.body(), R"("n":12345678901234567890,"o":{"t":1.0,)")) << upstream.body();
+  EXPECT_TRUE(Chat(gateway, R"({"max_tokens":1})", "Content-Type: application/json; charset=utf-16\r\n").starts_with("HTTP/1.1 400 "));
   EXPECT_TRUE(Chat(gateway, R"({"Model":"y"})").starts_with("HTTP/1.1 400 "));
   EXPECT_TRUE(Chat(gateway, "[1]").starts_with("HTTP/1.1 400 "));
 }
@@ -175,6 +236,7 @@ TEST_F(CacheRules, OnlyGetAndHeadAreAnsweredFromAGet) {
 
 TEST_F(CacheRules, AnswersThatSayTheyAreNotForOthersAreNotKept) {
   for (const char* lines : {"Cache-Control: private\r\n", "Cache-Control: max-age=5, No-Store\r\n", "Cache-Control: private=\"x\"\r\n", "Vary: *\r\n",
+                            "Vary: X-A, *\r\n", "Vary: X-Forwarded-For\r\n", "Vary: x-request-id\r\n", "Vary: X-Forwarded-Proto\r\n", "Vary: traceparent\r\n",
                             "Content-Encoding: gzip\r\n"}) {
     AnswerWith(lines);
     EXPECT_EQ(Asked({{"GET /n", ""}, {"GET /n", ""}}), 2u) << lines;
@@ -182,6 +244,55 @@ TEST_F(CacheRules, AnswersThatSayTheyAreNotForOthersAreNotKept) {
   AnswerWith("");
   EXPECT_EQ(Asked({{"GET /s", "Cache-Control: no-store\r\n"}, {"GET /s", ""}, {"GET /s", "Cache-Control: no-store\r\n"}, {"GET /s", ""}}), 3u);
   EXPECT_TRUE(Holds(gateway.Get("/metrics"), "cache_not_stored_total{reason=\"private\"} 4"));
+}
+
+TEST_F(CacheRules, WhatIsEmptyOrMayBeCutIsNotKept) {
+  for (const char* answer : {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n",
+                             "HTTP/1.1 304 Not Modified\r\n\r\n", "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-1/9\r\nContent-Length: 2\r\n\r\nok"}) {
+    SimGateway any("upstream u { url = \"http://10.0.0.1:11434\" }\n"
+                   "cache kept { key = \"${request.path}\"  ttl = 10min  shared = true  store when true }\nroute all { to = u  cache = kept }\n");
+    Upstream behind(any);
+    behind.answer = answer;
+    Ask(any, "GET /e", "");
+    Ask(any, "GET /e", "");
+    EXPECT_EQ(behind.requests.size(), 2u) << answer;
+  }
+  SimGateway plain(kCached);
+  size_t asked = 0;
+  SimServer server(&plain.network, "10.0.0.1", 11434, [&](SimPeer& peer) {
+    if (!Holds(peer.received, "\r\n\r\n")) return;
+    ++asked;
+    peer.Send("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nhalf of");
+    peer.stream->FinishWriting();
+  });
+  plain.Get("/c");
+  plain.Get("/c");
+  EXPECT_EQ(asked, 2u) << "its end is that of a connection, which a server that dies closes, too";
+}
+
+TEST_F(CacheRules, AGetWithABodyIsForTheUpstream) {
+  EXPECT_EQ(Asked({{"GET /b", ""}, {"GET /b", ""}}, "x"), 2u);
+  EXPECT_EQ(Asked({{"GET /b", ""}, {"GET /b", ""}}), 1u);
+}
+
+// The upstream says that the answer differs by what it was sent: that is not always what the client said.
+TEST(CacheVary, CountsByWhatTheUpstreamGot) {
+  SimGateway gateway("upstream u { url = \"http://10.0.0.1:11434\"  header[\"X-Who\"] = \"${client.ip}\"  header[\"X-Fixed\"] = \"a\"  remove_header = [\"X-Gone\"] }\n"
+                     "cache kept { key = \"${request.path}\"  ttl = 10min  shared = true }\nroute all { to = u  cache = kept }\n");
+  Upstream upstream(gateway);
+  const auto asked = [&](const std::string& vary, const std::string& path, const std::string& lines) {
+    upstream.answer = "HTTP/1.1 200 OK\r\nVary: " + vary + "\r\nContent-Length: 2\r\n\r\nok";
+    const size_t before = upstream.requests.size();
+    Ask(gateway, "GET " + path, lines);
+    return upstream.requests.size() - before;
+  };
+  EXPECT_EQ(asked("X-Who", "/w", "X-Who: a\r\n") + asked("X-Who", "/w", "X-Who: a\r\n"), 2u) << "the policy's value is anybody's";
+  EXPECT_EQ(asked("X-Fixed", "/f", "X-Fixed: a\r\n") + asked("X-Fixed", "/f", "X-Fixed: b\r\n"), 1u);
+  EXPECT_EQ(asked("X-Gone", "/g", "X-Gone: a\r\n") + asked("X-Gone", "/g", "X-Gone: b\r\n"), 1u);
+  EXPECT_EQ(asked("X_U", "/u", "X_U: a\r\n") + asked("X_U", "/u", "X_U: b\r\n"), 1u) << "it is dropped";
+  EXPECT_EQ(asked("X-L", "/l", "X-L: de\r\nConnection: x-l\r\n") + asked("X-L", "/l", "X-L: de\r\n"), 2u) << "nobody says another's language";
+  EXPECT_EQ(asked("X-L", "/l", "X-L: de\r\n"), 0u);
+  EXPECT_EQ(asked("X-L", "/l", ""), 0u) << "as who kept it from the upstream";
 }
 
 TEST_F(CacheRules, AnswersThatVaryAreForRequestsThatAreEqualInThat) {
