@@ -322,7 +322,7 @@ def a_breaker_that_opens_says_why():
     assert event['upstream'] == 'u' and event['level'] == 'warn' and event['from'] == 'CLOSED' and event['to'] == 'OPEN', event
     assert 'failures(1min) >= 3' in event['rule'] and 'failure_ratio(1min) > 50%' in event['rule'], event
     assert event['counts']['failures(1min)'] == 3 and event['counts']['failure_ratio(1min)'] == 1, event
-    assert event['last_error'] == '503', event
+    assert event['last_error'].startswith('503'), event
     stamp = '%Y-%m-%dT%H:%M:%S.%fZ'
     until, at = (time.mktime(time.strptime(event[name][:19], stamp[:17])) + float('0' + event[name][19:23]) for name in ('until', 'time'))
     assert 0.9 < until - at < 1.2, event
@@ -346,7 +346,7 @@ def bad_answers_have_a_detail():
     cases = [(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n', 'length_and_encoding'),
              (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n', 'bad_transfer_encoding'),
              (b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok', 'bad_content_length'), (b'SSH-2.0-OpenSSH_9\r\n', 'bad_status_line'),
-             (b'HTTP/1.1 200 OK\r\nX : a\r\n\r\n', 'bad_header'), (b'HTTP/1.1 102 X\r\n\r\n' * 500, 'interim_responses'),
+             (b'HTTP/1.1 200 OK\r\nX : a\r\n\r\n', 'bad_header'), (b'HTTP/1.1 102 X\r\n\r\n' * 500, 'too many interim answers'),
              (b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok', None)]
     for number, (answer, detail) in enumerate(cases):
         raw['answer'] = answer
