@@ -441,7 +441,11 @@ TEST(Spellings, OfDangersAreFoundAndNearMissesAreClean) {
         const Written written = Finish(*lines);
         const Diagnostics found = Check(written.text);
         std::set<Result> results;
-        for (const std::string& code : group.codes) results.insert(Judge(code, written, found));
+        for (const std::string& code : group.codes) {
+          const bool anywhere = code.ends_with('*');
+          const Result result = Judge(code.substr(0, 6), written, found);
+          results.insert(anywhere && result == Result::kElsewhere ? Result::kFound : result);
+        }
         const bool is_as_it_is = name == "as it is";
         if (results.count(Result::kNoPolicy) > 0 && results.count(Result::kFound) == 0 && !is_as_it_is) continue;
         const bool is_clean = std::all_of(found.items().begin(), found.items().end(),
@@ -507,8 +511,8 @@ TEST(Spellings, EachCheckIsTriedInTwentyFormsAndAsManyNearMisses) {
   }
   for (const Spellings& group : ReadSpellings()) {
     for (const std::string& code : group.codes) {
-      counted[code].bad += static_cast<int>(group.bad.size());
-      counted[code].near += static_cast<int>(group.near.size());
+      counted[code.substr(0, 6)].bad += static_cast<int>(group.bad.size());
+      counted[code.substr(0, 6)].near += static_cast<int>(group.near.size());
     }
   }
   for (const auto& [code, forms] : counted) {
