@@ -48,8 +48,8 @@ class Session {
     end->setCharPositionInLine(lexer_.getCharPositionInLine());
     tokens.push_back(std::move(end));
     MarkTestVerbs(offsets_, diagnostics_, tokens);
-    if (is_file) RepairSwaps(offsets_, diagnostics_, tokens);
     std::vector<size_t> guessed;
+    if (is_file) RepairSwaps(offsets_, diagnostics_, tokens, &guessed);
     if (is_file) RepairHabits(offsets_, diagnostics_, &tokens, &guessed);
     RepairWords(offsets_, diagnostics_, tokens);
     usable_ = RepairTokens(offsets_, diagnostics_, &tokens, &guessed);

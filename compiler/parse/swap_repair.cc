@@ -33,8 +33,8 @@ bool IsOneOf(std::string_view word, const Words& words) {
 class Swapper {
  public:
   Swapper(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics,
-          const std::vector<std::unique_ptr<Token>>& tokens)
-      : offsets_(offsets), diagnostics_(diagnostics) {
+          const std::vector<std::unique_ptr<Token>>& tokens, std::vector<size_t>* guessed)
+      : offsets_(offsets), diagnostics_(diagnostics), guessed_(guessed) {
     view_.reserve(tokens.size());
     for (const auto& token : tokens) view_.push_back(token.get());
   }
@@ -125,6 +125,8 @@ class Swapper {
     diagnostics_->Emit(Kind::kTurnedAround, offsets_.RangeOf(*first), {left, right})
         .Change(offsets_.RangeOf(*first), right)
         .Change(offsets_.RangeOf(*second), left);
+    // JSON is kept as its text, where the two stand as they did.
+    if (i > 0 && TypeAt(i - 1) == PolicyParser::COLON) guessed_->push_back(first->getStartIndex());
     const size_t type = first->getType();
     first->setType(second->getType());
     first->setText(right);
@@ -134,14 +136,15 @@ class Swapper {
 
   const OffsetMap& offsets_;
   diagnostics::Diagnostics* diagnostics_;
+  std::vector<size_t>* guessed_;
   std::vector<Token*> view_;
 };
 
 }  // namespace
 
 void RepairSwaps(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics,
-                 const std::vector<std::unique_ptr<Token>>& tokens) {
-  Swapper(offsets, diagnostics, tokens).Run();
+                 const std::vector<std::unique_ptr<Token>>& tokens, std::vector<size_t>* guessed) {
+  Swapper(offsets, diagnostics, tokens, guessed).Run();
 }
 
 }  // namespace compiler::parse

@@ -11,8 +11,9 @@
 
 namespace compiler::parse {
 
-// `tokens`: all of them on the default channel, EOF last; the verbs of tests are marked.
+// `tokens`: all of them on the default channel, EOF last; the verbs of tests are marked. `guessed`: where what is read is not what is
+// written, so that nothing else is said of it.
 void RepairSwaps(const OffsetMap& offsets, diagnostics::Diagnostics* diagnostics,
-                 const std::vector<std::unique_ptr<antlr4::Token>>& tokens);
+                 const std::vector<std::unique_ptr<antlr4::Token>>& tokens, std::vector<size_t>* guessed);
 
 }  // namespace compiler::parse
