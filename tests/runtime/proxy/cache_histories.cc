@@ -218,7 +218,7 @@ class World {
     const bool is_stream = question.is_chat() && question.method == "POST" && question.wants_stream;
     const Received received = ReadAsClient(is_stream ? spoken : kAnthropic, client.received, client.was_reset);
     got.status = received.status;
-    got.is_whole = received.http_ended;
+    got.is_whole = received.http_ended || question.method == "HEAD";
     std::string text = received.body;
     if (is_stream && received.status == 200 && !received.body.empty()) {
       got.is_whole = received.is_taken_for_complete(spoken) && received.ends == 1;
@@ -264,7 +264,8 @@ class World {
     if (asked_ == before) return violation("the upstream was not asked");
     const bool fails = does_ == Does::kSays500 || does_ == Does::kResets || (question.is_chat() && question.method == "POST" && (does_ == Does::kEmpty || does_ == Does::kCuts));
     if (fails) ++report->failures;
-    if (fails && stale != nullptr && got.serial == stale->serial) {
+    const bool is_stale = stale != nullptr && (question.method == "HEAD" ? got.status == 200 : got.serial == stale->serial);
+    if (fails && is_stale) {
       ++report->stale;
       return got.is_whole ? "" : violation("not whole, from memory, stale");
     }
