@@ -82,6 +82,7 @@ TEST(ModelLoads, NamesThatClientsMakeUpPushNoRealOneOut) {
   loads.Ask("real", At(0s));
   loads.End("real", News::kOver, ModelLoads::Outcome::kLoaded, At(1s));
   loads.Ask("second", At(1s));
+  loads.End("second", News::kOver, ModelLoads::Outcome::kLoaded, At(1s));
   loads.ObserveContent("second", At(2s));
   for (size_t i = 0; i < 3 * ModelLoads::kMaxModels; ++i) {
     const std::string name = "x" + std::to_string(i);
