@@ -205,7 +205,7 @@ TEST(Verdicts, ARuleWhosePartsContradictNeverOpens) {
                "requests(60s) ") +
            requests + " open_for = 20ms } }\n";
   };
-  ExpectNever("PL0501", "note_breaker", policy("< 5"), policy(">= 5"), Anything);
+  ExpectNever("PL0501", "record_breaker", policy("< 5"), policy(">= 5"), Anything);
 }
 
 TEST(Verdicts, NoAttemptIsSlowerThanItMayBe) {
@@ -219,7 +219,7 @@ TEST(Verdicts, NoAttemptIsSlowerThanItMayBe) {
     plan.answers = std::nullopt;
     return plan;
   };
-  ExpectNever("PL0501", "note_breaker", policy("1001ms"), policy("500ms"), slow, 60);
+  ExpectNever("PL0501", "record_breaker", policy("1001ms"), policy("500ms"), slow, 60);
 }
 
 TEST(Verdicts, ARuleWithoutRefusalsNeverOpensForAServerThatIsDown) {
@@ -236,7 +236,7 @@ TEST(Verdicts, ARuleWithoutRefusalsNeverOpensForAServerThatIsDown) {
     plan.error = ErrorKind::k_refused;
     return plan;
   };
-  ExpectNever("PL0508", "note_breaker", policy(""), policy(", refused, reset"), down, 60);
+  ExpectNever("PL0508", "record_breaker", policy(""), policy(", refused, reset"), down, 60);
 }
 
 TEST(Verdicts, ARouteBehindOthersThatTakeItAllIsNeverReached) {
