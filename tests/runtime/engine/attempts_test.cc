@@ -425,15 +425,15 @@ Lines EndUnfinished(Scene& scene, std::chrono::seconds begin) {
 }
 
 TEST_F(OneUpstream, AnAnswerWithoutAReasonForItsEndIsNoFailureByItself) {
-  EXPECT_THAT(EndUnfinished(scene(), 0s), Contains("note_ended a 1 unfinished success 2000ms"));
+  EXPECT_THAT(EndUnfinished(scene(), 0s), Contains("record_ended a 1 unfinished success 2000ms"));
 }
 
 TEST_F(OneUpstream, AnAnswerWithoutAReasonForItsEndIsAFailureWhereThePolicySaysSo) {
   model::BreakerSettings breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 2, 30s, 1);
   breaker.failure_when = b.When(expr::ErrorIn({ErrorKind::k_unfinished}));
   b[a].breaker = breaker;
-  EXPECT_THAT(EndUnfinished(scene(), 0s), Contains("note_ended a 1 unfinished failure 2000ms"));
-  EXPECT_THAT(EndUnfinished(scene(), 10s), Contains("note_breaker a CLOSED>OPEN"));
+  EXPECT_THAT(EndUnfinished(scene(), 0s), Contains("record_ended a 1 unfinished failure 2000ms"));
+  EXPECT_THAT(EndUnfinished(scene(), 10s), Contains("record_breaker a CLOSED>OPEN"));
 }
 
 TEST_F(OneUpstream, ElapsedCountsFromTheArrivalAndLatencyFromTheAttempt) {
