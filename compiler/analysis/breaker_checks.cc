@@ -190,6 +190,7 @@ void CheckBreakersClose(Context& context) {
     };
     std::optional<Miss> miss;
     for (const Context::Line& line : lines) {
+      if (context.WasTold(Kind::kNeverCloses, line.origin->predicate)) continue;  // which says more
       // The fewest successes that it takes, and their window.
       int64_t needed = 0;
       Duration window{};

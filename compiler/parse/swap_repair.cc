@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "PolicyParser.h"
+#include "base/text.h"
 
 namespace compiler::parse {
 namespace {
@@ -76,13 +77,15 @@ class Swapper {
 
   // `upstream { model url = …`.
   bool IsBraceForName(size_t i) const {
-    constexpr std::string_view kNamed[] = {"upstream", "route", "reply", "cache", "mock", "retry", "breaker", "tls"};
+    constexpr std::string_view kNamed[] = {"upstream", "route", "reply", "cache", "mock"};
     if (i == 0 || TypeAt(i) != PolicyParser::LBRACE || TypeAt(i - 1) != PolicyParser::NAME ||
         !IsOneOf(view_[i - 1]->getText(), kNamed))
       return false;
     if (i > 1 && !IsFirstOnLine(i - 1)) return false;
     if (TypeAt(i + 1) != PolicyParser::NAME || IsBlock(i + 1)) return false;
-    if (TypeAt(i + 2) == PolicyParser::WHEN) return !IsOneOf(view_[i + 1]->getText(), kOfWhen);
+    // `route { nxt when …` lacks a letter, and a name elsewhere.
+    if (TypeAt(i + 2) == PolicyParser::WHEN)
+      return !IsOneOf(view_[i + 1]->getText(), kOfWhen) && !base::Nearest(view_[i + 1]->getText(), kOfWhen);
     return BeginsStatement(view_, i + 2) || TypeAt(i + 2) == PolicyParser::RBRACE;
   }
 
@@ -112,7 +115,8 @@ class Swapper {
 
   // `replies 429 "Retry-After" header = "20"`.
   bool IsKeyForHeader(size_t i) const {
-    return TypeAt(i) == PolicyParser::STRING && TypeAt(i + 1) == PolicyParser::NAME &&
+    const bool is_path = view_[i]->getText().starts_with("\"/");
+    return TypeAt(i) == PolicyParser::STRING && !is_path && TypeAt(i + 1) == PolicyParser::NAME &&
            view_[i + 1]->getText() == "header" && TypeAt(i + 2) == PolicyParser::ASSIGN && !IsFirstOnLine(i) &&
            !IsFirstOnLine(i + 1);
   }
