@@ -175,18 +175,19 @@ bool JsonReader::String() {
   ++at_;
   for (;;) {
 #ifdef __SSE2__
-    while (text_end_ - at_ >= 16) {
-      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at_));
+    const char* at = at_;
+    for (; text_end_ - at >= 16; at += 16) {
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
       // Signed: what is not ASCII is below a blank, too.
       const __m128i special = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
                                            _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
       const auto mask = static_cast<unsigned>(_mm_movemask_epi8(special));
       if (mask != 0) {
-        at_ += __builtin_ctz(mask);
+        at += __builtin_ctz(mask);
         break;
       }
-      at_ += 16;
     }
+    at_ = at;
 #endif
     while (text_end_ - at_ >= 8) {
       uint64_t word;

@@ -11,14 +11,22 @@
 namespace runtime::dialect {
 namespace {
 
-// `content_type` without parameters, in lower case.
-std::string MediaType(std::string_view content_type) {
+// `content_type` without parameters, in lower case; *spare is empty, and may hold it.
+std::string_view MediaType(std::string_view content_type, std::string* spare) {
   content_type = content_type.substr(0, content_type.find(';'));
-  std::string type;
+  for (const std::string_view known : {"application/json", "text/event-stream", "application/x-ndjson"}) {
+    if (content_type == known) return known;
+  }
+  std::string& type = *spare;
   for (const char c : content_type) {
     if (c != ' ' && c != '\t') type += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   }
   return type;
+}
+
+bool IsJson(std::string_view content_type) {
+  std::string spare;
+  return MediaType(content_type, &spare) == "application/json";
 }
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
@@ -140,7 +148,8 @@ WholeReading ReadWhole(Api api, std::string_view body) {
 
 AnswerReader::AnswerReader(Api api, int status, std::string_view content_type, const ReadingOptions& options)
     : api_(api), asked_(std::clamp<int64_t>(options.choices, 1, Choices::kMost)), follows_brackets_(options.ends_with_connection) {
-  const std::string type = MediaType(content_type);
+  std::string spare;
+  const std::string_view type = MediaType(content_type, &spare);
   const Shape stream = StreamShapeOf(api);
   const bool is_answer = api != Api::kPlain && status >= 200 && status < 300;
   if (is_answer && stream != Shape::kJson) {
@@ -156,7 +165,7 @@ AnswerReader::AnswerReader(Api api, int status, std::string_view content_type, b
     : AnswerReader(api, status, content_type, ReadingOptions{ends_with_connection, false, 1}) {
   if (format_ != Format::kUndecided) return;
   if (is_stream_type_) Begin(StreamShapeOf(api) == Shape::kSse ? Format::kEvents : Format::kLines);
-  else format_ = MediaType(content_type) == "application/json" ? Format::kJson : Format::kPassing;
+  else format_ = IsJson(content_type) ? Format::kJson : Format::kPassing;
 }
 
 AnswerForm AnswerReader::form() const {

@@ -52,13 +52,12 @@ bool HasVersion(std::string_view path) {
 
 const DialectInfo* FindByPath(std::string_view path) {
   path = Trimmed(path);
-  if (IsOtherThing(path)) return nullptr;
   const DialectInfo* found = nullptr;
   for (const DialectInfo& info : kDialects) {  // each begins with a slash, so that it ends a path on a whole segment
     if (EndsWith(path, info.path) && (found == nullptr || info.path.size() > found->path.size())) found = &info;
   }
-  if (found == nullptr && EndsWith(path, "/anthropic/messages")) return FindByPath("/v1/messages");  // a base that stands for the version
-  return found;
+  if (found == nullptr && EndsWith(path, "/anthropic/messages")) return IsOtherThing(path) ? nullptr : FindByPath("/v1/messages");  // a base that stands for the version
+  return found != nullptr && IsOtherThing(path) ? nullptr : found;
 }
 
 size_t CommonSuffix(std::string_view a, std::string_view b) {
@@ -129,14 +128,14 @@ Shape StreamShapeOf(Api api) {
 ClientDialect Detect(compiler::abi::Method method, std::string_view path, std::string_view endpoint_path,
                      std::string_view body, compiler::model::UpstreamDialect endpoint_dialect) {
   ClientDialect client;
-  client.family = FamilyOf(path);
+  const DialectInfo* info = FindByPath(path);
+  client.family = info != nullptr ? FamilyOf(info->family) : FamilyOf(path);
   if (client.family == ApiFamily::kNone) client.family = FamilyOf(endpoint_path);
   if (client.family == ApiFamily::kNone) client.family = FamilyOf(endpoint_dialect);
   if (method != compiler::abi::Method::kPOST) return client;
-  const DialectInfo* info = FindByPath(path);
   if (info == nullptr) info = FindByPath(endpoint_path);
-  const bool is_other_end_point = FamilyOf(path) != ApiFamily::kNone;  // embeddings of a server whose dialect is known
-  if (info == nullptr && !is_other_end_point) info = FindInFamily(endpoint_dialect, endpoint_path.empty() ? path : endpoint_path);
+  // Embeddings of a server whose dialect is known are no such thing.
+  if (info == nullptr && FamilyOf(path) == ApiFamily::kNone) info = FindInFamily(endpoint_dialect, endpoint_path.empty() ? path : endpoint_path);
   if (info == nullptr) return client;
 
   const Members members = ReadMembers(body).value_or(Members{});

@@ -191,6 +191,7 @@ struct ExchangeMachine::State : base::Recycled<ExchangeMachine::State> {
 
   // Asserted after each event.
   void CheckInvariants(const Event& event) const;
+  bool IsOrdinary() const;
   static std::string_view NameOf(const Event& event);
 
   template <typename C>

@@ -18,7 +18,7 @@ class ConnectionNames {
  public:
   explicit ConnectionNames(const Headers& headers) {
     for (const Header& line : headers.lines()) {
-      if (line.id != HeaderId::k_connection) continue;
+      if (line.id != HeaderId::k_connection || line.value == "keep-alive" || line.value == "close") continue;
       ForEachListItem(line.value, [&](std::string_view item) {
         if (!item.empty() && !EqualsIgnoreCase(item, "keep-alive") && !EqualsIgnoreCase(item, "close")) names_.push_back(Lower(item));
       });

@@ -199,7 +199,10 @@ DroppedHeaders AppendUpstreamRequest(const RequestHead& client, const UpstreamRe
     out.Header(line.name, line.value);
   }
   for (const SetHeader& header : request.set) out.Header(header.name, header.value);
-  const auto own = [&](std::string_view name) { return !IsSet(request.set, name) && !IsRemoved(request.remove, name); };
+  const bool changes_none = request.set.empty() && request.remove.empty();
+  const auto own = [&](std::string_view name) {
+    return changes_none || (!IsSet(request.set, name) && !IsRemoved(request.remove, name));
+  };
   if (own("x-forwarded-for") && !request.peer_ip.empty()) {
     AppendExtended(client.headers, HeaderId::k_x_forwarded_for, "X-Forwarded-For", request.peer_ip, out);
   }

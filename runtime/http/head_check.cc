@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -77,6 +78,14 @@ Framing ReadFraming(const Headers& headers) {
         }
         break;
       case HeaderId::k_connection:
+        if (line.value == "keep-alive") {
+          framing.says_keep_alive = true;
+          break;
+        }
+        if (line.value == "close") {
+          framing.says_close = true;
+          break;
+        }
         ForEachListItem(line.value, [&](std::string_view item) {
           if (EqualsIgnoreCase(item, "close")) framing.says_close = true;
           if (EqualsIgnoreCase(item, "keep-alive")) framing.says_keep_alive = true;
@@ -144,6 +153,12 @@ ParseError CheckFraming(const Framing& framing, int minor_version, bool may_repe
   return ParseError::kNone;
 }
 
+constexpr auto kUnreserved = [] {
+  std::array<bool, 256> table{};
+  for (int c = 0; c < 256; ++c) table[static_cast<size_t>(c)] = IsUnreserved(static_cast<char>(c));
+  return table;
+}();
+
 // uri-host [ ":" port ] of RFC 9110 7.2, of which we take host names, IPv4 and bracketed IPv6. Sub-delims are refused: no
 // real host has them, and a comma would make a list.
 bool IsValidAuthority(std::string_view authority) {
@@ -167,7 +182,7 @@ bool IsValidAuthority(std::string_view authority) {
     if (colon != std::string_view::npos) port = authority.substr(colon + 1);
     if (host.empty() || host.size() > 255) return false;
     // No escapes: "g%77" would be another host than "gw" to conditions.
-    if (!std::all_of(host.begin(), host.end(), IsUnreserved)) return false;
+    if (!std::all_of(host.begin(), host.end(), [](char c) { return kUnreserved[static_cast<unsigned char>(c)]; })) return false;
   }
   if (port.size() > 5) return false;
   int number = 0;
@@ -180,16 +195,26 @@ bool IsValidAuthority(std::string_view authority) {
 
 // Characters that a target may hold. Laxer than RFC 3986, where browsers send some as they are, "|" in paths, quotes in queries: what is
 // sent on holds escapes instead (request_path.h). A backslash in a path would be a slash to some.
-bool IsTargetChar(char c, bool in_query) {
+constexpr bool IsTargetChar(char c, bool in_query) {
   if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f || c == '#') return false;
   return c != '\\' || in_query;
 }
 
+// Bit 0: in a path; bit 1: in a query.
+constexpr auto kTargetChars = [] {
+  std::array<uint8_t, 256> table{};
+  for (int c = 0; c < 256; ++c) {
+    const char letter = static_cast<char>(c);
+    table[static_cast<size_t>(c)] = static_cast<uint8_t>((IsTargetChar(letter, false) ? 1 : 0) | (IsTargetChar(letter, true) ? 2 : 0));
+  }
+  return table;
+}();
+
 ParseError ReadTarget(std::string_view target, RequestHead* head, std::string_view* authority, std::string* spare) {
-  bool in_query = false;
-  for (char c : target) {
-    in_query = in_query || c == '?';
-    if (!IsTargetChar(c, in_query)) return ParseError::k_bad_target;
+  uint8_t where = 1;
+  for (const char c : target) {
+    if (c == '?') where = 2;
+    if ((kTargetChars[static_cast<unsigned char>(c)] & where) == 0) return ParseError::k_bad_target;
   }
   if (target == "*") {
     if (head->method != Method::kOPTIONS) return ParseError::k_bad_target;

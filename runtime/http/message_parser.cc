@@ -12,8 +12,13 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <string>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "runtime/http/head_check.h"
 #include "runtime/http/text.h"
@@ -73,8 +78,7 @@ class MessageParser::Impl {
   static Impl& Of(llhttp_t* parser) { return *static_cast<Impl*>(parser->data); }
 
   size_t SkipEmptyLines(std::string_view bytes);
-  size_t WholeHead(std::string_view bytes) const;
-  bool TakeWholeHead(std::string_view head);
+  size_t TakePlainHead(std::string_view bytes);
   size_t HeadAllowance(std::string_view bytes, ParseError* over);
   size_t LineAllowance(std::string_view bytes, ParseError* over);
   size_t ChunkLineAllowance(std::string_view bytes, ParseError* over);
@@ -118,6 +122,7 @@ class MessageParser::Impl {
   const char* slice_begin_ = nullptr;
   uint64_t length_ = 0;  // Content-Length of an answer, as llhttp read it
   uint64_t body_bytes_ = 0;
+  uint64_t plain_left_ = 0;  // of a body behind a plain head, which llhttp does not see
   size_t chunk_line_bytes_ = 0;
   size_t extension_bytes_ = 0;
   enum class Pause : uint8_t { kNone, kHead, kAfterChunk, kAfterLastChunk, kMessageEnd, kBodyTooLarge };
@@ -215,7 +220,7 @@ void MessageParser::Impl::Reset() {
   lines_.clear();
   section_bytes_ = line_bytes_ = line_number_ = target_bytes_ = 0;
   target_part_ = 0;
-  length_ = body_bytes_ = 0;
+  length_ = body_bytes_ = plain_left_ = 0;
   chunk_line_bytes_ = extension_bytes_ = 0;
   pause_ = Pause::kNone;
 }
@@ -270,31 +275,123 @@ size_t MessageParser::Impl::SkipEmptyLines(std::string_view bytes) {
   return n;
 }
 
-// The size of a head that is here as a whole and so small that no limit of it or of its lines can strike, as nearly all are.
-// 0: it is to be read line by line.
-size_t MessageParser::Impl::WholeHead(std::string_view bytes) const {
-  if (section_bytes_ != 0) return 0;
-  const std::string_view window = bytes.substr(0, std::min({limits_.header_bytes, limits_.header_line, limits_.uri}));
-  size_t lines = 0;
-  for (size_t lf = window.find('\n'); lf != std::string_view::npos; lf = window.find('\n', lf + 1)) {
-    if (++lines > limits_.header_count) return 0;
-    if (lf >= 2 && window[lf - 1] == '\r' && window[lf - 2] == '\n') return lf + 1;
-  }
-  return 0;
+// Bytes that end the plain run of a value: CR, and what no value may hold (RFC 9110 5.5).
+constexpr bool EndsValue(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte < 0x20 && c != '\t') || byte == 0x7f;
 }
 
-// Reads it in one go. False if llhttp refuses it: then nothing was read, and going line by line tells which line is to blame.
-bool MessageParser::Impl::TakeWholeHead(std::string_view head) {
-  if (Execute(head) == head.size() && state_ == State::kHead && pause_ == Pause::kHead) return true;
-  llhttp_init(&parser_, role_ == Role::kRequest ? HTTP_REQUEST : HTTP_RESPONSE, &Settings());
-  parser_.data = this;
-  lines_.clear();
-  in_value_ = false;
-  length_ = 0;
-  pause_ = Pause::kNone;
-  error_ = ParseError::kNone;
-  state_ = State::kHead;
+// The first of them in [at, end), or end.
+const char* EndOfValue(const char* at, const char* end) {
+#ifdef __SSE2__
+  for (; end - at >= 16; at += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i controls = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+    const __m128i tabs = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
+    const __m128i ends = _mm_or_si128(_mm_andnot_si128(tabs, controls), _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)));
+    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(ends));
+    if (mask != 0) return at + __builtin_ctz(mask);
+  }
+#endif
+  while (at != end && !EndsValue(*at)) ++at;
+  return at;
+}
+
+constexpr auto kTokenChars = [] {
+  std::array<bool, 256> table{};
+  for (int c = 0; c < 256; ++c) table[static_cast<size_t>(c)] = IsTokenChar(static_cast<char>(c));
+  return table;
+}();
+
+// "GET /… HTTP/1.1", of the methods that nearly all requests have. What stands between is checked with the head.
+bool IsPlainRequestLine(std::string_view line) {
+  if (!line.ends_with(" HTTP/1.1")) return false;
+  for (const std::string_view begin : {"GET /", "POST /", "HEAD /", "PUT /", "DELETE /", "PATCH /", "OPTIONS /"}) {
+    if (line.starts_with(begin)) return true;
+  }
   return false;
+}
+
+bool IsPlainStatusLine(std::string_view line) { return line.starts_with("HTTP/1.1 ") && line.size() >= 12 && (line.size() == 12 || line[12] == ' '); }
+
+// Nearly all heads are here as a whole, smaller than any limit and with nothing unusual in them: such a one is read here, line by line,
+// and llhttp sees none of it. Whatever is refused on this way, or not understood, llhttp reads from its first byte, so what is said of it
+// is always the same. Returns the size of the head, 0 where it is llhttp's.
+size_t MessageParser::Impl::TakePlainHead(std::string_view bytes) {
+  if (section_bytes_ != 0) return 0;
+  const char* const begin = bytes.data();
+  const char* const end = begin + std::min({bytes.size(), limits_.header_bytes, limits_.header_line, limits_.uri});
+  const char* at = EndOfValue(begin, end);
+  if (end - at < 4 || at[0] != '\r' || at[1] != '\n') return 0;
+  const std::string_view start_line(begin, static_cast<size_t>(at - begin));
+  if (role_ == Role::kRequest ? !IsPlainRequestLine(start_line) : !IsPlainStatusLine(start_line)) return 0;
+  at += 2;
+  bool is_plain = true;
+  for (;;) {
+    if (end - at < 2) {
+      is_plain = false;
+      break;
+    }
+    if (at[0] == '\r') {
+      is_plain = at[1] == '\n';
+      at += 2;
+      break;
+    }
+    const char* const name = at;
+    while (at != end && kTokenChars[static_cast<unsigned char>(*at)]) ++at;
+    const char* const name_end = at;
+    if (name_end == name || end - at < 3 || *at != ':' || lines_.size() == limits_.header_count) {
+      is_plain = false;
+      break;
+    }
+    ++at;
+    while (at != end && IsBlank(*at)) ++at;
+    const char* const value = at;
+    at = EndOfValue(at, end);
+    if (end - at < 2 || at[0] != '\r' || at[1] != '\n') {
+      is_plain = false;
+      break;
+    }
+    lines_.push_back({static_cast<size_t>(name - begin), static_cast<size_t>(name_end - name), static_cast<size_t>(value - begin),
+                      static_cast<size_t>(at - value)});
+    at += 2;
+  }
+  const auto size = static_cast<size_t>(at - begin);
+  if (is_plain) {
+    raw_.assign(begin, size);
+    CompleteHead();
+    is_plain = state_ != State::kFailed;
+  }
+  if (!is_plain) {
+    const bool no_body = expect_no_body;
+    const char first = first_byte_;
+    Reset();
+    expect_no_body = no_body;
+    first_byte_ = first;
+    started_ = true;
+    state_ = State::kHead;
+    return 0;
+  }
+  switch (role_ == Role::kRequest ? request.framing : response.framing) {
+    case BodyFraming::kNone: state_ = State::kDone; break;
+    case BodyFraming::kLength:
+      plain_left_ = role_ == Role::kRequest ? request.content_length : response.content_length;
+      if (plain_left_ == 0) state_ = State::kDone;
+      break;
+    case BodyFraming::kUntilClose: plain_left_ = std::numeric_limits<uint64_t>::max(); break;
+    case BodyFraming::kChunked: {  // llhttp takes over behind a head that says so
+      const std::string_view head = role_ == Role::kRequest ? "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                                            : "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+      llhttp_init(&parser_, role_ == Role::kRequest ? HTTP_REQUEST : HTTP_RESPONSE, &Settings());
+      parser_.data = this;
+      Execute(head);
+      parser_.upgrade = 0;
+      parser_.flags |= F_CHUNKED;
+      pause_ = Pause::kNone;
+      break;
+    }
+  }
+  return size;
 }
 
 // How many bytes of the current line may be read, its LF included if it is there. The error is set if that is not all.
@@ -489,9 +586,22 @@ MessageParser::FeedResult MessageParser::Impl::Feed(std::string_view bytes, std:
     const std::string_view rest = bytes.substr(consumed);
     ParseError over = ParseError::kNone;
     size_t allowed = rest.size();
-    const size_t whole = state_ == State::kHead ? WholeHead(rest) : 0;
-    const bool has_head = whole > 0 && TakeWholeHead(rest.substr(0, whole));
-    if (!has_head && (state_ == State::kHead || state_ == State::kTrailers)) allowed = HeadAllowance(rest, &over);
+    if (plain_left_ > 0) {
+      const std::string_view piece = rest.substr(0, static_cast<size_t>(std::min<uint64_t>(plain_left_, rest.size())));
+      body->push_back(piece);
+      body_bytes_ += piece.size();
+      consumed += piece.size();
+      plain_left_ -= piece.size();
+      if (plain_left_ == 0) state_ = State::kDone;
+      continue;
+    }
+    if (state_ == State::kHead) {
+      if (const size_t taken = TakePlainHead(rest); taken > 0) {
+        consumed += taken;
+        continue;
+      }
+    }
+    if (state_ == State::kHead || state_ == State::kTrailers) allowed = HeadAllowance(rest, &over);
     if (state_ == State::kChunkLine) {
       if (const size_t taken = TakePlainChunk(rest); taken > 0) {
         consumed += taken;
@@ -503,7 +613,7 @@ MessageParser::FeedResult MessageParser::Impl::Feed(std::string_view bytes, std:
       Fail(over);
       break;
     }
-    const size_t read = has_head ? whole : Execute(rest.substr(0, allowed));
+    const size_t read = Execute(rest.substr(0, allowed));
     if (state_ == State::kFailed) {
       consumed += read;
       break;

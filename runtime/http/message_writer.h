@@ -32,17 +32,23 @@ class HeadWriter {
 
   void Put(std::string_view text) {
     if (text.size() > kRoom - size_) return PutLarge(text);
-    std::memcpy(text_ + size_, text.data(), text.size());
+    Copy(text_ + size_, text.data(), text.size());
     size_ += text.size();
+  }
+  template <size_t kSize>
+  void Put(const char (&literal)[kSize]) {
+    if (kSize - 1 > kRoom - size_) return PutLarge({literal, kSize - 1});
+    std::memcpy(text_ + size_, literal, kSize - 1);
+    size_ += kSize - 1;
   }
   void Header(std::string_view name, std::string_view value) {
     if (name.size() + value.size() + 4 > kRoom - size_) return HeaderLarge(name, value);
     char* at = text_ + size_;
-    std::memcpy(at, name.data(), name.size());
+    Copy(at, name.data(), name.size());
     at += name.size();
     std::memcpy(at, ": ", 2);
     at += 2;
-    std::memcpy(at, value.data(), value.size());
+    Copy(at, value.data(), value.size());
     at += value.size();
     std::memcpy(at, "\r\n", 2);
     size_ = static_cast<size_t>(at + 2 - text_);
@@ -52,6 +58,20 @@ class HeadWriter {
 
  private:
   static constexpr size_t kRoom = 1024;
+  // Most pieces are short.
+  static void Copy(char* to, const char* from, size_t size) {
+    uint64_t a = 0, b = 0;
+    if (size > 16) {
+      std::memcpy(to, from, size);
+    } else if (size >= 8) {
+      std::memcpy(&a, from, 8);
+      std::memcpy(&b, from + size - 8, 8);
+      std::memcpy(to, &a, 8);
+      std::memcpy(to + size - 8, &b, 8);
+    } else {
+      for (size_t i = 0; i < size; ++i) to[i] = from[i];
+    }
+  }
   void Flush();
   void PutLarge(std::string_view text);
   void HeaderLarge(std::string_view name, std::string_view value);

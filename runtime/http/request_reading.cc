@@ -115,7 +115,7 @@ bool MayHaveMembers(const RequestHead& head, bool is_json_api) {
   if (is_json_api) return true;
   bool has_type = false;
   for (const Header& line : head.headers.lines()) {  // of two types servers may believe either
-    if (!EqualsIgnoreCase(line.name, "content-type")) continue;
+    if (line.id != HeaderId::k_content_type) continue;
     if (line.value.empty() || IsJsonType(line.value)) return true;
     has_type = true;
   }

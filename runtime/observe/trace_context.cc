@@ -8,12 +8,18 @@
 namespace runtime::observe {
 namespace {
 
+constexpr auto kHexDigits = [] {  // small letters
+  std::array<uint8_t, 256> table{};
+  for (const char c : std::string_view("0123456789abcdef")) table[static_cast<unsigned char>(c)] = 1;
+  return table;
+}();
+
 bool IsTraceId(std::string_view id) {
   if (id.size() != 32) return false;
   constexpr std::string_view kZeros = "00000000000000000000000000000000";
-  bool is_hex = true;
-  for (const char c : id) is_hex &= (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-  return is_hex && id != kZeros;
+  unsigned is_hex = 1;
+  for (const char c : id) is_hex &= kHexDigits[static_cast<unsigned char>(c)];
+  return is_hex != 0 && id != kZeros;
 }
 
 // FNV-1a: any function of the id that spreads well will do.

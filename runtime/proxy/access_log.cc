@@ -128,20 +128,20 @@ void AccessLog::WriteJson(const AccessLogContext& context, const observe::Exchan
   line.AddPlain<"time">(clock_.Micros(transport_.WallNow()));
   line.AddPlain<"request_id">(context.request_id);
   line.AddPlain<"trace_id">(context.trace_id);
-  line.Add<"client">(context.client_ip);
-  line.Add<"method">(context.head.method_text);
+  line.AddPlain<"client">(context.client_ip);
+  line.AddPlain<"method">(context.head.method_text);  // a token
   line.Add<"path">(context.path);
   line.Add<"status">(status);
-  line.Add<"route">(record.route);
-  line.Add<"served_by">(record.served_by);
-  if (!record.attempts.empty()) line.Add<"upstream">(upstreams[record.attempts.back().upstream].name);
+  line.AddPlain<"route">(record.route);  // names of the policy are plain
+  line.AddPlain<"served_by">(record.served_by);
+  if (!record.attempts.empty()) line.AddPlain<"upstream">(upstreams[record.attempts.back().upstream].name);
   line.Open<"attempts">();
   line.Put('[');
   for (size_t i = 0; i < record.attempts.size(); ++i) {
     const observe::AttemptRecord& attempt = record.attempts[i];
     if (i > 0) line.Put(',');
     line.OpenObject();
-    line.Add<"upstream">(upstreams[attempt.upstream].name);
+    line.AddPlain<"upstream">(upstreams[attempt.upstream].name);
     line.Add<"number">(attempt.number);
     if (!attempt.address.empty()) line.AddPlain<"address">(attempt.address);
     if (attempt.outcome.status != 0) line.Add<"status">(attempt.outcome.status);

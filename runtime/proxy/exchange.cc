@@ -92,7 +92,7 @@ void Exchange::Refuse(const Refusal& refusal) {
 std::optional<Refusal> Exchange::ReadRequest() {
   if (const auto refusal = DecodeBody()) return refusal;
   const http::ReadProblem problem = message_facts_.FillRequest(request_.head, request_.path, body_.kept(), request_.client_ip,
-                                                               request_.client_tls, &facts_, MayHaveMembers());
+                                                               request_.client_tls, &facts_, !worker_.policy().slots.request_json.empty() && MayHaveMembers());
   if (problem != http::ReadProblem::kNone) return RefusalOf(problem);
   const auto& compiled = *worker_.gateway.compiled;
   const auto route = compiled.routes.Find(facts_, compiled.predicates);
