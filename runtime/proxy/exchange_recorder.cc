@@ -129,12 +129,18 @@ void ExchangeRecorder::AttemptStarted(UpstreamId id, int number, bool is_reconne
   }
 }
 
+// Made once.
+const observe::TraceIdText& ExchangeRecorder::TraceId() {
+  if (!trace_id_) trace_id_ = observe::TraceId(request_.head.headers.Find(http::HeaderId::k_traceparent), request_.request_id);
+  return *trace_id_;
+}
+
 void ExchangeRecorder::FirstContent(UpstreamId id, base::Duration took) {
   record_.served_by = worker_.policy().upstreams[id].name;
   content_at_ = now_;
   if (!record_.content) record_.content = now_ - request_.arrived;
   worker_.metrics.Observe(observe::HistogramId::kFirstToken, static_cast<size_t>(id.value), took,
-                          {observe::TraceId(request_.head.headers.Find("traceparent"), request_.request_id), worker_.transport.WallNow()});
+                          {TraceId(), worker_.transport.WallNow()});
 }
 
 // Where the url names a host: which of its addresses it was.
@@ -223,7 +229,7 @@ void ExchangeRecorder::Write() {
   if (record_.how == observe::EndedHow::kComplete && record_.continuations > 0) record_.how = observe::EndedHow::kContinued;
   CountTokens();
   worker_.metrics.CountBy(observe::LabelledCounter::kStreamEnd, Name(record_.how));
-  const observe::TraceIdText trace_id = observe::TraceId(request_.head.headers.Find("traceparent"), request_.request_id);
+  const observe::TraceIdText& trace_id = TraceId();
   worker_.metrics.Observe(observe::HistogramId::kRequestDuration, 0, duration, {trace_id, worker_.transport.WallNow()});
   // Told once the last attempt was over, by one that would have been next.
   if (!retry_denied_.empty() && !record_.attempts.empty()) record_.attempts.back().retry_denied = retry_denied_;

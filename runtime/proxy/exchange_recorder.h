@@ -13,6 +13,7 @@
 #include "runtime/net/transport.h"
 #include "runtime/proxy/exchange_host.h"
 #include "runtime/observe/exchange_record.h"
+#include "runtime/observe/trace_context.h"
 
 namespace runtime::proxy {
 
@@ -72,6 +73,8 @@ class ExchangeRecorder {
   const ExchangeRequest& request_;
   observe::ExchangeRecord record_;
   int attempts_started_ = 0;  // reconnects not counted
+  const observe::TraceIdText& TraceId();
+  std::optional<observe::TraceIdText> trace_id_;
   std::optional<base::TimePoint> last_token_;  // of this attempt's stream
   base::TimePoint now_;                        // of the event that the machine was told last
   // Of the attempt under way, until its end is told.
