@@ -4,6 +4,8 @@ import json
 import os
 import platform
 import statistics
+import subprocess
+import sys
 
 
 def summarise(rows):
@@ -17,6 +19,17 @@ def machine():
     return f"{cpu}, {os.cpu_count()} CPUs, Linux {platform.release()}"
 
 
+def commit():
+    """Of this folder; "+" behind it: with changes."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    try:
+        name = subprocess.run(["git", "-C", here, "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+        changed = subprocess.run(["git", "-C", here, "status", "--porcelain", "-uno"], check=True, capture_output=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return name + ("+" if changed else "")
+
+
 def read(path):
     if not path or not os.path.exists(path):
         return {}
@@ -27,7 +40,9 @@ def read(path):
 def add(path, name, result):
     """Adds the result of a case to a file, with machine and date, in the place of an earlier one."""
     recorded = read(path)
-    recorded.setdefault("cases", {})[name] = {"machine": machine(), "date": datetime.date.today().isoformat(), **result}
+    recorded.setdefault("cases", {})[name] = {"machine": machine(), "commit": commit(), "date": datetime.date.today().isoformat(),
+                                             "command": " ".join(["bench/" + os.path.relpath(os.path.abspath(sys.argv[0]), os.path.dirname(os.path.abspath(__file__))),
+                                                                  *sys.argv[1:]]), **result}
     with open(path, "w", encoding="utf-8") as f:
         json.dump(recorded, f, indent=1)
         f.write("\n")

@@ -349,11 +349,10 @@ void Exchange::Dispatch(engine::Event event) {
   }
   dispatching_ = true;
   for (size_t next = 0; phase_ != Phase::kOver; ++next) {
-    const engine::Event told = std::move(event);
     commands_.clear();
     const base::TimePoint now = worker_.transport.Now();
-    recorder_.Tells(told, now);
-    machine_.Handle(told, now, &commands_);
+    recorder_.Tells(event, now);
+    machine_.Handle(event, now, &commands_);
     for (const engine::Command& command : commands_) {
       std::visit([this](const auto& c) { On(c); }, command);
     }
