@@ -364,6 +364,12 @@ def one_half(text):
     return re.sub('[\ud800-\udfff\ufffd]+', '\ufffd', text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace'))
 
 
+def without_nulls(value):
+    if isinstance(value, dict):
+        return {name: without_nulls(v) for name, v in value.items() if v is not None}
+    return value
+
+
 def value_of(value):
     if isinstance(value, str):
         return one_half(value)
@@ -371,6 +377,7 @@ def value_of(value):
         return value
     if isinstance(value, (int, float)):
         return float(value)
+    value = without_nulls(value)  # what conditions saw is told by a merge patch, which has no null within it
     return json.dumps(value, sort_keys=True) if not isinstance(value, (list, dict)) or value else ('{}' if isinstance(value, dict) else '[]')
 
 
