@@ -57,16 +57,14 @@ JsonMembers::Outcome JsonMembers::Read(std::string_view text) {
   duplicate_ = folded_ = false;
   Reader reader(text);
   const Token first = reader.Next();
-  bool is_whole = Value(reader, first, &nodes_[0]);
-  if (is_whole) is_whole = reader.Next() == Token::kEnd;
-  PLANT_FAULT(text_behind_json, is_whole = is_whole || reader.problem() == JsonProblem::kTrailing);
+  const bool is_whole = Value(reader, first, &nodes_[0]) && reader.Next() == Token::kEnd;
   problem_ = reader.problem();
   if (!is_whole) {
     Clear();
     return Outcome::kNotJson;
   }
   if (first != Token::kObject) return Outcome::kNotAnObject;
-  PLANT_FAULT(last_member_wins, duplicate_ = false);
+  PLANT_FAULT(first_member_wins, duplicate_ = false);
   PLANT_FAULT(members_in_other_letters, folded_ = false);
   return duplicate_ ? Outcome::kDuplicate : folded_ ? Outcome::kFolded : Outcome::kRead;
 }
@@ -134,8 +132,9 @@ JsonMembers::Node* JsonMembers::ChildOf(Node* node, std::string_view key) {
     Node& child = nodes_[index];
     if (child.name == key) {
       duplicate_ = duplicate_ || child.seen;
-      child.seen = true;
       found = &child;
+      PLANT_FAULT(first_member_wins, if (child.seen) found = nullptr);
+      child.seen = true;
     } else if (base::FoldsTo(key, child.name)) {
       folded_ = true;
     }

@@ -102,8 +102,8 @@ void CacheCopy::Begin(const http::ResponseHead& head, const http::ClientResponse
   else if (IsPrivate(head.headers)) not_kept_ = "private";
   auto vary = NamesOfVary(head.headers, terms, response.drops_cors);
   if (not_kept_.empty() && !vary) not_kept_ = "vary";
-  PLANT_FAULT(private_is_kept, if (not_kept_ == "private") not_kept_ = {});
-  PLANT_FAULT(no_store_is_kept, if (not_kept_ == "no_store") not_kept_ = {});
+  PLANT_FAULT(private_is_kept, if (not_kept_ == "private" && vary) not_kept_ = {});
+  PLANT_FAULT(no_store_is_kept, if (not_kept_ == "no_store" && vary) not_kept_ = {});
   if (not_kept_.empty() && coding && !http::EqualsIgnoreCase(*coding, "identity")) not_kept_ = "content_encoding";
   PLANT_FAULT(coded_is_kept, if (not_kept_ == "content_encoding") not_kept_ = {});
   if (!not_kept_.empty()) return copy_.reset();

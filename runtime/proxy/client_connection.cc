@@ -262,7 +262,7 @@ void ClientConnection::AnswerByItself(LocalAnswer answer) {
 bool ClientConnection::LooksForOrigin(http::ParseError error, std::string_view bytes) {
   const auto& cors = worker_->policy().gateway.cors;
   const int status = http::StatusOf(error);
-  if (!cors.enabled || cors.any_origin || (status != 414 && status != 431) || parser_->head_complete()) return false;
+  if (cors.origins.size() < 2 || (status != 414 && status != 431) || parser_->head_complete()) return false;
   if (parser_->HeaderSoFar("origin")) return false;
   refused_head_ = std::make_unique<RefusedHead>(RefusedHead{error, {}});
   return !refused_head_->origin.Feed(bytes);

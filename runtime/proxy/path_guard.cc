@@ -55,7 +55,7 @@ bool IsAsRead(std::string_view path) {
   if (path.empty() || (path.size() > 1 && path.back() == '/')) return false;
   char before = 0;
   for (const char c : path) {
-    if (c == '%' || c == '\\' || c == ' ' || (c >= 'A' && c <= 'Z') || (c == '/' && before == '/')) return false;
+    if (c == '%' || c == '\\' || c == ';' || c == ' ' || (c >= 'A' && c <= 'Z') || (c == '/' && before == '/')) return false;
     before = c;
   }
   return true;

@@ -26,7 +26,7 @@ import zlib
 HERE = pathlib.Path(__file__).resolve().parent
 PLANTED_WITHIN = 1000
 FAULTS = ['path_is_sent_raw', 'slashes_are_decoded', 'dots_are_kept', 'first_query_wins', 'query_in_any_case', 'headers_are_joined',
-          'connection_hides_from_the_server_only', 'last_member_wins', 'members_in_other_letters', 'text_behind_json']
+          'connection_hides_from_the_server_only', 'first_member_wins', 'members_in_other_letters']
 
 POLICY = '''edition 1
 gateway { listen = "127.0.0.1:PORT"  admin = off  workers = 1  access_log = off }
