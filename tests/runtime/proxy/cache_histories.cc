@@ -72,7 +72,21 @@ class World {
 
  private:
   // ---- What is asked
+  // Half of the time almost what was asked before, by the same or by another.
   Question Draw() {
+    if (!last_.path.empty() && last_.path.starts_with(prefix_) && random_.Below(2) == 0) {
+      Question again = last_;
+      if (random_.Below(4) == 0) again.user = random_.Below(2) == 0 ? "ann" : "bob";
+      if (random_.Below(4) == 0) again.wants_stream = !again.wants_stream;
+      if (random_.Below(6) == 0) again.hides_language = !again.language.empty() && !again.hides_language;
+      if (random_.Below(6) == 0 && !again.is_chat()) again.method = random_.Below(2) == 0 ? "HEAD" : "PUT";
+      else if (!again.is_chat()) again.method = "GET";
+      return again;
+    }
+    return last_ = DrawAfresh();
+  }
+
+  Question DrawAfresh() {
     static constexpr const char* kMethods[] = {"GET", "GET", "GET", "GET", "HEAD", "PUT", "DELETE", "POST", "PATCH"};
     static constexpr const char* kPaths[] = {"/all/plain", "/all/vary", "/all/star", "/all/forwarded", "/all/set", "/own/plain", "/own/vary"};
     Question question;
@@ -236,7 +250,7 @@ class World {
   }
 
   void DrawDeed() {
-    does_ = random_.Below(2) == 0 ? Does::kAnswers : static_cast<Does>(random_.Below(static_cast<uint64_t>(Does::kCount)));
+    does_ = random_.Below(5) < 3 ? Does::kAnswers : static_cast<Does>(random_.Below(static_cast<uint64_t>(Does::kCount)));
   }
 
   std::string AskOnce(CacheReport* report) {
@@ -326,6 +340,7 @@ class World {
   SimServer server_;
   std::string prefix_;
   std::vector<Kept> kept_;
+  Question last_;
   Does does_ = Does::kAnswers;
   int serial_ = 0;
   int asked_ = 0;

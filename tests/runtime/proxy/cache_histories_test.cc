@@ -11,14 +11,14 @@ namespace tests {
 namespace {
 
 TEST(CacheHistories, AreThoseOfAListThatIsLookedThrough) {
-  const auto histories = static_cast<int64_t>(FromEnvironment("BREAKWATER_CACHE_HISTORIES", 1500));
+  const auto histories = static_cast<int64_t>(FromEnvironment("BREAKWATER_CACHE_HISTORIES", 300));
   const CacheReport report = RunCacheHistories(FromEnvironment("BREAKWATER_CACHE_SEED", 1), histories);
   std::cout << report.histories << " histories, " << report.requests << " requests: " << report.from_memory << " from memory, " << report.stale << " stale, " << report.failures
             << " failures of the upstream, " << report.at_once << " at once" << std::endl;
   EXPECT_EQ(report.first_violation, "");
   EXPECT_EQ(report.histories, histories);
   EXPECT_GT(report.from_memory, report.requests / 20);
-  EXPECT_GT(report.stale, histories / 100);
+  EXPECT_GT(report.stale, histories / 50);
   EXPECT_GT(report.failures, histories / 4);
   EXPECT_GT(report.at_once, histories);
 }

@@ -28,7 +28,7 @@ constexpr const char* kFaults[] = {
 
 TEST(PlantedCacheFaults, NothingIsFoundWhereNothingIsPlanted) {
   unsetenv("BREAKWATER_PLANTED_FAULT");
-  EXPECT_EQ(RunCacheHistories(7, 300).first_violation, "");
+  EXPECT_EQ(RunCacheHistories(7, 100).first_violation, "");
 }
 
 class EachCacheFault : public testing::TestWithParam<const char*> {};
