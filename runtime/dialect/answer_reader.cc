@@ -186,19 +186,19 @@ void AnswerReader::Begin(Format format) {
   if (format == Format::kEvents) splitter_.emplace(FrameSplitter::Format::kEvents);
 }
 
-// What the body is, by look_. False: more of it is needed.
-bool AnswerReader::Decide(bool is_end) {
-  std::string_view text = look_;
+// What the body is, by what was seen of it. False: more of it is needed.
+bool AnswerReader::Decide(std::string_view seen, bool is_end) {
+  std::string_view text = seen;
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   else if (!is_end && kByteOrderMark.starts_with(text)) return false;
   const size_t from = text.find_first_not_of(kBlanks);
   if (from == std::string_view::npos) {  // an empty body, so far; a server may send blanks for minutes (DeepSeek)
-    if (!is_end && look_.size() <= kMaxLookBytes) return false;
+    if (!is_end && seen.size() <= kMaxLookBytes) return false;
     Begin(Format::kOther);
     return true;
   }
   text.remove_prefix(from);
-  const bool is_full = is_end || look_.size() > kMaxLookBytes;
+  const bool is_full = is_end || seen.size() > kMaxLookBytes;
   if (text.front() == '{' || text.front() == '[') {
     if (!takes_frames_ || StreamShapeOf(api_) != Shape::kNdjson) {
       Begin(Format::kJson);
@@ -230,9 +230,12 @@ bool AnswerReader::Decide(bool is_end) {
 bool AnswerReader::Next(std::string_view* bytes, Frame* frame) {
   *frame = Frame();
   if (format_ == Format::kUndecided) {
-    look_.append(*bytes);
-    *bytes = {};
-    if (look_.empty() || !Decide(false)) return false;
+    if (bytes->empty() && look_.empty()) return false;
+    if (!look_.empty() || !Decide(*bytes, false)) {  // mostly the first bytes tell, and nothing is kept
+      look_.append(*bytes);
+      *bytes = {};
+      if (!Decide(look_, false)) return false;
+    }
   }
   if (look_read_ < look_.size()) {
     std::string_view rest = std::string_view(look_).substr(look_read_);
@@ -260,7 +263,7 @@ bool AnswerReader::NextOf(std::string_view* bytes, Frame* frame) {
 
 bool AnswerReader::Finish(Frame* frame) {
   *frame = Frame();
-  if (format_ == Format::kUndecided) Decide(true);
+  if (format_ == Format::kUndecided) Decide(look_, true);
   if (look_read_ < look_.size()) {
     std::string_view none;
     if (Next(&none, frame)) return true;

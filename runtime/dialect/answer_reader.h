@@ -116,7 +116,7 @@ class AnswerReader {
     bool is_in_data_field = true;
   };
 
-  bool Decide(bool is_end);
+  bool Decide(std::string_view seen, bool is_end);
   bool NextOf(std::string_view* bytes, Frame* frame);
   bool IsProperError(const FrameReading& reading, const Event& event) const;
   void Begin(Format format);
