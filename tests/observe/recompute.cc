@@ -59,13 +59,13 @@ std::string Text(const Json& object, const char* member) { return object.value(m
 // One request as its line tells it, and the machine that goes through it again.
 class Exchange {
  public:
-  Exchange(const compiler::CompiledPolicy& policy, engine::EngineObjects& objects, base::Random& random, Json line)
+  Exchange(const compiler::CompiledPolicy& policy, engine::EngineObjects& objects, base::Random& random, Json line, Duration clock)
       : policy_(policy),
         line_(std::move(line)),
         message_facts_(policy.policy),
         parser_(runtime::http::Role::kRequest, {}) {
     id_ = Text(line_, "request_id");
-    ended_ = TimePoint(TimeOf(Text(line_, "time")));
+    ended_ = TimePoint(TimeOf(Text(line_, "time")) - clock);
     arrived_ = ended_ - Millis(line_, "duration_ms");
     const std::string message =
         Text(line_, "method") + " " + Text(line_, "path") + " HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
@@ -93,6 +93,9 @@ class Exchange {
     ready.repeats_at = [](compiler::model::UpstreamId) { return false; };
     events.push_back(
         {arrived_ + (attempts.empty() ? Duration::zero() : Millis(attempts[0], "at_ms")), ready, "the request"});
+    const bool client_left = Text(line_, "how") == "client_gone";
+    TimePoint last_over = arrived_;
+    bool is_cut_by_limit = false;
     for (size_t i = 0; i < attempts.size(); ++i) {
       const Json& attempt = attempts[i];
       const TimePoint began = arrived_ + Millis(attempt, "at_ms");
@@ -102,35 +105,42 @@ class Exchange {
       const bool was_sent = error != ErrorKind::k_refused && error != ErrorKind::k_connect_failure &&
                             error != ErrorKind::k_connect_timeout && error != ErrorKind::k_dns_failure &&
                             error != ErrorKind::k_tls_failure && error != ErrorKind::k_exhausted;
-      if (was_sent) {
-        events.push_back({began, engine::AttemptConnected{}, "connected"});
-        events.push_back({began, engine::AttemptRequestSent{}, "sent"});
+      if (was_sent) {  // what goes on after a race began with the attempt, and is connected anew
+        events.push_back({std::max(began, last_over), engine::AttemptConnected{}, "connected"});
+        events.push_back({std::max(began, last_over), engine::AttemptRequestSent{}, "sent"});
       }
+      last_over = over;
       if (attempt.contains("head_ms")) {
         engine::AttemptHead head;
         head.status = attempt.value("status", 0);
         if (attempt.contains("retry_after_ms")) head.retry_after = Millis(attempt, "retry_after_ms");
         events.push_back({began + Millis(attempt, "head_ms"), head, "head"});
       }
-      if (attempt.contains("first_token_ms"))
-        events.push_back({began + Millis(attempt, "first_token_ms"), engine::AttemptContent{}, "content"});
-      const bool is_gone = i + 1 == attempts.size() && Text(line_, "how") == "client_gone";
-      if (is_gone) {
-        events.push_back({over, engine::ClientGone{}, "the client is gone"});
-      } else if (compiler::abi::IsTimeout(error) || Text(line_, "fallback_reason") == "deadline") {
+      if (attempt.contains("first_token_ms")) {  // of a plain answer that may be its head alone: the limit that ran then tells
+        const engine::AttemptContent content{true};
+        events.push_back({began + Millis(attempt, "first_token_ms"), content, "content"});
+      }
+      const bool is_last = i + 1 == attempts.size();
+      is_cut_by_limit = is_last && compiler::abi::IsTimeout(error);
+      if (client_left && is_last && ended_ - over < kRounding) break;  // that ended it
+      if (compiler::abi::IsTimeout(error)) {
         events.push_back({over, engine::TimeReached{}, "a limit"});
       } else if (error != ErrorKind::kNone) {
-        const bool is_race = error == ErrorKind::k_reset && Text(attempt, "class") == "neutral";
+        // A kept connection that its server had closed: it counts nowhere, and the attempt goes on with the same number where it may.
+        const bool goes_on = i + 1 < attempts.size() && attempts[i + 1]["upstream"] == attempt["upstream"] &&
+                             attempts[i + 1]["number"] == attempt["number"];
+        const bool is_race = error == ErrorKind::k_reset && Text(attempt, "class") == "neutral" &&
+                             (goes_on || IsFailureByDefault(Text(attempt, "upstream")));
         events.push_back(
             {over, engine::AttemptFailed{error, is_race, false, attempt.value("told_status", 0)}, "failed"});
       } else if (attempt.value("status", 0) < 400 || i + 1 == attempts.size()) {
         events.push_back({over, engine::AttemptEnded{}, "ended"});  // what was given up at its head hears nothing more
       }
-      if (attempt.contains("retry_ms"))
+      if (attempt.contains("retry_ms") && !(client_left && is_last))
         events.push_back({over + Millis(attempt, "retry_ms"), engine::TimeReached{}, "the end of the wait"});
     }
-    if (attempts.empty() && Text(line_, "how") == "client_gone")
-      events.push_back({ended_, engine::ClientGone{}, "the client is gone"});
+    if (client_left) events.push_back({ended_, engine::ClientGone{}, "the client is gone"});
+    if (Text(line_, "fallback_reason") == "deadline" && !is_cut_by_limit) events.push_back({ended_, engine::TimeReached{}, "the deadline"});
     return events;
   }
 
@@ -152,6 +162,7 @@ class Exchange {
 
   bool done() const { return machine_->done(); }
   const std::string& id() const { return id_; }
+  std::string line() const { return line_.dump(); }
   void Note(std::string what) { decided_.push_back(std::move(what)); }
   const std::vector<std::string>& decided() const { return decided_; }
   std::vector<std::string>& transitions() { return transitions_; }
@@ -199,6 +210,13 @@ class Exchange {
   }
 
  private:
+  // Whether the breaker has no rule of its own by which a reset could be neutral.
+  bool IsFailureByDefault(const std::string& name) const {
+    for (const auto& upstream : policy_.policy.upstreams) {
+      if (upstream.name == name) return !upstream.breaker || !upstream.breaker->failure_when;
+    }
+    return true;
+  }
   static std::string OutcomeText(int status, const std::string& error) {
     return (status == 0 ? std::string("no status") : std::to_string(status)) + (error.empty() ? "" : ", " + error);
   }
@@ -262,8 +280,8 @@ std::string Joined(const std::vector<std::string>& parts) {
 
 }  // namespace
 
-Recomputed Recompute(const compiler::CompiledPolicy& policy, const std::vector<std::string>& access,
-                     const std::vector<std::string>& events) {
+Recomputed Recompute(const compiler::CompiledPolicy& policy, const std::vector<std::string>& access, const std::vector<std::string>& events,
+                     Duration clock) {
   Recomputed result;
   engine::EngineObjects objects(policy);
   base::Random random(1);
@@ -274,7 +292,7 @@ Recomputed Recompute(const compiler::CompiledPolicy& policy, const std::vector<s
   };
   std::vector<Step> steps;
   for (const std::string& text : access) {
-    exchanges.push_back(std::make_unique<Exchange>(policy, objects, random, Json::parse(text)));
+    exchanges.push_back(std::make_unique<Exchange>(policy, objects, random, Json::parse(text), clock));
     for (auto& timed : exchanges.back()->Events()) steps.push_back({std::move(timed), exchanges.size() - 1});
   }
   // Lines stand in the order in which exchanges ended: that settles what the clock can't.
@@ -296,7 +314,7 @@ Recomputed Recompute(const compiler::CompiledPolicy& policy, const std::vector<s
       decided.push_back("the client is gone");
     if (decided == logged) continue;
     result.differences.push_back(exchange->id() + ": the log says: " + Joined(logged) +
-                                 "\n    and the policy: " + Joined(decided));
+                                 "\n    and the policy: " + Joined(decided) + "\n    " + exchange->line());
   }
 
   std::vector<std::string> logged;
