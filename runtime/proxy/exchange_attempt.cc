@@ -35,7 +35,7 @@ void Exchange::On(const engine::StartAttempt& command) {
   DropAttempt();
   const bool is_reconnect = attempt_upstream_ == command.upstream && attempt_number_ == command.number;
   recorder_.AttemptStarted(command.upstream, command.number, is_reconnect, command.continuation != Continuation::kNone);
-  client_is_awaited_ = false;  // the clock of the attempt is new
+  client_is_awaited_ = body_has_begun_ = false;  // the clock of the attempt is new
   attempt_upstream_ = command.upstream;
   attempt_number_ = command.number;
   attempt_started_ = worker_.transport.Now();
@@ -200,6 +200,8 @@ void Exchange::OnAttemptHead(const http::ResponseHead& head) {
 void Exchange::OnAttemptBody(std::span<const std::string_view> pieces) {
   machine_.ObserveProgress(worker_.transport.Now());  // any byte is a sign of life
   Conclude(answer_.Body(pieces));
+  // With the first of them the idle limit begins to run, which is due before the one that was waited for.
+  if (!std::exchange(body_has_begun_, true) && phase_ == Phase::kRunning && !dispatching_) host_.OnDeadlineChanged();
 }
 
 void Exchange::OnAttemptEnd(bool framing_tells) { Conclude(answer_.End(framing_tells)); }

@@ -59,7 +59,8 @@ std::string Text(const Json& object, const char* member) { return object.value(m
 // One request as its line tells it, and the machine that goes through it again.
 class Exchange {
  public:
-  Exchange(const compiler::CompiledPolicy& policy, engine::EngineObjects& objects, base::Random& random, Json line, Duration clock)
+  Exchange(const compiler::CompiledPolicy& policy, engine::EngineObjects& objects, base::Random& random, Json line,
+           Duration clock)
       : policy_(policy),
         line_(std::move(line)),
         message_facts_(policy.policy),
@@ -116,7 +117,8 @@ class Exchange {
         if (attempt.contains("retry_after_ms")) head.retry_after = Millis(attempt, "retry_after_ms");
         events.push_back({began + Millis(attempt, "head_ms"), head, "head"});
       }
-      if (attempt.contains("first_token_ms")) {  // of a plain answer that may be its head alone: the limit that ran then tells
+      if (attempt.contains(
+              "first_token_ms")) {  // of a plain answer that may be its head alone: the limit that ran then tells
         const engine::AttemptContent content{true};
         events.push_back({began + Millis(attempt, "first_token_ms"), content, "content"});
       }
@@ -140,7 +142,8 @@ class Exchange {
         events.push_back({over + Millis(attempt, "retry_ms"), engine::TimeReached{}, "the end of the wait"});
     }
     if (client_left) events.push_back({ended_, engine::ClientGone{}, "the client is gone"});
-    if (Text(line_, "fallback_reason") == "deadline" && !is_cut_by_limit) events.push_back({ended_, engine::TimeReached{}, "the deadline"});
+    if (Text(line_, "fallback_reason") == "deadline" && !is_cut_by_limit)
+      events.push_back({ended_, engine::TimeReached{}, "the deadline"});
     return events;
   }
 
@@ -280,8 +283,8 @@ std::string Joined(const std::vector<std::string>& parts) {
 
 }  // namespace
 
-Recomputed Recompute(const compiler::CompiledPolicy& policy, const std::vector<std::string>& access, const std::vector<std::string>& events,
-                     Duration clock) {
+Recomputed Recompute(const compiler::CompiledPolicy& policy, const std::vector<std::string>& access,
+                     const std::vector<std::string>& events, Duration clock) {
   Recomputed result;
   engine::EngineObjects objects(policy);
   base::Random random(1);

@@ -27,7 +27,7 @@ struct Recomputed {
 
 // `access`, `events`: the lines of the two logs, of the whole life of the gateway. `clock`: how far the wall clock of the log is ahead of the
 // gateway's own, by which buckets of shares (failure_ratio) are aligned.
-Recomputed Recompute(const compiler::CompiledPolicy& policy, const std::vector<std::string>& access, const std::vector<std::string>& events,
-                     base::Duration clock);
+Recomputed Recompute(const compiler::CompiledPolicy& policy, const std::vector<std::string>& access,
+                     const std::vector<std::string>& events, base::Duration clock);
 
 }  // namespace tests

@@ -28,6 +28,7 @@ upstream main {
   url = "http://10.0.0.1:80"
   repeat_safe = true
   attempt_timeout = 2s
+  timeouts { idle = 300ms }
   retry {
     max_retries = 1
     when status == 500
@@ -140,6 +141,15 @@ TEST_F(SeeingTest, AnAttemptTellsItsTimesItsClassAndWhatCameOfIt) {
   EXPECT_EQ(line["trace_id"], line["request_id"]) << "the id of the gateway's own is the trace's";
   EXPECT_TRUE(line["time"].get<std::string>().size() == std::string("2026-01-28T09:45:22.123456Z").size())
       << line["time"];
+}
+
+// The limit begins with the first bytes, and is due before attempt_timeout: found by recomputing decisions.
+TEST_F(SeeingTest, APlainAnswerThatStandsStillIsGivenUpAfterIdle) {
+  answer = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\nhalf";
+  const Json line = Json::parse(Ask("GET /x"));
+  EXPECT_EQ(line["attempts"][0]["error"], "idle_timeout");
+  EXPECT_NEAR(line["attempts"][0]["ms"].get<double>(), 300, 5);
+  EXPECT_EQ(line["how"], "cut");
 }
 
 TEST_F(SeeingTest, WhatIsWellSaysNoMoreThanThat) {
