@@ -121,12 +121,12 @@ async function readLog(gateway, seen) {
       const expected = [...seen.first.map(() => 'large'), ...seen.second.map(() => 'small')];
       const [usage] = seen.answer.usages;
       const counted =
-        line.model === SECOND_MODEL &&
+        line.model_answered === SECOND_MODEL &&
         line.prompt_tokens === usage?.prompt_tokens &&
         line.completion_tokens === usage?.completion_tokens;
       return [
         line.served_by === 'small' && tried.join() === expected.join() && counted,
-        `served_by ${line.served_by}, attempts at ${tried.join(', ')}, ${line.model}: ${line.prompt_tokens} + ${line.completion_tokens} tokens`,
+        `served_by ${line.served_by}, attempts at ${tried.join(', ')}, ${line.model_answered}: ${line.prompt_tokens} + ${line.completion_tokens} tokens`,
       ];
     },
   };
