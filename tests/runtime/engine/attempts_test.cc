@@ -41,7 +41,9 @@ TEST_F(FoundingPolicy, ARaceKeepsTheTimeLimitOfItsAttempt) {
   TestExchange x(scene(), 0s);
   x.Ready(0s);
   x.On(1s, AttemptConnected{});
-  x.On(14s, AttemptFailed{ErrorKind::k_reset, true});
+  x.On(1500ms, AttemptFailed{ErrorKind::k_reset, true});
+  EXPECT_EQ(x.next_deadline(), 2s) << "what is left of the time for a connection";
+  x.On(1600ms, AttemptConnected{});
   EXPECT_EQ(x.next_deadline(), 15s);
 }
 
