@@ -81,7 +81,7 @@ TEST(TakeOver, WhatAnOperatorSaidHolds) {
   const EngineObjects before(Policy(Upstream("a", "breaker { open when failures(60s) >= 1 }")));
   before.SetDrained(UpstreamId(0), true);
   before.breaker(UpstreamId(0))->CloseByHand(At(seconds(1)), hours(1));
-  const auto after = After(before, Upstream("b", "") + Upstream("a", "breaker { open when failures(30s) >= 1 }"));
+  const auto after = After(before, Upstream("b", "") + Upstream("a", "breaker { open when failures(30s) >= 1 }") + "route r { to = [b, a] }\n");
   EXPECT_FALSE(after->is_drained(UpstreamId(0)));
   EXPECT_TRUE(after->is_drained(UpstreamId(1)));
   for (int i = 0; i < 3; ++i) Fail(after->breaker(UpstreamId(1)), seconds(11));
