@@ -15,7 +15,7 @@ class Admin : public testing::Test {
   // The admin address is one of its own.
   static std::string Policy(const std::string& upstream, const std::string& more = "") {
     return support::ReplaceAll(Gateway(more), "admin = \"127.0.0.1:0\"", "admin = \"localhost:0\"") +
-           "cache kept { key = \"k\"  ttl = 1h  shared = true }\n" +
+           "cache kept { key = \"k ${request.path}\"  ttl = 1h  shared = true }\n" +
            Upstream("main", upstream, "breaker { open when failures(60s) >= 3  open_for = 1h }") +
            "route cached { when request.path == \"/cached\"  to = main  cache = kept }\nroute rest { to = main }\n";
   }
