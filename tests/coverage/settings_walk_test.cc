@@ -619,7 +619,7 @@ std::map<std::string, Case> TlsCases() {
       "route all { reply = hello }\nreply hello { status = 200  text = \"hello\" }\n",
       "\"one\"", "\"two\"", [](const std::string& policy) {
         return IfItStarts(policy, [](GatewayProcess& gateway) {
-          return std::to_string(Get(gateway.admin_port(), "/admin/policy", {{"Authorization", "Bearer one"}}).status);
+          return std::to_string(Get(gateway.admin_port(), "/admin/policy", {{"Host", "localhost"}, {"Authorization", "Bearer one"}}).status);
         });
       }};
   cases["gateway.redirect"] = {TlsServerWith("redirect = @"), "off", "https", [](const std::string& policy) {

@@ -60,7 +60,7 @@ TEST_P(ClockSteps, AreSeenInTheTimesThatAreShown) {
 TEST_P(ClockSteps, LeaveCachesAndLimitsOfTimeAsTheyAre) {
   int asked = 0;
   SimGateway gateway("upstream u {\n" + kUrl +
-                     "  timeouts { first_token = 10s }\n}\ncache kept { key = \"k\"  ttl = 60s  shared = true }\n"
+                     "  timeouts { first_token = 10s }\n}\ncache kept { key = \"k ${request.path}\"  ttl = 60s  shared = true }\n"
                      "route kept { when request.path == \"/kept\"  to = u  cache = kept }\nroute all { to = u }\n");
   SimServer server(&gateway.network, "10.0.0.1", 11434, [&](SimPeer& peer) {
     ++asked;
