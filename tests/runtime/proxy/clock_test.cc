@@ -60,7 +60,7 @@ TEST_P(ClockSteps, AreSeenInTheTimesThatAreShown) {
 TEST_P(ClockSteps, LeaveCachesAndLimitsOfTimeAsTheyAre) {
   int asked = 0;
   SimGateway gateway("upstream u {\n" + kUrl +
-                     "  timeouts { first_token = 10s }\n}\ncache kept { key = \"k ${request.path}\"  ttl = 60s  shared = true }\n"
+                     "  attempt_timeout = 10s\n}\ncache kept { key = \"k ${request.path}\"  ttl = 60s  shared = true }\n"
                      "route kept { when request.path == \"/kept\"  to = u  cache = kept }\nroute all { to = u }\n");
   SimServer server(&gateway.network, "10.0.0.1", 11434, [&](SimPeer& peer) {
     ++asked;
@@ -90,7 +90,7 @@ INSTANTIATE_TEST_SUITE_P(ForwardAndBack, ClockSteps, testing::Values(1h, -1h, 24
 TEST(Suspended, AMachineThatWakesUpKnowsHowLateItIs) {
   int asked = 0;
   SimGateway gateway("upstream u {\n" + kUrl +
-                     "  repeat_safe = true\n  timeouts { first_token = 10s }\n"
+                     "  repeat_safe = true\n  attempt_timeout = 10s\n"
                      "  breaker { open when failures(60s) >= 2  open_for = 30s }\n}\n");
   bool is_silent = true;
   SimServer server(&gateway.network, "10.0.0.1", 11434, [&](SimPeer& peer) {
