@@ -67,7 +67,7 @@ class Swapper {
   bool IsBraceForValue(size_t i) const {
     if (i == 0 || TypeAt(i) != PolicyParser::RBRACE) return false;
     const size_t before = TypeAt(i - 1);
-    const bool wants = before == PolicyParser::ASSIGN || before == PolicyParser::COLON;
+    const bool wants = WantsOperand(before) && !IsTestVerb(before) && before != PolicyParser::DOT;
     const bool is_value = TypeAt(i + 1) == PolicyParser::NAME || TypeAt(i + 1) == PolicyParser::NUMBER ||
                           TypeAt(i + 1) == PolicyParser::STRING;
     const bool is_alone =
@@ -129,8 +129,11 @@ class Swapper {
     diagnostics_->Emit(Kind::kTurnedAround, offsets_.RangeOf(*first), {left, right})
         .Change(offsets_.RangeOf(*first), right)
         .Change(offsets_.RangeOf(*second), left);
-    // JSON is kept as its text, where the two stand as they did.
-    if (i > 0 && TypeAt(i - 1) == PolicyParser::COLON) guessed_->push_back(first->getStartIndex());
+    // JSON, text and numbers are read where they are written, and there the two stand as they did.
+    const bool is_in_json = i > 0 && TypeAt(i - 1) == PolicyParser::COLON;
+    const bool is_text = second->getType() == PolicyParser::STRING || second->getType() == PolicyParser::NUMBER;
+    if (is_in_json || (first->getType() == PolicyParser::RBRACE && is_text))
+      guessed_->push_back(first->getStartIndex());
     const size_t type = first->getType();
     first->setType(second->getType());
     first->setText(right);
