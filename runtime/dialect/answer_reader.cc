@@ -58,12 +58,13 @@ bool IsDone(std::string_view data) { return data.starts_with("[DONE]"); }
 // The APIs whose stream [DONE] ends. Others are proxied by servers that add it.
 bool EndsWithDone(Api api) { return api == Api::kOpenAiChat || api == Api::kOpenAiCompletions; }
 
-// Whether a frame whose end is not here yet may be the last one: cheap, and right where it says no.
-bool MayBeLast(Api api, std::string_view kept) {
+// Whether a frame whose end is not here yet may tell of an end: cheap, and right where it says no.
+bool MayTellAnEnd(Api api, std::string_view kept) {
   const auto has = [kept](std::string_view word) { return kept.find(word) != std::string_view::npos; };
-  if (EndsWithDone(api)) return has("[DONE]");
+  const bool is_over = kept.ends_with('}') || kept.ends_with('\n') || kept.ends_with('\r');
+  if (EndsWithDone(api)) return has("[DONE]") || (is_over && (has("finish_reason") || has("finishReason") || has("finish_details")));
   if (StreamShapeOf(api) == Shape::kNdjson) return kept.ends_with('}') && (has("true") || has("success"));
-  return has("message_stop") || has("response.completed") || has("response.incomplete") || has("response.done");
+  return has("message_stop") || (is_over && has("stop_reason")) || has("response.completed") || has("response.incomplete") || has("response.done");
 }
 
 // An error that is no JSON, in place of a frame: `error: …` (Crane), `[ERROR] …`; or one that was written behind a frame that broke off,
@@ -374,16 +375,18 @@ bool AnswerReader::Carry(Event* event) {
 AnswerReader::Pending AnswerReader::Peek() {
   if (!splitter_ || splitter_->is_passing() || splitter_->kept().empty()) return Pending::kNothing;
   const std::string_view kept = splitter_->kept();
-  if (!is_finished() && !MayBeLast(api_, kept)) return Pending::kNothing;  // this is looked at for each piece of a frame
+  const Pending taken_back = is_finished() ? Pending::kTakesBack : Pending::kNothing;
+  if (!is_finished() && !MayTellAnEnd(api_, kept)) return Pending::kNothing;  // this is looked at for each piece of a frame
   const Event event = EventOf(kept);
-  if (event.is_error) return Pending::kTakesBack;
+  if (event.is_error) return taken_back;
   if (event.data.empty() || !event.is_in_data_field) return Pending::kNothing;
   if (format_ == Format::kEvents && IsDone(event.data)) return EndsWithDone(api_) ? Pending::kLast : Pending::kNothing;
   const auto reading = ReadObject(api_, event.data, event.name);
   if (!reading) return Pending::kNothing;
-  if (reading->is_error) return Pending::kTakesBack;
+  if (reading->is_error) return taken_back;
   if (reading->is_last) return Pending::kLast;
-  return reading->choices_said.any() ? Pending::kTakesBack : Pending::kNothing;
+  if (is_finished()) return reading->choices_said.any() ? taken_back : Pending::kNothing;
+  return reading->choices_finished.any() ? Pending::kFinishes : Pending::kNothing;
 }
 
 void AnswerReader::NoteForeign(std::string_view data) { foreign_ = data.substr(0, kMaxLookBytes); }

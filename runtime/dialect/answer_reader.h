@@ -94,6 +94,7 @@ class AnswerReader {
   enum class Pending : uint8_t {
     kNothing,    // nothing, or what nobody can read yet
     kLast,       // the end mark: Finish gives it out
+    kFinishes,   // a reason for an end: likewise
     kTakesBack,  // is_finished() and something follows: it is not
   };
   Pending Peek();

@@ -229,13 +229,14 @@ AnswerStep UpstreamAnswer::LookAhead() {
     case dialect::AnswerReader::Pending::kTakesBack:
       if (std::exchange(was_complete_, false)) listener_.OnAnswerComplete(false);
       return {};
-    case dialect::AnswerReader::Pending::kLast: break;
+    case dialect::AnswerReader::Pending::kLast:
+    case dialect::AnswerReader::Pending::kFinishes: break;
   }
   dialect::Frame frame;
   while (reader_->Finish(&frame)) {
     if (const AnswerStep step = TakeFrame(frame); step.what != What::kGoesOn) return step;
   }
-  return EndFrames(true);
+  return reader_->saw_last() ? EndFrames(true) : AnswerStep{};
 }
 
 AnswerStep UpstreamAnswer::TakeFrame(const dialect::Frame& frame) {

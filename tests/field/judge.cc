@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -45,6 +46,18 @@ struct Event {
   bool has_data = false;
 };
 
+// Braces of an object, strings left out.
+bool IsBalanced(const std::string& text) {
+  if (text.empty() || text.front() != '{' || text.back() != '}') return false;
+  int open = 0;
+  for (size_t i = 0, quoted = 0; i < text.size(); ++i) {
+    if (quoted != 0 && text[i] == '\\') ++i;
+    else if (text[i] == '"') quoted = 1 - quoted;
+    else if (quoted == 0) open += text[i] == '{' || text[i] == '[' ? 1 : text[i] == '}' || text[i] == ']' ? -1 : 0;
+  }
+  return open == 0;
+}
+
 // https://html.spec.whatwg.org/multipage/server-sent-events.html, but for what stands behind the last blank line, which counts, and
 // for the ways of some servers to tell an error.
 std::vector<Event> EventsIn(std::string_view body) {
@@ -65,15 +78,14 @@ std::vector<Event> EventsIn(std::string_view body) {
     // Lines that are whole by themselves are events, whose blank lines the server left out.
     std::vector<std::string> parts;
     if (event.has_data && event.data.find('\n') != std::string::npos && Json::parse(event.data, nullptr, false).is_discarded()) {
-      std::string_view rest = event.data;
-      bool are_whole = true;
-      while (!rest.empty()) {
+      std::string part;
+      for (std::string_view rest = event.data; !rest.empty();) {
         const size_t end = std::min(rest.find('\n'), rest.size());
-        parts.emplace_back(rest.substr(0, end));
-        are_whole &= parts.back() == "[DONE]" || Json::parse(parts.back(), nullptr, false).is_object();
+        part += (part.empty() ? "" : "\n") + std::string(rest.substr(0, end));
         rest.remove_prefix(std::min(end + 1, rest.size()));
+        if (part == "[DONE]" || (part.find('\n') == std::string::npos && IsBalanced(part))) parts.push_back(std::exchange(part, ""));
       }
-      if (!are_whole) parts.clear();
+      if (!part.empty()) parts.push_back(part);
     }
     if (event.has_data && event.name.empty() && !carried.name.empty()) {
       event.name = carried.name;

@@ -328,6 +328,16 @@ TEST(Pending, AMarkThatLacksItsEndIsOne) {
   EXPECT_EQ(PendingIn(Api::kOpenAiResponses, kSse, "event: response.completed\ndata: {\"type\":\"response.completed\"}"), Pending::kLast);
 }
 
+TEST(Pending, AReasonThatLacksItsEndIsOne) {
+  using Pending = AnswerReader::Pending;
+  for (const char* end : {"", "\n", "\r\n"}) {
+    EXPECT_EQ(PendingIn(Api::kOpenAiChat, kSse, std::string("data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}") + end), Pending::kFinishes);
+    EXPECT_EQ(PendingIn(Api::kOpenAiChat, kSse, std::string("data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}") + end), Pending::kNothing);
+    EXPECT_EQ(PendingIn(Api::kAnthropicMessages, kSse, std::string("data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}") + end), Pending::kFinishes);
+  }
+  EXPECT_EQ(PendingIn(Api::kOpenAiChat, kSse, "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}"), Pending::kNothing);
+}
+
 TEST(Pending, ContentBehindAReasonTakesItBackBeforeItsEndIsThere) {
   using Pending = AnswerReader::Pending;
   const std::string stop = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n";
