@@ -264,7 +264,9 @@ engine::CacheUse Exchange::UseOfCaches() {
   bool is_get = method == Method::kGET || method == Method::kHEAD;
   PLANT_FAULT(methods_share, is_get = true);
   const bool is_question = method == Method::kPOST && (ClientReads().api != dialect::Api::kPlain || AsksForNumbers(request_.path));
-  const bool is_odd = is_get && request_.head.framing != http::BodyFraming::kNone;  // a GET with a body: what it means nobody knows
+  // A GET with a body: what it means nobody knows. Some clients write that theirs has no bytes (RFC 9110 8.6).
+  const bool is_empty = request_.head.framing == http::BodyFraming::kLength && request_.head.content_length == 0;
+  const bool is_odd = is_get && request_.head.framing != http::BodyFraming::kNone && !is_empty;
   use.reads = (is_get || is_question) && !is_odd && !request_.head.headers.HasToken(http::HeaderId::k_cache_control, "no-store");
   use.fills = use.reads && method != Method::kHEAD;
   if (!use.reads) return use;
