@@ -3,23 +3,33 @@
 #include <algorithm>
 #include <cstring>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "base/hex.h"
 
 namespace runtime::observe {
 namespace {
 
-constexpr auto kHexDigits = [] {  // small letters
-  std::array<uint8_t, 256> table{};
-  for (const char c : std::string_view("0123456789abcdef")) table[static_cast<unsigned char>(c)] = 1;
-  return table;
-}();
-
 bool IsTraceId(std::string_view id) {
   if (id.size() != 32) return false;
   constexpr std::string_view kZeros = "00000000000000000000000000000000";
-  unsigned is_hex = 1;
-  for (const char c : id) is_hex &= kHexDigits[static_cast<unsigned char>(c)];
-  return is_hex != 0 && id != kZeros;
+#ifdef __SSE2__
+  const auto are_hex = [](const char* at) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const auto within = [&bytes](char low, char high) {
+      return _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(static_cast<char>(low - 1))),
+                           _mm_cmplt_epi8(bytes, _mm_set1_epi8(static_cast<char>(high + 1))));
+    };
+    return _mm_movemask_epi8(_mm_or_si128(within('0', '9'), within('a', 'f'))) == 0xffff;
+  };
+  const bool is_hex = are_hex(id.data()) && are_hex(id.data() + 16);
+#else
+  bool is_hex = true;
+  for (const char c : id) is_hex = is_hex && ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'));
+#endif
+  return is_hex && id != kZeros;
 }
 
 // FNV-1a: any function of the id that spreads well will do.
