@@ -279,6 +279,8 @@ bool AnswerReader::Finish(Frame* frame) {
 }
 
 bool AnswerReader::IsProperError(const FrameReading& reading, const Event& event) const {
+  // Beside a choice it is one more chunk to some clients (Vercel's), and the choice ends well.
+  if (event.data.find("\"choices\"") != std::string_view::npos) return false;
   const std::string_view name = CodecOf(api_).error_event;
   return reading.says_error && event.is_in_data_field && (name.empty() || format_ == Format::kLines || event.name == name);
 }

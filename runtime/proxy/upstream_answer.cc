@@ -98,6 +98,7 @@ void UpstreamAnswer::Drop() {
   held_.clear();
   frames_.clear();
   error_frame_.clear();
+  mark_at_.reset();
 }
 
 const http::ResponseHead& UpstreamAnswer::head() const {
@@ -265,6 +266,7 @@ AnswerStep UpstreamAnswer::PassFrame(const dialect::Frame& frame) {
     TellSent();
   }
   if (stage_ == Stage::kPassing) {
+    if (frame.reading.is_last && !frame.reading.has_content()) mark_at_ = frames_.size();
     frames_.append(frame.bytes);
     return {};
   }
@@ -334,6 +336,7 @@ void UpstreamAnswer::CountTokens(const dialect::FrameReading& reading) {
 void UpstreamAnswer::Flush() {
   if (stage_ != Stage::kPassing || frames_.empty()) return;
   const std::string_view piece = frames_;
+  mark_at_.reset();
   listener_.OnAnswerBytes({&piece, 1});
   base::ClearBuffer(&frames_);
 }
@@ -354,8 +357,10 @@ AnswerStep UpstreamAnswer::End(bool framing_tells) {
 }
 
 AnswerStep UpstreamAnswer::EndFrames(bool framing_tells) {
-  Flush();
   const dialect::Completeness end = reader_->At(framing_tells);
+  // No mark of success goes out under what its server did not finish: an error is about to follow, and who reads the mark reads no further.
+  if (end == dialect::Completeness::kTruncated && stage_ == Stage::kPassing && mark_at_) frames_.resize(*mark_at_);
+  Flush();
   if (end == dialect::Completeness::kTruncated) {
     // An object of something else, and then nothing: what it says is why.
     if (reader_->complains() && !reader_->saw_error()) return FailTold(reader_->foreign(), 0);

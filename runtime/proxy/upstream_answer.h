@@ -177,6 +177,7 @@ class UpstreamAnswer {
   std::optional<dialect::ToldError> told_;
   std::string held_;         // before the commit point
   std::string frames_;       // read, and not yet passed on
+  std::optional<size_t> mark_at_;  // where in them its mark of the end stands
   std::string error_frame_;  // its own, after the commit point
   std::optional<dialect::SentAnswer> sent_;   // where it may be continued
   std::optional<dialect::Splicer> splicer_;   // it goes on with another one
