@@ -7,9 +7,11 @@
 #include <variant>
 #include <vector>
 
+#include "base/json_reader.h"
 #include "base/planted_fault.h"
 #include "runtime/dialect/answer_shapes.h"
 #include "runtime/http/forwarding.h"
+#include "runtime/http/request_reading.h"
 
 namespace runtime::proxy {
 namespace {
@@ -124,6 +126,15 @@ void CacheCopy::Add(std::string_view piece) {
     return Drop();
   }
   copy_->body.append(piece);
+}
+
+bool CacheCopy::is_whole_json() const {
+  const auto type = std::find_if(copy_->headers.begin(), copy_->headers.end(), [](const auto& header) {
+    return http::EqualsIgnoreCase(header.first, "content-type");
+  });
+  const size_t first = copy_->body.find_first_not_of(" \t\r\n");
+  return type != copy_->headers.end() && http::IsJsonType(type->second) && first != std::string::npos &&
+         (copy_->body[first] == '{' || copy_->body[first] == '[') && base::CheckJson(copy_->body) == base::JsonProblem::kNone;
 }
 
 bool CacheCopy::is_empty() const {

@@ -35,6 +35,7 @@ class CacheCopy {
   std::string_view TakeNotKept() { return std::exchange(not_kept_, {}); }  // to tell it once
   const engine::CachedResponse& response() const { return *copy_; }
   bool is_empty() const;  // of one that exists: it has no body
+  bool is_whole_json() const;  // … likewise: it is JSON by its type, and one object or array: the end of that tells itself
 
   // What can be given to every client of the API is kept once, as the object that a client gets who wants no stream. `answer`: the
   // API that it is of; `reader`: how this client reads it.

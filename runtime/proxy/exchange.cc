@@ -265,8 +265,7 @@ engine::CacheUse Exchange::UseOfCaches() {
   PLANT_FAULT(methods_share, is_get = true);
   const bool is_question = method == Method::kPOST && (ClientReads().api != dialect::Api::kPlain || AsksForNumbers(request_.path));
   // A GET with a body: what it means nobody knows. Some clients write that theirs has no bytes (RFC 9110 8.6).
-  const bool is_empty = request_.head.framing == http::BodyFraming::kLength && request_.head.content_length == 0;
-  const bool is_odd = is_get && request_.head.framing != http::BodyFraming::kNone && !is_empty;
+  const bool is_odd = is_get && body_.received() > 0;
   use.reads = (is_get || is_question) && !is_odd && !request_.head.headers.HasToken(http::HeaderId::k_cache_control, "no-store");
   use.fills = use.reads && method != Method::kHEAD;
   if (!use.reads) return use;

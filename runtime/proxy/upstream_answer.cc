@@ -424,10 +424,12 @@ bool UpstreamAnswer::is_model_success() const {
   return api_ != dialect::Api::kPlain && head_->status >= 200 && head_->status < 300;
 }
 
+bool UpstreamAnswer::is_unbounded() const { return !reader_ && (head_ == nullptr || head_->framing == http::BodyFraming::kUntilClose); }
+
 // What ends with its connection may be cut, unless it is read and says itself that it is whole.
 bool UpstreamAnswer::may_be_stored() const {
   PLANT_FAULT(unbounded_is_kept, return true);
-  return is_whole_ || (!reader_ && head_ != nullptr && head_->framing != http::BodyFraming::kUntilClose);
+  return is_whole_ || (!reader_ && !is_unbounded());
 }
 
 AnswerStep UpstreamAnswer::Cut(ErrorKind error) {

@@ -133,6 +133,7 @@ class UpstreamAnswer {
   // It is read as frames, as far as its head and the request tell.
   bool expects_frames() const { return expects_frames_; }
   // It may be given to others: it is whole and says something.
+  bool is_unbounded() const;   // only the closing of its connection ended it, and nobody reads it
   bool may_be_stored() const;
 
   const observe::TokenRecord& tokens() const { return tokens_; }

@@ -172,6 +172,7 @@ class World {
       default: break;
     }
     const bool is_unbounded = does_ == Does::kUntilClose && !is_head;
+    if (is_unbounded && Contains(path, "/plain")) type = "text/plain";
     const std::string framing = is_unbounded ? "Connection: close\r\n" : "Content-Length: " + std::to_string(body.size()) + "\r\n";
     peer.Send("HTTP/1.1 " + status + "\r\nContent-Type: " + type + "\r\n" + lines + framing + "\r\n");
     if (is_head) return;
@@ -211,8 +212,8 @@ class World {
     for (const char* odd : {"/star", "/forwarded", "/set"}) {
       if (Contains(question.path, odd)) return false;
     }
-    // Of a chat the dialect says that it is whole, however HTTP ends it.
-    return does_ == Does::kAnswers || (does_ == Does::kUntilClose && question.is_chat());
+    // The dialect of a chat says that it is whole, and so does JSON, however HTTP ends it; text doesn't.
+    return does_ == Does::kAnswers || (does_ == Does::kUntilClose && !Contains(question.path, "/plain"));
   }
   void Keep(const Question& question, int serial) {
     kept_.push_back({serial, MethodClass(question), question.path, question.query, question.user, question.q, LanguageThatCounts(question), gateway_.network.now()});

@@ -270,7 +270,27 @@ TEST_F(CacheRules, WhatIsEmptyOrMayBeCutIsNotKept) {
   EXPECT_EQ(asked, 2u) << "its end is that of a connection, which a server that dies closes, too";
 }
 
+TEST_F(CacheRules, JsonTellsItsEndItself) {
+  SimGateway plain(kCached);
+  std::string body = "{\"a\":[1,2]}";
+  size_t asked = 0;
+  SimServer server(&plain.network, "10.0.0.1", 11434, [&](SimPeer& peer) {
+    if (!Holds(peer.received, "\r\n\r\n")) return;
+    ++asked;
+    peer.Send("HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + body);
+    peer.stream->FinishWriting();
+  });
+  plain.Get("/j");
+  plain.Get("/j");
+  EXPECT_EQ(asked, 1u);
+  body = "{\"a\":[1,";
+  plain.Get("/k");
+  plain.Get("/k");
+  EXPECT_EQ(asked, 3u) << "cut";
+}
+
 TEST_F(CacheRules, AGetWithABodyIsForTheUpstream) {
+  EXPECT_EQ(Asked({{"GET /z", "Content-Length: 0\r\n"}, {"GET /z", ""}}), 1u) << "an empty one is none";
   EXPECT_EQ(Asked({{"GET /b", ""}, {"GET /b", ""}}, "x"), 2u);
   EXPECT_EQ(Asked({{"GET /b", ""}, {"GET /b", ""}}), 1u);
 }
