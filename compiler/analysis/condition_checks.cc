@@ -128,6 +128,7 @@ std::optional<Said> TakenForPattern(const Comparison& comparison) {
   if (const std::string_view segment = OpenSegment(text); !segment.empty())
     return Said{"`" + std::string(segment) + "` stands for itself, and for nothing else",
                 "a part that may be anything is told by a pattern: `matches /" + PatternFor(text) + "/`"};
+  if (text.ends_with('*')) return std::nullopt;  // which PL0705 tells
   if (const std::string_view piece = PieceOfPattern(text); !piece.empty())
     return Said{"this is a pattern written as text, in which `" + std::string(piece) + "` stands for itself",
                 "patterns stand between slashes: `matches /^\\/api\\//`"};
@@ -267,10 +268,10 @@ void TellOf(Context& context, const Context::Line& line, const Comparison& compa
   std::optional<Said> said;
   if (comparison.subject.Is(FieldId::k_request_path)) said = WrongPath(comparison);
   if (comparison.subject.Is(FieldId::k_request_host)) said = WrongHost(comparison);
-  // A network in quotes has a finding of its own (PL0705).
+  // A network in quotes and a `*` have a finding of their own (PL0705).
   const bool is_part = comparison.part != Comparison::Part::kWhole;
   const bool is_address =
-      is_part ? Lower(comparison.text).find_first_not_of("0123456789abcdef:.") == std::string::npos
+      is_part ? Lower(comparison.text).find_first_not_of("0123456789abcdef:.*") == std::string::npos
               : base::ParseIp(comparison.text) || comparison.text.find_first_of("/*") != std::string_view::npos;
   if (comparison.subject.Is(FieldId::k_client_ip) && !is_address)
     said = Said{"it is an address, without a port", "write the address, or a network: `client.ip in {10.0.0.0/8}`"};
