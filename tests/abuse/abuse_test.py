@@ -4,6 +4,7 @@ hears of everything that was refused.
 
     abuse_test.py BREAKWATER [CASE …]      exit code 1: a case failed
 """
+import atexit
 import json
 import os
 import pathlib
@@ -103,6 +104,7 @@ class Gateway:
                 resource.setrlimit(kind, (value, value))
 
         self.process = subprocess.Popen([BREAKWATER, 'run', str(path)], stdout=open(self.out, 'wb'), stderr=open(self.err, 'wb'), preexec_fn=limit)
+        atexit.register(self.process.kill)  # of a case that failed
         wait_for('the gateway', self.is_ready)
 
     def is_ready(self):

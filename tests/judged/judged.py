@@ -6,6 +6,7 @@ refused. With --planted each fault of FAULTS must be found within 1,000 requests
     judged.py BREAKWATER [--requests 100000] [--seed 1] [--real] [--planted] [--without-go]      exit code 1: a difference
 """
 import argparse
+import atexit
 import base64
 import importlib.util
 import json
@@ -14,6 +15,7 @@ import pathlib
 import random
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -212,6 +214,7 @@ class Gateway:
             environment['BREAKWATER_PLANTED_FAULT'] = fault
         self.log = open(folder / 'gateway.log', 'wb')
         self.process = subprocess.Popen([binary, 'run', str(policy)], stdout=self.log, stderr=self.log, env=environment)
+        atexit.register(self.process.kill)
         self.connection = None
         end = time.monotonic() + 20
         while self.connection is None:
@@ -258,6 +261,7 @@ class Reader:
     def __init__(self, name, command, path, log=None):
         self.name, self.path, self.log = name, str(path), log
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        atexit.register(self.process.kill)
         end = time.monotonic() + 30
         while True:
             if self.process.poll() is not None or time.monotonic() > end:
@@ -568,4 +572,5 @@ def run(options, folder, readers):
 
 
 if __name__ == '__main__':
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leaves nobody behind
     sys.exit(main())
