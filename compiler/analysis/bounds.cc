@@ -7,7 +7,10 @@
 #include <vector>
 
 #include "base/planted_fault.h"
+#include "compiler/analysis/known_names.h"
 #include "compiler/analysis/outcomes.h"
+#include "compiler/analysis/region.h"
+#include "compiler/model/model_paths.h"
 
 namespace compiler::analysis {
 namespace {
@@ -92,6 +95,21 @@ void AddMock(const Policy& policy, const RouteSettings& route, std::vector<Term>
   }
 }
 
+// Whether no answer of the upstream to what the route takes is read as a stream: its conditions name all paths, and none is one where
+// a model speaks, or nothing is sent to it that asks for one. Then `attempt_timeout` bounds each of them to its last byte.
+bool IsNeverRead(const Policy& policy, const RouteSettings& route, const UpstreamSettings& upstream) {
+  if (!route.when || upstream.dialect != model::UpstreamDialect::kAuto) return false;
+  const Region taken = Region::Of(policy.predicates[*route.when].expr);
+  return !taken.cells().empty() && std::all_of(taken.cells().begin(), taken.cells().end(), [&](const Cell& cell) {
+    constexpr auto kPost = static_cast<long double>(abi::Method::kPOST);
+    const NumberSet methods = cell.Of(Subject::Of(abi::FieldId::k_request_method)).number;
+    if (methods.And(NumberSet::Of(true, {kPost, kPost, false, false})).empty()) return true;
+    const TextSet paths = cell.Of(Subject::Of(abi::FieldId::k_request_path)).text;
+    return paths.only && std::none_of(paths.only->begin(), paths.only->end(),
+                                      [&](const std::string& path) { return StreamsAnswers(model::PathAt(upstream.url, path)); });
+  });
+}
+
 // One upstream after the other, until the client has what it waits for. An answer that has begun is the
 // last one, unless the policy has another upstream take it over.
 Term ChainTime(const Policy& policy, const RouteSettings& route, Until until) {
@@ -102,7 +120,7 @@ Term ChainTime(const Policy& policy, const RouteSettings& route, Until until) {
   for (size_t i = 0; i < route.to.size(); ++i) {
     const UpstreamSettings& upstream = policy.upstreams[route.to[i]];
     const Term failed = attempt(upstream);
-    const Term whole = ends(upstream);
+    const Term whole = until == Until::kWhole && IsNeverRead(policy, route, upstream) ? failed : ends(upstream);
     const auto visit = [&](const Term& last) {
       Term time = VisitTime(policy, upstream, failed, last);
       // Behind a first content only.

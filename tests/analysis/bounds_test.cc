@@ -130,6 +130,22 @@ TEST(Bounds, UpstreamsAndMocksAddUpAndTheDeadlineCuts) {
   EXPECT_EQ(LatencyOf(two + "route r { to = [a, b] deadline = 2s }"), "2 s, cut off from as long as it flows");
 }
 
+// What no model's stream can come from is whole within `attempt_timeout`; everywhere else a stream is as long as it flows.
+TEST(Bounds, WhereNothingStreamsAnAttemptIsTheWholeAnswer) {
+  const auto latency = [](const std::string& upstream, const std::string& when) {
+    return BoundsOf(Rest("upstream a { url = \"http://a" + upstream + " attempt_timeout = 1s }\nroute r { " + when + " to = a }")).latency.value().high;
+  };
+  EXPECT_EQ(latency("\"", "when request.path == \"/v1/embeddings\""), 1'000'000'000);
+  EXPECT_EQ(latency("\"", "when request.path in {\"/v1/embeddings\", \"/api/embed\"} and request.method == POST"), 1'000'000'000);
+  EXPECT_EQ(latency("\"", "when request.method == GET"), 1'000'000'000);
+  EXPECT_EQ(latency("\"", "when request.path in {\"/v1/embeddings\", \"/api/chat\"}"), kMost);
+  EXPECT_EQ(latency("\"", "when request.path starts_with \"/v1/\""), kMost);
+  EXPECT_EQ(latency("\"", "when request.method == POST"), kMost);
+  EXPECT_EQ(latency("\"", ""), kMost);
+  EXPECT_EQ(latency("/api/chat\"", "when request.path == \"/ask\""), kMost) << "what is sent is what is read";
+  EXPECT_EQ(latency("\" dialect = openai", "when request.path == \"/v1/embeddings\""), kMost);
+}
+
 TEST(Bounds, AnAnswerThatIsContinuedMayBeAskedForTwice) {
   const auto upstreams = [](const char* more) {
     return std::string(
