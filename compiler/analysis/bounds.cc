@@ -227,7 +227,11 @@ RouteBounds Bounds::Of(const RouteSettings& route) const {
   RouteBounds bounds;
   Term latency = Waiting(flights_, route, Until::kWhole);
   bounds.latency_uncut = WithMock(policy_, route, Waiting(failing_flights_, route, Until::kFailed));
-  bounds.latency = WithMock(policy_, route, WithinDeadline(route, std::move(latency)));
+  // A mock answers where all have failed, never behind an answer that was begun.
+  Term answered = WithinDeadline(route, std::move(latency));
+  Term failed = WithMock(policy_, route, WithinDeadline(route, Waiting(failing_flights_, route, Until::kFailed)));
+  const bool is_longer = failed.value().high > answered.value().high;
+  bounds.latency = is_longer ? std::move(failed) : std::move(answered);
   bounds.first_token = WithMock(policy_, route, WithinDeadline(route, Waiting(flights_, route, Until::kFirstToken)));
   for (size_t i = 0; i < route.to.size(); ++i) {
     const UpstreamSettings& upstream = policy_.upstreams[route.to[i]];

@@ -229,7 +229,7 @@ bool HabitMender::HowOftenInOtherWords(size_t i) {
   }
   if (count.empty() || count.find_first_not_of("0123456789") != std::string::npos) return false;
   size_t head = i;
-  while (head > 0 && SameLine(head - 1, i)) --head;
+  while (head > 0 && i - head < kFar && SameLine(head - 1, i)) --head;
   if (TypeAt(head) != PolicyParser::GIVEN && TypeAt(head) != PolicyParser::SEND) return false;
   if (TextAt(i - 1) == "at") return false;  // `3 at once`
   const std::string meant = count + " times";
@@ -245,7 +245,7 @@ bool HabitMender::HowOftenInOtherWords(size_t i) {
 bool HabitMender::AtATimeInOtherWords(size_t i) {
   if (!in_test_[i] || TypeAt(i) != PolicyParser::NUMBER || !SameLine(i, i + 1)) return false;
   size_t head = i;
-  while (head > 0 && SameLine(head - 1, i)) --head;
+  while (head > 0 && i - head < kFar && SameLine(head - 1, i)) --head;
   if (TypeAt(head) != PolicyParser::SEND) return false;
   const bool is_in = TypeAt(i + 1) == PolicyParser::IN && (TextAt(i + 2) == "parallel" || TextAt(i + 2) == "flight");
   const bool is_at = TextAt(i + 1) == "at" && (TextAt(i + 2) == "once" || TextAt(i + 2) == "the");
@@ -265,7 +265,7 @@ bool HabitMender::AtATimeInOtherWords(size_t i) {
 bool HabitMender::ClauseInOtherWords(size_t i) {
   if (!in_test_[i] || i == 0) return false;
   size_t head = i;
-  while (head > 0 && SameLine(head - 1, i)) --head;
+  while (head > 0 && i - head < kFar && SameLine(head - 1, i)) --head;
   if ((TypeAt(head) != PolicyParser::GIVEN && TypeAt(head) != PolicyParser::SEND) || head == i) return false;
   const std::string what = TypeAt(head) == PolicyParser::GIVEN ? "`given`" : "`send`";
   const std::string word = TextAt(i);

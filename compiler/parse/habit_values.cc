@@ -253,9 +253,10 @@ bool HabitMender::HeaderWithoutQuotes(size_t i) {
     return true;
   }
   // remove_header = X-Team
+  if (last == i) return false;
   size_t head = i;
-  while (head > 0 && SameLine(head - 1, head) && TypeAt(head) != PolicyParser::ASSIGN) --head;
-  if (last > i && head > 0 && TypeAt(head) == PolicyParser::ASSIGN && TextAt(head - 1) == "remove_header") {
+  while (head > 0 && i - head < kFar && SameLine(head - 1, head) && TypeAt(head) != PolicyParser::ASSIGN) --head;
+  if (head > 0 && TypeAt(head) == PolicyParser::ASSIGN && TextAt(head - 1) == "remove_header") {
     diagnostics_->Emit(Kind::kUnexpected, RangeOf(i, last), {"`" + name + "`", "the name of a header stands in double quotes: `" + quoted + "`"})
         .Change(RangeOf(i, last), quoted);
     make_text();

@@ -271,7 +271,11 @@ const std::string kFounding =
 int64_t BoundOf(const VirtualStory& story, const std::string& route_name) {
   const auto& policy = story.compiled().policy;
   for (const auto& route : policy.routes) {
-    if (route.name == route_name) return compiler::analysis::Bounds(policy).Of(route).latency.value().high / 1'000'000;
+    if (route.name != route_name) continue;
+    // What is asked here brings no stream that flows.
+    const auto bounds = compiler::analysis::Bounds(policy).Of(route);
+    const bool is_bounded = bounds.latency.value().high != compiler::analysis::kMost;
+    return (is_bounded ? bounds.latency : bounds.latency_uncut).value().high / 1'000'000;
   }
   return -1;
 }
