@@ -62,7 +62,8 @@ class World {
     kept_.clear();
     const uint64_t steps = 4 + random_.Below(8);
     for (uint64_t i = 0; i < steps; ++i) {
-      if (random_.Below(3) == 0) gateway_.network.RunFor(std::chrono::seconds(random_.Below(2) == 0 ? 31 : 1 + random_.Below(70)));
+      has_waited_ = random_.Below(3) == 0;
+      if (has_waited_) gateway_.network.RunFor(std::chrono::seconds(random_.Below(2) == 0 ? 31 + 34 * random_.Below(2) : 1 + random_.Below(120)));
       const std::string violation = random_.Below(8) == 0 ? AskAtOnce(report) : AskOnce(report);
       if (!violation.empty()) return "history " + std::to_string(number) + ", step " + std::to_string(i) + ": " + violation;
     }
@@ -251,6 +252,10 @@ class World {
   }
 
   void DrawDeed() {
+    if (has_waited_ && random_.Below(2) == 0) {  // that is when what is stale counts
+      does_ = random_.Below(2) == 0 ? Does::kSays500 : Does::kResets;
+      return;
+    }
     does_ = random_.Below(5) < 3 ? Does::kAnswers : static_cast<Does>(random_.Below(static_cast<uint64_t>(Does::kCount)));
   }
 
@@ -342,6 +347,7 @@ class World {
   std::string prefix_;
   std::vector<Kept> kept_;
   Question last_;
+  bool has_waited_ = false;
   Does does_ = Does::kAnswers;
   int serial_ = 0;
   int asked_ = 0;

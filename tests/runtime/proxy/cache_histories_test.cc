@@ -11,7 +11,7 @@ namespace tests {
 namespace {
 
 TEST(CacheHistories, AreThoseOfAListThatIsLookedThrough) {
-  const auto histories = static_cast<int64_t>(FromEnvironment("BREAKWATER_CACHE_HISTORIES", 300));
+  const auto histories = static_cast<int64_t>(FromEnvironment("BREAKWATER_CACHE_HISTORIES", 1000));
   const CacheReport report = RunCacheHistories(FromEnvironment("BREAKWATER_CACHE_SEED", 1), histories);
   std::cout << report.histories << " histories, " << report.requests << " requests: " << report.from_memory << " from memory, " << report.stale << " stale, " << report.failures
             << " failures of the upstream, " << report.at_once << " at once" << std::endl;
