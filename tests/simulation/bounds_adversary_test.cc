@@ -126,11 +126,18 @@ std::string Chunk(std::string_view bytes) {
   return std::string(size).append(bytes).append("\r\n");
 }
 
+// How many attempts a line of the access log has.
+int64_t AttemptsOf(std::string_view line) {
+  int64_t count = 0;
+  for (size_t at = line.find("{\"upstream\":"); at != std::string_view::npos; at = line.find("{\"upstream\":", at + 1)) ++count;
+  return count;
+}
+
 // A world in which one client after the other is served as badly as may be.
 class Adversary {
  public:
   Adversary(const std::shared_ptr<const compiler::CompiledPolicy>& compiled, uint64_t seed)
-      : compiled_(compiled), random_(seed), world_(compiled, Options()), client_(&world_.network), clock_(&world_.network) {
+      : compiled_(compiled), random_(seed), world_(compiled, Options(&logged_attempts_)), client_(&world_.network), clock_(&world_.network) {
     for (const auto& upstream : compiled->policy.upstreams) {
       const std::string ip = upstream.url.host;
       servers_.push_back(std::make_unique<runtime::sim::SimServer>(&world_.network, ip, 80, [this](SimPeer& peer) { Serve(peer); }));
@@ -152,6 +159,7 @@ class Adversary {
       if (Of(10) > 0) Warm(i);
     }
     victim_runs_ = true;
+    logged_attempts_ = -1;
     const std::string body = is_stream ? "{\"stream\":true,\"messages\":[]}" : "{\"stream\":false,\"messages\":[]}";
     SimPeer client(&client_, {runtime::sim::SimWorld::kIp, runtime::sim::SimWorld::kPort});
     const auto began = world_.network.now();
@@ -163,7 +171,8 @@ class Adversary {
     last_byte_ = began;
     client.Send("POST /api/chat HTTP/1.1\r\nHost: g\r\nConnection: close\r\nX-Victim: 1\r\nContent-Type: application/json\r\nContent-Length: " +
                 std::to_string(body.size()) + "\r\n\r\n" + body);
-    EXPECT_TRUE(world_.network.RunUntil([&] { return client.ended; }, std::chrono::hours(3)));
+    EXPECT_TRUE(world_.network.RunUntil([&] { return client.ended && logged_attempts_ >= 0; }, std::chrono::hours(3)));
+    found_.attempts = logged_attempts_;  // what was refused or never arrived cannot be told by its upstream
     found_.latency = last_byte_ - began;
     found_.first_token = is_stream && first_token_at ? *first_token_at - began : Duration{};
     victim_runs_ = false;
@@ -186,9 +195,12 @@ class Adversary {
     bool is_over = false;
   };
 
-  static runtime::sim::SimWorldOptions Options() {
+  static runtime::sim::SimWorldOptions Options(int64_t* logged_attempts) {
     runtime::sim::SimWorldOptions options;
     options.network.latency_least = options.network.latency_most = {};
+    options.access = [logged_attempts](std::string_view line) {
+      if (line.find("\"path\":\"/api/chat\"") != std::string_view::npos) *logged_attempts = AttemptsOf(line);
+    };
     return options;
   }
 
@@ -378,6 +390,7 @@ class Adversary {
   }
 
   const std::shared_ptr<const compiler::CompiledPolicy> compiled_;
+  int64_t logged_attempts_ = -1;  // of the victim, by the access log
   std::mt19937 random_;
   runtime::sim::SimWorld world_;
   runtime::sim::SimTransport client_;
