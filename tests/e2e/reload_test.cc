@@ -113,7 +113,8 @@ TEST_F(Reload, WhatIsKnownGoesOnByName) {
     waiting.back()->Send(ToText({.method = "GET", .target = "/slow"}));
   }
   ASSERT_TRUE(WaitUntil([&] { return gateway.Metric("breakwater_queue_length{upstream=\"narrow\"}") == 5; }));
-  const int asked = upstream.request_count();
+  const int asked = 6;  // one each for /kept, /broken and the place of `narrow`, three for /counted
+  ASSERT_TRUE(WaitUntil([&] { return upstream.request_count() == asked; }));
 
   for (int number = 2; number < 6; ++number) Give(gateway, policy(number));
 

@@ -42,25 +42,27 @@ struct Sentence {
   std::string before;  // at the top of the file
 };
 const std::vector<Sentence> kSentences = {
-    {"sent json", "given large streams 1 tokens " + kAsk, "expect sent(large).json.model == \"qwen3\"", "expect sent(large).json.model == \"any\"", ""},
-    {"sent header", "given large streams 1 tokens " + kAsk, "expect sent(large).header[\"X-Team\"] == \"search\"", "expect sent(large).header[\"X-Team\"] == none", ""},
-    {"sent path", "given large streams 1 tokens " + kAsk, "expect sent(large).path == \"/v1/chat/completions\"", "expect sent(large).path == \"/v1/v1/chat/completions\"", ""},
-    {"sent body", "given large streams 1 tokens " + kAsk, "expect sent(large).body contains \"messages\"", "expect sent(large).body contains \"prompt\"", ""},
-    {"sent method", "given large streams 1 tokens " + kAsk, "expect sent(large).method == \"POST\"", "expect sent(large).method == \"GET\"", ""},
-    {"at a time", "given large streams 1 tokens every 1s always given small streams 1 tokens always " + kAsk + " 3 at a time", "expect attempts(small) == 2",
+    {"sent json", "given large streams 1 tokens every 1ms " + kAsk, "expect sent(large).json.model == \"qwen3\"", "expect sent(large).json.model == \"any\"", ""},
+    {"sent header", "given large streams 1 tokens every 1ms " + kAsk, "expect sent(large).header[\"X-Team\"] == \"search\"", "expect sent(large).header[\"X-Team\"] == none", ""},
+    {"sent path", "given large streams 1 tokens every 1ms " + kAsk, "expect sent(large).path == \"/v1/chat/completions\"", "expect sent(large).path == \"/v1/v1/chat/completions\"", ""},
+    {"sent body", "given large streams 1 tokens every 1ms " + kAsk, "expect sent(large).body contains \"messages\"", "expect sent(large).body contains \"prompt\"", ""},
+    {"sent method", "given large streams 1 tokens every 1ms " + kAsk, "expect sent(large).method == \"POST\"", "expect sent(large).method == \"GET\"", ""},
+    {"at a time", "given large streams 1 tokens every 1s always given small streams 1 tokens every 1ms always " + kAsk + " 3 at a time", "expect attempts(small) == 2",
      "expect attempts(small) == 0", ""},
     {"leaves", "given large streams 20 tokens every 1s " + kAsk + " leaves after 3s", "expect ended == left", "expect ended == complete", ""},
     {"first token", "given large streams 3 tokens every 1s after 2s " + kAsk, "expect first_token == 3s", "expect first_token < 2s", ""},
-    {"fails before content", "given large streams 0 tokens then fails given small streams 1 tokens " + kAsk, "expect served_by == small", "expect served_by == large", ""},
-    {"connect timeout", "given large connect_timeout given small streams 1 tokens " + kAsk, "expect elapsed == 1s", "expect elapsed == 0s", ""},
-    {"dns failure", "given large dns_failure given small streams 1 tokens " + kAsk, "expect attempts(small) == 1", "expect served_by == large", ""},
+    {"fails before content", "given large streams 0 tokens then fails given small streams 1 tokens every 1ms " + kAsk, "expect served_by == small", "expect served_by == large", ""},
+    {"connect timeout", "given large connect_timeout given small streams 1 tokens every 1ms " + kAsk, "expect elapsed == 1001ms", "expect elapsed == 1s", ""},
+    {"dns failure", "given large dns_failure given small streams 1 tokens every 1ms " + kAsk, "expect attempts(small) == 1", "expect served_by == large", ""},
     {"thinking", "given large streams 2 tokens every 1s thinking 3 tokens " + kAsk, "expect first_token == 4s", "expect first_token == 1s", ""},
-    {"never used", "given large streams 1 tokens " + kAsk, "expect status == 200", "given small refuses", ""},
-    {"unknown label", "given large streams 1 tokens " + kAsk, "expect metric(\"upstream_retry_total\", upstream: \"large\") == 0",
+    {"never used", "given large streams 1 tokens every 1ms " + kAsk, "expect status == 200", "given small refuses  expect status == 200", ""},
+    {"unknown label", "given large streams 1 tokens every 1ms " + kAsk, "expect metric(\"upstream_retry_total\", upstream: \"large\") == 0",
      "expect metric(\"upstream_retry_total\", upstrem: \"large\") == 0", ""},
-    {"unknown metric", "given large streams 1 tokens " + kAsk, "expect metric(\"upstream_retry_total\") == 0", "expect metric(\"upstream_rtry_total\") == 0", ""},
-    {"common", kAsk, "expect served_by == small", "expect served_by == large", "common { given large refuses always  given small streams 1 tokens always }\n"},
+    {"unknown metric", "given large streams 1 tokens every 1ms " + kAsk, "expect metric(\"upstream_retry_total\") == 0", "expect metric(\"upstream_rtry_total\") == 0", ""},
+    {"common", kAsk, "expect served_by == small", "expect served_by == large", "common { given large refuses always  given small streams 1 tokens every 1ms always }\n"},
 };
+
+void PrintTo(const Sentence& sentence, std::ostream* out) { *out << sentence.name; }
 
 class Sentences : public testing::TestWithParam<Sentence> {
  protected:
