@@ -128,9 +128,9 @@ TEST(Breaker, HalfOpenLetsAtMostItsProbesThroughAndClosesOnce) {
 
   EXPECT_EQ(State(gateway), "CLOSED");
   EXPECT_TRUE(WaitUntil([&] { return gateway.CountEvents("breaker closed") > 0; })) << "the log comes a moment later";
-  EXPECT_EQ(gateway.CountEvents("breaker opened"), 1);
-  EXPECT_EQ(gateway.CountEvents("breaker half-open"), 1);
-  EXPECT_EQ(gateway.CountEvents("breaker closed"), 1);
+  EXPECT_EQ(gateway.CountEvents("breaker opened", 1), 1);
+  EXPECT_EQ(gateway.CountEvents("breaker half-open", 1), 1);
+  EXPECT_EQ(gateway.CountEvents("breaker closed", 1), 1);
   EXPECT_EQ(gateway.Metric("breakwater_circuit_breaker_open_total{service=\"main\"}"), 1);
 }
 
@@ -152,8 +152,8 @@ TEST(Breaker, ProbesThatFailTogetherOpenItOnce) {
   crowd.Join();
   EXPECT_EQ(crowd.fallbacks(), kClients);
   EXPECT_EQ(upstream.request_count(), kFailuresToOpen + 3);
-  EXPECT_EQ(gateway.CountEvents("breaker opened"), 2);
-  EXPECT_EQ(gateway.CountEvents("breaker half-open"), 1);
+  EXPECT_EQ(gateway.CountEvents("breaker opened", 2), 2);
+  EXPECT_EQ(gateway.CountEvents("breaker half-open", 1), 1);
   EXPECT_EQ(gateway.CountEvents("breaker closed"), 0);
   EXPECT_EQ(gateway.Metric("breakwater_circuit_breaker_open_total{service=\"main\"}"), 2);
 }

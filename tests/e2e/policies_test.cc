@@ -240,7 +240,7 @@ TEST_F(Qwen332bPolicy, FallbackAnswersWhenOllamaIsGone) {
   const Answer answer = Post(gateway.port(), "/api/chat", Chat("x"));
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.json()["is_fallback"], true);
-  EXPECT_EQ(gateway.CountEvents("retry attempt 1/2"), 1);
+  EXPECT_EQ(gateway.CountEvents("retry attempt 1/2", 1), 1);
 }
 
 // ---- tenants.policy

@@ -50,8 +50,8 @@ TEST(Retry, WaitsAreHalfASecondAndASecondAndThereIsNoFourthAttempt) {
   RecordProperty("first_wait_ms", static_cast<int>(Gap(seen[0], seen[1]).count()));
   RecordProperty("second_wait_ms", static_cast<int>(Gap(seen[1], seen[2]).count()));
 
-  EXPECT_EQ(gateway.CountEvents("retry attempt 1/2"), 1);
-  EXPECT_EQ(gateway.CountEvents("retry attempt 2/2"), 1);
+  EXPECT_EQ(gateway.CountEvents("retry attempt 1/2", 1), 1);
+  EXPECT_EQ(gateway.CountEvents("retry attempt 2/2", 1), 1);
   const Json denied = gateway.WaitForEvent("retry denied");
   EXPECT_EQ(denied["reason"], "attempts_exhausted");
   EXPECT_EQ(denied["request_id"], "three-attempts");

@@ -111,9 +111,14 @@ Json GatewayProcess::WaitForAccess(const std::string& request_id, Clock::duratio
   return WaitForAccess([&](const Json& access) { return access.value("request_id", "") == request_id; }, limit);
 }
 
-int GatewayProcess::CountEvents(const std::string& message) const {
+int GatewayProcess::CountEvents(const std::string& message, int at_least) const {
   int count = 0;
-  for (const Json& event : events()) count += event.is_object() && HasMessage(event, message) ? 1 : 0;
+  const auto look = [&] {
+    count = 0;
+    for (const Json& event : events()) count += event.is_object() && HasMessage(event, message) ? 1 : 0;
+    return count >= at_least;
+  };
+  WaitUntil(look);
   return count;
 }
 

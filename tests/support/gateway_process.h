@@ -45,7 +45,7 @@ class GatewayProcess {
   Json WaitForEvent(const std::string& message, Clock::duration limit = kPatience) const;
   Json WaitForAccess(const std::function<bool(const Json&)>& matches, Clock::duration limit = kPatience) const;
   Json WaitForAccess(const std::string& request_id, Clock::duration limit = kPatience) const;
-  int CountEvents(const std::string& message) const;
+  int CountEvents(const std::string& message, int at_least = 0) const;  // waits for so many: another thread writes them
 
   // GET on the admin address.
   Json Health(const std::string& breaker) const;
