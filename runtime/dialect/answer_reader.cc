@@ -200,7 +200,8 @@ bool AnswerReader::Decide(std::string_view seen, bool is_end) {
   }
   text.remove_prefix(from);
   const bool is_full = is_end || seen.size() > kMaxLookBytes;
-  if (text.front() == '{' || text.front() == '[') {
+  if (text == "[" && !is_full) return false;  // a list, or a mark that lacks its field
+  if (text.front() == '{' || (text.front() == '[' && !text.starts_with("[D"))) {
     if (!takes_frames_ || StreamShapeOf(api_) != Shape::kNdjson) {
       Begin(Format::kJson);
     } else {  // a line, or an object that is written over several

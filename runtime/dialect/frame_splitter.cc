@@ -1,5 +1,6 @@
 #include "runtime/dialect/frame_splitter.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -95,6 +96,10 @@ size_t FrameSplitter::Scan(std::string_view bytes, bool* ends) {
 
 bool FrameSplitter::Next(std::string_view* bytes, Piece* piece) {
   base::ClearBuffer(&given_);
+  if (skips_end_) {
+    bytes->remove_prefix(std::min(bytes->find_first_not_of("\r\n"), bytes->size()));
+    skips_end_ = bytes->empty();
+  }
   while (!bytes->empty()) {
     bool ends = false;
     const size_t size = Scan(*bytes, &ends);
@@ -133,6 +138,7 @@ bool FrameSplitter::Next(std::string_view* bytes, Piece* piece) {
 bool FrameSplitter::Finish(Piece* piece) {
   if (kept_.empty()) return false;
   at_ = At::kLineStart;
+  skips_end_ = true;
   given_ = std::exchange(kept_, std::string());
   *piece = {given_, false, true};
   return true;

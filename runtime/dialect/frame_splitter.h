@@ -30,7 +30,8 @@ class FrameSplitter {
   // Takes bytes from the front of *bytes. False: they are used up, and what is kept waits for more.
   bool Next(std::string_view* bytes, Piece* piece);
 
-  // The input is over: what was kept, a frame that lacks its end. False: there is none.
+  // What was kept, a frame that lacks its end: the input is over, or nobody waits for it. False: there is none. If its end comes after
+  // all it is left out.
   bool Finish(Piece* piece);
 
   // Part of a frame waits for its end, or was given out without it.
@@ -51,6 +52,7 @@ class FrameSplitter {
   At at_ = At::kLineStart;
   bool is_passing_ = false;  // the frame under way is too long
   bool lacks_end_ = false;   // … was found to be over where the next one began: it gets the blank line that its server left out
+  bool skips_end_ = false;   // of a frame that was given out without it
   std::string kept_;         // of the frame under way
   std::string given_;        // the frame that was given out last, if it came in pieces
 };

@@ -2,6 +2,7 @@
 // readers say what a client may take it for, the gateway's and the judge's, which share nothing.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <random>
@@ -210,14 +211,20 @@ size_t CasesUntilDisagreement(uint64_t seed, size_t most, Fault fault) {
   std::mt19937_64 random(seed);
   const std::vector<Entry> all = AllAnswers();
   std::vector<const Entry*> streams, errors;
+  std::vector<std::vector<const Entry*>> by_api;
   for (const Entry& entry : all) {
     if (entry.is_whole || entry.is_object || entry.is == Taken::kNoAnswer) continue;
     streams.push_back(&entry);
+    const auto same = std::find_if(by_api.begin(), by_api.end(), [&entry](const auto& some) { return some.front()->api == entry.api; });
+    if (same == by_api.end()) by_api.push_back({&entry});
+    else same->push_back(&entry);
     if (entry.is == Taken::kError && !entry.is_held && entry.text.empty()) errors.push_back(&entry);
   }
   const auto below = [&random](size_t count) { return static_cast<size_t>(random() % count); };
   for (size_t i = 0; i < most; ++i) {
-    const Entry& entry = *streams[below(streams.size())];
+    // Half of them of an API that is drawn first, or most would be chats.
+    const std::vector<const Entry*>& from = below(2) == 0 ? streams : by_api[below(by_api.size())];
+    const Entry& entry = *from[below(from.size())];
     std::string body;
     bool is_clean_end = below(2) == 0;
     const size_t kind = below(4);

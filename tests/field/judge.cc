@@ -269,6 +269,10 @@ void ReadAnthropic(const Json& json, const std::string& name, Story* story) {
     if (BrokeOff(reason)) story->has_error = true;
   }
   if (type == "message_stop") story->has_mark = true;
+  // What is yet to come says something if it has a part of an answer.
+  static const std::set<std::string> kKnown = {"error", "message", "message_start", "content_block_start", "content_block_delta", "content_block_stop",
+                                               "message_delta", "message_stop", "ping"};
+  if (!type.empty() && kKnown.count(type) == 0 && (json.contains("delta") || json.contains("content_block"))) story->Say(0, "", true, false);
 }
 
 void ReadItems(const Json& response, bool with_text, Story* story) {
