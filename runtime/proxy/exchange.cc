@@ -241,6 +241,7 @@ void Exchange::RefuseForMemory() {
       .Add("limit", "memory");
   worker_.Log(line);
   phase_ = Phase::kRunning;
+  body_.Drop();  // before its answer is counted, which would have the next one give way for this one
   held_memory_.Release();
   Refuse(engine::refusals::memory);
 }

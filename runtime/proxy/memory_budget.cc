@@ -13,6 +13,7 @@ struct MemoryBudget::Holder {
   std::function<void()> give_way;
   int64_t bytes = 0;
   bool is_unfinished = true;
+  bool is_leaving = false;  // it has been asked to give way
   std::list<Holder>::iterator self;
 };
 
@@ -37,6 +38,9 @@ void MemoryBudget::Holding::FinishUpload() {
   if (budget_ == nullptr) return;
   std::lock_guard lock(budget_->mutex_);
   holder_->is_unfinished = false;
+  if (!std::exchange(holder_->is_leaving, false)) return;  // it was done before its loop heard
+  budget_->all_.leaving -= holder_->bytes;
+  budget_->by_address_[holder_->address].leaving -= holder_->bytes;
 }
 
 void MemoryBudget::Holding::Release() {
@@ -47,16 +51,21 @@ void MemoryBudget::Holding::Release() {
 
 MemoryBudget::Holder* MemoryBudget::Add(std::string address, std::function<void()> give_way) {
   std::lock_guard lock(mutex_);
-  holders_.push_back({std::move(address), std::move(give_way), 0, true, {}});
+  holders_.push_back({std::move(address), std::move(give_way), 0, true, false, {}});
   holders_.back().self = std::prev(holders_.end());
   return &holders_.back();
 }
 
 void MemoryBudget::Remove(Holder* holder) {
   std::lock_guard lock(mutex_);
-  held_ -= holder->bytes;
+  const int64_t leaving = holder->is_leaving ? holder->bytes : 0;
+  all_.held -= holder->bytes;
+  all_.leaving -= leaving;
   const auto found = by_address_.find(holder->address);
-  if (found != by_address_.end() && (found->second -= holder->bytes) <= 0) by_address_.erase(found);
+  if (found != by_address_.end()) {
+    found->second.leaving -= leaving;
+    if ((found->second.held -= holder->bytes) <= 0) by_address_.erase(found);
+  }
   holders_.erase(holder->self);
 }
 
@@ -64,17 +73,24 @@ bool MemoryBudget::Grow(Holder* holder, int64_t by) {
   std::function<void()> give_way;
   {
     std::lock_guard lock(mutex_);
-    int64_t& of_address = by_address_[holder->address];
-    const bool is_too_much = by > 0 && (held_ + by > limit_ || of_address + by > limit_ / kShareOfOne);
+    if (holder->is_leaving && by > 0) return false;
+    Sum& of_address = by_address_[holder->address];
+    const bool is_too_much = by > 0 && (all_.staying() + by > limit_ || of_address.staying() + by > limit_ / kShareOfOne);
     if (is_too_much) {
       Holder* victim = Victim(*holder);
       if (victim == nullptr || victim == holder) return false;
-      // What it holds is free once its loop has heard; it is asked once.
       victim->is_unfinished = false;
+      victim->is_leaving = true;
+      all_.leaving += victim->bytes;
+      by_address_[victim->address].leaving += victim->bytes;
       give_way = std::exchange(victim->give_way, nullptr);
     }
-    held_ += by;
-    of_address += by;
+    if (holder->is_leaving) {
+      all_.leaving += by;
+      of_address.leaving += by;
+    }
+    all_.held += by;
+    of_address.held += by;
     holder->bytes += by;
   }
   if (give_way) give_way();
@@ -83,19 +99,19 @@ bool MemoryBudget::Grow(Holder* holder, int64_t by) {
 
 // The oldest unfinished upload of the address that holds most – or of its own, if that is beyond its share.
 MemoryBudget::Holder* MemoryBudget::Victim(const Holder& asks) {
-  const bool is_beyond_its_share = by_address_[asks.address] + static_cast<int64_t>(kStep) > limit_ / kShareOfOne;
+  const bool is_beyond_its_share = by_address_[asks.address].staying() + static_cast<int64_t>(kStep) > limit_ / kShareOfOne;
   Holder* victim = nullptr;
   for (Holder& holder : holders_) {
     const bool may_give_way = holder.is_unfinished && (holder.bytes > 0 || &holder == &asks);
     if (!may_give_way || (is_beyond_its_share && holder.address != asks.address)) continue;
-    if (victim == nullptr || by_address_[holder.address] > by_address_[victim->address]) victim = &holder;
+    if (victim == nullptr || by_address_[holder.address].staying() > by_address_[victim->address].staying()) victim = &holder;
   }
   return victim;
 }
 
 int64_t MemoryBudget::held() const {
   std::lock_guard lock(mutex_);
-  return held_;
+  return all_.held;
 }
 
 int64_t DefaultMemoryLimit() {

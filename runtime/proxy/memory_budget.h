@@ -62,9 +62,15 @@ class MemoryBudget {
 
   std::atomic<int64_t> limit_;
   mutable std::mutex mutex_;
-  int64_t held_ = 0;
+  // What has been asked to give way is held until its loop has heard; nobody else need give way for that room.
+  struct Sum {
+    int64_t held = 0;
+    int64_t leaving = 0;  // of it
+    int64_t staying() const { return held - leaving; }
+  };
+  Sum all_;
   std::list<Holder> holders_;  // oldest first
-  std::unordered_map<std::string, int64_t> by_address_;
+  std::unordered_map<std::string, Sum> by_address_;
 };
 
 // A quarter of the memory that this process may use: of its cgroup where one is set, else of the machine.

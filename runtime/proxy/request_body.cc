@@ -16,6 +16,7 @@ std::string_view Name(RequestBody::Stage stage) {
     case RequestBody::Stage::kKept: return "Kept";
     case RequestBody::Stage::kStreaming: return "Streaming";
     case RequestBody::Stage::kStreamed: return "Streamed";
+    case RequestBody::Stage::kDropped: return "Dropped";
   }
   return "?";
 }
@@ -26,6 +27,7 @@ RequestBody::RequestBody(const http::RequestHead& head, size_t most_kept, BodySo
 bool RequestBody::Add(std::span<const std::string_view> pieces) {
   BW_CHECK(!is_ended(), "more of a request body after its end: stage ", Name(stage_), ", event Add");
   for (const std::string_view piece : pieces) received_ += piece.size();
+  if (stage_ == Stage::kDropped) return false;
   if (stage_ == Stage::kStreaming) {
     Queue(pieces);
     return false;
@@ -49,8 +51,15 @@ void RequestBody::Stream() {
   Queue({&piece, 1});
 }
 
+void RequestBody::Drop() {
+  BW_CHECK(stage_ == Stage::kArriving, "a request body is dropped that doesn't arrive: stage ", Name(stage_), ", event Drop");
+  stage_ = Stage::kDropped;
+  std::string().swap(kept_);  // an assignment would keep its room
+}
+
 bool RequestBody::End() {
   BW_CHECK(!is_ended(), "a request body ends twice: stage ", Name(stage_), ", event End");
+  if (stage_ == Stage::kDropped) return false;
   if (stage_ == Stage::kArriving) {
     stage_ = Stage::kKept;
     return true;

@@ -38,6 +38,7 @@ class RequestBody {
     kKept,       // … and is whole
     kStreaming,  // larger than what is kept: passed on as it comes, once there is a first part of it
     kStreamed,   // … and its end has come; some may still wait for the upstream
+    kDropped,    // nobody is to have it: it is counted as it comes, and forgotten
   };
 
   // `head` and `source` outlive it.
@@ -51,6 +52,7 @@ class RequestBody {
   bool Add(std::span<const std::string_view> pieces);
   void KeepUpTo(size_t most_kept) { most_kept_ = most_kept; }
   void Stream();  // what has come is passed on, the rest as it comes
+  void Drop();    // its request was refused while it came: its memory is free, and the rest is forgotten as it comes
   // It is whole. True: it is kept, so that the exchange can begin now.
   bool End();
 

@@ -53,6 +53,36 @@ TEST(MemoryBudgetTest, TheOldestUploadOfAnAddressGivesWayToItsNewest) {
   EXPECT_EQ(requests.budget.held(), 6 * static_cast<int64_t>(kStep));
 }
 
+// Its loop hears later; until then its room is counted as free, or a burst of bytes would have everybody give way.
+TEST(MemoryBudgetTest, WhoWasAskedToGiveWayIsEnough) {
+  Requests requests(40);
+  const size_t old = requests.Of("a");
+  const size_t other = requests.Of("a");
+  const size_t young = requests.Of("a");
+  EXPECT_TRUE(requests.Holds(old, 5));
+  EXPECT_TRUE(requests.Holds(other, 3));
+  for (size_t steps = 1; steps <= 6; ++steps) EXPECT_TRUE(requests.Holds(young, steps)) << steps;
+  EXPECT_EQ(requests.told, std::vector<size_t>{old});
+  EXPECT_FALSE(requests.Holds(old, 6)) << "it is on its way out";
+  EXPECT_TRUE(requests.Holds(old, 2)) << "less is always possible";
+  requests.all[old].Release();
+  EXPECT_EQ(requests.budget.held(), 9 * static_cast<int64_t>(kStep));
+  EXPECT_TRUE(requests.Holds(young, 7)) << "to the last step";
+  EXPECT_TRUE(requests.Holds(young, 8));
+  EXPECT_EQ(requests.told, (std::vector<size_t>{old, other})) << "and the room is counted once";
+}
+
+TEST(MemoryBudgetTest, WhoWasDoneBeforeHeHeardStays) {
+  Requests requests(40);
+  const size_t old = requests.Of("a");
+  const size_t young = requests.Of("a");
+  EXPECT_TRUE(requests.Holds(old, 6));
+  EXPECT_TRUE(requests.Holds(young, 5));
+  ASSERT_EQ(requests.told, std::vector<size_t>{old});
+  requests.all[old].FinishUpload();
+  EXPECT_FALSE(requests.Holds(young, 6)) << "its room is taken after all, and it is the only one who can give way";
+}
+
 TEST(MemoryBudgetTest, WhoHoldsMostGivesWayToWhoHoldsLittle) {
   Requests requests(16);
   const size_t a = requests.Of("a");

@@ -170,6 +170,21 @@ TEST(RequestBody, ThatIsNoObjectStaysAsItIs) {
   EXPECT_EQ(body.view(), "[1]");
 }
 
+TEST(RequestBodyTest, WhatIsDroppedTakesNoMemoryAndIsCounted) {
+  FakeHost host;
+  const http::RequestHead head = RequestHead(BodyFraming::kChunked);
+  RequestBody body(head, 1 << 20, host);
+  const std::string much(200'000, 'x');
+  EXPECT_FALSE(body.Add(One(much)));
+  EXPECT_GE(body.held_bytes(), much.size());
+  body.Drop();
+  EXPECT_EQ(body.held_bytes(), 0u);
+  for (int i = 0; i < 20; ++i) EXPECT_FALSE(body.Add(One(much))) << "it never grows too large";
+  EXPECT_FALSE(body.End()) << "nothing begins";
+  EXPECT_EQ(body.held_bytes(), 0u);
+  EXPECT_EQ(body.received(), 21 * much.size());
+}
+
 // ---- Stage × event --------------------------------------------------------------------------------------------------
 
 struct InStage {
@@ -179,6 +194,7 @@ struct InStage {
       body.Stream();
     }
     if (stage == Stage::kKept || stage == Stage::kStreamed) body.End();
+    if (stage == Stage::kDropped) body.Drop();
     EXPECT_EQ(body.stage(), stage);
   }
   FakeHost host;
@@ -193,11 +209,12 @@ TEST(RequestBodyDeathTest, HandlesOrStopsEachEventInEachStage) {
     std::function<void(InStage&)> make;
     std::vector<Stage> handled;
   };
-  const std::vector<Stage> stages = {Stage::kArriving, Stage::kKept, Stage::kStreaming, Stage::kStreamed};
+  const std::vector<Stage> stages = {Stage::kArriving, Stage::kKept, Stage::kStreaming, Stage::kStreamed, Stage::kDropped};
   const std::vector<Event> events = {
-      {"Add", [](InStage& s) { s.body.Add(One("x")); }, {Stage::kArriving, Stage::kStreaming}},
+      {"Add", [](InStage& s) { s.body.Add(One("x")); }, {Stage::kArriving, Stage::kStreaming, Stage::kDropped}},
       {"Stream", [](InStage& s) { s.body.Stream(); }, {Stage::kArriving}},
-      {"End", [](InStage& s) { s.body.End(); }, {Stage::kArriving, Stage::kStreaming}},
+      {"Drop", [](InStage& s) { s.body.Drop(); }, {Stage::kArriving}},
+      {"End", [](InStage& s) { s.body.End(); }, {Stage::kArriving, Stage::kStreaming, Stage::kDropped}},
       {"Rewrite", [](InStage& s) { s.body.Rewrite("{}"); }, {Stage::kKept}},
       {"Replace", [](InStage& s) { s.body.Replace("x"); }, {Stage::kKept}},
       {"OpenUpload", [](InStage& s) { s.body.OpenUpload(s.sink); }, {Stage::kStreaming, Stage::kStreamed}},
