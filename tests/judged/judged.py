@@ -368,21 +368,18 @@ def one_half(text):
     return re.sub('[\ud800-\udfff\ufffd]+', '\ufffd', text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace'))
 
 
-def without_nulls(value):
-    if isinstance(value, dict):
-        return {name: without_nulls(v) for name, v in value.items() if v is not None}
-    return value
-
-
 def value_of(value):
+    """Values as far as all can tell them: a merge patch, which tells what conditions saw, has no null within an object, and JavaScript no
+    whole number beyond its doubles and no infinite one."""
     if isinstance(value, str):
         return one_half(value)
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, (int, float)):
-        return float(value)
-    value = without_nulls(value)  # what conditions saw is told by a merge patch, which has no null within it
-    return json.dumps(value, sort_keys=True) if not isinstance(value, (list, dict)) or value else ('{}' if isinstance(value, dict) else '[]')
+        return float(value) if abs(float(value)) != float('inf') else None
+    if isinstance(value, list):
+        return [value_of(v) for v in value]
+    return {one_half(name): value_of(v) for name, v in value.items() if value_of(v) is not None}
 
 
 JSON_TYPES = re.compile(rb'(application|text)/([^;,]*\+)?json *($|;)', re.I)
