@@ -206,7 +206,8 @@ bool AnswerReader::Decide(std::string_view seen, bool is_end) {
       Begin(Format::kJson);
     } else {  // a line, or an object that is written over several
       const size_t line = text.find('\n');
-      if (line == std::string_view::npos && !is_full) return false;
+      const bool tells_end = text.ends_with('}') && MayTellAnEnd(api_, text) && IsClosedJson(text);  // only its line's end is missing
+      if (line == std::string_view::npos && !is_full && !tells_end) return false;
       bool is_line = line == std::string_view::npos || IsClosedJson(text.substr(0, line));
       if (!is_line) {  // a line that is broken, and others behind it
         const size_t next = text.find_first_not_of("\r\n", line);

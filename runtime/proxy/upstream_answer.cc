@@ -233,6 +233,7 @@ AnswerStep UpstreamAnswer::LookAhead() {
     case dialect::AnswerReader::Pending::kLast:
     case dialect::AnswerReader::Pending::kFinishes: break;
   }
+  if (const AnswerStep step = TakeForm(); step.what != What::kGoesOn) return step;
   dialect::Frame frame;
   while (reader_->Finish(&frame)) {
     if (const AnswerStep step = TakeFrame(frame); step.what != What::kGoesOn) return step;
@@ -437,9 +438,9 @@ AnswerStep UpstreamAnswer::Cut(ErrorKind error) {
   if (stage_ == Stage::kUnjudged && !TellHead()) return {What::kUnwanted};
   if (error == ErrorKind::k_truncated && reader_ && has_head()) {  // what was kept may be the last frame, only without its end
     dialect::Frame frame;
-    while (has_frames() && reader_->Finish(&frame)) {
-      const AnswerStep step = TakeFrame(frame);
-      if (step.what != What::kGoesOn) return step;
+    while (reader_->Finish(&frame) && has_frames()) {  // the first call tells what it is, where that was open
+      if (const AnswerStep step = TakeForm(); step.what != What::kGoesOn) return step;
+      if (const AnswerStep step = TakeFrame(frame); step.what != What::kGoesOn) return step;
     }
     Flush();
     // The connection broke behind all that there was to say.

@@ -168,5 +168,41 @@ TEST(Ends, AMarkThatLacksItsEndIsOne) {
   }
 }
 
+// A stream that is one line: what it is was open until its end came, and that did not come.
+TEST(Ends, TheOnlyLineOfAnAnswerCountsWithoutItsEnd) {
+  struct Case {
+    const char* path;
+    const char* line;
+    bool is_whole;
+  };
+  const Case cases[] = {
+      {"/api/chat", R"({"model":"m","message":{"role":"assistant","content":"Hello"},"done":true,"done_reason":"stop"})", true},
+      {"/api/generate", R"({"model":"m","response":"Hello","done":true})", true},
+      {"/api/chat", R"({"model":"m","message":{"role":"assistant","content":"Hello"},"done":false})", false},
+      {"/api/chat", R"({"model":"m","message":{"role":"assistant","content":"Hello"},"done":true,"done_reason":"stop")", false},
+      {"/api/chat", R"({"model":"m","message":{"role":"assistant","content":"{\"done\":true}"})", false},
+  };
+  for (const Case& c : cases) {
+    for (const bool breaks : {true, false}) {
+      SimGateway gateway("upstream u { url = \"http://10.0.0.1:80\"  timeouts { idle = 3s } }\n");
+      SimServer server(&gateway.network, "10.0.0.1", 80, [&](SimPeer& peer) {
+        if (!Holds(peer.received, "\r\n\r\n") || peer.received.back() != '}') return;
+        peer.received.clear();
+        peer.Send(Head(Apis()[1]) + Chunk(c.line));
+        if (breaks) gateway.network.At(gateway.network.now() + 10ms, [&peer] { peer.stream->Reset(); });
+      });
+      auto client = gateway.NewClient();
+      client->Send(Ask(c.path));
+      gateway.network.RunUntil([&] { return Holds(client->received, "done\":true}") || Holds(client->received, "\"error\""); }, 30min);
+      gateway.network.RunFor(1s);
+      const std::string page = gateway.state->metrics.Expose(gateway.transport.Now(), 0);
+      const std::string what = c.line + std::string(breaks ? ", reset\n" : ", silence\n") + client->received;
+      EXPECT_EQ(Holds(page, "breakwater_upstream_attempts_total{upstream=\"u\",outcome=\"truncated\"} 1\n") || Holds(page, "timeout\"} 1\n"), !c.is_whole) << what;
+      EXPECT_EQ(Holds(client->received, "\"error\""), !c.is_whole) << what;
+      EXPECT_TRUE(!c.is_whole || Holds(client->received, c.line)) << what;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tests
