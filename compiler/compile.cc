@@ -7,16 +7,16 @@
 #include <sstream>
 #include <utility>
 
-#include "compiler/analysis/analyse.h"
 #include "base/digest.h"
+#include "compiler/analysis/analyse.h"
 #include "compiler/check/check.h"
-#include "compiler/check/tests.h"
 #include "compiler/compile_apart.h"
 #include "compiler/expand/expand.h"
-#include "compiler/parse/follow_ups.h"
 #include "compiler/jit/jit.h"
 #include "compiler/model/interpret.h"
+#include "compiler/parse/follow_ups.h"
 #include "compiler/places.h"
+#include "compiler/testcase/tests.h"
 
 namespace compiler {
 namespace {
@@ -26,7 +26,7 @@ std::string WithoutTests(const ast::File& file) {
   std::vector<source::SourceRange> tests;
   for (const ast::Statement& statement : file.body) {
     const auto* block = std::get_if<ast::Block>(&statement.node);
-    if (std::holds_alternative<ast::Test>(statement.node) || (block != nullptr && check::IsCommon(*block))) tests.push_back(statement.range);
+    if (std::holds_alternative<ast::Test>(statement.node) || (block != nullptr && testcase::IsCommon(*block))) tests.push_back(statement.range);
   }
   std::sort(tests.begin(), tests.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
   std::string text;
@@ -107,7 +107,7 @@ std::optional<WrittenPolicy> CheckWritten(std::shared_ptr<const source::SourceBu
   check_options.deny_mock = options.deny_mock;
   std::optional<model::Policy> policy = check::Check(file, check_options, &written.origins, diagnostics);
   // What a policy is to do does not hang on its tests.
-  if (!options.for_run) written.tests = check::CheckTests(file, diagnostics);
+  if (!options.for_run) written.tests = testcase::CheckTests(file, diagnostics);
   DropFollowUps(written.source->text(), diagnostics);
   // Errors of the parser, too: what it mended by guessing must not run.
   const bool is_good = policy && !diagnostics->has_errors();

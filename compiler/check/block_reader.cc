@@ -4,11 +4,13 @@
 #include <optional>
 #include <utility>
 
-#include "compiler/ast/print.h"
 #include "base/text.h"
-#include "compiler/check/header_names.h"
+#include "compiler/ast/print.h"
+#include "compiler/expr/header_names.h"
 
 namespace compiler::check {
+
+using expr::Lower;
 
 using diagnostics::Kind;
 

@@ -10,6 +10,9 @@
 #include "compiler/model/print.h"
 
 namespace compiler::check {
+
+using expr::Operation;
+using expr::Word;
 namespace {
 
 // Whether the expression reads what only a frame of a stream has.

@@ -7,6 +7,10 @@
 #include "compiler/check/checker.h"
 
 namespace compiler::check {
+
+using expr::Field;
+using expr::Literal;
+using expr::Operation;
 namespace {
 
 using abi::BaseType;

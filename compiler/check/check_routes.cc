@@ -9,6 +9,12 @@
 #include "compiler/check/checker.h"
 
 namespace compiler::check {
+
+using expr::DescribeType;
+using expr::DescribeValue;
+using expr::Field;
+using expr::Literal;
+using expr::Operation;
 namespace {
 
 using abi::BaseType;

@@ -11,12 +11,16 @@
 
 #include "compiler/check/block_reader.h"
 #include "compiler/check/check.h"
-#include "compiler/check/expr_checker.h"
-#include "compiler/check/expr_parts.h"
-#include "compiler/check/scope.h"
 #include "compiler/check/setting_reader.h"
+#include "compiler/expr/expr_checker.h"
+#include "compiler/expr/expr_parts.h"
+#include "compiler/expr/scope.h"
 
 namespace compiler::check {
+
+using expr::ExprChecker;
+using expr::ExprPlace;
+using expr::Scope;
 
 using abi::Phase;
 using diagnostics::Kind;

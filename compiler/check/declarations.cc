@@ -8,15 +8,17 @@
 #include "base/text.h"
 #include "compiler/check/checker.h"
 #include "compiler/check/origins.h"
-#include "compiler/check/tests.h"
 #include "compiler/diagnostics/codes.h"
+#include "compiler/testcase/tests.h"
 
 namespace compiler::check {
+
+using expr::IsLanguageName;
 
 void Checker::Declare() {
   int32_t lets = 0;
   for (const ast::Statement& statement : file_.body) {
-    if (const auto* block = std::get_if<ast::Block>(&statement.node); block != nullptr && IsCommon(*block)) continue;
+    if (const auto* block = std::get_if<ast::Block>(&statement.node); block != nullptr && testcase::IsCommon(*block)) continue;
     if (const auto* block = std::get_if<ast::Block>(&statement.node)) {
       DeclareBlock(*block, statement.range);
     } else if (const auto* let = std::get_if<ast::Let>(&statement.node)) {

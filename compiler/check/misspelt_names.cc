@@ -8,6 +8,10 @@
 #include "base/text.h"
 
 namespace compiler::check {
+
+using expr::Entity;
+using expr::EntityKind;
+using expr::IsLanguageName;
 namespace {
 
 using diagnostics::Kind;

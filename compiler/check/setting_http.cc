@@ -5,11 +5,14 @@
 
 #include "base/cidr.h"
 #include "compiler/check/address.h"
-#include "compiler/check/header_names.h"
 #include "compiler/check/setting_reader.h"
+#include "compiler/expr/header_names.h"
 #include "compiler/model/model_paths.h"
 
 namespace compiler::check {
+
+using expr::IsToken;
+using expr::Lower;
 
 using ast::ExprKind;
 using diagnostics::Kind;

@@ -3,12 +3,16 @@
 #include <utility>
 
 #include "base/text.h"
-#include "compiler/check/expr_parts.h"
-#include "compiler/check/number.h"
 #include "compiler/check/setting_reader.h"
+#include "compiler/expr/expr_parts.h"
+#include "compiler/expr/number.h"
 #include "compiler/model/print.h"
 
 namespace compiler::check {
+
+using expr::ArticleAndWord;
+using expr::IsLiteral;
+using expr::Word;
 
 using abi::BaseType;
 using ast::ExprKind;

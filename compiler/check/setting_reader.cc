@@ -3,11 +3,18 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "compiler/check/expr_parts.h"
-#include "compiler/check/number.h"
+#include "compiler/expr/expr_parts.h"
+#include "compiler/expr/number.h"
 #include "compiler/model/print.h"
 
 namespace compiler::check {
+
+using expr::DescribeType;
+using expr::DescribeValue;
+using expr::IsLiteral;
+using expr::Number;
+using expr::NumberKind;
+using expr::ParseNumber;
 
 using abi::BaseType;
 using ast::ExprKind;
@@ -51,9 +58,9 @@ std::vector<const ast::Expr*> SettingReader::Items() const {
   const std::vector<ast::Expr>* list =
       value().kind == ExprKind::kList ? &value().operands : expressions_->NamedList(value());
   if (list == nullptr) return {&value()};
-  if (list->size() > kMaxSetMembers) {
+  if (list->size() > expr::kMaxSetMembers) {
     diagnostics_->Emit(Kind::kSetTooLarge, value().range,
-                       {std::to_string(list->size()), std::to_string(kMaxSetMembers)});
+                       {std::to_string(list->size()), std::to_string(expr::kMaxSetMembers)});
   }
   std::vector<const ast::Expr*> items;
   for (const ast::Expr& item : *list) items.push_back(&item);

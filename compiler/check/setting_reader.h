@@ -8,12 +8,18 @@
 #include <vector>
 
 #include "compiler/ast/ast.h"
-#include "compiler/check/expr_checker.h"
-#include "compiler/check/scope.h"
 #include "compiler/diagnostics/diagnostic.h"
+#include "compiler/expr/expr_checker.h"
+#include "compiler/expr/scope.h"
 #include "compiler/model/policy.h"
 
 namespace compiler::check {
+
+using expr::Entity;
+using expr::EntityKind;
+using expr::ExprChecker;
+using expr::ExprPlace;
+using expr::Scope;
 
 class SettingReader {
  public:

@@ -3,11 +3,13 @@
 #include <utility>
 
 #include "base/json_text.h"
-#include "compiler/check/expr_parts.h"
 #include "compiler/check/setting_reader.h"
+#include "compiler/expr/expr_parts.h"
 #include "compiler/model/print.h"
 
 namespace compiler::check {
+
+using expr::IsLiteral;
 
 using abi::BaseType;
 using ast::ExprKind;

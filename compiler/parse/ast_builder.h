@@ -8,7 +8,7 @@
 #include "compiler/ast/ast.h"
 #include "compiler/diagnostics/diagnostic.h"
 #include "compiler/parse/comments.h"
-#include "compiler/parse/error_strategy.h"
+#include "compiler/parse/mistakes/error_strategy.h"
 #include "compiler/parse/token_text.h"
 
 namespace compiler::parse {

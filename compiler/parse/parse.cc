@@ -11,13 +11,13 @@
 #include "base/text.h"
 #include "compiler/parse/ast_builder.h"
 #include "compiler/parse/comments.h"
-#include "compiler/parse/error_strategy.h"
-#include "compiler/parse/habit_repair.h"
-#include "compiler/parse/swap_repair.h"
+#include "compiler/parse/mistakes/error_strategy.h"
+#include "compiler/parse/mistakes/habit_repair.h"
+#include "compiler/parse/mistakes/swap_repair.h"
+#include "compiler/parse/mistakes/token_repair.h"
+#include "compiler/parse/mistakes/word_repair.h"
 #include "compiler/parse/test_words.h"
-#include "compiler/parse/token_repair.h"
 #include "compiler/parse/token_text.h"
-#include "compiler/parse/word_repair.h"
 
 namespace compiler::parse {
 namespace {

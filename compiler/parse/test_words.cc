@@ -8,7 +8,7 @@
 
 #include "PolicyParser.h"
 #include "base/text.h"
-#include "compiler/parse/word_repair.h"
+#include "compiler/parse/mistakes/word_repair.h"
 
 namespace compiler::parse {
 namespace {

@@ -5,10 +5,15 @@
 #include <string>
 
 #include "compiler/check/address.h"
-#include "compiler/check/number.h"
+#include "compiler/expr/number.h"
 #include "compiler/model/print.h"
 
 namespace compiler::check {
+
+using expr::Number;
+using expr::NumberKind;
+using expr::ParseNumber;
+
 namespace {
 
 TEST(Number, UnitsAreExact) {
