@@ -9,13 +9,14 @@
 #include <iostream>
 #include <iterator>
 
+#include "base/ed25519.h"
 #include "cli/exit_codes.h"
 #include "cli/inputs.h"
 #include "cli/report.h"
 #include "cli/write_file.h"
-#include "base/ed25519.h"
 #include "compiler/bundle/bundle.h"
 #include "compiler/compile_bundle.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/diagnostics/render.h"
 #include "compiler/expand/imports.h"
 

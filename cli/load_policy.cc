@@ -7,13 +7,14 @@
 #include <ostream>
 #include <utility>
 
+#include "base/ed25519.h"
 #include "cli/exit_codes.h"
 #include "cli/inputs.h"
 #include "cli/start_lines.h"
-#include "base/ed25519.h"
 #include "compiler/bundle/bundle.h"
 #include "compiler/compile.h"
 #include "compiler/compile_bundle.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/expand/imports.h"
 
 namespace cli {

@@ -11,6 +11,7 @@
 #include "compiler/analysis/analyse.h"
 #include "compiler/check/check.h"
 #include "compiler/compile_apart.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/expand/expand.h"
 #include "compiler/jit/jit.h"
 #include "compiler/model/interpret.h"

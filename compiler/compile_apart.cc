@@ -16,6 +16,7 @@
 #include "compiler/bundle/code_mapping.h"
 #include "compiler/bundle/model_codec.h"
 #include "compiler/compile.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/jit/jit.h"
 
 extern char** environ;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "compiler/compile.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/expand/expand.h"
 #include "compiler/expand/imports.h"
 #include "compiler/jit/jit.h"
@@ -34,9 +35,7 @@ struct StandIns {
   void Refuse(size_t number, diagnostics::Diagnostics* diagnostics) const {
     for (const Use& use : uses) {
       if (use.number != number) continue;
-      diagnostics->Emit(Kind::kBadArguments, use.call,
-                        {values[number].variable + " is read when the bundle is loaded, and here it decides what the policy is",
-                         "in a bundle `env` and `secret` stand in headers, bodies, addresses, urls and paths of files, as a text; write the value here"});
+      diagnostics->Emit(Kind::kReadTooLate, use.call, {values[number].variable});
     }
   }
 };

@@ -7,6 +7,7 @@
 
 #include "compiler/diagnostics/codes.h"
 #include "compiler/diagnostics/edits.h"
+#include "compiler/diagnostics/kinds.h"
 
 namespace compiler {
 namespace {

@@ -8,6 +8,7 @@
 #include "compiler/analysis/client_errors.h"
 #include "compiler/analysis/context.h"
 #include "compiler/analysis/outcomes.h"
+#include "compiler/diagnostics/kinds.h"
 
 namespace compiler::analysis {
 namespace {

@@ -9,6 +9,7 @@
 #include "compiler/analysis/region.h"
 #include "compiler/analysis/requests.h"
 #include "compiler/analysis/windows.h"
+#include "compiler/diagnostics/kinds.h"
 
 namespace compiler::analysis {
 namespace {
@@ -184,14 +185,7 @@ void CheckOpensEver(Context& context) {
       const Region region = Region::Of(*line.expr);
       const std::vector<Cell> cells = PossibleCells(region, breaker.settings);
       if (cells.empty()) {
-        context.diagnostics
-            ->Emit(
-                Kind::kNeverOpens, line.origin->predicate,
-                {"its parts cannot hold at one time: failures are requests as well, and a longer window holds what a "
-                 "shorter one does",
-                 "write what is to open it: `failed_requests(60s) >= 5`"})
-            .Replace(kUsualOpen)
-            .Unsafe();
+        context.diagnostics->Emit(Kind::kPartsNeverMeet, line.origin->predicate).Replace(kUsualOpen).Unsafe();
         continue;
       }
       std::optional<Said> why;
@@ -257,9 +251,7 @@ void CheckHealthyOpens(Context& context) {
         if (subject.kind == Subject::Kind::kWindow && !domain.number.empty() && domain.number.lowest() > 0)
           needs_work = true;
       }
-      context.diagnostics
-          ->Emit(Kind::kOpensOnHealth, line.origin->predicate,
-                 {needs_work ? "after so many requests, however well they end" : "as long as nothing fails"})
+      context.diagnostics->Emit(needs_work ? Kind::kOpensOnWork : Kind::kOpensOnHealth, line.origin->predicate)
           .Replace(kUsualOpen)
           .Unsafe();
     }
@@ -286,16 +278,9 @@ void CheckRests(Context& context) {
     for (const Context::Line& line : context.Lines(breaker.block, "rest", *breaker.settings.rest_when)) {
       const SourceRange at = line.origin->predicate;
       if (Always(*line.expr, Region::Of(QuickAnswer(200)))) {
-        context.diagnostics->Emit(Kind::kOpensOnHealth, at, {"after a good answer (status 200)"})
-            .Change(line.origin->statement, "")
-            .Unsafe();
+        context.diagnostics->Emit(Kind::kOpensOnAnswer, at).Change(line.origin->statement, "").Unsafe();
       } else if (!HoldsForSome(*line.expr)) {
-        context.diagnostics
-            ->Emit(
-                Kind::kNeverOpens, at,
-                {"no attempt ends so", "where there is an error there mostly is no status; `or` may have been meant"})
-            .Change(line.origin->statement, "")
-            .Unsafe();
+        context.diagnostics->Emit(Kind::kOpensOnNothing, at).Change(line.origin->statement, "").Unsafe();
       } else if (!has_key && Always(*line.expr, Region::Of(AtStatus(429)))) {
         context.diagnostics->Emit(Kind::kRestsForOneClient, at, {breaker.name()});
       }

@@ -6,6 +6,7 @@
 #include "compiler/analysis/known_names.h"
 #include "compiler/analysis/region.h"
 #include "compiler/analysis/requests.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/model/print.h"
 
 namespace compiler::analysis {

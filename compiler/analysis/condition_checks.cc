@@ -7,6 +7,7 @@
 #include "compiler/analysis/context.h"
 #include "compiler/analysis/known_names.h"
 #include "compiler/analysis/region.h"
+#include "compiler/diagnostics/kinds.h"
 
 namespace compiler::analysis {
 namespace {
@@ -253,10 +254,7 @@ void TellOf(Context& context, const Context::Line& line, const Comparison& compa
   const bool in_body = comparison.subject.Is(FieldId::k_request_body);
   if (comparison.part == Comparison::Part::kPattern) {
     if (in_body && DependsOnBlanks(comparison.text)) {
-      context.diagnostics->Emit(Kind::kNotTheWord, line.origin->predicate,
-                                {"this looks for JSON with the blanks of one client: what it writes as `\"a\": 1` "
-                                 "another one writes as `\"a\":1`",
-                                 "read the member: `request.json.a == 1`"});
+      context.diagnostics->Emit(Kind::kBlanksOfJson, line.origin->predicate);
     }
     return;
   }
@@ -403,11 +401,8 @@ void CheckForgedHeaders(Context& context) {
       const bool forges_right = IsPrivilegeHeader(name) && !has_proxies && !asks_address;
       if (!forges_address && !forges_right) continue;
       const auto found = context.FindStrings(line.origin->predicate, line.origin->words, name);
-      Diagnostic& diagnostic = context.diagnostics->Emit(
-          Kind::kAnybodySets, found.empty() ? line.origin->predicate : found[0],
-          {name, forges_address
-                     ? "ask for `client.ip`, and name the proxies in front with `trusted_proxies`: then it is the address of the client"
-                     : "ask for a credential, or for `client.ip` where a proxy in front sets the header and takes it from strangers"});
+      Diagnostic& diagnostic = context.diagnostics->Emit(forges_address ? Kind::kAnybodyForges : Kind::kAnybodySets,
+                                                         found.empty() ? line.origin->predicate : found[0], {name});
       if (!found.empty()) Context::AddUse(diagnostic, {found[0], {}}, *line.origin);
     }
   });

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "compiler/analysis/context.h"
+#include "compiler/diagnostics/kinds.h"
 
 namespace compiler::analysis {
 namespace {
@@ -132,31 +133,16 @@ void CheckOpenDoors(Context& context) {
     }
     if (is_all || is_public) {
       context.diagnostics
-          ->Emit(Kind::kOpenToAll, admin->value,
-                 {"health and metrics are open to everybody who reaches " +
-                      std::string(is_all ? "any address of this machine" : "this public address"),
-                  "listen on `127.0.0.1:9180`, or on a private address that only the monitoring reaches"})
+          ->Emit(Kind::kAdminOpen, admin->value,
+                 {std::string(is_all ? "any address of this machine" : "this public address")})
           .Replace("\"127.0.0.1:" + std::to_string(gateway.admin->port) + "\"")
           .Unsafe();
     }
   }
   const model::SettingOrigin* cors = context.origins.gateway.Setting("cors");
   if (cors == nullptr) return;
-  if (gateway.cors.any_origin) {
-    context.diagnostics
-        ->Emit(Kind::kOpenToAll, cors->value,
-               {"every page that a user opens may ask the models and read the answers",
-                "name the origins of your own pages: `cors = \"https://chat.example.com\"`"})
-        .Replace("off")
-        .Unsafe();
-    return;
-  }
-  const auto& origins = gateway.cors.origins;
-  if (std::find(origins.begin(), origins.end(), "null") != origins.end())
-    context.diagnostics->Emit(
-        Kind::kOpenToAll, cors->value,
-        {"`null` is the origin of every page in a sandbox and of every file: any page can take it",
-         "name the origins of your own pages"});
+  // `null` is no origin that a policy may name, and each of the others is one site.
+  if (gateway.cors.any_origin) context.diagnostics->Emit(Kind::kCorsOpen, cors->value).Replace("off").Unsafe();
 }
 
 void CheckForeignText(Context& context) {
@@ -169,19 +155,15 @@ void CheckForeignText(Context& context) {
                          type.find("svg") != std::string::npos || type.find("javascript") != std::string::npos;
     if (is_page && reply.body.values && ReadsRequest(*reply.body.values)) {
       const model::SettingOrigin* text = block.Setting("text");
-      Diagnostic& diagnostic = context.diagnostics->Emit(
-          Kind::kForeignText, text == nullptr ? block.name : text->value,
-          {"what a request brings is put into a page as it is: a script in it runs in the browser of who reads it",
-           "answer with `text/plain`, or leave it out"});
+      Diagnostic& diagnostic =
+          context.diagnostics->Emit(Kind::kForeignPage, text == nullptr ? block.name : text->value);
       if (const model::SettingOrigin* page = block.Setting("content_type"))
         diagnostic.Change(page->value, "\"text/plain\"").Unsafe();
     }
     for (const model::HeaderSetting& header : reply.headers) {
       if (Lower(header.name) != "location" || !LeadsAnywhere(header.value)) continue;
       const model::SettingOrigin* written = context.HeaderOf(block, "location");
-      context.diagnostics->Emit(Kind::kForeignText, written == nullptr ? block.name : written->value,
-                                {"this sends a user to wherever the link says, under your name",
-                                 "write the host and the `/` behind it: `\"https://chat.example.com/login\"`"});
+      context.diagnostics->Emit(Kind::kForeignLocation, written == nullptr ? block.name : written->value);
     }
   });
 }

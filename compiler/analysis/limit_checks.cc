@@ -7,6 +7,7 @@
 #include "compiler/analysis/context.h"
 #include "compiler/analysis/known_names.h"
 #include "compiler/analysis/region.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/model/print.h"
 
 namespace compiler::analysis {
@@ -110,11 +111,7 @@ void LookAtHonour(Context& context, UpstreamId id) {
     return context.Route(route).deadline.has_value();
   });
   if (is_bounded) return;
-  context.diagnostics
-      ->Emit(Kind::kLimitTooLong, context.At(*block, "honour"),
-             {"honour", "up to " + PrintTime(retry->honour_cap->count()),
-              "a client waits for as long as the server says, and no deadline ends that",
-              "usual is `retry_after(cap: 8s)`, or a `deadline` of the route"})
+  context.diagnostics->Emit(Kind::kHonourTooLong, context.At(*block, "honour"), {PrintTime(retry->honour_cap->count())})
       .Replace("retry_after(cap: 8s)")
       .Unsafe();
 }

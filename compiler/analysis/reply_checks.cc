@@ -6,6 +6,7 @@
 
 #include "compiler/analysis/context.h"
 #include "compiler/analysis/outcomes.h"
+#include "compiler/diagnostics/kinds.h"
 
 namespace compiler::analysis {
 namespace {

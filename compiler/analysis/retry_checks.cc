@@ -8,6 +8,7 @@
 #include "compiler/analysis/context.h"
 #include "compiler/analysis/outcomes.h"
 #include "compiler/analysis/region.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/model/model_paths.h"
 #include "compiler/model/print.h"
 

@@ -10,6 +10,7 @@
 #include "compiler/analysis/abstract.h"
 #include "compiler/analysis/context.h"
 #include "compiler/analysis/region.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/model/print.h"
 
 namespace compiler::analysis {

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "compiler/analysis/context.h"
+#include "compiler/diagnostics/kinds.h"
 
 namespace compiler::analysis {
 namespace {

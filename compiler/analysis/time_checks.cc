@@ -4,6 +4,7 @@
 
 #include "compiler/analysis/context.h"
 #include "compiler/analysis/requests.h"
+#include "compiler/diagnostics/kinds.h"
 
 namespace compiler::analysis {
 namespace {

@@ -7,6 +7,7 @@
 #include "compiler/analysis/known_names.h"
 #include "compiler/analysis/region.h"
 #include "compiler/analysis/requests.h"
+#include "compiler/diagnostics/kinds.h"
 
 namespace compiler::analysis {
 namespace {
@@ -382,10 +383,7 @@ void CheckSecretsShown(Context& context) {
       if (!is_header && written.name != "rewrite") continue;
       for (const std::string& variable : context.Variables(written.value, written.words)) {
         if (!IsCredentialHeader(name) && !NamesCredential(variable)) continue;
-        Diagnostic& diagnostic = context.diagnostics->Emit(
-            Kind::kSecretShown, written.value,
-            {"what `env(\"" + variable + "\")` holds is printed by `breakwater explain` and kept in bundles and logs",
-             "take it from `secret(\"" + variable + "\")`, which nothing prints"});
+        Diagnostic& diagnostic = context.diagnostics->Emit(Kind::kSecretInHeader, written.value, {variable});
         if (is_header) OfferSecret(context, written, diagnostic);
         break;
       }
@@ -394,10 +392,7 @@ void CheckSecretsShown(Context& context) {
       if (patch.when == nullptr) continue;
       for (const std::string& variable : context.Variables(patch.written->value, patch.written->words)) {
         if (!NamesCredential(variable)) continue;
-        context.diagnostics->Emit(
-            Kind::kSecretShown, patch.written->value,
-            {"what `env(\"" + variable + "\")` holds is printed by `breakwater explain` and kept in bundles and logs",
-             "send it as a header, from `secret(\"" + variable + "\")`, which nothing prints"});
+        context.diagnostics->Emit(Kind::kSecretInBody, patch.written->value, {variable});
         break;
       }
     }
@@ -410,10 +405,7 @@ void CheckSecretsShown(Context& context) {
     for (const model::SettingOrigin& written : block.settings) {
       for (const std::string& variable : context.Variables(written.value, written.words)) {
         if (!NamesCredential(variable)) continue;
-        context.diagnostics->Emit(
-            Kind::kSecretShown, written.value,
-            {"what `env(\"" + variable + "\")` holds is sent to every client that gets `" + reply.name + "`",
-             "leave it out, and get a new one if it was in use"});
+        context.diagnostics->Emit(Kind::kSecretInReply, written.value, {variable, reply.name});
         break;
       }
     }
@@ -429,12 +421,7 @@ void CheckSecretsShown(Context& context) {
         return expr != nullptr && reads(reads, *expr);
       });
     };
-    const auto tell = [&](SourceRange at) {
-      context.diagnostics->Emit(
-          Kind::kSecretShown, at,
-          {"the credentials of a client are written into `" + reply.name + "`, and so into logs and screenshots",
-           "leave them out"});
-    };
+    const auto tell = [&](SourceRange at) { context.diagnostics->Emit(Kind::kCredentialsInReply, at, {reply.name}); };
     if (reply.body.values && reads_credential(*reply.body.values))
       tell(context.At(block, block.Setting("body") != nullptr ? "body" : "text"));
     for (const model::HeaderSetting& header : reply.headers) {
@@ -453,19 +440,14 @@ void CheckUndone(Context& context) {
           upstream.remove_headers.end())
         continue;
       const SourceRange at = context.At(context.OriginOf(id), "remove_header");
-      context.diagnostics->Emit(
-          Kind::kUndone, at,
-          {header.name, "is set and removed: one of the two does nothing", "keep the one that is meant"});
+      context.diagnostics->Emit(Kind::kSetAndRemoved, at, {header.name});
     }
   });
   const model::ClientLimits& limits = context.policy.gateway.limits;
   const BlockOrigin* block = context.origins.gateway.Block("limits");
   const auto within_head = [&](const char* name, int64_t size) {
     if (block == nullptr || block->Setting(name) == nullptr || size <= limits.header_bytes) return;
-    context.diagnostics->Emit(
-        Kind::kUndone, block->Setting(name)->value,
-        {name, "has no effect beyond `header_bytes`: one line may be longer than all of them together",
-         "make it smaller than `header_bytes`, or raise that"});
+    context.diagnostics->Emit(Kind::kLineAboveHead, block->Setting(name)->value, {name});
   };
   within_head("header_line", limits.header_line);
   within_head("uri", limits.uri);

@@ -6,6 +6,7 @@
 #include "compiler/analysis/outcomes.h"
 #include "compiler/analysis/region.h"
 #include "compiler/analysis/requests.h"
+#include "compiler/diagnostics/kinds.h"
 
 namespace compiler::analysis {
 namespace {
@@ -128,10 +129,7 @@ void CheckOnCut(Context& context) {
     const bool has_next = anywhere([](const auto& to, size_t at) { return at + 1 < to.size(); });
     if (on_cut != nullptr && upstream.on_cut != model::OnCut::kError && !has_next) {
       const std::string route = context.Route(context.routes_to[id][0]).name;
-      context.diagnostics
-          ->Emit(Kind::kNothingToMoveTo, on_cut->value,
-                 {"on_cut", upstream.name, "it needs a next upstream, and route `" + route + "` names none behind it",
-                  "name a second one: `to = [" + upstream.name + ", …]`"})
+      context.diagnostics->Emit(Kind::kOnCutWithoutNext, on_cut->value, {upstream.name, route})
           .Change(on_cut->statement, "")
           .Unsafe();
     }
@@ -141,11 +139,7 @@ void CheckOnCut(Context& context) {
                          [&](UpstreamId before) { return context.Upstream(before).on_cut == model::OnCut::kContinue; });
     });
     if (prefill != nullptr && !upstream.prefill && !is_continued) {
-      context.diagnostics
-          ->Emit(Kind::kNothingToMoveTo, prefill->value,
-                 {"prefill", upstream.name,
-                  "no upstream before it in a `to` has `on_cut = continue`, so it is never asked to go on",
-                  "give the first upstream `on_cut = continue`"})
+      context.diagnostics->Emit(Kind::kPrefillWithoutCut, prefill->value, {upstream.name})
           .Change(prefill->statement, "")
           .Unsafe();
     }

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "compiler/ast/print.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/expr/header_names.h"
 
 namespace compiler::check {
@@ -218,7 +219,7 @@ std::optional<BlockKind> TopLevelBlock(const ast::Block& block, diagnostics::Dia
                           {block.kind.text, "",
                            MeansOtherwise(block.kind.text) ? std::string(kOtherwise)
                            : !foreign.empty()              ? std::string(foreign)
-                           : nearest                       ? "did you mean `" + std::string(*nearest) + "`?"
+                           : nearest                       ? diagnostics::DidYouMean(*nearest)
                                      : "there are gateway, upstream, cache, reply, mock, route and tls"});
     Suggest(&diagnostic, nearest);
     // What was meant is there, though misspelt.
@@ -261,15 +262,15 @@ BlockContents BlockReader::Read(BlockKind kind, const ast::Block& block, void* t
     } else if (const auto* inner = std::get_if<ast::Block>(&statement.node)) {
       ReadInnerBlock(kind, block, *inner, &contents);
     } else if (const auto* let = std::get_if<ast::Let>(&statement.node)) {
-      diagnostics_->Emit(Kind::kMisplaced, let->name.range, {"`let`", "it stands at the top of the file"});
+      diagnostics_->Emit(Kind::kBelongsAtTop, let->name.range, {"`let`"});
     } else if (std::holds_alternative<ast::Edition>(statement.node)) {
       diagnostics_->Emit(Kind::kEditionPlace, statement.range);
     } else if (std::holds_alternative<ast::Promise>(statement.node)) {
-      if (kind != k_route) diagnostics_->Emit(Kind::kMisplaced, statement.range, {"`promise`", "it stands in a route"});
+      if (kind != k_route) diagnostics_->Emit(Kind::kBelongsInRoute, statement.range, {"`promise`"});
     } else if (const auto* test = std::get_if<ast::Test>(&statement.node)) {
-      diagnostics_->Emit(Kind::kMisplaced, test->name.range, {"a test", "it stands at the top of the file"});
+      diagnostics_->Emit(Kind::kBelongsAtTop, test->name.range, {"a test"});
     } else if (std::holds_alternative<ast::Import>(statement.node)) {
-      diagnostics_->Emit(Kind::kMisplaced, statement.range, {"`import`", "it stands at the top of the file"});
+      diagnostics_->Emit(Kind::kBelongsAtTop, statement.range, {"`import`"});
     }
   }
   CheckRequired(kind, block, contents);
@@ -287,15 +288,12 @@ void BlockReader::ReadSetting(BlockKind kind, const ast::Block& block, const ast
     }
     for (const BlockInfo& candidate : kBlocks) {
       if (candidate.parent != kind || candidate.name != name) continue;
-      diagnostics_->Emit(
-          candidate.honoured ? Kind::kMisplaced : Kind::kNotHonoured, setting.name.range,
-          {candidate.honoured ? "`" + name + " =`" : name,
-           candidate.honoured ? "`" + name + "` is a block: write `" + name + " { … }`" : std::string()});
+      diagnostics_->Emit(candidate.honoured ? Kind::kSettingIsBlock : Kind::kNotHonoured, setting.name.range, {name});
       return;
     }
     for (const WhenInfo& candidate : kWhens) {
       if (candidate.block != kind || candidate.word != name) continue;
-      diagnostics_->Emit(Kind::kMisplaced, setting.name.range, {"`" + name + " =`", "write `" + name + " when …`"});
+      diagnostics_->Emit(Kind::kSettingIsLine, setting.name.range, {name});
       return;
     }
     std::string help = "it has";
@@ -312,7 +310,7 @@ void BlockReader::ReadSetting(BlockKind kind, const ast::Block& block, const ast
     if (!nearest && foreign != std::end(kForeignSettings)) {
       help = foreign->help;
     } else if (nearest) {
-      help = "did you mean `" + std::string(*nearest) + "`?";
+      help = diagnostics::DidYouMean(*nearest);
     } else {
       for (const SettingInfo& elsewhere : kSettings) {
         if (elsewhere.name == name) help = "it is a setting of `" + std::string(NameOf(elsewhere.block)) + "`";
@@ -360,8 +358,7 @@ void BlockReader::ReadWhen(BlockKind kind, const ast::Block& block, const ast::W
     if (candidate.honoured) all += (all.empty() ? "`" : ", `") + SpellWhen(candidate.word) + "`";
   }
   if (all.empty()) {
-    diagnostics_->Emit(Kind::kMisplaced, range,
-                       {"`" + SpellWhen(word) + "`", "`" + block.kind.text + "` has no lines with `when`"});
+    diagnostics_->Emit(Kind::kTakesNoLines, range, {SpellWhen(word), block.kind.text});
     return;
   }
   if (word.empty()) {
@@ -374,7 +371,7 @@ void BlockReader::ReadWhen(BlockKind kind, const ast::Block& block, const ast::W
   const auto nearest = base::Nearest(word, words);
   auto& diagnostic = diagnostics_->Emit(
       Kind::kUnknownWhen, range,
-      {block.kind.text, word, nearest ? "did you mean `" + SpellWhen(*nearest) + "`?" : "it has " + all});
+      {block.kind.text, word, nearest ? diagnostics::DidYouMean(SpellWhen(*nearest)) : "it has " + all});
   Suggest(&diagnostic, nearest);
   for (const WhenInfo& candidate : kWhens) {
     if (candidate.block == kind && (nearest ? candidate.word == *nearest : candidate.required))
@@ -399,8 +396,8 @@ void BlockReader::ReadInnerBlock(BlockKind kind, const ast::Block& block, const 
     auto& diagnostic = diagnostics_->Emit(Kind::kUnknownBlock, inner.kind.range,
                                           {inner.kind.text, " in `" + block.kind.text + "`",
                                            MeansOtherwise(inner.kind.text) && kind == k_route ? std::string(kOtherwise)
-                                           : !foreign.empty() ? std::string(foreign)
-                                           : nearest     ? "did you mean `" + std::string(*nearest) + "`?"
+                                           : !foreign.empty()                                 ? std::string(foreign)
+                                           : nearest     ? diagnostics::DidYouMean(*nearest)
                                            : all.empty() ? "it holds no blocks"
                                                          : all});
     Suggest(&diagnostic, nearest);

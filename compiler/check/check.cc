@@ -7,6 +7,7 @@
 
 #include "compiler/check/checker.h"
 #include "compiler/check/misspelt_names.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/model/print.h"
 
 namespace compiler::check {
@@ -34,8 +35,7 @@ std::optional<model::Policy> Checker::Run() {
   const size_t errors_before = diagnostics_->errors();
   scope_.SetBrokenNames(file_.broken_names);
   origins_->text = file_.text;
-  if (file_.tests_of && options_.for_run)
-    diagnostics_->Emit(Kind::kMisplaced, *file_.tests_of, {"`tests_of`", "a file of tests is not run: run the policy that it names"});
+  if (file_.tests_of && options_.for_run) diagnostics_->Emit(Kind::kTestsAreNotRun, *file_.tests_of);
   if (!CheckEdition()) return std::nullopt;
   Declare();
   CompareNames();

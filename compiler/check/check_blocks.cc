@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "compiler/check/checker.h"
+#include "compiler/diagnostics/kinds.h"
 
 namespace compiler::check {
 
@@ -54,10 +55,8 @@ void Checker::CheckGateway() {
     const bool is_plain = std::find(plain.begin(), plain.end(), address) != plain.end();
     const bool is_admin = policy_.gateway.admin && *policy_.gateway.admin == address;
     if (address.port == 0 || (!is_plain && !is_admin)) continue;
-    diagnostics_->Emit(
-        Kind::kBadText, contents.settings.at("listen_tls")->value.range,
-        {address.ToString(), is_plain ? "`listen` has this address, too" : "`admin` has this address, too",
-         "an address speaks TLS or it does not; choose another port"});
+    diagnostics_->Emit(Kind::kTlsAndPlain, contents.settings.at("listen_tls")->value.range,
+                       {address.ToString(), is_plain ? "listen" : "admin"});
   }
 }
 
@@ -73,8 +72,7 @@ void Checker::CheckUpstreamTls(const BlockContents& contents, model::UpstreamSet
   model::UpstreamTls tls;
   const BlockContents inner = blocks_.Read(BlockKind::k_upstream_tls, *block->second, &tls);
   if (!contents.broken && !upstream->url.text.empty() && !upstream->url.is_tls) {
-    diagnostics_->Emit(Kind::kNoEffectWithout, block->second->kind.range,
-                       {"tls", "https://", "the url speaks plain HTTP: write `url = \"https://…\"`"});
+    diagnostics_->Emit(Kind::kTlsWithoutHttps, block->second->kind.range);
     return;
   }
   for (const auto& [one, other] : {std::pair("certificate", "key"), std::pair("key", "certificate")}) {
@@ -131,12 +129,9 @@ void Checker::CheckCache(const ast::Block& block, model::CacheId id) {
 void Checker::CheckBody(const ast::Block& block, const BlockContents& contents) {
   if (contents.Has("body") && contents.Has("text")) {
     const ast::Setting* text = contents.settings.at("text");
-    diagnostics_->Emit(Kind::kExclusive, text->name.range, {"text", "body", "an answer has one of the two"})
-        .Change(RangeOf(*text), "")
-        .Unsafe();
+    diagnostics_->Emit(Kind::kTextAndBody, text->name.range).Change(RangeOf(*text), "").Unsafe();
   } else if (!contents.Has("body") && !contents.Has("text") && !contents.broken && block.kind.text == "mock") {
-    diagnostics_->Emit(Kind::kRequired, block.kind.range,
-                       {"mock " + block.name->text, "body", "add `body = json { … }` or `text = \"…\"`"});
+    diagnostics_->Emit(Kind::kMockSaysNothing, block.kind.range, {block.name->text});
   }
 }
 
@@ -147,8 +142,7 @@ void Checker::CheckReply(const ast::Block& block, model::ReplyId id) {
   CheckBody(block, contents);
   const bool says_json = reply.content_type && reply.content_type->find("json") != std::string::npos;
   if (says_json && contents.Has("text") && reply.body.values) {
-    diagnostics_->Emit(Kind::kRawJson, contents.settings.at("text")->value.range,
-                       {"text", "write `body = json { … }`: what stands in its strings is escaped"});
+    diagnostics_->Emit(Kind::kRawBody, contents.settings.at("text")->value.range);
   }
 }
 
@@ -198,8 +192,7 @@ void Checker::CheckQueue(const BlockContents& contents, model::UpstreamSettings*
   blocks_.Read(BlockKind::k_queue, *queue->second, &settings);
   if (!contents.Has("max_in_flight")) {
     if (contents.broken) return;
-    diagnostics_->Emit(Kind::kNoEffectWithout, queue->second->kind.range,
-                       {"queue", "max_in_flight", "say how many may be under way: `max_in_flight = 4`"});
+    diagnostics_->Emit(Kind::kQueueWithoutBound, queue->second->kind.range);
     return;
   }
   upstream->queue = settings;
@@ -212,8 +205,7 @@ void Checker::CheckHealth(const BlockContents& contents, model::UpstreamSettings
   blocks_.Read(BlockKind::k_health, *health->second, &settings);
   if (contents.blocks.count("breaker") == 0) {
     if (contents.broken) return;
-    diagnostics_->Emit(Kind::kNoEffectWithout, health->second->kind.range,
-                       {"health", "breaker", "it is asked only while the breaker is open: add `breaker { … }`"});
+    diagnostics_->Emit(Kind::kHealthWithoutBreaker, health->second->kind.range);
     return;
   }
   upstream->health = settings;

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "compiler/check/checker.h"
+#include "compiler/diagnostics/kinds.h"
 
 namespace compiler::check {
 
@@ -103,13 +104,10 @@ void Checker::CheckRoute(const ast::Block& block, model::RouteId id) {
   const bool has_reply = contents.Has("reply");
   if (has_to && has_reply) {
     const ast::Setting& reply = *contents.settings.at("reply");
-    auto& diagnostic = diagnostics_->Emit(
-        Kind::kExclusive, reply.name.range,
-        {"reply", "to",
-         "a route goes to an upstream or answers itself; what answers when the upstream cannot is a `fallback`"});
+    auto& diagnostic = diagnostics_->Emit(Kind::kReplyAndTo, reply.name.range);
     if (!contents.Has("fallback")) diagnostic.Change(reply.name.range, "fallback").Unsafe();
   } else if (!has_to && !has_reply && !contents.broken) {
-    diagnostics_->Emit(Kind::kRequired, block.kind.range, {"route " + route.name, "to", "add `to = …` or `reply = …`"});
+    diagnostics_->Emit(Kind::kRouteLeadsNowhere, block.kind.range, {route.name});
   } else if (has_reply) {
     for (const char* unused : {"fallback", "cache", "deadline", "keep_alive"}) {
       if (contents.Has(unused))

@@ -9,6 +9,7 @@
 #include "compiler/check/checker.h"
 #include "compiler/check/origins.h"
 #include "compiler/diagnostics/codes.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/testcase/tests.h"
 
 namespace compiler::check {
@@ -41,13 +42,11 @@ void Checker::Declare() {
       }
     } else if (const auto* setting = std::get_if<ast::Setting>(&statement.node)) {
       scope_.AddBrokenName(setting->name.text);
-      diagnostics_->Emit(Kind::kMisplaced, setting->name.range,
-                         {"the setting `" + setting->name.text + "`", "settings stand in a block"});
+      diagnostics_->Emit(Kind::kSettingOutside, setting->name.range, {setting->name.text});
     } else if (const auto* when = std::get_if<ast::When>(&statement.node)) {
-      diagnostics_->Emit(Kind::kMisplaced, when->word ? when->word->range : when->when,
-                         {"a line with `when`", "it stands in a block"});
+      diagnostics_->Emit(Kind::kWhenOutside, when->word ? when->word->range : when->when);
     } else if (std::holds_alternative<ast::Promise>(statement.node)) {
-      diagnostics_->Emit(Kind::kMisplaced, statement.range, {"`promise`", "it stands in a route"});
+      diagnostics_->Emit(Kind::kBelongsInRoute, statement.range, {"`promise`"});
     }
   }
   ReadAllows(file_.body, {0, static_cast<uint32_t>(file_.text.size())});
@@ -67,9 +66,9 @@ void Checker::ReadAllows(const std::vector<ast::Statement>& body, source::Source
     if (std::find(warnings.begin(), warnings.end(), code) == warnings.end()) {
       const bool is_known = diagnostics::FindCode(code) != nullptr;
       const auto nearest = is_known ? std::nullopt : base::Nearest(code, warnings);
-      auto& diagnostic = diagnostics_->Emit(
-          is_known ? Kind::kCannotAllow : Kind::kUnknownCode, allow->code.range,
-          {code, nearest ? "did you mean `" + std::string(*nearest) + "`?" : "`breakwater explain` lists all"});
+      auto& diagnostic =
+          diagnostics_->Emit(is_known ? Kind::kCannotAllow : Kind::kUnknownCode, allow->code.range,
+                             {code, nearest ? diagnostics::DidYouMean(*nearest) : "`breakwater explain` lists all"});
       if (nearest) diagnostic.Replace(std::string(*nearest));
       if (is_known) diagnostic.Change(statement.range, "");
       continue;
@@ -78,9 +77,7 @@ void Checker::ReadAllows(const std::vector<ast::Statement>& body, source::Source
       return part.value != nullptr || part.text.find_first_not_of(' ') != std::string::npos;
     });
     if (allow->reason.kind != ast::ExprKind::kError && !says_why)
-      diagnostics_->Emit(
-          Kind::kBadText, allow->reason.range,
-          {"because", "it does not say why", "write what makes it right here, for whoever reads this next"});
+      diagnostics_->Emit(Kind::kNoReason, allow->reason.range);
     const bool is_known = std::any_of(origins_->allows.begin(), origins_->allows.end(),
                                       [&](const auto& known) { return known.statement == statement.range; });
     if (!is_known) origins_->allows.push_back({code, allow->code.range, statement.range, scope});

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/text.h"
+#include "compiler/diagnostics/kinds.h"
 
 namespace compiler::check {
 

@@ -6,6 +6,7 @@
 #include "base/cidr.h"
 #include "compiler/check/address.h"
 #include "compiler/check/setting_reader.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/expr/header_names.h"
 #include "compiler/model/model_paths.h"
 
@@ -50,8 +51,7 @@ void SettingReader::ReadListenAddresses(std::vector<model::ListenAddress>& out) 
     auto address = AddressAt(*item);
     if (!address) return;
     if (address->port != 0 && std::find(addresses.begin(), addresses.end(), *address) != addresses.end()) {
-      diagnostics_->Emit(Kind::kBadText, item->range,
-                         {address->ToString(), "this address stands in the list twice", "remove one"});
+      diagnostics_->Emit(Kind::kAddressTwice, item->range, {address->ToString()});
       return;
     }
     addresses.push_back(std::move(*address));
@@ -76,9 +76,7 @@ void SettingReader::ReadMetricsPrefix(std::string& out) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':' || (c >= '0' && c <= '9');
   };
   if (text->empty() || !std::all_of(text->begin(), text->end(), is_good) || (*text)[0] <= '9') {
-    diagnostics_->Emit(Kind::kBadText, value().range,
-                       {*text, "the name of a metric cannot begin with this",
-                        "letters, digits, `_` and `:`, and no digit at the beginning"});
+    diagnostics_->Emit(Kind::kBadMetricName, value().range, {*text});
     return;
   }
   out = *text;
@@ -92,9 +90,7 @@ void SettingReader::ReadFilePath(std::string& out) {
     return;
   }
   if (path->empty() || path->find('\0') != std::string::npos || path->find('\n') != std::string::npos) {
-    diagnostics_->Emit(Kind::kBadText, value().range,
-                       {path->find('\n') != std::string::npos ? name() : *path, "this is no path of a file",
-                        "write where the file is, not what stands in it"});
+    diagnostics_->Emit(Kind::kBadFilePath, value().range, {path->find('\n') != std::string::npos ? name() : *path});
     return;
   }
   out = *path;
@@ -145,10 +141,8 @@ void SettingReader::ReadPins(std::vector<std::string>& out) {
         digest.size() == 44 && digest.back() == '=' &&
         digest.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") == 43;
     if (!has_kind || (!is_hex && !is_base64)) {
-      auto& diagnostic = diagnostics_->Emit(
-          Kind::kBadText, item->range,
-          {*pin, has_kind ? "this is no SHA-256: it has 64 hex digits, or 44 of base64" : "a pin begins with sha256:",
-           kHelp});
+      auto& diagnostic =
+          diagnostics_->Emit(has_kind ? Kind::kBadDigest : Kind::kPinWithoutKind, item->range, {*pin, kHelp});
       if (!has_kind && (is_hex || is_base64) && item->kind == ExprKind::kString) {
         diagnostic.Change({item->range.begin + 1, item->range.begin + 1}, "sha256:");
       }
@@ -179,10 +173,7 @@ void SettingReader::ReadCorsOrigins(model::Cors& out) {
     } else if (IsOrigin(*text)) {
       cors.origins.push_back(*text);
     } else {
-      diagnostics_->Emit(
-          Kind::kBadText, item->range,
-          {*text, *text == "*" ? "\"*\" stands alone: it already allows every origin" : "this is no origin",
-           "an origin is written \"https://chat.example\", without a path"});
+      diagnostics_->Emit(*text == "*" ? Kind::kEveryOriginAlone : Kind::kBadOrigin, item->range, {*text});
       return;
     }
   }
@@ -240,12 +231,11 @@ std::optional<std::string> SettingReader::HeaderNameAt(const ast::Expr& at) {
   const auto name_text = TextAt(at, "\"X-Name\"");
   if (!name_text) return std::nullopt;
   if (!IsToken(*name_text)) {
-    diagnostics_->Emit(Kind::kBadText, at.range,
-                       {*name_text, "this cannot be the name of a header", "names hold letters, digits and `-`"});
+    diagnostics_->Emit(Kind::kBadHeaderName, at.range, {*name_text});
     return std::nullopt;
   }
   if (IsFramingHeader(Lower(*name_text))) {
-    diagnostics_->Emit(Kind::kBadText, at.range, {*name_text, "the gateway writes this header itself", "remove it"});
+    diagnostics_->Emit(Kind::kFramingHeader, at.range, {*name_text});
     return std::nullopt;
   }
   return name_text;
@@ -266,8 +256,7 @@ void SettingReader::ReadHttpPath(std::string& out) {
   if (!path) return;
   const bool is_clean = std::all_of(path->begin(), path->end(), [](char c) { return c > ' ' && c < 0x7F && c != '#'; });
   if (!path->starts_with('/') || !is_clean) {
-    diagnostics_->Emit(Kind::kBadText, value().range,
-                       {*path, "this is no path", "a path begins with `/` and holds neither spaces nor `#`"});
+    diagnostics_->Emit(Kind::kBadPath, value().range, {*path});
     return;
   }
   out = *path;
@@ -277,8 +266,7 @@ void SettingReader::ReadHeaderText(std::optional<std::string>& out) {
   const auto text = TextAt(value(), "\"application/json\"");
   if (!text) return;
   if (text->empty() || !IsHeaderText(*text)) {
-    diagnostics_->Emit(Kind::kBadText, value().range,
-                       {name(), "this cannot stand in a header", "write for example \"application/json\""});
+    diagnostics_->Emit(Kind::kBadHeaderValue, value().range, {name()});
     return;
   }
   out = *text;

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "compiler/check/setting_reader.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/expr/expr_parts.h"
 #include "compiler/expr/number.h"
 #include "compiler/model/print.h"
@@ -32,17 +33,14 @@ void SettingReader::ReadRetryAfter(std::optional<model::Duration>& out) {
     return;
   }
   if (call.arguments.size() != 1) {
-    diagnostics_->Emit(Kind::kBadArguments, call.range, {"`retry_after` takes its cap", std::string(kExample)});
+    diagnostics_->Emit(Kind::kRetryAfterOfOne, call.range, {std::string(kExample)});
     return;
   }
   const ast::Argument& argument = call.arguments[0];
   if (!argument.name) {
-    diagnostics_->Emit(Kind::kBadArguments, argument.value->range,
-                       {"the argument of `retry_after` has a name", std::string(kExample)});
+    diagnostics_->Emit(Kind::kRetryAfterNamed, argument.value->range, {std::string(kExample)});
   } else if (argument.name->text != "cap") {
-    diagnostics_
-        ->Emit(Kind::kUnknownArgument, argument.name->range, {"retry_after", argument.name->text, "it has `cap`"})
-        .Replace("cap");
+    diagnostics_->Emit(Kind::kRetryAfterArgument, argument.name->range, {argument.name->text}).Replace("cap");
   } else if (const auto ns = DurationAt(*argument.value, "cap", "1ms..24h")) {
     out = model::Duration(*ns);
   }
@@ -74,8 +72,7 @@ std::optional<model::BackoffSettings> SettingReader::ExponentialAt(const ast::Ex
   for (const ast::Argument& argument : call.arguments) {
     const ast::Expr& at = *argument.value;
     if (!argument.name) {
-      diagnostics_->Emit(Kind::kBadArguments, at.range,
-                         {"the arguments of `exponential` have names", std::string(kExample)});
+      diagnostics_->Emit(Kind::kExponentialNamed, at.range, {std::string(kExample)});
       return std::nullopt;
     }
     const std::string& word = argument.name->text;
@@ -97,29 +94,23 @@ std::optional<model::BackoffSettings> SettingReader::ExponentialAt(const ast::Ex
       const bool is_number = found->type.base == BaseType::kInt || found->type.base == BaseType::kNumber;
       if (!IsLiteral(*found) || (is_factor ? !is_number : found->type.base != BaseType::kPercent)) {
         if (!is_factor && is_number)
-          diagnostics_->Emit(Kind::kMissingUnit, at.range, {at.text, "write `" + at.text + "%`"})
-              .Replace(at.text + "%");
-        else
-          diagnostics_->Emit(Kind::kBadArguments, at.range,
-                             {is_factor ? "`factor` is a number" : "`jitter` is a Percent",
-                              is_factor ? "write for example `2`" : "write for example `25%`"});
+          diagnostics_->Emit(Kind::kNeedsPercent, at.range, {at.text}).Replace(at.text + "%");
+        else diagnostics_->Emit(is_factor ? Kind::kFactorNumber : Kind::kJitterPercent, at.range);
         return std::nullopt;
       }
       const double number =
           found->type.base == BaseType::kInt ? static_cast<double>(found->literal.integer) : found->literal.number;
       if (is_factor ? number < 1 || number > 100 : number < 0 || number > 1) {
-        diagnostics_->Emit(Kind::kOutOfRange, at.range,
-                           {word, at.text, is_factor ? "1" : "0%", is_factor ? "100" : "100%",
-                            is_factor ? "2 doubles the wait each time" : "25% shortens a wait by up to a quarter"});
+        diagnostics_->Emit(is_factor ? Kind::kFactorRange : Kind::kJitterRange, at.range, {at.text});
         return std::nullopt;
       }
       (is_factor ? wait.factor : wait.jitter) = number;
     } else {
       std::vector<std::string_view> known = {"from", "factor", "cap"};
       if (takes_jitter) known.push_back("jitter");
-      auto& diagnostic = diagnostics_->Emit(
-          Kind::kUnknownArgument, argument.name->range,
-          {"exponential", word, takes_jitter ? "it has from, factor, cap and jitter" : "it has from, factor and cap"});
+      auto& diagnostic =
+          diagnostics_->Emit(Kind::kExponentialArgument, argument.name->range,
+                             {word, takes_jitter ? "from, factor, cap and jitter" : "from, factor and cap"});
       if (const auto nearest = base::Nearest(word, known)) diagnostic.Replace(std::string(*nearest));
       return std::nullopt;
     }
@@ -159,7 +150,7 @@ Entity* SettingReader::EntityAt(const ast::Expr& at, std::initializer_list<Entit
     const auto candidates = scope_->NamesOf(kinds);
     const auto nearest = base::Nearest(at.text, candidates);
     if (!nearest && scope_->LostABlock()) return nullptr;
-    std::string help = nearest ? "did you mean `" + std::string(*nearest) + "`?" : "define it, or name another";
+    std::string help = nearest ? diagnostics::DidYouMean(*nearest) : "define it, or name another";
     if (!nearest && !candidates.empty()) {
       help = candidates.size() == 1 ? "there is only" : "there are";
       for (size_t i = 0; i < candidates.size() && i < 8; ++i)

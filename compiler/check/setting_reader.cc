@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/expr/expr_parts.h"
 #include "compiler/expr/number.h"
 #include "compiler/model/print.h"
@@ -108,7 +109,7 @@ std::optional<model::Expr> SettingReader::Constant(const ast::Expr& at, BaseType
   const bool has_unit = found->type.base == BaseType::kDuration || found->type.base == BaseType::kSize ||
                         found->type.base == BaseType::kPercent;
   if (found->type.base == BaseType::kInt && type == BaseType::kPercent) {
-    diagnostics_->Emit(Kind::kMissingUnit, at.range, {written, "write `" + written + "%`"}).Replace(written + "%");
+    diagnostics_->Emit(Kind::kNeedsPercent, at.range, {written}).Replace(written + "%");
   } else if (found->type.base == BaseType::kInt && (type == BaseType::kDuration || type == BaseType::kSize)) {
     const std::string fix = type == BaseType::kDuration ? "write `" + written + "s` or `" + written + "ms`"
                                                         : "write `" + written + "B`, `" + written + "KiB` or `" + written + "MiB`";
@@ -221,8 +222,7 @@ void SettingReader::ReadByteRate(int64_t& out) {
   if (rate.kind != NumberKind::kByteRate) {
     if (value().kind == ExprKind::kError) return;
     if (rate.kind == NumberKind::kSize) {
-      diagnostics_->Emit(Kind::kMissingUnit, value().range, {value().text, "write `" + value().text + "/s`"})
-          .Replace(value().text + "/s");
+      diagnostics_->Emit(Kind::kNeedsPerSecond, value().range, {value().text}).Replace(value().text + "/s");
     } else {
       Mismatch(value(), "a rate", "something else", "write for example `1KiB/s`");
     }
@@ -232,7 +232,7 @@ void SettingReader::ReadByteRate(int64_t& out) {
   const std::string_view low = range_.substr(0, dots);
   const std::string_view high = range_.substr(dots + 2);
   if (rate.integer < ParseNumber(low).integer || rate.integer > ParseNumber(high).integer) {
-    diagnostics_->Emit(Kind::kOutOfRange, value().range, {name(), value().text, low, high, "bytes of a body in one second"});
+    diagnostics_->Emit(Kind::kByteRateRange, value().range, {name(), value().text, low, high});
     return;
   }
   out = rate.integer;
@@ -318,7 +318,7 @@ void SettingReader::ReadAccessLogTarget(model::AccessLog& out) {
     out = model::AccessLog::kStdout;
   } else if (const auto path = TextAt(value(), "stdout")) {
     if (path->empty() || path->find('\0') != std::string::npos) {
-      diagnostics_->Emit(Kind::kBadText, value().range, {*path, "this is no path", "write stdout, off, a path, \"syslog:\" or \"journald:\""});
+      diagnostics_->Emit(Kind::kBadLogPath, value().range, {*path});
       return;
     }
     out = model::AccessLog::kFile;
@@ -329,9 +329,7 @@ void SettingReader::ReadAccessLogTarget(model::AccessLog& out) {
       out = daemon;
       where.remove_prefix(name.size());
       if (!where.empty() && !where.starts_with('/')) {
-        diagnostics_->Emit(Kind::kBadText, value().range,
-                           {*path, "behind the colon stands the path of a socket on this machine, or nothing",
-                            "write \"" + std::string(name) + "\"; a log server elsewhere is the business of the machine's own daemon"});
+        diagnostics_->Emit(Kind::kBadLogSocket, value().range, {*path, std::string(name)});
         return;
       }
       break;

@@ -4,6 +4,7 @@
 
 #include "base/json_text.h"
 #include "compiler/check/setting_reader.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/expr/expr_parts.h"
 #include "compiler/model/print.h"
 
@@ -41,8 +42,7 @@ std::optional<model::HashOf> SettingReader::HashAt(const ast::Expr& call, std::s
   model::HashOf hash;
   for (const ast::Argument& argument : call.arguments) {
     if (argument.name) {
-      diagnostics_->Emit(Kind::kUnknownArgument, argument.name->range,
-                         {"hash", argument.name->text, "its arguments have no names: `hash(a, b)`"});
+      diagnostics_->Emit(Kind::kHashArgument, argument.name->range, {argument.name->text});
       return std::nullopt;
     }
     auto value = expressions_->CheckValue(*argument.value, Place());
@@ -58,8 +58,7 @@ std::optional<model::HashOf> SettingReader::HashAt(const ast::Expr& call, std::s
     hash.values.push_back(std::move(*value));
   }
   if (hash.values.empty()) {
-    diagnostics_->Emit(Kind::kBadArguments, call.range,
-                       {"`hash` takes one value or more", "write for example `hash(request.json.messages)`"});
+    diagnostics_->Emit(Kind::kHashOfNothing, call.range);
     return std::nullopt;
   }
   return hash;
@@ -132,8 +131,7 @@ void SettingReader::AddHeader(std::vector<model::HeaderSetting>& out, std::strin
   for (const model::Template::Part& part : text->parts) {
     const auto* literal = std::get_if<std::string>(&part);
     if (literal != nullptr && !IsHeaderText(*literal)) {
-      diagnostics_->Emit(Kind::kBadText, value().range,
-                         {*header_name, "a header holds no line end and no control character", "remove it"});
+      diagnostics_->Emit(Kind::kHeaderLineEnd, value().range, {*header_name});
       return;
     }
   }
@@ -152,8 +150,7 @@ void SettingReader::ReadToken(std::optional<model::Template>& out) {
     return;
   }
   if (is_empty && expressions_->used_stand_in()) return;
-  diagnostics_->Emit(Kind::kNotConstant, value().range,
-                     {name(), "write `secret(\"NAME\")`: it is known before any request comes, and not empty"});
+  diagnostics_->Emit(Kind::kNeedsSecret, value().range, {name()});
 }
 
 void SettingReader::ReadKey(model::Template& out) {

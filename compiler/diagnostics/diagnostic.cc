@@ -5,6 +5,8 @@
 #include <tuple>
 #include <utility>
 
+#include "compiler/diagnostics/kinds.h"
+
 namespace compiler::diagnostics {
 namespace {
 
@@ -15,12 +17,12 @@ constexpr KindInfo kKinds[] = {
 };
 
 // {0} … {9} become arguments; every other brace stays as it is.
-std::string Fill(std::string_view text, std::initializer_list<std::string_view> arguments) {
+std::string Fill(std::string_view text, std::span<const std::string_view> arguments) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '{' && i + 2 < text.size() && text[i + 2] == '}' && text[i + 1] >= '0' && text[i + 1] <= '9') {
       const size_t index = static_cast<size_t>(text[i + 1] - '0');
-      if (index < arguments.size()) out += arguments.begin()[index];
+      if (index < arguments.size()) out += arguments[index];
       i += 2;
     } else {
       out += text[i];
@@ -41,6 +43,8 @@ std::string_view Name(Severity severity) {
   }
   return "";
 }
+
+std::string DidYouMean(std::string_view meant) { return "did you mean `" + std::string(meant) + "`?"; }
 
 Diagnostic& Diagnostic::At(SourceRange note_range, std::string text) {
   notes.push_back({note_range, std::move(text)});
@@ -71,7 +75,7 @@ const std::string* Diagnostic::replacement() const {
   return nullptr;
 }
 
-Diagnostic& Diagnostics::Emit(Kind kind, SourceRange range, std::initializer_list<std::string_view> arguments) {
+Diagnostic& Diagnostics::Emit(Kind kind, SourceRange range, std::span<const std::string_view> arguments) {
   const KindInfo& info = InfoOf(kind);
   Diagnostic diagnostic;
   diagnostic.kind = kind;
@@ -95,9 +99,9 @@ size_t Diagnostics::Allow(std::string_view code, SourceRange scope) {
 }
 
 void Diagnostics::DropRepeats() {
-  std::set<std::tuple<Kind, SourceRange, std::string_view>> seen;
+  std::set<std::tuple<std::string_view, SourceRange, std::string_view>> seen;
   std::vector<bool> is_repeat;
-  for (const Diagnostic& item : items_) is_repeat.push_back(!seen.emplace(item.kind, item.range, item.message).second);
+  for (const Diagnostic& item : items_) is_repeat.push_back(!seen.emplace(item.code, item.range, item.message).second);
   size_t index = 0;
   seen.clear();  // it borrows from what goes now
   std::erase_if(items_, [&](const Diagnostic& item) {

@@ -1,4 +1,4 @@
-// What the compiler found in a policy: the phases emit, render.h prints. Messages come from diagnostic_kinds.def.
+// What the compiler found in a policy: the phases emit, render.h prints. What they say stands in diagnostic_kinds.def.
 // Not thread-safe; one Diagnostics belongs to one compilation.
 #pragma once
 
@@ -24,11 +24,9 @@ enum class Severity : uint8_t {
   kNote,     // a fact worth knowing
 };
 
-enum class Kind : uint8_t {
-#define DIAGNOSTIC(name, code, severity, message, help) name,
-#include "compiler/diagnostics/diagnostic_kinds.def"
-#undef DIAGNOSTIC
-};
+// One for each row of diagnostic_kinds.def; kinds.h has their names. Who only shows findings needs none of them, and is not built
+// again when a sentence changes.
+enum class Kind : uint16_t;
 
 struct KindInfo {
   Kind kind;
@@ -43,6 +41,9 @@ struct KindInfo {
 std::span<const KindInfo> Kinds();
 inline const KindInfo& InfoOf(Kind kind) { return Kinds()[static_cast<size_t>(kind)]; }
 std::string_view Name(Severity severity);
+
+// The help of a word that nothing knows, where one that is known is near: "did you mean `meant`?".
+std::string DidYouMean(std::string_view meant);
 
 struct Note {
   SourceRange range;
@@ -88,7 +89,10 @@ struct Diagnostic {
 class Diagnostics {
  public:
   // Adds one finding; the reference is good until the next Emit. Arguments fill {0} … of message and help.
-  Diagnostic& Emit(Kind kind, SourceRange range, std::initializer_list<std::string_view> arguments = {});
+  Diagnostic& Emit(Kind kind, SourceRange range, std::span<const std::string_view> arguments);
+  Diagnostic& Emit(Kind kind, SourceRange range, std::initializer_list<std::string_view> arguments = {}) {
+    return Emit(kind, range, std::span<const std::string_view>(arguments.begin(), arguments.size()));
+  }
 
   // Takes out what says the same of the same place as one before it.
   void DropRepeats();

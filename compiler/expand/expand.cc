@@ -8,8 +8,9 @@
 #include <string>
 #include <utility>
 
-#include "compiler/ast/clone.h"
 #include "base/text.h"
+#include "compiler/ast/clone.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/expand/names.h"
 #include "compiler/parse/parse.h"
 
@@ -82,7 +83,7 @@ class Expander {
       if (shared.used) continue;
       const bool is_imported = key.second.find('.') != std::string::npos;
       if (!is_imported && !file_.broken && !file_.is_shared) {
-        diagnostics_->Emit(Kind::kUnused, shared.name, {key.first, key.second, "write `" + key.first + " = " + key.second + "` in an upstream, or remove it"})
+        diagnostics_->Emit(Kind::kUnusedShared, shared.name, {key.first, key.second})
             .Change(shared.statement.range, "");
       }
       file_.unused_blocks.push_back(std::move(shared.statement));
@@ -130,7 +131,7 @@ void Expander::TakePolicyOfTests() {
     else if (edition != nullptr && edition->number.text != "1")
       diagnostics_->Emit(Kind::kBadEdition, edition->number.range, {edition->number.text});
     else if (!is_it(statement) && edition == nullptr && !std::holds_alternative<ast::Broken>(statement.node))
-      diagnostics_->Emit(Kind::kMisplaced, statement.range, {"this", "a file with `tests_of` holds tests and `common { given … }`; everything else stands in its policy"});
+      diagnostics_->Emit(Kind::kTestsOfHolds, statement.range);
   }
   file_.body.clear();
   const auto* found = IsPlainText(path) ? source_.FindImport(path.parts[0].text) : nullptr;
@@ -192,7 +193,7 @@ void Expander::Import() {
   }
   for (const auto& [import, range] : imports) {
     if (used.contains(import->name.text) || file_.broken) continue;
-    diagnostics_->Emit(Kind::kUnused, import->name.range, {"the import", import->name.text, "name something of it, or remove it"}).Change(range, "");
+    diagnostics_->Emit(Kind::kUnusedImport, import->name.range, {import->name.text}).Change(range, "");
     used.insert(import->name.text);
   }
   std::erase_if(file_.body, [](const ast::Statement& s) { return std::holds_alternative<ast::Import>(s.node); });
@@ -215,8 +216,7 @@ bool Expander::ImportOne(const ast::Import& import) {
     return false;
   }
   if (!IsPolicy(source_.Text(*found->part))) {
-    diagnostics_->Emit(Kind::kImportUnreadable, import.path.range,
-                       {import.path.parts[0].text, "it is no policy: one begins with `edition 1`"});
+    diagnostics_->Emit(Kind::kImportsNoPolicy, import.path.range, {import.path.parts[0].text});
     file_.broken = true;
     return false;
   }
@@ -307,9 +307,11 @@ void Expander::PutIn(ast::Block* upstream) {
         if (key.first == kind) names.push_back(key.second);
       }
       const auto nearest = base::Nearest(name, names);
-      auto& diagnostic = diagnostics_->Emit(
-          Kind::kUnknownShared, setting->value.range,
-          {kind, name, nearest ? "did you mean `" + std::string(*nearest) + "`?" : "write `" + kind + " " + name + " { … }` at the top of the file"});
+      auto& diagnostic =
+          diagnostics_->Emit(Kind::kUnknownShared, setting->value.range,
+                             {kind, name,
+                              nearest ? diagnostics::DidYouMean(*nearest)
+                                      : "write `" + kind + " " + name + " { … }` at the top of the file"});
       if (nearest) diagnostic.Replace(std::string(*nearest));
     }
     upstream->broken = true;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/expr/expr_parts.h"
 #include "compiler/expr/number.h"
 #include "compiler/model/print.h"
@@ -93,7 +94,7 @@ void ExprChecker::CheckLetList(Entity* entity) {
     if (!value.ok()) {
       good = false;
     } else if (!value.is_group() && !IsLiteral(value.expr)) {
-      diagnostics_->Emit(Kind::kBadSetMember, item.range, {"not a constant", "compare it on its own with `==`"});
+      diagnostics_->Emit(Kind::kMemberNotConstant, item.range);
       good = false;
     }
   }
@@ -119,9 +120,7 @@ bool ExprChecker::Spend(SourceRange range) {
 
 bool ExprChecker::IsBool(const ast::Expr& expr, const Value& value) {
   if (value.is_group()) {
-    diagnostics_->Emit(Kind::kNotABool, expr.range,
-                       {"`" + value.group_name + "`, which stands for several values",
-                        "say what is in it: `… in " + value.group_name + "`"});
+    diagnostics_->Emit(Kind::kGroupAsCondition, expr.range, {value.group_name});
     return false;
   }
   if (!value.ok()) return false;
@@ -149,10 +148,7 @@ ExprChecker::Value ExprChecker::Check(const ast::Expr& expr) {
     case ExprKind::kNumber: return CheckNumber(expr);
     case ExprKind::kString: return CheckString(expr);
     case ExprKind::kNetwork: return CheckNetwork(expr);
-    case ExprKind::kRegex:
-      diagnostics_->Emit(Kind::kNotAPath, expr.range,
-                         {"a pattern stands only behind `matches`", "text stands in double quotes"});
-      return Invalid();
+    case ExprKind::kRegex: diagnostics_->Emit(Kind::kStrayPattern, expr.range); return Invalid();
     case ExprKind::kName: return CheckName(expr);
     case ExprKind::kMember:
     case ExprKind::kIndex: return CheckPath(expr);
@@ -163,18 +159,9 @@ ExprChecker::Value ExprChecker::Check(const ast::Expr& expr) {
     case ExprKind::kCompare: return CheckCompare(expr);
     case ExprKind::kIn: return CheckIn(expr);
     case ExprKind::kCoalesce: return CheckCoalesce(expr);
-    case ExprKind::kList:
-      diagnostics_->Emit(Kind::kNotAPath, expr.range,
-                         {"a list [ ] is no value of a condition", "a set is written with braces: `in {a, b}`"});
-      return Invalid();
-    case ExprKind::kSet:
-      diagnostics_->Emit(Kind::kNotAPath, expr.range, {"a set stands only behind `in`", ""});
-      return Invalid();
-    case ExprKind::kJson:
-      diagnostics_->Emit(Kind::kNotAPath, expr.range,
-                         {"json { } is a body, not a value of a condition",
-                          "compare a member of the body: `request.json.model == \"qwen3\"`"});
-      return Invalid();
+    case ExprKind::kList: diagnostics_->Emit(Kind::kListInCondition, expr.range); return Invalid();
+    case ExprKind::kSet: diagnostics_->Emit(Kind::kStraySet, expr.range); return Invalid();
+    case ExprKind::kJson: diagnostics_->Emit(Kind::kJsonInCondition, expr.range); return Invalid();
   }
   return Invalid();
 }
@@ -204,10 +191,7 @@ ExprChecker::Value ExprChecker::CheckNumber(const ast::Expr& expr) {
       if (!number.suggestion.empty()) diagnostic.Replace(number.suggestion);
       return Invalid();
     }
-    case NumberKind::kMalformed:
-      diagnostics_->Emit(Kind::kBadNumber, expr.range,
-                         {expr.text, "it has too many digits, or a fraction that its unit cannot hold"});
-      return Invalid();
+    case NumberKind::kMalformed: diagnostics_->Emit(Kind::kTooManyDigits, expr.range, {expr.text}); return Invalid();
   }
   return Invalid();
 }
@@ -225,9 +209,7 @@ ExprChecker::Value ExprChecker::CheckString(const ast::Expr& expr) {
       return Invalid();
     }
     if (!IsLiteral(value.expr) || value.expr.type.base != BaseType::kString) {
-      diagnostics_->Emit(Kind::kNotAPath, part.value->range,
-                         {"text that is put together when a request runs cannot stand here",
-                          "it may stand in a key, a header or a body"});
+      diagnostics_->Emit(Kind::kTextOfRequest, part.value->range);
       return Invalid();
     }
     text += value.expr.literal.text;
@@ -253,8 +235,7 @@ ExprChecker::Value ExprChecker::CheckNetwork(const ast::Expr& expr) {
 ExprChecker::Value ExprChecker::CheckLet(const ast::Expr& expr, Entity* entity) {
   entity->used = true;
   if (entity->let->value.kind == ExprKind::kList) {
-    diagnostics_->Emit(Kind::kNotAPath, expr.range,
-                       {"`" + entity->name + "` is a list", "a list is looked into: `… in " + entity->name + "`"});
+    diagnostics_->Emit(Kind::kListAsValue, expr.range, {entity->name});
     return Invalid();
   }
   if (entity->state == LetState::kChecking) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/expr/expr_checker.h"
 #include "compiler/expr/expr_parts.h"
 #include "compiler/expr/foreign_names.h"
@@ -24,7 +25,7 @@ constexpr std::string_view kNotHonouredFunctions[] = {"attempts"};
 
 std::string OneOf(std::string_view word, const std::vector<std::string_view>& candidates, std::string otherwise) {
   const auto nearest = base::Nearest(word, candidates);
-  return nearest ? "did you mean `" + std::string(*nearest) + "`?" : otherwise;
+  return nearest ? diagnostics::DidYouMean(*nearest) : otherwise;
 }
 
 void OfferNearest(diagnostics::Diagnostic* diagnostic, std::string_view word,
@@ -96,8 +97,7 @@ ExprChecker::Value ExprChecker::CheckName(const ast::Expr& expr) {
     return value;
   }
   if (entity != nullptr) {
-    diagnostics_->Emit(Kind::kWrongKind, expr.range,
-                       {name, std::string(ArticleAndWord(entity->kind)), "a value", "text stands in double quotes"});
+    diagnostics_->Emit(Kind::kBlockAsValue, expr.range, {name, std::string(ArticleAndWord(entity->kind))});
     return Invalid();
   }
   for (const abi::WindowMeasureInfo& info : abi::WindowMeasures()) {
@@ -106,8 +106,7 @@ ExprChecker::Value ExprChecker::CheckName(const ast::Expr& expr) {
       if (!Read(Phase::kWindow, info.name, expr.range)) return Invalid();
       return Measure(info, {info.kind, {}, 1});
     }
-    diagnostics_->Emit(Kind::kNotAPath, expr.range,
-                       {"`" + name + "` needs a window", "write for example `" + ExampleOf(info) + "`"});
+    diagnostics_->Emit(Kind::kNeedsWindow, expr.range, {name, ExampleOf(info)});
     return Invalid();
   }
   if (std::find(std::begin(kNotHonouredFunctions), std::end(kNotHonouredFunctions), name) !=
@@ -116,9 +115,7 @@ ExprChecker::Value ExprChecker::CheckName(const ast::Expr& expr) {
     return Invalid();
   }
   if (name == "request" || name == "response" || name == "client" || name == "chunk") {
-    diagnostics_->Emit(Kind::kNotAPath, expr.range,
-                       {"`" + name + "` has members; one of them is missing",
-                        "write for example `request.path` or `response.header[\"X\"]`"});
+    diagnostics_->Emit(Kind::kNeedsMember, expr.range, {name});
     return Invalid();
   }
   if (scope_->IsBroken(name)) return Invalid();
@@ -133,7 +130,7 @@ ExprChecker::Value ExprChecker::CheckName(const ast::Expr& expr) {
 #include "compiler/abi/methods.def"
 #undef METHOD
   if (const std::string meant = MeantBy(name); !meant.empty()) {
-    diagnostics_->Emit(Kind::kUnknownName, expr.range, {name, "did you mean `" + meant + "`?"}).Replace(meant);
+    diagnostics_->Emit(Kind::kUnknownName, expr.range, {name, diagnostics::DidYouMean(meant)}).Replace(meant);
     return Invalid();
   }
   if (const auto foreign = ForeignFactOf("bare", name); foreign && foreign->meant.empty()) {
@@ -145,12 +142,12 @@ ExprChecker::Value ExprChecker::CheckName(const ast::Expr& expr) {
                                     ? "a variable of the environment is written `env(\"" + name + "\")`"
                                     : "text stands in double quotes";
   if (PercentileOf(expr) != 0) {
-    diagnostics_->Emit(Kind::kUnknownName, expr.range, {name, "a percentile is of times: `latency(" + name + ", 60s)`"});
+    diagnostics_->Emit(Kind::kPercentileAlone, expr.range, {name});
     return Invalid();
   }
   const auto nearest = base::Nearest(name, candidates);
   auto& diagnostic = diagnostics_->Emit(Kind::kUnknownName, expr.range,
-                                        {name, nearest ? "did you mean `" + std::string(*nearest) + "`?" : otherwise});
+                                        {name, nearest ? diagnostics::DidYouMean(*nearest) : otherwise});
   if (nearest) diagnostic.Replace(std::string(*nearest));
   return Invalid();
 }
@@ -172,8 +169,8 @@ void ExprChecker::ReportBodyMember(const ast::Expr& root, const std::vector<cons
   }
   const ast::Expr& at = *steps[first];
   const std::string full = first == 0 ? root.text : root.text + "." + steps[0]->text;
-  auto& diagnostic = diagnostics_->Emit(Kind::kNotAPath, at.kind == ExprKind::kMember ? at.word : at.operands[1].range,
-                                        {"`" + full + "` is text and has no members", "those of its JSON are written `" + meant + "`"});
+  auto& diagnostic = diagnostics_->Emit(Kind::kMemberOfText,
+                                        at.kind == ExprKind::kMember ? at.word : at.operands[1].range, {full, meant});
   if (is_known) diagnostic.Change({root.range.begin, steps.back()->range.end}, meant);
 }
 
@@ -187,23 +184,21 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
   }
   std::reverse(steps.begin(), steps.end());
   if (root->kind != ExprKind::kName) {
-    diagnostics_->Emit(Kind::kNotAPath, expr.range, {"this has no members", ""});
+    diagnostics_->Emit(Kind::kMemberOfValue, expr.range);
     return Invalid();
   }
   const std::string& name = root->text;
   if (name != "request" && name != "response" && name != "client" && name != "chunk") {
     if (Entity* entity = scope_->Find(name)) {
       entity->used = true;
-      diagnostics_->Emit(
-          Kind::kNotAPath, expr.range,
-          {"`" + name + "` is " + std::string(ArticleAndWord(entity->kind)) + " and has no members", ""});
+      diagnostics_->Emit(Kind::kMemberOfBlock, expr.range, {name, std::string(ArticleAndWord(entity->kind))});
       return Invalid();
     }
     if (scope_->IsBroken(name)) return Invalid();
     const std::vector<std::string_view> roots = {"request", "response", "client", "chunk"};
     for (const abi::FieldInfo& field : abi::Fields()) {
       if (field.name != name) continue;
-      diagnostics_->Emit(Kind::kNotAPath, expr.range, {"`" + name + "` has no members", ""});
+      diagnostics_->Emit(Kind::kMemberOfFact, expr.range, {name});
       return Invalid();
     }
     // `body.model`: what is read is a member of its JSON.
@@ -212,13 +207,13 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
       return Invalid();
     }
     if (const std::string meant = FactEndingWith(name); !meant.empty()) {
-      diagnostics_->Emit(Kind::kUnknownName, root->range, {name, "did you mean `" + meant + "`?"}).Replace(meant);
+      diagnostics_->Emit(Kind::kUnknownName, root->range, {name, diagnostics::DidYouMean(meant)}).Replace(meant);
       return Invalid();
     }
     if (const auto foreign = ForeignFactOf("bare", name)) {
       auto& diagnostic = diagnostics_->Emit(
           Kind::kUnknownName, root->range,
-          {name, foreign->meant.empty() ? std::string(foreign->help) : "did you mean `" + std::string(foreign->meant) + "`?"});
+          {name, foreign->meant.empty() ? std::string(foreign->help) : diagnostics::DidYouMean(foreign->meant)});
       if (!foreign->meant.empty()) diagnostic.Replace(std::string(foreign->meant));
       return Invalid();
     }
@@ -233,27 +228,23 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
     };
     if (steps[0]->kind == ExprKind::kMember && steps.size() > 1 && is_root(steps[0]->text)) {
       const source::SourceRange root_and_dot = {root->range.begin, steps[0]->word.begin};
-      diagnostics_
-          ->Emit(Kind::kUnknownName, root->range,
-                 {name, "remove `" + name + ".`: write `" + WrittenAt({steps[0]->word.begin, expr.range.end}) + "`"})
+      diagnostics_->Emit(Kind::kNeedlessRoot, root->range, {name, WrittenAt({steps[0]->word.begin, expr.range.end})})
           .Change(root_and_dot, "");
       return Invalid();
     }
     for (const ast::Expr* step : steps) {  // `req.http.host`
       if (step->kind != ExprKind::kMember) break;
       if (const std::string meant = FactEndingWith(step->text == "url" || step->text == "uri" ? "path" : step->text); !meant.empty()) {
-        diagnostics_->Emit(Kind::kUnknownName, root->range, {name, "did you mean `" + meant + "`?"})
+        diagnostics_->Emit(Kind::kUnknownName, root->range, {name, diagnostics::DidYouMean(meant)})
             .Change({root->range.begin, step->word.end}, meant);
         return Invalid();
       }
     }
-    diagnostics_->Emit(Kind::kUnknownName, root->range, {name, "members belong to `request`, `response`, `client` and `chunk`"});
+    diagnostics_->Emit(Kind::kUnknownRoot, root->range, {name});
     return Invalid();
   }
   if (steps[0]->kind == ExprKind::kIndex) {
-    diagnostics_->Emit(
-        Kind::kNotAPath, steps[0]->range,
-        {"`" + name + "` has members; one of them is missing", "write for example `request.header[\"X\"]`"});
+    diagnostics_->Emit(Kind::kKeyOfRoot, steps[0]->range, {name});
     return Invalid();
   }
   const std::string full = name + "." + steps[0]->text;
@@ -265,9 +256,8 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
         ReportBodyMember(*root, steps, 1);
         return Invalid();
       }
-      diagnostics_->Emit(Kind::kNotAPath,
-                         steps[1]->kind == ExprKind::kMember ? steps[1]->word : steps[1]->operands[1].range,
-                         {"`" + full + "` has no members", ""});
+      diagnostics_->Emit(Kind::kMemberOfFact,
+                         steps[1]->kind == ExprKind::kMember ? steps[1]->word : steps[1]->operands[1].range, {full});
       return Invalid();
     }
     return Field(field, expr.range);
@@ -276,10 +266,10 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
     if (family.name != full) continue;
     const bool is_json = family.type.base == BaseType::kJson;
     if (steps.size() == 1) {
-      diagnostics_->Emit(
-          Kind::kNotAPath, expr.range,
-          {"`" + full + "` needs to say which one",
-           is_json ? "write for example `" + full + (full == "request.json" ? ".model`" : ".error.code`") : "write for example `" + full + "[\"X-Name\"]`"});
+      diagnostics_->Emit(Kind::kWhichMember, expr.range,
+                         {full, !is_json                 ? "[\"X-Name\"]"
+                                : full == "request.json" ? ".model"
+                                                         : ".error.code"});
       return Invalid();
     }
     std::vector<std::string> keys;
@@ -288,9 +278,7 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
         keys.push_back(steps[i]->text);
         if (is_json) continue;
         const uint32_t end_of_before = i > 1 ? steps[i - 1]->range.end : full_range.end;
-        diagnostics_
-            ->Emit(Kind::kNotAPath, steps[i]->word,
-                   {"`" + full + "` takes its name in brackets", "write `" + full + "[\"" + steps[i]->text + "\"]`"})
+        diagnostics_->Emit(Kind::kNameInBrackets, steps[i]->word, {full, steps[i]->text})
             .Change({end_of_before, steps[i]->word.end}, "[\"" + steps[i]->text + "\"]")
             .Unsafe();
         return Invalid();
@@ -299,25 +287,20 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
       const Value value = Check(key);
       if (!value.ok()) return Invalid();
       if (!IsLiteral(value.expr) || value.expr.type.base != BaseType::kString) {
-        diagnostics_->Emit(
-            Kind::kNotAPath, key.range,
-            {"a key is constant text", value.expr.type.base == BaseType::kInt ? "elements of arrays cannot be read"
-                                                                              : "write it in double quotes"});
+        diagnostics_->Emit(value.expr.type.base == BaseType::kInt ? Kind::kArrayElement : Kind::kKeyNotText, key.range);
         return Invalid();
       }
       keys.push_back(value.expr.literal.text);
     }
     if (!is_json && steps.size() > 2) {
-      diagnostics_->Emit(Kind::kNotAPath,
-                         steps[2]->kind == ExprKind::kMember ? steps[2]->word : steps[2]->operands[1].range,
-                         {"`" + full + "[…]` has no members", ""});
+      diagnostics_->Emit(Kind::kMemberOfElement,
+                         steps[2]->kind == ExprKind::kMember ? steps[2]->word : steps[2]->operands[1].range, {full});
       return Invalid();
     }
     const bool is_header =
         family.id == abi::FamilyId::k_request_header || family.id == abi::FamilyId::k_response_header;
     if (is_header && !IsToken(keys[0])) {
-      diagnostics_->Emit(Kind::kBadText, steps[1]->operands[1].range,
-                         {keys[0], "this cannot be the name of a header", "names hold letters, digits and `-`"});
+      diagnostics_->Emit(Kind::kBadHeaderName, steps[1]->operands[1].range, {keys[0]});
       return Invalid();
     }
     if (!Read(family.phase, full, full_range)) return Invalid();
@@ -343,7 +326,7 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
   }
   if (name == "request" && (steps[0]->text == "model" || steps[0]->text == "stream" || steps[0]->text == "messages" || steps[0]->text == "prompt")) {
     const std::string meant = "request.json." + steps[0]->text;
-    diagnostics_->Emit(Kind::kUnknownMember, steps[0]->word, {name, steps[0]->text, "it is a member of the body: `" + meant + "`"})
+    diagnostics_->Emit(Kind::kMemberOfBody, steps[0]->word, {name, steps[0]->text, meant})
         .Change({root->range.begin, steps[0]->word.end}, meant);
     return Invalid();
   }
@@ -351,7 +334,8 @@ ExprChecker::Value ExprChecker::CheckPath(const ast::Expr& expr) {
     auto& diagnostic = diagnostics_->Emit(
         Kind::kUnknownMember, steps[0]->word,
         {name, steps[0]->text,
-         foreign->meant.empty() ? std::string(foreign->help) : "did you mean `" + name + "." + std::string(foreign->meant) + "`?"});
+         foreign->meant.empty() ? std::string(foreign->help)
+                                : diagnostics::DidYouMean(name + "." + std::string(foreign->meant))});
     if (!foreign->meant.empty()) diagnostic.Replace(std::string(foreign->meant));
     return Invalid();
   }
@@ -394,7 +378,7 @@ void ExprChecker::ReportNoFunction(const ast::Expr& callee) {
   if (reads_header) help = "a header is read by its name in brackets: `request.header[\"X-Name\"]`";
   else if (reads_query) help = "a parameter is read by its name in brackets: `request.query[\"name\"]`";
   else if (help.empty()) help = "conditions are made of values, comparisons, `and`, `or` and `not`";
-  diagnostics_->Emit(Kind::kNotAPath, callee.range, {"this is no function", help});
+  diagnostics_->Emit(Kind::kNotAFunction, callee.range, {help});
 }
 
 ExprChecker::Value ExprChecker::CheckCall(const ast::Expr& expr) {
@@ -415,17 +399,15 @@ ExprChecker::Value ExprChecker::CheckCall(const ast::Expr& expr) {
     return Invalid();
   }
   if (name == "exponential") {
-    diagnostics_->Emit(Kind::kNotAPath, callee.range, {"`exponential` stands only in `wait`", ""});
+    diagnostics_->Emit(Kind::kStrayExponential, callee.range);
     return Invalid();
   }
   if (name == "retry_after") {
-    diagnostics_->Emit(Kind::kNotAPath, callee.range, {"`retry_after` stands only in `honour`", ""});
+    diagnostics_->Emit(Kind::kStrayRetryAfter, callee.range);
     return Invalid();
   }
   if (name == "hash") {
-    diagnostics_->Emit(Kind::kNotAPath, callee.range,
-                       {"`hash` is no value of a condition or of a `let`",
-                        "it stands in a key, a header or a body: `key = hash(a, b)`"});
+    diagnostics_->Emit(Kind::kStrayHash, callee.range);
     return Invalid();
   }
   if (ReportForeignFunction(expr)) return Invalid();
@@ -445,12 +427,11 @@ ExprChecker::Value ExprChecker::CheckCall(const ast::Expr& expr) {
 ExprChecker::Value ExprChecker::CheckWindow(const ast::Expr& call, const abi::WindowMeasureInfo& info) {
   const SourceRange name_range = call.operands[0].range;
   if (!Read(Phase::kWindow, info.name, name_range)) return Invalid();
-  const std::string example = "write for example `" + ExampleOf(info) + "`";
-  const auto refuse = [&](SourceRange at, const std::string& what) {
-    diagnostics_->Emit(Kind::kBadArguments, at, {what, example});
+  const std::string example = ExampleOf(info);
+  const auto refuse = [&](SourceRange at, Kind kind, std::string_view argument = "") {
+    diagnostics_->Emit(kind, at, {info.name, example, argument});
     return Invalid();
   };
-  const std::string name = "`" + std::string(info.name) + "`";
   std::vector<const ast::Expr*> plain;
   const ast::Expr* over = nullptr;
   for (const ast::Argument& argument : call.arguments) {
@@ -459,19 +440,19 @@ ExprChecker::Value ExprChecker::CheckWindow(const ast::Expr& call, const abi::Wi
     } else if (info.arguments == abi::WindowArguments::kWindowAndOver && argument.name->text == "over") {
       over = argument.value.get();
     } else {
-      return refuse(argument.name->range, name + " has no argument `" + argument.name->text + "`");
+      return refuse(argument.name->range, Kind::kWindowArgument, argument.name->text);
     }
   }
   model::WindowMeasure measure{info.kind, {}, 1};
   const SourceRange arguments = {name_range.end, call.range.end};
   switch (info.arguments) {
-    case abi::WindowArguments::kNone: return refuse(call.range, name + " takes no arguments");
+    case abi::WindowArguments::kNone: return refuse(call.range, Kind::kTakesNoArguments);
     case abi::WindowArguments::kWindow:
-      if (plain.size() != 1) return refuse(arguments, name + " takes one window");
+      if (plain.size() != 1) return refuse(arguments, Kind::kTakesAWindow);
       break;
     case abi::WindowArguments::kWindowAndOver: {
       if (plain.size() != 1 || over == nullptr) {
-        return refuse(arguments, name + " takes a window, and `over`: what counts as slow");
+        return refuse(arguments, Kind::kTakesWindowAndOver);
       }
       const auto length = WindowLength(*over, "what counts as slow", example);
       if (!length) return Invalid();
@@ -479,9 +460,9 @@ ExprChecker::Value ExprChecker::CheckWindow(const ast::Expr& call, const abi::Wi
       break;
     }
     case abi::WindowArguments::kPercentileAndWindow:
-      if (plain.size() != 2) return refuse(arguments, name + " takes a percentile and a window");
+      if (plain.size() != 2) return refuse(arguments, Kind::kTakesPercentile);
       measure.percentile = PercentileOf(*plain[0]);
-      if (measure.percentile == 0) return refuse(plain[0]->range, "a percentile is one of p1 … p99");
+      if (measure.percentile == 0) return refuse(plain[0]->range, Kind::kNotAPercentile);
       break;
   }
   const auto window = WindowLength(*plain.back(), "a window", example);
@@ -498,19 +479,17 @@ std::optional<model::Duration> ExprChecker::WindowLength(const ast::Expr& at, st
   if (window.is_group() || !IsLiteral(window.expr) || window.expr.type.base != BaseType::kDuration) {
     if (IsLiteral(window.expr) && window.expr.type.base == BaseType::kInt) {
       const std::string digits = model::Print(window.expr);
-      diagnostics_->Emit(Kind::kMissingUnit, at.range, {digits, "write `" + digits + "s` or `" + digits + "min`"});
+      diagnostics_->Emit(Kind::kNeedsLongTime, at.range, {digits});
     } else {
-      diagnostics_->Emit(Kind::kBadArguments, at.range, {std::string(what) + " is a constant Duration", example});
+      diagnostics_->Emit(Kind::kNotADuration, at.range, {std::string(what), example});
     }
     return std::nullopt;
   }
   constexpr int64_t kShortest = 1'000'000;
   constexpr int64_t kLongest = int64_t{24} * 3600 * 1'000'000'000;
   if (window.expr.literal.integer < kShortest || window.expr.literal.integer > kLongest) {
-    diagnostics_->Emit(
-        Kind::kWindowRange, at.range,
-        {std::string(what) + " of " + model::PrintDuration(window.expr.literal.integer) + " cannot be kept",
-         "windows go from 1ms to 24h"});
+    diagnostics_->Emit(Kind::kWindowLength, at.range,
+                       {std::string(what), model::PrintDuration(window.expr.literal.integer)});
     return std::nullopt;
   }
   return model::Duration(window.expr.literal.integer);
@@ -537,23 +516,20 @@ ExprChecker::Value ExprChecker::CheckEnv(const ast::Expr& call) {
   std::optional<std::string> fallback;
   for (const ast::Argument& argument : call.arguments) {
     if (argument.name && argument.name->text != "default") {
-      auto& diagnostic = diagnostics_->Emit(Kind::kUnknownArgument, argument.name->range,
-                                            {"env", argument.name->text, "it has `default`"});
+      auto& diagnostic = diagnostics_->Emit(Kind::kEnvArgument, argument.name->range, {argument.name->text});
       if (base::EditDistance(argument.name->text, "default") <= 3) diagnostic.Replace("default");
       return Invalid();
     }
     const Value value = Check(*argument.value);
     if (!value.ok()) return Invalid();
     if (!IsLiteral(value.expr) || value.expr.type.base != BaseType::kString) {
-      diagnostics_->Emit(Kind::kBadArguments, argument.value->range,
-                         {"`env` takes constant text", "write `env(\"NAME\", default: \"…\")`"});
+      diagnostics_->Emit(Kind::kEnvOfValue, argument.value->range);
       return Invalid();
     }
     (argument.name ? fallback : name) = value.expr.literal.text;
   }
   if (!name || name->empty() || call.arguments.size() > (fallback ? 2u : 1u)) {
-    diagnostics_->Emit(Kind::kBadArguments, call.range,
-                       {"`env` takes the name of one variable", "write `env(\"NAME\", default: \"…\")`"});
+    diagnostics_->Emit(Kind::kEnvOfOne, call.range);
     return Invalid();
   }
   if (options_.late_value) {
@@ -564,7 +540,7 @@ ExprChecker::Value ExprChecker::CheckEnv(const ast::Expr& call) {
     return {Literal(BaseType::kString, 0, 0, *set), {}, {}};
   if (fallback) return {Literal(BaseType::kString, 0, 0, *fallback), {}, {}};
   if (options_.for_run) {
-    diagnostics_->Emit(Kind::kVariableMissing, call.range, {*name, "set it, or give `env` a `default:`"});
+    diagnostics_->Emit(Kind::kEnvMissing, call.range, {*name});
     return Invalid();
   }
   used_stand_in_ = true;
@@ -579,8 +555,7 @@ ExprChecker::Value ExprChecker::CheckSecret(const ast::Expr& call) {
     if (IsLiteral(value.expr) && value.expr.type.base == BaseType::kString) name = value.expr.literal.text;
   }
   if (!name || name->empty()) {
-    diagnostics_->Emit(Kind::kBadArguments, call.range,
-                       {"`secret` takes the name of one variable", "write `secret(\"API_KEY\")`"});
+    diagnostics_->Emit(Kind::kSecretOfOne, call.range);
     return Invalid();
   }
   if (options_.late_value) {
@@ -595,10 +570,10 @@ ExprChecker::Value ExprChecker::CheckSecret(const ast::Expr& call) {
   if (!text && options_.for_run) {
     const std::optional<std::string> path = options_.environment(*name + "_FILE");
     const bool is_empty = path && options_.secret_file(*path).has_value();
-    diagnostics_->Emit(Kind::kVariableMissing, call.range,
-                       {*name, !path     ? "set it, or name a readable file that holds it in " + *name + "_FILE"
-                               : is_empty ? "the file `" + *path + "` that " + *name + "_FILE names is empty"
-                                          : "the file `" + *path + "` that " + *name + "_FILE names cannot be read"});
+    diagnostics_->Emit(!path      ? Kind::kSecretMissing
+                       : is_empty ? Kind::kSecretFileEmpty
+                                  : Kind::kSecretFileUnreadable,
+                       call.range, {*name, path.value_or("")});
     return Invalid();
   }
   if (!text) used_stand_in_ = true;

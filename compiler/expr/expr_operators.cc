@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/expr/expr_checker.h"
 #include "compiler/expr/expr_parts.h"
 #include "compiler/expr/foreign_names.h"
@@ -80,7 +81,7 @@ bool ExprChecker::ReportJoinedConstants(const ast::Expr& comparison) {
   std::string members;
   for (const ast::Expr& one : joined.operands) members += (members.empty() ? "" : ", ") + WrittenAt(one.range);
   const std::string meant = WrittenAt(comparison.operands[0].range) + (comparison.text == "!=" ? " not in { " : " in { ") + members + " }";
-  auto& diagnostic = diagnostics_->Emit(Kind::kNotABool, joined.range, {"several constants", "what may be equal stands in a set: `" + meant + "`"});
+  auto& diagnostic = diagnostics_->Emit(Kind::kConstantsAlone, joined.range, {meant});
   if (comparison.text == "==" || comparison.text == "!=") diagnostic.Change(comparison.range, meant);
   return true;
 }
@@ -107,15 +108,13 @@ bool ExprChecker::ReportBareOperands(const ast::Expr& expr, size_t first) {
   if (is_within) {
     const ast::Expr& bare = expr.operands[last].operands[0];
     const std::string meant = left + " in { " + members + ", " + WrittenAt(bare.range) + " }";
-    diagnostics_->Emit(Kind::kNotABool, bare.range, {"`" + WrittenAt(bare.range) + "` alone", "what is compared stands in each comparison: `" + left + " == " + WrittenAt(bare.range) + "`, or `" + meant + "`"});
+    diagnostics_->Emit(Kind::kConstantAlone, bare.range, {WrittenAt(bare.range), left, meant});
     return true;
   }
   if (last == first) return false;
   const bool is_set = (comparison.text == "==" && expr.kind == ExprKind::kOr) || (comparison.text == "!=" && expr.kind == ExprKind::kAnd);
   const std::string meant = is_set ? left + (comparison.text == "==" ? " in { " : " not in { ") + members + " }" : spelled;
-  diagnostics_
-      ->Emit(Kind::kNotABool, expr.operands[first].range,
-             {"`" + WrittenAt(expr.operands[first].range) + "` alone", "what is compared stands in each comparison: `" + meant + "`"})
+  diagnostics_->Emit(Kind::kOperandAlone, expr.operands[first].range, {WrittenAt(expr.operands[first].range), meant})
       .Change({comparison.range.begin, expr.operands[last - 1].range.end}, meant);
   return true;
 }
@@ -184,8 +183,7 @@ ExprChecker::Value ExprChecker::CheckCompare(const ast::Expr& expr) {
   // `(60s) >= 5`: the word in front is gone.
   if (IsLiteralOf(left.expr, BaseType::kDuration) && IsLiteralOf(right.expr, BaseType::kInt)) {
     const std::string time = "`" + WrittenAt(expr.operands[0].range) + "`";
-    diagnostics_->Emit(Kind::kUnexpected, expr.operands[0].range,
-                       {time, "what is counted stands in front: `failures(60s) >= 5`"});
+    diagnostics_->Emit(Kind::kCountStandsInFront, expr.operands[0].range, {time});
     return Invalid();
   }
   const bool is_equality = *op == model::CompareOp::kEq || *op == model::CompareOp::kNe;
@@ -272,7 +270,7 @@ ExprChecker::Value ExprChecker::CheckNone(const ast::Expr& expr, Value value, mo
     return Invalid();
   }
   if (!value.expr.type.optional) {
-    diagnostics_->Emit(Kind::kNeverAbsent, expr.range, {"the comparison with none", "remove it"});
+    diagnostics_->Emit(Kind::kNoneNeverEqual, expr.range);
     return Invalid();
   }
   std::vector<model::Expr> operands;
@@ -294,8 +292,7 @@ ExprChecker::Value ExprChecker::CheckStringTest(const ast::Expr& expr, Value lef
     return Invalid();
   }
   if (IsLiteral(right.expr) && right.expr.literal.text.empty()) {
-    diagnostics_->Emit(Kind::kAlwaysHolds, expr.operands[1].range,
-                       {"… " + expr.text + " \"\"", "compare with `!= none` to ask whether it is there"});
+    diagnostics_->Emit(Kind::kAlwaysText, expr.operands[1].range, {expr.text});
     return Invalid();
   }
   if (test == model::StringTest::kStartsWith)
@@ -312,7 +309,7 @@ bool ExprChecker::AdaptLiteral(const ast::Expr& at, model::Expr* literal, BaseTy
   switch (to) {
     case BaseType::kStatus:
       if (value < 100 || value > 599) {
-        diagnostics_->Emit(Kind::kBadStatus, at.range, {digits, "classes are written 5xx, after `in`"});
+        diagnostics_->Emit(Kind::kClassAsStatus, at.range, {digits});
         return false;
       }
       break;
@@ -321,14 +318,10 @@ bool ExprChecker::AdaptLiteral(const ast::Expr& at, model::Expr* literal, BaseTy
       literal->literal.integer = 0;
       break;
     case BaseType::kDuration:
-      diagnostics_->Emit(Kind::kMissingUnit, at.range, {digits, "write `" + digits + "s` or `" + digits + "ms`"})
-          .Change(at.range, digits + "s")
-          .Unsafe();
+      diagnostics_->Emit(Kind::kNeedsTime, at.range, {digits}).Change(at.range, digits + "s").Unsafe();
       return false;
     case BaseType::kSize:
-      diagnostics_->Emit(Kind::kMissingUnit, at.range, {digits, "write `" + digits + "B` or `" + digits + "KiB`"})
-          .Change(at.range, digits + "B")
-          .Unsafe();
+      diagnostics_->Emit(Kind::kNeedsBytes, at.range, {digits}).Change(at.range, digits + "B").Unsafe();
       return false;
     default: return true;
   }
@@ -384,14 +377,13 @@ ExprChecker::Value ExprChecker::CheckCoalesce(const ast::Expr& expr) {
     return Invalid();
   }
   if (!left.expr.type.optional) {
-    diagnostics_->Emit(Kind::kNeverAbsent, expr.operands[0].range, {"`??`", "remove `??` and what stands behind it"})
+    diagnostics_->Emit(Kind::kDefaultUnneeded, expr.operands[0].range)
         .Change({expr.operands[0].range.end, expr.operands[1].range.end}, "");
     return Invalid();
   }
   if (right.expr.type.base == BaseType::kNone) {
-    diagnostics_->Emit(Kind::kNeverAbsent, expr.operands[1].range, {"none as a default", "remove `?? none`"})
-        .Change({expr.operands[0].range.end, expr.operands[1].range.end}, "")
-        .message = "`?? none` has no effect";
+    diagnostics_->Emit(Kind::kNoneAsDefault, expr.operands[1].range)
+        .Change({expr.operands[0].range.end, expr.operands[1].range.end}, "");
     return Invalid();
   }
   const BaseType base = left.expr.type.base;
@@ -405,18 +397,15 @@ ExprChecker::Value ExprChecker::CheckCoalesce(const ast::Expr& expr) {
     const bool fits = type.base == BaseType::kJson || type.base == BaseType::kNumber ||
                       type.base == BaseType::kString || type.base == BaseType::kBool;
     if (!fits) {
-      diagnostics_->Emit(
-          Kind::kNotComparable, expr.operands[1].range,
-          {"a JSON value", DescribeValue(right.expr), "the default of a JSON member is text, a number, true or false"});
+      diagnostics_->Emit(Kind::kJsonDefault, expr.operands[1].range, {DescribeValue(right.expr)});
       return Invalid();
     }
   } else {
     if (!AdaptLiteral(expr.operands[1], &right.expr, base)) return Invalid();
     type = right.expr.type;
     if (type.base != base) {
-      diagnostics_->Emit(
-          Kind::kNotComparable, expr.operands[1].range,
-          {DescribeType(left.expr.type), DescribeValue(right.expr), "a default has the type of what it stands for"});
+      diagnostics_->Emit(Kind::kDefaultOfOtherType, expr.operands[1].range,
+                         {DescribeType(left.expr.type), DescribeValue(right.expr)});
       return Invalid();
     }
   }

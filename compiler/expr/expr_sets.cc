@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/expr/expr_checker.h"
 #include "compiler/expr/expr_parts.h"
 #include "compiler/expr/foreign_names.h"
@@ -98,10 +99,7 @@ ExprChecker::Value ExprChecker::CheckMatches(const ast::Expr& expr) {
 bool ExprChecker::AddNetwork(const ast::Expr& at, const Value& member, model::Expr* in) {
   const abi::Type left = in->operands[0].type;
   if (left.base != BaseType::kString && left.base != BaseType::kJson) {
-    diagnostics_->Emit(
-        Kind::kNotComparable, at.range,
-        {DescribeType(left), "`" + member.group_name + "`",
-         "`" + member.group_name + "` is a group of addresses: `client.ip in " + member.group_name + "`"});
+    diagnostics_->Emit(Kind::kGroupOfAddresses, at.range, {DescribeType(left), member.group_name});
     return false;
   }
   for (const base::Cidr& network : member.networks) {
@@ -127,19 +125,17 @@ bool ExprChecker::AddSetMember(const ast::Expr& at, SourceRange with_comma, cons
   std::vector<model::SetMember> added;
   if (member.is_group()) {
     if (left.type.base != member.expr.type.base) {
-      diagnostics_->Emit(Kind::kNotComparable, at.range,
-                         {DescribeType(left.type), "`" + member.group_name + "`",
-                          "`" + member.group_name + "` is a group of " +
-                              (member.expr.type.base == BaseType::kStatus ? "statuses" : "errors")});
+      diagnostics_->Emit(Kind::kGroupOfOthers, at.range,
+                         {DescribeType(left.type), member.group_name,
+                          (member.expr.type.base == BaseType::kStatus ? "statuses" : "errors")});
       return false;
     }
     added = member.group;
   } else {
     model::Expr literal = member.expr;
     if (!IsLiteral(literal) || literal.type.base == BaseType::kNone || literal.type.base == BaseType::kSecret) {
-      diagnostics_->Emit(
-          Kind::kBadSetMember, at.range,
-          {IsLiteral(literal) ? DescribeType(literal.type) : "not a constant", "compare it on its own with `==`"});
+      diagnostics_->Emit(IsLiteral(literal) ? Kind::kMemberOfNoKind : Kind::kMemberNotConstant, at.range,
+                         {DescribeType(literal.type)});
       return false;
     }
     model::Expr other = left;
@@ -167,9 +163,7 @@ ExprChecker::Value ExprChecker::CheckIn(const ast::Expr& expr) {
   const bool outer_text = names_are_text_;
   Value left = Check(expr.operands[0]);
   if (members.kind == ExprKind::kList) {
-    diagnostics_
-        ->Emit(Kind::kBadSetMember, members.range,
-               {"a list", "a set is written with braces: `in {a, b}`; a list needs a name: `let names = [a, b]`"})
+    diagnostics_->Emit(Kind::kListAsSet, members.range)
         .Change({members.range.begin, members.range.begin + 1}, "{")
         .Change({members.range.end - 1, members.range.end}, "}");
     return Invalid();
@@ -184,7 +178,7 @@ ExprChecker::Value ExprChecker::CheckIn(const ast::Expr& expr) {
     diagnostics_->Emit(Kind::kWindowCompare, expr.operands[0].range, {"failures(60s)"});
     good = false;
   } else if (good && (left.expr.type.base == BaseType::kNone || left.expr.type.base == BaseType::kSecret)) {
-    diagnostics_->Emit(Kind::kBadSetMember, expr.operands[0].range, {DescribeType(left.expr.type), ""});
+    diagnostics_->Emit(Kind::kBadSetMember, expr.operands[0].range, {DescribeType(left.expr.type)});
     good = false;
   }
   std::vector<model::Expr> operands;
@@ -206,10 +200,7 @@ ExprChecker::Value ExprChecker::CheckIn(const ast::Expr& expr) {
     if (!member.ok()) good = false;
     else if (items == nullptr && !member.is_group()) {
       const std::string bare = good ? WithoutQuotes(result.operands[0], member.expr) : std::string();
-      auto& diagnostic =
-          diagnostics_->Emit(Kind::kBadSetMember, at.range,
-                             {"a single value", bare.empty() ? "write it in braces: `in { … }`"
-                                                             : "it is written without quotes: `in " + bare + "`"});
+      auto& diagnostic = diagnostics_->Emit(bare.empty() ? Kind::kValueAsSet : Kind::kTextAsGroup, at.range, {bare});
       if (bare.empty()) {
         diagnostic.Change({at.range.begin, at.range.begin}, "{").Change({at.range.end, at.range.end}, "}");
       } else {

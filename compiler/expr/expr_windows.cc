@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/expr/expr_checker.h"
 #include "compiler/expr/expr_parts.h"
 #include "compiler/model/print.h"
@@ -79,10 +80,8 @@ ExprChecker::Value ExprChecker::CheckWindowCompare(const ast::Expr& expr, Value 
     return Invalid();
   }
   if (enough > model::kMaxWindowCount) {
-    diagnostics_->Emit(Kind::kWindowRange, number_at.range,
-                       {"to compare with " + std::to_string(count) + ", " + std::to_string(enough) +
-                            " times must be kept; " + std::to_string(model::kMaxWindowCount) + " is the limit",
-                        "choose a smaller number, or a shorter window"});
+    diagnostics_->Emit(Kind::kWindowCount, number_at.range,
+                       {std::to_string(count), std::to_string(enough), std::to_string(model::kMaxWindowCount)});
     return Invalid();
   }
   if (place_.measures != nullptr) {
@@ -101,9 +100,7 @@ bool ExprChecker::FitsMeasure(const ast::Expr& number_at, const Value& number, B
   if (!IsLiteralOf(number.expr, base)) {
     if (IsLiteralOf(number.expr, BaseType::kInt)) {
       const std::string digits = model::Print(number.expr);
-      diagnostics_->Emit(
-          Kind::kMissingUnit, number_at.range,
-          {digits, is_share ? "write `" + digits + "%`" : "write `" + digits + "s` or `" + digits + "ms`"});
+      diagnostics_->Emit(is_share ? Kind::kNeedsPercent : Kind::kNeedsTime, number_at.range, {digits});
     } else {
       diagnostics_->Emit(Kind::kWindowShareCompare, number_at.range,
                          {name, is_share ? "a Percent" : "a Duration", name + (is_share ? " > 50%" : " > 40s")});

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/expr/foreign_names.h"
 
 namespace compiler::expr {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "compiler/ast/print.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/format/lines.h"
 #include "compiler/format/printer.h"
 #include "compiler/parse/parse.h"
@@ -61,8 +62,8 @@ bool FindMisplaced(const std::vector<ast::Statement>& body, bool is_top, diagnos
                                 std::holds_alternative<ast::Import>(statement.node) ||
                                 std::holds_alternative<ast::Test>(statement.node) || (block != nullptr && block->name);
     if (!is_top && belongs_to_top) {
-      diagnostics->Emit(diagnostics::Kind::kMisplaced, statement.range,
-                        {block != nullptr ? "a block with a name" : "this", "it stands at the top of the file"});
+      diagnostics->Emit(diagnostics::Kind::kBelongsAtTop, statement.range,
+                        {block != nullptr ? "a block with a name" : "this"});
       return true;
     }
     const auto* inner = ast::BodyOf(statement);

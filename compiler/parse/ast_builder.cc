@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/parse/literals.h"
 
 namespace compiler::parse {
@@ -283,7 +284,7 @@ Expr AstBuilder::BuildJson(P::JsonObjectContext* context) {
         const SourceRange range = offsets_.RangeOf(*member->STRING()->getSymbol());
         if (!CheckJsonString(policy_, range, diagnostics_, nullptr)) return false;
         if (!names.insert(member->STRING()->getText()).second) {
-          diagnostics_->Emit(Kind::kBadJson, range, {"this member stands in the object twice", "keep one of the two"});
+          diagnostics_->Emit(Kind::kJsonMemberTwice, range);
           return false;
         }
         if (!self(self, member->jsonValue())) return false;

@@ -2,6 +2,7 @@
 
 #include "PolicyParser.h"
 #include "base/text.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/parse/characters.h"
 
 namespace compiler::parse {

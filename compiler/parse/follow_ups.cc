@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "compiler/diagnostics/codes.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/parse/tokens.h"
 
 namespace compiler {

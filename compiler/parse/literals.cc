@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/text.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/parse/ast_builder.h"
 
 namespace compiler::parse {
@@ -114,10 +115,7 @@ bool CheckJsonString(std::string_view policy, source::SourceRange range, diagnos
       }
       const source::SourceRange interpolation{offset, static_cast<uint32_t>(*end + 1)};
       if (interpolations == nullptr) {
-        diagnostics->Emit(Kind::kRawJson, interpolation,
-                          {"a member's name", "write a name that is the same for every request"})
-            .Change({offset, offset + 1}, "\\u0024")
-            .Unsafe();
+        diagnostics->Emit(Kind::kRawMemberName, interpolation).Change({offset, offset + 1}, "\\u0024").Unsafe();
         return false;
       }
       interpolations->push_back(interpolation);
@@ -125,8 +123,7 @@ bool CheckJsonString(std::string_view policy, source::SourceRange range, diagnos
       continue;
     }
     if (static_cast<unsigned char>(text[i]) < 0x20) {
-      diagnostics->Emit(Kind::kBadJson, {offset, offset + 1},
-                        {"a control character in a string", "write it as \\u0009 and the like"});
+      diagnostics->Emit(Kind::kJsonControl, {offset, offset + 1});
       return false;
     }
     if (text[i] != '\\') continue;
@@ -137,9 +134,7 @@ bool CheckJsonString(std::string_view policy, source::SourceRange range, diagnos
     if (!is_unicode && !is_short) {
       size_t end = i + 1;
       if (end < text.size()) base::NextCodePoint(text, &end);
-      diagnostics->Emit(
-          Kind::kBadJson, {offset, static_cast<uint32_t>(end)},
-          {"it has no such escape", "JSON's escapes are \\\" \\\\ \\/ \\b \\f \\n \\r \\t and \\u with four digits"});
+      diagnostics->Emit(Kind::kJsonEscape, {offset, static_cast<uint32_t>(end)});
       return false;
     }
     i += is_unicode ? 5 : 1;
@@ -169,16 +164,14 @@ bool CheckJsonNumber(std::string_view policy, source::SourceRange range, diagnos
     good = digits() > 0;
   }
   if (good && i == text.size()) return true;
-  diagnostics->Emit(Kind::kBadJson, range,
-                    {"it has no number written like this", "JSON's numbers have no unit; text stands in quotes"});
+  diagnostics->Emit(Kind::kJsonNumber, range);
   return false;
 }
 
 bool CheckJsonWord(std::string_view policy, source::SourceRange range, diagnostics::Diagnostics* diagnostics) {
   const std::string_view text = policy.substr(range.begin, range.end - range.begin);
   if (text == "true" || text == "false" || text == "null") return true;
-  auto& diagnostic =
-      diagnostics->Emit(Kind::kBadJson, range, {"its words are true, false and null", "text stands in double quotes"});
+  auto& diagnostic = diagnostics->Emit(Kind::kJsonWord, range);
   if (text == "True" || text == "TRUE") diagnostic.Replace("true");
   else if (text == "False" || text == "FALSE") diagnostic.Replace("false");
   else if (text == "none" || text == "None" || text == "nil") diagnostic.Replace("null");

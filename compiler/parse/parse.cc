@@ -9,6 +9,7 @@
 #include "PolicyParser.h"
 #include "antlr4-runtime.h"
 #include "base/text.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/parse/ast_builder.h"
 #include "compiler/parse/comments.h"
 #include "compiler/parse/mistakes/error_strategy.h"

@@ -1,6 +1,8 @@
 #include "compiler/parse/test_words.h"
 
+#include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -69,6 +71,7 @@ class Marker {
     if (i > 0 && TypeAt(i - 1) == PolicyParser::DOT) return false;
     const bool is_common = type == PolicyParser::NAME && TypeAt(i + 1) == PolicyParser::LBRACE && view_[i]->getText() == "common" && IsFirstOnLine(i);
     if (is_common) return true;
+    if (BraceOfHabit(i) != 0) return true;
     const bool has_name = TypeAt(i + 1) == PolicyParser::STRING;
     const bool has_brace = TypeAt(has_name ? i + 2 : i + 1) == PolicyParser::LBRACE;
     if (type == PolicyParser::TEST) {
@@ -83,9 +86,21 @@ class Marker {
     return true;
   }
 
+  // The brace of `test ("…") {` and `test "…" = {`, which are mended later; 0: it is neither.
+  size_t BraceOfHabit(size_t test) const {
+    if (TypeAt(test) != PolicyParser::TEST) return 0;
+    const auto stand = [&](std::initializer_list<size_t> types) {
+      size_t at = test;
+      return std::all_of(types.begin(), types.end(), [&](size_t type) { return TypeAt(++at) == type; });
+    };
+    using P = PolicyParser;
+    if (stand({P::LPAREN, P::STRING, P::RPAREN, P::LBRACE})) return test + 4;
+    return stand({P::STRING, P::ASSIGN, P::LBRACE}) || stand({P::STRING, P::COLON, P::LBRACE}) ? test + 3 : 0;
+  }
+
   // Returns the index behind the test that begins at `begin`.
   size_t MarkTest(size_t begin) {
-    size_t i = begin + 1;
+    size_t i = BraceOfHabit(begin) != 0 ? BraceOfHabit(begin) : begin + 1;
     while (TypeAt(i) == PolicyParser::STRING || TypeAt(i) == PolicyParser::LBRACE) ++i;
     const size_t brace = TypeAt(i - 1) == PolicyParser::LBRACE ? i - 1 : i;
     // Where something is wrong with its brackets, its lines tell where it ends and where a sentence begins.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/expr/number.h"
 
 namespace compiler::testcase {
@@ -105,8 +106,7 @@ std::optional<model::Expectation> ExpectReader::Read(const ast::Expr& claim) con
       const auto* op =
           std::find_if(std::begin(kOps), std::end(kOps), [&](const OpWord& o) { return o.text == at->text; });
       if (op == std::end(kOps)) {
-        words_.Emit(Kind::kBadSentence, at->word,
-                    {"`" + at->text + "` cannot stand in a test", "use `contains`, `starts_with` or `ends_with`"});
+        words_.Emit(Kind::kTestOperator, at->word, {at->text});
         return std::nullopt;
       }
       out.op = op->op;
@@ -121,8 +121,7 @@ std::optional<model::Expectation> ExpectReader::Read(const ast::Expr& claim) con
           at->kind == ExprKind::kMember) {
         if (!ReadSubject(*at, &out)) return std::nullopt;
       }
-      words_.Emit(Kind::kBadSentence, at->range,
-                  {"an `expect` says what something is", "write for example `expect status == 200`"});
+      words_.Emit(Kind::kExpectsNoClaim, at->range);
       return std::nullopt;
   }
   if (!ReadSubject(at->operands[0], &out) || !out.is_known || !Fits(*at, out)) return std::nullopt;
@@ -147,9 +146,7 @@ std::optional<model::Expectation> ExpectReader::Read(const ast::Expr& claim) con
 // Several claims in one, `joined`; with `and` between them, each becomes a sentence of its own.
 void ExpectReader::EmitJoined(const ast::Expr& claim, const ast::Expr& joined) const {
   const bool is_and = joined.kind == ExprKind::kAnd;
-  auto& diagnostic = words_.Emit(Kind::kBadSentence, joined.range,
-                                 {"an `expect` compares one thing",
-                                  is_and ? "write two of them" : "write `in { … }`, or say which of them it is"});
+  auto& diagnostic = words_.Emit(is_and ? Kind::kExpectsBoth : Kind::kExpectsEither, joined.range, {});
   // Brackets around it leave no node, and would be torn apart.
   const bool is_whole = &claim == &joined && claim.range.begin == claim.operands.front().range.begin &&
                         claim.range.end == claim.operands.back().range.end &&
@@ -179,8 +176,7 @@ bool ExpectReader::ReadSubject(const ast::Expr& at, model::Expectation* out) con
       if (known.name == name) info = &known;
     }
     if (info == nullptr) {
-      words_.Emit(Kind::kBadSentence, at.range,
-                  {"`sent` says what of it is meant", "write `sent(upstream).json.model`, `.header[\"X\"]`, `.path`, `.method` or `.body`"});
+      words_.Emit(Kind::kSentOfWhat, at.range);
       return false;
     }
   }
@@ -199,8 +195,7 @@ bool ExpectReader::ReadSubject(const ast::Expr& at, model::Expectation* out) con
   const auto wrong = [&](const std::string& help) {
     // Behind the name stands what is wrong: `attempts()`, `body.text`.
     const source::SourceRange behind{root->range.end, at.range.end};
-    words_.Emit(Kind::kBadSentence, behind.begin < behind.end ? behind : at.range,
-                {"`" + std::string(info->name) + "` is not written like this", help});
+    words_.Emit(Kind::kSubjectWritten, behind.begin < behind.end ? behind : at.range, {std::string(info->name), help});
     return false;
   };
   switch (info->takes) {
@@ -317,9 +312,8 @@ std::optional<TestValue> ExpectReader::WordOf(const ast::Expr& at, SubjectType t
   if (words_.IsBroken(at.text)) return std::nullopt;
   const auto nearest = base::Nearest(at.text, words);
   if (!nearest && words_.policy_has_errors()) return std::nullopt;
-  auto& diagnostic =
-      words_.Emit(Kind::kUnknownName, at.range,
-                  {at.text, nearest ? "did you mean `" + std::string(*nearest) + "`?" : std::string(ExampleOf(type))});
+  auto& diagnostic = words_.Emit(Kind::kUnknownName, at.range,
+                                 {at.text, nearest ? diagnostics::DidYouMean(*nearest) : std::string(ExampleOf(type))});
   if (nearest) diagnostic.Replace(std::string(*nearest));
   return std::nullopt;
 }
@@ -327,8 +321,7 @@ std::optional<TestValue> ExpectReader::WordOf(const ast::Expr& at, SubjectType t
 std::optional<TestValue> ExpectReader::ValueOf(const ast::Expr& at, const model::Expectation& about) const {
   const SubjectType type = InfoOf(about.subject).type;
   const auto mismatch = [&]() -> std::optional<TestValue> {
-    words_.Emit(Kind::kBadSentence, at.range,
-                {"`" + std::string(InfoOf(about.subject).name) + "` is not compared with this", ExampleOf(type)});
+    words_.Emit(Kind::kSubjectCompared, at.range, {std::string(InfoOf(about.subject).name), ExampleOf(type)});
     return std::nullopt;
   };
   const bool may_be_none = type == SubjectType::kStatus || type == SubjectType::kOptionalText ||

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/expr/number.h"
 
 namespace compiler::testcase {
@@ -44,7 +45,7 @@ std::optional<model::UpstreamId> TestWords::UpstreamOf(const ast::Name& name) co
   const auto nearest = base::Nearest(name.text, upstreams);
   if (!nearest && has_errors_) return std::nullopt;  // one of them may be its block's
   auto& diagnostic = Emit(Kind::kUnknownUpstream, name.range,
-                          {name.text, nearest ? "did you mean `" + std::string(*nearest) + "`?" : std::string()});
+                          {name.text, nearest ? diagnostics::DidYouMean(*nearest) : std::string()});
   if (nearest) diagnostic.Replace(std::string(*nearest));
   return std::nullopt;
 }
@@ -62,8 +63,7 @@ std::optional<model::UpstreamId> TestWords::UpstreamWithBreaker(const ast::Name&
     if (has_one || block->broken) return upstream;
   }
   if (has_errors_) return upstream;  // one of them may be its breaker's
-  Emit(Kind::kBadSentence, name.range,
-       {"`" + name.text + "` has no breaker", "give it one: `breaker { open when failures(60s) >= 5 }`"});
+  Emit(Kind::kTestBreaker, name.range, {name.text});
   return std::nullopt;
 }
 
@@ -72,13 +72,11 @@ std::optional<model::Duration> TestWords::DurationOf(const ast::Expr& number) co
   const Number value = number.kind == ast::ExprKind::kNumber ? ParseNumber(number.text) : Number();
   if (value.kind == NumberKind::kDuration && value.integer >= 0) return model::Duration(value.integer);
   if (value.kind == NumberKind::kInt || value.kind == NumberKind::kDecimal) {
-    Emit(Kind::kMissingUnit, number.range, {number.text, "write `" + number.text + "ms` or `" + number.text + "s`"})
-        .Change({number.range.end, number.range.end}, "s")
-        .Unsafe();
+    Emit(Kind::kNeedsShortTime, number.range, {number.text}).Change({number.range.end, number.range.end}, "s").Unsafe();
   } else if (value.kind == NumberKind::kUnknownUnit && !value.suggestion.empty()) {
     Emit(Kind::kUnknownUnit, number.range, {number.text, ""}).Replace(value.suggestion);
   } else {
-    Emit(Kind::kBadSentence, number.range, {"this is no time", "write for example `15s` or `200ms`"});
+    Emit(Kind::kTestTime, number.range);
   }
   return std::nullopt;
 }
@@ -86,7 +84,7 @@ std::optional<model::Duration> TestWords::DurationOf(const ast::Expr& number) co
 std::optional<int64_t> TestWords::CountOf(const ast::Expr& number, std::string_view what, int64_t most) const {
   const Number value = ParseNumber(number.text);
   if (value.kind != NumberKind::kInt) {
-    Emit(Kind::kBadSentence, number.range, {"this is not " + std::string(what), "write for example `3`"});
+    Emit(Kind::kTestCount, number.range, {std::string(what)});
     return std::nullopt;
   }
   if (value.integer < 1 || value.integer > most) {
@@ -99,7 +97,7 @@ std::optional<int64_t> TestWords::CountOf(const ast::Expr& number, std::string_v
 std::optional<int> TestWords::StatusOf(const ast::Expr& number) const {
   const Number value = ParseNumber(number.text);
   if (value.kind != NumberKind::kInt || value.integer < 200 || value.integer > 599) {
-    Emit(Kind::kOutOfRange, number.range, {"status", number.text, "200", "599", "it is what an answer begins with"});
+    Emit(Kind::kStatusRange, number.range, {number.text});
     return std::nullopt;
   }
   return static_cast<int>(value.integer);
@@ -109,8 +107,7 @@ std::string TestWords::PlainText(const ast::Expr& string) const {
   std::string text;
   for (const ast::StringPart& part : string.parts) {
     if (part.value != nullptr) {
-      Emit(Kind::kBadSentence, string.range,
-           {"what a test sends, gives and expects is constant", "take `${` out of it"});
+      Emit(Kind::kTestConstant, string.range);
       return text;
     }
     text += part.text;

@@ -20,7 +20,7 @@ class TestWords {
   TestWords(const ast::File& file, diagnostics::Diagnostics* diagnostics);
 
   diagnostics::Diagnostic& Emit(diagnostics::Kind kind, source::SourceRange range,
-                                std::initializer_list<std::string_view> arguments) const {
+                                std::initializer_list<std::string_view> arguments = {}) const {
     return diagnostics_->Emit(kind, range, arguments);
   }
   std::string_view TextOf(source::SourceRange range) const {

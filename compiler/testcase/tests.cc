@@ -9,6 +9,7 @@
 #include "base/cidr.h"
 #include "base/text.h"
 #include "compiler/abi/fact_table.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/expr/number.h"
 #include "compiler/testcase/test_expect.h"
 #include "compiler/testcase/test_words.h"
@@ -48,8 +49,7 @@ class Clauses {
       is_doubled_ = clause.value.kind == ast::ExprKind::kName;
       words_.Emit(Kind::kSetTwice, clause.value.range, {word}).At(before->second, "it is set here");
     } else if ((word == "always" || word == "times") && other != seen_.end()) {
-      words_.Emit(Kind::kExclusive, clause.value.range,
-                  {word, other->first, "what is given always is given any number of times"});
+      words_.Emit(Kind::kGivenAlways, clause.value.range, {word, other->first});
     }
   }
 
@@ -104,7 +104,7 @@ class TestReader {
       const auto* sentence = std::get_if<ast::Sentence>(&statement.node);
       if (std::holds_alternative<ast::Broken>(statement.node)) continue;
       if (sentence == nullptr || sentence->verb.text != "given") {
-        words_.Emit(Kind::kMisplaced, statement.range, {"this", "`common` holds what is given in each test: `given large replies 200 always`"});
+        words_.Emit(Kind::kCommonHolds, statement.range);
         continue;
       }
       Given(*sentence, statement.range, &common);
@@ -122,8 +122,7 @@ class TestReader {
     model::TestCase result;
     result.steps = common_;
     for (const ast::StringPart& part : test.name.parts) {
-      if (part.value != nullptr)
-        words_.Emit(Kind::kBadSentence, test.name.range, {"the name of a test is plain text", "take `${` out of it"});
+      if (part.value != nullptr) words_.Emit(Kind::kTestName, test.name.range);
       else result.name += part.text;
     }
     result.place = {whole.begin, test.name.range.end};
@@ -132,9 +131,7 @@ class TestReader {
     for (const ast::Statement& statement : test.body) {
       const auto* sentence = std::get_if<ast::Sentence>(&statement.node);
       if (sentence == nullptr) {
-        if (!std::holds_alternative<ast::Broken>(statement.node))
-          words_.Emit(Kind::kMisplaced, statement.range,
-                      {"this", "a test is made of `given`, `send`, `wait` and `expect`"});
+        if (!std::holds_alternative<ast::Broken>(statement.node)) words_.Emit(Kind::kTestHolds, statement.range);
         continue;
       }
       if (sentence->verb.text == "given") {
@@ -148,8 +145,7 @@ class TestReader {
           result.steps.push_back(model::Wait{statement.range, *time});
       } else {
         if (!sent && !test.broken && diagnostics_->errors() == errors) {
-          words_.Emit(Kind::kBadSentence, sentence->verb.range,
-                      {"nothing was sent yet that this could be about", "put a `send` before it"});
+          words_.Emit(Kind::kNothingSent, sentence->verb.range);
         }
         expected = true;
         if (auto expectation = expects_.Read(*sentence->claim)) {
@@ -160,8 +156,7 @@ class TestReader {
     }
     open_ended_.clear();
     if (!test.broken && diagnostics_->errors() == errors && !expected)
-      words_.Emit(Kind::kBadSentence, test.name.range,
-                  {"this test expects nothing", "say what is to come of it: `expect status == 200`"});
+      words_.Emit(Kind::kNothingExpected, test.name.range);
     const bool has_name = test.name.kind != ast::ExprKind::kError;
     if (!has_name || test.broken || diagnostics_->errors() > errors) return std::nullopt;
     return result;
@@ -324,14 +319,11 @@ class TestReader {
   bool ReadContent(Clauses* clauses, const ast::Clause& clause, model::TestHeaders* headers,
                    std::optional<std::string>* json, std::optional<std::string>* text) {
     const auto body_twice = [&] {
-      if (json->has_value() || text->has_value())
-        words_.Emit(Kind::kBadSentence, clause.value.range, {"there is a body already", "keep one of the two"});
+      if (json->has_value() || text->has_value()) words_.Emit(Kind::kBodyTwice, clause.value.range);
     };
     if (clause.value.kind == ast::ExprKind::kJson) {
       body_twice();
-      if (!clause.value.parts.empty())
-        words_.Emit(Kind::kBadSentence, clause.value.range,
-                    {"what a test sends and gives is constant", "take `${` out of it"});
+      if (!clause.value.parts.empty()) words_.Emit(Kind::kTestJsonConstant, clause.value.range);
       *json = clause.value.text;
       return true;
     }
@@ -348,8 +340,7 @@ class TestReader {
       return true;
     }
     if (clauses->AtEnd() || clauses->Peek().value.kind != ast::ExprKind::kString) {
-      words_.Emit(Kind::kMissingValue, clause.value.range,
-                  {"a name and a value", "header", "write `header \"X-Tenant\" = \"shop\"`"});
+      words_.Emit(Kind::kHeaderNeedsBoth, clause.value.range);
       return true;
     }
     if (!clauses->Peek().assigned) {
@@ -366,12 +357,9 @@ class TestReader {
     }
     const ast::Clause& pair = clauses->Take();
     headers->emplace_back(words_.PlainText(pair.value), words_.PlainText(*pair.assigned));
-    if (!IsHeaderName(headers->back().first))
-      words_.Emit(Kind::kBadSentence, pair.value.range,
-                  {"this is no name of a header", "a name is letters, digits and `-`"});
+    if (!IsHeaderName(headers->back().first)) words_.Emit(Kind::kTestHeaderName, pair.value.range);
     if (headers->back().second.find_first_of("\r\n") != std::string::npos)
-      words_.Emit(Kind::kBadSentence, pair.assigned->range,
-                  {"the value of a header is one line", "take the line end out"});
+      words_.Emit(Kind::kTestHeaderValue, pair.assigned->range);
     return true;
   }
 
@@ -407,8 +395,7 @@ class TestReader {
           return static_cast<unsigned char>(c) > 0x20 && static_cast<unsigned char>(c) < 0x7F;
         });
     if (!is_target) {
-      words_.Emit(Kind::kBadSentence, target->range,
-                  {"this is no path", "it begins with `/` and holds neither blanks nor letters beyond ASCII"});
+      words_.Emit(Kind::kTestPath, target->range);
     }
     while (!clauses.AtEnd()) {
       const ast::Clause& clause = clauses.Take();
@@ -432,8 +419,7 @@ class TestReader {
         send.from = words_.PlainText(*address);
         base::CidrError error;
         if (send.from.find('/') != std::string::npos || !base::ParseCidr(send.from, &error))
-          words_.Emit(Kind::kBadSentence, address->range,
-                      {"this is no address", "write for example `from \"10.0.0.7\"`"});
+          words_.Emit(Kind::kTestAddress, address->range);
       } else if (!ReadContent(&clauses, clause, &send.headers, &send.json, &send.text)) {
         constexpr std::string_view kWords[] = {"header", "json", "text", "from", "times", "at a time", "leaves"};
         return clauses.Unknown(clause, kWords);

@@ -8,6 +8,8 @@
 #include <fstream>
 #include <string>
 
+#include "compiler/diagnostics/kinds.h"
+
 namespace {
 
 using compiler::diagnostics::Diagnostics;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "compiler/compile.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/parse/parse.h"
 #include "compiler/source/source_buffer.h"
 

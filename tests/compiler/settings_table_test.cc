@@ -11,6 +11,7 @@
 
 #include "compiler/bundle/model_codec.h"
 #include "compiler/compile.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/diagnostics/render.h"
 #include "compiler/model/print.h"
 #include "compiler/source/source_buffer.h"

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "compiler/diagnostics/diagnostic.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/diagnostics/render.h"
 #include "compiler/source/source_buffer.h"
 

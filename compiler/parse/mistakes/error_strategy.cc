@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "PolicyParser.h"
+#include "compiler/diagnostics/kinds.h"
 
 namespace compiler::parse {
 namespace {
@@ -197,13 +198,13 @@ void ErrorStrategy::Explain(antlr4::Parser* parser, size_t index, size_t stateme
       return ExplainMissing(index);
     }
     if (ends_here && type != PolicyParser::COMMA) return ExplainMissing(index);
-    Emit(Kind::kUnexpected, index, {Describe(At(index)), "a value should stand here"});
+    Emit(Kind::kValueExpected, index, {Describe(At(index))});
     return;
   }
   if (ExplainMissingFunction(context, index)) return;
   const bool next_line = index > 0 && !SameLine(index - 1, index);
   if (IsComparator(type) || type == PolicyParser::AND || type == PolicyParser::OR) {
-    Emit(Kind::kUnexpected, index, {Describe(At(index)), "a value should stand before it"});
+    Emit(Kind::kValueBefore, index, {Describe(At(index))});
     return;
   }
   if (IsInside(context, PolicyParser::RuleList) || IsInside(context, PolicyParser::RuleSet) ||
@@ -217,11 +218,11 @@ void ErrorStrategy::Explain(antlr4::Parser* parser, size_t index, size_t stateme
         return;
       }
       const uint32_t end = offsets_.RangeOf(At(index - 1)).end;
-      Emit(Kind::kSideBySide, index, {Describe(At(index)), "separate the two with a comma"}).Change({end, end}, ",");
+      Emit(Kind::kNeedsComma, index, {Describe(At(index))}).Change({end, end}, ",");
       return;
     }
   }
-  Emit(Kind::kUnexpected, index, {Describe(At(index)), next_line ? "the line before it is not complete" : "remove it"});
+  Emit(next_line ? Kind::kLineNotComplete : Kind::kNeedless, index, {Describe(At(index))});
 }
 
 void ErrorStrategy::ExplainMissing(size_t index) {
@@ -267,15 +268,22 @@ void ErrorStrategy::ExplainGarbage(size_t index) {
   if (type == PolicyParser::MISSING) return ExplainMissing(index);
   if (type == PolicyParser::ASSIGN) {
     if (index == 0 || !SameLine(index - 1, index) || TypeAt(index - 1) == PolicyParser::LBRACE) {
-      Emit(Kind::kUnexpected, index, {"`=`", "the name of a setting stands before it"});
+      Emit(Kind::kNoSettingName, index);
     } else {
       Emit(Kind::kAssignInPredicate, index, {}).Replace("==");
     }
     return;
   }
   if (ExplainMissingVerb(index) || ExplainHeaderOfTest(index)) return;
+  // Behind a set on its line, too: `path in {"/a"} == true`.
+  const bool has_operand = index > 0 && (EndsOperand(TypeAt(index - 1)) ||
+                                         (TypeAt(index - 1) == PolicyParser::RBRACE && SameLine(index - 1, index)));
+  if (IsComparator(type) && !has_operand) {
+    Emit(Kind::kValueBefore, index, {Describe(At(index))});
+    return;
+  }
   if (IsComparator(type)) {
-    auto& diagnostic = Emit(Kind::kChainedComparison, index, {});
+    auto& diagnostic = Emit(Kind::kChainedComparison, index);
     // `500 <= status < 600`: what stands between the two is compared twice.
     size_t middle = index;
     while (middle > 0 && (TypeAt(middle - 1) == PolicyParser::NAME || TypeAt(middle - 1) == PolicyParser::DOT ||
@@ -297,45 +305,42 @@ void ErrorStrategy::ExplainGarbage(size_t index) {
                           (!SameLine(index + 1, index + 2) || TypeAt(index + 2) == PolicyParser::COMMA || TypeAt(index + 2) == PolicyParser::RBRACE ||
                            TypeAt(index + 2) == PolicyParser::NAME);
     if (is_condition && is_value) {
-      Emit(Kind::kUnexpected, index, {"`,`", "several values stand in braces: `… in {" + At(index - 1).getText() + ", " + At(index + 1).getText() + "}`"});
+      Emit(Kind::kValuesInBraces, index, {At(index - 1).getText(), At(index + 1).getText()});
       return;
     }
     if (is_condition) {
-      Emit(Kind::kUnexpected, index, {"`,`", "conditions are joined with `and`, or with `or`"}).Change(offsets_.RangeOf(At(index)), " and").Unsafe();
+      Emit(Kind::kConditionsInList, index).Change(offsets_.RangeOf(At(index)), " and").Unsafe();
       return;
     }
     if (TypeAt(head) == PolicyParser::EXPECT && next == PolicyParser::NAME) {
-      Emit(Kind::kUnexpected, index, {"`,`", "an `expect` compares one thing: write two of them"}).Change({offsets_.RangeOf(At(index)).begin, offsets_.RangeOf(At(index + 1)).begin}, "\n  expect ");
+      Emit(Kind::kExpectsInList, index)
+          .Change({offsets_.RangeOf(At(index)).begin, offsets_.RangeOf(At(index + 1)).begin}, "\n  expect ");
       return;
     }
   }
   if (type == PolicyParser::COMMA) {
-    Emit(Kind::kUnexpected, index, {"`,`", "remove it: a statement ends where the next one begins"})
-        .Change(offsets_.RangeOf(At(index)), "");
+    Emit(Kind::kCommaAtEnd, index).Change(offsets_.RangeOf(At(index)), "");
     return;
   }
   if (index > 0 && TypeAt(index - 1) == PolicyParser::REGEX &&
       At(index - 1).getStopIndex() + 1 == At(index).getStartIndex()) {
     if (type == PolicyParser::NAME && AreFlags(text)) {
       const uint32_t begin = offsets_.RangeOf(At(index - 1)).begin;
-      auto& diagnostic =
-          Emit(Kind::kSideBySide, index, {Describe(At(index)), "flags stand within the pattern: `/(?i)…/`"});
+      auto& diagnostic = Emit(Kind::kFlagsBehind, index, {Describe(At(index))});
       if (text == "i") diagnostic.Change({begin + 1, begin + 1}, "(?i)").Change(offsets_.RangeOf(At(index)), "");
       return;
     }
-    Emit(Kind::kSideBySide, index,
-         {Describe(At(index)), "text stands in double quotes; a slash in a pattern is written \\/"});
+    Emit(Kind::kSlashInPattern, index, {Describe(At(index))});
     return;
   }
   if (index > 0 && TypeAt(index - 1) == PolicyParser::NUMBER && type == PolicyParser::NAME && IsUnit(text)) {
     const std::string joined = At(index - 1).getText() + std::string(UnitOf(text));
-    Emit(Kind::kSideBySide, index,
-         {Describe(At(index)), "a unit stands behind its number without a space: `" + joined + "`"})
+    Emit(Kind::kUnitApart, index, {Describe(At(index)), joined})
         .Change(offsets_.RangeOf(At(index - 1), At(index)), joined);
     return;
   }
   if (type == PolicyParser::UNKNOWN) {
-    Emit(Kind::kUnexpected, index, {Describe(At(index)), "a setting, a line with `when` or a block should stand here"});
+    Emit(Kind::kStatementExpected, index, {Describe(At(index))});
     return;
   }
   if (type == PolicyParser::NAME && SameLine(index - 1, index)) {
@@ -358,19 +363,16 @@ void ErrorStrategy::ExplainGarbage(size_t index) {
   }
   if (type == PolicyParser::STRING && index > 0 && SameLine(index - 1, index) && TypeAt(index - 1) == PolicyParser::STRING) {
     const bool is_triple = Touches(index) && (text == "\"\"" || At(index - 1).getText() == "\"\"");
-    Emit(Kind::kSideBySide, index,
-         {Describe(At(index)), is_triple ? "a string stands between two quotes, on one line; `\\n` is a line break"
-                                         : "text is one string: `\"a b\"`; what a request brings stands in it as `${request.path}`"});
+    Emit(is_triple ? Kind::kTripleQuotes : Kind::kTwoStrings, index, {Describe(At(index))});
     return;
   }
   if (type == PolicyParser::NAME || type == PolicyParser::NUMBER || type == PolicyParser::STRING ||
       type == PolicyParser::NETWORK || type == PolicyParser::REGEX || type == PolicyParser::NOT ||
       type == PolicyParser::LPAREN || type == PolicyParser::JSON) {
-    Emit(Kind::kSideBySide, index,
-         {Describe(At(index)), "an operator such as `==`, `in`, `and` or `or` is missing between them"});
+    Emit(Kind::kOperatorMissing, index, {Describe(At(index))});
     return;
   }
-  Emit(Kind::kUnexpected, index, {Describe(At(index)), "a setting, a line with `when` or a block should stand here"});
+  Emit(Kind::kStatementExpected, index, {Describe(At(index))});
 }
 
 }  // namespace compiler::parse

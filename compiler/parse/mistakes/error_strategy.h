@@ -53,7 +53,7 @@ class ErrorStrategy : public antlr4::DefaultErrorStrategy {
   bool Touches(size_t index) const;  // nothing stands between it and the token before it
 
   diagnostics::Diagnostic& Emit(diagnostics::Kind kind, size_t index,
-                                std::initializer_list<std::string_view> arguments);
+                                std::initializer_list<std::string_view> arguments = {});
   // The token at `index` stands where the rule does not allow it.
   void Explain(antlr4::Parser* parser, size_t index, size_t statement_begin);
   static std::string_view HelpOfJoiningWord(std::string_view word);

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "PolicyParser.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/parse/mistakes/error_strategy.h"
 
 namespace compiler::parse {
@@ -43,24 +44,22 @@ bool ErrorStrategy::ExplainHabit(size_t index) {
   const std::string text = At(index).getText();
   const bool first = !SameLine(index - 1, index);
   if (before == PolicyParser::EDITION && !first) {
-    auto& diagnostic = Emit(Kind::kUnexpected, index, {Describe(At(index)), "write `edition 1`"});
+    auto& diagnostic = Emit(Kind::kEditionNumber, index, {Describe(At(index))});
     const SourceRange range = offsets_.RangeOf(At(index));
     if (next == PolicyParser::NUMBER) diagnostic.Change({offsets_.RangeOf(At(index - 1)).end, range.end}, "");
     else if (SameLine(index - 1, index) && !SameLine(index, index + 1)) diagnostic.Change(range, "1");
     return true;
   }
   if (before == PolicyParser::TEST && type == PolicyParser::NAME && !first) {
-    Emit(Kind::kUnexpected, index, {Describe(At(index)), "the name of a test stands in double quotes"})
-        .Replace("\"" + text + "\"");
+    Emit(Kind::kTestNameQuotes, index, {Describe(At(index))}).Replace("\"" + text + "\"");
     return true;
   }
   if (before == PolicyParser::IMPORT && !first) {
-    Emit(Kind::kUnexpected, index, {Describe(At(index)), "write for example `import \"shared.policy\" as shared`"});
+    Emit(Kind::kImportWritten, index, {Describe(At(index))});
     return true;
   }
   if (index > 2 && first && before == PolicyParser::STRING && TypeAt(index - 2) == PolicyParser::IMPORT) {
-    Emit(Kind::kMissingValue, index - 1,
-         {"its name", At(index - 1).getText(), "write for example `import \"shared.policy\" as shared`"});
+    Emit(Kind::kImportNeedsName, index - 1, {At(index - 1).getText()});
     return true;
   }
   // url = http://model:11434
@@ -71,8 +70,7 @@ bool ErrorStrategy::ExplainHabit(size_t index) {
     const std::string address = rest.substr(0, rest.find_first_of(" \t;}"));
     range.end = offsets_.RangeOf(At(index + 1)).begin + static_cast<uint32_t>(address.size());
     const std::string whole = At(index - 1).getText() + ":" + address;
-    diagnostics_->Emit(Kind::kUnexpected, range, {"`" + whole + "`", "text stands in double quotes"})
-        .Change(range, "\"" + whole + "\"");
+    diagnostics_->Emit(Kind::kAddressInQuotes, range, {whole}).Change(range, "\"" + whole + "\"");
     return true;
   }
   // listen = 127.0.0.1:8080
@@ -80,12 +78,11 @@ bool ErrorStrategy::ExplainHabit(size_t index) {
       next == PolicyParser::NUMBER && Touches(index + 1)) {
     const SourceRange range = offsets_.RangeOf(At(index - 1), At(index + 1));
     const std::string whole = At(index - 1).getText() + ":" + At(index + 1).getText();
-    diagnostics_->Emit(Kind::kUnexpected, range, {"`" + whole + "`", "text stands in double quotes"})
-        .Change(range, "\"" + whole + "\"");
+    diagnostics_->Emit(Kind::kAddressInQuotes, range, {whole}).Change(range, "\"" + whole + "\"");
     return true;
   }
   if (type == PolicyParser::REGEX && text.starts_with("/*") && text.ends_with("*/")) {
-    auto& diagnostic = Emit(Kind::kUnexpected, index, {"`/*`", "a comment begins with `#` and ends with its line"});
+    auto& diagnostic = Emit(Kind::kBlockComment, index);
     if (!SameLine(index, index + 1)) diagnostic.Replace("#" + text.substr(2, text.size() - 4));
     return true;
   }
@@ -100,13 +97,12 @@ bool ErrorStrategy::ExplainHabit(size_t index) {
   // headers { "X-Key" = "a" }
   if (type == PolicyParser::STRING && (first || before == PolicyParser::LBRACE) &&
       (next == PolicyParser::COLON || next == PolicyParser::ASSIGN)) {
-    Emit(Kind::kUnexpected, index, {Describe(At(index)), "a key stands in brackets: `header[" + text + "] = …`"});
+    Emit(Kind::kHeaderInBrackets, index, {Describe(At(index)), text});
     return true;
   }
   // when: status in 5xx
   if (type == PolicyParser::COLON && before == PolicyParser::WHEN) {
-    Emit(Kind::kUnexpected, index, {"`:`", "remove it: the condition stands behind `when`"})
-        .Change(offsets_.RangeOf(At(index)), "");
+    Emit(Kind::kColonBehindWhen, index).Change(offsets_.RangeOf(At(index)), "");
     return true;
   }
   // {connect-failure}
@@ -129,7 +125,7 @@ bool ErrorStrategy::ExplainHabit(size_t index) {
   if (type == PolicyParser::LBRACE && before == PolicyParser::ASSIGN &&
       (next == PolicyParser::STRING || next == PolicyParser::RBRACE)) {
     const uint32_t at = offsets_.RangeOf(At(index)).begin;
-    Emit(Kind::kUnexpected, index, {"`{`", "a JSON object is written `json { … }`"}).Change({at, at}, "json ");
+    Emit(Kind::kObjectWithoutJson, index).Change({at, at}, "json ");
     return true;
   }
   return ExplainSeveral(index) || ExplainForeignTest(index);
@@ -141,7 +137,7 @@ bool ErrorStrategy::ExplainSeveral(size_t index) {
   if (index < 2 || !IsValue(TypeAt(index - 1))) return false;
   if ((type == PolicyParser::DOT || type == PolicyParser::MINUS) && TypeAt(index - 1) == PolicyParser::NUMBER &&
       At(index - 1).getText().size() == 3 && Touches(index)) {
-    Emit(Kind::kUnexpected, index, {Describe(At(index)), "there are no ranges: write `in 5xx`, or `in {500, 502}`"});
+    Emit(Kind::kNoRanges, index, {Describe(At(index))});
     return true;
   }
   if (type != PolicyParser::COMMA || !IsValue(TypeAt(index + 1)) || !SameLine(index, index + 1)) return false;
@@ -153,9 +149,7 @@ bool ErrorStrategy::ExplainSeveral(size_t index) {
   while (TypeAt(last + 1) == PolicyParser::COMMA && IsValue(TypeAt(last + 2))) last += 2;
   SourceRange begin = {offsets_.RangeOf(At(index - 1)).begin, offsets_.RangeOf(At(index - 1)).begin};
   SourceRange end = {offsets_.RangeOf(At(last)).end, offsets_.RangeOf(At(last)).end};
-  auto& diagnostic =
-      Emit(Kind::kUnexpected, index,
-           {"`,`", is_set ? "several values stand in braces: `in {a, b}`" : "several stand in a list: `[a, b]`"});
+  auto& diagnostic = Emit(is_set ? Kind::kSetWithoutBraces : Kind::kListWithoutBrackets, index);
   if (is_parenthesised) {
     if (TypeAt(last + 1) != PolicyParser::RPAREN) return true;
     begin = offsets_.RangeOf(At(index - 2));
@@ -176,8 +170,7 @@ bool ErrorStrategy::ExplainForeignTest(size_t index) {
     return true;
   }
   if (type == PolicyParser::NAME && (text == "like" || text == "regex")) {
-    Emit(Kind::kForeignOperator, index,
-         {text, "text is tested with `matches /…/`, `starts_with`, `ends_with` or `contains`"});
+    Emit(Kind::kForeignMatch, index, {text});
     return true;
   }
   if (!IsComparator(type)) return false;
@@ -188,7 +181,7 @@ bool ErrorStrategy::ExplainForeignTest(size_t index) {
       std::find(std::begin(kAssertions), std::end(kAssertions), word) == std::end(kAssertions)) {
     return false;
   }
-  Emit(Kind::kUnknownVerb, head, {word, "write `expect`"}).Replace("expect");
+  Emit(Kind::kVerbExpect, head, {word}).Replace("expect");
   return true;
 }
 

@@ -5,6 +5,7 @@
 
 #include "PolicyParser.h"
 #include "base/text.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/parse/characters.h"
 #include "compiler/parse/mistakes/error_strategy.h"
 
@@ -153,12 +154,12 @@ bool ErrorStrategy::ExplainArrow(size_t index) {
   size_t head = index;
   while (head > 0 && SameLine(head - 1, head)) --head;
   if (head + 1 == index && TypeAt(head) == PolicyParser::NAME) {
-    Emit(Kind::kForeignOperator, index, {text, "a setting is written with `=`"}).Replace("=");
+    Emit(Kind::kSettingOperator, index, {text}).Replace("=");
     return true;
   }
   const bool compares = text == "=>" && (TypeAt(index + 1) == PolicyParser::NUMBER || TypeAt(index + 1) == PolicyParser::LPAREN);
   if (compares) return false;
-  Emit(Kind::kForeignOperator, index, {text, "where requests go stands on a line of its own: `to = name`"});
+  Emit(Kind::kArrowToUpstream, index, {text});
   return true;
 }
 
@@ -169,15 +170,14 @@ void ErrorStrategy::ExplainDollar(size_t index) {
                              At(index + 2).getText().find_first_of("abcdefghijklmnopqrstuvwxyz") == std::string::npos;
     if (is_variable) {
       const std::string meant = "env(\"" + At(index + 2).getText() + "\")";
-      Emit(Kind::kUnknownCharacter, index, {"$", "a variable of the environment is written `" + meant + "`"})
-          .Change(offsets_.RangeOf(At(index), At(index + 3)), meant);
+      Emit(Kind::kShellVariable, index, {meant}).Change(offsets_.RangeOf(At(index), At(index + 3)), meant);
       return;
     }
-    Emit(Kind::kUnknownCharacter, index, {"$", "`${…}` stands within text; elsewhere a value stands alone: `request.path`"});
+    Emit(Kind::kInterpolationOutside, index);
     return;
   }
   if (TypeAt(index + 1) != PolicyParser::NAME || !Touches(index + 1)) {
-    Emit(Kind::kUnknownCharacter, index, {"$", "a variable of the environment is written `env(\"NAME\")`"});
+    Emit(Kind::kBareDollar, index);
     return;
   }
   const std::string name = At(index + 1).getText();
@@ -218,7 +218,7 @@ bool ErrorStrategy::ExplainWord(size_t index) {
           else if (type == PolicyParser::LBRACE) break;
         }
         if (depth > 0) {
-          Emit(Kind::kForeignOperator, index, {";", "values are separated by commas"}).Replace(",");
+          Emit(Kind::kSemicolonInList, index).Replace(",");
           return true;
         }
       }
@@ -234,10 +234,9 @@ bool ErrorStrategy::ExplainWord(size_t index) {
           diagnostic.Change({range.begin, range.begin}, " ");
       } else if (text.starts_with("//")) {
         const SourceRange range = offsets_.RangeOf(At(index));
-        Emit(Kind::kForeignOperator, index, {"//", "a comment begins with `#`"})
-            .Change({range.begin, range.begin + 2}, "#");
+        Emit(Kind::kSlashComment, index).Change({range.begin, range.begin + 2}, "#");
       } else {
-        auto& diagnostic = Emit(Kind::kForeignOperator, index, {text.substr(0, 1), "a string stands in double quotes"});
+        auto& diagnostic = Emit(Kind::kOtherQuotes, index, {text.substr(0, 1)});
         if (text.find_first_of("\"\\") == std::string::npos)
           diagnostic.Replace("\"" + text.substr(1, text.size() - 2) + "\"");
       }
@@ -352,8 +351,7 @@ bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
   if (index > begin && ExplainMissingWhen(begin)) return true;
   if (type == PolicyParser::BECAUSE && index == begin + 1) {
     const uint32_t at = offsets_.RangeOf(first).begin;
-    Emit(Kind::kUnexpected, begin, {Describe(first), "an answer to a finding begins with `allow`"})
-        .Change({at, at}, "allow ");
+    Emit(Kind::kAnswerIsAllow, begin, {Describe(first)}).Change({at, at}, "allow ");
     return true;
   }
   // kind name {: what stands between the kind and its brace?
@@ -386,7 +384,7 @@ bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
     return true;
   }
   if (type == PolicyParser::COLON && index > begin && !SameLine(index, index + 1)) {
-    Emit(Kind::kMissingValue, index - 1, {"`{`", At(index - 1).getText(), "a block is written `word {` … `}`"});
+    Emit(Kind::kBlockNeedsBrace, index - 1, {At(index - 1).getText()});
     return true;
   }
   if (type == PolicyParser::COLON) {
@@ -418,8 +416,7 @@ bool ErrorStrategy::ExplainStatementHead(size_t begin, size_t index) {
   const bool has_key = index == begin + 1 && type == PolicyParser::STRING && SameLine(begin, begin + 2) &&
                        (TypeAt(begin + 2) == PolicyParser::COLON || TypeAt(begin + 2) == PolicyParser::ASSIGN);
   if (has_key) {
-    Emit(Kind::kUnexpected, index,
-         {Describe(At(index)), "a key stands in brackets: `" + written + "[" + At(index).getText() + "] = …`"})
+    Emit(Kind::kKeyInBrackets, index, {Describe(At(index)), written, At(index).getText()})
         .Change({offsets_.RangeOf(first).end, offsets_.RangeOf(At(index)).begin}, "[")
         .Change({offsets_.RangeOf(At(index)).end, offsets_.RangeOf(At(begin + 2)).end}, "] =");
     return true;
@@ -441,7 +438,7 @@ bool ErrorStrategy::ExplainMissingFunction(antlr4::ParserRuleContext* context, s
     return false;
   if (type != PolicyParser::COMMA && type != PolicyParser::COLON) return false;
   const size_t opener = context->start->getTokenIndex();
-  Emit(Kind::kUnexpected, opener, {"`(`", "the name of a function stands before its arguments"});
+  Emit(Kind::kNoFunctionName, opener);
   return true;
 }
 
@@ -450,33 +447,27 @@ void ErrorStrategy::ExplainJson(size_t rule, size_t index) {
   const size_t before = TypeAt(index - 1);
   const bool closes = type == PolicyParser::RBRACE || type == PolicyParser::RBRACKET;
   if (before == PolicyParser::COMMA && closes) {
-    Emit(Kind::kBadJson, index - 1, {"nothing follows the comma", "remove it"})
-        .Change(offsets_.RangeOf(At(index - 1)), "");
+    Emit(Kind::kJsonTrailingComma, index - 1).Change(offsets_.RangeOf(At(index - 1)), "");
     return;
   }
   if (rule == PolicyParser::RuleJsonMember || rule == PolicyParser::RuleJsonObject) {
     if (before == PolicyParser::STRING && rule == PolicyParser::RuleJsonMember) {
-      Emit(Kind::kBadJson, SameLine(index - 1, index) ? index : index - 1,
-           {"a member's name is followed by `:`", "write `\"name\": value`"});
+      Emit(Kind::kJsonNeedsColon, SameLine(index - 1, index) ? index : index - 1);
       return;
     }
     if (before == PolicyParser::LBRACE || before == PolicyParser::COMMA) {
-      auto& diagnostic =
-          Emit(Kind::kBadJson, index, {"a member's name stands in double quotes", "write `\"name\": value`"});
+      auto& diagnostic = Emit(Kind::kJsonNameQuotes, index);
       if (type == PolicyParser::NAME) diagnostic.Replace("\"" + At(index).getText() + "\"");
       return;
     }
   }
   if (rule == PolicyParser::RuleJsonValue || before == PolicyParser::COLON) {
     const bool missing = closes || type == PolicyParser::COMMA || type == Token::EOF;
-    Emit(Kind::kBadJson, missing ? index - 1 : index,
-         {missing ? "a value is missing" : "this is no JSON value",
-          "values are \"text\", numbers, true, false, null, [ … ] and { … }"});
+    Emit(missing ? Kind::kJsonNoValue : Kind::kJsonBadValue, missing ? index - 1 : index);
     return;
   }
   const uint32_t end = offsets_.RangeOf(At(index - 1)).end;
-  Emit(Kind::kBadJson, SameLine(index - 1, index) ? index : index - 1, {"members are separated by `,`", "add a comma"})
-      .Change({end, end}, ",");
+  Emit(Kind::kJsonNeedsComma, SameLine(index - 1, index) ? index : index - 1).Change({end, end}, ",");
 }
 
 }  // namespace compiler::parse

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "PolicyParser.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/parse/mistakes/habit_mender.h"
 
 namespace compiler::parse {
@@ -31,7 +32,7 @@ bool HabitMender::LetByAnotherName(size_t i) {
   const bool is_let = TypeAt(i) == PolicyParser::LET;
   if (!is_let && (TypeAt(i) != PolicyParser::NAME || !IsOneOf(TextAt(i), kLets))) return false;
   if (is_let && (TextAt(i + 1) == "mut" || TextAt(i + 1) == "const") && TypeAt(i + 2) == PolicyParser::NAME) {
-    Unexpected(i + 1, "remove it: what has a name never changes").Change({RangeOf(i + 1).begin, RangeOf(i + 2).begin}, "");
+    Unexpected(i + 1, Kind::kConstantAlready).Change({RangeOf(i + 1).begin, RangeOf(i + 2).begin}, "");
     Drop(i + 1);
     return true;
   }
@@ -39,7 +40,7 @@ bool HabitMender::LetByAnotherName(size_t i) {
   const std::string name = TextAt(i + 1);
   // let a: Duration = 5s
   if (TypeAt(i + 2) == PolicyParser::COLON && TypeAt(i + 3) == PolicyParser::NAME && TypeAt(i + 4) == PolicyParser::ASSIGN && SameLine(i, i + 4)) {
-    Unexpected(i + 2, "types are not written: `let " + name + " = …`").Change({RangeOf(i + 2).begin, RangeOf(i + 4).begin}, " ");
+    Unexpected(i + 2, Kind::kTypesNotWritten, {name}).Change({RangeOf(i + 2).begin, RangeOf(i + 4).begin}, " ");
     Drop(i + 2, i + 3);
     if (!is_let) Retype(i, PolicyParser::LET, "let");
     return true;
@@ -47,7 +48,7 @@ bool HabitMender::LetByAnotherName(size_t i) {
   const bool has_sign = TypeAt(i + 2) == PolicyParser::ASSIGN || (TypeAt(i + 2) == PolicyParser::FOREIGN && TextAt(i + 2) == ":=");
   const bool has_value = TypeAt(i + 2) == PolicyParser::NUMBER || TypeAt(i + 2) == PolicyParser::STRING || TypeAt(i + 2) == PolicyParser::LBRACKET;
   if (is_let || (!has_sign && !has_value)) return false;
-  auto& diagnostic = diagnostics_->Emit(Kind::kForeignOperator, RangeOf(i), {TextAt(i), "a value with a name is written `let " + name + " = …`"});
+  auto& diagnostic = diagnostics_->Emit(Kind::kLetWritten, RangeOf(i), {TextAt(i), name});
   diagnostic.Replace("let");
   Retype(i, PolicyParser::LET, "let");
   if (TypeAt(i + 2) == PolicyParser::FOREIGN) {
@@ -95,8 +96,8 @@ bool HabitMender::ImportByAnotherName(size_t i) {
   const std::string file = path.substr(path.rfind('/') == std::string::npos ? 0 : path.rfind('/') + 1);
   std::string name = file.substr(0, file.find('.'));
   if (name.empty() || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos) name = "shared";
-  diagnostics_->Emit(Kind::kForeignOperator, is_bang ? RangeOf(i, i + 1) : RangeOf(i),
-                     {is_bang ? "!" + TextAt(i + 1) : TextAt(i), "another file is brought in by `import \"" + path + "\" as " + name + "`"});
+  diagnostics_->Emit(Kind::kForeignImport, is_bang ? RangeOf(i, i + 1) : RangeOf(i),
+                     {is_bang ? "!" + TextAt(i + 1) : TextAt(i), path, name});
   Drop(i + 1, last);
   Break(i);
   Retype(i, PolicyParser::MISSING, TextAt(i));
@@ -108,23 +109,22 @@ bool HabitMender::TestHead(size_t i) {
   if (TypeAt(i) != PolicyParser::TEST || (i > 0 && TypeAt(i - 1) == PolicyParser::DOT)) return false;
   if (TypeAt(i + 1) == PolicyParser::STRING && TypeAt(i + 3) == PolicyParser::LBRACE && SameLine(i, i + 3) &&
       (TypeAt(i + 2) == PolicyParser::ASSIGN || TypeAt(i + 2) == PolicyParser::COLON || TextAt(i + 2) == "=>" || TextAt(i + 2) == "->")) {
-    Unexpected(i + 2, "a block is written without `" + TextAt(i + 2) + "`: `test " + TextAt(i + 1) + " {`").Change(RangeOf(i + 2), "");
+    Unexpected(i + 2, Kind::kTestWithoutSign, {TextAt(i + 2), TextAt(i + 1)}).Change(RangeOf(i + 2), "");
     Drop(i + 2);
     MarkTest(i);
     return true;
   }
   if (TypeAt(i + 1) == PolicyParser::LPAREN && TypeAt(i + 2) == PolicyParser::STRING && TypeAt(i + 3) == PolicyParser::RPAREN &&
       TypeAt(i + 4) == PolicyParser::LBRACE && SameLine(i, i + 4)) {
-    Unexpected(i + 1, "its name stands behind it alone: `test " + TextAt(i + 2) + " {`").Change(RangeOf(i + 1, i + 3), " " + TextAt(i + 2));
+    Unexpected(i + 1, Kind::kTestNameAlone, {TextAt(i + 2)}).Change(RangeOf(i + 1, i + 3), " " + TextAt(i + 2));
     Drop(i + 1);
     Drop(i + 3);
+    MarkTest(i);
     return true;
   }
   if (TypeAt(i + 1) == PolicyParser::LBRACE && SameLine(i, i + 1) && (IsTestVerb(TypeAt(i + 2)) || TypeAt(i + 2) == PolicyParser::RBRACE)) {
     const uint32_t at = RangeOf(i).end;
-    diagnostics_->Emit(Kind::kMissingValue, RangeOf(i), {"a name", "test", "it says what it shows: `test \"two 503s cost one retry\" {`"})
-        .Change({at, at}, " \"a name\"")
-        .Unsafe();
+    diagnostics_->Emit(Kind::kTestNeedsName, RangeOf(i)).Change({at, at}, " \"a name\"").Unsafe();
     InsertBefore(i + 1, PolicyParser::STRING, "\"a name\"");
     return true;
   }
@@ -141,7 +141,7 @@ bool HabitMender::KindBeforeName(size_t i) {
   const bool is_beside = TypeAt(kind + 1) == PolicyParser::NAME && !BeginsStatement(view_, kind + 1);
   if (!is_dotted && !is_beside) return false;
   const size_t name = kind + (is_dotted ? 2 : 1);
-  Unexpected(kind, "a name stands alone: `" + TextAt(i) + " = " + TextAt(name) + "`").Change({RangeOf(kind).begin, RangeOf(name).begin}, "");
+  Unexpected(kind, Kind::kNameAlone, {TextAt(i), TextAt(name)}).Change({RangeOf(kind).begin, RangeOf(name).begin}, "");
   Drop(kind, name - 1);
   return true;
 }

@@ -2,6 +2,7 @@
 // tokens the parser is to see instead. Of the folder alone.
 #pragma once
 
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <string>
@@ -90,7 +91,9 @@ class HabitMender {
   SourceRange RangeOf(size_t i) const { return offsets_.RangeOf(*view_[i]); }
   SourceRange RangeOf(size_t first, size_t last) const { return offsets_.RangeOf(*view_[first], *view_[last]); }
 
-  diagnostics::Diagnostic& Unexpected(size_t i, std::string_view help);
+  // `kind`: one whose {0} is the token; `more`: what fills {1} …
+  diagnostics::Diagnostic& Unexpected(size_t i, diagnostics::Kind kind,
+                                      std::initializer_list<std::string_view> more = {});
   void Drop(size_t i) { dropped_[i] = true; }
   void Drop(size_t first, size_t last) {
     for (size_t i = first; i <= last; ++i) Drop(i);

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <iterator>
+#include <span>
 #include <utility>
 
 #include "PolicyParser.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/parse/mistakes/habit_mender.h"
 
 namespace compiler::parse {
@@ -157,8 +159,11 @@ void HabitMender::Run() {
   owned_ = std::move(mended);
 }
 
-diagnostics::Diagnostic& HabitMender::Unexpected(size_t i, std::string_view help) {
-  return diagnostics_->Emit(Kind::kUnexpected, RangeOf(i), {Describe(*view_[i]), help});
+diagnostics::Diagnostic& HabitMender::Unexpected(size_t i, Kind kind, std::initializer_list<std::string_view> more) {
+  const std::string what = Describe(*view_[i]);
+  std::vector<std::string_view> arguments = {what};
+  arguments.insert(arguments.end(), more);
+  return diagnostics_->Emit(kind, RangeOf(i), std::span<const std::string_view>(arguments));
 }
 
 void HabitMender::Retype(size_t i, size_t type, const std::string& text) {
@@ -260,7 +265,7 @@ bool HabitMender::BlockWithSign(size_t i) {
   const bool is_map = TypeAt(inside) == PolicyParser::NAME && TypeAt(inside + 1) == PolicyParser::COLON;
   if (!is_named && (is_list || !may_be_statement || ((is_map || TypeAt(inside + 1) == PolicyParser::NAME) && IsListOfNames(i)))) return false;
   const std::string head = TextAt(i) + (is_named ? " " + TextAt(i + 1) : "");
-  Unexpected(sign, "a block is written without `" + TextAt(sign) + "`: `" + head + " {`").Change(RangeOf(sign), "");
+  Unexpected(sign, Kind::kBlockWithoutSign, {TextAt(sign), head}).Change(RangeOf(sign), "");
   Drop(sign);
   return true;
 }
@@ -282,8 +287,7 @@ bool HabitMender::BlockWithColon(size_t i) {
   if (end == inside + kFar) return false;
   const bool is_closed = TypeAt(end) == PolicyParser::RBRACE && column(end) == column(i) && column(i) > 0;
   const std::string head = TextAt(i) + (is_named ? " " + TextAt(i + 1) : "");
-  diagnostics::Diagnostic& diagnostic =
-      Unexpected(sign, "a block is written with braces: `" + head + " {` … `}`").Change(RangeOf(sign), " {");
+  diagnostics::Diagnostic& diagnostic = Unexpected(sign, Kind::kBlockWithBraces, {head}).Change(RangeOf(sign), " {");
   Retype(sign, PolicyParser::LBRACE, "{");
   if (is_closed) return true;
   const SourceRange last = RangeOf(end - 1);
@@ -300,8 +304,7 @@ bool HabitMender::WhenWithSign(size_t i) {
   const size_t before = i > 0 ? TypeAt(i - 1) : Token::EOF;
   const bool is_word = before == PolicyParser::DOT || before == PolicyParser::LPAREN || before == PolicyParser::COMMA;
   if (is_word) return false;  // a member, or the name of an argument
-  Unexpected(i + 1, "remove it: the condition stands behind `when`, without `" + TextAt(i + 1) + "`")
-      .Change(RangeOf(i + 1), "");
+  Unexpected(i + 1, Kind::kWhenWithoutSign, {TextAt(i + 1)}).Change(RangeOf(i + 1), "");
   Drop(i + 1);
   return true;
 }
@@ -314,9 +317,7 @@ bool HabitMender::WhenWithBraces(size_t i) {
   const bool holds_statements = BeginsStatement(view_, brace + 1) || TypeAt(brace + 1) == PolicyParser::RBRACE;
   const size_t closer = PartnerOf(brace);
   if (!holds_statements || closer == kNone) return false;
-  Unexpected(brace, "a line with `when` has no braces: what it is about stands beside it in the block")
-      .Change(RangeOf(brace), "")
-      .Change(RangeOf(closer), "");
+  Unexpected(brace, Kind::kWhenWithoutBraces).Change(RangeOf(brace), "").Change(RangeOf(closer), "");
   Drop(brace);
   Drop(closer);
   return true;
@@ -328,7 +329,7 @@ bool HabitMender::Unless(size_t i) {
   if (TypeAt(i) != PolicyParser::NAME || !SameLine(i, i + 1)) return false;
   if (!BeginsOperand(next) && next != PolicyParser::LPAREN && next != PolicyParser::NOT) return false;
   if (TextAt(i) != "unless") return false;
-  auto& diagnostic = diagnostics_->Emit(Kind::kForeignOperator, RangeOf(i), {"unless", "write `when not (…)`"});
+  auto& diagnostic = diagnostics_->Emit(Kind::kUnless, RangeOf(i));
   const size_t last = EndOfCondition(i + 1) - 1;
   if (next == PolicyParser::LPAREN && PartnerOf(i + 1) == last) {
     diagnostic.Replace("when not");
@@ -350,9 +351,8 @@ bool HabitMender::ElseIf(size_t i) {
   const size_t brace = EndOfCondition(i + 1 + (is_else_if ? 1 : 0));
   const size_t last = TypeAt(brace) == PolicyParser::LBRACE ? PartnerOf(brace) : kNone;
   if (last == kNone) return false;
-  diagnostics_->Emit(Kind::kForeignOperator, is_else_if ? RangeOf(i, i + 1) : RangeOf(i),
-                     {is_else_if ? word + " " + TextAt(i + 1) : word,
-                      "routes are asked in their order: write the next one, `route name { when …  to = … }`"});
+  diagnostics_->Emit(Kind::kElseIf, is_else_if ? RangeOf(i, i + 1) : RangeOf(i),
+                     {is_else_if ? word + " " + TextAt(i + 1) : word});
   Drop(i + 1, last);
   Break(i);
   Retype(i, PolicyParser::MISSING, word);
@@ -364,7 +364,7 @@ bool HabitMender::AllowSeveral(size_t i) {
   if (TypeAt(i) != PolicyParser::ALLOW || TypeAt(i + 1) != PolicyParser::NAME || TypeAt(i + 2) != PolicyParser::COMMA) return false;
   size_t last = i + 1;
   while (TypeAt(last + 1) == PolicyParser::COMMA && TypeAt(last + 2) == PolicyParser::NAME) last += 2;
-  Unexpected(i + 2, "one code stands in each line: `allow " + TextAt(i + 1) + " because \"…\"`, and another line for the next");
+  Unexpected(i + 2, Kind::kOneCodeEach, {TextAt(i + 1)});
   Drop(i + 2, last);
   return true;
 }
@@ -374,7 +374,7 @@ bool HabitMender::AllowWithoutReason(size_t i) {
   if (TypeAt(i) != PolicyParser::ALLOW || TypeAt(i + 1) != PolicyParser::NAME || !SameLine(i, i + 1)) return false;
   if (i > 0 && TypeAt(i - 1) == PolicyParser::DOT) return false;
   if (TypeAt(i + 2) == PolicyParser::COLON && TypeAt(i + 3) == PolicyParser::STRING && SameLine(i, i + 3)) {
-    Unexpected(i + 2, "`because` stands before the reason: `allow " + TextAt(i + 1) + " because \"…\"`").Change(RangeOf(i + 2), " because");
+    Unexpected(i + 2, Kind::kBecauseBefore, {TextAt(i + 1)}).Change(RangeOf(i + 2), " because");
     Retype(i + 2, PolicyParser::BECAUSE, "because");
     return true;
   }
@@ -383,7 +383,7 @@ bool HabitMender::AllowWithoutReason(size_t i) {
   while (SameLine(i, reason) && TypeAt(reason) != PolicyParser::STRING && TypeAt(reason) != PolicyParser::RBRACE && TypeAt(reason) != Token::EOF && reason < i + 8) ++reason;
   const bool is_right = TypeAt(i + 2) == PolicyParser::BECAUSE && reason == i + 3;
   if (!is_right && reason > i + 2 && TypeAt(reason) == PolicyParser::STRING && SameLine(i, reason)) {
-    Unexpected(TypeAt(i + 2) == PolicyParser::BECAUSE ? i + 3 : i + 2, "`because` stands before the reason: `allow " + TextAt(i + 1) + " because \"…\"`")
+    Unexpected(TypeAt(i + 2) == PolicyParser::BECAUSE ? i + 3 : i + 2, Kind::kBecauseBefore, {TextAt(i + 1)})
         .Change({RangeOf(i + 2).begin, RangeOf(reason).begin}, "because ");
     Drop(i + 2, reason - 1);
     InsertBefore(reason, PolicyParser::BECAUSE, "because");
@@ -392,7 +392,7 @@ bool HabitMender::AllowWithoutReason(size_t i) {
   if (TypeAt(i + 2) == PolicyParser::BECAUSE && TypeAt(i + 3) == PolicyParser::NAME && SameLine(i, i + 3) && !(TypeAt(i + 4) == PolicyParser::ASSIGN && SameLine(i, i + 4))) {
     size_t last = i + 3;
     while (SameLine(i, last + 1) && TypeAt(last + 1) == PolicyParser::NAME) ++last;
-    Unexpected(i + 3, "the reason stands in double quotes: `allow " + TextAt(i + 1) + " because \"…\"`");
+    Unexpected(i + 3, Kind::kReasonInQuotes, {TextAt(i + 1)});
     Drop(i, last);
     return true;
   }
@@ -400,9 +400,7 @@ bool HabitMender::AllowWithoutReason(size_t i) {
   const bool is_over = IsFirstOnLine(i + 2) || TypeAt(i + 2) == PolicyParser::RBRACE || TypeAt(i + 2) == Token::EOF;
   if (!has_reason && !is_over) return false;
   const std::string code = TextAt(i + 1);
-  auto& diagnostic =
-      diagnostics_->Emit(Kind::kMissingValue, RangeOf(i + 1),
-                         {"`because`", code, "write `allow " + code + " because \"…\"`: a reason for whoever reads it next"});
+  auto& diagnostic = diagnostics_->Emit(Kind::kNeedsBecause, RangeOf(i + 1), {code});
   if (has_reason) diagnostic.Change({RangeOf(i + 2).begin, RangeOf(i + 2).begin}, "because ");
   Drop(i, has_reason ? i + 2 : i + 1);
   return true;
@@ -454,8 +452,9 @@ bool HabitMender::YamlList(size_t i) {
   }
   if (items.empty()) return false;
   const std::string list = TextAt(i) + " = " + ListOf(items);
-  diagnostics_->Emit(Kind::kUnexpected, has_sign ? RangeOf(i, i + 1) : RangeOf(i),
-                     {"`" + TextAt(i) + (has_sign ? TextAt(i + 1) : "") + "`", "a list stands in brackets: `" + list + "`"})
+  diagnostics_
+      ->Emit(Kind::kYamlList, has_sign ? RangeOf(i, i + 1) : RangeOf(i),
+             {TextAt(i), (has_sign ? TextAt(i + 1) : ""), list})
       .Change(RangeOf(i, items.back()), list);
   if (has_sign) Retype(i + 1, PolicyParser::ASSIGN, "=");
   else InsertBefore(first, PolicyParser::ASSIGN, "=");
@@ -482,7 +481,7 @@ bool HabitMender::GivenDelay(size_t i) {
   while (head > 0 && SameLine(head - 1, i) && !IsTestVerb(TypeAt(head))) --head;
   if (TypeAt(head) != PolicyParser::GIVEN) return false;
   const bool has_with = TypeAt(i - 1) == PolicyParser::NAME && TextAt(i - 1) == "with";
-  Unexpected(i, "write `after " + TextAt(i + 1) + "`").Change(RangeOf(has_with ? i - 1 : i, i), "after");
+  Unexpected(i, Kind::kAfterWritten, {TextAt(i + 1)}).Change(RangeOf(has_with ? i - 1 : i, i), "after");
   if (has_with) Drop(i - 1);
   Retype(i, PolicyParser::NAME, "after");
   return true;

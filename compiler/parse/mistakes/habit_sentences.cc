@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "PolicyParser.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/parse/mistakes/habit_mender.h"
 
 namespace compiler::parse {
@@ -78,9 +79,7 @@ bool HabitMender::TestByAnotherName(size_t i) {
   if (IsOneOf(word, kSuites) && TypeAt(brace + 1) == PolicyParser::TEST) {
     const size_t closer = PartnerOf(brace);
     if (closer == kNone) return false;
-    Unexpected(i, "each test stands at the top of the file: `test \"what it shows\" {`")
-        .Change(RangeOf(i, brace), "")
-        .Change(RangeOf(closer), "");
+    Unexpected(i, Kind::kTestAtTop).Change(RangeOf(i, brace), "").Change(RangeOf(closer), "");
     Drop(i, brace);
     Drop(closer);
     return true;
@@ -105,7 +104,7 @@ bool HabitMender::VerbByAnotherName(size_t i) {
     return true;
   };
   if (word == "then" && IsTestVerb(next)) {
-    diagnostics_->Emit(Kind::kUnknownVerb, RangeOf(i), {written, "a sentence begins with its verb: `" + TextAt(i + 1) + " …`"})
+    diagnostics_->Emit(Kind::kSentenceBeginsWithVerb, RangeOf(i), {written, TextAt(i + 1)})
         .Change({RangeOf(i).begin, RangeOf(i + 1).begin}, "");
     Drop(i);
     return true;
@@ -114,14 +113,14 @@ bool HabitMender::VerbByAnotherName(size_t i) {
   if (IsOneOf(word, kMethods) && next == PolicyParser::STRING) {
     std::string method = word;
     for (char& c : method) c = static_cast<char>(c - 'a' + 'A');
-    diagnostics_->Emit(Kind::kUnknownVerb, RangeOf(i), {written, "write `send " + method + " " + TextAt(i + 1) + "`"}).Replace("send " + method);
+    diagnostics_->Emit(Kind::kSendMethod, RangeOf(i), {written, method, TextAt(i + 1)}).Replace("send " + method);
     InsertBefore(i, PolicyParser::SEND, "send");
     Retype(i, PolicyParser::NAME, method);
     return true;
   }
   if (IsOneOf(word, kAsks) && (next == PolicyParser::STRING || next == PolicyParser::NAME)) {
     if (next == PolicyParser::NAME) return say(PolicyParser::SEND, "send", "write `send " + TextAt(i + 1) + " …`");
-    diagnostics_->Emit(Kind::kUnknownVerb, RangeOf(i), {written, "write `send POST " + TextAt(i + 1) + "`"}).Replace("send POST").Unsafe();
+    diagnostics_->Emit(Kind::kSendPost, RangeOf(i), {written, TextAt(i + 1)}).Replace("send POST").Unsafe();
     InsertBefore(i, PolicyParser::SEND, "send");
     Retype(i, PolicyParser::NAME, "POST");
     return true;
@@ -137,7 +136,7 @@ bool HabitMender::GivenInOtherWords(size_t i) {
   if (TypeAt(i) != PolicyParser::GIVEN || !SameLine(i, i + 1)) return false;
   size_t name = i + 1;
   if (TypeAt(name) == PolicyParser::COLON) {
-    Unexpected(name, "remove it: a sentence is written without signs").Change(RangeOf(name), "");
+    Unexpected(name, Kind::kSentenceWithoutSigns).Change(RangeOf(name), "");
     Drop(name++);
   }
   if (TypeAt(name) == PolicyParser::STRING && SameLine(name, name + 1)) {
@@ -146,7 +145,7 @@ bool HabitMender::GivenInOtherWords(size_t i) {
     Retype(name, PolicyParser::NAME, text.substr(1, text.size() - 2));
   }
   if (TextAt(name) == "upstream" && TypeAt(name + 1) == PolicyParser::NAME && TypeAt(name + 2) == PolicyParser::NAME) {
-    Unexpected(name, "write its name: `given " + TextAt(name + 1) + " …`").Change({RangeOf(name).begin, RangeOf(name + 1).begin}, "");
+    Unexpected(name, Kind::kGivenName, {TextAt(name + 1)}).Change({RangeOf(name).begin, RangeOf(name + 1).begin}, "");
     Drop(name++);
   }
   if (TypeAt(name) != PolicyParser::NAME) return false;
@@ -157,7 +156,7 @@ bool HabitMender::GivenInOtherWords(size_t i) {
   const bool has_sign = TypeAt(at) == PolicyParser::ASSIGN || TypeAt(at) == PolicyParser::COLON || TypeAt(at) == PolicyParser::EQ;
   const size_t number = at + (has_sign ? 1 : 0);
   if (TypeAt(number) == PolicyParser::NUMBER && TextAt(number).size() == 3) {
-    Unexpected(at, "write `replies " + TextAt(number) + "`").Change(RangeOf(at, number), "replies " + TextAt(number));
+    Unexpected(at, Kind::kRepliesStatus, {TextAt(number)}).Change(RangeOf(at, number), "replies " + TextAt(number));
     if (has_sign) Retype(at, PolicyParser::NAME, "replies");
     else InsertBefore(at, PolicyParser::NAME, "replies");
     return true;
@@ -176,7 +175,7 @@ bool HabitMender::GivenInOtherWords(size_t i) {
     return true;
   }
   if (IsOneOf(word, kStreams) && TypeAt(at + 1) == PolicyParser::NUMBER) {
-    diagnostics_->Emit(Kind::kUnknownTestWord, RangeOf(at), {"`given`", TextAt(at), "write `streams " + TextAt(at + 1) + " tokens`"}).Replace("streams");
+    diagnostics_->Emit(Kind::kStreamsTokens, RangeOf(at), {TextAt(at), TextAt(at + 1)}).Replace("streams");
     Retype(at, PolicyParser::NAME, "streams");
     return true;
   }
@@ -219,7 +218,7 @@ bool HabitMender::HowOftenInOtherWords(size_t i) {
                            ((word == "each" || word == "every") && TextAt(i + 1) == "time");
     if (is_always) {
       last = word == "each" || word == "every" ? i + 1 : i;
-      diagnostics_->Emit(Kind::kUnknownTestWord, RangeOf(i, last), {"`given`", TextAt(i), "write `always`"}).Change(RangeOf(i, last), "always");
+      diagnostics_->Emit(Kind::kWriteAlways, RangeOf(i, last), {TextAt(i)}).Change(RangeOf(i, last), "always");
       Retype(i, PolicyParser::NAME, "always");
       if (last > i) Drop(last);
       return true;
@@ -254,7 +253,9 @@ bool HabitMender::AtATimeInOtherWords(size_t i) {
   size_t last = is_word ? i + 1 : i + 2;
   if (is_at && TextAt(i + 2) == "the") last = i + 4;  // at the same time
   if (!SameLine(i, last)) return false;
-  diagnostics_->Emit(Kind::kUnknownTestWord, RangeOf(i + 1, last), {"`send`", TextAt(i + 1) + (last > i + 1 ? " " + TextAt(i + 2) : ""), "write `" + TextAt(i) + " at a time`"})
+  diagnostics_
+      ->Emit(Kind::kAtATime, RangeOf(i + 1, last),
+             {TextAt(i + 1), (last > i + 1 ? " " + TextAt(i + 2) : ""), TextAt(i)})
       .Change(RangeOf(i + 1, last), "at a time");
   Drop(i + 1, last);
   for (const std::string_view word : {"at", "a", "time"}) InsertBefore(last + 1, PolicyParser::NAME, std::string(word));
@@ -274,13 +275,13 @@ bool HabitMender::ClauseInOtherWords(size_t i) {
   if (TypeAt(i) == PolicyParser::LBRACE && (TypeAt(i - 1) == PolicyParser::STRING || TypeAt(i - 1) == PolicyParser::NUMBER) &&
       (next == PolicyParser::STRING || next == PolicyParser::RBRACE)) {
     const uint32_t at = RangeOf(i).begin;
-    Unexpected(i, "a JSON object is written `json { … }`").Change({at, at}, "json ");
+    Unexpected(i, Kind::kContentIsJson).Change({at, at}, "json ");
     InsertBefore(i, PolicyParser::JSON, "json");
     return true;
   }
   if (TypeAt(i) != PolicyParser::NAME) return false;
   if ((word == "body" || word == "data" || word == "payload") && next == PolicyParser::LBRACE && holds_json) {
-    diagnostics_->Emit(Kind::kUnknownTestWord, RangeOf(i), {what, word, "write `json { … }`"}).Replace("json");
+    diagnostics_->Emit(Kind::kWriteJson, RangeOf(i), {what, word}).Replace("json");
     Retype(i, PolicyParser::JSON, "json");
     return true;
   }
@@ -296,7 +297,7 @@ bool HabitMender::ClauseInOtherWords(size_t i) {
     return true;
   }
   if ((word == "with" || word == "and") && (next == PolicyParser::JSON || TextAt(i + 1) == "header" || TextAt(i + 1) == "text") && SameLine(i, i + 1)) {
-    diagnostics_->Emit(Kind::kUnknownTestWord, RangeOf(i), {what, word, "remove it: `" + TextAt(i + 1) + " …` stands alone"})
+    diagnostics_->Emit(Kind::kStandsAlone, RangeOf(i), {what, word, TextAt(i + 1)})
         .Change({RangeOf(i).begin, RangeOf(i + 1).begin}, "");
     Drop(i);
     return true;
@@ -309,7 +310,8 @@ bool HabitMender::ClauseInOtherWords(size_t i) {
     const bool is_colon = TypeAt(sign) == PolicyParser::COLON;
     if (!is_indexed && !is_colon) return false;
     if (!is_colon && TypeAt(sign) != PolicyParser::ASSIGN) return false;
-    Unexpected(is_indexed ? i + 1 : sign, "write `header " + TextAt(key) + " = …`").Change(RangeOf(i, sign), "header " + TextAt(key) + " =");
+    Unexpected(is_indexed ? i + 1 : sign, Kind::kHeaderWritten, {TextAt(key)})
+        .Change(RangeOf(i, sign), "header " + TextAt(key) + " =");
     if (is_indexed) {
       Drop(i + 1);
       Drop(i + 3);
@@ -319,7 +321,7 @@ bool HabitMender::ClauseInOtherWords(size_t i) {
     return true;
   }
   if (word == "from" && next == PolicyParser::NETWORK) {
-    Unexpected(i + 1, "text stands in double quotes").Change(RangeOf(i + 1), "\"" + TextAt(i + 1) + "\"");
+    Unexpected(i + 1, Kind::kTextInQuotes).Change(RangeOf(i + 1), "\"" + TextAt(i + 1) + "\"");
     Retype(i + 1, PolicyParser::STRING, "\"" + TextAt(i + 1) + "\"");
     return true;
   }
@@ -331,7 +333,8 @@ bool HabitMender::ExpectInOtherWords(size_t i) {
   if (TypeAt(i) != PolicyParser::EXPECT || !in_test_[i] || !SameLine(i, i + 1)) return false;
   const size_t subject = i + 1;
   if (TypeAt(subject) == PolicyParser::NUMBER && TextAt(subject).size() == 3 && !SameLine(subject, subject + 1)) {
-    Unexpected(subject, "write `expect status == " + TextAt(subject) + "`").Change({RangeOf(subject).begin, RangeOf(subject).begin}, "status == ");
+    Unexpected(subject, Kind::kExpectStatus, {TextAt(subject)})
+        .Change({RangeOf(subject).begin, RangeOf(subject).begin}, "status == ");
     InsertBefore(subject, PolicyParser::NAME, "status");
     InsertBefore(subject, PolicyParser::EQ, "==");
     return true;
@@ -339,14 +342,13 @@ bool HabitMender::ExpectInOtherWords(size_t i) {
   if (TypeAt(subject) != PolicyParser::NAME) return false;
   const std::string word = TextAt(subject);
   if ((word == "response" || word == "answer" || word == "res" || word == "resp") && TypeAt(subject + 1) == PolicyParser::DOT) {
-    diagnostics_->Emit(Kind::kUnexpected, RangeOf(subject), {"`" + word + "`", "remove `" + word + ".`: an `expect` is about the answer"})
-        .Change(RangeOf(subject, subject + 1), "");
+    diagnostics_->Emit(Kind::kAnswerUnsaid, RangeOf(subject), {word}).Change(RangeOf(subject, subject + 1), "");
     Drop(subject, subject + 1);
     return true;
   }
   if ((word == "header" || word == "headers") && TypeAt(subject + 1) == PolicyParser::STRING) {
     const std::string meant = "header[" + TextAt(subject + 1) + "]";
-    Unexpected(subject + 1, "write `" + meant + "`").Change(RangeOf(subject, subject + 1), meant);
+    Unexpected(subject + 1, Kind::kWriteInstead, {meant}).Change(RangeOf(subject, subject + 1), meant);
     Retype(subject, PolicyParser::NAME, "header");
     InsertBefore(subject + 1, PolicyParser::LBRACKET, "[");
     InsertBefore(subject + 2, PolicyParser::RBRACKET, "]");
@@ -370,7 +372,7 @@ bool HabitMender::ExpectInOtherWords(size_t i) {
   std::string left = word;
   for (size_t j = subject + 1; j < begin; ++j) left += TextAt(j);
   const std::string meant = left + " == " + TextAt(at);
-  Unexpected(begin, "write `expect " + meant + "`").Change({RangeOf(begin).begin, RangeOf(at).begin}, "== ");
+  Unexpected(begin, Kind::kExpectWritten, {meant}).Change({RangeOf(begin).begin, RangeOf(at).begin}, "== ");
   for (size_t j = begin; j < at; ++j) Drop(j);
   InsertBefore(at, PolicyParser::EQ, "==");
   return true;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "PolicyParser.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/parse/mistakes/habit_mender.h"
 
 namespace compiler::parse {
@@ -107,7 +108,7 @@ bool HabitMender::ListInOtherBrackets(size_t i) {
   const bool is_closed = TypeAt(at) == (TypeAt(opener) == PolicyParser::LPAREN ? PolicyParser::RPAREN : PolicyParser::RBRACE);
   if (!is_closed || items.empty() || (items.size() == 1 && TypeAt(opener) == PolicyParser::LPAREN)) return false;
   const std::string list = TextAt(i) + " = " + ListOf(items);
-  Unexpected(opener, "a list stands in brackets: `" + list + "`").Change(RangeOf(opener), "[").Change(RangeOf(at), "]");
+  Unexpected(opener, Kind::kListInBrackets, {list}).Change(RangeOf(opener), "[").Change(RangeOf(at), "]");
   MakeList(opener, at, items);
   return true;
 }
@@ -138,7 +139,7 @@ bool HabitMender::ListByOperators(size_t i) {
   }
   if (sign == kNone) return false;
   const std::string list = ListOf(items);
-  Unexpected(sign, "those that are asked one after the other stand in brackets: `" + TextAt(i) + " = " + list + "`")
+  Unexpected(sign, Kind::kOneAfterTheOther, {TextAt(i), list})
       .Change(RangeOf(first, items.back()), has_brackets ? list.substr(1, list.size() - 2) : list);
   if (has_brackets) {
     for (size_t j = first; j < items.back(); ++j) {
@@ -171,8 +172,7 @@ bool HabitMender::ListOfLists(size_t i) {
   }
   if (inner == kNone || items.empty()) return false;
   const std::string list = ListOf(items);
-  Unexpected(inner, "it is one list, in the order in which they are asked: `" + TextAt(i) + " = " + list + "`")
-      .Change(RangeOf(i + 2, closer), list);
+  Unexpected(inner, Kind::kListOfLists, {TextAt(i), list}).Change(RangeOf(i + 2, closer), list);
   MakeList(i + 2, closer, items);
   return true;
 }
@@ -192,9 +192,7 @@ bool HabitMender::ListByFunction(size_t i) {
   }
   if (items.empty()) return false;
   const std::string list = ListOf(items);
-  diagnostics_
-      ->Emit(Kind::kUnexpected, RangeOf(i + 2),
-             {Describe(*view_[i + 2]), "there is one way to choose: `" + TextAt(i) + " = " + list + "` asks them in this order"})
+  diagnostics_->Emit(Kind::kOneWayToChoose, RangeOf(i + 2), {Describe(*view_[i + 2]), TextAt(i), list})
       .Change(RangeOf(i + 2, closer), list);
   MakeList(i + 2, closer, items);
   return true;
@@ -221,13 +219,12 @@ bool HabitMender::HeaderWithoutQuotes(size_t i) {
   const size_t before = TypeAt(i - 1);
   const bool is_indexed = before == PolicyParser::LBRACKET && i >= 2 && IsOneOf(TextAt(i - 2), kHeader) && TypeAt(last + 1) == PolicyParser::RBRACKET;
   if (is_indexed && last > i) {
-    diagnostics_->Emit(Kind::kUnexpected, RangeOf(i, last), {"`" + name + "`", "the name of a header stands in double quotes: `header[" + quoted + "]`"})
-        .Change(RangeOf(i, last), quoted);
+    diagnostics_->Emit(Kind::kHeaderInQuotes, RangeOf(i, last), {name, quoted}).Change(RangeOf(i, last), quoted);
     make_text();
     return true;
   }
   if (before == PolicyParser::DOT && i >= 2 && IsOneOf(TextAt(i - 2), kHeader) && last > i) {
-    diagnostics_->Emit(Kind::kUnexpected, RangeOf(i, last), {"`" + name + "`", "the name of a header stands in brackets: `" + TextAt(i - 2) + "[" + quoted + "]`"})
+    diagnostics_->Emit(Kind::kHeaderOfMember, RangeOf(i, last), {name, TextAt(i - 2), quoted})
         .Change({RangeOf(i - 2).end, RangeOf(last).end}, "[" + quoted + "]");
     Drop(i - 1);
     InsertBefore(i, PolicyParser::LBRACKET, "[");
@@ -241,7 +238,7 @@ bool HabitMender::HeaderWithoutQuotes(size_t i) {
   if (is_line && SameLine(i, sign) &&
       (TypeAt(sign) == PolicyParser::ASSIGN || TypeAt(sign) == PolicyParser::COLON || TypeAt(sign) == PolicyParser::STRING)) {
     const std::string meant = "header[" + quoted + "] =";
-    auto& diagnostic = diagnostics_->Emit(Kind::kUnexpected, RangeOf(i, last), {"`" + name + "`", "a key stands in brackets: `" + meant + " …`"});
+    auto& diagnostic = diagnostics_->Emit(Kind::kHeaderAssigned, RangeOf(i, last), {name, meant});
     const bool has_sign = TypeAt(sign) != PolicyParser::STRING;
     diagnostic.Change(RangeOf(i - 1, has_sign ? sign : last), meant);
     Retype(i - 1, PolicyParser::NAME, "header");
@@ -257,8 +254,7 @@ bool HabitMender::HeaderWithoutQuotes(size_t i) {
   size_t head = i;
   while (head > 0 && i - head < kFar && SameLine(head - 1, head) && TypeAt(head) != PolicyParser::ASSIGN) --head;
   if (head > 0 && TypeAt(head) == PolicyParser::ASSIGN && TextAt(head - 1) == "remove_header") {
-    diagnostics_->Emit(Kind::kUnexpected, RangeOf(i, last), {"`" + name + "`", "the name of a header stands in double quotes: `" + quoted + "`"})
-        .Change(RangeOf(i, last), quoted);
+    diagnostics_->Emit(Kind::kHeaderNameQuotes, RangeOf(i, last), {name, quoted}).Change(RangeOf(i, last), quoted);
     make_text();
     return true;
   }
@@ -316,9 +312,8 @@ bool HabitMender::Arithmetic(size_t i) {
     while (!divisor.empty() && divisor.back() == ' ') divisor.pop_back();
     if (!ReadQuantity(divisor)) return false;
     const auto result = Calculate(TextAt(i), '/', divisor);
-    auto& diagnostic = diagnostics_->Emit(
-        Kind::kUnexpected, RangeOf(i + 1),
-        {"`/`", result ? "nothing is calculated here: write the result, `" + *result + "`" : "nothing is calculated here: write the result"});
+    auto& diagnostic = diagnostics_->Emit(result ? Kind::kCalculatedTo : Kind::kCalculated, RangeOf(i + 1),
+                                          {"`/`", result.value_or("")});
     if (result) diagnostic.Change(RangeOf(i, i + 1), *result);
     Drop(i + 1);
     if (result) Retype(i, PolicyParser::NUMBER, *result);
@@ -334,8 +329,7 @@ bool HabitMender::Arithmetic(size_t i) {
     last += 2;
   }
   if (!has_number) return false;
-  auto& diagnostic = Unexpected(i + 1, result ? "nothing is calculated here: write the result, `" + *result + "`"
-                                              : std::string("nothing is calculated here: write the result"));
+  auto& diagnostic = Unexpected(i + 1, result ? Kind::kCalculatedTo : Kind::kCalculated, {result.value_or("")});
   if (result) diagnostic.Change(RangeOf(i, last), *result);
   Drop(i + 1, last);
   if (result) Retype(i, PolicyParser::NUMBER, *result);
@@ -378,8 +372,7 @@ bool HabitMender::SplitDuration(size_t i) {
     meant += std::to_string(static_cast<long long>(quantity->value)) + std::string(unit->second);
     last = j;
   }
-  diagnostics_->Emit(Kind::kSideBySide, RangeOf(i, last), {"`" + TextAt(i + 1) + "`", "a time is one word: `" + meant + "`"})
-      .Change(RangeOf(i, last), meant);
+  diagnostics_->Emit(Kind::kSplitDuration, RangeOf(i, last), {TextAt(i + 1), meant}).Change(RangeOf(i, last), meant);
   Drop(i + 1, last);
   Retype(i, PolicyParser::NUMBER, meant);
   return true;
@@ -397,9 +390,7 @@ bool HabitMender::JsonOfNoObject(size_t i) {
   } else if ((next != PolicyParser::STRING && next != PolicyParser::NUMBER) || TypeAt(i + 2) == PolicyParser::COLON) {
     return false;
   }
-  diagnostics_->Emit(Kind::kBadJson, RangeOf(i + 1),
-                     {next == PolicyParser::LBRACKET ? "an array stands here alone" : "a value stands here alone",
-                      "`json` is followed by an object: `json { \"name\": … }`"});
+  diagnostics_->Emit(next == PolicyParser::LBRACKET ? Kind::kJsonArrayAlone : Kind::kJsonValueAlone, RangeOf(i + 1));
   Drop(i + 1, last);
   InsertBefore(last + 1, PolicyParser::LBRACE, "{");
   InsertBefore(last + 1, PolicyParser::RBRACE, "}");
@@ -432,7 +423,7 @@ bool HabitMender::OperatorAsFunction(size_t i) {
     return text;
   };
   const std::string meant = written(i + 2, comma - 1) + " " + TextAt(i) + " " + written(comma + 1, closer - 1);
-  Unexpected(i, "it stands between its two values: `" + meant + "`").Change(RangeOf(i, closer), meant);
+  Unexpected(i, Kind::kOperatorBetween, {meant}).Change(RangeOf(i, closer), meant);
   Retype(comma, type, TextAt(i));
   Drop(i, i + 1);
   Drop(closer);
@@ -472,9 +463,7 @@ bool HabitMender::NotInside(size_t i) {
   std::string left;
   for (size_t j = begin; j < i; ++j) left += TextAt(j);
   const uint32_t at = RangeOf(begin).begin;
-  diagnostics_
-      ->Emit(Kind::kUnexpected, RangeOf(i),
-             {Describe(*view_[i]), "`not` stands before the comparison: `not " + left + " " + TextAt(i + 1) + " …`"})
+  diagnostics_->Emit(Kind::kNotBefore, RangeOf(i), {Describe(*view_[i]), left, TextAt(i + 1)})
       .Change({at, at}, "not ")
       .Change(is_bang ? RangeOf(i) : SourceRange{RangeOf(i).begin, RangeOf(i + 1).begin}, "");
   Drop(i);
@@ -489,7 +478,7 @@ bool HabitMender::CountOverBefore(size_t i) {
                        TypeAt(i + 2) == PolicyParser::NUMBER && IsComparator(TypeAt(i + 3));
   if (!is_indexed && !is_over) return false;
   const std::string call = CountMeantBy(TextAt(i)) + "(" + TextAt(i + 2) + ")";
-  Unexpected(i + 1, "a count looks back over a time of its own: `" + call + "`").Change(RangeOf(i, is_indexed ? i + 3 : i + 2), call);
+  Unexpected(i + 1, Kind::kCountOverItsTime, {call}).Change(RangeOf(i, is_indexed ? i + 3 : i + 2), call);
   Retype(i, PolicyParser::NAME, CountMeantBy(TextAt(i)));
   if (is_indexed) {
     Retype(i + 1, PolicyParser::LPAREN, "(");
@@ -506,8 +495,7 @@ bool HabitMender::CountWithin(size_t i) {
   // consecutive_failures looks back to the last success, over no time.
   if (TextAt(i) == "consecutive_failures" && IsComparator(TypeAt(i + 1)) && TypeAt(i + 2) == PolicyParser::NUMBER && TypeAt(i + 4) == PolicyParser::NUMBER &&
       (TypeAt(i + 3) == PolicyParser::IN || (TypeAt(i + 3) == PolicyParser::NAME && IsOneOf(TextAt(i + 3), kBackOver)))) {
-    Unexpected(i + 3, "`consecutive_failures` counts since the last success, over no time: write `consecutive_failures " + TextAt(i + 1) + " " + TextAt(i + 2) +
-                          "`, or `failures(" + TextAt(i + 4) + ") " + TextAt(i + 1) + " " + TextAt(i + 2) + "`");
+    Unexpected(i + 3, Kind::kConsecutive, {TextAt(i + 1), TextAt(i + 2), TextAt(i + 4)});
     Drop(i + 3, i + 4);
     return true;
   }
@@ -520,7 +508,7 @@ bool HabitMender::CountWithin(size_t i) {
       while (time < at + 4 && SameLine(i, time) && TypeAt(time) == PolicyParser::NAME && IsOneOf(TextAt(time), kFillers)) ++time;
       if (time > at + 1 && TypeAt(time) == PolicyParser::NUMBER && SameLine(i, time)) {
         const std::string call = CountMeantBy(TextAt(i)) + "(" + TextAt(time) + ")";
-        Unexpected(at, "a count looks back over a time of its own: `" + call + " " + TextAt(i + 1) + " " + TextAt(i + 2) + "`")
+        Unexpected(at, Kind::kCountCompared, {call, TextAt(i + 1), TextAt(i + 2)})
             .Change(RangeOf(i), call)
             .Change({RangeOf(i + 2).end, RangeOf(time).end}, "");
         Retype(i, PolicyParser::NAME, CountMeantBy(TextAt(i)));
@@ -538,7 +526,7 @@ bool HabitMender::CountWithin(size_t i) {
       const std::string time = number.substr(slash + 1);
       const std::string call = CountMeantBy(TextAt(i)) + "(" + (time[0] >= '0' && time[0] <= '9' ? time : "1" + time) + ")";
       const std::string count = number.substr(0, slash);
-      Unexpected(i + 2, "a count looks back over a time of its own: `" + call + " " + TextAt(i + 1) + " " + count + "`")
+      Unexpected(i + 2, Kind::kCountCompared, {call, TextAt(i + 1), count})
           .Change(RangeOf(i), call)
           .Change(RangeOf(i + 2), count);
       Retype(i, PolicyParser::NAME, CountMeantBy(TextAt(i)));
@@ -557,7 +545,7 @@ bool HabitMender::CountWithin(size_t i) {
   if (may_be_count && is_back(i + 3) && IsOneOf(TextAt(i), kCounts)) {
     const std::string count = CountMeantBy(TextAt(i));
     const std::string call = count + "(" + TextAt(i + 4) + ")";
-    Unexpected(i + 3, "a count looks back over a time of its own: `" + call + " " + TextAt(i + 1) + " " + TextAt(i + 2) + "`")
+    Unexpected(i + 3, Kind::kCountCompared, {call, TextAt(i + 1), TextAt(i + 2)})
         .Change(RangeOf(i), call)
         .Change({RangeOf(i + 2).end, RangeOf(i + 4).end}, "");
     Retype(i, PolicyParser::NAME, count);
@@ -574,7 +562,8 @@ bool HabitMender::CountWithin(size_t i) {
                            SameLine(i, i + 2) && TextAt(i + 1) == "consecutive" && (TextAt(i + 2) == "failures" || TextAt(i + 2) == "errors");
   if (is_in_a_row) {
     const std::string meant = "consecutive_failures >= " + TextAt(i);
-    diagnostics_->Emit(Kind::kUnexpected, RangeOf(i + 1), {Describe(*view_[i + 1]), "write `" + meant + "`"}).Change(RangeOf(i, i + 2), meant);
+    diagnostics_->Emit(Kind::kWriteInstead, RangeOf(i + 1), {Describe(*view_[i + 1]), meant})
+        .Change(RangeOf(i, i + 2), meant);
     InsertBefore(i, PolicyParser::NAME, "consecutive_failures");
     InsertBefore(i, PolicyParser::GE, ">=");
     Drop(i + 1, i + 2);
@@ -582,7 +571,7 @@ bool HabitMender::CountWithin(size_t i) {
   }
   if (!is_turned) return false;
   const std::string meant = CountMeantBy(TextAt(i + 1)) + "(" + TextAt(i + 3) + ") >= " + TextAt(i);
-  diagnostics_->Emit(Kind::kUnexpected, RangeOf(i + 1), {Describe(*view_[i + 1]), "write `" + meant + "`"})
+  diagnostics_->Emit(Kind::kWriteInstead, RangeOf(i + 1), {Describe(*view_[i + 1]), meant})
       .Change(RangeOf(i, i + 3), meant);
   InsertBefore(i, PolicyParser::NAME, CountMeantBy(TextAt(i + 1)));
   InsertBefore(i, PolicyParser::LPAREN, "(");
@@ -601,10 +590,7 @@ bool HabitMender::PercentileFraction(size_t i) {
                              text.find_first_not_of("0123456789", 1) == std::string::npos;
   if (!is_percentile || TypeAt(i + 1) != PolicyParser::DOT || TypeAt(i + 2) != PolicyParser::NUMBER || !Touches(i + 1)) return false;
   const SourceRange range = RangeOf(i, i + 2);
-  diagnostics_
-      ->Emit(Kind::kBadArguments, range, {"a percentile is one of p1 … p99, without a fraction", "write `" + text + "`"})
-      .Change(range, text)
-      .Unsafe();
+  diagnostics_->Emit(Kind::kPercentileFraction, range, {text}).Change(range, text).Unsafe();
   Drop(i + 1, i + 2);
   return true;
 }

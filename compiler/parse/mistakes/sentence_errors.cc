@@ -4,6 +4,7 @@
 
 #include "PolicyParser.h"
 #include "base/text.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/parse/mistakes/error_strategy.h"
 
 namespace compiler::parse {
@@ -66,8 +67,7 @@ bool ErrorStrategy::ExplainMissingVerb(size_t index) {
   while (verb > 0 && !IsTestVerb(TypeAt(verb)) && TypeAt(verb) != PolicyParser::TEST) --verb;
   if (!IsTestVerb(TypeAt(verb))) return false;
   const uint32_t at = offsets_.RangeOf(At(first)).begin;
-  Emit(Kind::kUnexpected, first, {Describe(At(first)), "what is to come of it begins with `expect`"})
-      .Change({at, at}, "expect ");
+  Emit(Kind::kExpectMissing, first, {Describe(At(first))}).Change({at, at}, "expect ");
   return true;
 }
 
@@ -78,7 +78,7 @@ bool ErrorStrategy::ExplainHeaderOfTest(size_t index) {
   size_t verb = index - 3;
   while (verb > 0 && SameLine(verb - 1, verb)) --verb;
   if (!IsTestVerb(TypeAt(verb))) return false;
-  Emit(Kind::kUnexpected, index - 3, {Describe(At(index - 3)), "write `header \"X-Tenant\" = \"shop\"`"});
+  Emit(Kind::kHeaderExample, index - 3, {Describe(At(index - 3))});
   return true;
 }
 

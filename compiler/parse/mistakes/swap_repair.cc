@@ -7,6 +7,7 @@
 
 #include "PolicyParser.h"
 #include "base/text.h"
+#include "compiler/diagnostics/kinds.h"
 
 namespace compiler::parse {
 namespace {
@@ -107,10 +108,10 @@ class Swapper {
            IsOneOf(view_[i + 1]->getText(), kClauses) && !IsFirstOnLine(i + 2);
   }
 
-  // `small given replies 200`, `breaker expect (a) == open`.
+  // `small given replies 200`, `breaker expect (a) == open`; `then expect …` is a habit.
   bool IsNameForVerb(size_t i) const {
     return TypeAt(i) == PolicyParser::NAME && IsFirstOnLine(i) && IsTestVerb(TypeAt(i + 1)) && !IsFirstOnLine(i + 1) &&
-           !IsFirstOnLine(i + 2) && !IsOneOf(view_[i]->getText(), kClauses);
+           !IsFirstOnLine(i + 2) && !IsOneOf(view_[i]->getText(), kClauses) && view_[i]->getText() != "then";
   }
 
   // `replies 429 "Retry-After" header = "20"`.

@@ -7,6 +7,7 @@
 
 #include "PolicyParser.h"
 #include "base/text.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/parse/characters.h"
 #include "compiler/parse/mistakes/bracket_places.h"
 #include "compiler/parse/parse.h"
@@ -158,9 +159,7 @@ class Repairer {
         if (has_name && !IsFirstOnLine(i + 1)) MoveToken(++i);
         if (TypeAt(i + 1) == PolicyParser::COLON && !IsFirstOnLine(i + 1)) ++i;  // dropped
         const Token& last = *out_.back();
-        diagnostics_
-            ->Emit(Kind::kMissingValue, offsets_.RangeOf(last),
-                   {"`{`", last.getText(), "a block is written `word {` … `}`"})
+        diagnostics_->Emit(Kind::kBlockNeedsBrace, offsets_.RangeOf(last), {last.getText()})
             .Change({offsets_.RangeOf(last).end, offsets_.RangeOf(last).end}, " {");
         open_.push_back({i, PolicyParser::LBRACE, last.getLine(), places_->LineColumn(i), true, kNowhere});
         AddVirtual(PolicyParser::LBRACE);
@@ -168,7 +167,7 @@ class Repairer {
       }
       if (places_->IsDoubledOpener(i)) {
         const std::string what = "a second `" + std::string(TextOf(type)) + "`";
-        diagnostics_->Emit(Kind::kUnexpected, offsets_.RangeOf(*view_[i]), {what, "remove it"})
+        diagnostics_->Emit(Kind::kNeedless, offsets_.RangeOf(*view_[i]), {what})
             .Change(offsets_.RangeOf(*view_[i]), "");
         continue;
       }
@@ -212,11 +211,7 @@ class Repairer {
     const size_t closer = TypeAt(i);
     const std::string right = std::string(TextOf(OpenerOf(closer))) + TextOf(closer);
     const SourceRange range = offsets_.RangeOf(*view_[i], *view_[i + 1]);
-    diagnostics_
-        ->Emit(Kind::kUnexpected, range,
-               {std::string("`") + TextOf(closer) + TextOf(OpenerOf(closer)) + "`",
-                "turn the two around: `" + right + "`"})
-        .Replace(right);
+    diagnostics_->Emit(Kind::kTurnAround, range, {TextOf(closer), TextOf(OpenerOf(closer)), right}).Replace(right);
     AddVirtual(OpenerOf(closer));
     AddVirtual(closer);
   }

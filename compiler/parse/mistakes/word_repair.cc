@@ -8,6 +8,7 @@
 
 #include "PolicyParser.h"
 #include "base/text.h"
+#include "compiler/diagnostics/kinds.h"
 
 namespace compiler::parse {
 namespace {
