@@ -84,8 +84,10 @@ size_t LogSocket::Send(std::string_view lines, const std::function<bool(int erro
       continue;
     }
     const std::string_view before = Before();
-    std::array<iovec, 2> pieces = {iovec{const_cast<char*>(before.data()), before.size()},
-                                   iovec{const_cast<char*>(line.data()), line.size()}};
+    char newline = '\n';  // journald leaves a field out that has none
+    std::array<iovec, 3> pieces = {iovec{const_cast<char*>(before.data()), before.size()},
+                                   iovec{const_cast<char*>(line.data()), line.size()},
+                                   iovec{&newline, kind_ == Kind::kJournald ? size_t{1} : size_t{0}}};
     msghdr message{};
     message.msg_iov = pieces.data();
     message.msg_iovlen = pieces.size();

@@ -82,7 +82,7 @@ TEST_F(LogSocketTest, JournaldGetsFields) {
   auto opened = LogSocket::Open(LogSocket::Kind::kJournald, path_);
   ASSERT_TRUE(opened) << opened.error();
   EXPECT_EQ((*opened)->Send("{\"a\":1}\n", Never), 0U);
-  EXPECT_EQ(daemon.Next(), "PRIORITY=6\nSYSLOG_IDENTIFIER=breakwater\nMESSAGE={\"a\":1}");
+  EXPECT_EQ(daemon.Next(), "PRIORITY=6\nSYSLOG_IDENTIFIER=breakwater\nMESSAGE={\"a\":1}\n");
 }
 
 TEST_F(LogSocketTest, ADaemonThatWasRestartedIsFoundAgainAndWhatNobodyTookIsCounted) {
@@ -93,7 +93,7 @@ TEST_F(LogSocketTest, ADaemonThatWasRestartedIsFoundAgainAndWhatNobodyTookIsCoun
   EXPECT_EQ((*opened)->Send("one\ntwo\n", Never), 2U);
   Daemon second(path_);
   EXPECT_EQ((*opened)->Send("three\n", Never), 0U);
-  EXPECT_EQ(second.Next(), "PRIORITY=6\nSYSLOG_IDENTIFIER=breakwater\nMESSAGE=three");
+  EXPECT_EQ(second.Next(), "PRIORITY=6\nSYSLOG_IDENTIFIER=breakwater\nMESSAGE=three\n");
 }
 
 TEST_F(LogSocketTest, ALineThatFitsIntoNoDatagramIsLostAndTheNextIsNot) {
@@ -101,7 +101,7 @@ TEST_F(LogSocketTest, ALineThatFitsIntoNoDatagramIsLostAndTheNextIsNot) {
   auto opened = LogSocket::Open(LogSocket::Kind::kJournald, path_);
   ASSERT_TRUE(opened) << opened.error();
   EXPECT_EQ((*opened)->Send(std::string(4 << 20, 'x') + "\nshort\n", Never), 1U);
-  EXPECT_EQ(daemon.Next(), "PRIORITY=6\nSYSLOG_IDENTIFIER=breakwater\nMESSAGE=short");
+  EXPECT_EQ(daemon.Next(), "PRIORITY=6\nSYSLOG_IDENTIFIER=breakwater\nMESSAGE=short\n");
 }
 
 // Through the log's own thread, from lanes and as events.
@@ -112,7 +112,7 @@ TEST_F(LogSocketTest, ALogWritesToIt) {
   {
     LineLog log(std::move(*opened));
     log.Write("an event");
-    EXPECT_EQ(daemon.Next(), "PRIORITY=6\nSYSLOG_IDENTIFIER=breakwater\nMESSAGE=an event");
+    EXPECT_EQ(daemon.Next(), "PRIORITY=6\nSYSLOG_IDENTIFIER=breakwater\nMESSAGE=an event\n");
     runtime::observe::LogLane lane(log);
     for (const char c : {'a', 'b'}) {
       *lane.Room(1) = c;
@@ -120,8 +120,8 @@ TEST_F(LogSocketTest, ALogWritesToIt) {
       lane.EndLine();
     }
     lane.HandOver();
-    EXPECT_EQ(daemon.Next(), "PRIORITY=6\nSYSLOG_IDENTIFIER=breakwater\nMESSAGE=a");
-    EXPECT_EQ(daemon.Next(), "PRIORITY=6\nSYSLOG_IDENTIFIER=breakwater\nMESSAGE=b");
+    EXPECT_EQ(daemon.Next(), "PRIORITY=6\nSYSLOG_IDENTIFIER=breakwater\nMESSAGE=a\n");
+    EXPECT_EQ(daemon.Next(), "PRIORITY=6\nSYSLOG_IDENTIFIER=breakwater\nMESSAGE=b\n");
     EXPECT_EQ(log.dropped(), 0U);
   }
 }
