@@ -8,88 +8,14 @@ docs/runbook.md tells what to do in each. scripts/incident builds and starts it.
 --check  fails if the gateway does not show what the run-book says
 """
 import argparse
-import collections
-import http.client
 import json
-import os
 import pathlib
-import re
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.request
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / 'support'))
-from local import answers, free_port, wait_for  # noqa: E402
-
-
-class Users:
-    """People who chat, one request after the other, until stop()."""
-
-    def __init__(self, port, number):
-        self.port, self.going, self.seen, self.lock = port, True, collections.Counter(), threading.Lock()
-        self.threads = [threading.Thread(target=self._chat, daemon=True) for _ in range(number)]
-        for thread in self.threads:
-            thread.start()
-
-    def _chat(self):
-        body = json.dumps({'model': 'qwen3:32b', 'stream': False, 'messages': [{'role': 'user', 'content': 'hello'}]})
-        while self.going:
-            connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=30)
-            try:
-                connection.request('POST', '/api/chat', body, {'Content-Type': 'application/json'})
-                answer = connection.getresponse()
-                answer.read()
-                reason = answer.getheader('X-Breakwater-Fallback-Reason')
-                what = f'{answer.status}' + (f' from the fallback, because of {reason}' if reason else '')
-            except (OSError, http.client.HTTPException) as error:
-                what = f'no answer: {error}'
-            finally:
-                connection.close()
-            with self.lock:
-                self.seen[what] += 1
-            time.sleep(0.1)
-
-    def stop(self):
-        self.going = False
-        for thread in self.threads:
-            thread.join(60)
-
-
-class Scene:
-    def __init__(self, build, folder):
-        self.port, self.admin, self.ollama_port = free_port(), free_port(), free_port()
-        self.ollama = subprocess.Popen([build / 'examples/flaky_ollama/flaky_ollama', '--port', str(self.ollama_port), '--time-scale', '0.2'],
-                                       stdout=subprocess.DEVNULL)
-        self.events_path = pathlib.Path(folder) / 'events.log'
-        self.access_path = pathlib.Path(folder) / 'access.log'
-        environment = {**os.environ, 'PORT': str(self.port), 'ADMIN_PORT': str(self.admin), 'OLLAMA_PORT': str(self.ollama_port)}
-        self.gateway = subprocess.Popen([build / 'cli/breakwater', 'run', HERE / 'incident.policy.in'], env=environment,
-                                        stdout=open(self.access_path, 'wb'), stderr=open(self.events_path, 'wb'))
-        wait_for('flaky_ollama', lambda: answers(self.ollama_port, '/api/version'))
-        wait_for('the gateway', lambda: answers(self.admin, '/health/ready'))
-
-    def control(self, path, body):
-        request = urllib.request.Request(f'http://127.0.0.1:{self.ollama_port}{path}', json.dumps(body).encode(), method='POST')
-        urllib.request.urlopen(request, timeout=5).read()
-
-    def breaker(self):
-        return json.loads(answers(self.admin, '/health/circuit-breaker/ollama'))
-
-    def metric(self, name):
-        return sum(float(value) for value in re.findall(rf'^breakwater_{name}(?:{{[^}}]*}})? (\S+)$', answers(self.admin, '/metrics'), re.M))
-
-    def events(self, message):
-        return [line for line in self.events_path.read_text().splitlines() if f'"message":"{message}' in line]
-
-    def stop(self):
-        for process in (self.gateway, self.ollama):
-            process.terminate()
-        for process in (self.gateway, self.ollama):
-            process.wait(60)
+from scene import Scene, Users, wait_for
 
 
 def show(title, lines):
@@ -175,7 +101,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         scene = Scene(options.build.resolve(), folder)
         try:
-            print(f'gateway 127.0.0.1:{scene.port}, admin 127.0.0.1:{scene.admin}, server 127.0.0.1:{scene.ollama_port}')
+            print(f'gateway 127.0.0.1:{scene.port}, admin 127.0.0.1:{scene.admin}, server 127.0.0.1:{scene.servers["OLLAMA_PORT"]}')
             {'down': down, 'slow': slow, 'oom': oom}[options.incident](scene, lambda shown, what: shown or missing.append(what))
             if options.keep:
                 print('\nEverything runs on until Ctrl-C.')
