@@ -30,6 +30,7 @@ class Setup:
     haproxy_backend: str = ""
     haproxy_more: str = ""               # further sections
     breakwater_gateway: str = ""         # further settings of the gateway
+    breakwater_seen: str = ""            # its access log and admin address; none: the log as LOGS says, no admin address
     breakwater: str = ""                 # further blocks; none: everything goes to upstream u
     upstream_is_down: bool = False
 
@@ -119,8 +120,9 @@ backend b
 
 
 def breakwater(folder, name, port, upstream, setup, binary):
+    seen = setup.breakwater_seen or f'access_log = {"stdout" if LOGS else "off"}  admin = off'
     return [binary, "run", write(folder, name + ".policy", f"""edition 1
-gateway {{ listen = "127.0.0.1:{port}"  admin = off  workers = 1  access_log = {"stdout" if LOGS else "off"}
+gateway {{ listen = "127.0.0.1:{port}"  workers = 1  {seen}
   {setup.breakwater_gateway} }}
 upstream u {{
   url = "http://127.0.0.1:{upstream}"
