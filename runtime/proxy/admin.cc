@@ -8,23 +8,13 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/proxy/admin_token.h"
+#include "runtime/proxy/json_answer.h"
 #include "runtime/proxy/live_state.h"
 
 namespace runtime::proxy {
 namespace {
 
 using nlohmann::ordered_json;
-
-LocalAnswer Json(int status, const ordered_json& body) {
-  LocalAnswer answer;
-  answer.status = status;
-  answer.content_type = "application/json";
-  answer.body = body.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
-  answer.headers.emplace_back("Cache-Control", "no-store");
-  return answer;
-}
-
-LocalAnswer Refuse(int status, const std::string& why) { return Json(status, {{"error", why}}); }
 
 // A name that a page made to point here (DNS rebinding) is no name of this address.
 bool IsOwnHost(const WorkerContext& worker, std::string_view host) {
@@ -49,7 +39,7 @@ std::optional<LocalAnswer> CheckAdminCaller(WorkerContext& worker, const http::R
   };
   const auto refuse = [&](int status, std::string_view reason, const std::string& why) {
     if (access.MayTell(now)) tell(reason);
-    return Refuse(status, why);
+    return JsonRefusal(status, why);
   };
   if (!IsOwnHost(worker, head.host))
     return refuse(421, "name of another host", "this address is not called so; ask it by its address");
@@ -59,7 +49,7 @@ std::optional<LocalAnswer> CheckAdminCaller(WorkerContext& worker, const http::R
   if (acts && !head.headers.Find("content-type").value_or("").starts_with("application/json")) {
     return refuse(415, "no JSON", "write Content-Type: application/json");
   }
-  if (!access.MayTry(peer_ip, now)) return Refuse(429, "too many wrong tokens; try again in a minute");
+  if (!access.MayTry(peer_ip, now)) return JsonRefusal(429, "too many wrong tokens; try again in a minute");
   constexpr std::string_view kBearer = "Bearer ";
   std::string_view given = head.headers.Find("authorization").value_or("");
   const bool is_bearer =
@@ -68,7 +58,7 @@ std::optional<LocalAnswer> CheckAdminCaller(WorkerContext& worker, const http::R
   if (is_bearer && IsSameToken(given, worker.gateway.admin_token)) return std::nullopt;
   if (is_bearer) access.RecordWrong(peer_ip, now);
   if (is_bearer || access.MayTell(now)) tell(is_bearer ? "wrong token" : "no token");
-  LocalAnswer answer = Refuse(
+  LocalAnswer answer = JsonRefusal(
       401,
       "this needs the token: Authorization: Bearer …; the commands of the gateway's own user find it by themselves");
   answer.headers.emplace_back("WWW-Authenticate", "Bearer");
@@ -100,13 +90,6 @@ void ForEachUpstream(const WorkerContext& worker, Use use) {
     const UpstreamId id(static_cast<int32_t>(i));
     use(id, upstreams[id].name);
   }
-}
-
-std::string Listed(const std::vector<std::string>& names, std::string_view none) {
-  if (names.empty()) return "there is " + std::string(none);
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return "there are: " + text;
 }
 
 LocalAnswer PolicyPage(const WorkerContext& worker) {
@@ -141,19 +124,19 @@ LocalAnswer PolicyPage(const WorkerContext& worker) {
                        {"status", done.status}});
   }
   body["actions"] = actions;  // the last ones, the newest at the end
-  return Json(200, body);
+  return JsonAnswer(200, body);
 }
 
 LocalAnswer ActOnBreaker(WorkerContext& worker, std::string_view name, std::string_view action,
                          std::string_view query) {
   if (action != "open" && action != "close" && action != "reset")
-    return Refuse(404, "a breaker takes open, close and reset");
+    return JsonRefusal(404, "a breaker takes open, close and reset");
   std::optional<base::Duration> for_how_long;
   if (!query.empty()) {
     if (action == "reset" || !query.starts_with("for="))
-      return Refuse(400, "open and close take `for`, and nothing else");
+      return JsonRefusal(400, "open and close take `for`, and nothing else");
     for_how_long = DurationOf(query.substr(4));
-    if (!for_how_long) return Refuse(400, "`for` is a time such as 90s, 10min or 1h");
+    if (!for_how_long) return JsonRefusal(400, "`for` is a time such as 90s, 10min or 1h");
   }
   std::optional<UpstreamId> found;
   std::vector<std::string> known;
@@ -162,7 +145,7 @@ LocalAnswer ActOnBreaker(WorkerContext& worker, std::string_view name, std::stri
     known.push_back(upstream);
     if (upstream == name) found = id;
   });
-  if (!found) return Refuse(404, "no upstream of that name has a breaker; " + Listed(known, "none in this policy"));
+  if (!found) return JsonRefusal(404, "no upstream of that name has a breaker; " + Listed(known));
   const base::TimePoint now = worker.transport.Now();
   engine::Breaker* const breaker = worker.gateway.objects.breaker(*found);
   std::optional<engine::BreakerTransition> transition;
@@ -173,23 +156,23 @@ LocalAnswer ActOnBreaker(WorkerContext& worker, std::string_view name, std::stri
     transition = breaker->CloseByHand(now, for_how_long.value_or(base::Duration::zero()));
   }
   if (transition) worker.RecordBreaker(*found, *transition, "");
-  return Json(200, {{"breaker", std::string(name)}, {"state", engine::Name(breaker->Look(now).state)}});
+  return JsonAnswer(200, {{"breaker", std::string(name)}, {"state", engine::Name(breaker->Look(now).state)}});
 }
 
 LocalAnswer ActOnUpstream(WorkerContext& worker, std::string_view name, std::string_view action) {
-  if (action != "drain" && action != "resume") return Refuse(404, "an upstream takes drain and resume");
+  if (action != "drain" && action != "resume") return JsonRefusal(404, "an upstream takes drain and resume");
   std::optional<UpstreamId> found;
   std::vector<std::string> known;
   ForEachUpstream(worker, [&](UpstreamId id, const std::string& upstream) {
     known.push_back(upstream);
     if (upstream == name) found = id;
   });
-  if (!found) return Refuse(404, "there is no upstream of that name; " + Listed(known, "none in this policy"));
+  if (!found) return JsonRefusal(404, "there is no upstream of that name; " + Listed(known));
   const bool drains = action == "drain";
   worker.gateway.objects.SetDrained(*found, drains);
   engine::Limiter* const limiter = worker.gateway.objects.limiter(*found);
   if (drains && limiter != nullptr) limiter->WakeAll();
-  return Json(200, {{"upstream", std::string(name)}, {"drained", drains}});
+  return JsonAnswer(200, {{"upstream", std::string(name)}, {"drained", drains}});
 }
 
 LocalAnswer Purge(WorkerContext& worker, std::string_view name) {
@@ -202,14 +185,14 @@ LocalAnswer Purge(WorkerContext& worker, std::string_view name) {
     engine::Cache* const cache = worker.gateway.objects.cache(id);
     const uint64_t entries = cache->stats().entries;
     cache->Purge();
-    return Json(200, {{"cache", std::string(name)}, {"purged", entries}});
+    return JsonAnswer(200, {{"cache", std::string(name)}, {"purged", entries}});
   }
-  return Refuse(404, "there is no cache of that name; " + Listed(known, "none in this policy"));
+  return JsonRefusal(404, "there is no cache of that name; " + Listed(known));
 }
 
 LocalAnswer SetLogLevel(WorkerContext& worker, std::string_view level) {
-  if (!worker.gateway.events.SetLeastLevel(level)) return Refuse(404, "levels are info, warn and error");
-  return Json(200, {{"log_level", std::string(level)}});
+  if (!worker.gateway.events.SetLeastLevel(level)) return JsonRefusal(404, "levels are info, warn and error");
+  return JsonAnswer(200, {{"log_level", std::string(level)}});
 }
 
 // What was asked for: reload, breaker/NAME/open, …; `path` is what follows /admin/.
@@ -236,19 +219,19 @@ LocalAnswer Act(WorkerContext& worker, const Action& action, std::string_view qu
   const bool is_word = action.name.empty() && action.verb.empty();
   if (action.kind == "reload" && is_word) {
     const auto attempt = common.reload.Ask("breakwater reload");
-    if (!attempt) return Refuse(409, "this gateway was started without a file to read again");
-    return Json(202, {{"attempt", *attempt}});
+    if (!attempt) return JsonRefusal(409, "this gateway was started without a file to read again");
+    return JsonAnswer(202, {{"attempt", *attempt}});
   }
   if (action.kind == "stop" && is_word) {
-    if (common.stop == nullptr) return Refuse(409, "whoever started this gateway stops it");
+    if (common.stop == nullptr) return JsonRefusal(409, "whoever started this gateway stops it");
     common.stop();
-    return Json(202, {{"stopping", true}});
+    return JsonAnswer(202, {{"stopping", true}});
   }
   if (action.kind == "breaker" && !action.name.empty()) return ActOnBreaker(worker, action.name, action.verb, query);
   if (action.kind == "upstream" && !action.name.empty()) return ActOnUpstream(worker, action.name, action.verb);
   if (action.kind == "cache" && !action.name.empty() && action.verb == "purge") return Purge(worker, action.name);
   if (action.kind == "log-level" && action.name.empty()) return SetLogLevel(worker, action.verb);
-  return Refuse(
+  return JsonRefusal(
       404,
       "there are reload, stop, breaker/NAME/{open,close,reset}, upstream/NAME/{drain,resume}, cache/NAME/purge and "
       "log-level/{info,warn,error}");
@@ -272,7 +255,7 @@ std::optional<LocalAnswer> AnswerAdmin(WorkerContext& worker, const http::Reques
   const bool reads = head.method == compiler::abi::Method::kGET;
   const bool acts = head.method == compiler::abi::Method::kPOST;
   if (!reads && !acts) {
-    LocalAnswer answer = Refuse(405, "actions are POST; GET reads /admin/policy and /admin/state");
+    LocalAnswer answer = JsonRefusal(405, "actions are POST; GET reads /admin/policy and /admin/state");
     answer.headers.emplace_back("Allow", "GET, POST");
     return answer;
   }
@@ -280,7 +263,7 @@ std::optional<LocalAnswer> AnswerAdmin(WorkerContext& worker, const http::Reques
   if (reads) {
     if (path == "/admin/policy") return PolicyPage(worker);
     if (path == "/admin/state") return LiveState(worker);
-    return Refuse(404, "GET reads /admin/policy and /admin/state; actions are POST");
+    return JsonRefusal(404, "GET reads /admin/policy and /admin/state; actions are POST");
   }
   const Action action = ActionOf(path.substr(kPrefix.size()));
   LocalAnswer answer = Act(worker, action, head.query);

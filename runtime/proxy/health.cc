@@ -2,8 +2,11 @@
 
 #include <cctype>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
+
+#include "runtime/proxy/json_answer.h"
 
 namespace runtime::proxy {
 namespace {
@@ -12,15 +15,6 @@ using nlohmann::ordered_json;
 
 constexpr std::string_view kBreakersPath = "/health/circuit-breaker";
 constexpr std::string_view kBreakerPath = "/health/circuit-breaker/";
-
-LocalAnswer Json(int status, const ordered_json& body) {
-  LocalAnswer answer;
-  answer.status = status;
-  answer.content_type = "application/json";
-  answer.body = body.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
-  answer.headers.emplace_back("Cache-Control", "no-store");
-  return answer;
-}
 
 std::string WallText(const WorkerContext& worker, base::TimePoint time) {
   return observe::Rfc3339(worker.transport.WallNow() - (worker.transport.Now() - time));
@@ -50,7 +44,7 @@ LocalAnswer AnswerBreakers(const WorkerContext& worker) {
     const engine::Breaker* breaker = worker.gateway.objects.breaker(id);
     if (breaker != nullptr) all.push_back(Describe(worker, upstreams[id].name, *breaker));
   }
-  return Json(200, {{"circuit_breakers", all}});
+  return JsonAnswer(200, {{"circuit_breakers", all}});
 }
 
 LocalAnswer AnswerBreaker(const WorkerContext& worker, std::string_view name) {
@@ -58,17 +52,14 @@ LocalAnswer AnswerBreaker(const WorkerContext& worker, std::string_view name) {
   for (size_t i = 0; i < upstreams.size(); ++i) {
     const compiler::model::UpstreamId id(static_cast<int32_t>(i));
     const engine::Breaker* breaker = worker.gateway.objects.breaker(id);
-    if (breaker != nullptr && upstreams[id].name == name) return Json(200, Describe(worker, name, *breaker));
+    if (breaker != nullptr && upstreams[id].name == name) return JsonAnswer(200, Describe(worker, name, *breaker));
   }
-  std::string known;
+  std::vector<std::string> known;
   for (size_t i = 0; i < upstreams.size(); ++i) {
     const compiler::model::UpstreamId id(static_cast<int32_t>(i));
-    if (worker.gateway.objects.breaker(id) != nullptr) known += (known.empty() ? "" : ", ") + upstreams[id].name;
+    if (worker.gateway.objects.breaker(id) != nullptr) known.push_back(upstreams[id].name);
   }
-  ordered_json body;
-  body["error"] = "no upstream of that name has a breaker; there " +
-                  (known.empty() ? std::string("is none in this policy") : "are: " + known);
-  return Json(404, body);
+  return JsonRefusal(404, "no upstream of that name has a breaker; " + Listed(known));
 }
 
 }  // namespace
@@ -78,7 +69,7 @@ std::optional<LocalAnswer> AnswerHealth(WorkerContext& worker, const http::Reque
   const bool is_health = path == "/health" || path.starts_with("/health/");
   if (!is_health && path != "/metrics") return std::nullopt;
   if (method != compiler::abi::Method::kGET && method != compiler::abi::Method::kHEAD) {
-    LocalAnswer answer = Json(405, {{"error", "this address is read only: use GET"}});
+    LocalAnswer answer = JsonRefusal(405, "this address is read only: use GET");
     answer.headers.emplace_back("Allow", "GET, HEAD");
     return answer;
   }
@@ -91,15 +82,17 @@ std::optional<LocalAnswer> AnswerHealth(WorkerContext& worker, const http::Reque
     answer.body = worker.gateway.metrics.Expose(worker.transport.Now(), dropped, format);
     return answer;
   }
-  if (path == "/health/live") return Json(200, {{"status", "live"}});
+  if (path == "/health/live") return JsonAnswer(200, {{"status", "live"}});
   if (path == "/health/ready") {
-    if (worker.gateway.is_draining.load()) return Json(503, {{"status", "draining"}});
-    if (!worker.gateway.is_ready.load()) return Json(503, {{"status", "starting"}});
-    return Json(200, {{"status", "ready"}});
+    if (worker.gateway.is_draining.load()) return JsonAnswer(503, {{"status", "draining"}});
+    if (!worker.gateway.is_ready.load()) return JsonAnswer(503, {{"status", "starting"}});
+    return JsonAnswer(200, {{"status", "ready"}});
   }
   if (path == kBreakersPath) return AnswerBreakers(worker);
   if (path.starts_with(kBreakerPath)) return AnswerBreaker(worker, path.substr(kBreakerPath.size()));
-  return Json(404, {{"error", "no such page; there are /health/live, /health/ready, /health/circuit-breaker, /health/circuit-breaker/NAME and /metrics"}});
+  return JsonRefusal(404,
+                     "no such page; there are /health/live, /health/ready, /health/circuit-breaker, "
+                     "/health/circuit-breaker/NAME and /metrics");
 }
 
 }  // namespace runtime::proxy
