@@ -131,6 +131,7 @@ Json PanelJson(const PanelInfo& info, int id, int x, int y) {
   panel["gridPos"] = {{"h", kPanelHeight}, {"w", kPanelWidth}, {"x", x}, {"y", y}};
   panel["datasource"] = {{"type", "prometheus"}, {"uid", "${datasource}"}};
   Json defaults = {{"unit", info.unit}, {"min", 0}};
+  if (info.query.ends_with("> 0")) defaults["noValue"] = "none";  // what never happened is no missing data
   if (info.title == "Breakers") {
     Json options = {{"0", {{"text", "CLOSED"}, {"color", "green"}, {"index", 0}}},
                     {"1", {{"text", "HALF_OPEN"}, {"color", "yellow"}, {"index", 1}}},
@@ -181,7 +182,7 @@ std::string DashboardJson(const Policy& policy) {
   board["links"] = Json::array();
   const std::string& prefix = policy.gateway.metrics_prefix;
   board["templating"]["list"] = Json::array(
-      {{{"name", "datasource"}, {"label", "Data source"}, {"type", "datasource"}, {"query", "prometheus"}, {"current", Json::object()}, {"hide", 0}},
+      {{{"name", "datasource"}, {"label", "Data source"}, {"type", "datasource"}, {"query", "prometheus"}, {"hide", 0}},
        {{"name", "prefix"},
         {"label", "Prefix (metrics_prefix)"},
         {"type", "textbox"},

@@ -24,21 +24,24 @@ WINDOW = "15s"
 
 # For each alert: series that make it fire and series that don't, as promtool writes values (a step a minute), and when to look.
 RATE = "0+60x120"
+FEW = "0+0.3x120"  # of a quiet night: a share of so little wakes nobody
+REOPENS = " ".join(["2", "1"] * 15)     # half-open at every other look, and never closed
+RECOVERS = " ".join(["2", "1", "0"] * 10)
 ALERTS = {
     "BreakwaterBreakerOpensOften": ({'breakwater_circuit_breaker_open_total{service="down"}': "0 1 2 3 4x120"},
                                     {'breakwater_circuit_breaker_open_total{service="down"}': "0 1 2x120"}),
-    "BreakwaterBreakerOpen": ({'breakwater_breaker_state{upstream="down"}': "2x120"},
-                              {'breakwater_breaker_state{upstream="down"}': "0 2 2 0x120"}),
+    "BreakwaterBreakerOpen": ({'breakwater_breaker_state{upstream="down"}': REOPENS},
+                              {'breakwater_breaker_state{upstream="down"}': RECOVERS}),
     "BreakwaterBreakerStuckHalfOpen": ({'breakwater_breaker_state{upstream="down"}': "1x120", 'breakwater_breaker_rejected_total{upstream="down"}': RATE},
                                        {'breakwater_breaker_state{upstream="down"}': "1x120", 'breakwater_breaker_rejected_total{upstream="down"}': "5x120"}),
     "BreakwaterRetriesAreMany": ({'breakwater_upstream_retry_total{upstream="ollama"}': "0+6x120", 'breakwater_requests_total{route="chats",status="200",served_by="ollama"}': RATE},
-                                 {'breakwater_upstream_retry_total{upstream="ollama"}': "0+1x120", 'breakwater_requests_total{route="chats",status="200",served_by="ollama"}': RATE}),
+                                 {'breakwater_upstream_retry_total{upstream="ollama"}': "0+0.1x120", 'breakwater_requests_total{route="chats",status="200",served_by="ollama"}': FEW}),
     "BreakwaterFallbacksAreMany": ({'breakwater_fallback_response_total{fallback="sorry"}': "0+1x120", 'breakwater_requests_total{route="chats",status="200",served_by="ollama"}': RATE},
-                                   {'breakwater_fallback_response_total{fallback="sorry"}': "0x120", 'breakwater_requests_total{route="chats",status="200",served_by="ollama"}': RATE}),
+                                   {'breakwater_fallback_response_total{fallback="sorry"}': "0+0.1x120", 'breakwater_requests_total{route="chats",status="200",served_by="ollama"}': FEW}),
     "BreakwaterIsSlow": ({'breakwater_request_duration_seconds_bucket{le="5.0"}': "0+50x120", 'breakwater_request_duration_seconds_count': RATE},
-                         {'breakwater_request_duration_seconds_bucket{le="5.0"}': "0+59x120", 'breakwater_request_duration_seconds_count': RATE}),
-    "BreakwaterAnswersAreCut": ({'breakwater_stream_end_total{how="cut"}': "0+2x120", 'breakwater_stream_end_total{how="complete"}': RATE},
-                                {'breakwater_stream_end_total{how="cut"}': "0x120", 'breakwater_stream_end_total{how="complete"}': RATE}),
+                         {'breakwater_request_duration_seconds_bucket{le="5.0"}': "0+0.2x120", 'breakwater_request_duration_seconds_count': FEW}),
+    "BreakwaterAnswersAreCut": ({'breakwater_stream_end_total{how="cut"}': "0+2x120", 'breakwater_stream_end_total{how="complete"}': RATE, 'breakwater_stream_end_total{how="own"}': "0+600x120"},
+                                {'breakwater_stream_end_total{how="cut"}': "0+0.1x120", 'breakwater_stream_end_total{how="complete"}': FEW}),
     "BreakwaterQueueRefuses": ({'breakwater_queue_refused_total{upstream="ollama",reason="queue_full"}': "0+1x120"},
                                {'breakwater_queue_refused_total{upstream="ollama",reason="queue_full"}': "7x120"}),
     "BreakwaterErrorsOfItsOwn": ({'breakwater_requests_total{route="late",status="502",served_by="gateway"}': "0+1x120", 'breakwater_requests_total{route="chats",status="200",served_by="ollama"}': RATE},
