@@ -19,7 +19,10 @@ using compiler::model::Places;
 using compiler::model::RouteSettings;
 using compiler::model::UpstreamId;
 using compiler::model::UpstreamSettings;
+using observe::CounterId;
+using observe::HistogramId;
 using observe::JsonLine;
+using observe::LabelledCounter;
 
 class JsonList {
  public:
@@ -48,6 +51,20 @@ class State {
         wall_(worker.transport.WallNow()),
         in_flight_(worker.gateway.metrics.UpstreamsInFlight()),
         routes_to_(policy_.upstreams.size()) {
+    // What requests came to at each upstream: attempts by their outcome, and those that its queue or its breaker did not let through.
+    const auto& metrics = worker.gateway.metrics;
+    const auto note = [this](const std::string& labels, std::string_view outcome, uint64_t count) {
+      if (count > 0) outcomes_[labels.substr(0, labels.find('\0'))].Add(outcome, static_cast<int64_t>(count));
+    };
+    for (const LabelledCounter counter : {LabelledCounter::kAttempts, LabelledCounter::kQueueRefused}) {
+      for (const auto& [labels, count] : metrics.Counts(counter))
+        note(labels, std::string_view(labels).substr(labels.find('\0') + 1), count);
+    }
+    for (const auto& [labels, count] : metrics.Counts(CounterId::kBreakerRejected)) note(labels, "breaker_open", count);
+    for (const auto& total : metrics.Totals(HistogramId::kFirstToken)) {
+      if (total.count > 0)
+        first_tokens_[total.labels].Add("count", static_cast<int64_t>(total.count)).AddMillis("ms", total.sum.count());
+    }
     for (const RouteSettings& route : policy_.routes) {
       for (const UpstreamId id : route.to) {
         auto& routes = routes_to_[static_cast<size_t>(id.value)];
@@ -56,7 +73,7 @@ class State {
     }
   }
 
-  std::string Text() const {
+  std::string Text() {
     JsonLine state;
     state.Add("now", observe::Rfc3339Millis(wall_))
         .Add("version", BREAKWATER_VERSION)
@@ -68,7 +85,7 @@ class State {
     JsonList upstreams;
     for (size_t i = 0; i < policy_.upstreams.size(); ++i) upstreams.Add(Upstream(UpstreamId(static_cast<int32_t>(i))));
     JsonList answers;
-    for (const auto& [labels, count] : worker_.gateway.metrics.Requests()) {
+    for (const auto& [labels, count] : worker_.gateway.metrics.Counts(LabelledCounter::kRequests)) {
       if (count == 0) continue;
       JsonLine answer;
       const size_t first = labels.find('\0');
@@ -106,13 +123,18 @@ class State {
     return policy.Finish();
   }
 
-  std::string Upstream(UpstreamId id) const {
+  std::string Upstream(UpstreamId id) {
     const UpstreamSettings& settings = policy_.upstreams[id];
     JsonLine upstream;
     upstream.Add("name", settings.name)
         .Add("address", settings.url.unix_path.empty() ? settings.url.authority : settings.url.unix_path);
     if (const engine::Breaker* breaker = worker_.gateway.objects.breaker(id))
       upstream.AddRaw("breaker", Breaker(id, *breaker));
+    if (worker_.gateway.objects.is_drained(id)) upstream.AddRaw("is_drained", "true");
+    if (const auto outcomes = outcomes_.find(settings.name); outcomes != outcomes_.end())
+      upstream.AddRaw("outcomes", outcomes->second.Finish());
+    if (const auto first = first_tokens_.find(settings.name); first != first_tokens_.end())
+      upstream.AddRaw("first_token", first->second.Finish());
     const auto in_flight = in_flight_.find(settings.name);
     upstream.Add("in_flight", in_flight == in_flight_.end() ? int64_t{0} : in_flight->second);
     if (const engine::Limiter* limiter = worker_.gateway.objects.limiter(id)) {
@@ -223,7 +245,8 @@ class State {
   const base::TimePoint now_;
   const base::WallTime wall_;
   const std::unordered_map<std::string, int64_t> in_flight_;
-  std::vector<std::vector<const RouteSettings*>> routes_to_;  // by upstream
+  std::unordered_map<std::string, JsonLine> outcomes_, first_tokens_;  // by the name of the upstream
+  std::vector<std::vector<const RouteSettings*>> routes_to_;           // by upstream
 };
 
 }  // namespace

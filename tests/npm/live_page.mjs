@@ -202,6 +202,8 @@ try {
   assert.ok([-1000, 0, 1000].some((off) => new Date(retry_at + off).toLocaleTimeString('en-GB', { hour12: false }) === clock), `${clock} and ${truth.retry_at}`);
   assert.equal(await rowOf(page, 'ollama', 'Meanwhile users get'), 'route chats: reply busy (status 503)');
   assert.match(await text(page, '#summary'), /The breaker of ollama is open/);
+  assert.match(await rowOf(page, 'ollama', 'Lately'), /\d+ × reset/);
+  await until('the summary to say what users get', async () => /\d+ of \d+ requests of the last minute got a status of 500 or more/.test(await text(page, '#summary')));
   await page.locator('#answers tr', { hasText: 'busy' }).first().waitFor();
   await page.locator('#troubles li', { hasText: 'breaker_open' }).first().waitFor();
   assert.match(await text(page, '#announce'), /The breaker of ollama is now open/);
@@ -209,8 +211,8 @@ try {
   // Requests that did not go well unfold by keyboard, and stay so while the page goes on.
   await page.keyboard.press('Tab');
   const focused = () => page.evaluate(() => document.activeElement.tagName + ' ' + document.activeElement.textContent.slice(0, 40));
-  for (let i = 0; i < 12 && !(await focused()).startsWith('SUMMARY'); i++) await page.keyboard.press('Tab');
-  assert.match(await focused(), /^SUMMARY/);
+  for (let i = 0; i < 12 && !/^SUMMARY \d/.test(await focused()); i++) await page.keyboard.press('Tab');
+  assert.match(await focused(), /^SUMMARY \d/); // it begins with its time
   const unfolded = await page.evaluateHandle(() => document.activeElement.closest('details'));
   await page.keyboard.press('Enter');
   assert.equal(await unfolded.evaluate((details) => details.open), true);
@@ -229,13 +231,23 @@ try {
     } else {
       await other.getByLabel('Admin token').waitFor();
     }
+    if (screenshots) await other.screenshot({ path: path.join(screenshots, `live-page-${name}.png`), fullPage: name.startsWith('narrow') });
     await other.evaluate(axe.source);
     const found = await other.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
     assert.ok(found.passes.length > 10, 'axe looked');
     assert.deepEqual(found.violations.map((v) => `${name}: ${v.id}: ${v.nodes.map((n) => n.html + ' ' + n.failureSummary).join('; ')}`), []);
+    if (logs_in) { // and with everything unfolded, before an action
+      for (const summary of await other.locator('details:not([open]) > summary').all()) await summary.click();
+      await other.getByRole('button', { name: 'Drain' }).first().click();
+      await other.locator('#confirm[open]').waitFor();
+      const asked = await other.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
+      assert.deepEqual(asked.violations.map((v) => `${name}, asked: ${v.id}: ${v.nodes.map((n) => n.html + ' ' + n.failureSummary).join('; ')}`), []);
+      const wide = await other.evaluate(() => document.getElementById('confirm').getBoundingClientRect().right - window.innerWidth);
+      assert.ok(wide <= 0, `${name}: the question is ${wide} px too wide`);
+      await other.keyboard.press('Escape');
+    }
     const size = await other.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
     assert.ok(size[0] <= size[1], `${name}: ${size[0]} px wide in a window of ${size[1]}`);
-    if (screenshots) await other.screenshot({ path: path.join(screenshots, `live-page-${name}.png`), fullPage: name === 'narrow' });
     await other.context().close();
   };
   const narrow = { viewport: { width: 360, height: 740 } };
@@ -267,6 +279,51 @@ try {
   assert.equal(await card(page, 'ollama').locator('dt:text-is("Because of")').count(), 0);
   going = false;
   await Promise.all(users);
+
+  // What operators may do, by keyboard alone: nothing without a yes.
+  const focus = async (what, steps = 60) => {
+    for (let i = 0; i < steps && !(await focused()).includes(what); i++) await page.keyboard.press('Tab');
+    assert.ok((await focused()).includes(what), `${what}: ${await focused()}`);
+  };
+  const asked = page.locator('#confirm[open]');
+  const act = async (button, answer) => {
+    await focus(button);
+    await page.keyboard.press('Enter');
+    await asked.waitFor();
+    assert.equal(await focused(), 'BUTTON Leave it');
+    if (answer === 'Escape' || answer === 'Enter') return page.keyboard.press(answer);
+    await page.keyboard.press('Shift+Tab');
+    assert.equal(await focused(), 'BUTTON Do it');
+    return page.keyboard.press('Enter');
+  };
+  await page.locator('#main').focus();
+  await focus('SUMMARY Act on spare');
+  await page.keyboard.press('Enter');
+  for (const no of ['Escape', 'Enter']) {
+    await act('Open the breaker', no);
+    await asked.waitFor({ state: 'hidden' });
+    assert.match(await focused(), /^BUTTON Open the breaker/);
+  }
+  assert.equal((await breaker('spare')).state, 'CLOSED');
+  await act('Open the breaker', 'yes');
+  await until('the breaker that was opened by hand', async () => (await card(page, 'spare').innerText()).includes('Breaker open'));
+  assert.equal(await rowOf(page, 'spare', 'Because of'), 'by hand');
+  assert.match(await rowOf(page, 'spare', 'Tries again'), /in (9|10) min/);
+  assert.match(await text(page, '#done'), /^Done at .*: breaker\/spare\/open\?for=10min$/);
+  await act('Close the breaker', 'yes');
+  await until('the breaker that was closed by hand', async () => (await card(page, 'spare').innerText()).includes('Breaker closed'));
+  assert.equal(await card(page, 'spare').getByRole('button', { name: 'Resume' }).isVisible(), false);
+  await act('Drain', 'yes');
+  await until('the drain to be shown', async () => /spare is drained by an operator/.test(await text(page, '#summary')));
+  assert.match(await rowOf(page, 'spare', 'Drained'), /lets nothing new through/);
+  assert.equal(await card(page, 'spare').getByRole('button', { name: 'Drain' }).isVisible(), false);
+  await act('Resume', 'yes');
+  await until('the drain to be over', async () => !/drained/.test(await text(page, '#summary')));
+  await act('Read the policy again', 'yes');
+  await until('the reload', async () => /: reload$/.test(await text(page, '#done')));
+  const policy_page = await (await fetch(`${base}/admin/policy`, { headers: { Authorization: `Bearer ${TOKEN}` } })).json();
+  assert.deepEqual(policy_page.actions.map((one) => one.action), ['breaker/spare/open', 'breaker/spare/close', 'upstream/spare/drain', 'upstream/spare/resume', 'reload']);
+  assert.equal(policy_page.reloads.attempts, 1);
 
   // What others say is text.
   spare.act = 'hostile';

@@ -1,4 +1,4 @@
-// The live page: asks /admin/state once a second while somebody looks, and shows it. What comes from upstreams and clients is text and
+// The live page: asks /admin/state once a second while somebody looks, shows it, and carries out what operators may do, once they have said yes. What comes from upstreams and clients is text and
 // stays text: nothing here writes HTML. What is shown is changed in place, so that focus and what is unfolded stay where they are.
 "use strict";
 
@@ -104,11 +104,11 @@ function newCard(upstream) {
   const card = { root: make("article", "upstream"), title: make("h3", "", upstream.name), state: make("span", "state"), words: make("span") };
   card.rows = new Rows();
   card.meter = make("meter");
-  card.root.append(card.title, make("p", "", card.state, card.words), card.rows.list);
+  card.root.append(card.title, make("p", "", card.state, card.words), card.rows.list, actionsOf(card, upstream));
   return card;
 }
 
-const errorText = (error) => (/^[0-9]{3}$/.test(error || "") ? "status " + error : error);
+const errorText = (error) => (/^[0-9]{3}(:|$)/.test(error || "") ? "status " + error : error);
 const countsText = (counts) => Object.entries(counts).map(([name, value]) => name + " = " + value).join(", ");
 
 function stepText(step, upstreams) {
@@ -128,11 +128,12 @@ function insteadText(upstream, upstreams) {
 
 function updateCard(card, upstream, state) {
   const breaker = upstream.breaker;
+  for (const { action, button } of card.actions) show(button, !action.shown || Boolean(action.shown(upstream)));
   if (!breaker) {
     say(card.state, "No breaker");
     card.state.className = "note";
     say(card.words, "");
-    card.rows.set(loadRows(upstream));
+    card.rows.set([...recentRows(upstream), ...loadRows(upstream)]);
     return;
   }
   const [name, className, meaning] = STATES[breaker.state] || [breaker.state, "", ""];
@@ -166,6 +167,7 @@ function updateCard(card, upstream, state) {
     rows.push(["Failures now", failures(card, upstream)]);
     rows.push(["Opens when", breaker.rules.map((rule) => (rule.line || rule.rule) + (rule.place ? "  (" + rule.place + ")" : "")).join("; "), "code"]);
   }
+  rows.push(...recentRows(upstream));
   rows.push(["Last failure", breaker.last_failure_time ? clock(breaker.last_failure_time) : null]);
   rows.push(["Answered well", String(breaker.success_count)]);
   rows.push(...loadRows(upstream));
@@ -188,6 +190,33 @@ function failures(card, upstream) {
   return card.failures;
 }
 
+// What came of the requests for an upstream while this page looked, the last minute at most.
+function recentOf(upstream) {
+  const before = looks[0] && looks[0].upstreams.get(upstream.name);
+  const outcomes = Object.entries(upstream.outcomes || {})
+    .map(([outcome, count]) => [outcome, count - ((before && before.outcomes[outcome]) || 0)])
+    .filter(([, count]) => count > 0)
+    .sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
+  const first = { count: 0, ms: 0, ...upstream.first_token };
+  return {
+    outcomes,
+    all: outcomes.reduce((sum, [, count]) => sum + count, 0),
+    bad: outcomes.filter(([outcome]) => !/^[1234]/.test(outcome) && outcome !== "cancelled"),
+    answers: first.count - (before ? before.first.count : 0),
+    waited: first.ms - (before ? before.first.ms : 0),
+  };
+}
+const outcomesText = (outcomes) => outcomes.map(([outcome, count]) => count + " × " + (/^[0-9]/.test(outcome) ? "status " : "") + outcome).join(", ");
+
+function recentRows(upstream) {
+  const recent = recentOf(upstream);
+  return [
+    ["Drained", upstream.is_drained ? "An operator lets nothing new through to it, whatever the breaker says" : null, "bad"],
+    ["Lately", recent.outcomes.length > 0 ? outcomesText(recent.outcomes) : null, recent.bad.length > 0 ? "bad" : ""],
+    ["First content", recent.answers > 0 ? "after " + span(recent.waited / recent.answers) + " on average" : null],
+  ];
+}
+
 function loadRows(upstream) {
   const budget = upstream.budget;
   return [
@@ -201,20 +230,31 @@ function loadRows(upstream) {
 // ---- What users get ---------------------------------------------------------------------------------------------------
 
 // The gateway tells sums; what came in the last minute is what this page saw grow.
-const looks = []; // {at, sums}
+const looks = []; // {at, sums, upstreams}
 const answerRows = new Map();
 
-function updateAnswers(state) {
+function remember(state) {
   const at = Date.parse(state.now);
   const sums = new Map(state.answers.map((answer) => [JSON.stringify([answer.route, answer.served_by, answer.status]), answer.count]));
   if (looks.length > 0 && [...looks[looks.length - 1].sums].some(([key, count]) => (sums.get(key) || 0) < count)) looks.length = 0; // it was restarted
-  looks.push({ at, sums });
+  const upstreams = new Map(state.upstreams.map((upstream) => [upstream.name, { outcomes: upstream.outcomes || {}, first: upstream.first_token || { count: 0, ms: 0 } }]));
+  looks.push({ at, sums, upstreams });
   while (looks.length > 1 && at - looks[1].at >= WINDOW_MS) looks.shift();
+}
+
+// Answers of the last minute by route, who gave them, and status; the most first.
+function grownAnswers() {
   const first = looks[0];
-  const grown = [...sums]
+  return [...looks[looks.length - 1].sums]
     .map(([key, count]) => ({ key, parts: JSON.parse(key), count: count - (first.sums.get(key) || 0) }))
     .filter((answer) => answer.count > 0)
     .sort((a, b) => b.count - a.count || a.key.localeCompare(b.key));
+}
+
+function updateAnswers(state) {
+  const at = Date.parse(state.now);
+  const first = looks[0];
+  const grown = grownAnswers();
   say(byId("answers-since"), looks.length > 1 ? "In the last " + span(at - first.at) : "From now on");
   show(byId("no-answers"), grown.length === 0);
   keep(byId("answers"), answerRows, grown, (answer) => answer.key,
@@ -275,6 +315,68 @@ function updateTroubles(state) {
   keep(byId("troubles"), troubleItems, troubles, keyOf, newTrouble, () => {});
 }
 
+// ---- What operators may do ---------------------------------------------------------------------------------------------
+
+// Each is asked about before it is done. `path` is what stands behind /admin/ (docs/operations.md, "Acting on a running gateway").
+const ACTIONS = [
+  { label: "Open the breaker for 10 minutes", path: (name) => "breaker/" + name + "/open?for=10min", needs: "breaker",
+    means: (name) => "Nothing is sent to " + name + " for ten minutes; users get what stands under “Meanwhile users get”." },
+  { label: "Close the breaker", path: (name) => "breaker/" + name + "/close", needs: "breaker",
+    means: (name) => "Requests go to " + name + " again at once, all of them. Its rules may open the breaker again." },
+  { label: "Drain", path: (name) => "upstream/" + name + "/drain", shown: (upstream) => !upstream.is_drained,
+    means: (name) => "Nothing new is sent to " + name + "; what is under way there ends by itself." },
+  { label: "Resume", path: (name) => "upstream/" + name + "/resume", shown: (upstream) => upstream.is_drained,
+    means: (name) => name + " gets requests again." },
+];
+
+function actionsOf(card, upstream) {
+  const box = make("details", "actions", make("summary", "", "Act on " + upstream.name));
+  card.actions = ACTIONS.filter((action) => !action.needs || upstream[action.needs]).map((action) => {
+    const button = make("button", "", action.label);
+    button.type = "button";
+    button.addEventListener("click", () => askFirst(action.label + ": " + upstream.name, action.means(upstream.name), action.path(encodeURIComponent(upstream.name))));
+    box.append(button);
+    return { action, button };
+  });
+  return box;
+}
+
+let pending = null; // the path of the action that is asked about
+
+function askFirst(title, meaning, path) {
+  pending = path;
+  say(byId("confirm-title"), title);
+  say(byId("confirm-means"), meaning);
+  byId("confirm").showModal();
+  byId("confirm-no").focus();
+}
+
+async function act(path) {
+  let text;
+  try {
+    const answer = await fetch("admin/" + path, { method: "POST", headers: { Authorization: "Bearer " + sessionStorage.getItem("token"), "Content-Type": "application/json" } });
+    const said = await answer.json();
+    text = answer.ok ? "Done at " + clock(Date.now()) + ": " + path : "Refused: " + (said.error || "status " + answer.status);
+    byId("done").className = answer.ok ? "good" : "bad";
+  } catch (error) {
+    text = "The gateway does not answer (" + error.message + ").";
+    byId("done").className = "bad";
+  }
+  say(byId("done"), text);
+  show(byId("done"), true);
+  look();
+}
+
+byId("confirm").addEventListener("close", () => {
+  const path = pending;
+  pending = null;
+  if (byId("confirm").returnValue === "yes" && path) act(path);
+  byId("confirm").returnValue = "";
+});
+for (const answer of ["yes", "no"]) byId("confirm-" + answer).addEventListener("click", () => byId("confirm").close(answer));
+byId("reload-policy").addEventListener("click", () =>
+  askFirst("Read the policy again", "The file is checked first. It comes into force as a whole, or not at all; requests under way end as they began.", "reload"));
+
 // ---- The whole page ---------------------------------------------------------------------------------------------------
 
 const cards = new Map();
@@ -288,6 +390,18 @@ function summaryOf(state) {
   if (with_breaker.length === 0) parts.push("No upstream has a breaker.");
   else if (away.length === 0) parts.push(with_breaker.length === 1 ? "The breaker is closed." : "All " + with_breaker.length + " breakers are closed.");
   else parts.push(away.map((upstream) => "The breaker of " + upstream.name + " is " + stateName(upstream.breaker.state)).join(". ") + ".");
+  for (const upstream of state.upstreams) {
+    if (upstream.is_drained) parts.push(upstream.name + " is drained by an operator.");
+    if (upstream.breaker && upstream.breaker.state !== "CLOSED") continue;
+    if (upstream.places && upstream.waiting > 0) parts.push(upstream.name + " is full: " + upstream.in_flight + " of " + upstream.places + " places, " + plural(upstream.waiting, "request waits", "requests wait") + ".");
+    const recent = recentOf(upstream);
+    const bad = recent.bad.reduce((sum, [, count]) => sum + count, 0);
+    if (bad > 0 && bad >= recent.all / 10) parts.push(bad + " of " + recent.all + " times " + upstream.name + " gave no good answer: " + outcomesText(recent.bad) + ".");
+  }
+  const grown = grownAnswers();
+  const all = grown.reduce((sum, answer) => sum + answer.count, 0);
+  const failed = grown.reduce((sum, answer) => sum + (Number(answer.parts[2]) >= 500 ? answer.count : 0), 0);
+  if (failed > 0) parts.push(failed + " of " + plural(all, "request", "requests") + " of the last minute got a status of 500 or more.");
   parts.push(plural(state.requests_in_flight, "request", "requests") + " under way, " + plural(state.connections, "connection", "connections") + ".");
   if (state.log_lines_lost > 0) parts.push(plural(state.log_lines_lost, "line", "lines") + " of the log lost.");
   return parts.join(" ");
@@ -305,6 +419,7 @@ function announce(state) {
 }
 
 function update(state) {
+  remember(state);
   say(byId("summary"), summaryOf(state));
   byId("summary").className = state.upstreams.some((upstream) => upstream.breaker && upstream.breaker.state === "OPEN") ? "bad" : "";
   const policy = state.policy;
