@@ -40,6 +40,7 @@ constexpr Meaning kDenials[] = {
 constexpr Meaning kReasons[] = {
     {"no_route", "no route of the policy takes it"},
     {"deadline", "the time of the route's `deadline` was up"},
+    {"cancelled", "the gateway gave it up, because the client had left or may get no answer any more"},
 };
 
 template <typename Table>

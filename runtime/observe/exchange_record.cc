@@ -9,6 +9,7 @@ std::string_view Name(EndedHow how) {
     case EndedHow::kUnfinished: return "unfinished";
     case EndedHow::kCut: return "cut";
     case EndedHow::kClientGone: return "client_gone";
+    case EndedHow::kOwn: return "own";
   }
   return "";
 }

@@ -25,6 +25,7 @@ struct AttemptRecord {
   std::optional<base::Duration> retry_after = {};  // how long its answer asked to be left alone
   std::string address = {};                   // that was connected to, where the url names a host; empty: the url says it
   std::string detail = {};                    // of a failure, in the upstream's own words or the parser's
+  bool is_cancelled = false;  // the gateway ended it itself: nobody was there any more for what would have come
   // What was decided then.
   std::optional<base::Duration> retry_wait = {};  // it was tried again after so long
   std::string_view retry_denied = {};         // a name of retry_denials.def
@@ -32,8 +33,8 @@ struct AttemptRecord {
   std::string_view tls_reason = {};         // of a tls_failure: its name (tls_reasons.def); empty: none
 };
 
-// How the exchange ended for its client.
-enum class EndedHow : uint8_t { kComplete, kContinued, kUnfinished, kCut, kClientGone };
+// How the exchange ended for its client. kOwn: what it got is no answer of an upstream, but one that the gateway made or kept.
+enum class EndedHow : uint8_t { kComplete, kContinued, kUnfinished, kCut, kClientGone, kOwn };
 std::string_view Name(EndedHow how);
 
 // What an answer of a model used, as the upstream that ended it counted it. kNoCount: it didn't.

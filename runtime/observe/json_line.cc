@@ -1,6 +1,7 @@
 #include "runtime/observe/json_line.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 
@@ -99,14 +100,30 @@ char* PutJsonString(std::string_view value, char* at) {
 
 char* PutInteger(int64_t value, char* at) { return std::to_chars(at, at + kNumberRoom, value).ptr; }
 
+namespace {
+
+// "000" to "999"
+constexpr std::array<std::array<char, 3>, 1000> kThreeDigits = [] {
+  std::array<std::array<char, 3>, 1000> texts{};
+  for (size_t i = 0; i < texts.size(); ++i) {
+    texts[i] = {static_cast<char>('0' + i / 100), static_cast<char>('0' + i / 10 % 10),
+                static_cast<char>('0' + i % 10)};
+  }
+  return texts;
+}();
+
+}  // namespace
+
+void PutThreeDigits(unsigned value, char* at) { std::memcpy(at, kThreeDigits[value].data(), 3); }
+
 char* PutMillis(int64_t nanoseconds, char* at) {
-  at = PutInteger(nanoseconds / 1'000'000, at);
-  const auto rest = static_cast<unsigned>(nanoseconds / 1'000 % 1'000);
+  const auto micros = static_cast<uint64_t>(nanoseconds) / 1'000;
+  const uint64_t whole = micros / 1'000;
+  if (whole < 10) *at++ = static_cast<char>('0' + whole);
+  else at = PutInteger(static_cast<int64_t>(whole), at);
   *at++ = '.';
-  *at++ = static_cast<char>('0' + rest / 100);
-  *at++ = static_cast<char>('0' + rest / 10 % 10);
-  *at++ = static_cast<char>('0' + rest % 10);
-  return at;
+  PutThreeDigits(static_cast<unsigned>(micros % 1'000), at);
+  return at + 3;
 }
 
 void AppendJsonString(std::string_view value, std::string* out) {

@@ -13,6 +13,7 @@ constexpr size_t JsonStringRoom(size_t bytes) { return 6 * bytes + 2; }
 char* PutJsonString(std::string_view value, char* at);  // quotes included; bytes that are not UTF-8 become U+FFFD
 constexpr size_t kNumberRoom = 24;
 char* PutInteger(int64_t value, char* at);
+void PutThreeDigits(unsigned value, char* at);          // 0 to 999: "007"
 char* PutMillis(int64_t nanoseconds, char* at);         // milliseconds with three decimals; not negative
 
 // Appends `value` as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD.

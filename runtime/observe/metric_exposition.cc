@@ -120,7 +120,7 @@ std::string Metrics::Expose(base::TimePoint now, uint64_t dropped_log_lines, Met
   std::lock_guard lock(mutex_);
   const compiler::model::Policy& policy = compiled_->policy;
   std::string out;
-  out.reserve(64 << 10);
+  out.reserve(last_size_ + last_size_ / 16);
   Page page(policy.gateway.metrics_prefix, format, &out);
   const auto counter = [&](const MetricInfo& metric, uint16_t number) {
     page.Head(metric.name, "counter", metric.doc);
@@ -154,7 +154,7 @@ std::string Metrics::Expose(base::TimePoint now, uint64_t dropped_log_lines, Met
       for (size_t b = 0; b <= kLatencyBuckets.size(); ++b) {
         const Slot bucket = series.slot + static_cast<Slot>(b);
         cumulative += Sum(bucket);
-        page.Bucket(series.shown, bounds[b], cumulative, exemplar(bucket));
+        page.Bucket(series.shown, bounds[b], cumulative, exemplars.empty() ? std::string() : exemplar(bucket));
       }
       page.Sample("_sum", series.shown, Number(static_cast<double>(Sum(series.slot + kHistogramSlots - 1)) / 1e9));
       page.Sample("_count", series.shown, cumulative);
@@ -231,6 +231,7 @@ std::string Metrics::Expose(base::TimePoint now, uint64_t dropped_log_lines, Met
   process(ProcessMetricId::kMaxFds, std::to_string(stats.max_fds));
   process(ProcessMetricId::kStartTime, Number(stats.start_time_seconds));
   if (format == MetricsFormat::kOpenMetrics) out += "# EOF\n";
+  last_size_ = out.size();
   return out;
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/observe/metric_series.h"
 
 #include <initializer_list>
+#include <iterator>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -45,6 +46,19 @@ constexpr std::string_view kErrors[] = {
 #undef ERROR_KIND
 };
 
+// Of upstreams and of the gateway's own errors: those that are there from the start.
+constexpr std::string_view kUpstreamStatuses[] = {"200", "429", "500", "502", "503", "504"};
+constexpr std::string_view kOwnStatuses[] = {"499", "500", "502", "503", "504"};
+constexpr int kRefusedStatuses[] = {
+    404,
+#define PARSE_ERROR(name, status, doc) status,
+#include "runtime/http/parse_errors.def"
+#undef PARSE_ERROR
+#define SCREEN_REASON(name, status, doc) status,
+#include "runtime/observe/screen_reasons.def"
+#undef SCREEN_REASON
+};
+
 std::string Joined(std::initializer_list<std::string_view> values) {
   std::string labels;
   for (const std::string_view value : values) {
@@ -86,15 +100,19 @@ void Requests(const Policy& policy, Series* series) {
       add(std::to_string(policy.replies[route.reply].status), policy.replies[route.reply].name);
       continue;
     }
-    for (const compiler::model::UpstreamId id : route.to) add("200", policy.upstreams[id].name);
+    for (const compiler::model::UpstreamId id : route.to) {
+      for (const std::string_view status : kUpstreamStatuses) add(status, policy.upstreams[id].name);
+    }
     if (route.cache.has_value()) add("200", policy.caches[route.cache].name);
     for (const auto& fallback : route.fallback) {
       const auto [status, name] = status_of(fallback);
       add(status, name);
     }
-    for (const std::string_view status : {"502", "503", "504"}) add(status, "gateway");
+    for (const std::string_view status : kOwnStatuses) add(status, "gateway");
+    if (route.keep_alive) add("200", "gateway");  // its status was sent before it failed
   }
-  series->push_back(Joined({"none", "404", "gateway"}));
+  std::set<int> refused(std::begin(kRefusedStatuses), std::end(kRefusedStatuses));
+  for (const int status : refused) series->push_back(Joined({"none", std::to_string(status), "gateway"}));
 }
 
 }  // namespace
@@ -106,12 +124,11 @@ Series ImpliedSeries(LabelledCounter id, const Policy& policy) {
     case LabelledCounter::kRequests: Requests(policy, &series); break;
     case LabelledCounter::kAttempts:
       for (const UpstreamSettings& upstream : policy.upstreams) {
-        for (const std::string_view status : {"200", "429", "500", "502", "503", "504"}) {
-          series.push_back(Joined({upstream.name, status}));
-        }
+        for (const std::string_view status : kUpstreamStatuses) series.push_back(Joined({upstream.name, status}));
         for (const std::string_view error : kErrors) {
           if (IsOfAnAttempt(error)) series.push_back(Joined({upstream.name, error}));
         }
+        series.push_back(Joined({upstream.name, "cancelled"}));
       }
       break;
     case LabelledCounter::kRetryDenied:
@@ -174,7 +191,9 @@ Series ImpliedSeries(LabelledCounter id, const Policy& policy) {
         }
       }
       break;
-    case LabelledCounter::kStreamEnd: series = {"complete", "continued", "unfinished", "cut", "client_gone"}; break;
+    case LabelledCounter::kStreamEnd:
+      series = {"complete", "continued", "unfinished", "cut", "client_gone", "own"};
+      break;
     case LabelledCounter::kCount: break;
     default: break;  // a metric whose values only the world knows
   }

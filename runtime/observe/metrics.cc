@@ -295,10 +295,25 @@ std::unordered_map<std::string, int64_t> Metrics::UpstreamsInFlight() const {
                     [&](const auto& series) { values.emplace(series.labels, static_cast<int64_t>(Sum(series.slot))); });
   return values;
 }
-std::vector<std::pair<std::string, uint64_t>> Metrics::Requests() const {
+
+std::vector<std::pair<std::string, uint64_t>> Metrics::CountsOf(uint16_t metric) const {
   std::vector<std::pair<std::string, uint64_t>> values;
-  registry_.ForEach(NumberOf(LabelledCounter::kRequests), [&](const auto& series) { values.emplace_back(series.labels, Sum(series.slot)); });
+  registry_.ForEach(metric, [&](const auto& series) { values.emplace_back(series.labels, Sum(series.slot)); });
   return values;
+}
+std::vector<std::pair<std::string, uint64_t>> Metrics::Counts(CounterId id) const { return CountsOf(NumberOf(id)); }
+std::vector<std::pair<std::string, uint64_t>> Metrics::Counts(LabelledCounter id) const {
+  return CountsOf(NumberOf(id));
+}
+
+std::vector<Metrics::Total> Metrics::Totals(HistogramId id) const {
+  std::vector<Total> totals;
+  registry_.ForEach(NumberOf(id), [&](const auto& series) {
+    Total total{series.labels, 0, base::Duration(static_cast<int64_t>(Sum(series.slot + kHistogramSlots - 1)))};
+    for (Slot bucket = 0; bucket + 1 < kHistogramSlots; ++bucket) total.count += Sum(series.slot + bucket);
+    totals.push_back(std::move(total));
+  });
+  return totals;
 }
 
 int64_t Metrics::connections() const {

@@ -231,16 +231,26 @@ class Metrics {
   int64_t connections() const;
   int64_t in_flight() const;
   std::unordered_map<std::string, int64_t> UpstreamsInFlight() const;          // by name
-  std::vector<std::pair<std::string, uint64_t>> Requests() const;  // of requests_total: route, status, served_by, joined by zero bytes
+  // Of each series: its label values, joined by zero bytes, and what was counted.
+  std::vector<std::pair<std::string, uint64_t>> Counts(CounterId id) const;
+  std::vector<std::pair<std::string, uint64_t>> Counts(LabelledCounter id) const;
+  struct Total {
+    std::string labels;
+    uint64_t count = 0;
+    base::Duration sum{};
+  };
+  std::vector<Total> Totals(HistogramId id) const;
 
   std::string Expose(base::TimePoint now, uint64_t dropped_log_lines, MetricsFormat format = MetricsFormat::kText) const;
 
  private:
   uint64_t Sum(Slot slot) const;
+  std::vector<std::pair<std::string, uint64_t>> CountsOf(uint16_t metric) const;
   std::unordered_map<Slot, Exemplars::Exemplar> NewestExemplars() const;
 
   std::atomic<bool> reload_is_good_{true};
-  mutable std::mutex mutex_;  // of the three that follow
+  mutable std::mutex mutex_;             // of the four that follow
+  mutable size_t last_size_ = 64 << 10;  // of a scrape, so that the next one does not grow into it
   Edge edge_;
   const compiler::CompiledPolicy* compiled_;
   const engine::EngineObjects* objects_;

@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <ctime>
 
+#include "runtime/observe/json_line.h"
+
 namespace runtime::observe {
 namespace {
 
@@ -40,7 +42,9 @@ std::string_view Rfc3339Clock::With(base::WallTime time, size_t decimals) {
   }
   auto fraction = static_cast<unsigned>(microseconds % 1'000'000);
   if (decimals == 3) fraction /= 1'000;
-  for (size_t i = 0; i < decimals; ++i, fraction /= 10) text_[text_.size() - 2 - i] = static_cast<char>('0' + fraction % 10);
+  char* const end = text_.data() + text_.size() - 1;
+  if (decimals == 6) PutThreeDigits(fraction / 1'000, end - 6);
+  PutThreeDigits(fraction % 1'000, end - 3);
   return text_;
 }
 

@@ -125,7 +125,7 @@ void AccessLog::WriteJson(const AccessLogContext& context, const observe::Exchan
   const WorkerContext& worker = context.worker;
   const auto& upstreams = worker.policy().upstreams;
   LaneObject line(lane_);
-  line.AddPlain<"time">(clock_.Micros(transport_.WallNow()));
+  line.AddPlain<"time">(clock_.Micros(context.time));
   line.AddPlain<"request_id">(context.request_id);
   line.AddPlain<"trace_id">(context.trace_id);
   line.AddPlain<"client">(context.client_ip);
@@ -134,7 +134,8 @@ void AccessLog::WriteJson(const AccessLogContext& context, const observe::Exchan
   line.Add<"status">(status);
   line.AddPlain<"route">(record.route);  // names of the policy are plain
   line.AddPlain<"served_by">(record.served_by);
-  if (!record.attempts.empty()) line.AddPlain<"upstream">(upstreams[record.attempts.back().upstream].name);
+  if (const auto upstream = record.last_upstream(); upstream.has_value())
+    line.AddPlain<"upstream">(upstreams[upstream].name);
   line.Open<"attempts">();
   line.Put('[');
   for (size_t i = 0; i < record.attempts.size(); ++i) {
@@ -147,6 +148,8 @@ void AccessLog::WriteJson(const AccessLogContext& context, const observe::Exchan
     if (attempt.outcome.status != 0) line.Add<"status">(attempt.outcome.status);
     if (attempt.outcome.error != compiler::abi::ErrorKind::kNone) {
       line.AddPlain<"error">(compiler::abi::Name(attempt.outcome.error));
+    } else if (attempt.is_cancelled) {
+      line.AddPlain<"error">("cancelled");
     }
     if (!attempt.tls_reason.empty()) line.AddPlain<"tls_reason">(attempt.tls_reason);
     if (attempt.outcome.told_status != 0) line.Add<"told_status">(attempt.outcome.told_status);
@@ -194,7 +197,7 @@ void AccessLog::WriteJson(const AccessLogContext& context, const observe::Exchan
 // 17:12:03.123  503  POST /api/chat  1.502 s  sorry, because of refused (chat.policy:31)  ollama: refused 0.4 ms, refused 0.5 ms  id …
 void AccessLog::WriteText(const AccessLogContext& context, const observe::ExchangeRecord& record, int status, base::Duration duration) {
   const auto& upstreams = context.worker.policy().upstreams;
-  const std::string_view time = clock_.Millis(transport_.WallNow());
+  const std::string_view time = clock_.Millis(context.time);
   std::string line(time.substr(11, 12));  // of 2026-01-28T09:45:22.123Z
   line.append("  ").append(std::to_string(status)).append("  ");
   AppendForPeople(context.head.method_text, &line);
@@ -208,7 +211,8 @@ void AccessLog::WriteText(const AccessLogContext& context, const observe::Exchan
     AppendForPeople(record.decided, &line);
     line.append(")");
   }
-  if (record.how != observe::EndedHow::kComplete) line.append(", ").append(Name(record.how));
+  if (record.how != observe::EndedHow::kComplete && record.how != observe::EndedHow::kOwn)
+    line.append(", ").append(Name(record.how));
   // An attempt that answered at once says no more than the line does already.
   const bool is_plain = record.attempts.size() == 1 && record.attempts.front().outcome.error == compiler::abi::ErrorKind::kNone &&
                         record.attempts.front().outcome.status == status;
@@ -218,6 +222,7 @@ void AccessLog::WriteText(const AccessLogContext& context, const observe::Exchan
     line.append(is_same ? ", " : "  ").append(is_same ? "" : upstreams[attempt.upstream].name + ": ");
     if (attempt.outcome.status != 0) line.append(std::to_string(attempt.outcome.status)).append(" ");
     if (attempt.outcome.error != compiler::abi::ErrorKind::kNone) line.append(compiler::abi::Name(attempt.outcome.error)).append(" ");
+    if (attempt.is_cancelled) line.append("cancelled ");
     line.append("after ").append(ForPeople(attempt.took));
     if (attempt.detail.empty()) continue;
     line.append(" (");

@@ -25,6 +25,7 @@ struct AccessLogContext {
   std::string_view request_id;
   std::string_view trace_id;
   std::string_view client_ip;
+  base::WallTime time;  // of its end
 };
 
 // One worker's access log. Its lines go out when a chunk of them is full, or kMaxWait after the first of them.

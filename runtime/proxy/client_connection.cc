@@ -318,6 +318,7 @@ void ClientConnection::Record(int status, std::string_view reason, size_t bytes_
   worker_->metrics.CountBy(observe::LabelledCounter::kRequests, {"none", std::to_string(status), "gateway"});
   if (!worker_->access) return;
   observe::ExchangeRecord record;
+  record.how = observe::EndedHow::kOwn;
   record.status = status;
   record.fallback_reason = reason;
   record.bytes_out = bytes_out;
@@ -325,7 +326,9 @@ void ClientConnection::Record(int status, std::string_view reason, size_t bytes_
       is_trusted_ ? OriginBehind(worker_->policy().gateway.trusted_proxies, peer_ip_, parser_->request().headers).ip
                   : peer_ip_;
   const observe::TraceIdText trace_id = observe::TraceId(parser_->request().headers.Find("traceparent"), request_id_);
-  const AccessLogContext context{*worker_, parser_->request(), parser_->request().path, request_id_, {trace_id.data(), trace_id.size()}, client_ip};
+  const AccessLogContext context{
+      *worker_,  parser_->request(),          parser_->request().path, request_id_, {trace_id.data(), trace_id.size()},
+      client_ip, worker_->transport.WallNow()};
   worker_->access->Write(context, record, status, worker_->transport.Now() - request_arrived_);
 }
 

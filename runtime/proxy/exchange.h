@@ -111,6 +111,7 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
 
   // The machine.
   void Dispatch(engine::Event event);
+  void NoteWordsOfFailure();
   void GiveUp(observe::EndedHow how);
   void Over();
   void On(const engine::StartAttempt& command);

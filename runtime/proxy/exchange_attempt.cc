@@ -190,11 +190,19 @@ void Exchange::OnAttemptInterim(const http::ResponseHead& head) {
 
 void Exchange::OnAttemptHead(const http::ResponseHead& head) {
   message_facts_.FillResponse(head, &facts_);
+  if (head.status >= 500 && ReadsAnswer()) NoteWordsOfFailure();
   in_head_ = true;
   const AnswerStep step = answer_.Head(head);
   in_head_ = false;
   Conclude(step);
   ObserveWhoIsAwaited();
+}
+
+// "out of memory" tells more than "500". Of an answer that may be given up at its head nothing else is read; those with a status
+// below 500 are about the request, and may quote it.
+void Exchange::NoteWordsOfFailure() {
+  const std::string body = base::Existing(attempt_, "attempt", "of an answer").WholeBody();
+  if (!body.empty()) recorder_.FailsBecause(dialect::ReadError(body).message);
 }
 
 void Exchange::OnAttemptBody(std::span<const std::string_view> pieces) {
@@ -305,7 +313,8 @@ void Exchange::OnAnswerSent(Continuation possible) { machine_.ObserveSent(possib
 
 void Exchange::On(const engine::CommitAnswer& command) {
   const http::ResponseHead& head = answer_.head();
-  recorder_.FirstContent(command.served_by, worker_.transport.Now() - attempt_started_);
+  recorder_.FirstContent(command.served_by, worker_.transport.Now() - attempt_started_,
+                         head.status < 400 && ReadsAnswer());
   const HeldAnswer held = answer_.held();
   std::string bytes = answer_.TakeHeld();
   if (client_.stage() != ClientAnswer::Stage::kEarly) {
@@ -332,7 +341,7 @@ void Exchange::On(const engine::CommitAnswer& command) {
 }
 
 void Exchange::On(const engine::ResumeAnswer& command) {
-  recorder_.FirstContent(command.served_by, worker_.transport.Now() - attempt_started_);
+  recorder_.FirstContent(command.served_by, worker_.transport.Now() - attempt_started_, ReadsAnswer());
   recorder_.Continued(command.served_by);
 }
 

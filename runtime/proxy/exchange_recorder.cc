@@ -15,6 +15,8 @@ using engine::UpstreamId;
 
 namespace {
 
+constexpr std::string_view kCancelled = "cancelled";
+
 std::string OutcomeText(const engine::Outcome& outcome) {
   if (outcome.error != ErrorKind::kNone) return std::string(compiler::abi::Name(outcome.error));
   return std::to_string(outcome.status);
@@ -24,6 +26,8 @@ std::string OutcomeText(const engine::Outcome& outcome) {
 
 void ExchangeRecorder::Tells(const engine::Event& event, base::TimePoint now) {
   now_ = now;
+  ends_attempt_ =
+      std::holds_alternative<engine::ClientGone>(event) || std::holds_alternative<engine::GatewayStops>(event);
   if (const auto* head = std::get_if<engine::AttemptHead>(&event)) {
     head_at_ = now;
     retry_after_ = head->retry_after;
@@ -76,16 +80,23 @@ void ExchangeRecorder::Record(const engine::RecordAttemptEnded& command) {
   attempt.detail = std::exchange(detail_, {});
   attempt.retry_denied = std::exchange(retry_denied_, {});
   attempt.move_denied = std::exchange(move_denied_, {});
+  attempt.is_cancelled = ends_attempt_ && command.outcome.error == ErrorKind::kNone;
   if (command.outcome.error == ErrorKind::k_tls_failure) attempt.tls_reason = record_.tls_reason;
   const auto& upstream = worker_.policy().upstreams[command.upstream];
   worker_.metrics.Observe(observe::HistogramId::kUpstreamLatency, static_cast<size_t>(command.upstream.value), command.took);
-  worker_.metrics.CountBy(observe::LabelledCounter::kAttempts, {upstream.name, OutcomeText(command.outcome)});
+  worker_.metrics.CountBy(
+      observe::LabelledCounter::kAttempts,
+      {upstream.name, attempt.is_cancelled ? std::string(kCancelled) : OutcomeText(command.outcome)});
 }
 
 void ExchangeRecorder::Record(const engine::RecordBreaker& command) {
   const bool has_cause = command.cause.status != 0 || command.cause.error != ErrorKind::kNone;
   std::string cause = has_cause ? OutcomeText(command.cause) : std::string();
-  if (has_cause && !detail_.empty()) cause += ": " + detail_;
+  // Some rules count once the attempt is over.
+  const bool is_over =
+      detail_.empty() && !record_.attempts.empty() && record_.attempts.back().upstream == command.upstream;
+  const std::string& detail = is_over ? record_.attempts.back().detail : detail_;
+  if (has_cause && !detail.empty()) cause += ": " + detail;
   worker_.RecordBreaker(command.upstream, command.transition, request_.request_id, cause);
 }
 
@@ -135,12 +146,16 @@ const observe::TraceIdText& ExchangeRecorder::TraceId() {
   return *trace_id_;
 }
 
-void ExchangeRecorder::FirstContent(UpstreamId id, base::Duration took) {
+void ExchangeRecorder::FirstContent(UpstreamId id, base::Duration took, bool is_of_model) {
   record_.served_by = worker_.policy().upstreams[id].name;
+  is_of_upstream_ = true;
   content_at_ = now_;
-  if (!record_.content) record_.content = now_ - request_.arrived;
-  worker_.metrics.Observe(observe::HistogramId::kFirstToken, static_cast<size_t>(id.value), took,
-                          {TraceId(), worker_.transport.WallNow()});
+  const bool is_first = !record_.content;
+  if (is_first) record_.content = now_ - request_.arrived;
+  if (!is_of_model) return;  // how soon a server fails, or lists its models, says nothing about how long people wait
+  const observe::TraceOf trace{TraceId(), worker_.transport.WallNow()};
+  if (is_first) worker_.metrics.Observe(observe::HistogramId::kClientFirstToken, 0, *record_.content, trace);
+  worker_.metrics.Observe(observe::HistogramId::kFirstToken, static_cast<size_t>(id.value), took, trace);
 }
 
 // Where the url names a host: which of its addresses it was.
@@ -226,11 +241,15 @@ void ExchangeRecorder::Write() {
   const int status = record_.status != 0 ? record_.status : kClientClosedRequest;
   const base::Duration duration = worker_.transport.Now() - request_.arrived;
   worker_.metrics.CountBy(observe::LabelledCounter::kRequests, {record_.route, std::to_string(status), record_.served_by});
-  if (record_.how == observe::EndedHow::kComplete && record_.continuations > 0) record_.how = observe::EndedHow::kContinued;
+  if (record_.how == observe::EndedHow::kComplete) {
+    if (!is_of_upstream_) record_.how = observe::EndedHow::kOwn;
+    else if (record_.continuations > 0) record_.how = observe::EndedHow::kContinued;
+  }
   CountTokens();
   worker_.metrics.CountBy(observe::LabelledCounter::kStreamEnd, Name(record_.how));
   const observe::TraceIdText& trace_id = TraceId();
-  worker_.metrics.Observe(observe::HistogramId::kRequestDuration, 0, duration, {trace_id, worker_.transport.WallNow()});
+  const base::WallTime now = worker_.transport.WallNow();
+  worker_.metrics.Observe(observe::HistogramId::kRequestDuration, 0, duration, {trace_id, now});
   // Told once the last attempt was over, by one that would have been next.
   if (!retry_denied_.empty() && !record_.attempts.empty()) record_.attempts.back().retry_denied = retry_denied_;
   if (!move_denied_.empty() && !record_.attempts.empty()) record_.attempts.back().move_denied = move_denied_;
@@ -241,7 +260,13 @@ void ExchangeRecorder::Write() {
   if (went_wrong || !record_.retry_denied.empty() || status >= 400) {
     record_.decided = observe::Decided(worker_.policy(), worker_.gateway.compiled->places, worker_.gateway.common->breakers, record_, status);
   }
-  const AccessLogContext context{worker_, request_.head, request_.path, request_.request_id, {trace_id.data(), trace_id.size()}, request_.client_ip};
+  const AccessLogContext context{worker_,
+                                 request_.head,
+                                 request_.path,
+                                 request_.request_id,
+                                 {trace_id.data(), trace_id.size()},
+                                 request_.client_ip,
+                                 now};
   if (worker_.access) worker_.access->Write(context, record_, status, duration);
   if (is_shown) worker_.troubles.Write(context, record_, status, duration);
 }

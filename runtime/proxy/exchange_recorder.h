@@ -44,7 +44,7 @@ class ExchangeRecorder {
   void AttemptStarted(engine::UpstreamId id, int number, bool is_reconnect, bool takes_over);
   void ConnectsTo(engine::UpstreamId id, const net::Address& address);
   void FailsBecause(std::string_view detail) { detail_.assign(detail.substr(0, kMostDetail)); }  // the attempt, in somebody's own words
-  void FirstContent(engine::UpstreamId id, base::Duration took);  // it answers from here on
+  void FirstContent(engine::UpstreamId id, base::Duration took, bool is_of_model);  // it answers from here on
   void Continued(engine::UpstreamId id);                          // … an answer that another one began
   void Token(engine::UpstreamId id, base::TimePoint now);         // a frame with content
   void KeepAlive();
@@ -77,6 +77,8 @@ class ExchangeRecorder {
   std::optional<observe::TraceIdText> trace_id_;
   std::optional<base::TimePoint> last_token_;  // of this attempt's stream
   base::TimePoint now_;                        // of the event that the machine was told last
+  bool ends_attempt_ = false;                  // that event is why an attempt under way is given up
+  bool is_of_upstream_ = false;                // what the client gets is an upstream's
   // Of the attempt under way, until its end is told.
   std::optional<base::TimePoint> head_at_;
   std::optional<base::TimePoint> content_at_;

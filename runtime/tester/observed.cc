@@ -163,7 +163,8 @@ std::optional<TestValue> ValueOf(const Expectation& expectation, const Observed&
     case TestSubject::kFallback: return NameOrNone(observed.record.fallback);
     case TestSubject::kEnded:
       if (answer.left) return Text("left");
-      return Text(observed.record.how.empty() ? (answer.is_whole ? "complete" : "cut") : observed.record.how);
+      if (observed.record.how.empty()) return Text(answer.is_whole ? "complete" : "cut");
+      return Text(observed.record.how == "own" ? "complete" : observed.record.how);
     case TestSubject::kElapsed:
       return Number(static_cast<double>((answer.ended_at - answer.sent_at).count()), Kind::kDuration);
     case TestSubject::kAttempts: {

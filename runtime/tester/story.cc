@@ -36,7 +36,7 @@ std::string TellAnswer(const Json& request) {
   std::string text = "answer: status " + std::to_string(request.value("status", 0)) + " by " +
                      TextOf(request, "served_by") + ", route " + TextOf(request, "route");
   if (request.contains("fallback_reason")) text += ", because of " + TextOf(request, "fallback_reason");
-  if (TextOf(request, "how") != "complete") text += ", " + TextOf(request, "how");
+  if (const std::string how = TextOf(request, "how"); how != "complete" && how != "own") text += ", " + how;
   return text;
 }
 

@@ -90,7 +90,8 @@ TEST(Metrics, CountRequestsDenialsRejectionsAndEnds) {
   EXPECT_EQ(gateway.Metric("breakwater_upstream_attempts_total{upstream=\"main\",outcome=\"500\"}"), 2);
   EXPECT_EQ(gateway.Metric("breakwater_breaker_rejected_total{upstream=\"main\"}"), 1);
   EXPECT_EQ(gateway.Metric("breakwater_breaker_state{upstream=\"main\"}"), 2);
-  EXPECT_EQ(gateway.Metric("breakwater_stream_end_total{how=\"complete\"}"), 2);
+  EXPECT_EQ(gateway.Metric("breakwater_stream_end_total{how=\"own\"}"), 2) << "no model answered";
+  EXPECT_EQ(gateway.Metric("breakwater_stream_end_total{how=\"complete\"}"), 0);
   RawClient broken(gateway.port());
   broken.Send("nonsense\r\n\r\n");
   ASSERT_TRUE(broken.WaitForClose());

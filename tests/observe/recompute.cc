@@ -176,7 +176,9 @@ class Exchange {
     for (const Json& attempt : line_["attempts"]) {
       ++counts->attempts;
       const std::string upstream = Text(attempt, "upstream");
-      const std::string outcome = OutcomeText(attempt.value("status", 0), Text(attempt, "error"));
+      const std::string error =
+          Text(attempt, "error") == "cancelled" ? "" : Text(attempt, "error");  // of the client, not of the attempt
+      const std::string outcome = OutcomeText(attempt.value("status", 0), error);
       if (attempt.contains("retry_denied")) {
         ++counts->denials;
         logged.push_back("no retry at " + upstream + ": " + Text(attempt, "retry_denied"));

@@ -105,6 +105,13 @@ class SeeingTest : public testing::Test {
     clients.push_back(std::move(client));
     return lines.back();
   }
+  double Metric(const std::string& series) const {
+    const std::string page = world->state->metrics.Expose(world->network.now(), 0);
+    const size_t at = page.find("\nbreakwater_" + series + " ");
+    return at == std::string::npos ? -1 : std::stod(page.substr(page.find(' ', at + series.size()) + 1));
+  }
+  const std::string kChatAnswer =
+      Answer(200, R"({"model":"m","message":{"role":"assistant","content":"Hello"},"done":true})", "application/json");
   Json State() { return Json::parse(runtime::proxy::LiveState(world->worker->context()).body); }
 
   std::vector<std::string> lines;
@@ -218,13 +225,15 @@ TEST_F(SeeingByPeopleTest, ALineIsReadableAndMovesNoCursor) {
 // ---- Metrics ---------------------------------------------------------------------------------------------------------
 
 TEST_F(SeeingTest, OpenMetricsShowTheTraceOfARequestInItsBucketAndTextDoesNot) {
-  const Json line = Json::parse(Ask("GET /x"));
+  answer = kChatAnswer;
+  const Json line = Json::parse(Ask("POST /api/chat", "{}"));
   const auto& metrics = world->state->metrics;
   using runtime::observe::MetricsFormat;
   const std::string open = metrics.Expose(world->network.now(), 0, MetricsFormat::kOpenMetrics);
   const std::string exemplar = " # {trace_id=\"" + line["trace_id"].get<std::string>() + "\"} ";
   for (const char* metric :
-       {"breakwater_first_token_seconds_bucket{upstream=\"main\",", "breakwater_request_duration_seconds_bucket{"}) {
+       {"breakwater_first_token_seconds_bucket{upstream=\"model\",", "breakwater_client_first_token_seconds_bucket{",
+        "breakwater_request_duration_seconds_bucket{"}) {
     size_t at = open.find(metric);
     bool is_shown = false;
     for (; at != std::string::npos && !is_shown; at = open.find(metric, at + 1)) {
@@ -234,6 +243,63 @@ TEST_F(SeeingTest, OpenMetricsShowTheTraceOfARequestInItsBucketAndTextDoesNot) {
     EXPECT_TRUE(is_shown) << metric;
   }
   EXPECT_EQ(metrics.Expose(world->network.now(), 0, MetricsFormat::kText).find("trace_id"), std::string::npos);
+}
+
+TEST_F(SeeingTest, HowLongPeopleWaitForAModelIsToldByAnswersOfModelsAlone) {
+  const auto counted = [this] {
+    std::vector<double> counts;
+    for (const char* series : {"first_token_seconds_count{upstream=\"model\"}",
+                               "first_token_seconds_count{upstream=\"main\"}", "client_first_token_seconds_count"}) {
+      counts.push_back(Metric(series));
+    }
+    return counts;
+  };
+  Ask("GET /api/tags");  // as clients do all the time
+  answer = Answer(404, R"({"error":"no such model"})", "application/json");
+  Ask("POST /api/chat", "{}");
+  EXPECT_EQ(counted(), std::vector<double>({0, 0, 0}));
+  answer = kChatAnswer;
+  Ask("POST /api/chat", "{}");
+  EXPECT_EQ(counted(), std::vector<double>({1, 0, 1}));
+}
+
+// A retry is decided at the head; why the server failed is known all the same, where it came together with it.
+TEST_F(SeeingTest, TheWordsOfAServerThatFailsAreToldAndThoseAboutARequestAreNot) {
+  answer = Answer(500, R"({"error":"cudaMalloc failed: out of memory"})", "application/json");
+  const Json failed = Json::parse(Ask("POST /api/chat", "{}"));
+  EXPECT_EQ(failed["attempts"][0]["detail"], "cudaMalloc failed: out of memory") << failed;
+  answer = Answer(400, R"({"error":"invalid message: my secret"})", "application/json");
+  EXPECT_EQ(Ask("POST /api/chat", "{}").find("secret"), std::string::npos);
+}
+
+// What a client got that is no upstream's answer is not counted as one that ended well.
+TEST_F(SeeingTest, HowAnAnswerEndedTellsTheGatewaysOwnApart) {
+  const auto how = [this](const std::string& request) { return Json::parse(Ask(request))["how"].get<std::string>(); };
+  EXPECT_EQ(how("GET /x"), "complete");
+  answer = Answer(404, "none");
+  EXPECT_EQ(how("GET /x"), "complete") << "an upstream's error is its answer";
+  EXPECT_EQ(how("POST /nowhere"), "own") << "a reply of the policy";
+  world->network.SetRoute("10.0.0.1", 80, runtime::sim::SimNetwork::Route::kRefused);
+  EXPECT_EQ(how("GET /x"), "own") << "a fallback";
+  EXPECT_EQ(how("GET /broken"), "own") << "an error of the gateway";
+  EXPECT_EQ(Metric("stream_end_total{how=\"complete\"}"), 2);
+  EXPECT_EQ(Metric("stream_end_total{how=\"own\"}"), 3);
+}
+
+TEST_F(SeeingTest, AnAttemptThatItsClientDidNotWaitForIsCancelled) {
+  answer.clear();
+  {
+    auto client = world->NewClient();
+    client->Send("GET /x HTTP/1.1\r\nHost: gateway\r\n\r\n");
+    world->network.RunFor(std::chrono::milliseconds(100));
+    client->stream->Reset();
+    ASSERT_TRUE(world->network.RunUntil([this] { return !lines.empty(); }));
+  }
+  const Json line = Json::parse(lines.back());
+  EXPECT_EQ(line["status"], 499);
+  EXPECT_EQ(line["how"], "client_gone");
+  EXPECT_EQ(line["attempts"][0]["error"], "cancelled");
+  EXPECT_EQ(Metric("upstream_attempts_total{upstream=\"main\",outcome=\"cancelled\"}"), 1);
 }
 
 // ---- The live page ---------------------------------------------------------------------------------------------------
@@ -270,6 +336,23 @@ TEST_F(SeeingTest, TheStateTellsWhyABreakerOpenedUntilWhenAndWhatUsersGet) {
   EXPECT_EQ(state["answers"], Json({{{"route", "all"}, {"status", "503"}, {"served_by", "sorry"}, {"count", 3}}}));
   ASSERT_EQ(state["troubles"].size(), 3U);
   EXPECT_EQ(state["troubles"][2], last) << "as the access log has it";
+
+  // Whose breaker it was is told where nothing was tried, too.
+  const Json rejected = Json::parse(Ask("GET /x"));
+  EXPECT_TRUE(rejected["attempts"].empty());
+  EXPECT_EQ(rejected["upstream"], "main");
+  world->state->objects.SetDrained(compiler::model::UpstreamId(1), true);
+  answer = kChatAnswer;
+  state = State();
+  EXPECT_EQ(state["upstreams"][0]["outcomes"], Json({{"500", 6}, {"breaker_open", 1}}));
+  EXPECT_FALSE(state["upstreams"][0].contains("is_drained"));
+  EXPECT_FALSE(state["upstreams"][1].contains("outcomes"));
+  EXPECT_EQ(state["upstreams"][1]["is_drained"], true);
+  world->state->objects.SetDrained(compiler::model::UpstreamId(1), false);
+  Ask("POST /api/chat", "{}");
+  state = State();
+  EXPECT_EQ(state["upstreams"][1]["outcomes"], Json({{"200", 1}}));
+  EXPECT_EQ(state["upstreams"][1]["first_token"]["count"], 1);
 }
 
 TEST_F(SeeingTest, OfManyTroublesAtTheSameTimeAFewAreKept) {
