@@ -15,15 +15,16 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/support"))
 import servers
+from local import self_signed
 from servers import Setup
 
 PROXIES = ("nginx", "haproxy", "breakwater")
 
 
 def certificate(folder):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN=localhost",
-                    "-addext", "subjectAltName=DNS:localhost", "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"], check=True, capture_output=True)
+    self_signed(folder)
     with open(f"{folder}/pair.pem", "wb") as pair:
         for name in ("cert.pem", "key.pem"):
             with open(f"{folder}/{name}", "rb") as part:

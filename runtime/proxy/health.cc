@@ -31,6 +31,9 @@ ordered_json Describe(const WorkerContext& worker, std::string_view name, const 
   if (snapshot.last_failure_time) body["last_failure_time"] = WallText(worker, *snapshot.last_failure_time);
   body["retry_at"] = nullptr;
   if (snapshot.retry_at) body["retry_at"] = WallText(worker, *snapshot.retry_at);
+  if (snapshot.state != engine::BreakerState::kClosed) {
+    if (const auto opening = worker.gateway.common->breakers.Last(name)) body["opened_at"] = observe::Rfc3339(opening->at);
+  }
   body["generation"] = snapshot.generation;
   body["probes_in_flight"] = snapshot.probes_in_flight;
   return body;

@@ -12,8 +12,12 @@ import re
 import shutil
 import ssl
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/support"))
+from local import free_port  # noqa: E402,F401: tests find it here
 
 
 class Failure(Exception):
@@ -283,13 +287,6 @@ class Certificates:
 
     def remove(self):
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def free_port():
-    import socket
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def now():

@@ -189,6 +189,7 @@ try {
   await page.locator('#answers tr', { hasText: 'ollama' }).first().waitFor();
   ollama.act = 'down';
   await until('the page to show the open breaker', async () => (await card(page, 'ollama').innerText()).includes('Breaker open'));
+  assert.match(await page.title(), new RegExp(`^ollama open – Breakwater 127\\.0\\.0\\.1:${admin}$`));
   const truth = await breaker('ollama');
   assert.equal(truth.state, 'OPEN');
   assert.equal(await rowOf(page, 'ollama', 'Because of'), 'open when failed_requests(60s) >= 3');
@@ -308,6 +309,7 @@ try {
   await act('Open the breaker', 'yes');
   await until('the breaker that was opened by hand', async () => (await card(page, 'spare').innerText()).includes('Breaker open'));
   assert.equal(await rowOf(page, 'spare', 'Because of'), 'by hand');
+  assert.deepEqual(await page.locator('article.upstream h3').allInnerTexts(), ['ollama', 'spare'], 'nothing moves under somebody\'s hands');
   assert.match(await rowOf(page, 'spare', 'Tries again'), /in (9|10) min/);
   assert.match(await text(page, '#done'), /^Done at .*: breaker\/spare\/open\?for=10min$/);
   await act('Close the breaker', 'yes');
@@ -321,6 +323,7 @@ try {
   await until('the drain to be over', async () => !/drained/.test(await text(page, '#summary')));
   await act('Read the policy again', 'yes');
   await until('the reload', async () => /: reload$/.test(await text(page, '#done')));
+  await page.locator('#main').focus();
   const policy_page = await (await fetch(`${base}/admin/policy`, { headers: { Authorization: `Bearer ${TOKEN}` } })).json();
   assert.deepEqual(policy_page.actions.map((one) => one.action), ['breaker/spare/open', 'breaker/spare/close', 'upstream/spare/drain', 'upstream/spare/resume', 'reload']);
   assert.equal(policy_page.reloads.attempts, 1);

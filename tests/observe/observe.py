@@ -15,7 +15,7 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 POLICY = os.path.join(HERE, "everything.policy")
 sys.path.insert(0, os.path.join(HERE, "../../examples/support"))
-from local import answers, free_port, wait_for  # noqa: E402
+from local import answers, free_port, self_signed, wait_for  # noqa: E402
 
 
 class OddServer:
@@ -73,10 +73,7 @@ class Gateway:
         self.port, self.admin, self.closed, self.tls, ollama = (free_port() for _ in range(5))
         self.policy = os.path.join(folder, "running.policy")
         shutil.copy(policy, self.policy)
-        made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "90", "-subj", "/CN=localhost",
-                               "-addext", "subjectAltName=DNS:localhost", "-keyout", os.path.join(folder, "key.pem"), "-out", os.path.join(folder, "cert.pem")],
-                              capture_output=True, text=True)
-        assert made.returncode == 0, made.stderr
+        certificate, key = self_signed(folder)
         self.odd = OddServer()
         self.ollama_port = ollama
         self.folder = folder
@@ -84,7 +81,7 @@ class Gateway:
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         environment = {**os.environ, "PORT": str(self.port), "ADMIN_PORT": str(self.admin), "OLLAMA_PORT": str(ollama),
                        "CLOSED_PORT": str(self.closed), "ODD_PORT": str(self.odd.port), "TLS_PORT": str(self.tls),
-                       "CERTIFICATE": os.path.join(folder, "cert.pem"), "KEY": os.path.join(folder, "key.pem")}
+                       "CERTIFICATE": certificate, "KEY": key}
         self.events = open(os.path.join(folder, "events.log"), "w+b")
         self.process = subprocess.Popen([breakwater, "run", self.policy], env=environment, stderr=self.events,
                                         stdout=stdout if stdout is not None else open(os.path.join(folder, "access.log"), "wb"))

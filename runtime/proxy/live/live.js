@@ -389,22 +389,46 @@ function summaryOf(state) {
   if (state.is_draining) parts.push("The gateway is stopping.");
   if (with_breaker.length === 0) parts.push("No upstream has a breaker.");
   else if (away.length === 0) parts.push(with_breaker.length === 1 ? "The breaker is closed." : "All " + with_breaker.length + " breakers are closed.");
-  else parts.push(away.map((upstream) => "The breaker of " + upstream.name + " is " + stateName(upstream.breaker.state)).join(". ") + ".");
+  else parts.push(firstOf(away.map((upstream) => "The breaker of " + upstream.name + " is " + stateName(upstream.breaker.state) + ".")));
+  const troubled = [];
   for (const upstream of state.upstreams) {
-    if (upstream.is_drained) parts.push(upstream.name + " is drained by an operator.");
+    if (upstream.is_drained) troubled.push(upstream.name + " is drained by an operator.");
     if (upstream.breaker && upstream.breaker.state !== "CLOSED") continue;
-    if (upstream.places && upstream.waiting > 0) parts.push(upstream.name + " is full: " + upstream.in_flight + " of " + upstream.places + " places, " + plural(upstream.waiting, "request waits", "requests wait") + ".");
+    if (upstream.places && upstream.waiting > 0) troubled.push(upstream.name + " is full: " + upstream.in_flight + " of " + upstream.places + " places, " + plural(upstream.waiting, "request waits", "requests wait") + ".");
     const recent = recentOf(upstream);
     const bad = recent.bad.reduce((sum, [, count]) => sum + count, 0);
-    if (bad > 0 && bad >= recent.all / 10) parts.push(bad + " of " + recent.all + " times " + upstream.name + " gave no good answer: " + outcomesText(recent.bad) + ".");
+    if (bad > 0 && bad >= recent.all / 10) troubled.push(bad + " of " + recent.all + " times " + upstream.name + " gave no good answer: " + outcomesText(recent.bad) + ".");
   }
+  parts.push(firstOf(troubled));
   const grown = grownAnswers();
   const all = grown.reduce((sum, answer) => sum + answer.count, 0);
   const failed = grown.reduce((sum, answer) => sum + (Number(answer.parts[2]) >= 500 ? answer.count : 0), 0);
   if (failed > 0) parts.push(failed + " of " + plural(all, "request", "requests") + " of the last minute got a status of 500 or more.");
   parts.push(plural(state.requests_in_flight, "request", "requests") + " under way, " + plural(state.connections, "connection", "connections") + ".");
   if (state.log_lines_lost > 0) parts.push(plural(state.log_lines_lost, "line", "lines") + " of the log lost.");
-  return parts.join(" ");
+  return parts.filter((part) => part !== "").join(" ");
+}
+
+const MOST_NAMED = 5;
+function firstOf(sentences) {
+  const rest = sentences.length - MOST_NAMED;
+  return sentences.slice(0, MOST_NAMED).join(" ") + (rest > 0 ? " And " + rest + " more." : "");
+}
+
+// Those in trouble first; the others as the policy has them. Nothing moves under somebody's hands.
+function troubleOf(upstream) {
+  const state = upstream.breaker ? upstream.breaker.state : "CLOSED";
+  if (state === "OPEN") return 0;
+  if (state !== "CLOSED") return 1;
+  return upstream.is_drained || (upstream.places && upstream.waiting > 0) || recentOf(upstream).bad.length > 0 ? 2 : 3;
+}
+let order = []; // of names, as shown
+function inOrder(upstreams) {
+  const is_still = byId("upstreams").contains(document.activeElement) || byId("upstreams").matches(":hover");
+  const place = (upstream) => (order.includes(upstream.name) ? order.indexOf(upstream.name) : order.length);
+  const sorted = [...upstreams].sort(is_still ? (a, b) => place(a) - place(b) : (a, b) => troubleOf(a) - troubleOf(b));
+  order = sorted.map((upstream) => upstream.name);
+  return sorted;
 }
 
 function announce(state) {
@@ -423,11 +447,14 @@ function update(state) {
   say(byId("summary"), summaryOf(state));
   byId("summary").className = state.upstreams.some((upstream) => upstream.breaker && upstream.breaker.state === "OPEN") ? "bad" : "";
   const policy = state.policy;
-  say(byId("policy"), "As of " + clock(state.now) + ". Policy " + policy.file + " (" + policy.hash + "), in force since " +
+  const open = state.upstreams.filter((upstream) => upstream.breaker && upstream.breaker.state === "OPEN").map((upstream) => upstream.name);
+  const title = (open.length > 0 ? open.slice(0, MOST_NAMED).join(", ") + " open – " : "") + "Breakwater " + location.host;
+  if (document.title !== title) document.title = title;
+  say(byId("policy"), "As of " + new Date(state.now).toLocaleTimeString(undefined, { hour12: false, timeZoneName: "short" }) + " (the log has UTC). Policy " + policy.file + " (" + policy.hash + "), in force since " +
     new Date(policy.since).toLocaleString(undefined, { hour12: false }) + ", version " + state.version + ".");
   show(byId("reload"), policy.refused !== undefined);
   if (policy.refused !== undefined) say(byId("reload"), "The reload at " + clock(policy.refused.time) + " was refused, the policy above goes on: " + policy.refused.reason);
-  keep(byId("upstreams"), cards, state.upstreams, (upstream) => upstream.name, newCard, (card, upstream) => updateCard(card, upstream, state));
+  keep(byId("upstreams"), cards, inOrder(state.upstreams), (upstream) => upstream.name, newCard, (card, upstream) => updateCard(card, upstream, state));
   updateAnswers(state);
   updateTroubles(state);
   announce(state);
