@@ -118,11 +118,22 @@ void Attempt::OnConnected() {
 }
 
 void Attempt::SendRequest() {
-  const std::array<std::string_view, 2> pieces = {request_.head, request_.body};
-  connection_->stream->Write(std::span(pieces).first(request_.body.empty() ? 1 : 2));
+  const std::array<std::string_view, 2> pieces = {request_.head, TakePiece()};
+  connection_->stream->Write(std::span(pieces).first(pieces[1].empty() ? 1 : 2));
   request_.head.clear();
-  request_.body = {};
+  SendRest();
   observer_->OnAttemptRequestSent();
+}
+
+std::string_view Attempt::TakePiece() {
+  const std::string_view piece = request_.body.substr(0, kHighWater);
+  request_.body.remove_prefix(piece.size());
+  return piece;
+}
+
+// What the kernel does not take at once is copied, so no more of a body is given to it than a piece: the rest stays where it is.
+void Attempt::SendRest() {
+  while (!request_.body.empty() && connection_->stream->queued_bytes() == 0) connection_->stream->Write(TakePiece());
 }
 
 void Attempt::SendMore(std::string_view bytes, bool last) {
@@ -159,6 +170,7 @@ void Attempt::Abort() {
   // Given up while it connects: a silent address must not be the first one for ever.
   if (phase_ == Phase::kConnecting) worker_.names.Demote(settings().url.host, settings().url.port, connecting_to_);
   phase_ = Phase::kOver;
+  request_.body = {};
   name_wait_.reset();
   // The socket goes at once, the parser stays: the head that the exchange looks at lives in it.
   if (connection_ != nullptr) connection_->stream.reset();
@@ -260,9 +272,10 @@ void Attempt::Fail(ErrorKind error, bool is_reuse_race) {
 }
 
 void Attempt::Finish(bool framing_tells, bool has_surplus) {
-  const bool is_reusable = framing_tells && !has_surplus && request_.is_whole && connection_->parser.response().keep_alive &&
-                           connection_->stream->queued_bytes() == 0;
+  const bool is_reusable = framing_tells && !has_surplus && request_.is_whole && request_.body.empty() &&
+                           connection_->parser.response().keep_alive && connection_->stream->queued_bytes() == 0;
   phase_ = Phase::kOver;
+  request_.body = {};
   connection_->stream->ResumeReading();
   const KeepAliveHints hints = is_reusable ? ReadKeepAlive(connection_->parser.response().headers) : KeepAliveHints();
   observer_->OnAttemptEnd(framing_tells);  // reads the head: the connection is given back only afterwards
@@ -274,7 +287,9 @@ void Attempt::Finish(bool framing_tells, bool has_surplus) {
 }
 
 void Attempt::OnWriteDrained() {
-  if (phase_ == Phase::kExchanging) observer_->OnAttemptDrained();
+  if (phase_ != Phase::kExchanging) return;
+  SendRest();
+  observer_->OnAttemptDrained();
 }
 
 }  // namespace runtime::proxy

@@ -35,7 +35,8 @@ class AttemptObserver {
   virtual void OnAttemptReadOver() {}  // of what one read brought, all was told; not where the answer has ended or failed in it
   virtual void OnAttemptEnd(bool /*framing_tells*/) {}  // false: the body ended with the connection
   virtual void OnAttemptFailed(ErrorKind error, bool is_reuse_race) = 0;
-  virtual void OnAttemptDrained() {}      // what was queued of the request is written
+  virtual void OnAttemptDrained() {
+  }  // what was queued of the request is written; more of its body may be queued by now
 };
 
 class Attempt final : public net::StreamObserver, public net::Deletable, public BodySink, public base::Recycled<Attempt> {
@@ -55,6 +56,11 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
   // More of the request, framed. `last`: it is whole now.
   void SendMore(std::string_view bytes, bool last) override;
   size_t queued_bytes() const override;
+
+  // Copied for the connection and not yet taken by the kernel.
+  size_t copied_bytes() const { return phase_ == Phase::kExchanging ? connection_->stream->queued_bytes() : 0; }
+  // The borrowed body is still needed.
+  bool borrows_body() const { return !request_.body.empty(); }
 
   // Why TLS failed, where OnAttemptFailed said tls_failure: its reason and a sentence for people.
   const net::TlsFailure* tls_failure() const { return tls_failure_ ? &*tls_failure_ : nullptr; }
@@ -103,6 +109,8 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
   void FailConnect(ErrorKind error);
   void RecordTlsFailure();
   void SendRequest();
+  std::string_view TakePiece();  // of the body
+  void SendRest();
   void Fail(ErrorKind error, bool is_reuse_race = false);
   void FailAtEnd();
   void Finish(bool framing_tells, bool has_surplus);

@@ -65,21 +65,19 @@ void Exchange::OnRequestBody(std::span<const std::string_view> pieces) {
     body_.Stream();
     Begin();
   }
-  if (phase_ == Phase::kReadingBody && !HoldMemory()) return RefuseForMemory();
+  if (!HoldMemory() && phase_ == Phase::kReadingBody) return RefuseForMemory();
   ObserveWhoIsAwaited();
 }
 
 void Exchange::OnRequestEnd() {
-  if (body_.End()) {
-    held_memory_.FinishUpload();
-    Begin();
-  }
+  if (body_.End()) Begin();
   ObserveWhoIsAwaited();
 }
 
 void Exchange::Begin() {
   BW_CHECK(phase_ == Phase::kReadingBody, "an exchange begins twice");
   phase_ = Phase::kRunning;
+  held_memory_.FinishUpload();
   if (const auto refusal = ReadRequest()) return Refuse(*refusal);
   Dispatch(Describe());
 }
@@ -220,6 +218,7 @@ bool Exchange::ReadsBodyAnyway() {
 // False: there is no room for more of it.
 bool Exchange::HoldMemory() {
   size_t held = body_.held_bytes();
+  if (attempt_ != nullptr) held += attempt_->copied_bytes();
   if (client_.has_begun() && !client_.is_gone()) held += answer_.remembered_bytes() + host_.client_queued_bytes() + client_.waiting_bytes();
   if (held <= MemoryBudget::kUncounted) return true;
   if (!held_memory_.has_begun()) {
@@ -274,6 +273,12 @@ engine::CacheUse Exchange::UseOfCaches() {
   std::string_view query = request_.head.query;
   PLANT_FAULT(queries_share, query = {});
   use.scope.append(facts_.request_host.view()).append(http::TargetOf(request_.path, query));
+  // What an API's client says of the shape of its answers beside the body.
+  for (const std::string_view name : {"anthropic-version", "anthropic-beta", "openai-beta"}) {
+    const std::string value = is_get ? std::string() : http::PassedValue(request_.head, name);
+    if (!value.empty())
+      use.scope.append("\n").append(name).append(":").append(std::to_string(value.size())).append(":").append(value);
+  }
   use.header = [this](std::string_view name) {
     PLANT_FAULT(hidden_headers_count, return std::string(request_.head.headers.Find(name).value_or(std::string_view())));
     return http::PassedValue(request_.head, name);

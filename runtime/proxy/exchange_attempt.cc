@@ -175,11 +175,13 @@ void Exchange::OnAttemptConnected() {
 void Exchange::OnAttemptRequestSent() {
   Dispatch(engine::AttemptRequestSent{});
   if (attempt_ != nullptr && body_.is_streaming()) body_.OpenUpload(*attempt_);
+  HoldMemory();
   ObserveWhoIsAwaited();
 }
 
 void Exchange::OnAttemptDrained() {
   body_.OnSinkDrained();
+  HoldMemory();
   ObserveWhoIsAwaited();
 }
 
@@ -231,7 +233,8 @@ void Exchange::Conclude(const AnswerStep& step, bool is_reuse_race) {
       if (step.is_unfinished) recorder_.record().how = observe::EndedHow::kUnfinished;
       body_.CloseUpload();
       if (attempt_ != nullptr && !attempt_->is_over()) {  // HTTP has not said so yet: nobody waits for that
-        if (body_.is_streaming()) attempt_->Abort();      // it may be in the middle of its request
+        const bool is_sent = !body_.is_streaming() && !attempt_->borrows_body();
+        if (!is_sent) attempt_->Abort();  // it may be in the middle of its request
         else {
           memory_->upstream_head = attempt_->TakeBuffer();
           worker_.await_end(std::move(attempt_));
@@ -402,7 +405,9 @@ void Exchange::LetFollowersGo() {
 // ---- What the gateway sends by itself --------------------------------------------------------------------------------
 
 CopyTerms Exchange::TermsOfCopy(UpstreamId id) const {
-  return {&worker_.policy().upstreams[id], worker_.policy().gateway.underscore_headers};
+  using compiler::abi::Method;
+  const bool is_of_get = request_.head.method == Method::kGET || request_.head.method == Method::kHEAD;
+  return {&worker_.policy().upstreams[id], worker_.policy().gateway.underscore_headers, is_of_get};
 }
 
 HeadTerms Exchange::TermsOfHead() {

@@ -3,7 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 namespace runtime::proxy {
@@ -29,9 +32,9 @@ bool MemoryBudget::Holding::Set(size_t bytes) {
   const size_t counted = bytes <= kUncounted ? 0 : (bytes + kStep - 1) / kStep * kStep;
   if (counted == counted_ || budget_ == nullptr) return true;
   const auto by = static_cast<int64_t>(counted) - static_cast<int64_t>(counted_);
-  if (!budget_->Grow(holder_, by)) return false;
-  counted_ = counted;
-  return true;
+  const Room room = budget_->Grow(holder_, by);
+  if (room != Room::kNone) counted_ = counted;
+  return room == Room::kThere;
 }
 
 void MemoryBudget::Holding::FinishUpload() {
@@ -69,21 +72,26 @@ void MemoryBudget::Remove(Holder* holder) {
   holders_.erase(holder->self);
 }
 
-bool MemoryBudget::Grow(Holder* holder, int64_t by) {
+MemoryBudget::Room MemoryBudget::Grow(Holder* holder, int64_t by) {
   std::function<void()> give_way;
+  Room room = Room::kThere;
   {
     std::lock_guard lock(mutex_);
-    if (holder->is_leaving && by > 0) return false;
+    if (holder->is_leaving && by > 0) return Room::kNone;
     Sum& of_address = by_address_[holder->address];
     const bool is_too_much = by > 0 && (all_.staying() + by > limit_ || of_address.staying() + by > limit_ / kShareOfOne);
     if (is_too_much) {
       Holder* victim = Victim(*holder);
-      if (victim == nullptr || victim == holder) return false;
-      victim->is_unfinished = false;
-      victim->is_leaving = true;
-      all_.leaving += victim->bytes;
-      by_address_[victim->address].leaving += victim->bytes;
-      give_way = std::exchange(victim->give_way, nullptr);
+      if (victim == nullptr || victim == holder) {
+        if (holder->is_unfinished) return Room::kNone;
+        room = Room::kExceeded;
+      } else {
+        victim->is_unfinished = false;
+        victim->is_leaving = true;
+        all_.leaving += victim->bytes;
+        by_address_[victim->address].leaving += victim->bytes;
+        give_way = std::exchange(victim->give_way, nullptr);
+      }
     }
     if (holder->is_leaving) {
       all_.leaving += by;
@@ -94,7 +102,7 @@ bool MemoryBudget::Grow(Holder* holder, int64_t by) {
     holder->bytes += by;
   }
   if (give_way) give_way();
-  return true;
+  return room;
 }
 
 // The oldest unfinished upload of the address that holds most – or of its own, if that is beyond its share.
@@ -114,15 +122,51 @@ int64_t MemoryBudget::held() const {
   return all_.held;
 }
 
+namespace {
+
+// The least of the limits of a cgroup and of those around it, as the kernel names them below `root`.
+std::optional<int64_t> LeastOf(const std::filesystem::path& root, std::string_view cgroup, const char* file) {
+  std::optional<int64_t> least;
+  std::filesystem::path at =
+      cgroup.find("..") == std::string_view::npos ? std::filesystem::path(cgroup) : "/";  // above its own namespace
+  while (true) {
+    std::ifstream in(root / at.relative_path() / file);
+    int64_t limit = 0;
+    if (in >> limit && limit > 0) least = std::min(least.value_or(limit), limit);  // "max" is no number
+    if (!at.has_relative_path()) return least;
+    at = at.parent_path();
+  }
+}
+
+}  // namespace
+
+std::optional<int64_t> MemoryOfCgroup(const std::filesystem::path& own, const std::filesystem::path& root) {
+  std::optional<int64_t> least;
+  const auto consider = [&least](std::optional<int64_t> limit) {
+    if (limit) least = std::min(least.value_or(*limit), *limit);
+  };
+  std::ifstream in(own);
+  for (std::string line; std::getline(in, line);) {  // "0::/a/b", "4:memory:/a/b", "5:cpu,memory:/a"
+    const size_t first = line.find(':');
+    const size_t second = line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const std::string_view cgroup = std::string_view(line).substr(second + 1);
+    if (controllers == ",,") {
+      consider(LeastOf(root, cgroup, "memory.max"));
+      consider(LeastOf(root / "unified", cgroup, "memory.max"));
+    } else if (controllers.find(",memory,") != std::string::npos) {
+      consider(LeastOf(root / "memory", cgroup, "memory.limit_in_bytes"));
+    }
+  }
+  return least;
+}
+
 int64_t DefaultMemoryLimit() {
   int64_t memory = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
-  for (const char* file : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    std::ifstream in(file);
-    int64_t of_cgroup = 0;
-    if (in >> of_cgroup && of_cgroup > 0) memory = std::min(memory, of_cgroup);  // "max" is no number
-  }
+  if (const auto of_cgroup = MemoryOfCgroup()) memory = std::min(memory, *of_cgroup);
   constexpr int64_t kLeast = 64 << 20;
-  return std::max(memory / 4, kLeast);
+  return std::max(memory / 4, std::min(kLeast, memory / 2));
 }
 
 }  // namespace runtime::proxy

@@ -5,11 +5,14 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -39,7 +42,8 @@ class MemoryBudget {
     // and may come although the request has just ended. `budget` must outlive the holding.
     void Begin(MemoryBudget* budget, std::string address, std::function<void()> give_way);
     bool has_begun() const { return budget_ != nullptr; }
-    // So many bytes are held now. False: there is no room, and it is this request that gives way.
+    // So many bytes are held now. False: there is no room. An unfinished upload gives way then, and what it asked for is not counted;
+    // what others hold is there, and counts all the same.
     bool Set(size_t bytes);
     void FinishUpload();  // it gives way no more
     void Release();
@@ -57,7 +61,8 @@ class MemoryBudget {
  private:
   Holder* Add(std::string address, std::function<void()> give_way);
   void Remove(Holder* holder);
-  bool Grow(Holder* holder, int64_t by);
+  enum class Room : uint8_t { kThere, kExceeded, kNone };  // kNone: not counted
+  Room Grow(Holder* holder, int64_t by);
   Holder* Victim(const Holder& asks);
 
   std::atomic<int64_t> limit_;
@@ -73,7 +78,11 @@ class MemoryBudget {
   std::unordered_map<std::string, Sum> by_address_;
 };
 
-// A quarter of the memory that this process may use: of its cgroup where one is set, else of the machine.
+// A quarter of the memory that this process may use: of its cgroup or one around it, where they have a limit, else of the machine.
 int64_t DefaultMemoryLimit();
+
+// That limit: the least of those of the cgroups that `own` names (proc(5)), below `root`. For v1, v2 and both beside each other.
+std::optional<int64_t> MemoryOfCgroup(const std::filesystem::path& own = "/proc/self/cgroup",
+                                      const std::filesystem::path& root = "/sys/fs/cgroup");
 
 }  // namespace runtime::proxy

@@ -1,8 +1,14 @@
 #include "runtime/proxy/memory_budget.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <deque>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace runtime::proxy {
 namespace {
@@ -110,6 +116,71 @@ TEST(MemoryBudgetTest, EverythingIsGivenBack) {
     requests.all[id].Release();
   }
   EXPECT_EQ(requests.budget.held(), 0);
+}
+
+// What is there is counted, wherever it is: what an upstream or a client has not taken yet.
+TEST(MemoryBudgetTest, WhatCanNotGiveWayCountsBeyondTheLimit) {
+  Requests requests(16);
+  const size_t done = requests.Of("a");
+  EXPECT_TRUE(requests.Holds(done, 4));
+  requests.all[done].FinishUpload();
+  EXPECT_FALSE(requests.Holds(done, 20)) << "and it is told";
+  EXPECT_EQ(requests.budget.held(), 20 * static_cast<int64_t>(kStep));
+  const size_t other = requests.Of("b");
+  EXPECT_FALSE(requests.Holds(other, 1)) << "nobody else is let in meanwhile";
+  EXPECT_TRUE(requests.Holds(done, 4));
+  EXPECT_TRUE(requests.Holds(other, 4));
+  requests.all[done].Release();
+  requests.all[other].Release();
+  EXPECT_EQ(requests.budget.held(), 0);
+}
+
+class Cgroups : public testing::Test {
+ protected:
+  Cgroups() : folder_(std::filesystem::path(testing::TempDir()) / ("cgroups-" + std::to_string(getpid()))) {
+    std::filesystem::create_directories(folder_);
+  }
+  ~Cgroups() override { std::filesystem::remove_all(folder_); }
+
+  void Write(const std::string& file, const std::string& text) {
+    std::filesystem::create_directories((folder_ / file).parent_path());
+    std::ofstream(folder_ / file) << text << "\n";
+  }
+  std::optional<int64_t> Limit() const { return MemoryOfCgroup(folder_ / "own", folder_); }
+
+  const std::filesystem::path folder_;
+};
+
+// As systemd makes them: the limit stands at the service's own cgroup or at a slice around it, not at the root.
+TEST_F(Cgroups, TheLeastLimitOfTheOwnOneAndThoseAroundItCounts) {
+  Write("own", "0::/system.slice/breakwater.service");
+  Write("system.slice/breakwater.service/memory.max", "max");
+  EXPECT_EQ(Limit(), std::nullopt);
+  Write("system.slice/memory.max", "4000");
+  EXPECT_EQ(Limit(), 4000);
+  Write("system.slice/breakwater.service/memory.max", "1000");
+  EXPECT_EQ(Limit(), 1000);
+  Write("system.slice/other.service/memory.max", "10");
+  EXPECT_EQ(Limit(), 1000);
+}
+
+TEST_F(Cgroups, OfTheOlderVersionAndOfBothBesideEachOther) {
+  Write("own", "12:cpu,memory:/docker/abc\n5:cpuset:/x\n1:name=systemd:/y\n0::/z");
+  Write("memory/docker/abc/memory.limit_in_bytes", "9223372036854771712");
+  EXPECT_EQ(Limit(), 9223372036854771712);
+  Write("memory/docker/abc/memory.limit_in_bytes", "2000");
+  Write("unified/z/memory.max", "1500");
+  EXPECT_EQ(Limit(), 1500);
+}
+
+// In a container without a namespace of its own the path is that of the host, which is not there.
+TEST_F(Cgroups, APathThatIsNotThereIsTheRoot) {
+  Write("own", "4:memory:/docker/abc");
+  Write("memory/memory.limit_in_bytes", "3000");
+  EXPECT_EQ(Limit(), 3000);
+  Write("own", "0::/../../outside");
+  Write("memory.max", "2500");
+  EXPECT_EQ(Limit(), 2500);
 }
 
 TEST(MemoryBudgetTest, TheDefaultIsAPartOfTheMachine) {
