@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <ostream>
+#include <string>
 
 #include "cli/report.h"
 #include "compiler/diagnostics/render.h"
@@ -17,6 +18,13 @@ runtime::observe::JsonLine Line(std::string_view level, std::string_view message
   runtime::observe::JsonLine line;
   line.Add("time", runtime::observe::Rfc3339Millis(std::chrono::system_clock::now())).Add("level", level).Add("message", message);
   return line;
+}
+
+// In one write: the log's own thread may write at the same time.
+void Put(runtime::observe::JsonLine* line, std::ostream& out) {
+  std::string text = line->Finish();
+  text.push_back('\n');
+  out << text;
 }
 
 // The levels of the event log.
@@ -37,7 +45,7 @@ void StartLines::Fatal(std::string_view message) {
   }
   runtime::observe::JsonLine line = Line("error", "can't start");
   line.Add("reason", message);
-  out_ << line.Finish() << "\n";
+  Put(&line, out_);
 }
 
 void StartLines::Interpreted(std::string_view reason) {
@@ -48,7 +56,7 @@ void StartLines::Interpreted(std::string_view reason) {
   }
   runtime::observe::JsonLine line = Line("warn", "conditions are interpreted");
   line.Add("reason", reason).Add("help", kHelp);
-  out_ << line.Finish() << "\n";
+  Put(&line, out_);
 }
 
 void StartLines::Findings(const compiler::source::SourceBuffer& source, const compiler::diagnostics::Diagnostics& diagnostics) {
@@ -68,7 +76,7 @@ void StartLines::Findings(const compiler::source::SourceBuffer& source, const co
         .Add("line", static_cast<int64_t>(span.begin.line))
         .Add("column", static_cast<int64_t>(span.begin.column));
     if (!diagnostic->help.empty()) line.Add("help", diagnostic->help);
-    out_ << line.Finish() << "\n";
+    Put(&line, out_);
   }
 }
 

@@ -89,12 +89,13 @@ std::shared_ptr<const CachedResponse> Cache::Find(std::string_view key, bool all
   }
   const auto entry = found->second;
   const Duration age = now - entry->response->stored_at;
-  if (age >= s.settings.ttl + s.settings.stale) {
+  const Duration ttl = std::min(s.settings.ttl, entry->response->fresh_for.value_or(s.settings.ttl));
+  if (age >= ttl + s.settings.stale) {
     s.Remove(entry);
     ++s.stats.misses;
     return nullptr;
   }
-  if (age >= s.settings.ttl && !allow_stale) {
+  if (age >= ttl && !allow_stale) {
     ++s.stats.misses;
     return nullptr;
   }

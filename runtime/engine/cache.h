@@ -27,6 +27,7 @@ struct CachedResponse {
   bool is_shared = false;  // the driver can give it to every client of its API (StoreAnswer)
   // Request headers, by lower-case name, that the answer depends on (Vary, RFC 9111 4.1).
   std::vector<std::string> vary = {};
+  std::optional<Duration> fresh_for = {};  // no longer, whatever `ttl` says: its server's word
   bool is_directory = false;  // no answer: under this key stands what `vary` is, the answers stand under VariantKey
 
   size_t bytes() const;  // body and headers: what max_entry limits. max_bytes counts the key, too

@@ -57,9 +57,50 @@ bool IsOwnForRequests(std::string_view name, HeaderId id) {
   });
 }
 
+// What a proxy in front says of the client and of what it was asked for. From others it is the client's own word, which servers take for a
+// proxy's: frameworks build links and paths with it, caches don't know of it.
+constexpr std::string_view kOfProxies[] = {"cf-connecting-ip",
+                                           "fastly-client-ip",
+                                           "front-end-https",
+                                           "true-client-ip",
+                                           "x-client-ip",
+                                           "x-cluster-client-ip",
+                                           "x-envoy-original-path",
+                                           "x-forwarded-by",
+                                           "x-forwarded-method",
+                                           "x-forwarded-path",
+                                           "x-forwarded-port",
+                                           "x-forwarded-prefix",
+                                           "x-forwarded-proto-version",
+                                           "x-forwarded-scheme",
+                                           "x-forwarded-server",
+                                           "x-forwarded-ssl",
+                                           "x-forwarded-tls-client-cert",
+                                           "x-forwarded-tls-client-cert-info",
+                                           "x-forwarded-uri",
+                                           "x-host",
+                                           "x-original-host",
+                                           "x-original-method",
+                                           "x-original-uri",
+                                           "x-override-url",
+                                           "x-real-ip",
+                                           "x-replaced-path",
+                                           "x-script-name",
+                                           "x-url-scheme"};
+
+bool IsOfProxies(const Header& line) {
+  if (line.id != HeaderId::kOther) return false;
+  const char first = line.name.empty() ? '\0' : AsciiLower(line.name.front());
+  if (first != 'x' && first != 'c' && first != 'f' && first != 't') return false;
+  return std::any_of(std::begin(kOfProxies), std::end(kOfProxies),
+                     [&](std::string_view name) { return EqualsTwin(line.name, name); });
+}
+
 bool IsOwnForResponses(const Header& line) {
-  // An upstream must not pose as the gateway.
-  return HeaderOf(line.id).responses || (line.id == HeaderId::kOther && Matches(line.name, kInternalPrefix, false));
+  if (HeaderOf(line.id).responses) return true;
+  if (line.id != HeaderId::kOther) return false;
+  // An upstream must not pose as the gateway, nor say where else its answers are to be had: that is of its own origin (RFC 7838 2.1).
+  return Matches(line.name, kInternalPrefix, false) || EqualsIgnoreCase(line.name, "alt-svc");
 }
 
 bool IsSet(std::span<const SetHeader> set, std::string_view name) {
@@ -186,6 +227,7 @@ DroppedHeaders AppendUpstreamRequest(const RequestHead& client, const UpstreamRe
       continue;
     }
     if (request.drops_origin && line.id == HeaderId::k_origin) continue;
+    if (!request.from_proxy && IsOfProxies(line)) continue;
     if (IsOwnForRequests(line.name, line.id) || IsSet(request.set, line.name) || IsRemoved(request.remove, line.name) ||
         for_this_hop.Has(line.name)) {
       continue;
@@ -290,7 +332,8 @@ void ForEachPassed(const ResponseHead& upstream, const ClientResponse& response,
 std::vector<std::pair<std::string, std::string>> KeptHeaders(const ResponseHead& upstream, const ClientResponse& response) {
   std::vector<std::pair<std::string, std::string>> kept;
   ForEachPassed(upstream, response, [&](std::string_view name, std::string_view value) {
-    for (const std::string_view own : {"date", "age", "set-cookie", "x-request-id", "x-upstream-request-id"}) {
+    for (const std::string_view own :
+         {"date", "age", "set-cookie", "set-cookie2", "warning", "x-request-id", "x-upstream-request-id"}) {
       if (EqualsIgnoreCase(name, own)) return;
     }
     kept.emplace_back(name, value);

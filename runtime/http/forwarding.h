@@ -28,6 +28,7 @@ struct UpstreamRequest {
   std::string_view request_id;  // sent as X-Request-Id
   std::string_view peer_ip;     // appended to X-Forwarded-For
   bool client_tls = false;      // X-Forwarded-Proto
+  bool from_proxy = false;      // a trusted one: what it says of the client beside X-Forwarded-* is passed on
   std::string_view forwarded_host = {};  // X-Forwarded-Host; the client's Host where empty
   std::string_view trace_parent = {};    // traceparent, unless the client sent one
   BodyFraming framing = BodyFraming::kNone;         // kNone, kLength or kChunked

@@ -505,7 +505,11 @@ size_t MessageParser::Impl::Execute(std::string_view slice) {
     llhttp_resume(&parser_);
     return read;
   }
-  Fail(ErrorOf(result));
+  // A bare LF behind the version is no other version.
+  const char before = read > 0 ? slice[read - 1] : raw_.empty() ? '\0' : raw_.back();
+  const bool is_bare_lf =
+      result == HPE_INVALID_VERSION && read < slice.size() && slice[read] == '\n' && IsDigit(before);
+  Fail(is_bare_lf ? ParseError::k_bad_line_ending : ErrorOf(result));
   return read;
 }
 

@@ -33,9 +33,16 @@ std::string DecodedOnce(std::string_view text) {
   return decoded;
 }
 
+// Also with blanks or controls in it, which who parses what he decoded leaves out (WHATWG's URL 4.4), and without what stands behind ";".
 bool IsDots(std::string_view segment) {
   segment = segment.substr(0, segment.find(';'));
-  return segment == "." || segment == "..";
+  size_t dots = 0;
+  for (const char c : segment) {
+    if (static_cast<unsigned char>(c) <= ' ' || c == 0x7f) continue;
+    if (c != '.') return false;
+    ++dots;
+  }
+  return dots == 1 || dots == 2;
 }
 
 // A character of two bytes or more that one would do for (RFC 3629 3): %C0%AE is a dot to who decodes without looking.
@@ -80,11 +87,12 @@ void AppendEscape(unsigned char byte, std::string* out) {
   out->append({'%', kHex[byte >> 4], kHex[byte & 15]});
 }
 
-// As the most generous server reads a path: decoded `decodings` times, "\" taken for "/", runs of "/" folded, parameters behind ";" and
-// blanks at the end cut off.
+// As the most generous server reads a path: decoded `decodings` times and parsed anew, so that it ends at "?" or "#"; "\" taken for "/", runs
+// of "/" folded, parameters behind ";" and blanks at the end cut off.
 std::string AsRead(std::string_view path, int decodings) {
   std::string text(path);
   for (int i = 0; i < decodings; ++i) text = DecodedOnce(text);
+  if (decodings > 0) text.resize(std::min(text.find_first_of("?#"), text.size()));
   std::string read;
   bool in_parameter = false;
   for (char c : text) {

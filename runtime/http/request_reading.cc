@@ -65,7 +65,11 @@ namespace {
 
 bool IsOneJsonType(std::string_view content_type) {
   const std::string_view type = Trim(content_type.substr(0, content_type.find(';')));
-  if (EqualsIgnoreCase(type, "application/json") || EqualsIgnoreCase(type, "text/json")) return true;
+  if (type.find('/') == std::string_view::npos) return true;  // no type at all: as if it were missing
+  for (const std::string_view json :
+       {"application/json", "text/json", "application/x-json", "text/x-json", "application/jsonrequest"}) {
+    if (EqualsIgnoreCase(type, json)) return true;
+  }
   constexpr std::string_view kSuffix = "+json";
   return type.size() > kSuffix.size() && EqualsIgnoreCase(type.substr(type.size() - kSuffix.size()), kSuffix);
 }

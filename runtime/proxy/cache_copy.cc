@@ -1,6 +1,9 @@
 #include "runtime/proxy/cache_copy.h"
 
 #include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,21 +27,43 @@ bool IsOfOneShape(std::string_view name) {
   return false;
 }
 
-// private, or private="names": those are rare, and to keep the rest of such an answer is no use.
-bool IsPrivate(const http::Headers& headers) {
+// The value of a directive of Cache-Control, however it is quoted or ended; "" where it has none. (RFC 9111 5.2)
+std::optional<std::string_view> Directive(const http::Headers& headers, std::string_view name) {
+  constexpr std::string_view kAround = " \t\"'";
+  const auto bare = [&](std::string_view text) {
+    const size_t from = std::min(text.find_first_not_of(kAround), text.size());
+    text.remove_prefix(from);
+    return text.substr(0, text.find_last_not_of(kAround) + 1);
+  };
   for (const auto& line : headers.lines()) {
-    if (!http::EqualsIgnoreCase(line.name, "cache-control")) continue;
+    if (line.id != http::HeaderId::k_cache_control) continue;
     std::string_view rest = line.value;
     for (;;) {
-      const size_t comma = rest.find(',');
-      std::string_view item = rest.substr(0, comma);
-      while (item.starts_with(' ') || item.starts_with('\t')) item.remove_prefix(1);
-      if (http::EqualsIgnoreCase(item.substr(0, item.find_first_of("= \t")), "private")) return true;
-      if (comma == std::string_view::npos) break;
-      rest.remove_prefix(comma + 1);
+      const size_t end = rest.find_first_of(",;");
+      const std::string_view item = rest.substr(0, end);
+      const size_t equals = std::min(item.find('='), item.size());
+      if (http::EqualsIgnoreCase(bare(item.substr(0, equals)), name))
+        return bare(item.substr(std::min(equals + 1, item.size())));
+      if (end == std::string_view::npos) break;
+      rest.remove_prefix(end + 1);
     }
   }
-  return false;
+  return std::nullopt;
+}
+
+// How long it may be given to others (RFC 9111 4.2.1): nothing where it does not say.
+std::optional<base::Duration> FreshFor(const http::Headers& headers) {
+  if (const auto names = Directive(headers, "no-cache"); names && names->empty()) return base::Duration::zero();
+  for (const std::string_view directive : {"s-maxage", "max-age"}) {
+    const auto value = Directive(headers, directive);
+    if (!value) continue;
+    int64_t seconds = 0;
+    const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), seconds);
+    const bool is_number = error == std::errc() && end == value->data() + value->size() && seconds >= 0;
+    constexpr int64_t kYear = 365 * 86'400;
+    return std::chrono::seconds(is_number ? std::min(seconds, kYear) : 0);  // what can't be read is stale (4.2.1)
+  }
+  return std::nullopt;
 }
 
 // Whose value an upstream gets under a name.
@@ -100,8 +125,15 @@ void CacheCopy::Begin(const http::ResponseHead& head, const http::ClientResponse
   most_bytes_ = most_bytes;
   not_kept_ = {};
   const auto coding = head.headers.Find(http::HeaderId::k_content_encoding);
-  if (head.headers.HasToken(http::HeaderId::k_cache_control, "no-store")) not_kept_ = "no_store";
-  else if (IsPrivate(head.headers)) not_kept_ = "private";
+  if (Directive(head.headers, "no-store")) not_kept_ = "no_store";
+  // private="names" too: those are rare, and to keep the rest of such an answer is no use.
+  else if (Directive(head.headers, "private")) not_kept_ = "private";
+  std::optional<base::Duration> fresh_for;
+  if (terms.is_of_get && not_kept_.empty()) {
+    fresh_for = FreshFor(head.headers);
+    if (fresh_for == base::Duration::zero()) not_kept_ = "no_store";
+    else if (head.headers.Find(http::HeaderId::k_set_cookie)) not_kept_ = "private";  // it was made for who gets it
+  }
   auto vary = NamesOfVary(head.headers, terms, response.drops_cors);
   if (not_kept_.empty() && !vary) not_kept_ = "vary";
   PLANT_FAULT(private_is_kept, if (not_kept_ == "private" && vary) not_kept_ = {});
@@ -112,6 +144,7 @@ void CacheCopy::Begin(const http::ResponseHead& head, const http::ClientResponse
   PLANT_FAULT(vary_is_ignored, vary->clear());
   copy_.emplace();
   copy_->status = head.status;
+  copy_->fresh_for = fresh_for;
   http::ClientResponse kept = response;
   kept.client_authority = {};  // others may have come by another name
   kept.set = {};

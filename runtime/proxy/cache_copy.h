@@ -18,6 +18,8 @@ namespace runtime::proxy {
 struct CopyTerms {
   const compiler::model::UpstreamSettings* upstream = nullptr;  // the one that answers; null: it sets and removes none
   bool passes_underscores = false;
+  // It answers a GET: how long it may be kept is for its server to say (RFC 9111 5.2.2). Models' servers write no-cache on every stream.
+  bool is_of_get = false;
 };
 
 class CacheCopy {

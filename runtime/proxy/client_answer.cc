@@ -16,6 +16,13 @@ namespace runtime::proxy {
 
 using http::BodyFraming;
 
+namespace {
+
+// nginx in front holds a stream back until it has a buffer full of it, or its end, unless it is told so.
+constexpr std::string_view kBuffering = "X-Accel-Buffering";
+
+}  // namespace
+
 std::string_view Name(ClientAnswer::Stage stage) {
   switch (stage) {
     case ClientAnswer::Stage::kWaiting: return "Waiting";
@@ -67,6 +74,7 @@ void ClientAnswer::SendEarlyHead(dialect::Shape shape, const HeadTerms& terms) {
   http::AppendHeader("Date", terms.date, &bytes);
   http::AppendHeader("Content-Type", dialect::ContentTypeOf(shape), &bytes);
   http::AppendHeader("Cache-Control", "no-store", &bytes);
+  http::AppendHeader(kBuffering, "no", &bytes);
   for (const auto& [name, value] : cors) http::AppendHeader(name, value, &bytes);
   http::AppendHeader("X-Request-Id", request_.request_id, &bytes);
   http::AppendHeader("Transfer-Encoding", "chunked", &bytes);
@@ -123,6 +131,7 @@ void ClientAnswer::Begin(const http::ResponseHead& head, const ClientFraming& fr
   set.push_back({"X-Request-Id", request_.request_id});
   if (head.status >= 400 && terms.retries_are_spent) set.push_back({kShouldRetry, "false"});
   for (const auto& [name, value] : cors) set.push_back({name, value});
+  if (is_stream && !head.headers.Find(kBuffering)) set.push_back({kBuffering, "no"});
   response.set = set;
 
   const bool is_head_method = request_.head.method == compiler::abi::Method::kHEAD;

@@ -5,6 +5,7 @@
 
 #include "base/hex.h"
 #include "runtime/http/forwarding.h"
+#include "runtime/http/request_path.h"
 #include "runtime/observe/trace_context.h"
 #include "runtime/proxy/access_log.h"
 #include "runtime/proxy/admin.h"
@@ -31,6 +32,22 @@ bool IsSaneRequestId(std::string_view id) {
   return !id.empty() && id.size() <= kMaxRequestIdLength && std::all_of(id.begin(), id.end(), [](unsigned char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
   });
+}
+
+bool IsLoopback(std::string_view ip) { return ip.starts_with("127.") || ip == "::1" || ip.starts_with("::ffff:127."); }
+
+// An address, a name without a dot, or one under a domain that no public name is under (RFC 6761 6.3, RFC 6762 3, RFC 8375).
+bool IsNameOfThisMachine(std::string_view host) {
+  if (host.starts_with('[')) return true;
+  host = host.substr(0, host.find(':'));
+  if (host.ends_with('.')) host.remove_suffix(1);
+  if (host.find('.') == std::string_view::npos || host.find_first_not_of("0123456789.") == std::string_view::npos)
+    return true;
+  for (const std::string_view domain : {".localhost", ".local", ".internal", ".home.arpa"}) {
+    if (host.size() > domain.size() && http::EqualsIgnoreCase(host.substr(host.size() - domain.size()), domain))
+      return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -74,7 +91,7 @@ void ClientConnection::EndHandshake(const net::TlsFailure* failure) {
 }
 
 // redirect = https. 308 keeps method and body (RFC 9110 15.4.9).
-LocalAnswer ClientConnection::RedirectToTls() const {
+LocalAnswer ClientConnection::RedirectToTls(std::string_view path) const {
   const http::RequestHead& head = parser_->request();
   std::string_view host = head.host;
   const size_t colon = host.rfind(':');
@@ -84,7 +101,7 @@ LocalAnswer ClientConnection::RedirectToTls() const {
   answer.status = 308;
   std::string location = "https://" + std::string(host);
   if (port != 443) location += ":" + std::to_string(port);
-  answer.headers.emplace_back("Location", location.append(head.target));
+  answer.headers.emplace_back("Location", location.append(http::TargetOf(path, head.query)));
   return answer;
 }
 
@@ -181,7 +198,7 @@ void ClientConnection::BeginRequest() {
     }
   }
   if (path && worker_->policy().gateway.redirect_https && !is_tls_) {
-    AnswerByItself(RedirectToTls());
+    AnswerByItself(RedirectToTls(*path));
     return;
   }
   if (auto screened = ScreenRequest(worker_->policy().gateway, head, OwnHost(), path.value_or(""), request_id_)) {
@@ -197,11 +214,14 @@ void ClientConnection::BeginRequest() {
   exchange_->Start();
 }
 
-// What the client asked for: a trusted proxy says it where it wrote Host anew.
+// What the client asked for: a trusted proxy says it where it wrote Host anew. A page can have a name of its own point to this machine (DNS
+// rebinding) and is then of one origin with what it asks: here only names that nobody else can have are this machine's own.
 std::string_view ClientConnection::OwnHost() const {
   const http::RequestHead& head = parser_->request();
   if (is_trusted_) {
     if (const auto host = head.headers.Find(http::HeaderId::k_x_forwarded_host)) return *host;
+  } else if (!is_tls_ && IsLoopback(peer_ip_) && !IsNameOfThisMachine(head.host)) {
+    return {};
   }
   return head.host;
 }
@@ -211,6 +231,7 @@ ExchangeRequest ClientConnection::MakeExchangeRequest(std::string_view path) {
   ExchangeRequest request{head, path, request_id_, peer_ip_, request_arrived_};
   request.peer_ip = peer_ip_;
   request.client_tls = is_tls_;
+  request.from_proxy = is_trusted_;
   if (is_trusted_) {
     ClientOrigin origin = OriginBehind(worker_->policy().gateway.trusted_proxies, peer_ip_, head.headers);
     client_ip_ = std::move(origin.ip);

@@ -98,7 +98,7 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   bool IsBusy() const { return exchange_ != nullptr || answered_early_; }
   void Close(bool reset);
   void EndHandshake(const net::TlsFailure* failure);
-  LocalAnswer RedirectToTls() const;
+  LocalAnswer RedirectToTls(std::string_view path) const;
   void CloseGracefully();
 
   std::shared_ptr<WorkerContext> worker_;  // of the request under way, or of the next

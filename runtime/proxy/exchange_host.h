@@ -39,6 +39,7 @@ struct ExchangeRequest {
   base::TimePoint arrived;
   std::string_view peer_ip = {};  // who is connected
   bool client_tls = false;
+  bool from_proxy = false;               // peer_ip is of trusted_proxies
   std::string_view forwarded_host = {};  // X-Forwarded-Host of a trusted proxy
 };
 

@@ -116,6 +116,7 @@ Attempt::Request MakeUpstreamRequest(const UpstreamRequestTerms& terms, std::str
   request.request_id = terms.client.request_id;
   request.peer_ip = terms.client.peer_ip;
   request.client_tls = terms.client.client_tls;
+  request.from_proxy = terms.client.from_proxy;
   request.forwarded_host = terms.client.forwarded_host;
   request.trace_parent = terms.trace_parent;
   if (head.framing == http::BodyFraming::kNone) {

@@ -2,10 +2,11 @@
 // and says the same; nothing that its server did not finish is taken for whole behind the gateway, whatever the client takes it for
 // without it.
 //
-//   node field_clients.mjs BREAKWATER [--cuts N] [--seed N] [--in-front nginx,haproxy,caddy]
+//   node field_clients.mjs BREAKWATER [--cuts N] [--seed N] [--in-front nginx,haproxy,caddy] [--only NAME] [--times N]
 //     --cuts: beside the lines themselves, so many of them cut anywhere, or with one that tells an error put behind a part of them
 //     --in-front: the clients come through each of these (Debian's packages, with their defaults), once with Breakwater behind it and
 //     once with the server itself; and straight
+//     --only: of the lines only those of that name, --times: each so often
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -35,7 +36,8 @@ const tables = ['ends', 'errors', 'life_signs', 'responses'];
 const entries = tables.flatMap((table) => {
   const path = fileURLToPath(new URL(`../field/${table}.json`, import.meta.url));
   return JSON.parse(fs.readFileSync(path, 'utf8')).entries.map((entry) => ({ table, ...entry, pieces: entry.body, body: entry.body.join('') }));
-});
+}).filter(({ name }) => !process.argv.includes('--only') || name === process.argv[process.argv.indexOf('--only') + 1])
+  .flatMap((entry) => Array(option('--times', 1)).fill(entry));
 const readersOf = (entry) => readers.filter(({ api, choices }) => api === entry.api && (choices || (entry.choices ?? 1) === 1));
 
 let plan; // what the server does with the next request

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Streams that fail after their first content, read through proxies with their default settings: does the error frame arrive?
+"""Streams that fail after their first content, read through proxies with their default settings: does the error frame arrive? And streams
+that flow: does each frame arrive before the next one is sent (nginx holds them back unless it is told otherwise)?
 
     error_frames.py BREAKWATER [nginx|varnish|haproxy|caddy|straight …]
 
@@ -29,6 +30,7 @@ FRAMES = {
     'ollama': ('/api/chat', 'application/x-ndjson',
                b'{"model":"m","created_at":"2026-01-01T00:00:00Z","message":{"role":"assistant","content":"He"},"done":false}\n'),
 }
+PAUSE = 0.4  # between the frames of a stream that flows
 CASES = [(dialect, wait, how) for dialect in FRAMES for wait in (0, 1) for how in ('reset', 'end')]
 
 
@@ -73,6 +75,10 @@ class Upstream(threading.Thread):
         _, kind, frame = FRAMES[dialect]
         client.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: ' + kind.encode() + b'\r\nTransfer-Encoding: chunked\r\n\r\n' +
                        b'%x\r\n' % len(frame) + frame + b'\r\n')
+        if how == 'flow':
+            for _ in range(3):
+                time.sleep(PAUSE)
+                client.sendall(b'%x\r\n' % len(frame) + frame + b'\r\n')
         time.sleep(float(wait))
         if how == 'reset':
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
@@ -112,6 +118,8 @@ def ask(port, case):
     dialect, wait, how = case
     connection = http.client.HTTPConnection('127.0.0.1', port, timeout=20)
     received = b''
+    started = time.monotonic()
+    arrivals = []
     try:
         connection.request('POST', FRAMES[dialect][0], json.dumps({'model': f'{dialect} {wait} {how}', 'stream': True, 'messages': []}),
                            {'Content-Type': 'application/json'})
@@ -121,13 +129,20 @@ def ask(port, case):
             if not piece:
                 break
             received += piece
+            arrivals.append(time.monotonic() - started)
     except http.client.IncompleteRead as cut:
         received += cut.partial
     except OSError:
         pass
     finally:
         connection.close()
-    return received
+    return received, arrivals
+
+
+def flows(port, dialect):
+    """Whether the first three of four frames came one by one, each within the pause behind it."""
+    _, arrivals = ask(port, (dialect, 0, 'flow'))
+    return len(arrivals) >= 3 and all(arrivals[i] < (i + 1) * PAUSE for i in range(3))
 
 
 def main():
@@ -154,9 +169,11 @@ def main():
                         continue
                     processes.append(process)
                     wait_for(port)
-                lost = [' '.join(map(str, case)) for case in CASES if b'"error"' not in ask(port, case)]
-                lost_any = lost_any or bool(lost)
-                print(f'{proxy}: {len(CASES) - len(lost)} of {len(CASES)} error frames arrived' + (f'; lost: {", ".join(lost)}' if lost else ''))
+                lost = [' '.join(map(str, case)) for case in CASES if b'"error"' not in ask(port, case)[0]]
+                held = [dialect for dialect in FRAMES if not flows(port, dialect)]
+                lost_any = lost_any or bool(lost) or bool(held)
+                print(f'{proxy}: {len(CASES) - len(lost)} of {len(CASES)} error frames arrived' + (f'; lost: {", ".join(lost)}' if lost else '') +
+                      f'; {len(FRAMES) - len(held)} of {len(FRAMES)} streams flow' + (f'; held back: {", ".join(held)}' if held else ''))
         finally:
             for process in processes:
                 process.terminate()

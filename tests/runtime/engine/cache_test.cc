@@ -38,6 +38,22 @@ TEST(Cache, FindsWhatWasStoredUntilItsTimeIsOver) {
   EXPECT_EQ(cache.Find("other", false, T(0s)), nullptr);
 }
 
+// What its server allows is less than the cache's time, or more, which changes nothing.
+TEST(Cache, AnAnswerIsFreshNoLongerThanItsServerSays) {
+  Cache cache(Settings());
+  CachedResponse response = Response(10);
+  response.fresh_for = 5s;
+  ASSERT_TRUE(cache.Store("short", response, T(0s)));
+  response.fresh_for = 9000s;
+  ASSERT_TRUE(cache.Store("long", response, T(0s)));
+  EXPECT_NE(cache.Find("short", false, T(5s - 1ns)), nullptr);
+  EXPECT_EQ(cache.Find("short", false, T(5s)), nullptr);
+  EXPECT_NE(cache.Find("short", true, T(65s - 1ns)), nullptr) << "while its upstream is down";
+  EXPECT_EQ(cache.Find("short", true, T(65s)), nullptr);
+  EXPECT_NE(cache.Find("long", false, T(600s - 1ns)), nullptr);
+  EXPECT_EQ(cache.Find("long", false, T(600s)), nullptr);
+}
+
 TEST(Cache, StaleAnswersServeOnlyWhereTheyAreAllowedAndNotForEver) {
   const auto settings = Settings();
   Cache cache(settings);

@@ -288,5 +288,24 @@ TEST(Forwarding, ManyNamesInConnectionCostWhatTheyAreLong) {
   EXPECT_NE(std::string::npos, head.find("X-Other: b\r\n"));
 }
 
+// What a proxy in front says of the client is its word only where it is a trusted one.
+TEST(ForwardRequest, WhatOnlyAProxyMaySayComesFromATrustedOneAlone) {
+  const std::string asked =
+      "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Prefix: /admin\r\nx_real_ip: 10.0.0.1\r\nX-Real-IP: "
+      "10.0.0.1\r\nTRUE-CLIENT-IP: 10.0.0.1\r\n"
+      "CF-Connecting-IP: 10.0.0.1\r\nX-Forwarded-Port: 1\r\nX-Forwarded-Other: kept\r\nX-Real: kept\r\n\r\n";
+  UpstreamRequest request;
+  const std::string out = ToUpstream(asked, request);
+  for (const std::string_view name : {"Prefix", "Real-IP", "real_ip", "TRUE", "CF-", "Port"})
+    EXPECT_EQ(std::string::npos, out.find(name)) << name << "\n" << out;
+  EXPECT_NE(std::string::npos, out.find("X-Forwarded-Other: kept\r\nX-Real: kept\r\n")) << out;
+  request.from_proxy = true;
+  const std::string trusted = ToUpstream(asked, request);
+  for (const std::string_view line : {"X-Forwarded-Prefix: /admin\r\n", "X-Real-IP: 10.0.0.1\r\n",
+                                      "TRUE-CLIENT-IP: 10.0.0.1\r\n", "X-Forwarded-Port: 1\r\n"}) {
+    EXPECT_NE(std::string::npos, trusted.find(line)) << line << trusted;
+  }
+}
+
 }  // namespace
 }  // namespace runtime::http
