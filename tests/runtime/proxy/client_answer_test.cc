@@ -67,6 +67,21 @@ TEST(ClientAnswer, SendsHeadAndWhatWasHeldInOneChunk) {
   EXPECT_NE(a.host.sent.find("X-Request-Id: r-1\r\n"), std::string::npos);
 }
 
+// nginx in front holds a stream back unless it is told so; what is no stream it may buffer.
+TEST(ClientAnswer, StreamsAskProxiesNotToHoldThemBack) {
+  Answer stream;
+  stream.Begin(kChunked, true);
+  EXPECT_NE(stream.host.sent.find("\r\nX-Accel-Buffering: no\r\n"), std::string::npos);
+  Answer whole;
+  whole.Begin(kChunked, false);
+  EXPECT_EQ(whole.host.sent.find("X-Accel-Buffering"), std::string::npos);
+  Answer told;
+  told.upstream.headers.lines().push_back({"x-accel-buffering", "yes"});
+  told.Begin(kChunked, true);
+  EXPECT_EQ(told.host.sent.find("X-Accel-Buffering"), std::string::npos) << "its server has its own mind";
+  EXPECT_NE(told.host.sent.find("x-accel-buffering: yes\r\n"), std::string::npos);
+}
+
 TEST(ClientAnswer, WithALengthHasNoLastChunk) {
   Answer a;
   a.Begin({BodyFraming::kLength, 8, true, true}, false, "held");
@@ -122,9 +137,10 @@ TEST(ClientAnswer, GoesOnInAnEarlyHead) {
 TEST(ClientAnswer, SaysInAnEarlyHeadWhatItKnows) {
   Answer a;
   a.client.SendEarlyHead(runtime::dialect::Shape::kSse, kTerms);
-  EXPECT_EQ(a.host.sent,
-            "HTTP/1.1 200 OK\r\nDate: Wed, 28 Jan 2026 09:45:22 GMT\r\nContent-Type: text/event-stream\r\n"
-            "Cache-Control: no-store\r\nX-Request-Id: r-1\r\nTransfer-Encoding: chunked\r\n\r\n");
+  EXPECT_EQ(
+      a.host.sent,
+      "HTTP/1.1 200 OK\r\nDate: Wed, 28 Jan 2026 09:45:22 GMT\r\nContent-Type: text/event-stream\r\n"
+      "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\nX-Request-Id: r-1\r\nTransfer-Encoding: chunked\r\n\r\n");
   Answer page;
   page.cors.enabled = page.cors.any_origin = true;
   page.head.headers.lines().push_back({"Origin", "https://chat.example"});

@@ -235,15 +235,18 @@ TEST_F(CacheRules, OnlyGetAndHeadAreAnsweredFromAGet) {
 }
 
 TEST_F(CacheRules, AnswersThatSayTheyAreNotForOthersAreNotKept) {
-  for (const char* lines : {"Cache-Control: private\r\n", "Cache-Control: max-age=5, No-Store\r\n", "Cache-Control: private=\"x\"\r\n", "Vary: *\r\n",
-                            "Vary: X-A, *\r\n", "Vary: X-Forwarded-For\r\n", "Vary: x-request-id\r\n", "Vary: X-Forwarded-Proto\r\n", "Vary: traceparent\r\n",
-                            "Content-Encoding: gzip\r\n"}) {
+  for (const char* lines :
+       {"Cache-Control: private\r\n", "Cache-Control: max-age=5, No-Store\r\n", "Cache-Control: private=\"x\"\r\n",
+        "Vary: *\r\n", "Vary: X-A, *\r\n", "Vary: X-Forwarded-For\r\n", "Vary: x-request-id\r\n",
+        "Vary: X-Forwarded-Proto\r\n", "Vary: traceparent\r\n", "Content-Encoding: gzip\r\n", "Set-Cookie: a=b\r\n",
+        "Cache-Control: no-cache\r\n", "Cache-Control: max-age=0\r\n", "Cache-Control: s-maxage=0, max-age=60\r\n",
+        "Cache-Control: no-store;\r\n", "Cache-Control: max-age=soon\r\n"}) {
     AnswerWith(lines);
     EXPECT_EQ(Asked({{"GET /n", ""}, {"GET /n", ""}}), 2u) << lines;
   }
   AnswerWith("");
   EXPECT_EQ(Asked({{"GET /s", "Cache-Control: no-store\r\n"}, {"GET /s", ""}, {"GET /s", "Cache-Control: no-store\r\n"}, {"GET /s", ""}}), 3u);
-  EXPECT_TRUE(Holds(gateway.Get("/metrics"), "cache_not_stored_total{reason=\"private\"} 4"));
+  EXPECT_TRUE(Holds(gateway.Get("/metrics"), "cache_not_stored_total{reason=\"private\"} 6"));
 }
 
 TEST_F(CacheRules, WhatIsEmptyOrMayBeCutIsNotKept) {
@@ -315,6 +318,17 @@ TEST(CacheVary, CountsByWhatTheUpstreamGot) {
   EXPECT_EQ(asked("X-L", "/l", ""), 0u) << "as who kept it from the upstream";
 }
 
+TEST_F(CacheRules, AnAnswerIsFreshNoLongerThanItsServerSays) {
+  AnswerWith("Cache-Control: max-age=30\r\n");
+  EXPECT_EQ(Asked({{"GET /m", ""}, {"GET /m", ""}}), 1u);
+  gateway.network.RunFor(31s);
+  EXPECT_EQ(Asked({{"GET /m", ""}}), 1u);
+  AnswerWith("Cache-Control: no-cache=\"x-a\", max-age=99999\r\n");
+  EXPECT_EQ(Asked({{"GET /l", ""}, {"GET /l", ""}}), 1u) << "one header only, and no longer than the policy says";
+  gateway.network.RunFor(10min);
+  EXPECT_EQ(Asked({{"GET /l", ""}}), 1u);
+}
+
 TEST_F(CacheRules, AnswersThatVaryAreForRequestsThatAreEqualInThat) {
   AnswerWith("Vary: X-User, Accept-Encoding\r\nVary: Accept-Language\r\n");
   EXPECT_EQ(Asked({{"GET /v", "X-User: a\r\n"}, {"GET /v", "X-User: b\r\n"}, {"GET /v", ""}}), 3u);
@@ -323,11 +337,14 @@ TEST_F(CacheRules, AnswersThatVaryAreForRequestsThatAreEqualInThat) {
 }
 
 TEST_F(CacheRules, WhatIsKeptPassedTheSameFilter) {
-  AnswerWith("X-Kept: 1\r\nX-Hop: 1\r\nConnection: x-hop\r\nKeep-Alive: timeout=5\r\nAge: 77\r\nSet-Cookie: a=b\r\nX-Request-Id: theirs\r\n"
-             "X-Breakwater-Fallback: posed\r\n");
+  AnswerWith(
+      "X-Kept: 1\r\nX-Hop: 1\r\nConnection: x-hop\r\nKeep-Alive: timeout=5\r\nAge: 77\r\nWarning: 110 - "
+      "stale\r\nX-Request-Id: theirs\r\n"
+      "X-Breakwater-Fallback: posed\r\n");
   EXPECT_EQ(Asked({{"GET /h", ""}, {"GET /h", ""}}), 1u);
   EXPECT_TRUE(Holds(last, "X-Kept: 1") && Holds(last, "Age: 0\r\n")) << last;
-  for (const char* gone : {"X-Hop", "Keep-Alive", "77", "Set-Cookie", "theirs", "posed"}) EXPECT_FALSE(Holds(last, gone)) << gone << "\n" << last;
+  for (const char* gone : {"X-Hop", "Keep-Alive", "77", "Warning", "theirs", "posed"})
+    EXPECT_FALSE(Holds(last, gone)) << gone << "\n" << last;
 }
 
 TEST_F(CacheRules, ALargeAnswerGoesOutInSteps) {
