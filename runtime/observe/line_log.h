@@ -123,6 +123,7 @@ class LogLane {
     if (static_cast<size_t>(end_ - at_) < bytes) Grow(bytes);
     return at_;
   }
+  char* end() { return end_; }         // of the room, which may be larger than what was asked for
   void MoveTo(char* at) { at_ = at; }  // within the room
   // The first byte of the line. Valid until the next Room.
   char* line() { return line_; }
