@@ -59,11 +59,12 @@ class HabitMender {
   bool ClauseInOtherWords(size_t i);
   bool ExpectInOtherWords(size_t i);
   void MarkTest(size_t test);  // notes which tokens stand in it
-  // ---- values (habit_values.cc)
+  // ---- lists (habit_lists.cc)
   bool ListInOtherBrackets(size_t i);
   bool ListByOperators(size_t i);
   bool ListOfLists(size_t i);
   bool ListByFunction(size_t i);
+  // ---- values (habit_values.cc)
   bool HyphenatedName(size_t i);
   bool IsNull(size_t i);
   bool SplitDuration(size_t i);
