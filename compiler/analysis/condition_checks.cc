@@ -400,7 +400,7 @@ void CheckForgedHeaders(Context& context) {
       const bool forges_address = IsForwardingHeader(name) && (is_list || !has_proxies);
       const bool forges_right = IsPrivilegeHeader(name) && !has_proxies && !asks_address;
       if (!forges_address && !forges_right) continue;
-      const auto found = context.FindStrings(line.origin->predicate, line.origin->words, name);
+      const auto found = context.FindStrings(*line.origin, name);
       Diagnostic& diagnostic = context.diagnostics->Emit(forges_address ? Kind::kAnybodyForges : Kind::kAnybodySets,
                                                          found.empty() ? line.origin->predicate : found[0], {name});
       if (!found.empty()) Context::AddUse(diagnostic, {found[0], {}}, *line.origin);

@@ -91,84 +91,41 @@ void Context::ForEachLine(const std::function<void(const Place&, const Line&)>& 
   }
 }
 
-namespace {
-
-// The end of the string that begins at `at`, behind its quote; what stands in ${…} is skipped.
-size_t EndOfString(std::string_view text, size_t at) {
-  int depth = 0;
-  for (size_t i = at + 1; i < text.size(); ++i) {
-    if (text[i] == '\\') ++i;
-    else if (text.substr(i, 2) == "${") ++depth, ++i;
-    else if (depth > 0 && text[i] == '}') --depth;
-    else if (depth > 0 && text[i] == '"') i = EndOfString(text, i) - 1;
-    else if (text[i] == '"') return i + 1;
-  }
-  return text.size();
-}
-
-std::string Unescaped(std::string_view text) {
-  std::string plain;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\\' || i + 1 == text.size()) {
-      plain += text[i];
-      continue;
-    }
-    const char c = text[++i];
-    plain += c == 'n' ? '\n' : c == 'r' ? '\r' : c == 't' ? '\t' : c;
-  }
-  return plain;
-}
-
-}  // namespace
-
-std::vector<SourceRange> Context::FindStrings(SourceRange in, const std::vector<WordOrigin>& words,
-                                              std::string_view wanted) const {
-  std::vector<SourceRange> found;
-  for (size_t i = in.begin; i < in.end; ++i) {
-    if (origins.text[i] == '#') i = std::min<size_t>(origins.text.find('\n', i), in.end);
-    if (i >= in.end || origins.text[i] != '"') continue;
-    const size_t end = EndOfString(origins.text, i);
-    if (Unescaped(origins.text.substr(i + 1, end - i - 2)) == wanted)
-      found.push_back({static_cast<uint32_t>(i), static_cast<uint32_t>(end)});
-    i = end - 1;
-  }
+void Context::ForEachText(const std::vector<WordOrigin>& words, const std::vector<model::TextOrigin>& texts,
+                          const std::function<void(const model::TextOrigin&)>& look) const {
+  for (const model::TextOrigin& text : texts) look(text);
   for (const WordOrigin& word : words) {
     const auto let = origins.lets.find(origins.TextOf(word.range));
-    if (let == origins.lets.end()) continue;
-    for (const SourceRange& range : FindStrings(let->second.value, let->second.words, wanted)) found.push_back(range);
+    if (let != origins.lets.end()) ForEachText(let->second.words, let->second.texts, look);
   }
+}
+
+std::vector<SourceRange> Context::FindStrings(const WhenOrigin& line, std::string_view wanted) const {
+  std::vector<SourceRange> found;
+  ForEachText(line.words, line.texts, [&](const model::TextOrigin& text) {
+    if (text.text == wanted) found.push_back(text.range);
+  });
   return found;
 }
 
 SourceRange Context::AtString(const Line& line, std::string_view wanted) const {
-  const auto found = FindStrings(line.origin->predicate, line.origin->words, wanted);
+  const auto found = FindStrings(*line.origin, wanted);
   return found.empty() ? line.origin->predicate : found[0];
 }
 
-std::vector<std::string> Context::Variables(SourceRange in, const std::vector<WordOrigin>& words) const {
+std::vector<std::string> Context::Variables(const model::SettingOrigin& setting) const {
   std::vector<std::string> names;
-  const std::string_view value = origins.TextOf(in);
-  for (size_t at = value.find("env"); at != std::string_view::npos; at = value.find("env", at + 3)) {
-    size_t open = value.find_first_not_of(" \t", at + 3);
-    if (open == std::string_view::npos || value[open] != '(') continue;
-    open = value.find('"', open);
-    if (open == std::string_view::npos) break;
-    names.emplace_back(value.substr(open + 1, value.find('"', open + 1) - open - 1));
-  }
-  for (const WordOrigin& word : words) {
-    const auto let = origins.lets.find(origins.TextOf(word.range));
-    if (let == origins.lets.end()) continue;
-    for (std::string& name : Variables(let->second.value, let->second.words)) names.push_back(std::move(name));
-  }
+  ForEachText(setting.words, setting.texts, [&](const model::TextOrigin& text) {
+    if (text.is_variable) names.push_back(text.text);
+  });
   return names;
 }
 
 const model::SettingOrigin* Context::HeaderOf(const BlockOrigin& block, std::string_view lower_name) const {
-  const auto found = std::find_if(block.settings.begin(), block.settings.end(), [&](const model::SettingOrigin& setting) {
-    if (setting.name != "header") return false;
-    return Lower(origins.TextOf({setting.name_range.end, setting.value.begin})).find("\"" + std::string(lower_name) + "\"") !=
-           std::string::npos;
-  });
+  const auto found =
+      std::find_if(block.settings.begin(), block.settings.end(), [&](const model::SettingOrigin& setting) {
+        return setting.name == "header" && Lower(setting.key) == lower_name;
+      });
   return found == block.settings.end() ? nullptr : &*found;
 }
 

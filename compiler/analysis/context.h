@@ -68,12 +68,15 @@ struct Context {
   };
   void ForEachLine(const std::function<void(const Place&, const Line&)>& look) const;
 
-  // All places where a string of this text stands in a condition or a value, or in the lets that it names.
-  std::vector<SourceRange> FindStrings(SourceRange in, const std::vector<WordOrigin>& words, std::string_view text) const;
+  // Every constant text of a value or a condition, and of the lets that it names.
+  void ForEachText(const std::vector<WordOrigin>& words, const std::vector<model::TextOrigin>& texts,
+                   const std::function<void(const model::TextOrigin&)>& look) const;
+  // All places where a string of this text stands in a condition, or in the lets that it names.
+  std::vector<SourceRange> FindStrings(const WhenOrigin& line, std::string_view text) const;
   // The first of them, or the condition.
   SourceRange AtString(const Line& line, std::string_view text) const;
   // What env(…) stands for in a value and in the lets that it names: names of variables.
-  std::vector<std::string> Variables(SourceRange in, const std::vector<WordOrigin>& words) const;
+  std::vector<std::string> Variables(const model::SettingOrigin& setting) const;
   // The line `header["Name"] = …` of a block, in any case; null for none.
   const model::SettingOrigin* HeaderOf(const BlockOrigin& block, std::string_view lower_name) const;
   // Whether a finding of that kind stands within the range, or in a `let` that is used there.

@@ -37,17 +37,6 @@ bool HasHeader(const model::ReplySettings& reply, std::string_view lower) {
   });
 }
 
-// The line `header["Content-Type"] = …` of a reply; null for none.
-const model::SettingOrigin* TypeHeader(const Context& context, const BlockOrigin& block) {
-  const auto is_type = [&](const model::SettingOrigin& setting) {
-    std::string key(context.origins.TextOf({setting.name_range.end, setting.value.begin}));
-    std::transform(key.begin(), key.end(), key.begin(), [](unsigned char c) { return std::tolower(c); });
-    return setting.name == "header" && key.find("\"content-type\"") != std::string::npos;
-  };
-  const auto found = std::find_if(block.settings.begin(), block.settings.end(), is_type);
-  return found == block.settings.end() ? nullptr : &*found;
-}
-
 // A member behind the last one of a JSON object.
 void AddMember(const Context& context, Diagnostic* diagnostic, SourceRange object, const std::string& member) {
   const std::string_view text = context.origins.text;
@@ -144,7 +133,7 @@ void CheckFallbackTypes(Context& context) {
       // An answer that is an error is read as such before anybody looks for a stream.
       if (reply.status >= 300 || reply.body.kind == model::BodyKind::kNone) continue;
       // Where both are written, the header is what is sent.
-      const model::SettingOrigin* type = TypeHeader(context, block);
+      const model::SettingOrigin* type = context.HeaderOf(block, "content-type");
       std::string written(type == nullptr ? "" : context.origins.TextOf(type->value));
       std::erase(written, '"');
       if (type == nullptr) type = block.Setting("content_type");

@@ -219,12 +219,13 @@ bool AlwaysStreams(const Context& context, UpstreamId id, const model::Expr* whe
   });
 }
 
-// env( of a value becomes secret(.
+// env(…) of a value becomes secret(…); one in a `let` is read elsewhere, too.
 void OfferSecret(const Context& context, const model::SettingOrigin& written, Diagnostic& diagnostic) {
-  const size_t at = context.origins.TextOf(written.value).find("env(");
-  if (at == std::string_view::npos) return;
-  const auto begin = written.value.begin + static_cast<uint32_t>(at);
-  diagnostic.Change({begin, begin + 3}, "secret").Unsafe();
+  for (const model::WordOrigin& word : written.words) {
+    if (context.origins.TextOf(word.range) != "env") continue;
+    diagnostic.Change(word.range, "secret").Unsafe();
+    return;
+  }
 }
 
 }  // namespace
@@ -362,7 +363,7 @@ void CheckKeysInTexts(Context& context) {
       const model::HeaderSetting& sent = *header++;
       if (IsCredentialHeader(Lower(sent.name)) || sent.value.is_secret || sent.value.parts.size() != 1) continue;
       const auto* text = std::get_if<std::string>(&sent.value.parts[0]);
-      if (text == nullptr || !context.Variables(written.value, written.words).empty()) continue;
+      if (text == nullptr || !context.Variables(written).empty()) continue;
       const std::string_view kind = KindOfKey(*text);
       if (kind.empty() && !NamesCredential(sent.name)) continue;
       if (kind.empty() && text->size() < 16) continue;
@@ -381,7 +382,7 @@ void CheckSecretsShown(Context& context) {
       const bool is_header = written.name == "header";
       const std::string name = is_header ? Lower((header++)->name) : "";
       if (!is_header && written.name != "rewrite") continue;
-      for (const std::string& variable : context.Variables(written.value, written.words)) {
+      for (const std::string& variable : context.Variables(written)) {
         if (!IsCredentialHeader(name) && !NamesCredential(variable)) continue;
         Diagnostic& diagnostic = context.diagnostics->Emit(Kind::kSecretInHeader, written.value, {variable});
         if (is_header) OfferSecret(context, written, diagnostic);
@@ -390,7 +391,7 @@ void CheckSecretsShown(Context& context) {
     }
     for (const Patch& patch : PatchesOf(context, id)) {
       if (patch.when == nullptr) continue;
-      for (const std::string& variable : context.Variables(patch.written->value, patch.written->words)) {
+      for (const std::string& variable : context.Variables(*patch.written)) {
         if (!NamesCredential(variable)) continue;
         context.diagnostics->Emit(Kind::kSecretInBody, patch.written->value, {variable});
         break;
@@ -403,7 +404,7 @@ void CheckSecretsShown(Context& context) {
     const model::ReplySettings& reply = context.policy.replies[id];
     const BlockOrigin& block = context.origins.replies[id];
     for (const model::SettingOrigin& written : block.settings) {
-      for (const std::string& variable : context.Variables(written.value, written.words)) {
+      for (const std::string& variable : context.Variables(written)) {
         if (!NamesCredential(variable)) continue;
         context.diagnostics->Emit(Kind::kSecretInReply, written.value, {variable, reply.name});
         break;

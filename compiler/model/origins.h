@@ -24,12 +24,21 @@ struct WordOrigin {
   SourceRange removal{};  // what to take out with it, a comma for example; empty: it cannot be left out
 };
 
+// A constant text in a value or a condition; the key of a header is one.
+struct TextOrigin {
+  SourceRange range;         // with its quotes
+  std::string text;          // what it says
+  bool is_variable = false;  // the name that env(…) is given
+};
+
 struct SettingOrigin {
   std::string_view name;
   SourceRange name_range;
   SourceRange value;
   SourceRange statement;
   std::vector<WordOrigin> words;  // of the value, in the order of the text
+  std::vector<TextOrigin> texts;
+  std::string key;  // X-Team of `header["X-Team"] = …`; "" for none
 };
 
 struct WhenOrigin {
@@ -38,6 +47,7 @@ struct WhenOrigin {
   SourceRange statement;
   bool is_or = false;  // its outermost operator is `or`
   std::vector<WordOrigin> words;
+  std::vector<TextOrigin> texts;
 };
 
 // promise worst_case.latency <= 6min
@@ -92,6 +102,7 @@ struct LetOrigin {
   SourceRange name;
   SourceRange value;
   std::vector<WordOrigin> words;
+  std::vector<TextOrigin> texts;
   std::optional<Expr> condition = std::nullopt;  // of a Bool: as it stands in the predicates that use it
 };
 
