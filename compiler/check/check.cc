@@ -52,7 +52,8 @@ std::optional<model::Policy> Checker::Run() {
   WarnOfUnused();
   for (auto& [name, entity] : scope_.entities()) {
     const auto origin = origins_->lets.find(name);
-    if (entity.condition && origin != origins_->lets.end()) origin->second.condition = std::move(entity.condition);
+    const bool is_condition = entity.written && entity.written->expr.type.base == abi::BaseType::kBool;
+    if (is_condition && origin != origins_->lets.end()) origin->second.condition = std::move(entity.written->expr);
   }
   if (file_.broken || diagnostics_->errors() > errors_before) return std::nullopt;
   return std::move(policy_);

@@ -289,7 +289,24 @@ ExprChecker::Value ExprChecker::CheckLet(const ast::Expr& expr, Entity* entity) 
       return Invalid();
     }
   }
-  // Written out. What is wrong with it was said when it was checked by itself.
+  // Written out. It was checked by itself, which said what is wrong; its first use finds out what stands there, and the others copy that.
+  // A count belongs to the breaker around it, so one that counts is looked at in each.
+  const bool counts = std::any_of(entity->reads.begin(), entity->reads.end(),
+                                  [](const LetRead& read) { return read.phase == Phase::kWindow; });
+  const bool is_shared = place_.policy != nullptr && !names_are_text_ && !counts;
+  if (is_shared && entity->written) {
+    const WrittenLet& written = *entity->written;
+    used_stand_in_ = used_stand_in_ || written.used_stand_in;
+    nodes_ += written.nodes;
+    if (nodes_ > kMaxPredicateNodes) {
+      if (!std::exchange(too_large_, true))
+        diagnostics_->Emit(Kind::kPredicateTooLarge, expr.range, {std::to_string(kMaxPredicateNodes)});
+      return Invalid();
+    }
+    return {written.expr, {}, {}};
+  }
+  const int nodes_before = nodes_;
+  const bool outer_stand_in = std::exchange(used_stand_in_, false);
   diagnostics::Diagnostics muted;
   diagnostics::Diagnostics* const outer = std::exchange(diagnostics_, &muted);
   Entity* const outer_let = std::exchange(current_let_, nullptr);
@@ -299,7 +316,9 @@ ExprChecker::Value ExprChecker::CheckLet(const ast::Expr& expr, Entity* entity) 
   place_.phase = phase;
   current_let_ = outer_let;
   diagnostics_ = outer;
-  if (place_.policy != nullptr && value.ok() && value.expr.type.base == BaseType::kBool) entity->condition = value.expr;
+  if (place_.policy != nullptr && value.ok())
+    entity->written = WrittenLet{value.expr, nodes_ - nodes_before, used_stand_in_};
+  used_stand_in_ = used_stand_in_ || outer_stand_in;
   if (too_large_ && !was_large)
     diagnostics_->Emit(Kind::kPredicateTooLarge, expr.range, {std::to_string(kMaxPredicateNodes)});
   return value;

@@ -25,6 +25,13 @@ struct LetRead {
   std::string name;
 };
 
+// What stands in a predicate in place of a let's name, and what it took to check it.
+struct WrittenLet {
+  model::Expr expr;
+  int nodes = 0;
+  bool used_stand_in = false;
+};
+
 enum class LetState : uint8_t { kUnchecked, kChecking, kGood, kBad };
 
 struct Entity {
@@ -37,7 +44,7 @@ struct Entity {
   const ast::Let* let = nullptr;
   LetState state = LetState::kUnchecked;
   std::vector<LetRead> reads;
-  std::optional<model::Expr> condition;  // of a Bool let that a predicate uses: what stands there instead of the name
+  std::optional<WrittenLet> written;  // set by its first use in the policy
 };
 
 // Whether the language itself uses the name in expressions: facts, errors, methods.

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "compiler/diagnostics/kinds.h"
+#include "compiler/model/print.h"
 
 namespace {
 
@@ -103,6 +104,46 @@ TEST(Compile, AMissingVariableIsAnErrorOnlyWhenThePolicyIsToRun) {
   EXPECT_FALSE(compiler::CheckPolicy(kPolicy, options, &to_run));
   ASSERT_EQ(to_run.size(), 1u);
   EXPECT_EQ(to_run.items()[0].kind, Kind::kVariableMissing);
+}
+
+// By itself, and once for all that use it. A count is another one in each breaker.
+TEST(Compile, ALetIsNotCheckedAgainAtEachUse) {
+  const auto reads = [](int routes, const std::string& let, const std::string& upstream) {
+    std::string text = "edition 1\ngateway { listen = \"127.0.0.1:8080\" }\nupstream a { url = \"http://a:1\" " +
+                       upstream + " }\n" + let;
+    for (int i = 0; i < routes; ++i)
+      text +=
+          "route r" + std::to_string(i) + " { when is_it and request.path == \"/" + std::to_string(i) + "\" to = a }\n";
+    int asked = 0;
+    compiler::CompileOptions options;
+    options.environment = [&asked](const std::string&) -> std::optional<std::string> {
+      ++asked;
+      return "x";
+    };
+    Diagnostics diagnostics;
+    EXPECT_TRUE(compiler::CheckPolicy(text, options, &diagnostics));
+    return asked;
+  };
+  const std::string let =
+      "let inner = request.host == env(\"HOST\")\nlet is_it = inner or request.header[\"X\"] == env(\"X\")\n";
+  const int once = reads(1, let, "");
+  EXPECT_GT(once, 0);
+  EXPECT_EQ(reads(50, let, ""), once);
+  // The predicates are those of conditions that are written out.
+  Diagnostics diagnostics;
+  const std::string head = "edition 1\ngateway { listen = \"127.0.0.1:8080\" }\nupstream a { url = \"http://a:1\" }\n";
+  const auto with =
+      compiler::CheckPolicy(head +
+                                "let p = request.header[\"X\"] == \"a\"\nroute r { when p and request.header[\"Y\"] == "
+                                "\"b\" to = a }\nroute s { when request.header[\"Z\"] == \"c\" or p to = a }\n",
+                            {}, &diagnostics);
+  const auto without = compiler::CheckPolicy(
+      head +
+          "route r { when request.header[\"X\"] == \"a\" and request.header[\"Y\"] == \"b\" to = a }\nroute s { when "
+          "request.header[\"Z\"] == \"c\" or request.header[\"X\"] == \"a\" to = a }\n",
+      {}, &diagnostics);
+  ASSERT_TRUE(with && without);
+  EXPECT_EQ(compiler::model::Print(*with), compiler::model::Print(*without));
 }
 
 TEST(Compile, WithoutTheJitThereIsOneErrorThatSaysWhy) {
