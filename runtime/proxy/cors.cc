@@ -11,8 +11,19 @@ constexpr std::string_view kExposed =
     "X-Request-Id, X-Upstream-Request-Id, X-Breakwater-Fallback, X-Breakwater-Fallback-Reason, X-Should-Retry, Retry-After, *";
 constexpr std::string_view kPreflightMaxAge = "600";  // seconds
 
+// As browsers write an origin: they leave the port out that its scheme has anyway (RFC 6454 6.2).
+std::string_view WithoutDefaultPort(std::string_view origin) {
+  constexpr std::string_view kHttps = ":443";
+  constexpr std::string_view kHttp = ":80";
+  if (origin.starts_with("https://") && origin.ends_with(kHttps)) origin.remove_suffix(kHttps.size());
+  else if (origin.starts_with("http://") && origin.ends_with(kHttp)) origin.remove_suffix(kHttp.size());
+  return origin;
+}
+
 bool IsListed(const compiler::model::Cors& cors, std::string_view origin) {
-  return std::find(cors.origins.begin(), cors.origins.end(), origin) != cors.origins.end();
+  return std::any_of(cors.origins.begin(), cors.origins.end(), [origin](const std::string& listed) {
+    return WithoutDefaultPort(listed) == WithoutDefaultPort(origin);
+  });
 }
 
 // Scheme and authority of a reference; empty where it has none.
@@ -112,7 +123,7 @@ HeaderList CorsHeaders(const compiler::model::Cors& cors, std::optional<std::str
 HeaderList CorsHeadersOfRefused(const compiler::model::Cors& cors, std::optional<std::string_view> origin) {
   if (!origin && cors.enabled) {
     if (cors.any_origin) return HeadersFor(cors, "*");
-    if (cors.origins.size() == 1) return HeadersFor(cors, cors.origins.front());
+    if (cors.origins.size() == 1) return HeadersFor(cors, std::string(WithoutDefaultPort(cors.origins.front())));
   }
   return CorsHeaders(cors, origin);
 }
