@@ -1,5 +1,7 @@
 #include "compiler/model/model_paths.h"
 
+#include <algorithm>
+
 namespace compiler::model {
 namespace {
 
@@ -22,6 +24,38 @@ Repeats RepeatsExactly(std::string_view path) {
   return Repeats::kNever;
 }
 
+// v1, v3, v1beta: the version of an API.
+bool IsVersion(std::string_view segment) {
+  if (segment.size() < 2 || segment[0] != 'v' || segment[1] < '0' || segment[1] > '9') return false;
+  return std::all_of(segment.begin() + 1, segment.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '.'; });
+}
+
+// Whether a base is where an API begins whose version it names itself, or has none: /api/v3 (Volcengine), /api/paas/v4 (Z.ai), /v1beta/openai
+// (Gemini), /openai/deployments/NAME (Azure). The version of the request's path is not said once more behind it.
+bool HasVersion(std::string_view base) {
+  const auto last = [&base] {
+    const size_t slash = base.rfind('/');
+    const std::string_view segment = base.substr(slash == std::string_view::npos ? 0 : slash + 1);
+    base = base.substr(0, slash == std::string_view::npos ? 0 : slash);
+    return segment;
+  };
+  const std::string_view end = last();
+  if (IsVersion(end)) return true;
+  if (end == "openai" || end == "compat") {
+    while (!base.empty()) {
+      if (IsVersion(last())) return true;
+    }
+    return false;
+  }
+  return last() == "deployments" && last() == "openai";
+}
+
+// "/v1/models" without its version.
+std::string_view WithoutVersion(std::string_view path) {
+  const size_t slash = path.find('/', 1);
+  return slash != std::string_view::npos && IsVersion(path.substr(1, slash - 1)) ? path.substr(slash) : path;
+}
+
 }  // namespace
 
 bool IsEndPoint(std::string_view path) {
@@ -42,7 +76,7 @@ std::string PathAt(const Url& url, std::string_view path) {
     const bool is_said_again = path.starts_with(said) && (path.size() == said.size() || path[said.size()] == '/');
     if (is_said_again) return std::string(base) + std::string(path.substr(said.size()));
   }
-  return std::string(base) + std::string(path);
+  return std::string(base) + std::string(HasVersion(base) ? WithoutVersion(path) : path);
 }
 
 Repeats RepeatsAt(const Url& url, std::string_view path) {
@@ -55,7 +89,10 @@ Repeats RepeatsAt(const Url& url, std::string_view path) {
   }
   const Repeats behind_base = RepeatsExactly(path);
   if (url.path.empty() || behind_base != Repeats::kNever) return behind_base;
-  return RepeatsExactly(PathAt(url, path));
+  const std::string_view base = url.path;
+  const Repeats at_base = RepeatsExactly(PathAt(url, path));
+  if (at_base != Repeats::kNever || !HasVersion(base)) return at_base;
+  return RepeatsExactly("/v1" + std::string(WithoutVersion(path)));
 }
 
 }  // namespace compiler::model

@@ -15,7 +15,7 @@ enum class Repeats : uint8_t { kNever, kAlways, kUnlessTools, kUnlessKept };
 bool IsEndPoint(std::string_view path);
 
 // The path at which an upstream is asked for `path`: the request's own, with the base of the url in front (what both of them say,
-// as "/v1", stands there once), or the end point that the url names.
+// as "/v1", stands there once, as does a version: "/api/v3" and "/v1/models" are "/api/v3/models"), or the end point that the url names.
 std::string PathAt(const Url& url, std::string_view path);
 
 // Whether a POST for `path` may be sent to the upstream twice, as far as paths tell: exact paths behind the base only. Reading an

@@ -79,12 +79,24 @@ bool TellsErrorInWords(Api api, std::string_view* data) {
       return true;
     }
   }
-  for (const std::string_view word : {"error", "[error", "<error", "exception", "internal server error", "server error", "upstream error", "traceback"}) {
+  for (const std::string_view word : {"error", "[error", "<error", "exception", "internal server error", "server error", "upstream error", "traceback",
+                                      "<html", "<!doctype html", "upstream connect error", "{'error", "{\"error\""}) {
     if (text.size() < word.size() || !EqualsIgnoreCase(text.substr(0, word.size()), word)) continue;
     const char next = text.size() == word.size() ? ' ' : text[word.size()];
-    if (std::isalnum(static_cast<unsigned char>(next)) == 0) return true;
+    if (std::isalnum(static_cast<unsigned char>(next)) == 0 || std::isalnum(static_cast<unsigned char>(word.back())) == 0) return true;
   }
   return false;
+}
+
+// Words where a frame should be that name a kind of error, and no piece of a frame or sign of life: if nothing follows, they say why.
+bool AreWordsOfAnError(std::string_view data) {
+  if (data.empty() || data.front() == '{' || data.front() == '[' || data.front() == '"' || data.find(' ') == std::string_view::npos) return false;
+  std::string lower(data.substr(0, 200));
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  for (const std::string_view life : {"alive", "ping", "heartbeat", "processing", "waiting", "queue", "loading"}) {
+    if (lower.find(life) != std::string::npos) return false;
+  }
+  return ReadError(data).status != 0;
 }
 
 // Whether a body that begins so, behind blanks, is one of server-sent events. Nothing: more of it is needed.
@@ -335,6 +347,7 @@ void AnswerReader::Read(const FrameSplitter::Piece& piece, Frame* frame) {
     if (!reading) {  // passed on, and says nothing that anybody could go on from
       frame->reading.is_opaque = true;
       frame->reading.is_plain = false;
+      if (AreWordsOfAnError(frame->data)) NoteForeign(frame->data);
       return;
     }
     frame->reading = *reading;

@@ -22,8 +22,19 @@ bool IsSomething(const simdjson::dom::element& value) {
     case element_type::NULL_VALUE: return false;
     case element_type::BOOL: return bool(value);
     case element_type::STRING: return !std::string_view(value).empty();
-    case element_type::ARRAY: return simdjson::dom::array(value).size() > 0;
-    case element_type::OBJECT: return simdjson::dom::object(value).size() > 0;
+    case element_type::ARRAY:
+      for (const simdjson::dom::element part : simdjson::dom::array(value)) {
+        if (IsSomething(part)) return true;
+      }
+      return false;
+    case element_type::OBJECT:  // a call without a name and arguments (Qwen) is none
+      for (const auto [name, member] : simdjson::dom::object(value)) {
+        if (IsSomething(member)) return true;
+      }
+      return false;
+    case element_type::INT64: return int64_t(value) != 0;
+    case element_type::UINT64: return uint64_t(value) != 0;
+    case element_type::DOUBLE: return double(value) != 0;
     default: return true;
   }
 }

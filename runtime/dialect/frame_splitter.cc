@@ -29,17 +29,26 @@ bool IsClosedJson(std::string_view text) {
 
 namespace {
 
-// Whether the lines of an event are one with all its data: another data line behind them begins another event, and the server only leaves
-// out the blank lines.
-bool IsWholeEvent(std::string_view lines) {
-  while (!lines.empty() && (lines.back() == '\n' || lines.back() == '\r')) lines.remove_suffix(1);
-  const size_t before = lines.find_last_of("\r\n");
-  const size_t begin = before == std::string_view::npos ? 0 : before + 1;
+// How many of these lines, the beginning of an event that another data line follows, are an event by themselves: its data is whole, and
+// the server only leaves out the blank line behind it. What stands behind that data (`event: …`, `id: …`) is the next one's. 0: none is.
+size_t WholeEvent(std::string_view lines) {
   constexpr std::string_view kData = "data:";
-  if (lines.find(kData) != begin) return false;
-  std::string_view data = lines.substr(begin + kData.size());
-  if (data.starts_with(' ')) data.remove_prefix(1);
-  return data == "[DONE]" || (data.starts_with('{') && data.ends_with('}') && IsClosedJson(data));
+  size_t end = lines.size();
+  for (;;) {
+    const size_t last = lines.substr(0, end).find_last_not_of("\r\n");
+    if (last == std::string_view::npos) return 0;
+    const size_t before = lines.substr(0, last).find_last_of("\r\n");
+    const size_t begin = before == std::string_view::npos ? 0 : before + 1;
+    std::string_view line = lines.substr(begin, last + 1 - begin);
+    if (!line.starts_with(kData)) {
+      end = begin;
+      continue;
+    }
+    line.remove_prefix(kData.size());
+    if (line.starts_with(' ')) line.remove_prefix(1);
+    const bool is_whole = line == "[DONE]" || (line.starts_with('{') && line.ends_with('}') && IsClosedJson(line));
+    return is_whole ? end : 0;
+  }
 }
 
 }  // namespace
@@ -66,8 +75,10 @@ size_t FrameSplitter::Scan(std::string_view bytes, bool* ends) {
       case At::kLineStart:
         if (c == 'd' && !is_passing_ && (i > 0 || !kept_.empty())) {
           const std::string_view here = bytes.substr(0, i);
-          if (kept_.empty() ? IsWholeEvent(here) : IsWholeEvent(kept_ + std::string(here))) {
+          const size_t whole = kept_.empty() ? WholeEvent(here) : WholeEvent(kept_ + std::string(here));
+          if (whole > 0) {
             lacks_end_ = true;
+            of_next_ = kept_.size() + i - whole;
             return i;
           }
         }
@@ -114,9 +125,15 @@ bool FrameSplitter::Next(std::string_view* bytes, Piece* piece) {
         *piece = {part, false, true};
       } else {
         kept_.append(part);
-        if (std::exchange(lacks_end_, false)) kept_.push_back(kept_.ends_with('\r') ? '\r' : '\n');
+        std::string next;
+        if (std::exchange(lacks_end_, false)) {
+          next.assign(kept_, kept_.size() - of_next_);
+          kept_.resize(kept_.size() - of_next_);
+          kept_.push_back(kept_.ends_with('\r') ? '\r' : '\n');
+        }
         std::swap(kept_, given_);
-        kept_.clear();
+        if (next.empty()) kept_.clear();
+        else kept_ = std::move(next);
         *piece = {given_, false, true};
       }
       return true;

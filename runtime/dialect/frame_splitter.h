@@ -52,6 +52,7 @@ class FrameSplitter {
   At at_ = At::kLineStart;
   bool is_passing_ = false;  // the frame under way is too long
   bool lacks_end_ = false;   // … was found to be over where the next one began: it gets the blank line that its server left out
+  size_t of_next_ = 0;       // … bytes before that, which belong to the next one, too
   bool skips_end_ = false;   // of a frame that was given out without it
   std::string kept_;         // of the frame under way
   std::string given_;        // the frame that was given out last, if it came in pieces

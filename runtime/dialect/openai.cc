@@ -22,6 +22,43 @@ struct Said {
   std::string_view thinking;
 };
 
+// Whether one of these calls has a name, arguments or something that nobody knows: some servers send calls of nothing (Qwen).
+bool HasCall(const element& calls) {
+  array list;
+  if (calls.get(list) != simdjson::SUCCESS) return IsSomething(calls);
+  for (const element call : list) {
+    object members;
+    if (call.get(members) != simdjson::SUCCESS) return true;
+    for (const auto [name, value] : members) {
+      if (name != "index" && name != "id" && name != "type" && IsSomething(value)) return true;
+    }
+  }
+  return false;
+}
+
+// `content` as a list of parts (Mistral): text, or what the model thinks.
+void ReadParts(const array& parts, Said* said) {
+  for (const element part : parts) {
+    element member;
+    if (!part.is_object()) {
+      said->has_answer |= IsSomething(part);
+      continue;
+    }
+    const std::string_view type = part["type"].get(member) == simdjson::SUCCESS ? TextOf(member) : "";
+    if (type == "text") {
+      if (part["text"].get(member) != simdjson::SUCCESS || TextOf(member).empty()) continue;
+      if (said->has_answer) said->text = {};  // of several parts none is all of it
+      else said->text = TextOf(member);
+      said->has_answer = true;
+    } else if (type == "thinking" || type == "reasoning") {
+      said->has_thinking |= part[type].get(member) == simdjson::SUCCESS && IsSomething(member);
+    } else {
+      said->has_answer = true;
+    }
+  }
+  said->is_plain = false;
+}
+
 // `delta` of a chunk, `message` of a whole answer.
 Said ReadDelta(const element& delta) {
   Said said;
@@ -37,6 +74,10 @@ Said ReadDelta(const element& delta) {
     if (name == "content" && value.is_string()) {
       said.text = TextOf(value);
       said.has_answer = true;
+    } else if (name == "content" && value.is_array()) {
+      ReadParts(value, &said);
+    } else if (name == "tool_calls" && !HasCall(value)) {
+      continue;
     } else if ((name == "reasoning_content" || name == "reasoning") && value.is_string()) {
       // vLLM's and DeepSeek's name, and the newer one of vLLM and Ollama; who sends both says the same twice.
       said.thinking = TextOf(value);
@@ -78,6 +119,8 @@ void ReadChoice(Api api, const element& choice, FrameReading* reading) {
       reading->is_error |= TellsError(value);
     } else if (name == "finish_reason") {  // of equal names the last one counts, as everywhere in JSON
       reason = ReasonOf(value);
+    } else if (name == "native_finish_reason") {  // OpenRouter: what its provider said, beside a harmless reason of its own
+      reading->is_error |= SaysBrokeOff(ReasonOf(value));
     } else if (name == "finishReason") {  // Gemini's own name, beside a finish_reason of null
       other_reason = ReasonOf(value);
     } else if (name == "finish_details") {  // OpenAI's previews of models that see
@@ -142,6 +185,10 @@ void Read(Api api, const object& frame, std::string_view, FrameReading* reading)
       is_known |= kind.starts_with("chat.completion") || kind.starts_with("text_completion");
     } else if (name == "base_resp") {
       reading->is_error |= HasBadStatus(value);
+    } else if (name == "error_code") {  // FastChat, Baidu
+      reading->is_error |= TellsError(value);
+    } else if (name == "type") {
+      reading->is_error |= TextOf(value) == "error";
     }
   }
   reading->is_error |= reading->says_error;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -54,11 +55,15 @@ int StatusIn(const Json& value) {
 
 // Names under which something is said about an error. What a client sent (FastAPI repeats it under `input`) is not.
 constexpr std::string_view kNamesOfMessages[] = {"message",  "msg",      "detail",       "error_message", "error_msg", "errormsg",
-                                                "errormessage", "error_description", "status_msg", "reason",    "title",     "description"};
+                                                "errormessage", "error_description", "status_msg", "reason",    "title",     "description",   "faultstring"};
 constexpr std::string_view kNamesOfCodes[] = {"code", "type", "error_code", "errorcode", "status", "status_code", "statuscode",
                                              "http_code", "http_status", "error_type", "object", "name"};
 constexpr std::string_view kNamesOfMore[] = {"error", "errors", "err", "response", "base_resp", "metadata", "raw", "details", "innererror",
-                                            "inner_error", "cause", "exception", "last_error", "incomplete_details", "failure"};
+                                            "inner_error", "cause", "exception", "last_error", "incomplete_details", "failure",
+                                            "fault", "output", "choices", "delta", "status"};
+
+// … whose text is what is wrong.
+constexpr std::string_view kNamesOfErrors[] = {"error", "errors", "err", "exception", "fault"};
 
 template <size_t kCount>
 bool IsOneOf(const std::string& name, const std::string_view (&names)[kCount]) {
@@ -119,8 +124,24 @@ void Collect(const Json& value, int depth, bool is_error, Said* said) {
     if (said->code.empty() || said->code.find(' ') != std::string::npos) said->code = text;
   }
   for (const auto& [name, member] : value.items()) {
-    if (IsOneOf(name, kNamesOfMore)) Collect(member, depth + 1, name == "error" || name == "err" || name == "errors", said);
+    if (IsOneOf(name, kNamesOfMore) && (member.is_structured() || !IsOneOf(name, kNamesOfCodes))) {
+      Collect(member, depth + 1, IsOneOf(name, kNamesOfErrors), said);
+    }
   }
+}
+
+// All that a body says of an error: the members of an object, or the words that it is.
+Said WhatIsSaid(std::string_view body) {
+  if (body.starts_with("\xEF\xBB\xBF")) body.remove_prefix(3);
+  Said said;
+  const Json json = Json::parse(body, nullptr, false);
+  if (json.is_discarded() || json.is_string()) {
+    said.all = json.is_string() ? json.get<std::string>() : std::string(body);
+    said.message = said.all;
+  } else {
+    Collect(json, 0, true, &said);
+  }
+  return said;
 }
 
 int KindOf(std::string_view words) {
@@ -145,16 +166,7 @@ bool SaysPromptTooLong(std::string_view words) {
 }
 
 ToldError ReadError(std::string_view body, int told_status) {
-  body = body.substr(0, kMostErrorBytes);
-  if (body.starts_with("\xEF\xBB\xBF")) body.remove_prefix(3);
-  Said said;
-  const Json json = Json::parse(body, nullptr, false);
-  if (json.is_discarded() || json.is_string()) {
-    said.all = json.is_string() ? json.get<std::string>() : std::string(body);
-    said.message = said.all;
-  } else {
-    Collect(json, 0, true, &said);
-  }
+  const Said said = WhatIsSaid(body.substr(0, kMostErrorBytes));
   ToldError error;
   error.message = said.message.substr(0, kMaxMessageBytes);
   while (!error.message.empty() && std::isspace(static_cast<unsigned char>(error.message.back())) != 0) error.message.pop_back();
@@ -175,6 +187,105 @@ ToldError ReadError(std::string_view body, int told_status) {
     }
   }
   return error;
+}
+
+int StatusOfRequest(std::string_view body) {
+  const Said said = WhatIsSaid(body.substr(0, kMostErrorBytes));
+  if (said.status == 429) return 429;  // of a limit that counts tokens, too
+  if (SaysPromptTooLong(said.all)) return 400;
+  for (const int status : {400, 401, 403, 404, 413, 422}) {
+    if (said.status == status) return status;
+  }
+  const std::string plain = Plain(said.all);
+#define CLIENT_MISTAKE(words, source) \
+  if (HasOneOf(plain, words)) return 400;
+#include "runtime/dialect/client_mistakes.def"
+#undef CLIENT_MISTAKE
+  // Names of kinds only: what a message says of an argument may be CUDA's.
+  const std::string kind = Plain(said.code);
+  if (HasOneOf(kind, "response")) return 0;  // ResponseValidationError: what the server was about to answer is wrong
+  return HasOneOf(kind, "invalid request|badrequest|bad request|invalid argument|invalidargument|invalid parameter|validationerror|validation error|"
+                        "unprocessable|context length")
+             ? 400
+             : 0;
+}
+
+namespace {
+
+// Members that say how long, in their spellings without `_`; in milliseconds if they say so.
+std::string WaitInMembers(const Json& value, int depth) {
+  if (depth > kMaxDepth + 1) return {};
+  if (value.is_array()) {
+    for (const Json& part : value) {
+      if (std::string wait = WaitInMembers(part, depth + 1); !wait.empty()) return wait;
+    }
+    return {};
+  }
+  if (!value.is_object()) return {};
+  for (const auto& [name, member] : value.items()) {
+    std::string plain;
+    for (const char c : name) {
+      if (c != '_' && c != '-') plain += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
+    for (const std::string_view known : {"retrydelay", "retryafter", "retryafterseconds", "retryafterms", "retryafterinseconds", "retryin",
+                                         "resetafter", "resetsinseconds", "xratelimitreset", "cooldowntime", "secondsuntilreset"}) {
+      if (plain != known) continue;
+      const bool is_number = member.is_number() && member.get<double>() >= 0;
+      std::string wait = is_number ? member.dump() : member.is_string() ? member.get<std::string>() : std::string();
+      if (wait.find_first_of("eE") != std::string::npos && is_number) wait.clear();
+      if (!wait.empty() && plain.ends_with("ms") && std::isdigit(static_cast<unsigned char>(wait.back())) != 0) wait += "ms";
+      if (!wait.empty()) return wait;
+    }
+  }
+  for (const auto& [name, member] : value.items()) {
+    if (std::string wait = WaitInMembers(member, depth + 1); !wait.empty()) return wait;
+  }
+  return {};
+}
+
+// "1 minute 7.66 seconds" at the beginning of a text, as 1m7.66s; "" without a unit.
+std::string TimeAt(std::string_view text) {
+  constexpr std::pair<std::string_view, std::string_view> kUnits[] = {
+      {"milliseconds", "ms"}, {"millisecond", "ms"}, {"seconds", "s"}, {"second", "s"}, {"secs", "s"}, {"sec", "s"},
+      {"minutes", "m"},       {"minute", "m"},       {"mins", "m"},    {"min", "m"},    {"hours", "h"}, {"hour", "h"},
+      {"days", "d"},          {"day", "d"},          {"ms", "ms"},     {"s", "s"},      {"m", "m"},     {"h", "h"},
+      {"d", "d"}};
+  std::string time;
+  while (!text.empty() && text.front() >= '0' && text.front() <= '9') {
+    size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
+    std::string_view number = text.substr(0, digits);
+    text.remove_prefix(digits);
+    while (text.starts_with(' ')) text.remove_prefix(1);
+    const auto* unit = std::find_if(std::begin(kUnits), std::end(kUnits), [text](const auto& u) {
+      if (!text.starts_with(u.first)) return false;
+      return text.size() == u.first.size() || std::isalpha(static_cast<unsigned char>(text[u.first.size()])) == 0;
+    });
+    if (unit == std::end(kUnits) || number.ends_with('.')) break;
+    time.append(number).append(unit->second);
+    text.remove_prefix(unit->first.size());
+    while (text.starts_with(' ') || text.starts_with(',')) text.remove_prefix(1);
+    if (text.starts_with("and ")) text.remove_prefix(4);
+  }
+  return time;
+}
+
+}  // namespace
+
+std::string WaitTold(std::string_view body) {
+  body = body.substr(0, kMostErrorBytes);
+  const Json json = Json::parse(body, nullptr, false);
+  if (!json.is_discarded()) {
+    if (std::string wait = WaitInMembers(json, 0); !wait.empty()) return wait;
+  }
+  std::string words = WhatIsSaid(body).all;
+  std::transform(words.begin(), words.end(), words.begin(), [](unsigned char c) { return std::tolower(c); });
+  for (const std::string_view lead : {"try again in ", "try again after ", "retry in ", "retry after ", "retry your request after ", "reset in ", "resets in ",
+                                      "reset after ", "resets after ", "available in ", "wait for ", "wait "}) {
+    for (size_t at = words.find(lead); at != std::string::npos; at = words.find(lead, at + 1)) {
+      if (std::string time = TimeAt(std::string_view(words).substr(at + lead.size())); !time.empty()) return time;
+    }
+  }
+  return {};
 }
 
 bool IsNoReason(std::string_view reason) {

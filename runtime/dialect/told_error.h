@@ -19,6 +19,16 @@ struct ToldError {
 ToldError ReadError(std::string_view body, int told_status = 0);
 inline constexpr size_t kMostErrorBytes = 64 << 10;
 
+// Of a refusal with status 5xx: the status that its own words give it, where they say that the request is at fault, whatever HTTP says:
+// a number or a type within (LiteLLM, TensorRT-LLM), a prompt that is too long, a mistake of client_mistakes.def (llama.cpp). 0: its
+// server is at fault, or nobody can tell.
+int StatusOfRequest(std::string_view body);
+
+// How long the words of a refusal ask to be left alone, as a time with units ("34s", "1m7.66s", "500ms"), seconds ("30") or a moment since
+// 1970 ("1741305600000"): members as retryDelay (Gemini) and retry_after, or "try again in 7.66s" in its message (OpenAI, Groq, LiteLLM).
+// "": they don't.
+std::string WaitTold(std::string_view body);
+
 // Whether these words say that a prompt is too long for a model: prompt_too_long.def. Words about rates and quotas do not.
 bool SaysPromptTooLong(std::string_view words);
 

@@ -16,6 +16,9 @@ namespace runtime::engine {
 
 class AttemptClock {
  public:
+  // How long the end of an answer that has all its content is waited for, whatever `idle` says.
+  static constexpr base::Duration kLongestEnd = std::chrono::seconds(30);
+
   void Start(base::TimePoint now) { started_ = connecting_since_ = now; }
   // A reconnect after a reuse race doesn't begin the attempt anew, nor the time for a connection.
   void Reconnect(base::TimePoint now) {
@@ -81,8 +84,8 @@ class AttemptClock {
     };
     if (!connected_) consider(connecting_since_ + timeouts.connect, ErrorKind::k_connect_timeout);
     if (waits_since_) return next;
-    if (is_complete_) {  // only its end is missing
-      consider(*byte_at_ + timeouts.idle, ErrorKind::kNone);
+    if (is_complete_) {  // only its end is missing: nobody thinks any more
+      consider(*byte_at_ + std::min(timeouts.idle, kLongestEnd), ErrorKind::kNone);
       return next;
     }
     const base::TimePoint began = started_ + client_time_;
@@ -90,8 +93,8 @@ class AttemptClock {
     if (wants_stream && timeouts.first_token && !has_content()) {
       consider(began + *timeouts.first_token, ErrorKind::k_first_token_timeout);
     }
-    consider(content_at_.value_or(began) + timeouts.stall, ErrorKind::k_idle_timeout);
     if (!is_stream_ || !has_content()) consider(began + timeouts.attempt, ErrorKind::k_attempt_timeout);
+    consider(content_at_.value_or(began) + timeouts.stall, ErrorKind::k_idle_timeout);
     if (timeouts.total) consider(began + *timeouts.total, ErrorKind::k_attempt_timeout, has_content());
     return next;
   }

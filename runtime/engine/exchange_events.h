@@ -76,6 +76,7 @@ struct AttemptHead {
   std::optional<Duration> retry_after = std::nullopt;  // how long the upstream asks to be left alone
   bool is_stream = false;  // it looks like a stream (content in a frame says so, too): attempt_timeout bounds it to its first content only
   bool no_retry = false;   // the upstream says that another try is in vain (x-should-retry: false)
+  int told_status = 0;     // of a 5xx whose body says that the request is at fault: the status that this deserves
 };
 
 // The commit point: content is ready to go to the client. Until it the driver holds the answer back (a JSON object

@@ -114,9 +114,10 @@ void ExchangeMachine::State::Decide(const Event& event) {
         attempt.status = head->status;
         attempt.retry_after = head->retry_after;
         attempt.no_retry = head->no_retry;
+        attempt.told_status = head->told_status;
         attempt.clock.ObserveHead(now, head->is_stream);
         phase = Phase::kHeld;
-        Judge({head->status, ErrorKind::kNone}, true);
+        Judge({head->status, ErrorKind::kNone, head->told_status}, true);
       } else if (failed != nullptr) {
         const bool may_reconnect = failed->is_reuse_race && !attempt.fresh_connection && body_is_kept && IsRepeatable();
         if (may_reconnect) {

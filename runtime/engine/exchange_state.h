@@ -28,6 +28,7 @@ struct Attempt {
   bool request_sent = false;  // of this connection
   int status = 0;
   std::optional<Duration> retry_after;
+  int told_status = 0;  // that the body of its refusal tells
   bool denial_recorded = false;
   bool no_retry = false;
   bool is_unfinished = false;  // its answer was ended by the server, without a reason

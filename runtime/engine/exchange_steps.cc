@@ -215,7 +215,8 @@ void ExchangeMachine::State::Judge(const Outcome& outcome, bool alive) {
   }
 
   // What `retry when` names is to be answered by somebody else where it isn't tried again.
-  const bool must_go_on = outcome_class == OutcomeClass::kFailure || question.matches;
+  // Whose fault it is only the breaker asks: a prompt that is too long here may have room there.
+  const bool must_go_on = outcome_class == OutcomeClass::kFailure || question.matches || IsBlamedOnRequest(outcome);
   if (!decision.retry() && (must_go_on || !alive)) RecordMoveIfDenied();
   const bool goes_on = must_go_on ? SomebodyElseWouldAnswer() : MovesOnByPolicy();
   const bool passes_on = alive && !decision.retry() && !goes_on;
@@ -254,7 +255,7 @@ void ExchangeMachine::State::OnFirstContent(bool has_bytes) {
 }
 
 void ExchangeMachine::State::EndCommitted(bool alive) {
-  const Outcome outcome{attempt.status, attempt.is_unfinished ? ErrorKind::k_unfinished : ErrorKind::kNone};
+  const Outcome outcome{attempt.status, attempt.is_unfinished ? ErrorKind::k_unfinished : ErrorKind::kNone, attempt.told_status};
   SetAttemptFacts(outcome);
   const OutcomeClass outcome_class = ClassOf(outcome);
   if (alive) Emit(AbortAttempt{});

@@ -26,8 +26,12 @@ bool IsAboutRequest(int status) {
 bool IsWhole(ErrorKind error) { return error == ErrorKind::kNone || error == ErrorKind::k_unfinished; }
 
 bool ShowsLife(const Outcome& outcome) {
-  const int status = IsWhole(outcome.error) ? outcome.status : outcome.told_status;
+  const int status = IsWhole(outcome.error) && outcome.told_status == 0 ? outcome.status : outcome.told_status;
   return status != 0 && status < 500 && status != 401 && status != 403 && status != 429;
+}
+
+bool IsBlamedOnRequest(const Outcome& outcome) {
+  return IsWhole(outcome.error) && outcome.status >= 500 && IsAboutRequest(outcome.told_status);
 }
 
 OutcomeClass Classify(const Outcome& outcome) {
@@ -46,6 +50,7 @@ OutcomeClass Classify(const Outcome& outcome) {
   if (outcome.status < 400) return OutcomeClass::kSuccess;
   // 501 and 505 are about what was asked, not about how the server is (RFC 9110 15.6.2, 15.6.6).
   if (outcome.status < 500 || outcome.status == 501 || outcome.status == 505) return OutcomeClass::kNeutral;
+  if (IsBlamedOnRequest(outcome)) return OutcomeClass::kNeutral;
   return OutcomeClass::kFailure;
 }
 

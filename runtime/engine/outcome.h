@@ -13,7 +13,8 @@ using compiler::abi::ErrorKind;
 struct Outcome {
   int status = 0;                      // 0: none was received
   ErrorKind error = ErrorKind::kNone;  // kNone: the answer was complete (or, at its head, is fine so far)
-  int told_status = 0;                 // of a stream_error: the status that its kind would have had; 0: unknown
+  // Of a stream_error: the status that its kind would have had. Of a 5xx: the one that its body gives to the request. 0: unknown.
+  int told_status = 0;
 };
 
 enum class OutcomeClass : uint8_t { kSuccess, kFailure, kNeutral };
@@ -23,6 +24,9 @@ std::string_view Name(OutcomeClass c);
 // a stream too, as is what the gateway itself made (queue_full, queue_timeout, breaker_open) or lacked (exhausted), and what the
 // client kept waiting (client_timeout).
 OutcomeClass Classify(const Outcome& outcome);
+
+// Whether it is a 5xx that would be a failure, did its body not say that the request is at fault.
+bool IsBlamedOnRequest(const Outcome& outcome);
 
 // Whether an answer that ends so came to its end: nothing went wrong, or its server gave no reason for it.
 bool IsWhole(ErrorKind error);

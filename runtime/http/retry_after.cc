@@ -106,6 +106,11 @@ std::optional<base::Duration> LimitReset(const Headers& headers, base::WallTime 
   return longest ? std::optional(OfSeconds(*longest)) : std::nullopt;
 }
 
+std::optional<base::Duration> WaitOf(std::string_view told, base::WallTime now) {
+  const auto seconds = UntilReset(told, SecondsOf(now));
+  return seconds ? std::optional(OfSeconds(*seconds)) : std::nullopt;
+}
+
 std::optional<base::Duration> RetryAfter(const Headers& headers, base::WallTime now) {
   if (const auto ms = headers.Find(HeaderId::k_retry_after_ms)) {
     if (const auto number = Decimal(*ms)) return OfSeconds(*number / 1000);

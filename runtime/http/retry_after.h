@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
 #include "base/time.h"
 #include "runtime/http/message.h"
@@ -14,5 +15,8 @@ std::optional<base::Duration> LimitReset(const Headers& headers, base::WallTime 
 // In seconds, also with a fraction, with units (2s, 1m30s), or as a date. From now on; never negative, at most ten years. retry-after-ms counts where both are there. Nothing where there is
 // none, or none that can be read.
 std::optional<base::Duration> RetryAfter(const Headers& headers, base::WallTime now);
+
+// A time that was told in words: with units, in seconds, or a moment since 1970 in seconds or milliseconds. From now on.
+std::optional<base::Duration> WaitOf(std::string_view told, base::WallTime now);
 
 }  // namespace runtime::http

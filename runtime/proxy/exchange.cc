@@ -374,12 +374,18 @@ void Exchange::Dispatch(engine::Event event) {
 
 std::optional<base::TimePoint> Exchange::NextDeadline() const {
   if (phase_ != Phase::kRunning) return std::nullopt;
-  return machine_.NextDeadline();
+  const auto deadline = machine_.NextDeadline();
+  return refusal_told_by_ && deadline ? std::min(*refusal_told_by_, *deadline) : refusal_told_by_ ? refusal_told_by_ : deadline;
 }
 
 void Exchange::OnTimer() {
   if (phase_ != Phase::kRunning) return;
   const base::TimePoint now = worker_.transport.Now();
+  if (refusal_told_by_ && *refusal_told_by_ <= now) {
+    refusal_told_by_.reset();
+    if (attempt_ != nullptr && answer_.holds_refusal()) Conclude(answer_.TellRefusal());
+    if (phase_ != Phase::kRunning) return;
+  }
   const auto deadline = machine_.NextDeadline();
   if (deadline && *deadline <= now) Dispatch(engine::TimeReached{});
 }

@@ -200,6 +200,7 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   MemoryBudget::Holding held_memory_;
   std::optional<uint64_t> memory_follower_;  // hears that it is to give way
   bool client_is_awaited_ = false;
+  std::optional<base::TimePoint> refusal_told_by_;  // its body, which may say more, is waited for until then
   bool body_has_begun_ = false;  // of this attempt's answer
   bool is_stored_ = false;  // an answer of this exchange is in the cache that it leads
   std::optional<uint64_t> waiter_;  // for a place in a queue or a model, among the worker's followers

@@ -196,6 +196,11 @@ void Exchange::OnAttemptHead(const http::ResponseHead& head) {
   in_head_ = true;
   const AnswerStep step = answer_.Head(head);
   in_head_ = false;
+  refusal_told_by_.reset();
+  if (step.what == AnswerStep::What::kGoesOn && answer_.holds_refusal()) {
+    refusal_told_by_ = worker_.transport.Now() + kRefusalBody;
+    host_.OnDeadlineChanged();
+  }
   Conclude(step);
   ObserveWhoIsAwaited();
 }
@@ -268,9 +273,10 @@ void Exchange::OnAnswerHead(const http::ResponseHead& head) {
   std::optional<base::Duration> retry_after;
   if (head.status >= 400) retry_after = http::RetryAfter(head.headers, worker_.transport.WallNow());
   if (head.status == 429 && !retry_after) retry_after = http::LimitReset(head.headers, worker_.transport.WallNow());
+  if (!retry_after) retry_after = http::WaitOf(answer_.wait_told(), worker_.transport.WallNow());
   const auto should_retry = head.headers.Find(http::HeaderId::k_x_should_retry);
   const bool no_retry = should_retry && http::EqualsIgnoreCase(*should_retry, "false");
-  Dispatch(engine::AttemptHead{head.status, retry_after, answer_.expects_frames(), no_retry});
+  Dispatch(engine::AttemptHead{head.status, retry_after, answer_.expects_frames(), no_retry, answer_.status_of_request()});
 }
 
 void Exchange::OnAnswerContent() { Dispatch(engine::AttemptContent{answer_.held().hold != Hold::kNothing}); }

@@ -25,6 +25,7 @@ inline constexpr base::Duration kLinger = std::chrono::seconds(2);         // RF
 inline constexpr base::Duration kTlsEventPause =
     std::chrono::seconds(1);  // between two events about the TLS of one upstream, of each worker
 inline constexpr base::Duration kAnswerEndTime = std::chrono::seconds(1);  // for HTTP's end of an answer that is over
+inline constexpr base::Duration kRefusalBody = std::chrono::seconds(1);  // for the body of a refusal, which may say whose fault it is
 inline constexpr base::Duration kDrainPoll = std::chrono::milliseconds(5);  // looks for the last answers to be gone
 
 inline constexpr base::Duration kLostLinesEvery = std::chrono::minutes(1);  // an event tells of log lines that got lost

@@ -61,6 +61,8 @@ void UpstreamAnswer::BeginAny(const AnswerTerms& terms) {
   was_complete_ = false;
   is_whole_ = false;
   told_.reset();
+  status_of_request_ = 0;
+  wait_told_.clear();
   stage_ = Stage::kAwaiting;
 }
 
@@ -132,6 +134,8 @@ AnswerStep UpstreamAnswer::Head(const http::ResponseHead& head) {
   const std::string_view content_type = head.headers.Find(http::HeaderId::k_content_type).value_or("");
   fits_ = head.framing != http::BodyFraming::kLength || head.content_length <= kMaxHeldBytes;
   const bool is_page = has_body && succeeds && is_of_model && IsPageType(content_type);
+  // Whose fault a refusal is, and how long to wait, some servers say in its body alone.
+  const bool says_more = is_of_model && !splicer_ && (head.status >= 500 || head.status == 429);
   bool is_judged_later = false;
   if (has_body && !is_encoded) {
     const bool is_other_api = splicer_ && terms_.api != api_;  // another dialect can't go on with it
@@ -143,8 +147,9 @@ AnswerStep UpstreamAnswer::Head(const http::ResponseHead& head) {
       is_judged_later = terms_.judges_body || terms_.judges_emptiness;
     } else if (fits_ && (is_of_model || terms_.judges_body) && IsJsonType(content_type)) {
       hold_ = Hold::kWhole;
-      is_judged_later = terms_.judges_body || (terms_.judges_length && !succeeds);
-    } else if (fits_ && is_of_model && terms_.judges_length && head.status >= 400) {  // in words, or as another type
+      is_judged_later = terms_.judges_body || (terms_.judges_length && !succeeds) || says_more;
+    } else if (fits_ && is_of_model && head.status >= 400 &&
+               (terms_.judges_length || (says_more && !IsPageType(content_type)))) {  // in words, or as another type
       hold_ = Hold::kWhole;
       is_judged_later = true;
     }
@@ -381,6 +386,8 @@ AnswerStep UpstreamAnswer::EndObject(bool framing_tells) {
   }
   if (stage_ == Stage::kPassing) return Ended(false);
   if (!is_model_success()) {  // a refusal, or an object that is no answer of a model
+    if (api_ != dialect::Api::kPlain && head_->status >= 500) status_of_request_ = dialect::StatusOfRequest(held_);
+    if (api_ != dialect::Api::kPlain && (head_->status == 429 || head_->status == 503)) wait_told_ = dialect::WaitTold(held_);
     if (terms_.judges_length && head_->status >= 400) {
       listener_.OnAnswerJudged(false, dialect::ReadError(held_, head_->status).prompt_too_long);
     }
@@ -415,6 +422,11 @@ AnswerStep UpstreamAnswer::Ended(bool is_unfinished) {
   AnswerStep step{What::kEnded};
   step.is_unfinished = is_unfinished;
   return step;
+}
+
+AnswerStep UpstreamAnswer::TellRefusal() {
+  Check(holds_refusal(), "TellRefusal");
+  return TellHead() ? AnswerStep{} : AnswerStep{What::kUnwanted};
 }
 
 void UpstreamAnswer::Judge(bool is_empty) {

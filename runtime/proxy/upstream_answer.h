@@ -137,6 +137,15 @@ class UpstreamAnswer {
   bool may_be_stored() const;
 
   const observe::TokenRecord& tokens() const { return tokens_; }
+  // What the body of a refusal says that its head does not, once the head is told: that the request is at fault though its status is
+  // 5xx (the status that this deserves; 0: it does not), and how long to wait (dialect::WaitTold).
+  int status_of_request() const { return status_of_request_; }
+  const std::string& wait_told() const { return wait_told_; }
+  // A refusal whose body is awaited before its head is told.
+  bool holds_refusal() const { return stage_ == Stage::kUnjudged && head_->status >= 400; }
+  // … is not waited for any longer: the head is told.
+  AnswerStep TellRefusal();
+
   void ForgetTokens() { tokens_ = observe::TokenRecord(); }
 
  private:
@@ -176,6 +185,8 @@ class UpstreamAnswer {
   bool was_complete_ = false;
   bool is_whole_ = false;        // it ended, complete, and says something
   std::optional<dialect::ToldError> told_;
+  int status_of_request_ = 0;
+  std::string wait_told_;
   std::string held_;         // before the commit point
   std::string frames_;       // read, and not yet passed on
   std::optional<size_t> mark_at_;  // where in them its mark of the end stands

@@ -67,6 +67,7 @@ std::vector<Event> EventsIn(std::string_view body) {
   bool has_any = false, has_status = false;
   Event carried;  // a name that stood by itself is that of the next
   std::string bare;
+  std::string name_of_data;
   const auto dispatch = [&] {
     if (!event.has_data && !bare.empty()) {
       const Json json = Json::parse(bare, nullptr, false);
@@ -118,6 +119,14 @@ std::vector<Event> EventsIn(std::string_view body) {
     std::string value = colon == std::string::npos ? "" : line.substr(colon + 1);
     if (!value.empty() && value.front() == ' ') value.erase(0, 1);
     if (field == "data") {
+      // Data that is whole by itself, and more of it: the blank line between two events was left out. A name in between is the next one's.
+      if (event.has_data && !event.is_error && IsBalanced(event.data)) {
+        Event next;
+        if (event.name != name_of_data) next.name = event.name;
+        event.name = name_of_data;
+        events.push_back(std::exchange(event, next));
+      }
+      name_of_data = event.name;
       if (event.has_data) event.data += "\n";
       event.data += value;
       event.has_data = true;
@@ -197,6 +206,7 @@ std::string TextOf(const Json& object, const char* name) {
 
 void ReadOpenAi(bool is_chat, const Json& json, Story* story) {
   if (json.value("object", Json()) == "error" || !SaysNothing(json.value("error", Json()))) story->has_error = true;
+  if (json.value("type", Json()) == "error" || !SaysNothing(json.value("error_code", Json()))) story->has_error = true;
   const Json base = json.value("base_resp", Json());
   if (base.is_object() && base.value("status_code", Json(0)) != 0) story->has_error = true;
   const Json choices = json.value("choices", Json());
@@ -209,11 +219,27 @@ void ReadOpenAi(bool is_chat, const Json& json, Story* story) {
     Json said = is_chat ? choice.value("delta", Json()) : choice;
     if (!said.is_object()) said = choice.value("message", Json::object());
     if (!said.is_object()) said = Json::object();
-    const std::string text = TextOf(said, is_chat ? "content" : "text");
+    std::string text = TextOf(said, is_chat ? "content" : "text");
     bool answers = !text.empty(), thinks = false;
+    const Json parts = is_chat ? said.value("content", Json()) : Json();
+    if (parts.is_array()) {
+      for (const Json& part : parts) {
+        const std::string type = part.is_object() ? TextOf(part, "type") : "?";
+        if (type == "thinking" || type == "reasoning") thinks |= !SaysNothing(part.value(type, Json()));
+        else if (type == "text") text += TextOf(part, "text"), answers |= !TextOf(part, "text").empty();
+        else answers |= !SaysNothing(part);
+      }
+    }
     if (is_chat) {
       for (const auto& [name, value] : said.items()) {
         if (SaysNothing(value) || name == "role" || name == "content") continue;
+        if (name == "tool_calls" && value.is_array()) {
+          for (Json call : value) {
+            if (call.is_object()) for (const char* label : {"index", "id", "type"}) call.erase(label);
+            answers |= !SaysNothing(call);
+          }
+          continue;
+        }
         if (name == "reasoning" || name == "reasoning_content" || name == "reasoning_details") thinks = true;
         else answers = true;
       }
@@ -224,7 +250,7 @@ void ReadOpenAi(bool is_chat, const Json& json, Story* story) {
     const Json details = choice.value("finish_details", Json());
     if (reason.empty() && details.is_object()) reason = Reason(details, "type");
     if (!reason.empty()) story->Finish(number);
-    if (BrokeOff(reason)) story->has_error = true;
+    if (BrokeOff(reason) || BrokeOff(Reason(choice, "native_finish_reason"))) story->has_error = true;
     if (!SaysNothing(choice.value("error", Json()))) story->has_error = true;
   }
 }
@@ -318,11 +344,17 @@ void Read(std::string_view api, const Json& json, const std::string& name, Story
 
 // An object that says what went wrong, and nothing that an answer has.
 bool Complains(const Json& json) {
-  for (const char* member : {"choices", "usage", "object", "error", "response", "delta", "message_delta", "done"}) {
+  for (const char* member : {"choices", "usage", "object", "response", "delta", "message_delta", "done"}) {
     if (json.contains(member)) return false;
   }
-  for (const char* member : {"detail", "message", "msg", "error_msg", "error_message"}) {
-    if (json.contains(member) && json[member].is_string() && !json[member].get<std::string>().empty()) return true;
+  for (const auto& [name, value] : json.items()) {
+    static const std::set<std::string> kSaid = {"detail", "message", "msg", "error_msg", "error_message", "error", "err", "exception", "faultstring"};
+    static const std::set<std::string> kHolders = {"fault", "status", "output", "error", "errors", "detail"};
+    const std::string lower = Lower(name);
+    if (kSaid.count(lower) != 0 && value.is_string() && !SaysNothing(value)) return true;
+    if (kHolders.count(lower) == 0) continue;
+    if (value.is_object() && Complains(value)) return true;
+    if (value.is_array() && std::any_of(value.begin(), value.end(), [](const Json& part) { return part.is_object() && Complains(part); })) return true;
   }
   return false;
 }
@@ -330,7 +362,9 @@ bool Complains(const Json& json) {
 // What stands where JSON should: an error in words, or one in JSON behind an event that was cut.
 bool IsErrorText(const std::string& data) {
   const std::string words = Lower(data);
-  if (words.rfind("error:", 0) == 0 || words.rfind("[error]", 0) == 0) return true;
+  for (const char* begin : {"error:", "[error]", "<html", "<!doctype html", "upstream connect error", "{'error", "{\"error\""}) {
+    if (words.rfind(begin, 0) == 0) return true;
+  }
   const size_t line = data.rfind('\n');
   if (line == std::string::npos) return false;
   const Json last = Json::parse(data.substr(line + 1), nullptr, false);
@@ -367,6 +401,17 @@ Verdict JudgeStream(const Bytes& bytes) {
         Read(bytes.api, json, event.name, &story);
       } else if (json.is_discarded() && IsErrorText(event.data)) {
         story.has_error = true;
+      } else if (json.is_discarded() && !event.data.empty() && std::isalnum(static_cast<unsigned char>(event.data.front())) &&
+                 event.data.find(' ') != std::string::npos) {
+        // Words of somebody in between, unless they only say that he lives.
+        const std::string words = Lower(event.data);
+        bool lives = false;
+        for (const char* sign : {"alive", "ping", "heartbeat", "processing", "waiting", "queue", "loading"}) {
+          lives |= words.find(sign) != std::string::npos;
+        }
+        for (const char* wrong : {"timeout", "timed out", "unavailable", "overload", "rate limit", "too many", "quota", "out of memory", "cuda", "exception"}) {
+          story.complains |= !lives && words.find(wrong) != std::string::npos;
+        }
       }
     }
     if (story.has_mark || story.has_error) break;  // whatever follows is not of this answer

@@ -396,12 +396,17 @@ TEST(Spelling, OfAnError) {
   for (const char* error :
        {"data: error: boom\n\n", "data: [ERROR] boom\n\n", "data: Internal Server Error\n\n", "event: modelStreamErrorException\ndata: {\"message\":\"x\"}\n\n",
         "event: stream-error\ndata: x\n\n", "event: Failure\ndata: {}\n\n", "data: {\"choices\":[{\"delta\":{\"content\":\"\",\"error\":{\"message\":\"x\"}}}]}\n\n",
-        "data: {\"choices\":[{\"del\ndata: {\"error\":{\"message\":\"x\"}}\n\n", "data: {\"detail\":\"model crashed\"}\n\n", "data: {\"type\":\"error\",\"message\":\"x\"}\n\n"}) {
+        "data: {\"choices\":[{\"del\ndata: {\"error\":{\"message\":\"x\"}}\n\n", "data: {\"detail\":\"model crashed\"}\n\n", "data: {\"type\":\"error\",\"message\":\"x\"}\n\n",
+        "data: {\"type\":\"error\"}\n\n", "data: {\"error_code\":50003,\"text\":\"x\"}\n\n", "data: {\"Error\":\"x\"}\n\n", "data: {\"exception\":\"ValueError: x\"}\n\n",
+        "data: {\"status\":{\"code\":\"FAILED\",\"message\":\"x\"}}\n\n", "data: {\"fault\":{\"faultstring\":\"x\"}}\n\n", "data: {\"output\":{\"error\":\"x\"}}\n\n",
+        "data: <html><body>502 Bad Gateway</body></html>\n\n", "data: upstream connect error or disconnect/reset before headers\n\n",
+        "data: {'error': {'message': 'x'}}\n\n", "data: {\"error\":{\"message\":\"bo\n\n", "data: The model is overloaded, try again later\n\n"}) {
     EXPECT_FALSE(Tell(Api::kOpenAiChat, 200, kSse, said + error + done).complete_if_framed) << error;
   }
   for (const char* none : {"data: errors are common\n\n", "event: response.mcp_call.failed\ndata: {\"choices\":[]}\n\n", "data: {\"choices\":[],\"error\":\"ok\"}\n\n",
                            "data: {\"choices\":[],\"error\":{\"code\":0,\"message\":\"success\"}}\n\n", "data: {\"choices\":[],\"error\":{\"code\":200,\"message\":\"OK\"}}\n\n",
-                           "data: {\"sources\":[\"x\"]}\n\n"}) {
+                           "data: {\"sources\":[\"x\"]}\n\n", "data: {\"error_code\":0}\n\n", "data: ping\n\n", "data: [HEARTBEAT]\n\n", "data: keep alive\n\n",
+                           "data: the queue is overloaded, still waiting\n\n"}) {
     EXPECT_TRUE(Tell(Api::kOpenAiChat, 200, kSse, said + none + done).complete_if_framed) << none;
   }
   for (const char* body : {"null", "[]", "true", "12", "[{\"choices\":[]}]"}) {
