@@ -199,7 +199,7 @@ void Exchange::OnAttemptHead(const http::ResponseHead& head) {
   refusal_told_by_.reset();
   if (step.what == AnswerStep::What::kGoesOn && answer_.holds_refusal()) {
     refusal_told_by_ = worker_.transport.Now() + kRefusalBody;
-    host_.OnDeadlineChanged();
+    if (phase_ == Phase::kRunning && !dispatching_) host_.OnDeadlineChanged();
   }
   Conclude(step);
   ObserveWhoIsAwaited();
