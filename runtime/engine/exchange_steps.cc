@@ -216,7 +216,8 @@ void ExchangeMachine::State::Judge(const Outcome& outcome, bool alive) {
 
   // What `retry when` names is to be answered by somebody else where it isn't tried again.
   // Whose fault it is only the breaker asks: a prompt that is too long here may have room there.
-  const bool must_go_on = outcome_class == OutcomeClass::kFailure || question.matches || IsBlamedOnRequest(outcome);
+  const bool must_go_on = outcome_class == OutcomeClass::kFailure || question.matches ||
+                          (IsBlamedOnRequest(outcome) && !(upstream().breaker && upstream().breaker->failure_when));
   if (!decision.retry() && (must_go_on || !alive)) RecordMoveIfDenied();
   const bool goes_on = must_go_on ? SomebodyElseWouldAnswer() : MovesOnByPolicy();
   const bool passes_on = alive && !decision.retry() && !goes_on;
