@@ -27,7 +27,8 @@ class Users:
             thread.start()
 
     def _chat(self):
-        body = json.dumps({'model': 'qwen3:32b', 'stream': False, 'messages': [{'role': 'user', 'content': 'hello'}]})
+        asks = {'prompt': 'hello'} if self.path == '/api/generate' else {'messages': [{'role': 'user', 'content': 'hello'}]}
+        body = json.dumps({'model': 'qwen3:32b', 'stream': False, **asks})
         while self.going:
             connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=30)
             try:

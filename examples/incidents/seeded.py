@@ -33,7 +33,8 @@ upstream {name} {{
   repeat_safe   = true
   max_in_flight = 4
   queue {{ length = 8  timeout = 3s }}
-  timeouts {{ connect = 500ms  first_token = 2s }}
+  attempt_timeout = 2s
+  timeouts {{ connect = 500ms }}
   retry {{
     max_retries = 1
     when status in {{500, 502, 503}} or error in {{refused, reset}}
@@ -83,7 +84,7 @@ def draw(seed):
     ill = chance.choice(parts)
     return policy, parts, {
         'seed': seed, 'incident': kind, 'upstream': ill['name'],
-        'broken': {'down': 'connections to it are refused', 'slow': 'it takes ten times as long as usual, longer than timeouts.first_token',
+        'broken': {'down': 'connections to it are refused', 'slow': 'an answer takes far longer than usual, and longer than attempt_timeout',
                    'oom': 'it answers 500, out of memory'}[kind],
         'rule': ill['rule'], 'line': policy.splitlines().index('    ' + ill['rule']) + 1, 'tries_again': f'{ill["open_for"]} s after each opening',
         'users_get': f'route {ill["route"]}: reply {ill["fallback"]}, status {ill["status"]}; the other route is well', 'variable': ill['variable']}

@@ -204,7 +204,7 @@ try {
   assert.equal(await rowOf(page, 'ollama', 'Meanwhile users get'), 'route chats: reply busy (status 503)');
   assert.match(await text(page, '#summary'), /The breaker of ollama is open/);
   assert.match(await rowOf(page, 'ollama', 'Lately'), /\d+ × reset/);
-  await until('the summary to say what users get', async () => /\d+ of \d+ requests of the last minute got a status of 500 or more/.test(await text(page, '#summary')));
+  await until('the summary to say what users get', async () => /\d+ of \d+ requests in the last [\d.]+ m?s got a status of 500 or more/.test(await text(page, '#summary')));
   await page.locator('#answers tr', { hasText: 'busy' }).first().waitFor();
   await page.locator('#troubles li', { hasText: 'breaker_open' }).first().waitFor();
   assert.match(await text(page, '#announce'), /The breaker of ollama is now open/);

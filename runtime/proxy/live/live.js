@@ -403,7 +403,7 @@ function summaryOf(state) {
   const grown = grownAnswers();
   const all = grown.reduce((sum, answer) => sum + answer.count, 0);
   const failed = grown.reduce((sum, answer) => sum + (Number(answer.parts[2]) >= 500 ? answer.count : 0), 0);
-  if (failed > 0) parts.push(failed + " of " + plural(all, "request", "requests") + " of the last minute got a status of 500 or more.");
+  if (failed > 0) parts.push(failed + " of " + plural(all, "request", "requests") + " in the last " + span(Date.parse(state.now) - looks[0].at) + " got a status of 500 or more.");
   parts.push(plural(state.requests_in_flight, "request", "requests") + " under way, " + plural(state.connections, "connection", "connections") + ".");
   if (state.log_lines_lost > 0) parts.push(plural(state.log_lines_lost, "line", "lines") + " of the log lost.");
   return parts.filter((part) => part !== "").join(" ");
