@@ -1,5 +1,6 @@
 #include "base/json_reader.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -32,6 +33,28 @@ bool HasSpecial(uint64_t word) {
   return ((word & kHighs) | has_zero(word ^ (kOnes * '"')) | has_zero(word ^ (kOnes * '\\')) | controls) != 0;
 }
 
+#ifdef __SSE2__
+// Where the plain run of a string ends, or less than 16 bytes before `end`.
+const char* SkipPlain(const char* at, const char* end) {
+  // Signed: what is not ASCII is below a blank, too.
+  const auto special = [](const char* from) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    return _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
+                        _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
+  };
+  for (; end - at >= 16; at += 16) {
+    while (end - at >= 80) {
+      const __m128i any = _mm_or_si128(_mm_or_si128(special(at), special(at + 16)), _mm_or_si128(special(at + 32), special(at + 48)));
+      if (_mm_movemask_epi8(any) != 0) break;
+      at += 64;
+    }
+    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(special(at)));
+    if (mask != 0) return at + __builtin_ctz(mask);
+  }
+  return at;
+}
+#endif
+
 uint32_t Hex4(const char* digits) {
   uint32_t value = 0;
   for (int i = 0; i < 4; ++i) value = value * 16 + static_cast<uint32_t>(HexValue(digits[i]));
@@ -56,7 +79,7 @@ JsonReader::JsonReader(std::string_view text, int max_depth)
   else if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) Fail(JsonProblem::kNotUtf8);
 }
 
-void JsonReader::SkipBlanks() {
+void JsonReader::SkipMoreBlanks() {
   while (at_ != text_end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
 }
 
@@ -175,19 +198,8 @@ bool JsonReader::String() {
   ++at_;
   for (;;) {
 #ifdef __SSE2__
-    const char* at = at_;
-    for (; text_end_ - at >= 16; at += 16) {
-      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-      // Signed: what is not ASCII is below a blank, too.
-      const __m128i special = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
-                                           _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
-      const auto mask = static_cast<unsigned>(_mm_movemask_epi8(special));
-      if (mask != 0) {
-        at += __builtin_ctz(mask);
-        break;
-      }
-    }
-    at_ = at;
+    at_ = SkipPlain(at_, text_end_);
+    if (text_end_ - at_ < 16)
 #endif
     while (text_end_ - at_ >= 8) {
       uint64_t word;
@@ -285,8 +297,10 @@ JsonProblem CheckJson(std::string_view text) {
 bool UnescapeJson(std::string_view inside, std::string* out) {
   bool is_whole = true;
   for (size_t i = 0; i < inside.size(); ++i) {
-    if (inside[i] != '\\') {
-      out->push_back(inside[i]);
+    if (inside[i] != '\\') {  // all as far as the next one
+      const size_t end = std::min(inside.find('\\', i), inside.size());
+      out->append(inside.substr(i, end - i));
+      i = end - 1;
       continue;
     }
     switch (inside[++i]) {

@@ -61,7 +61,12 @@ class JsonReader {
   bool String();
   bool TakeSequence();
   bool TakeEscape();
-  void SkipBlanks();
+  void SkipBlanks() {  // mostly none, or one
+    if (at_ != text_end_ && *at_ == ' ') ++at_;
+    if (at_ == text_end_ || static_cast<unsigned char>(*at_) > ' ') return;
+    SkipMoreBlanks();
+  }
+  void SkipMoreBlanks();
   Token Scalar(Token token) {
     expect_ = Expect::kBehindValue;
     return token;

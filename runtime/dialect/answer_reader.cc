@@ -13,8 +13,9 @@ namespace {
 
 // `content_type` without parameters, in lower case; *spare is empty, and may hold it.
 std::string_view MediaType(std::string_view content_type, std::string* spare) {
+  static constexpr std::string_view kKnown[] = {"application/json", "text/event-stream", "application/x-ndjson"};
   content_type = content_type.substr(0, content_type.find(';'));
-  for (const std::string_view known : {"application/json", "text/event-stream", "application/x-ndjson"}) {
+  for (const std::string_view known : kKnown) {
     if (content_type == known) return known;
   }
   std::string& type = *spare;

@@ -25,7 +25,7 @@ constexpr DialectInfo kDialects[] = {
 
 // Azure's paths are names in any case; those of others have no other meaning in capitals.
 bool EndsWith(std::string_view path, std::string_view end) {
-  if (path.size() < end.size()) return false;
+  if (path.size() < end.size() || (path.back() | 0x20) != end.back()) return false;
   path.remove_prefix(path.size() - end.size());
   return std::equal(path.begin(), path.end(), end.begin(), [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; });
 }
@@ -70,6 +70,7 @@ size_t CommonSuffix(std::string_view a, std::string_view b) {
 // both of its end points for answers.
 const DialectInfo* FindInFamily(compiler::model::UpstreamDialect family, std::string_view path) {
   using compiler::model::UpstreamDialect;
+  if (family == UpstreamDialect::kAuto) return nullptr;
   path = Trimmed(path);
   if (family == UpstreamDialect::kOpenAi) {
     const DialectInfo* info = FindByPath(path);

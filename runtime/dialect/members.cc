@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/json_reader.h"
+#include "base/short_text.h"
 
 namespace runtime::dialect {
 namespace {
@@ -30,15 +31,29 @@ int64_t CountPrompts(JsonReader& reader) {
   return are_prompts ? std::clamp<int64_t>(count, 1, kMaxChoices) : 1;
 }
 
+// Those that are looked for; kOther is every other one.
+enum class MemberId : uint8_t { kOther, kStream, kModel, kN, kPrompt, kDone, kError };
+MemberId IdOfMember(std::string_view name) {
+  const auto is = [name](std::string_view wanted) { return base::IsSameText(name.data(), wanted.data(), wanted.size()); };
+  switch (name.size()) {
+    case 1: return is("n") ? MemberId::kN : MemberId::kOther;
+    case 4: return is("done") ? MemberId::kDone : MemberId::kOther;
+    case 5: return is("model") ? MemberId::kModel : is("error") ? MemberId::kError : MemberId::kOther;
+    case 6: return is("stream") ? MemberId::kStream : is("prompt") ? MemberId::kPrompt : MemberId::kOther;
+    default: return MemberId::kOther;
+  }
+}
+
 bool ReadMember(std::string_view name, JsonReader& reader, Members* members) {
   const Token token = reader.Next();
-  if (name == "stream") {
+  const MemberId id = IdOfMember(name);
+  if (id == MemberId::kStream) {
     members->stream.reset();
     if (token == Token::kTrue || token == Token::kFalse) members->stream = token == Token::kTrue;
-  } else if (name == "model") {
+  } else if (id == MemberId::kModel) {
     members->model.clear();
     if (token == Token::kString) base::UnescapeJson(reader.inside(), &members->model);
-  } else if (name == "n") {
+  } else if (id == MemberId::kN) {
     members->n = 1;
     if (token == Token::kNumber) {
       const std::string_view text = reader.text();
@@ -46,12 +61,12 @@ bool ReadMember(std::string_view name, JsonReader& reader, Members* members) {
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
       if (error == std::errc() && end == text.data() + text.size()) members->n = std::clamp<int64_t>(n, 1, kMaxChoices);
     }
-  } else if (name == "prompt" && token == Token::kArray) {
+  } else if (id == MemberId::kPrompt && token == Token::kArray) {
     members->prompts = CountPrompts(reader);
     return members->prompts > 0;
-  } else if (name == "done") {
+  } else if (id == MemberId::kDone) {
     members->has_done = true;
-  } else if (name == "error") {
+  } else if (id == MemberId::kError) {
     members->has_error = token != Token::kNull;
   }
   return reader.SkipRest(token);

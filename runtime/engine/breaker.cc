@@ -207,7 +207,7 @@ bool Breaker::MayOpen(TimePoint now) {
 }
 
 bool Breaker::AnyHolds(const std::vector<compiler::abi::PredicateId>& rules, CountWindows* windows, TimePoint now) {
-  compiler::abi::Facts facts;
+  compiler::abi::Facts& facts = rule_facts_;
   facts.window = windows->Values(now);
   const auto held = std::find_if(rules.begin(), rules.end(),
                                  [&](compiler::abi::PredicateId id) { return predicates_->Test(id, facts); });

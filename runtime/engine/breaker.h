@@ -151,6 +151,7 @@ class Breaker {
 
   int rule_held_ = -1;             // by the last AnyHolds that was true …
   std::vector<int64_t> measured_;  // … and what it read
+  compiler::abi::Facts rule_facts_;  // what the rules are asked about: windows, and nothing else
 
   mutable std::mutex mutex_;
   BreakerState state_ = BreakerState::kClosed;  // the same as in word_

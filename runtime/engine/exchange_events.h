@@ -66,8 +66,8 @@ struct Refused {
   Refusal refusal;
 };
 
-struct AttemptConnected {};  // the connection stands; the request is being sent
-// Its first byte was handed to the kernel: from now on a repeat may be a second execution
+struct AttemptConnected {};  // the connection stands; the request is being sent. Not told of one that stood before
+// Its first byte was handed to the kernel: from now on a repeat may be a second execution. It is connected, too
 struct AttemptRequestSent {};
 
 // The head of the answer is here (not a 1xx). response.header[…] slots are filled.

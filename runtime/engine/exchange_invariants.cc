@@ -27,8 +27,11 @@ std::string_view ExchangeMachine::State::NameOf(const Event& event) {
 
 // All of them at once, for the phases in which most events come: where it holds, each one does.
 bool ExchangeMachine::State::IsOrdinary() const {
-  if (phase != Phase::kAttempting && phase != Phase::kHeld && phase != Phase::kCommitted) return false;
   const bool nothing_waits = !(queued.has_value() || loading.has_value() || followed.has_value());
+  if (phase == Phase::kDone) {
+    return nothing_waits && !attempt.ticket.has_value() && attempt.place == Limiter::kNoPlace && !led.has_value() && answers == 1;
+  }
+  if (phase != Phase::kAttempting && phase != Phase::kHeld && phase != Phase::kCommitted) return false;
   const bool has_attempt = route != nullptr && attempt.number >= 1 && attempt.upstream.has_value();
   const bool ticket_is_open = !(attempt.ticket.has_value() && attempt.recorded.has_value());
   const bool fits = phase == Phase::kAttempting ? attempt.continuation == Continuation::kNone : attempt.status != 0;

@@ -108,7 +108,7 @@ void ExchangeMachine::State::Decide(const Event& event) {
 
     case Phase::kAttempting:
       if (std::holds_alternative<AttemptConnected>(event)) attempt.clock.ObserveConnected();
-      if (std::holds_alternative<AttemptRequestSent>(event)) attempt.request_sent = true;
+      if (std::holds_alternative<AttemptRequestSent>(event)) ObserveRequestSent();
       if (const auto* head = std::get_if<AttemptHead>(&event)) {
         attempt.request_sent = true;
         attempt.status = head->status;
@@ -160,7 +160,7 @@ void ExchangeMachine::State::Decide(const Event& event) {
 
     case Phase::kContinuing:
       if (std::holds_alternative<AttemptConnected>(event)) attempt.clock.ObserveConnected();
-      if (std::holds_alternative<AttemptRequestSent>(event)) attempt.request_sent = true;
+      if (std::holds_alternative<AttemptRequestSent>(event)) ObserveRequestSent();
       if (const auto* head = std::get_if<AttemptHead>(&event)) {
         attempt.request_sent = true;
         attempt.status = head->status;
@@ -250,6 +250,11 @@ void ExchangeMachine::Handle(const Event& event, TimePoint now, Commands* comman
   state_->Handle(event);
   state_->commands = nullptr;
   state_->CheckInvariants(event);
+}
+
+void ExchangeMachine::ObserveRequestSent() {
+  using Phase = State::Phase;
+  if (state_->phase == Phase::kAttempting || state_->phase == Phase::kContinuing) state_->ObserveRequestSent();
 }
 
 void ExchangeMachine::ObserveProgress(TimePoint now) {

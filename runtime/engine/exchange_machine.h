@@ -53,6 +53,7 @@ class ExchangeMachine {
   void Handle(const Event& event, TimePoint now, Commands* commands);
 
   // News of the answer under way that need no decision. Cheap; no commands, but NextDeadline may change.
+  void ObserveRequestSent();            // as AttemptRequestSent, which leads to no decision
   void ObserveProgress(TimePoint now);  // bytes of it arrived, whatever they say: pushes the idle limit back
   void ObserveBegun(TimePoint now);  // bytes of a whole answer that is held: from here on it may not stand still (idle)
   void ObserveContent(

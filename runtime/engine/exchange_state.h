@@ -145,6 +145,10 @@ struct ExchangeMachine::State : base::Recycled<ExchangeMachine::State> {
   void Finish();
 
   // Attempt book-keeping.
+  void ObserveRequestSent() {
+    attempt.request_sent = true;
+    attempt.clock.ObserveConnected();
+  }
   void SetAttemptFacts(const Outcome& outcome);
   OutcomeClass ClassOf(const Outcome& outcome) const;
   void JudgeFrame();

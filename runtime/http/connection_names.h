@@ -26,9 +26,10 @@ class ConnectionNames {
     std::sort(names_.begin(), names_.end());
   }
 
-  bool Has(std::string_view name) const { return !names_.empty() && std::binary_search(names_.begin(), names_.end(), Lower(name)); }
+  bool Has(std::string_view name) const { return !names_.empty() && IsAmong(name); }
 
  private:
+  bool IsAmong(std::string_view name) const { return std::binary_search(names_.begin(), names_.end(), Lower(name)); }
   static std::string Lower(std::string_view name) {
     std::string lower(name);
     std::transform(lower.begin(), lower.end(), lower.begin(), AsciiLower);

@@ -207,8 +207,9 @@ void LowerHost(std::string_view host, std::string* out) {
   const size_t from = host.starts_with('[') ? host.find(']') : 0;
   host = host.substr(0, host.find(':', from == std::string_view::npos ? 0 : from));
   while (host.ends_with('.')) host.remove_suffix(1);
-  out->clear();
-  for (char c : host) out->push_back(AsciiLower(c));
+  out->resize(host.size());
+  char* at = out->data();
+  for (const char c : host) *at++ = AsciiLower(c);
 }
 
 }  // namespace

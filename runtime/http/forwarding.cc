@@ -3,6 +3,7 @@
 #include "runtime/http/forwarding.h"
 
 #include <algorithm>
+#include <bitset>
 #include <string>
 #include <vector>
 
@@ -104,12 +105,80 @@ bool IsOwnForResponses(const Header& line) {
 }
 
 bool IsSet(std::span<const SetHeader> set, std::string_view name) {
-  return std::any_of(set.begin(), set.end(), [name](const SetHeader& header) { return EqualsTwin(name, header.name); });
+  for (const SetHeader& header : set) {
+    if (header.name.size() == name.size() && EqualsTwin(name, header.name)) return true;
+  }
+  return false;
 }
 
 bool IsRemoved(std::span<const std::string> removed, std::string_view name) {
-  return std::any_of(removed.begin(), removed.end(), [name](const std::string& header) { return EqualsTwin(name, header); });
+  for (const std::string& header : removed) {
+    if (header.size() == name.size() && EqualsTwin(name, header)) return true;
+  }
+  return false;
 }
+
+// The headers that a policy sets or takes away, told by their ids where they have one.
+class NamedHeaders {
+ public:
+  NamedHeaders(std::span<const SetHeader> set, std::span<const std::string> removed) : set_(set), removed_(removed) {
+    for (const SetHeader& header : set) Add(header.name);
+    for (const std::string& header : removed) Add(header);
+  }
+
+  bool Has(HeaderId id, std::string_view name) const {
+    if (is_empty_) return false;
+    if (id != HeaderId::kOther && !has_twins_) return ids_[static_cast<size_t>(id)];
+    return IsSet(set_, name) || IsRemoved(removed_, name);
+  }
+
+ private:
+  void Add(std::string_view name) {
+    is_empty_ = false;
+    const HeaderId id = IdOfHeader(name);
+    ids_.set(static_cast<size_t>(id));
+    has_twins_ = has_twins_ || (id == HeaderId::kOther && name.find('_') != std::string_view::npos);  // X_Forwarded_For is X-Forwarded-For
+  }
+
+  std::span<const SetHeader> set_;
+  std::span<const std::string> removed_;
+  std::bitset<std::size(kHeaders)> ids_;
+  bool is_empty_ = true;
+  bool has_twins_ = false;
+};
+
+// Lines that go on as they came, put down in runs: what stands together in the head that was received is copied as one piece.
+class PassedLines {
+ public:
+  explicit PassedLines(HeadWriter& out) : out_(out) {}
+  ~PassedLines() { End(); }
+  PassedLines(const PassedLines&) = delete;
+  PassedLines& operator=(const PassedLines&) = delete;
+
+  void Add(const Header& line) {
+    if (!line.is_plain) {
+      End();
+      out_.Header(line.name, line.value);
+      return;
+    }
+    const std::string_view text = line.plain_line();
+    if (run_.data() + run_.size() != text.data()) {
+      End();
+      run_ = text;
+    } else {
+      run_ = {run_.data(), run_.size() + text.size()};
+    }
+  }
+  // Before anything else is written.
+  void End() {
+    if (!run_.empty()) out_.Put(run_);
+    run_ = {};
+  }
+
+ private:
+  HeadWriter& out_;
+  std::string_view run_;
+};
 
 bool IsAny(std::span<const std::string> names, std::string_view name) {
   return std::any_of(names.begin(), names.end(), [name](const std::string& own) { return EqualsIgnoreCase(name, own); });
@@ -117,7 +186,7 @@ bool IsAny(std::span<const std::string> names, std::string_view name) {
 
 bool IsReference(const Header& line) {
   return line.id == HeaderId::k_location || line.id == HeaderId::k_content_location || line.id == HeaderId::k_operation_location ||
-         (line.id == HeaderId::kOther && EqualsIgnoreCase(line.name, "azure-asyncoperation"));
+         line.id == HeaderId::k_azure_asyncoperation;
 }
 
 // Names that a server on this machine may have for itself.
@@ -165,10 +234,14 @@ std::string RewriteWithin(std::string_view name, std::string_view value, const C
   return rewritten.append(value.substr(from));
 }
 
-// Appends "name: a, b, own" from all lines of that name.
-void AppendExtended(const Headers& headers, HeaderId id, std::string_view written, std::string_view own, HeadWriter& out) {
+// Appends "Name: a, b, own" from all lines of that name; `written` is "Name: ".
+template <size_t kSize>
+void AppendExtended(const Headers& headers, HeaderId id, const char (&written)[kSize], std::string_view own, HeadWriter& out) {
+  if (!headers.Find(id)) {
+    out.Named(written, own);
+    return;
+  }
   out.Put(written);
-  out.Put(": ");
   for (const Header& line : headers.lines()) {
     if (line.id != id || line.value.empty()) continue;
     out.Put(line.value);
@@ -179,7 +252,7 @@ void AppendExtended(const Headers& headers, HeaderId id, std::string_view writte
 }
 
 void AppendFraming(BodyFraming framing, uint64_t content_length, HeadWriter& out) {
-  if (framing == BodyFraming::kLength) out.Header("Content-Length", content_length);
+  if (framing == BodyFraming::kLength) out.Named("Content-Length: ", content_length);
   if (framing == BodyFraming::kChunked) out.Put("Transfer-Encoding: chunked\r\n");
 }
 
@@ -217,10 +290,12 @@ DroppedHeaders AppendUpstreamRequest(const RequestHead& client, const UpstreamRe
   out.Put(" ");
   out.Put(target);
   out.Put(" HTTP/1.1\r\n");
-  if (!IsSet(request.set, "host")) out.Header("Host", request.authority);
+  const NamedHeaders named(request.set, request.remove);
+  if (!IsSet(request.set, "host")) out.Named("Host: ", request.authority);
   const ConnectionNames for_this_hop(client.headers);
+  PassedLines passed(out);
   for (const Header& line : client.headers.lines()) {
-    PLANT_FAULT(encoding_is_kept, if (line.id == HeaderId::k_transfer_encoding) out.Header(line.name, line.value));
+    PLANT_FAULT(encoding_is_kept, if (line.id == HeaderId::k_transfer_encoding) passed.Add(line));
     // X_Tenant is X-Tenant to servers that map headers to CGI variables: a client could say what the policy took away.
     if (!request.passes_underscores && line.id == HeaderId::kOther && line.name.find('_') != std::string_view::npos) {
       if (dropped.count++ == 0) dropped.first = line.name;
@@ -228,33 +303,31 @@ DroppedHeaders AppendUpstreamRequest(const RequestHead& client, const UpstreamRe
     }
     if (request.drops_origin && line.id == HeaderId::k_origin) continue;
     if (!request.from_proxy && IsOfProxies(line)) continue;
-    if (IsOwnForRequests(line.name, line.id) || IsSet(request.set, line.name) || IsRemoved(request.remove, line.name) ||
-        for_this_hop.Has(line.name)) {
+    if (IsOwnForRequests(line.name, line.id) || named.Has(line.id, line.name) || for_this_hop.Has(line.name)) {
       continue;
     }
     // A list in several lines that conditions read goes out as the one that they saw: some servers take the first line for all of it.
     if (!request.read.empty() && IsAny(request.read, line.name) && IsListHeader(line.name)) {
+      passed.End();
       const bool is_first = client.headers.Find(line.name)->data() == line.value.data();
       if (is_first) out.Header(line.name, JoinedValue(client.headers, line.name));
       continue;
     }
-    out.Header(line.name, line.value);
+    passed.Add(line);
   }
+  passed.End();
   for (const SetHeader& header : request.set) out.Header(header.name, header.value);
-  const bool changes_none = request.set.empty() && request.remove.empty();
-  const auto own = [&](std::string_view name) {
-    return changes_none || (!IsSet(request.set, name) && !IsRemoved(request.remove, name));
-  };
-  if (own("x-forwarded-for") && !request.peer_ip.empty()) {
-    AppendExtended(client.headers, HeaderId::k_x_forwarded_for, "X-Forwarded-For", request.peer_ip, out);
+  const auto own = [&named](HeaderId id) { return !named.Has(id, HeaderOf(id).name); };
+  if (own(HeaderId::k_x_forwarded_for) && !request.peer_ip.empty()) {
+    AppendExtended(client.headers, HeaderId::k_x_forwarded_for, "X-Forwarded-For: ", request.peer_ip, out);
   }
-  if (own("x-forwarded-proto")) out.Header("X-Forwarded-Proto", request.client_tls ? "https" : "http");
+  if (own(HeaderId::k_x_forwarded_proto)) out.Named("X-Forwarded-Proto: ", request.client_tls ? "https" : "http");
   const std::string_view host = request.forwarded_host.empty() ? client.host : request.forwarded_host;
-  if (own("x-forwarded-host") && !host.empty()) out.Header("X-Forwarded-Host", host);
-  if (own("x-request-id") && !request.request_id.empty()) out.Header("X-Request-Id", request.request_id);
-  if (own("via")) AppendExtended(client.headers, HeaderId::k_via, "Via", Via(client.minor_version), out);
-  if (!request.trace_parent.empty() && own("traceparent") && !client.headers.Find(HeaderId::k_traceparent)) {
-    out.Header("traceparent", request.trace_parent);
+  if (own(HeaderId::k_x_forwarded_host) && !host.empty()) out.Named("X-Forwarded-Host: ", host);
+  if (own(HeaderId::k_x_request_id) && !request.request_id.empty()) out.Named("X-Request-Id: ", request.request_id);
+  if (own(HeaderId::k_via)) AppendExtended(client.headers, HeaderId::k_via, "Via: ", Via(client.minor_version), out);
+  if (!request.trace_parent.empty() && own(HeaderId::k_traceparent) && !client.headers.Find(HeaderId::k_traceparent)) {
+    out.Named("traceparent: ", request.trace_parent);
   }
   uint64_t content_length = request.content_length;
   PLANT_FAULT(length_is_one_short, content_length -= content_length > 0 ? 1 : 0);
@@ -301,9 +374,9 @@ std::string RewriteReference(std::string_view reference, const ClientResponse& r
 
 namespace {
 
-// Calls visit(name, value) for each header that is passed on.
-template <typename Visit>
-void ForEachPassed(const ResponseHead& upstream, const ClientResponse& response, Visit visit) {
+// Calls pass(line) for each header that is passed on as it is, visit(name, value) for each that is changed.
+template <typename Pass, typename Visit>
+void ForEachPassed(const ResponseHead& upstream, const ClientResponse& response, Pass pass, Visit visit) {
   const ConnectionNames for_this_hop(upstream.headers);
   for (const Header& line : upstream.headers.lines()) {
     if (for_this_hop.Has(line.name)) continue;
@@ -319,10 +392,10 @@ void ForEachPassed(const ResponseHead& upstream, const ClientResponse& response,
     if (response.drops_cors && Matches(line.name, "access-control-", false)) continue;
     if (IsReference(line)) {
       visit(line.name, RewriteReference(line.value, response));
-    } else if (!response.upstream_authority.empty() && (EqualsIgnoreCase(line.name, "refresh") || EqualsIgnoreCase(line.name, "link"))) {
+    } else if (!response.upstream_authority.empty() && (line.id == HeaderId::k_refresh || line.id == HeaderId::k_link)) {
       visit(line.name, RewriteWithin(line.name, line.value, response));
     } else {
-      visit(line.name, line.value);
+      pass(line);
     }
   }
 }
@@ -331,27 +404,34 @@ void ForEachPassed(const ResponseHead& upstream, const ClientResponse& response,
 
 std::vector<std::pair<std::string, std::string>> KeptHeaders(const ResponseHead& upstream, const ClientResponse& response) {
   std::vector<std::pair<std::string, std::string>> kept;
-  ForEachPassed(upstream, response, [&](std::string_view name, std::string_view value) {
+  const auto keep = [&kept](std::string_view name, std::string_view value) {
     for (const std::string_view own :
          {"date", "age", "set-cookie", "set-cookie2", "warning", "x-request-id", "x-upstream-request-id"}) {
       if (EqualsIgnoreCase(name, own)) return;
     }
     kept.emplace_back(name, value);
-  });
+  };
+  ForEachPassed(upstream, response, [&keep](const Header& line) { keep(line.name, line.value); }, keep);
   return kept;
 }
 
 void AppendClientResponse(const ResponseHead& upstream, const ClientResponse& response, std::string* to) {
   HeadWriter out(to);
   out.StatusLine(upstream.status);
-  ForEachPassed(upstream, response, [&out](std::string_view name, std::string_view value) { out.Header(name, value); });
+  PassedLines passed(out);
+  ForEachPassed(upstream, response, [&passed](const Header& line) { passed.Add(line); },
+                [&](std::string_view name, std::string_view value) {
+                  passed.End();
+                  out.Header(name, value);
+                });
+  passed.End();
   for (const SetHeader& header : response.set) out.Header(header.name, header.value);
-  if (!IsSet(response.set, "via")) AppendExtended(upstream.headers, HeaderId::k_via, "Via", Via(upstream.minor_version), out);
+  if (!IsSet(response.set, "via")) AppendExtended(upstream.headers, HeaderId::k_via, "Via: ", Via(upstream.minor_version), out);
   if (response.framing == BodyFraming::kNone) {
     // An answer to HEAD, or a 304, tells the length of what a GET would have had (RFC 9110 8.6).
     if (upstream.status >= 200 && upstream.status != 204 && upstream.headers.Find(HeaderId::k_content_length) &&
         !upstream.headers.Find(HeaderId::k_transfer_encoding)) {
-      out.Header("Content-Length", upstream.content_length);
+      out.Named("Content-Length: ", upstream.content_length);
     }
   } else {
     AppendFraming(response.framing, response.content_length, out);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <optional>
 
@@ -163,7 +164,6 @@ constexpr auto kUnreserved = [] {
 // real host has them, and a comma would make a list.
 bool IsValidAuthority(std::string_view authority) {
   std::string_view port;
-  std::string_view host;
   if (!authority.empty() && authority.front() == '[') {
     const size_t end = authority.find(']');
     if (end == std::string_view::npos) return false;
@@ -171,18 +171,20 @@ bool IsValidAuthority(std::string_view authority) {
     if (!rest.empty() && rest.front() != ':') return false;
     port = rest.empty() ? rest : rest.substr(1);
     char ip[INET6_ADDRSTRLEN] = "";
-    host = authority.substr(1, end - 1);
+    const std::string_view host = authority.substr(1, end - 1);
     if (host.size() >= sizeof(ip)) return false;
     host.copy(ip, host.size());
     in6_addr parsed;
     if (host.find('\0') != std::string_view::npos || inet_pton(AF_INET6, ip, &parsed) != 1) return false;
   } else {
-    const size_t colon = authority.find(':');
-    host = authority.substr(0, colon);
-    if (colon != std::string_view::npos) port = authority.substr(colon + 1);
-    if (host.empty() || host.size() > 255) return false;
     // No escapes: "g%77" would be another host than "gw" to conditions.
-    if (!std::all_of(host.begin(), host.end(), [](char c) { return kUnreserved[static_cast<unsigned char>(c)]; })) return false;
+    size_t size = 0;
+    while (size < authority.size() && kUnreserved[static_cast<unsigned char>(authority[size])]) ++size;
+    if (size == 0 || size > 255) return false;
+    if (size < authority.size()) {
+      if (authority[size] != ':') return false;
+      port = {authority.data() + size + 1, authority.size() - size - 1};
+    }
   }
   if (port.size() > 5) return false;
   int number = 0;
@@ -211,32 +213,41 @@ constexpr auto kTargetChars = [] {
 }();
 
 ParseError ReadTarget(std::string_view target, RequestHead* head, std::string_view* authority, std::string* spare) {
-  uint8_t where = 1;
-  for (const char c : target) {
-    if (c == '?') where = 2;
-    if ((kTargetChars[static_cast<unsigned char>(c)] & where) == 0) return ParseError::k_bad_target;
+  const char* const end = target.data() + target.size();
+  const char* at = target.data();
+  while (at != end && *at != '?') {
+    if ((kTargetChars[static_cast<unsigned char>(*at++)] & 1) == 0) return ParseError::k_bad_target;
+  }
+  const char* const path_end = at;
+  for (; at != end; ++at) {
+    if ((kTargetChars[static_cast<unsigned char>(*at)] & 2) == 0) return ParseError::k_bad_target;
+  }
+  if (target.starts_with('/')) {
+    head->target = target;
+    head->path = {target.data(), static_cast<size_t>(path_end - target.data())};
+    if (path_end != end) head->query = {path_end + 1, static_cast<size_t>(end - path_end - 1)};
+    return ParseError::kNone;
   }
   if (target == "*") {
     if (head->method != Method::kOPTIONS) return ParseError::k_bad_target;
     head->target = head->path = target;
     return ParseError::kNone;
   }
-  if (!target.starts_with('/')) {  // absolute form, RFC 9112 3.2.2
-    if (target.size() > 7 && EqualsIgnoreCase(target.substr(0, 7), "http://")) {
-      target.remove_prefix(7);
-    } else if (target.size() > 8 && EqualsIgnoreCase(target.substr(0, 8), "https://")) {
-      target.remove_prefix(8);
-    } else {
-      return ParseError::k_bad_target;
-    }
-    *authority = target.substr(0, target.find_first_of("/?"));
-    target.remove_prefix(authority->size());
-    if (!IsValidAuthority(*authority)) return ParseError::k_bad_target;
-    if (target.empty()) target = "/";
-    if (target.front() == '?') {
-      spare->assign("/").append(target);
-      target = *spare;
-    }
+  // Absolute form, RFC 9112 3.2.2.
+  if (target.size() > 7 && EqualsIgnoreCase(target.substr(0, 7), "http://")) {
+    target.remove_prefix(7);
+  } else if (target.size() > 8 && EqualsIgnoreCase(target.substr(0, 8), "https://")) {
+    target.remove_prefix(8);
+  } else {
+    return ParseError::k_bad_target;
+  }
+  *authority = target.substr(0, target.find_first_of("/?"));
+  target.remove_prefix(authority->size());
+  if (!IsValidAuthority(*authority)) return ParseError::k_bad_target;
+  if (target.empty()) target = "/";
+  if (target.front() == '?') {
+    spare->assign("/").append(target);
+    target = *spare;
   }
   head->target = target;
   const size_t question = target.find('?');
@@ -244,6 +255,9 @@ ParseError ReadTarget(std::string_view target, RequestHead* head, std::string_vi
   if (question != std::string_view::npos) head->query = target.substr(question + 1);
   return ParseError::kNone;
 }
+
+// The rest of a request's head, with head->method and head->minor_version.
+ParseError CheckTargetAndLines(std::string_view target, RequestHead* head, std::string* spare);
 
 }  // namespace
 
@@ -264,6 +278,24 @@ ParseError CheckRequestHead(std::string_view start_line, RequestHead* head, std:
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return ParseError::k_unsupported_version;
   head->minor_version = version.back() - '0';
 
+  return CheckTargetAndLines(target, head, spare);
+}
+
+ParseError CheckPlainRequestHead(std::string_view start_line, size_t method_size, RequestHead* head, std::string* spare) {
+  constexpr size_t kVersionSize = 9;  // " HTTP/1.1"
+  head->method_text = {start_line.data(), method_size};
+  switch (start_line.front()) {
+    case 'G': head->method = Method::kGET; break;
+    case 'P': head->method = method_size == 3 ? Method::kPUT : method_size == 4 ? Method::kPOST : Method::kPATCH; break;
+    default: head->method = MethodOf(head->method_text);
+  }
+  head->minor_version = 1;
+  return CheckTargetAndLines({start_line.data() + method_size + 1, start_line.size() - method_size - 1 - kVersionSize}, head, spare);
+}
+
+namespace {
+
+ParseError CheckTargetAndLines(std::string_view target, RequestHead* head, std::string* spare) {
   std::string_view authority;
   if (const ParseError error = ReadTarget(target, head, &authority, spare); error != ParseError::kNone) {
     return error;
@@ -289,17 +321,18 @@ ParseError CheckRequestHead(std::string_view start_line, RequestHead* head, std:
   return ParseError::kNone;
 }
 
+}  // namespace
+
 ParseError CheckResponseHead(std::string_view start_line, bool no_body, ResponseHead* head) {
   // HTTP/1.x SP 3DIGIT [SP reason]
-  const std::string_view version = start_line.substr(0, 8);
-  if (version != "HTTP/1.1" && version != "HTTP/1.0") {
+  const std::string_view version(start_line.data(), std::min<size_t>(start_line.size(), 8));
+  const bool is_known = version.size() == 8 && std::memcmp(version.data(), "HTTP/1.", 7) == 0 && (version[7] == '1' || version[7] == '0');
+  if (!is_known) {
     return version.starts_with("HTTP/") ? ParseError::k_unsupported_version : ParseError::k_bad_status_line;
   }
   if (start_line.size() < 12 || start_line[8] != ' ') return ParseError::k_bad_status_line;
-  const std::string_view code = start_line.substr(9, 3);
-  for (char c : code) {
-    if (!IsDigit(c)) return ParseError::k_bad_status_line;
-  }
+  const char* const code = start_line.data() + 9;
+  if (!IsDigit(code[0]) || !IsDigit(code[1]) || !IsDigit(code[2])) return ParseError::k_bad_status_line;
   head->status = (code[0] - '0') * 100 + (code[1] - '0') * 10 + (code[2] - '0');
   if (head->status < 100 || head->status > 599) return ParseError::k_bad_status_line;
   if (start_line.size() > 12) {

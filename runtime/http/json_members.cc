@@ -41,6 +41,7 @@ size_t JsonMembers::NodeOf(const std::vector<std::string>& path) {
 
 void JsonMembers::Reset() {
   constexpr size_t kKept = 1 << 10;
+  if (values_.empty() && unescaped_key_.capacity() <= kKept) return;
   Clear();
   for (std::string& text : unescaped_) {
     if (text.capacity() > kKept) std::string().swap(text);

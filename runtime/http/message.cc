@@ -50,18 +50,27 @@ constexpr std::array<uint8_t, kSlots> Slots() {
 }
 constexpr std::array<uint8_t, kSlots> kSlotOf = Slots();
 
-// `lower` has small letters, digits and "-" only: of the bytes that a token may hold none but the same letter becomes one of these by 0x20.
-bool IsName(const char* token, std::string_view lower) {
-  constexpr uint64_t kCase = 0x2020202020202020;
-  size_t i = 0;
-  for (; i + 8 <= lower.size(); i += 8) {
-    uint64_t a = 0, b = 0;
-    std::memcpy(&a, token + i, 8);
-    std::memcpy(&b, lower.data() + i, 8);
-    if ((a | kCase) != b) return false;
+// Whether two words differ in the case of letters only. `lower` has small letters, digits and "-": of these letters alone have the bit 0x40.
+template <typename Word>
+bool IsSameWord(const char* text, const char* lower) {
+  constexpr Word kLetter = static_cast<Word>(0x4040404040404040);
+  Word a = 0, b = 0;
+  std::memcpy(&a, text, sizeof(Word));
+  std::memcpy(&b, lower, sizeof(Word));
+  return ((a ^ b) & static_cast<Word>(~((b & kLetter) >> 1))) == 0;
+}
+
+// Of names of the same length. Words of it may overlap.
+bool IsName(const char* text, const char* lower, size_t size) {
+  if (size >= 8) {
+    for (size_t i = 0; i + 8 < size; i += 8) {
+      if (!IsSameWord<uint64_t>(text + i, lower + i)) return false;
+    }
+    return IsSameWord<uint64_t>(text + size - 8, lower + size - 8);
   }
-  for (; i < lower.size(); ++i) {
-    if ((token[i] | 0x20) != lower[i]) return false;
+  if (size >= 4) return IsSameWord<uint32_t>(text, lower) && IsSameWord<uint32_t>(text + size - 4, lower + size - 4);
+  for (size_t i = 0; i < size; ++i) {
+    if (!IsSameWord<uint8_t>(text + i, lower + i)) return false;
   }
   return true;
 }
@@ -72,7 +81,7 @@ HeaderId IdOfHeader(std::string_view name) {
   if (name.empty()) return HeaderId::kOther;
   const uint8_t index = kSlotOf[SlotOf(KeyOf(name.data(), name.size()), kFactor)];
   const std::string_view known = kNames[index];
-  return known.size() == name.size() && IsName(name.data(), known) ? static_cast<HeaderId>(index) : HeaderId::kOther;
+  return known.size() == name.size() && IsName(name.data(), known.data(), known.size()) ? static_cast<HeaderId>(index) : HeaderId::kOther;
 }
 
 bool EqualsIgnoreCase(std::string_view a, std::string_view b) {

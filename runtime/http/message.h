@@ -20,15 +20,19 @@ enum class HeaderId : uint8_t {
 #undef KNOWN_HEADER
 #undef OWN_HEADER
 };
-HeaderId IdOfHeader(std::string_view name);  // in any case; of a token (RFC 9110 5.6.2)
+HeaderId IdOfHeader(std::string_view name);  // in any case; of any bytes
 
 struct Header {
   Header(std::string_view name_received, std::string_view value_trimmed)
-      : name(name_received), value(value_trimmed), id(IdOfHeader(name_received)) {}
+      : Header(name_received, value_trimmed, IdOfHeader(name_received), false) {}
+  Header(std::string_view name_received, std::string_view value_trimmed, HeaderId id_of_name, bool is_plain_line)
+      : name(name_received), value(value_trimmed), id(id_of_name), is_plain(is_plain_line) {}
 
   std::string_view name;   // as received
   std::string_view value;  // without surrounding white space
   HeaderId id;             // of the name
+  bool is_plain;           // both stand in one piece of memory, as "name: value\r\n"
+  std::string_view plain_line() const { return {name.data(), name.size() + value.size() + 4}; }  // where it is
 };
 
 class Headers {

@@ -86,6 +86,8 @@ class MessageParser::Impl {
   size_t Execute(std::string_view slice);
   void Advance(std::string_view read);
   void CompleteHead();
+  void EndHead(ParseError error);
+  void InitLlhttp();
   void Fail(ParseError error);
   ParseError ErrorOf(llhttp_errno_t error) const;
   bool HasLine(std::string_view name) const;
@@ -96,6 +98,7 @@ class MessageParser::Impl {
   const Role role_;
   const ParserLimits limits_;
   llhttp_t parser_;
+  bool llhttp_has_read_ = false;  // since it was initialised
   State state_ = State::kEmptyLines;
   ParseError error_ = ParseError::kNone;
   bool started_ = false;
@@ -192,11 +195,20 @@ const llhttp_settings_t& MessageParser::Impl::Settings() {
   return settings;
 }
 
-MessageParser::Impl::Impl(Role role, const ParserLimits& limits) : role_(role), limits_(limits) { Reset(); }
+MessageParser::Impl::Impl(Role role, const ParserLimits& limits) : role_(role), limits_(limits) {
+  InitLlhttp();
+  Reset();
+}
 
-void MessageParser::Impl::Reset() {
+void MessageParser::Impl::InitLlhttp() {
   llhttp_init(&parser_, role_ == Role::kRequest ? HTTP_REQUEST : HTTP_RESPONSE, &Settings());
   parser_.data = this;
+  llhttp_has_read_ = false;
+}
+
+void MessageParser::Impl::Reset() {
+  if (llhttp_has_read_) InitLlhttp();
+  parser_.flags = 0;  // which the end of a plain head sets
   // Vectors keep their memory.
   const auto reset = [](auto* head) {
     auto lines = std::move(head->headers.lines());
@@ -303,16 +315,44 @@ constexpr auto kTokenChars = [] {
   return table;
 }();
 
-// "GET /… HTTP/1.1", of the methods that nearly all requests have. What stands between is checked with the head.
-bool IsPlainRequestLine(std::string_view line) {
-  if (!line.ends_with(" HTTP/1.1")) return false;
-  for (const std::string_view begin : {"GET /", "POST /", "HEAD /", "PUT /", "DELETE /", "PATCH /", "OPTIONS /"}) {
-    if (line.starts_with(begin)) return true;
+// "GET /… HTTP/1.1", of the methods that nearly all requests have: the method's length, else 0. What stands between is checked with the head.
+size_t MethodOfPlainLine(std::string_view line) {
+  constexpr std::string_view kEnd = " HTTP/1.1";
+  const auto begins = [line](std::string_view begin) { return std::memcmp(line.data(), begin.data(), begin.size()) == 0; };
+  if (line.size() < 14 || std::memcmp(line.data() + line.size() - kEnd.size(), kEnd.data(), kEnd.size()) != 0) return 0;
+  switch (line.front()) {
+    case 'G': return begins("GET /") ? 3 : 0;
+    case 'P': return begins("POST /") ? 4 : begins("PUT /") ? 3 : line.starts_with("PATCH /") ? 5 : 0;
+    case 'H': return begins("HEAD /") ? 4 : 0;
+    case 'D': return line.starts_with("DELETE /") ? 6 : 0;
+    case 'O': return line.starts_with("OPTIONS /") ? 7 : 0;
+    default: return 0;
   }
-  return false;
 }
 
-bool IsPlainStatusLine(std::string_view line) { return line.starts_with("HTTP/1.1 ") && line.size() >= 12 && (line.size() == 12 || line[12] == ' '); }
+bool IsPlainStatusLine(std::string_view line) {
+  return line.size() >= 12 && std::memcmp(line.data(), "HTTP/1.1 ", 9) == 0 && (line.size() == 12 || line[12] == ' ');
+}
+
+// The colon behind a name that begins at `at`, or end. What stands before it may be anything.
+const char* EndOfName(const char* at, const char* end) {
+#ifdef __SSE2__
+  for (; end - at >= 16; at += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(':'))));
+    if (mask != 0) return at + __builtin_ctz(mask);
+  }
+#endif
+  while (at != end && *at != ':') ++at;
+  return at;
+}
+
+bool IsName(const char* at, const char* end) {
+  for (; at != end; ++at) {
+    if (!kTokenChars[static_cast<unsigned char>(*at)]) return false;
+  }
+  return true;
+}
 
 // Nearly all heads are here as a whole, smaller than any limit and with nothing unusual in them: such a one is read here, line by line,
 // and llhttp sees none of it. Whatever is refused on this way, or not understood, llhttp reads from its first byte, so what is said of it
@@ -324,8 +364,15 @@ size_t MessageParser::Impl::TakePlainHead(std::string_view bytes) {
   const char* at = EndOfValue(begin, end);
   if (end - at < 4 || at[0] != '\r' || at[1] != '\n') return 0;
   const std::string_view start_line(begin, static_cast<size_t>(at - begin));
-  if (role_ == Role::kRequest ? !IsPlainRequestLine(start_line) : !IsPlainStatusLine(start_line)) return 0;
+  size_t method_size = 0;
+  if (role_ == Role::kRequest) {
+    method_size = MethodOfPlainLine(start_line);
+    if (method_size == 0) return 0;
+  } else if (!IsPlainStatusLine(start_line)) {
+    return 0;
+  }
   at += 2;
+  std::vector<Header>& headers = (role_ == Role::kRequest ? request.headers : response.headers).lines();
   bool is_plain = true;
   for (;;) {
     if (end - at < 2) {
@@ -338,13 +385,14 @@ size_t MessageParser::Impl::TakePlainHead(std::string_view bytes) {
       break;
     }
     const char* const name = at;
-    while (at != end && kTokenChars[static_cast<unsigned char>(*at)]) ++at;
-    const char* const name_end = at;
-    if (name_end == name || end - at < 3 || *at != ':' || lines_.size() == limits_.header_count) {
+    const char* const name_end = EndOfName(at, end);
+    const HeaderId id = IdOfHeader({name, static_cast<size_t>(name_end - name)});
+    if (name_end == name || end - name_end < 3 || (id == HeaderId::kOther && !IsName(name, name_end)) ||
+        headers.size() == limits_.header_count) {
       is_plain = false;
       break;
     }
-    ++at;
+    at = name_end + 1;
     while (at != end && IsBlank(*at)) ++at;
     const char* const value = at;
     at = EndOfValue(at, end);
@@ -352,14 +400,26 @@ size_t MessageParser::Impl::TakePlainHead(std::string_view bytes) {
       is_plain = false;
       break;
     }
-    lines_.push_back({static_cast<size_t>(name - begin), static_cast<size_t>(name_end - name), static_cast<size_t>(value - begin),
-                      static_cast<size_t>(at - value)});
+    const char* value_end = at;
+    while (value_end != value && IsBlank(value_end[-1])) --value_end;
+    const bool is_plain_line = value - name_end == 2 && value[-1] == ' ' && value_end == at;
+    headers.emplace_back(std::string_view(name, static_cast<size_t>(name_end - name)),
+                         std::string_view(value, static_cast<size_t>(value_end - value)), id, is_plain_line);
     at += 2;
   }
   const auto size = static_cast<size_t>(at - begin);
   if (is_plain) {
     raw_.assign(begin, size);
-    CompleteHead();
+    const auto kept = [this, begin](std::string_view text) {
+      return std::string_view(raw_.data() + (text.data() - begin), text.size());
+    };
+    for (Header& line : headers) {
+      line.name = kept(line.name);
+      line.value = kept(line.value);
+    }
+    head_complete_ = true;
+    EndHead(role_ == Role::kRequest ? CheckPlainRequestHead(kept(start_line), method_size, &request, &spare_target_)
+                                    : CheckResponseHead(kept(start_line), expect_no_body, &response));
     is_plain = state_ != State::kFailed;
   }
   if (!is_plain) {
@@ -382,8 +442,7 @@ size_t MessageParser::Impl::TakePlainHead(std::string_view bytes) {
     case BodyFraming::kChunked: {  // llhttp takes over behind a head that says so
       const std::string_view head = role_ == Role::kRequest ? "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
                                                             : "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-      llhttp_init(&parser_, role_ == Role::kRequest ? HTTP_REQUEST : HTTP_RESPONSE, &Settings());
-      parser_.data = this;
+      InitLlhttp();
       Execute(head);
       parser_.upgrade = 0;
       parser_.flags |= F_CHUNKED;
@@ -497,6 +556,7 @@ void MessageParser::Impl::Advance(std::string_view read) {
 size_t MessageParser::Impl::Execute(std::string_view slice) {
   slice_begin_ = slice.data();
   pause_ = Pause::kNone;
+  llhttp_has_read_ = true;
   const llhttp_errno_t result = llhttp_execute(&parser_, slice.data(), slice.size());
   if (result == HPE_OK) return slice.size();
   const char* position = llhttp_get_error_pos(&parser_);
@@ -556,8 +616,12 @@ void MessageParser::Impl::CompleteHead() {
     headers.push_back(
         {raw.substr(line.name_begin, line.name_size), Trim(raw.substr(line.value_begin, line.value_size))});
   }
-  const ParseError error = role_ == Role::kRequest ? CheckRequestHead(start_line, &request, &spare_target_)
-                                                   : CheckResponseHead(start_line, expect_no_body, &response);
+  EndHead(role_ == Role::kRequest ? CheckRequestHead(start_line, &request, &spare_target_)
+                                  : CheckResponseHead(start_line, expect_no_body, &response));
+}
+
+// `error`: what the check of the head found.
+void MessageParser::Impl::EndHead(ParseError error) {
   if (error != ParseError::kNone) {
     Fail(error);
     return;
@@ -651,6 +715,10 @@ MessageParser::FeedResult MessageParser::Impl::Feed(std::string_view bytes, std:
 
 std::optional<std::string_view> MessageParser::Impl::HeaderSoFar(std::string_view name) const {
   const std::string_view raw = raw_;
+  if (head_complete_) {
+    const auto value = (role_ == Role::kRequest ? request.headers : response.headers).Find(name);
+    return value && !value->empty() ? value : std::nullopt;
+  }
   for (size_t i = 0; i < lines_.size(); ++i) {
     const Line& line = lines_[i];
     const bool is_whole = line.value_size > 0 && raw.find('\n', line.value_begin + line.value_size) != std::string_view::npos;

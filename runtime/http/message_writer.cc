@@ -60,12 +60,6 @@ void HeadWriter::HeaderLarge(std::string_view name, std::string_view value) {
   AppendHeader(name, value, out_);
 }
 
-void HeadWriter::Header(std::string_view name, uint64_t value) {
-  char digits[24];
-  const auto end = std::to_chars(digits, digits + sizeof(digits), value).ptr;
-  Header(name, std::string_view(digits, static_cast<size_t>(end - digits)));
-}
-
 void HeadWriter::StatusLine(int status) {
   if (status == 200) return Put("HTTP/1.1 200 OK\r\n");
   std::string line;

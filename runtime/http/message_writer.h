@@ -7,6 +7,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/decimal.h"
+#include "base/short_text.h"
+
 namespace runtime::http {
 
 void AppendRequestLine(std::string_view method, std::string_view target, std::string* out);  // always HTTP/1.1
@@ -32,7 +35,7 @@ class HeadWriter {
 
   void Put(std::string_view text) {
     if (text.size() > kRoom - size_) return PutLarge(text);
-    Copy(text_ + size_, text.data(), text.size());
+    base::CopyText(text_ + size_, text);
     size_ += text.size();
   }
   template <size_t kSize>
@@ -43,35 +46,31 @@ class HeadWriter {
   }
   void Header(std::string_view name, std::string_view value) {
     if (name.size() + value.size() + 4 > kRoom - size_) return HeaderLarge(name, value);
-    char* at = text_ + size_;
-    Copy(at, name.data(), name.size());
-    at += name.size();
+    char* at = base::CopyText(text_ + size_, name);
     std::memcpy(at, ": ", 2);
-    at += 2;
-    Copy(at, value.data(), value.size());
-    at += value.size();
+    at = base::CopyText(at + 2, value);
     std::memcpy(at, "\r\n", 2);
     size_ = static_cast<size_t>(at + 2 - text_);
   }
-  void Header(std::string_view name, uint64_t value);
+  // "Name: " as it is to be written.
+  template <size_t kSize>
+  void Named(const char (&name)[kSize], std::string_view value) {
+    constexpr size_t kName = kSize - 1;
+    if (kName + value.size() + 2 > kRoom - size_) return HeaderLarge({name, kName - 2}, value);
+    std::memcpy(text_ + size_, name, kName);
+    char* const at = base::CopyText(text_ + size_ + kName, value);
+    std::memcpy(at, "\r\n", 2);
+    size_ = static_cast<size_t>(at + 2 - text_);
+  }
+  template <size_t kSize>
+  void Named(const char (&name)[kSize], uint64_t value) {
+    char digits[base::kDecimalRoom];
+    Named(name, std::string_view(digits, static_cast<size_t>(base::PutDecimal(value, digits) - digits)));
+  }
   void StatusLine(int status);
 
  private:
   static constexpr size_t kRoom = 1024;
-  // Most pieces are short.
-  static void Copy(char* to, const char* from, size_t size) {
-    uint64_t a = 0, b = 0;
-    if (size > 16) {
-      std::memcpy(to, from, size);
-    } else if (size >= 8) {
-      std::memcpy(&a, from, 8);
-      std::memcpy(&b, from + size - 8, 8);
-      std::memcpy(to, &a, 8);
-      std::memcpy(to + size - 8, &b, 8);
-    } else {
-      for (size_t i = 0; i < size; ++i) to[i] = from[i];
-    }
-  }
   void Flush();
   void PutLarge(std::string_view text);
   void HeaderLarge(std::string_view name, std::string_view value);

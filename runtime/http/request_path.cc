@@ -1,7 +1,14 @@
 #include "runtime/http/request_path.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "base/short_text.h"
 #include "runtime/http/planted_faults.h"
 #include "runtime/http/text.h"
 
@@ -80,7 +87,7 @@ bool HidesDots(std::string_view segment) {
 }
 
 // What browsers may send as it is and a URI may not hold (RFC 3986 2, appendix A): it is written as an escape.
-bool MustBeEscaped(char c) { return static_cast<unsigned char>(c) >= 0x80 || std::string_view("\"<>^`{|}").find(c) != std::string_view::npos; }
+constexpr bool MustBeEscaped(char c) { return static_cast<unsigned char>(c) >= 0x80 || std::string_view("\"<>^`{|}").find(c) != std::string_view::npos; }
 
 void AppendEscape(unsigned char byte, std::string* out) {
   constexpr char kHex[] = "0123456789ABCDEF";
@@ -153,19 +160,65 @@ std::optional<std::string> NormalisePath(std::string_view path) {
   return result;
 }
 
+namespace {
+
+// What a byte of a path is to IsNormal.
+enum PathByte : uint8_t { kPlainByte = 0, kSlash = 1, kDot = 2, kOddByte = 3 };
+constexpr auto kPathBytes = [] {
+  std::array<uint8_t, 256> table{};
+  for (size_t i = 0; i < table.size(); ++i) {
+    const char c = static_cast<char>(i);
+    if (c == '%' || c == ';' || c == '\\' || MustBeEscaped(c)) table[i] = kOddByte;
+    if (c == '/') table[i] = kSlash;
+    if (c == '.') table[i] = kDot;
+  }
+  return table;
+}();
+
+}  // namespace
+
 bool IsNormal(std::string_view path) {
   if (path.empty() || path.front() != '/') return false;
-  char before = 0;
+  uint8_t before = kPlainByte;
   for (const char c : path) {
-    if (c == '%' || c == ';' || MustBeEscaped(c) || c == '\\' || (before == '/' && (c == '/' || c == '.'))) return false;
-    before = c;
+    const uint8_t kind = kPathBytes[static_cast<unsigned char>(c)];
+    if (kind == kOddByte || (before == kSlash && kind != kPlainByte)) return false;
+    before = kind;
   }
   return true;
 }
 
+bool IsSimplePath(std::string_view path) {
+  if (path.empty() || path.front() != '/') return false;
+#ifdef __SSE2__
+  unsigned behind_slash = 0;  // bit 0: the byte before was a slash
+  for (size_t at = 0; at < path.size(); at += 16) {
+    alignas(16) char block[16] = {'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'};
+    base::CopyText(block, path.substr(at, 16));
+    const __m128i bytes = _mm_load_si128(reinterpret_cast<const __m128i*>(block));
+    const auto within = [bytes](char low, char high) {
+      return _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(static_cast<char>(low - 1))),
+                           _mm_cmplt_epi8(bytes, _mm_set1_epi8(static_cast<char>(high + 1))));
+    };
+    const __m128i known = _mm_or_si128(_mm_or_si128(within('a', 'z'), within('-', '9')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('_')));
+    if (_mm_movemask_epi8(known) != 0xffff) return false;
+    const auto slashes = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('/'))));
+    const auto dots = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('.'))));
+    if ((((slashes << 1) | behind_slash) & (slashes | dots)) != 0) return false;
+    behind_slash = slashes >> 15;
+  }
+  return true;
+#else
+  for (const char c : path) {
+    if (!((c >= 'a' && c <= 'z') || (c >= '-' && c <= '9') || c == '_')) return false;
+  }
+  return IsNormal(path);
+#endif
+}
+
 std::vector<std::string> PathsForOthers(std::string_view path) {
   std::vector<std::string> paths;
-  if (path.find_first_of("%;") == std::string_view::npos) return paths;
+  if (!MayBeReadAnew(path)) return paths;
   std::string last(path);
   for (int decodings = 0; decodings <= kMaxDecodings; ++decodings) {
     std::string read = AsRead(path, decodings);

@@ -16,8 +16,20 @@ namespace runtime::http {
 // and what becomes a dot segment only for who decodes it (once or more often), takes "%2F" or a backslash for "/", or cuts off ";…".
 std::optional<std::string> NormalisePath(std::string_view path);
 
+// Whether it is one of the paths that nearly all requests have: small letters, digits, "-", "_" and ".", no segment that is empty or begins
+// with a dot. Such a one is normal, has no other reading, and stays what it is whoever reads it; false says nothing.
+bool IsSimplePath(std::string_view path);
+
 // Whether it is seen at a glance that NormalisePath would change nothing, as with nearly all; false says nothing.
 bool IsNormal(std::string_view path);
+
+// Whether PathsForOthers may find one: mostly not.
+inline bool MayBeReadAnew(std::string_view path) {
+  for (const char c : path) {
+    if (c == '%' || c == ';') return true;
+  }
+  return false;
+}
 
 // The other paths that servers may take it for which decode %2F, decode more than once, or cut off parameters behind ";" and blanks at the
 // end. Dot segments are not among them. Mostly none. `path` is normalised.

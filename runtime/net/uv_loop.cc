@@ -28,12 +28,13 @@ namespace {
 
 constinit thread_local bool clock_is_held = false;
 constinit thread_local int64_t held_ns = 0;  // 0: not read yet
+constinit thread_local int64_t held_wall_ns = 0;  // likewise
 
 }  // namespace
 
 HeldClock::HeldClock() {
   clock_is_held = true;
-  held_ns = 0;
+  held_ns = held_wall_ns = 0;
 }
 HeldClock::~HeldClock() { clock_is_held = false; }
 
@@ -41,6 +42,13 @@ TimePoint MonotonicNow() {
   if (!clock_is_held) return TimePoint(base::Duration(static_cast<int64_t>(uv_hrtime())));
   if (held_ns == 0) held_ns = static_cast<int64_t>(uv_hrtime());
   return TimePoint(base::Duration(held_ns));
+}
+
+WallTime WallNow() {
+  const auto read = [] { return std::chrono::time_point_cast<base::Duration>(std::chrono::system_clock::now()); };
+  if (!clock_is_held) return read();
+  if (held_wall_ns == 0) held_wall_ns = read().time_since_epoch().count();
+  return WallTime(base::Duration(held_wall_ns));
 }
 
 NetError NetErrorOf(int uv_error) {

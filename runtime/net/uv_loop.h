@@ -19,8 +19,9 @@ bool ParseAddress(const std::string& ip, uint16_t port, sockaddr_storage* out); 
 
 // The monotonic clock of this thread.
 TimePoint MonotonicNow();
+WallTime WallNow();
 
-// While one of these lives, MonotonicNow of its thread reads the clock once: what one read brought is dealt with at one time.
+// While one of these lives, MonotonicNow and WallNow of its thread read their clocks once: what one read brought is dealt with at one time.
 class HeldClock {
  public:
   HeldClock();

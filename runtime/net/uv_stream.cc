@@ -1,4 +1,4 @@
-// Writing: uv_try_write first, because on libuv 1.44 uv_write costs two epoll_ctl; only what the socket did not take is
+// Writing: to the socket first, because on libuv 1.44 uv_write costs two epoll_ctl; only what the socket did not take is
 // copied. At most one uv_write is in flight; what is written meanwhile collects in one string.
 //
 // A failed write is not reported at once when the peer may have answered before it closed (an early 413, RFC 9112 9.6):
@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/recycled.h"
+#include "base/short_text.h"
 
 namespace runtime::net {
 
@@ -42,12 +43,14 @@ class StreamHandle final : public Handle, public base::Recycled<StreamHandle> {
   void OnRead(ssize_t count, const char* bytes);
   void OnWritten(int status);
   void WritePieces(std::span<const std::string_view> pieces);
+  int TryWrite(const uv_buf_t* buffers, unsigned count);
   void StartQueuedWrite();
   void ShutDownIfDone();
   void WriteFailed(int status);
   void Fail(NetError error);
 
   uv_tcp_t tcp_;
+  uv_os_fd_t socket_ = -1;  // from when it is connected
   uv_connect_t connect_;
   uv_write_t write_;
   uv_shutdown_t shutdown_;
@@ -77,6 +80,7 @@ void StreamHandle::OpenAccepted(int socket) {
     DeferUnlessClosed([this, result] { Fail(NetErrorOf(result)); });
     return;
   }
+  socket_ = socket;
   connected_ = true;  // with TCP_NODELAY of its listener
   UpdateReading();
 }
@@ -98,6 +102,10 @@ void StreamHandle::OnConnected(int status) {
   if (is_closing()) return;
   if (status != 0) {
     Fail(NetErrorOf(status));
+    return;
+  }
+  if (uv_fileno(reinterpret_cast<uv_handle_t*>(&tcp_), &socket_) != 0) {
+    Fail(NetError::kOther);
     return;
   }
   connected_ = true;
@@ -172,7 +180,7 @@ void StreamHandle::Write(std::span<const std::string_view> pieces) {
   }
   char together[kSmall];
   char* end = together;
-  for (const std::string_view piece : pieces) end = std::copy(piece.begin(), piece.end(), end);
+  for (const std::string_view piece : pieces) end = base::CopyText(end, piece);
   const std::string_view one(together, size);
   WritePieces(std::span<const std::string_view>(&one, 1));
 }
@@ -193,8 +201,7 @@ void StreamHandle::WritePieces(std::span<const std::string_view> pieces) {
     }
     int sent = 0;
     if (total > 0) {
-      sent = uv_try_write(stream(), buffers, count);
-      if (sent == UV_EAGAIN) sent = 0;
+      sent = TryWrite(buffers, count);
       if (sent < 0) {
         WriteFailed(sent);
         return;
@@ -215,6 +222,24 @@ void StreamHandle::WritePieces(std::span<const std::string_view> pieces) {
     skip = 0;
   }
   if (!waiting_.empty() && !write_in_flight_) StartQueuedWrite();
+}
+
+// What the socket takes at once; an error of libuv. As uv_try_write, which looks at more than there is to see here: that nothing is queued
+// and the connection stands is known.
+int StreamHandle::TryWrite(const uv_buf_t* buffers, unsigned count) {
+  ssize_t sent = 0;
+  do {
+    if (count == 1) {
+      sent = send(socket_, buffers[0].base, buffers[0].len, MSG_NOSIGNAL);
+    } else {
+      msghdr message{};
+      message.msg_iov = const_cast<iovec*>(reinterpret_cast<const iovec*>(buffers));  // the same layout (libuv's uv_buf_t)
+      message.msg_iovlen = count;
+      sent = sendmsg(socket_, &message, MSG_NOSIGNAL);
+    }
+  } while (sent < 0 && errno == EINTR);
+  if (sent >= 0) return static_cast<int>(sent);
+  return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : uv_translate_sys_error(errno);
 }
 
 void StreamHandle::StartQueuedWrite() {

@@ -139,9 +139,7 @@ UvTransport::~UvTransport() = default;
 
 TimePoint UvTransport::Now() const { return MonotonicNow(); }
 
-WallTime UvTransport::WallNow() const {
-  return std::chrono::time_point_cast<base::Duration>(std::chrono::system_clock::now());
-}
+WallTime UvTransport::WallNow() const { return net::WallNow(); }
 
 base::Result<std::unique_ptr<Listener>> UvTransport::Listen(const std::string& host, uint16_t port, PortUse use,
                                                             AcceptCallback on_accept) {

@@ -1,9 +1,11 @@
 #include "runtime/observe/json_line.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstring>
+
+#include "base/decimal.h"
+#include "base/short_text.h"
 
 namespace runtime::observe {
 namespace {
@@ -52,6 +54,21 @@ size_t CopyPlain(std::string_view value, char* at) {
   return i;
 }
 
+// Whether nothing in it needs care.
+bool IsPlain(std::string_view value) {
+  const char* const begin = value.data();
+  const size_t size = value.size();
+  if (size >= 8) {
+    for (size_t i = 0; i + 8 < size; i += 8) {
+      if (Awkward(base::WordAt<uint64_t>(begin + i)) != 0) return false;
+    }
+    return Awkward(base::WordAt<uint64_t>(begin + size - 8)) == 0;
+  }
+  if (size >= 4) return Awkward(base::ShortWord(begin, size)) == 0;
+  constexpr uint64_t kLetters = kOnes * 'a';  // where it has no byte
+  return size == 0 || Awkward(base::ShortWord(begin, size) | (kLetters << 24)) == 0;
+}
+
 char* PutEscape(unsigned char c, char* at) {
   *at++ = '\\';
   switch (c) {
@@ -71,6 +88,11 @@ char* PutEscape(unsigned char c, char* at) {
 
 char* PutJsonString(std::string_view value, char* at) {
   *at++ = '"';
+  if (IsPlain(value)) {  // as nearly all
+    at = base::CopyText(at, value);
+    *at++ = '"';
+    return at;
+  }
   size_t i = 0;
   while (i < value.size()) {
     const size_t plain = CopyPlain(value.substr(i), at);
@@ -98,32 +120,17 @@ char* PutJsonString(std::string_view value, char* at) {
   return at;
 }
 
-char* PutInteger(int64_t value, char* at) { return std::to_chars(at, at + kNumberRoom, value).ptr; }
-
-namespace {
-
-// "000" to "999"
-constexpr std::array<std::array<char, 3>, 1000> kThreeDigits = [] {
-  std::array<std::array<char, 3>, 1000> texts{};
-  for (size_t i = 0; i < texts.size(); ++i) {
-    texts[i] = {static_cast<char>('0' + i / 100), static_cast<char>('0' + i / 10 % 10),
-                static_cast<char>('0' + i % 10)};
-  }
-  return texts;
-}();
-
-}  // namespace
-
-void PutThreeDigits(unsigned value, char* at) { std::memcpy(at, kThreeDigits[value].data(), 3); }
+char* PutInteger(int64_t value, char* at) {
+  if (value >= 0) return base::PutDecimal(static_cast<uint64_t>(value), at);
+  return std::to_chars(at, at + kNumberRoom, value).ptr;
+}
 
 char* PutMillis(int64_t nanoseconds, char* at) {
-  const auto micros = static_cast<uint64_t>(nanoseconds) / 1'000;
-  const uint64_t whole = micros / 1'000;
-  if (whole < 10) *at++ = static_cast<char>('0' + whole);
-  else at = PutInteger(static_cast<int64_t>(whole), at);
-  *at++ = '.';
-  PutThreeDigits(static_cast<unsigned>(micros % 1'000), at);
-  return at + 3;
+  const int64_t microseconds = nanoseconds / 1'000;
+  const int64_t milliseconds = microseconds / 1'000;
+  at = base::PutDecimal(static_cast<uint64_t>(milliseconds), at);
+  *at = '.';
+  return base::PutThreeDigits(static_cast<uint64_t>(microseconds - milliseconds * 1'000), at + 1);
 }
 
 void AppendJsonString(std::string_view value, std::string* out) {

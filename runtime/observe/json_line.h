@@ -11,9 +11,8 @@ namespace runtime::observe {
 // Each writes at `at`, where the caller has made room for at least the bytes named, and returns the end of what it wrote.
 constexpr size_t JsonStringRoom(size_t bytes) { return 6 * bytes + 2; }
 char* PutJsonString(std::string_view value, char* at);  // quotes included; bytes that are not UTF-8 become U+FFFD
-constexpr size_t kNumberRoom = 24;
+constexpr size_t kNumberRoom = 28;  // all of which may be written to
 char* PutInteger(int64_t value, char* at);
-void PutThreeDigits(unsigned value, char* at);          // 0 to 999: "007"
 char* PutMillis(int64_t nanoseconds, char* at);         // milliseconds with three decimals; not negative
 
 // Appends `value` as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD.

@@ -2,9 +2,10 @@
 #include "runtime/observe/metrics.h"
 
 #include <algorithm>
-#include <cstring>
+#include <bit>
 #include <utility>
 
+#include "base/short_text.h"
 #include "runtime/observe/metric_series.h"
 #include "runtime/observe/metric_table.h"
 
@@ -17,19 +18,17 @@ using compiler::model::Policy;
 // FNV-1a over the metric and its label values.
 constexpr uint64_t kHashBasis = 0xcbf29ce484222325;
 constexpr uint64_t Mix(uint64_t hash, unsigned char byte) { return (hash ^ byte) * 0x100000001b3; }
-// Eight bytes at a time; of a text that ends in between, with zeros behind.
+// Eight bytes at a time.
 uint64_t Mix(uint64_t hash, std::string_view text) {
-  hash = Mix(hash, static_cast<unsigned char>(text.size()));
-  for (; text.size() >= 8; text.remove_prefix(8)) {
-    uint64_t word = 0;
-    std::memcpy(&word, text.data(), 8);
-    hash = (hash ^ word) * 0x100000001b3;
-    hash ^= hash >> 29;
-  }
-  uint64_t rest = 0;
-  for (const char c : text) rest = rest << 8 | static_cast<unsigned char>(c);
-  hash = (hash ^ rest) * 0x100000001b3;
-  hash ^= hash >> 29;
+  const auto take = [&hash](uint64_t word) {
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15;
+    hash ^= hash >> 32;
+  };
+  const char* at = text.data();
+  size_t left = text.size();
+  hash += left;
+  for (; left > 8; at += 8, left -= 8) take(base::WordAt<uint64_t>(at));
+  take(base::ShortWord(at, left));
   return hash;
 }
 
@@ -42,7 +41,7 @@ bool IsJoined(std::string_view labels, std::initializer_list<std::string_view> p
       labels.remove_prefix(1);
     }
     is_first = false;
-    if (!labels.starts_with(part)) return false;
+    if (labels.size() < part.size() || !base::IsSameText(labels.data(), part.data(), part.size())) return false;
     labels.remove_prefix(part.size());
   }
   return labels.empty();
@@ -54,6 +53,18 @@ constexpr std::array<int64_t, kLatencyBuckets.size()> BoundsInNanoseconds() {
   return bounds;
 }
 constexpr auto kBounds = BoundsInNanoseconds();
+
+// By the bits that a duration takes: the first bucket that one of so many may belong to.
+constexpr auto kFirstBucket = [] {
+  std::array<uint8_t, 65> table{};
+  for (size_t bits = 0; bits < table.size(); ++bits) {
+    const uint64_t least = bits == 0 ? 0 : uint64_t{1} << (bits - 1);
+    size_t bucket = 0;
+    while (bucket < kBounds.size() && static_cast<uint64_t>(kBounds[bucket]) < least) ++bucket;
+    table[bits] = static_cast<uint8_t>(bucket);
+  }
+  return table;
+}();
 
 std::string Escaped(std::string_view value) {
   std::string result;
@@ -124,14 +135,10 @@ MetricsStore::~MetricsStore() {
   for (auto& block : blocks_) delete block.load();
 }
 
-std::atomic<uint64_t>& MetricsStore::At(Slot slot) {
-  std::atomic<Block*>& place = blocks_[slot >> kBlockBits];
-  Block* block = place.load(std::memory_order_relaxed);
-  if (block == nullptr) [[unlikely]] {
-    block = new Block();
-    place.store(block, std::memory_order_release);
-  }
-  return (*block)[slot & (kBlockSize - 1)];
+MetricsStore::Block* MetricsStore::NewBlock(Slot slot) {
+  auto* const block = new Block();
+  blocks_[slot >> kBlockBits].store(block, std::memory_order_release);
+  return block;
 }
 
 uint64_t MetricsStore::Get(Slot slot) const {
@@ -203,24 +210,28 @@ void MetricsShard::CountBy(LabelledCounter id, std::string_view labels, uint64_t
   const uint64_t hash = Mix(Mix(kHashBasis, static_cast<unsigned char>(id)), labels);
   for (size_t at = hash & (met_.size() - 1); met_[at].labels != nullptr; at = (at + 1) & (met_.size() - 1)) {
     const Met& met = met_[at];
-    if (met.hash == hash && met.id == id && *met.labels == labels) return store_.Add(met.slot, amount);
+    if (met.hash == hash && met.id == id && IsJoined(*met.labels, {labels})) return store_.Add(met.slot, amount);
   }
   store_.Add(Meet(id, hash, std::string(labels)), amount);
 }
 
 void MetricsShard::CountBy(LabelledCounter id, std::initializer_list<std::string_view> labels, uint64_t amount) {
+  store_.Add(SlotOf(id, labels), amount);
+}
+
+Slot MetricsShard::SlotOf(LabelledCounter id, std::initializer_list<std::string_view> labels) {
   uint64_t hash = Mix(kHashBasis, static_cast<unsigned char>(id));
   for (const std::string_view value : labels) hash = Mix(hash, value);
   for (size_t at = hash & (met_.size() - 1); met_[at].labels != nullptr; at = (at + 1) & (met_.size() - 1)) {
     const Met& met = met_[at];
-    if (met.hash == hash && met.id == id && IsJoined(*met.labels, labels)) return store_.Add(met.slot, amount);
+    if (met.hash == hash && met.id == id && IsJoined(*met.labels, labels)) return met.slot;
   }
   std::string joined;
   for (const std::string_view* value = labels.begin(); value != labels.end(); ++value) {
     if (value != labels.begin()) joined.push_back('\0');
     joined.append(*value);
   }
-  store_.Add(Meet(id, hash, std::move(joined)), amount);
+  return Meet(id, hash, std::move(joined));
 }
 
 void MetricsShard::Observe(HistogramId id, size_t label_index, base::Duration value) { Count(id, label_index, value); }
@@ -228,6 +239,7 @@ void MetricsShard::Observe(HistogramId id, size_t label_index, base::Duration va
 void MetricsShard::Observe(HistogramId id, size_t label_index, base::Duration value, const TraceOf& trace) {
   constexpr base::Duration kBetween = std::chrono::seconds(1);
   const Slot bucket = Count(id, label_index, value);
+  if (bucket >= last_exemplars_.size()) last_exemplars_.resize(bucket + kHistogramSlots);
   base::WallTime& last = last_exemplars_[bucket];
   if (trace.at >= last && trace.at - last < kBetween) return;
   last = trace.at;
@@ -237,7 +249,8 @@ void MetricsShard::Observe(HistogramId id, size_t label_index, base::Duration va
 Slot MetricsShard::Count(HistogramId id, size_t label_index, base::Duration value) {
   const Slot slot = histograms_[static_cast<size_t>(id)][label_index];
   const int64_t took = std::max<int64_t>(value.count(), 0);
-  const auto bucket = std::lower_bound(kBounds.begin(), kBounds.end(), took) - kBounds.begin();
+  size_t bucket = kFirstBucket[static_cast<size_t>(std::bit_width(static_cast<uint64_t>(took)))];
+  while (bucket < kBounds.size() && kBounds[bucket] < took) ++bucket;
   store_.Add(slot + static_cast<Slot>(bucket), 1);
   store_.Add(slot + kHistogramSlots - 1, static_cast<uint64_t>(took));
   return slot + static_cast<Slot>(bucket);

@@ -103,7 +103,12 @@ class MetricsStore {
   static constexpr size_t kMaxBlocks = 1 << 13;  // eight million slots
   using Block = std::array<std::atomic<uint64_t>, kBlockSize>;
 
-  std::atomic<uint64_t>& At(Slot slot);
+  std::atomic<uint64_t>& At(Slot slot) {
+    Block* block = blocks_[slot >> kBlockBits].load(std::memory_order_relaxed);
+    if (block == nullptr) [[unlikely]] block = NewBlock(slot);
+    return (*block)[slot & (kBlockSize - 1)];
+  }
+  Block* NewBlock(Slot slot);
 
   std::array<std::atomic<Block*>, kMaxBlocks> blocks_{};
   Exemplars exemplars_;
@@ -146,6 +151,16 @@ class MetricsShard {
   // `labels`: the values in the order of the table; joined by a zero byte where they are one text.
   void CountBy(LabelledCounter id, std::string_view labels, uint64_t amount = 1);
   void CountBy(LabelledCounter id, std::initializer_list<std::string_view> labels, uint64_t amount = 1);
+  // Likewise, where two numbers of the caller's stand for the label values, which `name(with)` gives to `with` where they were not met before:
+  // one pair, one series, as long as this lives.
+  template <typename Name>
+  void CountKnown(LabelledCounter id, uint64_t a, uint64_t b, Name&& name) {
+    Known& known = known_[((a ^ b * 0x9e3779b97f4a7c15 ^ static_cast<uint64_t>(id)) * 0x9e3779b97f4a7c15) >> (64 - kKnownBits)];
+    if (!known.is_set || known.id != id || known.a != a || known.b != b) [[unlikely]] {
+      name([&](std::initializer_list<std::string_view> labels) { known = {a, b, SlotOf(id, labels), id, true}; });
+    }
+    store_.Add(known.slot, 1);
+  }
   void Observe(HistogramId id, size_t label_index, base::Duration value);
   void Observe(HistogramId id, size_t label_index, base::Duration value, const TraceOf& trace);
   void AddInFlight(int delta);
@@ -160,6 +175,16 @@ class MetricsShard {
     const std::string* labels = nullptr;  // null: empty
     LabelledCounter id{};
   };
+  // What CountKnown was told last, by its numbers.
+  struct Known {
+    uint64_t a = 0;
+    uint64_t b = 0;
+    Slot slot = 0;
+    LabelledCounter id{};
+    bool is_set = false;
+  };
+  static constexpr size_t kKnownBits = 8;
+  Slot SlotOf(LabelledCounter id, std::initializer_list<std::string_view> labels);
   void Remember(Met met);
   Slot Meet(LabelledCounter id, uint64_t hash, std::string labels);
   Slot Count(HistogramId id, size_t label_index, base::Duration value);  // returns the bucket
@@ -171,10 +196,11 @@ class MetricsShard {
   std::vector<Slot> upstream_in_flight_;
   Slot in_flight_ = 0;
   Slot connections_ = 0;
+  std::array<Known, size_t{1} << kKnownBits> known_;
   std::vector<Met> met_;
   size_t met_count_ = 0;
   std::deque<std::string> met_labels_;
-  std::unordered_map<Slot, base::WallTime> last_exemplars_;
+  std::vector<base::WallTime> last_exemplars_;  // of the buckets of histograms that have had one, by slot
 };
 
 // An attempt under way, for as long as it lives.

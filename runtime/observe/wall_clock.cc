@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <ctime>
 
-#include "runtime/observe/json_line.h"
+#include "base/decimal.h"
 
 namespace runtime::observe {
 namespace {
@@ -40,11 +40,10 @@ std::string_view Rfc3339Clock::With(base::WallTime time, size_t decimals) {
     text_.back() = '.';
     text_.append(decimals, '0').append("Z");
   }
-  auto fraction = static_cast<unsigned>(microseconds % 1'000'000);
-  if (decimals == 3) fraction /= 1'000;
-  char* const end = text_.data() + text_.size() - 1;
-  if (decimals == 6) PutThreeDigits(fraction / 1'000, end - 6);
-  PutThreeDigits(fraction % 1'000, end - 3);
+  const auto fraction = static_cast<unsigned>(microseconds % 1'000'000);
+  char* const at = text_.data() + text_.size() - 1 - decimals;
+  base::PutThreeDigits(fraction / 1'000, at);
+  if (decimals == 6) base::PutThreeDigits(fraction % 1'000, at + 3);
   return text_;
 }
 

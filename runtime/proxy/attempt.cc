@@ -36,7 +36,7 @@ Attempt::~Attempt() = default;
 
 const compiler::model::UpstreamSettings& Attempt::settings() const { return worker_.policy().upstreams[upstream_]; }
 
-void Attempt::Start(Request request) {
+void Attempt::Start(Request&& request) {
   request_ = std::move(request);
   if (!request_.fresh_connection) {
     connection_ = worker_.pools[upstream_]->Take();

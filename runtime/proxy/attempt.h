@@ -51,7 +51,7 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
     bool is_head_method = false;   // HEAD: the answer has no body
     bool fresh_connection = false;
   };
-  void Start(Request request);
+  void Start(Request&& request);
 
   // More of the request, framed. `last`: it is whole now.
   void SendMore(std::string_view bytes, bool last) override;
@@ -87,11 +87,13 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
   void HandOver(AttemptObserver& observer) { observer_ = &observer; }
 
   bool is_over() const { return phase_ == Phase::kOver; }
+  // It has a connection, and that has served others before.
+  bool is_reused() const { return connection_ != nullptr && connection_->is_reused; }
 
   // The memory of the head that was sent, for another one; empty.
-  std::string TakeBuffer() {
+  void TakeBuffer(std::string* to) {
     request_.head.clear();
-    return std::move(request_.head);
+    *to = std::move(request_.head);
   }
 
   // net::StreamObserver

@@ -163,6 +163,7 @@ void ClientConnection::Consume(std::string_view bytes) {
     if (fed.consumed == 0 && pieces_.empty()) break;
   }
   consuming_ = false;
+  OnDeadlineChanged();
   UpdateReading();
 }
 
@@ -177,7 +178,8 @@ void ClientConnection::BeginRequest() {
   BeginBodyTime();
   ChooseRequestId();
   std::optional<std::string_view> path;
-  if (http::IsNormal(head.path)) {
+  const bool is_simple = http::IsSimplePath(head.path);
+  if (is_simple || http::IsNormal(head.path)) {
     path = head.path;
   } else if (auto normal = http::NormalisePath(head.path)) {
     path_ = std::move(*normal);
@@ -210,7 +212,7 @@ void ClientConnection::BeginRequest() {
     return;
   }
   if (head.expects_continue && head.framing != http::BodyFraming::kNone) stream_->Write(kContinue);  // RFC 9110 10.1.1
-  exchange_ = std::make_unique<Exchange>(*worker_, *this, MakeExchangeRequest(*path));
+  exchange_ = std::make_unique<Exchange>(*worker_, *this, MakeExchangeRequest(*path, is_simple));
   exchange_->Start();
 }
 
@@ -226,10 +228,11 @@ std::string_view ClientConnection::OwnHost() const {
   return head.host;
 }
 
-ExchangeRequest ClientConnection::MakeExchangeRequest(std::string_view path) {
+ExchangeRequest ClientConnection::MakeExchangeRequest(std::string_view path, bool is_simple) {
   const http::RequestHead& head = parser_->request();
   ExchangeRequest request{head, path, request_id_, peer_ip_, request_arrived_};
   request.peer_ip = peer_ip_;
+  request.path_is_simple = is_simple;
   request.client_tls = is_tls_;
   request.from_proxy = is_trusted_;
   if (is_trusted_) {
@@ -529,7 +532,7 @@ void ClientConnection::BeginBodyTime() {
 
 // One timer for everything of this connection. Moving a deadline away is free: the timer fires early and is set anew.
 void ClientConnection::OnDeadlineChanged() {
-  if (stream_ == nullptr) return;
+  if (stream_ == nullptr || consuming_) return;  // Consume looks once, when it has told all
   base::TimePoint next = base::TimePoint::max();
   if (own_deadline_) next = std::min(next, *own_deadline_);
   if (stall_deadline_) next = std::min(next, *stall_deadline_);

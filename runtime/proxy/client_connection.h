@@ -89,7 +89,7 @@ class ClientConnection final : public net::StreamObserver, public net::Deletable
   // By the kernel. What TLS adds is queued, too.
   uint64_t taken_bytes() const { return sent_bytes_ - std::min<uint64_t>(sent_bytes_, stream_->queued_bytes()); }
   const compiler::model::ClientLimits& limits() const { return worker_->policy().gateway.limits; }
-  ExchangeRequest MakeExchangeRequest(std::string_view path);
+  ExchangeRequest MakeExchangeRequest(std::string_view path, bool is_simple);
   std::string_view OwnHost() const;
   bool has_started() const { return parser_ != nullptr && parser_->started(); }
   void ChooseRequestId();  // the client's if it is sane

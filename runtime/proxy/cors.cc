@@ -80,11 +80,11 @@ std::optional<std::string_view> OriginOf(const http::Headers& headers) {
 }
 
 std::optional<std::string_view> UntoldOrigin(const http::Headers& headers) {
-  const auto site = headers.Find("sec-fetch-site");
+  const auto site = headers.Find(http::HeaderId::k_sec_fetch_site);
   if (!site || (!http::EqualsIgnoreCase(*site, "cross-site") && !http::EqualsIgnoreCase(*site, "same-site"))) return std::nullopt;
-  const auto destination = headers.Find("sec-fetch-dest");
+  const auto destination = headers.Find(http::HeaderId::k_sec_fetch_dest);
   if (destination && http::EqualsIgnoreCase(*destination, "document")) return std::nullopt;
-  return OriginOfUrl(headers.Find("referer").value_or(std::string_view()));
+  return OriginOfUrl(headers.Find(http::HeaderId::k_referer).value_or(std::string_view()));
 }
 
 bool OriginScan::Feed(std::string_view bytes) {

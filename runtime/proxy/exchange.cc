@@ -44,7 +44,7 @@ Exchange::~Exchange() {
   StopFollowing();
   On(engine::StopWaiting{});
   if (memory_follower_) worker_.RemoveFollower(*memory_follower_);
-  memory_->body = body_.TakeBuffer();
+  body_.TakeBuffer(&memory_->body);
   answer_.TakeBuffers(&memory_->held, &memory_->frames);
   memory_->attempts = std::move(recorder_.record().attempts);
   worker_.memories.Put(std::move(memory_));
@@ -105,7 +105,7 @@ std::optional<Refusal> Exchange::ReadRequest() {
     std::string based;
     if (!upstream.url.path.empty()) based = compiler::model::PathAt(upstream.url, request_.path);
     const std::string_view sent = upstream.url.path.empty() ? request_.path : std::string_view(based);
-    if (worker_.gateway.path_guard.Refuses(route_, upstream, request_.path, sent)) return engine::refusals::ollama_server_changes;
+    if (worker_.gateway.path_guard.Refuses(route_, upstream, request_.path, sent, request_.path_is_simple && based.empty())) return engine::refusals::ollama_server_changes;
   }
   return std::nullopt;
 }
@@ -143,6 +143,7 @@ std::optional<Refusal> Exchange::DecodeBody() {
 // Whether a server that decodes the path once more than this one would see a path that this policy refuses: by a route that answers
 // with an error, or, where other slashes come of it, by none. The facts stay as they are.
 bool Exchange::IsRefusedForOthers() {
+  if (request_.path_is_simple || !http::MayBeReadAnew(request_.path)) return false;
   const auto& compiled = *worker_.gateway.compiled;
   const auto slashes = [](std::string_view path) { return std::count(path.begin(), path.end(), '/'); };
   bool is_refused = false;
@@ -369,7 +370,19 @@ void Exchange::Dispatch(engine::Event event) {
   }
   events_.clear();
   dispatching_ = false;
-  if (phase_ != Phase::kOver) host_.OnDeadlineChanged();
+  if (in_head_) deadline_waits_ = true;
+  else if (phase_ != Phase::kOver) TellDeadline();
+}
+
+void Exchange::TellDeadline() {
+  deadline_waits_ = false;
+  host_.OnDeadlineChanged();
+}
+
+// In a call of `attempt`, which says when all is told of what it read. Not, where it has ended, or another one has taken its place.
+void Exchange::TellDeadlineUnlessReading(const Attempt* attempt) {
+  const bool is_reading = attempt_.get() == attempt && !attempt_->is_over();
+  if (deadline_waits_ && !is_reading && phase_ == Phase::kRunning) TellDeadline();
 }
 
 std::optional<base::TimePoint> Exchange::NextDeadline() const {

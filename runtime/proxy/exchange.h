@@ -105,6 +105,8 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   void KeepRefusal();
   void RefuseForMemory();
   void ObserveWhoIsAwaited();
+  void TellDeadline();
+  void TellDeadlineUnlessReading(const Attempt* attempt);
   engine::CacheUse UseOfCaches();
   void LetFollowersGoIfNotKept();
   void LetFollowersGo();
@@ -171,6 +173,7 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   engine::Commands& commands_;          // of the event that is being told
   bool dispatching_ = false;
   bool in_head_ = false;               // the body that came with the head of the answer is told next
+  bool deadline_waits_ = false;        // it may have changed: looked at when all is told of what was read
 
   RequestBody body_;
   UpstreamAnswer answer_;

@@ -142,7 +142,7 @@ void Exchange::DropAttempt() {
 
 // It ends inside its own callbacks.
 void Exchange::EndAttempt() {
-  memory_->upstream_head = attempt_->TakeBuffer();
+  attempt_->TakeBuffer(&memory_->upstream_head);
   worker_.transport.DeleteLater(std::move(attempt_));
 }
 
@@ -169,11 +169,11 @@ void Exchange::KeepRefusal() {
 
 void Exchange::OnAttemptConnected() {
   recorder_.ConnectsTo(attempt_upstream_, attempt_->peer());
-  Dispatch(engine::AttemptConnected{});
+  if (!attempt_->is_reused()) Dispatch(engine::AttemptConnected{});  // else that the request was sent says it
 }
 
 void Exchange::OnAttemptRequestSent() {
-  Dispatch(engine::AttemptRequestSent{});
+  machine_.ObserveRequestSent();
   if (attempt_ != nullptr && body_.is_streaming()) body_.OpenUpload(*attempt_);
   HoldMemory();
   ObserveWhoIsAwaited();
@@ -193,6 +193,7 @@ void Exchange::OnAttemptInterim(const http::ResponseHead& head) {
 void Exchange::OnAttemptHead(const http::ResponseHead& head) {
   message_facts_.FillResponse(head, &facts_);
   if (head.status >= 500 && ReadsAnswer()) NoteWordsOfFailure();
+  const Attempt* const attempt = attempt_.get();
   in_head_ = true;
   const AnswerStep step = answer_.Head(head);
   in_head_ = false;
@@ -203,6 +204,7 @@ void Exchange::OnAttemptHead(const http::ResponseHead& head) {
   }
   Conclude(step);
   ObserveWhoIsAwaited();
+  TellDeadlineUnlessReading(attempt);
 }
 
 // "out of memory" tells more than "500". Of an answer that may be given up at its head nothing else is read; those with a status
@@ -214,14 +216,19 @@ void Exchange::NoteWordsOfFailure() {
 
 void Exchange::OnAttemptBody(std::span<const std::string_view> pieces) {
   machine_.ObserveProgress(worker_.transport.Now());  // any byte is a sign of life
+  const Attempt* const attempt = attempt_.get();
   Conclude(answer_.Body(pieces));
   // With the first of them the idle limit begins to run, which is due before the one that was waited for.
-  if (!std::exchange(body_has_begun_, true) && phase_ == Phase::kRunning && !dispatching_) host_.OnDeadlineChanged();
+  if (!std::exchange(body_has_begun_, true)) deadline_waits_ = true;
+  TellDeadlineUnlessReading(attempt);
 }
 
 void Exchange::OnAttemptEnd(bool framing_tells) { Conclude(answer_.End(framing_tells)); }
 
-void Exchange::OnAttemptReadOver() { client_.FlushHead(); }
+void Exchange::OnAttemptReadOver() {
+  client_.FlushHead();
+  if (deadline_waits_ && phase_ == Phase::kRunning) TellDeadline();
+}
 
 void Exchange::OnAttemptFailed(ErrorKind error, bool is_reuse_race) {
   client_.FlushHead();
@@ -241,7 +248,7 @@ void Exchange::Conclude(const AnswerStep& step, bool is_reuse_race) {
         const bool is_sent = !body_.is_streaming() && !attempt_->borrows_body();
         if (!is_sent) attempt_->Abort();  // it may be in the middle of its request
         else {
-          memory_->upstream_head = attempt_->TakeBuffer();
+          attempt_->TakeBuffer(&memory_->upstream_head);
           worker_.await_end(std::move(attempt_));
         }
       }
@@ -325,14 +332,14 @@ void Exchange::On(const engine::CommitAnswer& command) {
   recorder_.FirstContent(command.served_by, worker_.transport.Now() - attempt_started_,
                          head.status < 400 && ReadsAnswer());
   const HeldAnswer held = answer_.held();
-  std::string bytes = answer_.TakeHeld();
+  const std::string_view bytes = answer_.held_text();
   if (client_.stage() != ClientAnswer::Stage::kEarly) {
     HeadTerms terms = TermsOfHead();
     const auto& url = worker_.policy().upstreams[command.served_by].url;
     terms.upstream_authority = url.authority;
     terms.copy = TermsOfCopy(command.served_by);
     client_.Begin(head, ChooseFraming(request_.head, head, held), answer_.has_frames(), terms, bytes, MostCopied(), in_head_);
-    answer_.GiveBack(std::move(bytes));
+    answer_.ForgetHeld();
     LetFollowersGoIfNotKept();
     return;
   }
@@ -347,6 +354,7 @@ void Exchange::On(const engine::CommitAnswer& command) {
   } else {
     FailInStream({}, "bad_response", "The model server answered with something that is no stream.");
   }
+  answer_.ForgetHeld();
 }
 
 void Exchange::On(const engine::ResumeAnswer& command) {

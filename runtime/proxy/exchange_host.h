@@ -41,6 +41,7 @@ struct ExchangeRequest {
   bool client_tls = false;
   bool from_proxy = false;               // peer_ip is of trusted_proxies
   std::string_view forwarded_host = {};  // X-Forwarded-Host of a trusted proxy
+  bool path_is_simple = false;    // by http::IsSimplePath
 };
 
 }  // namespace runtime::proxy

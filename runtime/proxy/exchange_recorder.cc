@@ -5,6 +5,7 @@
 
 #include "compiler/abi/fact_table.h"
 #include "runtime/observe/decided.h"
+#include "runtime/observe/json_line.h"
 #include "runtime/observe/trace_context.h"
 #include "runtime/proxy/access_log.h"
 #include "runtime/proxy/worker_context.h"
@@ -17,10 +18,26 @@ namespace {
 
 constexpr std::string_view kCancelled = "cancelled";
 
-std::string OutcomeText(const engine::Outcome& outcome) {
-  if (outcome.error != ErrorKind::kNone) return std::string(compiler::abi::Name(outcome.error));
-  return std::to_string(outcome.status);
-}
+uint64_t AddressOf(std::string_view text) { return reinterpret_cast<uintptr_t>(text.data()); }
+
+// A status as text, and the outcome of an attempt: its error, or else its status.
+class StatusText {
+ public:
+  explicit StatusText(int status) { Put(status); }
+  explicit StatusText(const engine::Outcome& outcome) {
+    if (outcome.error != ErrorKind::kNone) text_ = compiler::abi::Name(outcome.error);
+    else Put(outcome.status);
+  }
+  StatusText(const StatusText&) = delete;
+  StatusText& operator=(const StatusText&) = delete;
+  std::string_view text() const { return text_; }
+
+ private:
+  void Put(int status) { text_ = {digits_, static_cast<size_t>(observe::PutInteger(status, digits_) - digits_)}; }
+
+  char digits_[observe::kNumberRoom];
+  std::string_view text_;
+};
 
 }  // namespace
 
@@ -41,7 +58,7 @@ void ExchangeRecorder::Record(const engine::RecordRetry& command) {
       "warn", "retry attempt " + std::to_string(command.retry) + "/" + std::to_string(command.max_retries));
   line.Add("request_id", request_.request_id)
       .Add("upstream", upstream.name)
-      .Add("cause", OutcomeText(command.cause))
+      .Add("cause", StatusText(command.cause).text())
       .AddMillis("wait_ms", command.wait.count());
   worker_.Log(line);
 }
@@ -76,22 +93,23 @@ void ExchangeRecorder::Record(const engine::RecordAttemptEnded& command) {
   if (head_at_) attempt.head = *std::exchange(head_at_, std::nullopt) - began;
   if (content_at_) attempt.content = *std::exchange(content_at_, std::nullopt) - began;
   attempt.retry_after = std::exchange(retry_after_, std::nullopt);
-  attempt.address = std::exchange(address_, {});
-  attempt.detail = std::exchange(detail_, {});
+  if (!address_.empty()) attempt.address.swap(address_);  // a new record's is empty
+  if (!detail_.empty()) attempt.detail.swap(detail_);
   attempt.retry_denied = std::exchange(retry_denied_, {});
   attempt.move_denied = std::exchange(move_denied_, {});
   attempt.is_cancelled = ends_attempt_ && command.outcome.error == ErrorKind::kNone;
   if (command.outcome.error == ErrorKind::k_tls_failure) attempt.tls_reason = record_.tls_reason;
   const auto& upstream = worker_.policy().upstreams[command.upstream];
   worker_.metrics.Observe(observe::HistogramId::kUpstreamLatency, static_cast<size_t>(command.upstream.value), command.took);
-  worker_.metrics.CountBy(
-      observe::LabelledCounter::kAttempts,
-      {upstream.name, attempt.is_cancelled ? std::string(kCancelled) : OutcomeText(command.outcome)});
+  const auto& outcome = command.outcome;
+  worker_.metrics.CountKnown(observe::LabelledCounter::kAttempts, static_cast<uint64_t>(command.upstream.value),
+                             static_cast<uint64_t>(attempt.is_cancelled) << 63 | static_cast<uint64_t>(outcome.error) << 32 | static_cast<uint32_t>(outcome.status),
+                             [&](const auto& with) { with({upstream.name, attempt.is_cancelled ? kCancelled : StatusText(outcome).text()}); });
 }
 
 void ExchangeRecorder::Record(const engine::RecordBreaker& command) {
   const bool has_cause = command.cause.status != 0 || command.cause.error != ErrorKind::kNone;
-  std::string cause = has_cause ? OutcomeText(command.cause) : std::string();
+  std::string cause = has_cause ? std::string(StatusText(command.cause).text()) : std::string();
   // Some rules count once the attempt is over.
   const bool is_over =
       detail_.empty() && !record_.attempts.empty() && record_.attempts.back().upstream == command.upstream;
@@ -240,13 +258,17 @@ void ExchangeRecorder::Write() {
   constexpr int kClientClosedRequest = 499;  // as nginx logs it
   const int status = record_.status != 0 ? record_.status : kClientClosedRequest;
   const base::Duration duration = worker_.transport.Now() - request_.arrived;
-  worker_.metrics.CountBy(observe::LabelledCounter::kRequests, {record_.route, std::to_string(status), record_.served_by});
+  // The names are the policy's or the program's: where they stand says which they are.
+  worker_.metrics.CountKnown(observe::LabelledCounter::kRequests, AddressOf(record_.route),
+                             AddressOf(record_.served_by) ^ static_cast<uint64_t>(status) << 48,
+                             [&](const auto& with) { with({record_.route, StatusText(status).text(), record_.served_by}); });
   if (record_.how == observe::EndedHow::kComplete) {
     if (!is_of_upstream_) record_.how = observe::EndedHow::kOwn;
     else if (record_.continuations > 0) record_.how = observe::EndedHow::kContinued;
   }
   CountTokens();
-  worker_.metrics.CountBy(observe::LabelledCounter::kStreamEnd, Name(record_.how));
+  worker_.metrics.CountKnown(observe::LabelledCounter::kStreamEnd, static_cast<uint64_t>(record_.how), 0,
+                             [&](const auto& with) { with({Name(record_.how)}); });
   const observe::TraceIdText& trace_id = TraceId();
   const base::WallTime now = worker_.transport.WallNow();
   worker_.metrics.Observe(observe::HistogramId::kRequestDuration, 0, duration, {trace_id, now});

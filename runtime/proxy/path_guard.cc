@@ -1,8 +1,10 @@
 #include "runtime/proxy/path_guard.h"
 
 #include <algorithm>
-#include <iterator>
+#include <array>
+#include <cstdint>
 
+#include "base/short_text.h"
 #include "compiler/abi/fact_table.h"
 #include "runtime/dialect/dialect.h"
 
@@ -50,13 +52,23 @@ std::string AsRead(std::string_view path) {
   return read;
 }
 
+// Bytes that AsRead changes: always, or a slash behind a slash.
+constexpr uint8_t kChangesBehindSlash = 1;
+constexpr auto kChanges = [] {
+  std::array<uint8_t, 256> table{};
+  for (const char c : std::string_view("%\\; ABCDEFGHIJKLMNOPQRSTUVWXYZ")) table[static_cast<unsigned char>(c)] = 2;
+  table['/'] = kChangesBehindSlash;
+  return table;
+}();
+
 // Whether AsRead would change nothing, as with nearly all.
 bool IsAsRead(std::string_view path) {
   if (path.empty() || (path.size() > 1 && path.back() == '/')) return false;
-  char before = 0;
+  uint8_t before = 0;
   for (const char c : path) {
-    if (c == '%' || c == '\\' || c == ';' || c == ' ' || (c >= 'A' && c <= 'Z') || (c == '/' && before == '/')) return false;
-    before = c;
+    const uint8_t change = kChanges[static_cast<unsigned char>(c)];
+    if (change > kChangesBehindSlash || (change & before) != 0) return false;
+    before = change;
   }
   return true;
 }
@@ -81,13 +93,16 @@ void Collect(const Expr& expr, std::vector<std::string>* paths) {
 
 }  // namespace
 
-bool ChangesOllama(std::string_view sent_path) {
+bool ChangesOllama(std::string_view sent_path, bool is_simple) {
   std::string read;
   std::string_view path = sent_path;
-  if (!IsAsRead(sent_path)) path = read = AsRead(sent_path);
+  const bool is_as_read = is_simple ? path.size() < 2 || path.back() != '/' : IsAsRead(sent_path);
+  if (!is_as_read) path = read = AsRead(sent_path);
   if (!path.starts_with(kPrefix)) return false;
   const std::string_view name = path.substr(kPrefix.size());
-  if (std::find(std::begin(kServed), std::end(kServed), name) != std::end(kServed)) return false;
+  for (const std::string_view served : kServed) {
+    if (served.size() == name.size() && base::IsSameText(served.data(), name.data(), name.size())) return false;
+  }
   const auto client = dialect::Detect(compiler::abi::Method::kPOST, path, {}, {});
   return client.api == dialect::Api::kPlain || path == kPull;
 }
@@ -102,10 +117,10 @@ PathGuard::PathGuard(const compiler::model::Policy& policy) {
 }
 
 bool PathGuard::Refuses(compiler::model::RouteId route, const compiler::model::UpstreamSettings& upstream, std::string_view path,
-                        std::string_view sent_path) const {
+                        std::string_view sent_path, bool sent_path_is_simple) const {
   using compiler::model::UpstreamDialect;
   if (upstream.dialect != UpstreamDialect::kAuto && upstream.dialect != UpstreamDialect::kOllama) return false;
-  if (!ChangesOllama(sent_path)) return false;
+  if (!ChangesOllama(sent_path, sent_path_is_simple)) return false;
   const auto& named = named_[route];
   return std::find(named.begin(), named.end(), path) == named.end();
 }

@@ -13,7 +13,8 @@ namespace runtime::proxy {
 
 // Whether servers that decode a path and mind no case could take it for one below /api/ that changes them: anything there but chat,
 // generate, embed, embeddings, tags, show, ps and version, and what is a model API's path by how it ends.
-bool ChangesOllama(std::string_view sent_path);
+// `is_simple`: by http::IsSimplePath.
+bool ChangesOllama(std::string_view sent_path, bool is_simple = false);
 
 class PathGuard {
  public:
@@ -22,7 +23,7 @@ class PathGuard {
   // `path`: as the client asked, normalised. True: a request of it on this route must not go to the upstream, which would be asked
   // at `sent_path`.
   bool Refuses(compiler::model::RouteId route, const compiler::model::UpstreamSettings& upstream, std::string_view path,
-               std::string_view sent_path) const;
+               std::string_view sent_path, bool sent_path_is_simple = false) const;
 
  private:
   base::IdVector<compiler::model::RouteId, std::vector<std::string>> named_;  // by equality or in a set

@@ -21,7 +21,7 @@ std::string_view Name(RequestBody::Stage stage) {
   return "?";
 }
 
-RequestBody::RequestBody(const http::RequestHead& head, size_t most_kept, BodySource& source, std::string buffer)
+RequestBody::RequestBody(const http::RequestHead& head, size_t most_kept, BodySource& source, std::string&& buffer)
     : framing_(head.framing), length_(head.content_length), most_kept_(most_kept), source_(source), kept_(std::move(buffer)) {}
 
 bool RequestBody::Add(std::span<const std::string_view> pieces) {

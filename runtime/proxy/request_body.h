@@ -42,7 +42,7 @@ class RequestBody {
   };
 
   // `head` and `source` outlive it.
-  RequestBody(const http::RequestHead& head, size_t most_kept, BodySource& source, std::string buffer = {});
+  RequestBody(const http::RequestHead& head, size_t most_kept, BodySource& source, std::string&& buffer = {});
 
   // Its length says that it is not kept. Then kFirstPart of it comes before anything else is done for it.
   static constexpr size_t kFirstPart = 64 << 10;
@@ -66,7 +66,7 @@ class RequestBody {
     return stage_ == Stage::kStreaming && sink_ != nullptr && upload_.empty() && sink_->queued_bytes() == 0;
   }
 
-  std::string TakeBuffer() { return std::move(kept_); }  // its memory, when it is needed no more
+  void TakeBuffer(std::string* to) { *to = std::move(kept_); }  // its memory, when it is needed no more
 
   // What the client sent; "" where it streams.
   const std::string& kept() const { return kept_; }

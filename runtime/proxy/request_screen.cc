@@ -27,7 +27,7 @@ constexpr Reason kReasons[] = {
 // A handshake of WebSocket (RFC 6455 4.1). Its key alone tells it, too: proxies in front that know nothing of it keep Upgrade to
 // themselves and pass the rest on.
 bool WantsWebSocket(const http::RequestHead& head) {
-  if (head.headers.Find("sec-websocket-key")) return true;
+  if (head.headers.Find(http::HeaderId::k_sec_websocket_key)) return true;
   if (!head.headers.HasToken(http::HeaderId::k_connection, "upgrade")) return false;
   const auto upgrade = head.headers.Find(http::HeaderId::k_upgrade);
   return head.headers.HasToken(http::HeaderId::k_upgrade, "websocket") || (upgrade && http::EqualsIgnoreCase(upgrade->substr(0, 10), "websocket/"));

@@ -24,8 +24,9 @@ bool IsJsonType(std::string_view content_type) {
 
 // A page for people, such as a proxy's error page sent with 200. No dialect answers in one.
 bool IsPageType(std::string_view content_type) {
+  static constexpr std::string_view kPages[] = {"text/html", "application/xhtml+xml", "text/xml", "application/xml"};
   const std::string_view type = MediaType(content_type);
-  for (const std::string_view page : {"text/html", "application/xhtml+xml", "text/xml", "application/xml"}) {
+  for (const std::string_view page : kPages) {
     if (http::EqualsIgnoreCase(type, page)) return true;
   }
   return false;
@@ -113,12 +114,6 @@ HeldAnswer UpstreamAnswer::held() const {
 }
 
 std::string UpstreamAnswer::TakeHeld() { return std::exchange(held_, std::string()); }
-
-void UpstreamAnswer::GiveBack(std::string buffer) {
-  if (!held_.empty()) return;
-  buffer.clear();
-  held_ = std::move(buffer);
-}
 
 // ---- The head --------------------------------------------------------------------------------------------------------
 

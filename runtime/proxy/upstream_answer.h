@@ -89,7 +89,7 @@ class UpstreamAnswer {
   static constexpr int kStages = 7;
 
   // Strings: memory for what is held and for frames, which TakeBuffers gives back.
-  explicit UpstreamAnswer(AnswerListener& listener, std::string held = {}, std::string frames = {})
+  explicit UpstreamAnswer(AnswerListener& listener, std::string&& held = {}, std::string&& frames = {})
       : listener_(listener), held_(std::move(held)), frames_(std::move(frames)) {}
   void TakeBuffers(std::string* held, std::string* frames) {
     *held = std::move(held_);
@@ -118,8 +118,8 @@ class UpstreamAnswer {
   // At the commit point.
   HeldAnswer held() const;
   std::string TakeHeld();
-  void GiveBack(std::string buffer);  // what TakeHeld gave, for its memory
   std::string_view held_text() const { return held_; }
+  void ForgetHeld() { held_.clear(); }  // the client has it
 
   // Of the answer that was begun last; stay after Drop, for an answer that must be ended.
   bool is_read() const { return reader_.has_value(); }

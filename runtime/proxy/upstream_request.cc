@@ -67,7 +67,7 @@ bool IsCredential(std::string_view name) {
   return token != std::string::npos && plain.compare(token, 6, "tokens") != 0;
 }
 
-Attempt::Request MakeUpstreamRequest(const UpstreamRequestTerms& terms, std::string buffer) {
+Attempt::Request MakeUpstreamRequest(const UpstreamRequestTerms& terms, std::string&& buffer) {
   const auto& upstream = terms.upstream;
   const http::RequestHead& head = terms.client.head;
 

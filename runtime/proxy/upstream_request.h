@@ -35,6 +35,6 @@ struct UpstreamRequestTerms {
 bool IsCredential(std::string_view name);
 
 // The body of the result is that of the terms, not a copy: it must live until the attempt has sent it. `buffer`: memory for the head.
-Attempt::Request MakeUpstreamRequest(const UpstreamRequestTerms& terms, std::string buffer = {});
+Attempt::Request MakeUpstreamRequest(const UpstreamRequestTerms& terms, std::string&& buffer = {});
 
 }  // namespace runtime::proxy
