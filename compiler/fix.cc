@@ -179,7 +179,9 @@ class Fixer {
 
   // What an unsafe fix leaves without a use; its own finding says so to whoever reads on.
   static bool IsLeftOver(diagnostics::Kind kind) {
-    return kind == diagnostics::Kind::kAllowsNothing || kind == diagnostics::Kind::kUnusedLet || kind == diagnostics::Kind::kUnused;
+    using enum diagnostics::Kind;
+    return kind == kAllowsNothing || kind == kUnusedLet || kind == kUnused || kind == kUnusedShared ||
+           kind == kUnusedImport;
   }
 
   // The errors that were not there before, and findings of these names that are not gone; where there was no error, warnings, too.

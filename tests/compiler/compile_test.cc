@@ -103,7 +103,7 @@ TEST(Compile, AMissingVariableIsAnErrorOnlyWhenThePolicyIsToRun) {
   Diagnostics to_run;
   EXPECT_FALSE(compiler::CheckPolicy(kPolicy, options, &to_run));
   ASSERT_EQ(to_run.size(), 1u);
-  EXPECT_EQ(to_run.items()[0].kind, Kind::kVariableMissing);
+  EXPECT_EQ(to_run.items()[0].kind, Kind::kSecretMissing);
 }
 
 // By itself, and once for all that use it. A count is another one in each breaker.

@@ -11,7 +11,7 @@
 
 #include "compiler/bundle/model_codec.h"
 #include "compiler/compile.h"
-#include "compiler/diagnostics/kinds.h"
+#include "compiler/diagnostics/diagnostic.h"
 #include "compiler/diagnostics/render.h"
 #include "compiler/model/print.h"
 #include "compiler/source/source_buffer.h"
@@ -19,7 +19,6 @@
 namespace {
 
 using compiler::diagnostics::Diagnostics;
-using compiler::diagnostics::Kind;
 
 struct Setting {
   std::string block, name, type, default_text, other_text, range, doc;
@@ -114,12 +113,12 @@ std::optional<std::string> Model(const std::string& text, std::string* findings)
   return compiler::model::Print(*policy);
 }
 
-bool HasErrors(const std::string& text, Kind kind, std::string* findings) {
+bool HasErrors(const std::string& text, std::string_view code, std::string* findings) {
   Diagnostics diagnostics;
   compiler::CheckPolicy(text, {}, &diagnostics);
   *findings = compiler::diagnostics::RenderAll(compiler::source::SourceBuffer("policy", text), diagnostics);
   return std::any_of(diagnostics.items().begin(), diagnostics.items().end(),
-                     [&](const auto& d) { return d.kind == kind; });
+                     [&](const auto& d) { return d.code == code; });
 }
 
 TEST(SettingsTable, AnotherValueChangesTheModel) {
@@ -190,8 +189,7 @@ TEST(SettingsTable, BeyondTheRangeIsRefusedAndItsEndsAreNot) {
       EXPECT_TRUE(Model(PolicyWith(setting.block, setting.name, Line(setting, end)), &findings)) << findings;
     }
     // One more digit in front is always more.
-    EXPECT_TRUE(
-        HasErrors(PolicyWith(setting.block, setting.name, Line(setting, "9" + high)), Kind::kOutOfRange, &findings))
+    EXPECT_TRUE(HasErrors(PolicyWith(setting.block, setting.name, Line(setting, "9" + high)), "PL0165", &findings))
         << setting.name << "\n"
         << findings;
   }
@@ -200,8 +198,7 @@ TEST(SettingsTable, BeyondTheRangeIsRefusedAndItsEndsAreNot) {
 TEST(SettingsTable, WhatIsNotHonouredIsRefusedAsSuch) {
   for (const Name& setting : NotHonoured()) {
     std::string findings;
-    EXPECT_TRUE(
-        HasErrors(PolicyWith(setting.block, setting.name, setting.name + " = 5s"), Kind::kNotHonoured, &findings))
+    EXPECT_TRUE(HasErrors(PolicyWith(setting.block, setting.name, setting.name + " = 5s"), "PL0132", &findings))
         << setting.block << "." << setting.name << "\n"
         << findings;
   }
