@@ -3,9 +3,9 @@
 #include <cstring>
 #include <utility>
 
-#include "compiler/abi/facts.h"
+#include "base/bytes.h"
 #include "base/digest.h"
-#include "compiler/bundle/bytes.h"
+#include "compiler/abi/facts.h"
 #include "compiler/bundle/code_mapping.h"
 #include "compiler/bundle/model_codec.h"
 #include "compiler/model/interpret.h"
@@ -38,7 +38,7 @@ std::string Head(std::string_view payload, uint32_t flags) {
   return head;
 }
 
-void WriteImage(const abi::PredicateImage& image, ByteWriter* out) {
+void WriteImage(const abi::PredicateImage& image, base::ByteWriter* out) {
   out->Text(image.cpu);
   out->Text(image.code);
   out->Unsigned(image.helpers.size());
@@ -47,7 +47,7 @@ void WriteImage(const abi::PredicateImage& image, ByteWriter* out) {
   for (const uint64_t entry : image.entries) out->Unsigned(entry);
 }
 
-abi::PredicateImage ReadImage(ByteReader* in) {
+abi::PredicateImage ReadImage(base::ByteReader* in) {
   abi::PredicateImage image;
   image.cpu = in->Text();
   image.code = in->Text();
@@ -62,7 +62,7 @@ std::string SignedText(std::string_view head) { return std::string(kSignedFor) +
 }  // namespace
 
 std::string Pack(const Content& content) {
-  ByteWriter out;
+  base::ByteWriter out;
   out.Text(content.made_by);
   out.Unsigned(abi::kAbiVersion);
   out.Text(SchemaId());
@@ -139,7 +139,7 @@ std::unique_ptr<Opened> Open(std::string_view bytes, const base::PublicKey* trus
     return fail("the bundle is not signed, and --trust takes only what its key signed");
   }
 
-  ByteReader in(payload);
+  base::ByteReader in(payload);
   opened->made_by = in.Text();
   const uint64_t abi = in.Unsigned();
   const std::string_view schema = in.Text();
@@ -201,13 +201,13 @@ std::shared_ptr<const CompiledPolicy> Load(Opened opened, const Variables& varia
 }
 
 std::string PackImage(const abi::PredicateImage& image) {
-  ByteWriter out;
+  base::ByteWriter out;
   WriteImage(image, &out);
   return out.Take();
 }
 
 std::optional<abi::PredicateImage> UnpackImage(std::string_view bytes) {
-  ByteReader in(bytes);
+  base::ByteReader in(bytes);
   abi::PredicateImage image = ReadImage(&in);
   if (in.failed() || in.left() > 0) return std::nullopt;
   return image;

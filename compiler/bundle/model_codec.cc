@@ -5,9 +5,9 @@
 #include <map>
 #include <typeindex>
 
-#include "compiler/abi/fact_table.h"
+#include "base/bytes.h"
 #include "base/digest.h"
-#include "compiler/bundle/bytes.h"
+#include "compiler/abi/fact_table.h"
 #include "compiler/bundle/walk.h"
 #include "compiler/regex/regex.h"
 
@@ -35,7 +35,7 @@ class PolicyWriter {
   std::string Take() { return out_.Take(); }
 
  private:
-  ByteWriter out_;
+  base::ByteWriter out_;
 };
 
 class PolicyReader {
@@ -75,7 +75,7 @@ class PolicyReader {
   bool is_whole() const { return !in_.failed() && in_.left() == 0; }
 
  private:
-  ByteReader in_;
+  base::ByteReader in_;
   int depth_ = 0;
   std::map<std::string, std::shared_ptr<const abi::Pattern>> patterns_;
 };

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-namespace compiler::bundle {
+namespace base {
 
 class ByteWriter {
  public:
@@ -62,7 +62,8 @@ class ByteReader {
       return 0;
     }
     uint64_t value = 0;
-    for (int i = 0; i < 8; ++i) value |= static_cast<uint64_t>(static_cast<unsigned char>(bytes_[static_cast<size_t>(i)])) << (8 * i);
+    for (int i = 0; i < 8; ++i)
+      value |= static_cast<uint64_t>(static_cast<unsigned char>(bytes_[static_cast<size_t>(i)])) << (8 * i);
     bytes_.remove_prefix(8);
     return value;
   }
@@ -89,4 +90,4 @@ class ByteReader {
   bool failed_ = false;
 };
 
-}  // namespace compiler::bundle
+}  // namespace base
