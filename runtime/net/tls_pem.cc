@@ -45,6 +45,9 @@ std::string WhatIsThere(const std::string& text) {
   if (text.find("ENCRYPTED") != std::string::npos) {
     return "the key in it is encrypted; write it without a password (openssl pkey -in FILE -out FILE)";
   }
+  if (text.rfind("-----BEGIN ") > text.rfind("-----END ") || text.find("-----END ") == std::string::npos) {
+    return "it ends in the middle (no `-----END …` behind the last `-----BEGIN …`)";
+  }
   if (text.find("PRIVATE KEY-----") != std::string::npos) return "it holds a key";
   if (text.find("BEGIN CERTIFICATE-----") != std::string::npos) return "it holds a certificate";
   return "it holds something else";

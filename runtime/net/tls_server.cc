@@ -121,11 +121,18 @@ class Server final : public TlsServer, public std::enable_shared_from_this<Serve
   void Choose(SSL* ssl) const {
     const std::string host = ServerNameOf(ssl);
     const Hosted* chosen = hosted.front().get();
+    bool is_chosen = false;
     for (const auto& candidate : hosted) {
       const auto& names = candidate->names;
-      if (std::any_of(names.begin(), names.end(), [&](const std::string& name) { return IsFor(name, host); })) {
+      if (std::find(names.begin(), names.end(), host) !=
+          names.end()) {  // goes before a wildcard, in whatever order they stand
         chosen = candidate.get();
         break;
+      }
+      if (!is_chosen &&
+          std::any_of(names.begin(), names.end(), [&](const std::string& name) { return IsFor(name, host); })) {
+        chosen = candidate.get();
+        is_chosen = true;
       }
     }
     SSL_CTX* const context = chosen->context.get();

@@ -332,6 +332,24 @@ TEST_F(TlsTest, TheCertificateIsChosenByTheNameThatIsAskedFor) {
   }
 }
 
+// As nginx, HAProxy and Envoy do: the order in the policy says nothing about two certificates of which one has the very name.
+TEST_F(TlsTest, TheVeryNameGoesBeforeAWildcard) {
+  const Certificate wild = maker_->Issue(root_, "wild", {.names = {"DNS:*.example.com"}});
+  const Certificate exact = maker_->Issue(other_root_, "exact", {.names = {"DNS:api.example.com"}});
+  const std::vector<TlsIdentitySettings> orders[] = {
+      {{"wild", wild.certificate, wild.key, ""}, {"exact", exact.certificate, exact.key, ""}},
+      {{"exact", exact.certificate, exact.key, ""}, {"wild", wild.certificate, wild.key, ""}}};
+  for (const auto& order : orders) {
+    Serve(order);
+    Trust({.ca = other_root_.certificate});
+    Connect("api.example.com");
+    EXPECT_EQ("connected", Failure()) << Detail();
+    Trust({.ca = root_.certificate});
+    Connect("chat.example.com");
+    EXPECT_EQ("connected", Failure()) << Detail();
+  }
+}
+
 TEST_F(TlsTest, APairIsTakenAsAPairOrNotAtAll) {
   const Certificate behind = maker_->Issue(intermediate_, "behind");
   const std::string upside_down = maker_->Join("upside-down.pem", {intermediate_.certificate, behind.certificate});
@@ -341,14 +359,15 @@ TEST_F(TlsTest, APairIsTakenAsAPairOrNotAtAll) {
   struct Row {
     std::string certificate, key, words;
   };
-  for (const Row& row : std::vector<Row>{{good_.certificate, root_.key, "the key does not fit the certificate"},
-                                         {good_.key, good_.key, "no certificate in it: it holds a key"},
-                                         {good_.certificate, good_.certificate, "no key that can be read: it holds a certificate"},
-                                         {upside_down, behind.key, "not in order"},
-                                         {strange_chain, behind.key, "not in order"},
-                                         {half, good_.key, "no certificate"},
-                                         {empty, good_.key, "no PEM file"},
-                                         {maker_->path("nowhere.pem"), good_.key, "No such file"}}) {
+  for (const Row& row :
+       std::vector<Row>{{good_.certificate, root_.key, "the key does not fit the certificate"},
+                        {good_.key, good_.key, "no certificate in it: it holds a key"},
+                        {good_.certificate, good_.certificate, "no key that can be read: it holds a certificate"},
+                        {upside_down, behind.key, "not in order"},
+                        {strange_chain, behind.key, "not in order"},
+                        {half, good_.key, "no certificate in it: it ends in the middle"},
+                        {empty, good_.key, "no PEM file"},
+                        {maker_->path("nowhere.pem"), good_.key, "No such file"}}) {
     const auto made = TlsServer::Make({{"edge", row.certificate, row.key, ""}}, server_process_.WallNow(), nullptr);
     ASSERT_FALSE(made.ok()) << row.words;
     EXPECT_NE(made.error().find(row.words), std::string::npos) << made.error();
