@@ -118,7 +118,7 @@ void Reloader::Reload(const std::string& why) {
   if (is_stopping) {
     reason = "the gateway is stopping";
   } else if (read.compiled == nullptr) {
-    reason = "the policy has errors";
+    reason = read.reason;
   } else if (auto reloaded = gateway_.Reload(read.compiled, options_.warms, [this] { FeedWatchdog(); }); !reloaded) {
     reason = reloaded.error();
   }

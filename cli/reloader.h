@@ -21,6 +21,7 @@ namespace cli {
 struct CompiledText {
   std::shared_ptr<const compiler::CompiledPolicy> compiled;  // null: refused
   std::string findings;                                      // for people; may be there beside a policy, as warnings
+  std::string reason = "the policy has errors";              // why it is refused
 };
 
 struct ReloaderOptions {

@@ -14,14 +14,15 @@
 #include <string_view>
 #include <utility>
 
+#include "base/digest.h"
 #include "cli/access_log_target.h"
+#include "cli/exit_codes.h"
 #include "cli/inputs.h"
 #include "cli/load_policy.h"
 #include "cli/notify.h"
 #include "cli/process_setup.h"
 #include "cli/reloader.h"
 #include "cli/start_lines.h"
-#include "base/digest.h"
 #include "runtime/gateway/gateway.h"
 #include "runtime/observe/line_log.h"
 #include "runtime/observe/wall_clock.h"
@@ -60,11 +61,13 @@ void ReopenAccessLog(const AccessLogTarget& access, runtime::observe::LineLog& e
 CompiledText CompileAgain(const LoadOptions& options) {
   CompiledText read;
   if (options.file == "-") {
-    read.findings = "standard input is read once";
+    read.reason = "the policy came by standard input, which is read once";
     return read;
   }
   std::ostringstream findings;
-  read.compiled = LoadPolicy(options, findings).compiled;
+  LoadedPolicy loaded = LoadPolicy(options, findings);
+  read.compiled = std::move(loaded.compiled);
+  if (loaded.exit_code == kUnreadable) read.reason = "the policy can't be read";
   read.findings = findings.str();
   return read;
 }

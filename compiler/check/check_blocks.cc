@@ -50,6 +50,13 @@ void Checker::CheckGateway() {
     needs("redirect", "listen_tls", "add `listen_tls = \"0.0.0.0:8443\"`: there clients are sent");
   if (policy_.gateway.redirect_https && !contents.Has("listen"))
     needs("redirect", "listen", "add `listen = \"0.0.0.0:8080\"`: from there clients are sent away");
+  if (const auto& gateway = policy_.gateway; !gateway.state_path.empty() &&
+                                             gateway.access_log == model::AccessLog::kFile &&
+                                             gateway.state_path == gateway.access_log_path) {
+    diagnostics_->Emit(Kind::kBadText, contents.settings.at("state")->value.range,
+                       {gateway.state_path, "`access_log` goes to this file, too",
+                        "the state of the gateway needs a file of its own"});
+  }
   for (const model::ListenAddress& address : policy_.gateway.listen_tls) {
     const auto& plain = policy_.gateway.listen;
     const bool is_plain = std::find(plain.begin(), plain.end(), address) != plain.end();

@@ -66,6 +66,46 @@ void Breaker::Reconfigure(const compiler::model::BreakerSettings& settings,
   shown_window_ = shown_measure_ ? settings_.measures[*shown_measure_].window : kDefaultShownWindow;
 }
 
+KeptBreaker Breaker::Keep() const {
+  std::lock_guard lock(mutex_);
+  KeptBreaker kept;
+  kept.state = static_cast<int64_t>(state_ == BreakerState::kHalfOpen ? BreakerState::kOpen : state_);
+  kept.generation = generation_;
+  kept.open_until = TimePoint{Duration(open_until_.load())};
+  kept.last_open_for = last_open_for_;
+  kept.trips = trips_;
+  kept.closed_at = closed_at_;
+  kept.held_open_until = held_open_until_;
+  kept.held_closed_until = held_closed_until_;
+  kept.last_failure = last_failure_;
+  kept.last_retry_after = last_retry_after_;
+  kept.failures_when_opened = failures_when_opened_;
+  kept.windows = windows_.Keep();
+  kept.shown_failures = shown_failures_.Keep();
+  return kept;
+}
+
+void Breaker::Restore(const KeptBreaker& kept, TimePoint now) {
+  std::lock_guard lock(mutex_);
+  state_ = static_cast<BreakerState>(kept.state);
+  generation_ = kept.generation;
+  probes_.clear();
+  open_until_.store(kept.open_until.time_since_epoch().count());
+  word_.store(WordOf(state_, generation_), std::memory_order_release);
+  last_open_for_ = kept.last_open_for;
+  trips_ = static_cast<int>(kept.trips);
+  closed_at_ = std::min(kept.closed_at, now);
+  held_open_until_ = kept.held_open_until;
+  held_closed_until_ = kept.held_closed_until;
+  if (kept.last_failure) last_failure_ = std::min(*kept.last_failure, now);
+  last_retry_after_ = kept.last_retry_after;
+  failures_when_opened_ = kept.failures_when_opened;
+  CountWindows windows(kept.windows);
+  windows.Reconfigure(settings_.measures);
+  windows_ = std::move(windows);
+  for (const TimePoint time : kept.shown_failures) shown_failures_.Add(time);
+}
+
 // ---- Admission ------------------------------------------------------------------------------------------------------
 
 Breaker::Admission Breaker::Admit(TimePoint now, Duration lease, bool may_probe) {
@@ -336,6 +376,11 @@ std::optional<BreakerTransition> Breaker::CloseByHand(TimePoint now, Duration he
   transition.from = from;
   transition.by_hand = true;
   return transition;
+}
+
+bool Breaker::IsHeld(TimePoint now) const {
+  std::lock_guard lock(mutex_);
+  return now < held_open_until_ || now < held_closed_until_;
 }
 
 // ---- What operators see ---------------------------------------------------------------------------------------------

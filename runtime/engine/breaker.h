@@ -11,11 +11,12 @@
 #include <string_view>
 #include <vector>
 
-#include "compiler/abi/predicate.h"
-#include "compiler/model/settings.h"
 #include "base/random.h"
 #include "base/time.h"
+#include "compiler/abi/predicate.h"
+#include "compiler/model/settings.h"
 #include "runtime/engine/count_windows.h"
+#include "runtime/engine/kept_state.h"
 #include "runtime/engine/outcome.h"
 
 namespace runtime::engine {
@@ -60,6 +61,10 @@ class Breaker {
   // behind `predicates`.
   void Reconfigure(const compiler::model::BreakerSettings& settings, const compiler::abi::PredicateTable& predicates,
                    std::shared_ptr<const void> keeps);
+
+  // For kept_state.h. Restore: what a process before knew, in times of this one's clock; nothing trips by it. Before anybody else asks.
+  KeptBreaker Keep() const;
+  void Restore(const KeptBreaker& kept, TimePoint now);
 
   struct Admission {
     std::optional<Ticket> ticket;                 // nothing: rejected
@@ -106,6 +111,7 @@ class Breaker {
   // then half-open as ever. Close: closed with empty windows, and no rule opens it before `held` is over. The transition, if it was one.
   std::optional<BreakerTransition> OpenByHand(TimePoint now, std::optional<Duration> how_long);
   std::optional<BreakerTransition> CloseByHand(TimePoint now, Duration held);
+  bool IsHeld(TimePoint now) const;  // by one of those
 
   struct Snapshot {
     BreakerState state{};       // as it would be for a request now

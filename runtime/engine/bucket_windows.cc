@@ -11,13 +11,22 @@ using base::TimePoint;
 
 // ---- Shares ---------------------------------------------------------------------------------------------------------
 
-void ShareWindow::Add(TimePoint time, bool is_bad) {
+void ShareWindow::Add(TimePoint time, int64_t all, int64_t bad) {
+  if (time < TimePoint()) return;
   const int64_t index = clock_.IndexOf(time);
   Bucket& bucket = buckets_[BucketClock::SlotOf(index)];
   if (bucket.index > index) return;  // a loop that was a whole window late
   if (bucket.index < index) bucket = {index, 0, 0};
-  ++bucket.all;
-  if (is_bad) ++bucket.bad;
+  bucket.all += all;
+  bucket.bad += bad;
+}
+
+std::vector<KeptShares> ShareWindow::Keep() const {
+  std::vector<KeptShares> kept;
+  for (const Bucket& bucket : buckets_) {
+    if (bucket.all > 0) kept.push_back({clock_.BeginOf(bucket.index), bucket.all, bucket.bad});
+  }
+  return kept;
 }
 
 double ShareWindow::Share(TimePoint now) const {
@@ -71,20 +80,48 @@ void LatencyWindow::ForgetOld(int64_t newest) {
   }
 }
 
-void LatencyWindow::Add(TimePoint time, Duration took) {
+// The one that a time falls into, emptied if it is of an older turn. Null: the time is too old.
+LatencyWindow::Bucket* LatencyWindow::BucketAt(TimePoint time) {
+  if (time < TimePoint()) return nullptr;
   const int64_t index = clock_.IndexOf(time);
   Bucket& bucket = buckets_[BucketClock::SlotOf(index)];
-  if (bucket.index > index) return;
+  if (bucket.index > index) return nullptr;
   if (bucket.index < index) {
     Forget(&bucket);
     bucket.index = index;
   }
+  return &bucket;
+}
+
+void LatencyWindow::Add(TimePoint time, Duration took) {
+  Bucket* const bucket = BucketAt(time);
+  if (bucket == nullptr) return;
   const size_t bin = BinOf(took);
-  if (bucket.counts.size() <= bin) bucket.counts.resize(bin + 1);
+  if (bucket->counts.size() <= bin) bucket->counts.resize(bin + 1);
   if (sums_.size() <= bin) sums_.resize(bin + 1);
-  ++bucket.counts[bin];
+  ++bucket->counts[bin];
   ++sums_[bin];
   ++count_;
+}
+
+void LatencyWindow::Add(TimePoint time, const std::vector<uint32_t>& counts) {
+  Bucket* const bucket = BucketAt(time);
+  if (bucket == nullptr) return;
+  if (bucket->counts.size() < counts.size()) bucket->counts.resize(counts.size());
+  if (sums_.size() < counts.size()) sums_.resize(counts.size());
+  for (size_t bin = 0; bin < counts.size(); ++bin) {
+    bucket->counts[bin] += counts[bin];
+    sums_[bin] += counts[bin];
+    count_ += counts[bin];
+  }
+}
+
+std::vector<KeptLatencies> LatencyWindow::Keep() const {
+  std::vector<KeptLatencies> kept;
+  for (const Bucket& bucket : buckets_) {
+    if (!bucket.counts.empty()) kept.push_back({clock_.BeginOf(bucket.index), bucket.counts});
+  }
+  return kept;
 }
 
 Duration LatencyWindow::Percentile(int percentile, TimePoint now) {

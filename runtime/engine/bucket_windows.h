@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "runtime/engine/kept_state.h"
 
 namespace runtime::engine {
 
@@ -18,6 +19,7 @@ class BucketClock {
   explicit BucketClock(base::Duration window) : width_((window.count() + kWindowBuckets - 1) / kWindowBuckets) {}
 
   int64_t IndexOf(base::TimePoint time) const { return time.time_since_epoch().count() / width_; }
+  base::TimePoint BeginOf(int64_t index) const { return base::TimePoint(base::Duration(index * width_)); }
   static size_t SlotOf(int64_t index) { return static_cast<size_t>(index % kWindowBuckets); }
 
  private:
@@ -29,9 +31,13 @@ class ShareWindow {
  public:
   explicit ShareWindow(base::Duration window) : clock_(window) {}
 
-  void Add(base::TimePoint time, bool is_bad);
+  void Add(base::TimePoint time, bool is_bad) { Add(time, 1, is_bad ? 1 : 0); }
   double Share(base::TimePoint now) const;  // 0 … 1; 0 where there was none
   void Clear() { buckets_ = {}; }
+
+  // For kept_state.h. Add: attempts of a process before, at a time of this clock; one before the clock began is left out.
+  void Add(base::TimePoint time, int64_t all, int64_t bad);
+  std::vector<KeptShares> Keep() const;
 
  private:
   struct Bucket {
@@ -53,6 +59,11 @@ class LatencyWindow {
   base::Duration Percentile(int percentile, base::TimePoint now);
   void Clear();
 
+  // For kept_state.h, as those of ShareWindow. At most kMostBins counts.
+  void Add(base::TimePoint time, const std::vector<uint32_t>& counts);
+  std::vector<KeptLatencies> Keep() const;
+  static constexpr size_t kMostBins = 1024;  // of which the longest time that is told apart uses fewer
+
  private:
   struct Bucket {
     int64_t index = -1;
@@ -60,6 +71,7 @@ class LatencyWindow {
   };
   static size_t BinOf(base::Duration took);
   static base::Duration ValueOf(size_t bin);
+  Bucket* BucketAt(base::TimePoint time);
   void Forget(Bucket* bucket);
   void ForgetOld(int64_t newest);
 

@@ -57,6 +57,61 @@ CountRing CountRing::Resized(int64_t capacity) const {
   return other;
 }
 
+std::vector<TimePoint> CountRing::Keep() const {
+  std::vector<TimePoint> times;
+  times.reserve(size_);
+  for (size_t i = 0; i < size_; ++i) times.push_back(At(i));
+  return times;
+}
+
+namespace {
+
+std::vector<compiler::model::WindowMeasure> MeasuresOf(const std::vector<KeptWindow>& kept) {
+  std::vector<compiler::model::WindowMeasure> measures;
+  for (const KeptWindow& window : kept) {
+    compiler::model::WindowMeasure measure;
+    measure.kind = window.kind;
+    measure.window = window.window;
+    measure.over = window.over;
+    measure.enough = std::max<int64_t>(static_cast<int64_t>(window.times.size()), 1);
+    measures.push_back(measure);
+  }
+  return measures;
+}
+
+}  // namespace
+
+CountWindows::CountWindows(const std::vector<KeptWindow>& kept) : CountWindows(MeasuresOf(kept)) {
+  for (size_t i = 0; i < kept.size(); ++i) {
+    Window& window = windows_[i];
+    if (auto* count = std::get_if<int64_t>(&window)) *count = kept[i].in_a_row;
+    if (auto* ring = std::get_if<CountRing>(&window)) {
+      for (const TimePoint time : kept[i].times) ring->Add(time);
+    }
+    if (auto* share = std::get_if<ShareWindow>(&window)) {
+      for (const KeptShares& part : kept[i].shares) share->Add(part.begin, part.all, part.bad);
+    }
+    if (auto* latency = std::get_if<LatencyWindow>(&window)) {
+      for (const KeptLatencies& part : kept[i].latencies) latency->Add(part.begin, part.counts);
+    }
+  }
+}
+
+std::vector<KeptWindow> CountWindows::Keep() const {
+  std::vector<KeptWindow> kept(windows_.size());
+  for (size_t i = 0; i < windows_.size(); ++i) {
+    const Window& window = windows_[i];
+    kept[i].kind = measures_[i].kind;
+    kept[i].window = measures_[i].window;
+    kept[i].over = measures_[i].over;
+    if (const auto* count = std::get_if<int64_t>(&window)) kept[i].in_a_row = *count;
+    if (const auto* ring = std::get_if<CountRing>(&window)) kept[i].times = ring->Keep();
+    if (const auto* share = std::get_if<ShareWindow>(&window)) kept[i].shares = share->Keep();
+    if (const auto* latency = std::get_if<LatencyWindow>(&window)) kept[i].latencies = latency->Keep();
+  }
+  return kept;
+}
+
 void CountWindows::Reconfigure(const std::vector<compiler::model::WindowMeasure>& measures) {
   CountWindows next(measures);
   for (size_t i = 0; i < measures.size(); ++i) {

@@ -25,6 +25,8 @@ class CountRing {
   void Clear();
   // The same for another capacity. All that is known stays, also beyond a smaller one: a later policy may ask for it again.
   CountRing Resized(int64_t capacity) const;
+  // For kept_state.h.
+  std::vector<base::TimePoint> Keep() const;
 
  private:
   base::TimePoint& At(size_t i) { return times_[(first_ + i) % times_.size()]; }
@@ -42,6 +44,9 @@ class CountRing {
 class CountWindows {
  public:
   explicit CountWindows(const std::vector<compiler::model::WindowMeasure>& measures);
+  // As they were in a process before. Reconfigure says what is asked of them now.
+  explicit CountWindows(const std::vector<KeptWindow>& kept);
+  std::vector<KeptWindow> Keep() const;
 
   void AddSuccess(base::TimePoint now, base::Duration took = {});
   void AddFailure(base::TimePoint now, base::Duration took = {});

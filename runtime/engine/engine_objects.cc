@@ -12,6 +12,13 @@ size_t MostLoading(const compiler::model::UpstreamSettings& upstream) {
   return upstream.max_in_flight ? std::min<size_t>(static_cast<size_t>(*upstream.max_in_flight), ModelLoads::kMaxLoading) : ModelLoads::kMaxLoading;
 }
 
+// What is known of health and of models belongs to it: an upstream that has got another server begins anew.
+std::string ServerOf(const compiler::model::UpstreamSettings& upstream) {
+  const auto& url = upstream.url;
+  if (!url.unix_path.empty()) return url.unix_path;
+  return (url.is_tls ? "https://" : "http://") + url.host + ":" + std::to_string(url.port);
+}
+
 using compiler::abi::FamilyId;
 using compiler::model::Expr;
 using compiler::model::Policy;
@@ -78,7 +85,9 @@ void EngineObjects::TakeOver(const EngineObjects& before, base::TimePoint now) {
       const auto& old = old_upstreams[compiler::model::UpstreamId(static_cast<int32_t>(j))];
       if (old.name != upstream.name) continue;
       drained_[i] = before.drained_[j];
-      if (breakers_[i] != nullptr && before.breakers_[j] != nullptr) {
+      const bool is_same_server = ServerOf(old) == ServerOf(upstream);
+      if (breakers_[i] != nullptr && before.breakers_[j] != nullptr &&
+          (is_same_server || before.breakers_[j]->IsHeld(now))) {
         breakers_[i] = before.breakers_[j];
         breakers_[i]->Reconfigure(*upstream.breaker, policy_->predicates, policy_);
       }
@@ -90,8 +99,6 @@ void EngineObjects::TakeOver(const EngineObjects& before, base::TimePoint now) {
         budgets_[i] = before.budgets_[j];
         budgets_[i]->SetShare(*upstream.retry->budget);
       }
-      const bool is_same_server = old.url.host == upstream.url.host && old.url.port == upstream.url.port &&
-                                  old.url.unix_path == upstream.url.unix_path;
       if (is_same_server && loads_[i] != nullptr && before.loads_[j] != nullptr) {
         loads_[i] = before.loads_[j];
         loads_[i]->Reconfigure(upstream.cold_load, upstream.keep_warm, MostLoading(upstream));
@@ -111,6 +118,47 @@ void EngineObjects::TakeOver(const EngineObjects& before, base::TimePoint now) {
       caches_[i]->Reconfigure(cache);
     }
   }
+}
+
+KeptState EngineObjects::Keep() const {
+  KeptState kept;
+  const auto& upstreams = policy_->policy.upstreams;
+  for (size_t i = 0; i < upstreams.size(); ++i) {
+    const auto& upstream = upstreams[compiler::model::UpstreamId(static_cast<int32_t>(i))];
+    KeptUpstream item;
+    item.name = upstream.name;
+    item.server = ServerOf(upstream);
+    item.is_drained = drained_[i]->load();
+    if (breakers_[i] != nullptr) item.breaker = breakers_[i]->Keep();
+    if (budgets_[i] != nullptr) item.budget = budgets_[i]->Keep();
+    if (limiters_[i] != nullptr) item.service_time = limiters_[i]->Look().service_time;
+    if (loads_[i] != nullptr) loads_[i]->Keep(&item);
+    kept.upstreams.push_back(std::move(item));
+  }
+  return kept;
+}
+
+size_t EngineObjects::Restore(const KeptState& kept, base::TimePoint now) {
+  size_t known = 0;
+  const auto& upstreams = policy_->policy.upstreams;
+  for (size_t i = 0; i < upstreams.size(); ++i) {
+    const auto& upstream = upstreams[compiler::model::UpstreamId(static_cast<int32_t>(i))];
+    for (const KeptUpstream& item : kept.upstreams) {
+      if (item.name != upstream.name) continue;
+      ++known;
+      drained_[i]->store(item.is_drained);
+      const bool is_same_server = item.server == ServerOf(upstream);
+      const bool is_held =
+          item.breaker && (now < item.breaker->held_open_until || now < item.breaker->held_closed_until);
+      if (breakers_[i] != nullptr && item.breaker && (is_same_server || is_held))
+        breakers_[i]->Restore(*item.breaker, now);
+      if (budgets_[i] != nullptr && item.budget) budgets_[i]->Restore(*item.budget, now);
+      if (limiters_[i] != nullptr && item.service_time) limiters_[i]->RestorePace(*item.service_time);
+      if (loads_[i] != nullptr && is_same_server) loads_[i]->Restore(item, now);
+      break;
+    }
+  }
+  return known;
 }
 
 Breaker* EngineObjects::breaker(compiler::model::UpstreamId id) const {

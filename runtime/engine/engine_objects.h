@@ -9,6 +9,7 @@
 #include "compiler/compiled_policy.h"
 #include "runtime/engine/breaker.h"
 #include "runtime/engine/cache.h"
+#include "runtime/engine/kept_state.h"
 #include "runtime/engine/limiter.h"
 #include "runtime/engine/model_loads.h"
 #include "runtime/engine/retry_budget.h"
@@ -24,10 +25,15 @@ class EngineObjects {
   explicit EngineObjects(const compiler::CompiledPolicy& policy, uint64_t seed = 0)
       : EngineObjects(std::shared_ptr<const compiler::CompiledPolicy>(&policy, [](const auto*) {}), seed) {}
 
-  // What the policy before knew goes on here, by name, under the new settings: breakers (state, windows, probes), budgets, limiters with
-  // their queues, and caches whose key is made in the same way; loads of models where the address is the same. These objects are shared from
+  // What the policy before knew goes on here, by name, under the new settings: budgets, limiters with their queues, caches whose key is made in
+  // the same way; breakers (state, windows, probes) and loads of models where the server is the same, or an operator holds the breaker. These objects are shared from
   // now on, so what is still under way there counts here. Once, before anybody else has this.
   void TakeOver(const EngineObjects& before, base::TimePoint now);
+
+  // What outlives the process, and the same back from a process before, in times of this one's clock. By name, as above; caches and who waits
+  // are not kept. Restore: before anybody else has this; how many upstreams it knew something of.
+  KeptState Keep() const;
+  size_t Restore(const KeptState& kept, base::TimePoint now);
 
   Breaker* breaker(compiler::model::UpstreamId id) const;  // null where the upstream has none
   Limiter* limiter(compiler::model::UpstreamId id) const;  // null where it has no max_in_flight

@@ -144,4 +144,9 @@ Limiter::Snapshot Limiter::Look() const {
   return snapshot;
 }
 
+void Limiter::RestorePace(Duration service_time) {
+  std::lock_guard lock(mutex_);
+  service_ns_ = static_cast<double>(service_time.count());
+}
+
 }  // namespace runtime::engine

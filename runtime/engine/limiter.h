@@ -66,6 +66,8 @@ class Limiter {
     std::optional<Duration> service_time;  // a slot's, recent ones counting most; nothing: none was released yet
   };
   Snapshot Look() const;
+  // The service_time that a process before has seen.
+  void RestorePace(Duration service_time);
 
  private:
   struct Holder {

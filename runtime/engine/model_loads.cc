@@ -160,4 +160,22 @@ std::optional<std::string> ModelLoads::Due(TimePoint now, TimePoint* next) {
   return last_;
 }
 
+void ModelLoads::Keep(KeptUpstream* kept) const {
+  std::lock_guard lock(mutex_);
+  for (const auto& [name, model] : models_) {
+    kept->models.push_back({name, model.content_at, model.asked_at, model.is_real});
+  }
+  kept->last_model = last_;
+}
+
+void ModelLoads::Restore(const KeptUpstream& kept, TimePoint now) {
+  std::lock_guard lock(mutex_);
+  for (const KeptModel& model : kept.models) {
+    Model known{false, model.content_at, std::min(model.asked_at, now), model.is_real};
+    if (known.content_at) known.content_at = std::min(*known.content_at, now);
+    models_.emplace(model.name, known);
+  }
+  last_ = kept.last_model;
+}
+
 }  // namespace runtime::engine

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "runtime/engine/kept_state.h"
 
 namespace runtime::engine {
 
@@ -88,6 +89,10 @@ class ModelLoads {
   std::optional<std::string> Due(TimePoint now, TimePoint* next);
 
   std::optional<Duration> cold_load() const;
+
+  // For kept_state.h: the models, and the one that has answered last. Loads that are under way are not kept.
+  void Keep(KeptUpstream* kept) const;
+  void Restore(const KeptUpstream& kept, TimePoint now);
 
  private:
   struct Model {

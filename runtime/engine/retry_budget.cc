@@ -35,4 +35,16 @@ double RetryBudget::balance() const {
   return tokens_;
 }
 
+KeptBudget RetryBudget::Keep() const {
+  std::lock_guard lock(mutex_);
+  return {tokens_, last_taken_};
+}
+
+void RetryBudget::Restore(const KeptBudget& kept, base::TimePoint now) {
+  std::lock_guard lock(mutex_);
+  tokens_ = kept.balance;
+  last_taken_ = kept.last_taken;
+  if (last_taken_) last_taken_ = std::min(*last_taken_, now);
+}
+
 }  // namespace runtime::engine

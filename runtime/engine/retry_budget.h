@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/time.h"
+#include "runtime/engine/kept_state.h"
 
 namespace runtime::engine {
 
@@ -30,6 +31,9 @@ class RetryBudget {
   bool Take(base::TimePoint now);
 
   double balance() const;  // retries that may be made at once
+
+  KeptBudget Keep() const;  // for kept_state.h
+  void Restore(const KeptBudget& kept, base::TimePoint now);
 
  private:
   bool Allows(base::TimePoint now) const;  // needs mutex_

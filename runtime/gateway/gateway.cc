@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "runtime/gateway/fixed_settings.h"
 #include "runtime/proxy/admin_token.h"
 
 namespace runtime::gateway {
@@ -71,10 +72,12 @@ base::Result<std::unique_ptr<Gateway>> Gateway::Start(std::shared_ptr<const comp
   state->since = gateway->transports_.front()->Now();
   state->since_wall = gateway->transports_.front()->WallNow();
   gateway->TellMetrics();
+  gateway->StartKeeper();
 
   for (auto& transport : gateway->transports_) {
     gateway->threads_.emplace_back([&transport = *transport] { transport.Run(); });
   }
+  if (gateway->keeper_ != nullptr) gateway->keeper_->Begin();
   gateway->common_->is_ready.store(true);
   observe::JsonLine line = gateway->Event("info", "ready");
   line.Add("workers", static_cast<int64_t>(workers)).Add("policy", state->compiled->hash);
@@ -83,6 +86,17 @@ base::Result<std::unique_ptr<Gateway>> Gateway::Start(std::shared_ptr<const comp
   if (!options.bundle.empty()) line.Add("bundle", options.bundle);
   gateway->Log(line);
   return gateway;
+}
+
+void Gateway::StartKeeper() {
+  const std::string& path = state_->policy().gateway.state_path;
+  if (path.empty()) return;
+  StateKeeper::World world;
+  world.keep = [this] { return state()->objects.Keep(); };
+  world.now = [this] { return MomentOf(transports_.front()->Now(), transports_.front()->WallNow()); };
+  world.event = [this](std::string_view level, std::string_view message) { return Event(level, message); };
+  world.log = [this](observe::JsonLine& line) { Log(line); };
+  keeper_ = StateKeeper::Start(path, &state_->objects, std::move(world));
 }
 
 // ---- Addresses ------------------------------------------------------------------------------------------------------
@@ -153,8 +167,9 @@ base::Result<uint16_t> Gateway::ListenOn(const Address& address, bool held) {
       problem = "the gateway is stopping";
     }
   };
-  const bool is_ours = std::any_of(listening_.begin(), listening_.end(),
-                                   [&](const auto& item) { return item.first.address == address.address; });
+  // Also where it is another host's on the same port: from 0.0.0.0:8080 to 127.0.0.1:8080.
+  const bool is_ours = port != 0 && std::any_of(listening_.begin(), listening_.end(),
+                                                [&](const auto& item) { return item.second == port; });
   for (size_t i = 0; i < traffic_workers_ && problem.empty();
        ++i) {  // every loop listens by itself; the kernel spreads connections
     on(i, [&] {
@@ -257,17 +272,7 @@ base::Result<bool> Gateway::Reload(std::shared_ptr<const compiler::CompiledPolic
   const auto& old_settings = before->policy().gateway;
   const auto& settings = next->policy.gateway;
   if (common_->is_draining.load()) return base::Error{"the gateway is stopping"};
-  const auto fixed = [](const char* what) {
-    return base::Error{std::string("`") + what +
-                       "` can't change while the gateway runs; restart it, or write it as it was"};
-  };
-  if (settings.workers != old_settings.workers) return fixed("workers");
-  if (settings.admin != old_settings.admin) return fixed("admin");
-  if (settings.access_log != old_settings.access_log || settings.access_log_path != old_settings.access_log_path ||
-      settings.access_log_format != old_settings.access_log_format) {
-    return fixed("access_log");
-  }
-
+  if (std::string why = WhyNoReload(old_settings, settings); !why.empty()) return base::Error{std::move(why)};
   if (admin_port_ != 0 && !settings.admin_token && common_->made_token.empty()) MakeToken();
   auto tls = proxy::MakeTls(next->policy, transports_.front()->WallNow(), &before->tls, &before->policy());
   if (!tls) return base::Error{tls.error()};
@@ -429,6 +434,7 @@ void Gateway::Join() {
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();
   }
+  if (keeper_ != nullptr) keeper_->End();
   if (!token_file_.empty()) unlink(std::exchange(token_file_, std::string()).c_str());
 }
 

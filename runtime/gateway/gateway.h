@@ -14,10 +14,11 @@
 #include <vector>
 
 #include "base/result.h"
+#include "runtime/gateway/state_keeper.h"
+#include "runtime/gateway/worker.h"
 #include "runtime/net/uv_transport.h"
 #include "runtime/observe/line_log.h"
 #include "runtime/proxy/gateway_state.h"
-#include "runtime/gateway/worker.h"
 
 namespace runtime::gateway {
 
@@ -109,6 +110,7 @@ class Gateway {
   void Log(observe::JsonLine& line) const { common_->events.Write(line.Finish()); }
   void LogListening(const Address& address, uint16_t port);
   void LogCertificates();
+  void StartKeeper();
 
   const std::shared_ptr<proxy::GatewayCommon> common_;
   mutable std::mutex state_mutex_;
@@ -124,6 +126,7 @@ class Gateway {
   std::vector<std::thread> threads_;
   uint16_t admin_port_ = 0;  // of an admin address of its own; 0: there is none
   std::string token_file_;   // removed at the end
+  std::unique_ptr<StateKeeper> keeper_;  // null: no `state`, or it can't be kept
   std::atomic<size_t> turned_{0};
   bool asked_to_turn_ = false;
   std::atomic<size_t> draining_workers_{0};

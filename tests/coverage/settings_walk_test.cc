@@ -622,6 +622,12 @@ std::map<std::string, Case> TlsCases() {
           return std::to_string(Get(gateway.admin_port(), "/admin/policy", {{"Host", "localhost"}, {"Authorization", "Bearer one"}}).status);
         });
       }};
+  cases["gateway.state"] = {GatewayWith("listen = \"127.0.0.1:0\"  admin = \"127.0.0.1:0\"  state = @"),
+                            "\"/nowhere/state\"", "\"/dev/null\"", [](const std::string& policy) {
+                              return IfItStarts(policy, [](GatewayProcess& gateway) {
+                                return gateway.WaitForEvent("state not kept").value("reason", "");
+                              });
+                            }};
   cases["gateway.redirect"] = {TlsServerWith("redirect = @"), "off", "https", [](const std::string& policy) {
                                  return IfItStarts(policy, [](GatewayProcess& gateway) {
                                    return std::to_string(Get(gateway.port(), "/").status);

@@ -57,6 +57,22 @@ TEST(TakeOver, AnOpenBreakerStaysOpenUnderOtherNumbersAndAtAnotherPlaceInTheFile
   EXPECT_EQ(other->breaker(UpstreamId(0))->Look(At(seconds(20))).state, BreakerState::kClosed);
 }
 
+// A box that has failed is replaced by another one: its breaker says nothing about that.
+TEST(TakeOver, ABreakerBelongsToItsServer) {
+  const std::string breaker = "breaker { open when failures(60s) >= 1  open_for = 1h }";
+  const EngineObjects before(Policy(Upstream("a", breaker)));
+  Fail(before.breaker(UpstreamId(0)), seconds(1));
+  const auto state = [&](const std::string& url) {
+    return After(before, Upstream("a", breaker, url))->breaker(UpstreamId(0))->Look(At(seconds(20))).state;
+  };
+  EXPECT_EQ(state("http://a:1/v1"), BreakerState::kOpen) << "another path of the same server";
+  EXPECT_EQ(state("http://a:2"), BreakerState::kClosed);
+  EXPECT_EQ(state("http://b:1"), BreakerState::kClosed);
+  EXPECT_EQ(state("https://a:1"), BreakerState::kClosed);
+  before.breaker(UpstreamId(0))->OpenByHand(At(seconds(5)), hours(1));
+  EXPECT_EQ(state("http://b:1"), BreakerState::kOpen) << "an operator said so, of the upstream";
+}
+
 TEST(TakeOver, FailuresInAWindowCountOnAndTheReloadItselfTripsNothing) {
   const EngineObjects before(Policy(Upstream("a", "breaker { open when failures(60s) >= 5 }")));
   for (int i = 0; i < 3; ++i) Fail(before.breaker(UpstreamId(0)), seconds(i));
