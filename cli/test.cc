@@ -3,9 +3,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
+#include <map>
 #include <optional>
+#include <string>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "cli/exit_codes.h"
 #include "cli/inputs.h"
@@ -30,6 +35,44 @@ std::string Errors(const compiler::source::SourceBuffer& source, const compiler:
     if (item->severity == Severity::kError) text += compiler::diagnostics::Render(source, *item, {color}) + "\n";
   }
   return text;
+}
+
+// A policy that a test reloads; `file` as it is written there, seen from the file of the test, as an import is.
+runtime::tester::NextPolicy ReadNext(const Input& input, const std::string& file) {
+  runtime::tester::NextPolicy next;
+  const std::filesystem::path folder =
+      input.is_stdin() ? std::filesystem::path() : std::filesystem::path(input.path).parent_path();
+  const auto text = ReadInput((folder / file).string(), &next.why);
+  const auto source = text ? SourceOfInput(*text, &next.why) : nullptr;
+  if (source == nullptr) {
+    next.why = file + ": " + next.why;
+    return next;
+  }
+  compiler::diagnostics::Diagnostics diagnostics;
+  if (auto written = compiler::CheckWritten(source, {}, &diagnostics)) {
+    next.compiled = compiler::CompileChecked(std::move(written->policy), written->hash, &diagnostics);
+  }
+  if (next.compiled == nullptr) {
+    for (const auto* item : diagnostics.InSourceOrder()) {
+      if (item->severity != Severity::kError) continue;
+      const auto at = source->PositionOf(item->range.begin);
+      next.why = source->NameAt(item->range.begin) + ":" + std::to_string(at.line) + ": " + item->message;
+      break;
+    }
+  }
+  return next;
+}
+
+std::map<std::string, runtime::tester::NextPolicy> NextPolicies(const Input& input,
+                                                                const std::vector<compiler::model::TestCase>& tests) {
+  std::map<std::string, runtime::tester::NextPolicy> all;
+  for (const compiler::model::TestCase& test : tests) {
+    for (const compiler::model::TestStep& step : test.steps) {
+      const auto* reload = std::get_if<compiler::model::Reload>(&step);
+      if (reload != nullptr && !all.contains(reload->file)) all.emplace(reload->file, ReadNext(input, reload->file));
+    }
+  }
+  return all;
 }
 
 }  // namespace
@@ -63,7 +106,7 @@ int RunTests(const TestOptions& options) {
         }
         std::optional<runtime::tester::Coverage> coverage;
         if (options.coverage) coverage.emplace(*compiled, written->origins).Watch(compiled.get());
-        const runtime::tester::TestRunner runner(std::move(compiled));
+        const runtime::tester::TestRunner runner(std::move(compiled), NextPolicies(input, written->tests));
         std::vector<runtime::tester::TestResult> results;
         for (const compiler::model::TestCase& test : written->tests) {
           if (test.name.find(options.filter) == std::string::npos) continue;

@@ -4,7 +4,7 @@ lexer grammar PolicyLexer;
 
 // Never lexed. MISSING is put into the token stream where an operand is missing at the end of a line (compiler/parse/token_repair);
 // the others are names that begin a sentence of a test (compiler/parse/test_words), and names everywhere else.
-tokens { MISSING, GIVEN, SEND, WAIT, EXPECT }
+tokens { MISSING, GIVEN, SEND, WAIT, RELOAD, EXPECT }
 
 EDITION     : 'edition' ;
 LET         : 'let' ;

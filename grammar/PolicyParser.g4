@@ -28,6 +28,7 @@ sentence
     : GIVEN NAME clause+                                            // given qwen replies 503 after 200ms always
     | SEND NAME clause+                                             // send POST "/api/chat" json { … }
     | WAIT expression                                               // wait 15s
+    | RELOAD expression                                             // reload "next.policy"
     | EXPECT expression                                             // expect attempts(qwen) == 2
     ;
 clause      : NAME | NUMBER | STRING ( ASSIGN STRING )? | JSON jsonObject ;

@@ -114,12 +114,12 @@ struct Clause {
   std::optional<Expr> assigned;
 };
 
-// given qwen replies 503 after 200ms   send POST "/api/chat" …   wait 15s   expect status == 200
+// given qwen replies 503 after 200ms   send POST "/api/chat" …   wait 15s   reload "next.policy"   expect status == 200
 struct Sentence {
   Name verb;
   Name subject;                 // given: the upstream; send: the method
   std::vector<Clause> clauses;  // of the same two
-  std::optional<Expr> claim;    // of the other two
+  std::optional<Expr> claim;    // of the others
 };
 
 // test "two 503s cost one retry" { … }

@@ -62,6 +62,13 @@ struct Wait {
   Duration time{};
 };
 
+// reload "next.policy": from here on that policy is in force, as over a SIGHUP.
+struct Reload {
+  source::SourceRange place;
+  source::SourceRange name;  // of the file
+  std::string file;          // beside the file of the test
+};
+
 enum class TestSubject : uint8_t {
 #define SUBJECT(id, name, takes, type, doc) k##id,
 #include "compiler/model/test_subjects.def"
@@ -134,7 +141,7 @@ struct Expectation {
   std::vector<TestValue> values;  // one; of `in` any number
 };
 
-using TestStep = std::variant<Given, Send, Wait, Expectation>;
+using TestStep = std::variant<Given, Send, Wait, Reload, Expectation>;
 
 struct TestCase {
   std::string name;

@@ -46,7 +46,7 @@ bool BeginsAnew(std::string_view text, const std::vector<parse::Token>& words, s
   const uint32_t end = words[at - 1].range.end;
   const std::string_view between = text.substr(end, word.range.begin - end);
   // A sentence of a test: each begins with its verb, on a line of its own.
-  constexpr std::string_view kVerbs[] = {"given", "send", "wait", "expect"};
+  constexpr std::string_view kVerbs[] = {"given", "send", "wait", "reload", "expect"};
   const std::string_view written = text.substr(word.range.begin, word.range.end - word.range.begin);
   const bool is_sentence = between.find('\n') != std::string_view::npos && std::find(std::begin(kVerbs), std::end(kVerbs), written) != std::end(kVerbs);
   if (is_sentence) return true;

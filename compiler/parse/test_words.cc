@@ -22,6 +22,7 @@ std::optional<size_t> VerbOf(std::string_view word) {
   if (word == "given") return PolicyParser::GIVEN;
   if (word == "send") return PolicyParser::SEND;
   if (word == "wait") return PolicyParser::WAIT;
+  if (word == "reload") return PolicyParser::RELOAD;
   if (word == "expect") return PolicyParser::EXPECT;
   return std::nullopt;
 }
@@ -154,11 +155,12 @@ class Marker {
     if (WantsOperand(before) || before == PolicyParser::COMMA) return std::nullopt;
     const size_t next = TypeAt(i + 1);
     const size_t behind = TypeAt(i + 2);
-    std::array<std::string_view, 4> verbs;
+    std::array<std::string_view, 5> verbs;
     size_t count = 0;
     if (next == PolicyParser::NAME && behind == PolicyParser::NAME) verbs[count++] = "given";
     if (next == PolicyParser::NAME && behind == PolicyParser::STRING) verbs[count++] = "send";
     if (next == PolicyParser::NUMBER) verbs[count++] = "wait";
+    if (next == PolicyParser::STRING && behind != PolicyParser::ASSIGN) verbs[count++] = "reload";
     const bool is_claim = IsComparator(behind) || behind == PolicyParser::LPAREN || behind == PolicyParser::LBRACKET ||
                           behind == PolicyParser::DOT || behind == PolicyParser::NOT;
     if (next == PolicyParser::NOT || (next == PolicyParser::NAME && is_claim)) verbs[count++] = "expect";

@@ -1,4 +1,4 @@
-// The verbs of a test: `given`, `send`, `wait` and `expect` begin a sentence between the braces of a test, and are names everywhere
+// The verbs of a test: `given`, `send`, `wait`, `reload` and `expect` begin a sentence between the braces of a test, and are names everywhere
 // else (`wait` is a setting of a retry). So the lexer calls them names, and this makes words of them where they are. Where one of
 // them, or `test` itself, is misspelt, it is mended, with one finding.
 #pragma once

@@ -93,7 +93,7 @@ bool WantsOperand(size_t type) {
 
 bool IsTestVerb(size_t type) {
   return type == PolicyParser::GIVEN || type == PolicyParser::SEND || type == PolicyParser::WAIT ||
-         type == PolicyParser::EXPECT;
+         type == PolicyParser::RELOAD || type == PolicyParser::EXPECT;
 }
 
 bool BeginsStatement(const std::vector<antlr4::Token*>& tokens, size_t i) {
@@ -106,6 +106,7 @@ bool BeginsStatement(const std::vector<antlr4::Token*>& tokens, size_t i) {
     case PolicyParser::GIVEN:
     case PolicyParser::SEND:
     case PolicyParser::WAIT:
+    case PolicyParser::RELOAD:
     case PolicyParser::EXPECT: return true;
     case PolicyParser::IMPORT:
     case PolicyParser::TEST: return type(i + 1) == PolicyParser::STRING;

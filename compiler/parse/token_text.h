@@ -42,7 +42,7 @@ bool EndsOperand(size_t token_type);  // `)` and `]`, too
 // Whether an operand must follow: `=`, `when`, `and`, `==`, `(`, `,` …
 bool WantsOperand(size_t token_type);
 
-// `given`, `send`, `wait` and `expect`, where they begin a sentence of a test.
+// `given`, `send`, `wait`, `reload` and `expect`, where they begin a sentence of a test.
 bool IsTestVerb(size_t token_type);
 
 // Whether the tokens at `index` surely begin a statement: NAME =, NAME[…] =, NAME when, NAME {, NAME NAME {, let, when …

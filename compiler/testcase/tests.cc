@@ -143,6 +143,8 @@ class TestReader {
       } else if (sentence->verb.text == "wait") {
         if (const auto time = words_.DurationOf(*sentence->claim))
           result.steps.push_back(model::Wait{statement.range, *time});
+      } else if (sentence->verb.text == "reload") {
+        Reload(*sentence->claim, statement.range, &result);
       } else {
         if (!sent && !test.broken && diagnostics_->errors() == errors) {
           words_.Emit(Kind::kNothingSent, sentence->verb.range);
@@ -163,6 +165,25 @@ class TestReader {
   }
 
  private:
+  // Whether the file is there and good is for whoever runs the test.
+  void Reload(const ast::Expr& name, source::SourceRange whole, model::TestCase* result) {
+    if (name.kind == ast::ExprKind::kError) return;  // reported
+    if (name.kind != ast::ExprKind::kString) {
+      words_.Emit(
+          Kind::kMissingValue, name.range,
+          {"the name of a file in quotes", words_.TextOf(name.range), "write for example `reload \"next.policy\"`"});
+      return;
+    }
+    model::Reload reload{whole, name.range, words_.PlainText(name)};
+    if (reload.file.empty() || reload.file.find('\0') != std::string::npos) {
+      words_.Emit(Kind::kBadText, name.range,
+                  {reload.file, "this is no path of a file",
+                   "write for example `reload \"next.policy\"`: it is looked for beside this file"});
+      return;
+    }
+    result->steps.push_back(std::move(reload));
+  }
+
   void Given(const ast::Sentence& sentence, source::SourceRange whole, model::TestCase* result) {
     const auto upstream = words_.UpstreamOf(sentence.subject);
     if (!upstream) return;

@@ -172,7 +172,11 @@ std::optional<TestValue> ValueOf(const Expectation& expectation, const Observed&
       return Number(found == observed.attempts.end() ? 0 : static_cast<double>(found->second));
     }
     case TestSubject::kBreakerState: {
-      switch (observed.world.state->objects.breaker(expectation.upstream)->Look(observed.world.network.now()).state) {
+      if (observed.breaker == nullptr) {
+        *why = "it has no breaker in the policy that is in force since the reload";
+        return std::nullopt;
+      }
+      switch (observed.breaker->Look(observed.world.network.now()).state) {
         case engine::BreakerState::kClosed: return Text("closed");
         case engine::BreakerState::kHalfOpen: return Text("half_open");
         case engine::BreakerState::kOpen: return Text("open");

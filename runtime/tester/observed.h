@@ -39,6 +39,7 @@ struct Observed {
   const LogRecord& record;
   const std::map<int32_t, int64_t>& attempts;  // by upstream, since the test began
   const SentRequest* sent = nullptr;           // to the upstream that the expectation is about; null: nothing was
+  const engine::Breaker* breaker = nullptr;    // of that upstream in the policy in force; null: it has none there
 };
 
 // The value of what it is about. A metric that does not exist gives nothing, and *why.

@@ -145,12 +145,15 @@ class ScriptedUpstream::Connection final : public net::StreamObserver {
   std::unique_ptr<net::Stream> stream_;
 };
 
-ScriptedUpstream::ScriptedUpstream(sim::SimNetwork* network, const compiler::model::UpstreamSettings& settings)
-    : settings_(settings), transport_(network, settings.url.host) {
-  auto listener = transport_.Listen(settings.url.host, settings.url.port, net::PortUse::kAlone,
-                                    [this](std::unique_ptr<net::Stream> stream) { OnAccept(std::move(stream)); });
-  if (!listener) throw std::logic_error(listener.error());
-  listener_ = std::move(*listener);
+ScriptedUpstream::ScriptedUpstream(sim::SimNetwork* network, const compiler::model::UpstreamSettings& settings,
+                                   const std::vector<net::Address>& servers)
+    : settings_(settings), transport_(network, servers.front().ip) {
+  for (const net::Address& server : servers) {
+    auto listener = transport_.Listen(server.ip, server.port, net::PortUse::kAlone,
+                                      [this](std::unique_ptr<net::Stream> stream) { OnAccept(std::move(stream)); });
+    if (!listener) throw std::logic_error(listener.error());
+    listeners_.push_back(std::move(*listener));
+  }
 }
 
 ScriptedUpstream::~ScriptedUpstream() = default;

@@ -18,8 +18,10 @@ namespace runtime::tester {
 
 class ScriptedUpstream {
  public:
-  // All must outlive it.
-  ScriptedUpstream(sim::SimNetwork* network, const compiler::model::UpstreamSettings& settings);
+  // All must outlive it. `settings`: of the policy that its test begins with; `servers`: where it is under that one and under those that
+  // come later.
+  ScriptedUpstream(sim::SimNetwork* network, const compiler::model::UpstreamSettings& settings,
+                   const std::vector<net::Address>& servers);
   ~ScriptedUpstream();
 
   // What comes behind what was given before; the rest of an answer that was given always, and asked for since, ends here.
@@ -48,7 +50,7 @@ class ScriptedUpstream {
 
   const compiler::model::UpstreamSettings& settings_;
   sim::SimTransport transport_;
-  std::unique_ptr<net::Listener> listener_;
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::deque<Line> lines_;
   std::vector<const compiler::model::Given*> unused_;
   std::optional<SentRequest> last_;

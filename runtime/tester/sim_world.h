@@ -4,12 +4,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "compiler/compiled_policy.h"
-#include "runtime/observe/line_log.h"
 #include "runtime/gateway/worker.h"
 #include "runtime/net/sim/sim_peer.h"
 #include "runtime/net/sim/sim_transport.h"
+#include "runtime/observe/line_log.h"
 
 namespace runtime::sim {
 
@@ -36,17 +37,22 @@ class SimWorld {
     return std::make_unique<SimPeer>(&client_transport, net::Address{kIp, kPort});
   }
 
+  // From now on this policy is in force, as over a reload of the gateway; models are not loaded first. Why it is refused, as a sentence; "": it is
+  // in force.
+  std::string Reload(std::shared_ptr<const compiler::CompiledPolicy> next);
+
   SimNetwork network;
   SimTransport transport;
   SimTransport client_transport;
-  const std::shared_ptr<const compiler::CompiledPolicy> compiled;
+  std::shared_ptr<const compiler::CompiledPolicy> compiled;  // in force
 
  private:
   observe::LineLog events_;
   observe::LineLog access_;
+  uint64_t seed_;
 
  public:
-  const std::unique_ptr<proxy::GatewayState> state;
+  std::shared_ptr<proxy::GatewayState> state;  // of the policy in force
   const std::unique_ptr<gateway::Worker> worker;
 };
 

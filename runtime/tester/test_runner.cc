@@ -19,6 +19,7 @@ namespace runtime::tester {
 namespace {
 
 using compiler::model::Given;
+using compiler::model::Reload;
 using compiler::model::Send;
 using compiler::model::TestAct;
 using compiler::model::TestCase;
@@ -26,24 +27,25 @@ using compiler::model::UpstreamId;
 using compiler::model::Wait;
 using sim::SimNetwork;
 
-constexpr std::string_view kNetwork = "10.77.";
-
-std::string AddressOf(size_t upstream) {
-  return std::string(kNetwork) + std::to_string(upstream / 256) + "." + std::to_string(upstream % 256);
-}
-
 // One test while it runs.
 class Run {
  public:
-  Run(const std::shared_ptr<const compiler::CompiledPolicy>& compiled, const TestCase& test, std::string_view text)
+  Run(const std::shared_ptr<const compiler::CompiledPolicy>& compiled, const std::map<std::string, NextPolicy>& next,
+      const SimulatedServers& servers, const TestCase& test, std::string_view text)
       : test_(test),
         text_(text),
+        first_(compiled),
+        next_(next),
+        servers_(servers),
         world_(compiled, OptionsOf(*this, compiled->policy.gateway)),
         story_(world_.network.now()) {
-    const auto& upstreams = world_.compiled->policy.upstreams;
-    for (size_t i = 0; i < upstreams.size(); ++i)
-      upstreams_.push_back(
-          std::make_unique<ScriptedUpstream>(&world_.network, upstreams[UpstreamId(static_cast<int32_t>(i))]));
+    for (const auto& upstream : first_->policy.upstreams) {
+      std::vector<net::Address> addresses;
+      for (const auto& server : servers_.servers) {
+        if (server.upstream == upstream.name) addresses.push_back(server.address);
+      }
+      upstreams_.push_back(std::make_unique<ScriptedUpstream>(&world_.network, upstream, addresses));
+    }
     world_.network.SetRouter([this](const net::Address& server) { return OnConnect(server); });
     result_.test = &test;
     listens_ = true;
@@ -81,20 +83,40 @@ class Run {
     if (listens_) story_.AddEvent(world_.network.now(), line);
   }
 
+  // The upstream of that name in a policy; nothing: it has none.
+  static std::optional<UpstreamId> Find(const compiler::model::Policy& policy, std::string_view name) {
+    for (int32_t i = 0; i < static_cast<int32_t>(policy.upstreams.size()); ++i) {
+      if (policy.upstreams[UpstreamId(i)].name == name) return UpstreamId(i);
+    }
+    return std::nullopt;
+  }
+  // Of the policy in force; null: it has no such upstream, or that has no breaker.
+  const engine::Breaker* BreakerOf(std::string_view name) const {
+    const auto id = Find(world_.compiled->policy, name);
+    return id ? world_.state->objects.breaker(*id) : nullptr;
+  }
+
   SimNetwork::Route OnConnect(const net::Address& server) {
-    if (!server.ip.starts_with(kNetwork)) return SimNetwork::Route::kNormal;
-    const auto& settings = world_.compiled->policy.upstreams;
-    size_t index = 0;
-    while (settings[UpstreamId(static_cast<int32_t>(index))].url.host != server.ip) ++index;
-    const UpstreamId id(static_cast<int32_t>(index));
-    const auto* breaker = world_.state->objects.breaker(id);
+    const SimulatedServers::Server* const known = servers_.At(server.ip);
+    if (known == nullptr) return SimNetwork::Route::kNormal;
+    const std::string& name = known->upstream;
+    const auto first = Find(first_->policy, name);
+    if (!first) {
+      unscripted_ = "`" + name +
+                    "` is in the policy that was reloaded only, and a test gives answers to the upstreams of its own "
+                    "file: write it there, too";
+      return SimNetwork::Route::kRefused;
+    }
+    const UpstreamId id = *first;
+    const auto index = static_cast<size_t>(id.value);
+    const auto now = Find(world_.compiled->policy, name);
+    const auto* breaker = BreakerOf(name);
     // While a breaker is open, nobody asks but the health check.
-    const bool is_check = settings[id].health && breaker != nullptr &&
+    const bool is_check = now && world_.compiled->policy.upstreams[*now].health && breaker != nullptr &&
                           engine::LeavesAlone(breaker->Look(world_.network.now()).state);
     const Given* given = upstreams_[index]->OnConnect(is_check);
     if (!is_check) story_.AddAttempt(world_.network.now());
     if (given == nullptr && !is_check) {
-      const std::string& name = settings[id].name;
       unscripted_ = "`" + name + "` was asked " +
                     (CountOf(id) > 0 ? "once more than was given: " : "and nothing is given for it: ") +
                     "write for example `given " + name + " replies 200`";
@@ -114,6 +136,14 @@ class Run {
   void Do(const Wait& wait) {
     story_.Add(world_.network.now(), "wait " + Readable(wait.time));
     world_.network.RunFor(wait.time);
+  }
+
+  void Do(const Reload& reload) {
+    const NextPolicy& next = next_.at(reload.file);
+    story_.Add(world_.network.now(), "reload \"" + reload.file + "\"");
+    const std::string why = next.compiled == nullptr ? next.why : world_.Reload(next.compiled);
+    if (!why.empty()) return Stop(reload.name, "the gateway would refuse this reload and go on as it was: " + why);
+    world_.network.RunFor({});  // who waited for something that there is now more of
   }
 
   void Do(const Send& send) {
@@ -163,22 +193,24 @@ class Run {
     for (const auto& upstream : upstreams_) {
       for (const Given* given : upstream->unused()) {
         if (given->is_common) continue;
-        const std::string& name = world_.compiled->policy.upstreams[given->upstream].name;
+        const std::string& name = first_->policy.upstreams[given->upstream].name;
         result_.failures.push_back({given->place, "this was never used: `" + name + "` was not asked again", "", ""});
       }
     }
   }
 
   void CountAttempt(const std::string& upstream) {
-    const auto& settings = world_.compiled->policy.upstreams;
-    for (int32_t i = 0; i < static_cast<int32_t>(settings.size()); ++i) {
-      if (settings[UpstreamId(i)].name == upstream) ++attempts_[i];
-    }
+    if (const auto id = Find(first_->policy, upstream)) ++attempts_[id->value];
   }
 
   void Do(const Expectation& expectation) {
     const ScriptedUpstream* upstream = upstreams_.empty() ? nullptr : upstreams_[static_cast<size_t>(std::max(expectation.upstream.value, 0))].get();
-    const Observed observed{world_, *answer_, record_, attempts_, upstream == nullptr ? nullptr : upstream->last()};
+    const auto* breaker =
+        upstream == nullptr
+            ? nullptr
+            : BreakerOf(first_->policy.upstreams[UpstreamId(std::max(expectation.upstream.value, 0))].name);
+    const Observed observed{world_, *answer_, record_, attempts_, upstream == nullptr ? nullptr : upstream->last(),
+                            breaker};
     std::string why;
     const auto value = ValueOf(expectation, observed, &why);
     if (!value) {
@@ -198,6 +230,9 @@ class Run {
 
   const TestCase& test_;
   const std::string_view text_;
+  const std::shared_ptr<const compiler::CompiledPolicy> first_;  // whose names the test uses
+  const std::map<std::string, NextPolicy>& next_;
+  const SimulatedServers& servers_;
   TestResult result_;
   bool listens_ = false;
   std::deque<std::string> access_lines_;  // of requests that are over, in the order of their ends
@@ -214,18 +249,42 @@ class Run {
 
 }  // namespace
 
-TestRunner::TestRunner(std::shared_ptr<compiler::CompiledPolicy> compiled) {
-  auto& upstreams = compiled->policy.upstreams;
-  for (size_t i = 0; i < upstreams.size(); ++i) {
-    compiler::model::Url& url = upstreams[UpstreamId(static_cast<int32_t>(i))].url;
-    url.host = AddressOf(i);
-    if (url.port == 0) url.port = 80;
+const net::Address& SimulatedServers::AddressOf(const std::string& upstream, const std::string& url, uint16_t port) {
+  const auto found = std::find_if(servers.begin(), servers.end(), [&](const Server& server) {
+    return server.upstream == upstream && server.url == url;
+  });
+  if (found != servers.end()) return found->address;
+  const size_t number = servers.size();
+  servers.push_back(
+      {upstream, {"10.77." + std::to_string(number / 256) + "." + std::to_string(number % 256), port}, url});
+  return servers.back().address;
+}
+
+const SimulatedServers::Server* SimulatedServers::At(std::string_view ip) const {
+  const auto found =
+      std::find_if(servers.begin(), servers.end(), [&](const Server& server) { return server.address.ip == ip; });
+  return found == servers.end() ? nullptr : &*found;
+}
+
+TestRunner::TestRunner(std::shared_ptr<compiler::CompiledPolicy> compiled, std::map<std::string, NextPolicy> next) {
+  const auto move = [this](compiler::CompiledPolicy& policy) {
+    for (compiler::model::UpstreamSettings& upstream : policy.policy.upstreams) {
+      compiler::model::Url& url = upstream.url;
+      if (url.port == 0) url.port = 80;
+      const std::string server = url.unix_path.empty() ? url.host + ":" + std::to_string(url.port) : url.unix_path;
+      url.host = servers_.AddressOf(upstream.name, server, url.port).ip;
+    }
+  };
+  move(*compiled);
+  for (auto& [file, policy] : next) {
+    if (policy.compiled != nullptr) move(*policy.compiled);
   }
   compiled_ = std::move(compiled);
+  next_ = std::move(next);
 }
 
 TestResult TestRunner::Run(const TestCase& test, std::string_view text) const {
-  return tester::Run(compiled_, test, text).Finish();
+  return tester::Run(compiled_, next_, servers_, test, text).Finish();
 }
 
 }  // namespace runtime::tester

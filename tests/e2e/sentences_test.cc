@@ -96,6 +96,39 @@ TEST_P(Sentences, HoldInAFileThatNamesThePolicyToo) {
   EXPECT_EQ(wrong.code, 1) << wrong.output;
 }
 
+// The next policy stands beside the file of the test, wherever it is started from.
+class ReloadSentence : public testing::Test {
+ protected:
+  Ran Test(const std::string& text) {
+    return Shell(std::string("'") + BREAKWATER_EXECUTABLE + "' test '" + folder_.Write("some.policy", text) + "'");
+  }
+  support::TempDir folder_;
+};
+
+TEST_F(ReloadSentence, ReadsAPolicyBesideItsFile) {
+  const auto file = [](const std::string& path, const std::string& last) {
+    return kPolicy + "test \"another policy\" {\n  given large refuses always\n  given small refuses always\n  " +
+           kAsk + "\n  expect body == \"Busy.\"\n  reload \"" + path + "\"\n  " + kAsk + "\n  " + last + "\n}\n";
+  };
+  folder_.Write("next.policy", support::ReplaceAll(kPolicy, "Busy.", "Later."));
+  EXPECT_EQ(Test(file("next.policy", "expect body == \"Later.\"")).code, 0);
+  const Ran wrong = Test(file("next.policy", "expect body == \"Busy.\""));
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_TRUE(Holds(wrong.output, "reload \"next.policy\"")) << "the story tells of it\n" << wrong.output;
+  const Ran missing = Test(file("gone.policy", "expect status == 503"));
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_TRUE(Holds(missing.output, "gone.policy: no such file")) << missing.output;
+  folder_.Write("broken.policy", support::ReplaceAll(kPolicy, "[large, small]", "[large, smal]"));
+  const Ran broken = Test(file("broken.policy", "expect status == 503"));
+  EXPECT_EQ(broken.code, 1);
+  EXPECT_TRUE(Holds(broken.output, "the gateway would refuse this reload")) << broken.output;
+  EXPECT_TRUE(Holds(broken.output, "smal")) << broken.output;
+  const Ran unquoted =
+      Test(support::ReplaceAll(file("next.policy", "expect status == 503"), "\"next.policy\"", "next"));
+  EXPECT_EQ(unquoted.code, 2);
+  EXPECT_TRUE(Holds(unquoted.output, "reload \"next.policy\"")) << unquoted.output;
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Sentences, testing::ValuesIn(kSentences), [](const auto& test) {
   std::string name = test.param.name;
   std::replace(name.begin(), name.end(), ' ', '_');

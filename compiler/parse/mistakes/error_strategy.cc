@@ -244,14 +244,16 @@ void ErrorStrategy::ExplainMissing(size_t index) {
     what = "a number";
     help = "write `edition 1`";
   } else if (IsTestVerb(type)) {
-    what = type == PolicyParser::GIVEN  ? "an upstream"
-           : type == PolicyParser::SEND ? "a method"
-           : type == PolicyParser::WAIT ? "a time"
-                                        : "a condition";
-    help = type == PolicyParser::GIVEN  ? "write for example `given model replies 503`"
-           : type == PolicyParser::SEND ? "write for example `send GET \"/\"`"
-           : type == PolicyParser::WAIT ? "write for example `wait 15s`"
-                                        : "write for example `expect status == 200`";
+    what = type == PolicyParser::GIVEN    ? "an upstream"
+           : type == PolicyParser::SEND   ? "a method"
+           : type == PolicyParser::WAIT   ? "a time"
+           : type == PolicyParser::RELOAD ? "a file"
+                                          : "a condition";
+    help = type == PolicyParser::GIVEN    ? "write for example `given model replies 503`"
+           : type == PolicyParser::SEND   ? "write for example `send GET \"/\"`"
+           : type == PolicyParser::WAIT   ? "write for example `wait 15s`"
+           : type == PolicyParser::RELOAD ? "write for example `reload \"next.policy\"`"
+                                          : "write for example `expect status == 200`";
   } else if (type == PolicyParser::COMMA) {
     help = "remove the comma, or write another value behind it";
   }

@@ -30,6 +30,7 @@ std::string Lowered(std::string text) {
 constexpr std::string_view kTests[] = {"it", "scenario", "case", "spec", "testcase", "test_case", "describe", "should", "specify", "feature"};
 constexpr std::string_view kSuites[] = {"tests", "describe", "suite", "context", "specs", "feature"};
 constexpr std::string_view kWaits[] = {"sleep", "pause", "advance", "tick", "idle", "elapse", "wait_for"};
+constexpr std::string_view kReloads[] = {"sighup", "hup", "load", "swap", "deploy", "reloads", "reconfigure"};
 constexpr std::string_view kAsks[] = {"request", "call", "fetch", "curl", "http", "submit", "invoke", "client", "sends"};
 constexpr std::string_view kAssertions[] = {"assert", "check", "ensure", "require", "should", "verify", "assert_that", "expects", "expected"};
 constexpr std::string_view kGivens[] = {"stub", "mock", "mocks", "assume", "suppose", "provided", "setup"};
@@ -110,6 +111,8 @@ bool HabitMender::VerbByAnotherName(size_t i) {
     return true;
   }
   if (IsOneOf(word, kWaits) && next == PolicyParser::NUMBER) return say(PolicyParser::WAIT, "wait", "write `wait " + TextAt(i + 1) + "`");
+  if (IsOneOf(word, kReloads) && next == PolicyParser::STRING)
+    return say(PolicyParser::RELOAD, "reload", "write `reload " + TextAt(i + 1) + "`");
   if (IsOneOf(word, kMethods) && next == PolicyParser::STRING) {
     std::string method = word;
     for (char& c : method) c = static_cast<char>(c - 'a' + 'A');

@@ -21,7 +21,7 @@ bool IsInTest(antlr4::RuleContext* context) {
   return false;
 }
 
-constexpr std::string_view kVerbs[] = {"given", "send", "wait", "expect"};
+constexpr std::string_view kVerbs[] = {"given", "send", "wait", "reload", "expect"};
 
 }  // namespace
 
@@ -33,7 +33,7 @@ bool ErrorStrategy::ExplainSentence(antlr4::RuleContext* context, size_t begin, 
     const std::string word = At(begin).getText();
     const auto nearest = base::Nearest(word, kVerbs);
     auto& diagnostic = Emit(Kind::kUnknownVerb, begin,
-                            {word, nearest ? "" : "a test is made of `given`, `send`, `wait` and `expect`"});
+                            {word, nearest ? "" : "a test is made of `given`, `send`, `wait`, `reload` and `expect`"});
     if (nearest) diagnostic.Replace(std::string(*nearest));
     return true;
   }

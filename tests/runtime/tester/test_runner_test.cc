@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <map>
+#include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "compiler/compile.h"
 #include "compiler/diagnostics/render.h"
@@ -54,8 +57,18 @@ struct Ran {
   const TestResult& only() const { return results.at(0); }
 };
 
-// The policy with these sentences as its one test.
-Ran RunSentences(const std::string& sentences, const std::string& policy = kPolicy) {
+runtime::tester::NextPolicy Next(const std::string& text) {
+  compiler::diagnostics::Diagnostics diagnostics;
+  runtime::tester::NextPolicy next;
+  if (auto written = compiler::CheckWritten(text, {}, &diagnostics))
+    next.compiled = compiler::CompileChecked(std::move(written->policy), written->hash, &diagnostics);
+  if (next.compiled == nullptr) next.why = diagnostics.items().front().message;
+  return next;
+}
+
+// The policy with these sentences as its one test. `next`: texts of what it reloads.
+Ran RunSentences(const std::string& sentences, const std::string& policy = kPolicy,
+                 const std::map<std::string, std::string>& next = {}) {
   Ran ran;
   ran.text = policy + "test \"t\" {\n" + sentences + "\n}\n";
   compiler::diagnostics::Diagnostics diagnostics;
@@ -67,7 +80,9 @@ Ran RunSentences(const std::string& sentences, const std::string& policy = kPoli
   ran.written = std::move(*written);
   auto compiled = compiler::CompileChecked(ran.written.policy, ran.written.hash, &diagnostics);
   if (compiled == nullptr) throw std::runtime_error(explain());
-  const runtime::tester::TestRunner runner(std::move(compiled));
+  std::map<std::string, runtime::tester::NextPolicy> nexts;
+  for (const auto& [file, text] : next) nexts.emplace(file, Next(text));
+  const runtime::tester::TestRunner runner(std::move(compiled), std::move(nexts));
   for (const auto& test : ran.written.tests) ran.results.push_back(runner.Run(test, ran.text));
   return ran;
 }
@@ -368,6 +383,92 @@ TEST(Common, IsGivenInEachTest) {
 TEST(Metrics, OfUnknownLabelsAreErrors) {
   ExpectFails("given large replies 200 " + kAsk + "expect metric(\"upstream_retry_total\", upstrem: \"large\") == 0",
               "`breakwater_upstream_retry_total` has no label `upstrem`; it has `upstream`\n");
+}
+
+// ---- reload ---------------------------------------------------------------------------------------------------------
+
+std::string Replaced(std::string text, const std::string& what, const std::string& with) {
+  const size_t at = text.find(what);
+  if (at == std::string::npos) throw std::runtime_error(what);
+  return text.replace(at, what.size(), with);
+}
+
+std::string AfterReload(const std::string& next, const std::string& sentences) {
+  return Report(RunSentences(sentences, kPolicy, {{"next.policy", next}}));
+}
+
+const std::string kOpened = "given large replies 503 4 times given small replies 200 always\n" + kAsk + kAsk +
+                            "expect breaker(large) == open\n";
+
+TEST(Reload, WhatIsKnownGoesOnAndTheNewPolicyIsInForce) {
+  const std::string other = Replaced(Replaced(kPolicy, "failed_requests(60s) >= 2", "failed_requests(60s) >= 9"),
+                                     "text = \"sorry\"", "text = \"later\"");
+  EXPECT_EQ(AfterReload(other, kOpened + "reload \"next.policy\" expect breaker(large) == open\n" + kAsk +
+                                   "expect attempts(large) == 4 expect served_by == small"),
+            "");
+  EXPECT_EQ(AfterReload(other, kOpened + "reload \"next.policy\" wait 16s given large replies 200\n" + kAsk +
+                                   "expect served_by == large expect breaker(large) == closed"),
+            "");
+  EXPECT_EQ(
+      AfterReload(other, "given large refuses always given small refuses always " + kAsk +
+                             "expect body == \"sorry\" reload \"next.policy\" " + kAsk + "expect body == \"later\""),
+      "");
+  EXPECT_EQ(AfterReload(other, kOpened + "reload \"next.policy\" expect breaker(large) == closed"),
+            "breaker(large) == closed but got open\n");
+}
+
+// One failure is in the window; by the lowered threshold the next one opens, and the reload itself does not.
+TEST(Reload, TripsNothingByItself) {
+  const std::string lower = Replaced(kPolicy, "failed_requests(60s) >= 2", "failed_requests(60s) >= 1");
+  EXPECT_EQ(AfterReload(lower, "given large replies 503 4 times given small replies 200 always " + kAsk +
+                                   "reload \"next.policy\" expect breaker(large) == closed " + kAsk +
+                                   "expect breaker(large) == open"),
+            "");
+}
+
+TEST(Reload, AnotherServerBeginsAnewAndAnswersAsItIsGiven) {
+  const std::string moved = Replaced(kPolicy, "upstream large {\n  url         = \"http://ollama:11434\"",
+                                     "upstream large {\n  url         = \"http://spare:8000\"");
+  EXPECT_EQ(
+      AfterReload(moved, kOpened + "reload \"next.policy\" expect breaker(large) == closed given large replies 200 " +
+                             kAsk + "expect served_by == large"),
+      "");
+}
+
+TEST(Reload, CachesKeepWhatTheyHaveWhereTheirKeyIsTheSame) {
+  const std::string cache = "cache kept { key = \"k ${request.path}\"  ttl = 1h  shared = true }\n";
+  const std::string with = Replaced(Replaced(kPolicy, "reply sorry", cache + "reply sorry"), "to = [small] }",
+                                    "to = [small]  cache = kept }");
+  const std::string asks =
+      "given small replies 200 send GET \"/plain/x\" expect served_by == small reload \"next.policy\" ";
+  EXPECT_EQ(Report(RunSentences(asks + "send GET \"/plain/x\" expect served_by == kept", with,
+                                {{"next.policy", Replaced(with, "ttl = 1h", "ttl = 2h")}})),
+            "");
+  EXPECT_EQ(Report(RunSentences(asks + "given small replies 200 send GET \"/plain/x\" expect served_by == small", with,
+                                {{"next.policy", Replaced(with, "k ${request.path}", "l ${request.path}")}})),
+            "");
+}
+
+TEST(Reload, WhatAGatewayWouldRefuseFailsTheTest) {
+  const std::string refused = "the gateway would refuse this reload and go on as it was: ";
+  EXPECT_EQ(AfterReload(Replaced(kPolicy, "gateway {", "gateway { workers = 3 "), "reload \"next.policy\" " + kOpened),
+            refused + "`workers` can't change while the gateway runs; restart it, or write it as it was\n");
+  EXPECT_EQ(AfterReload(Replaced(kPolicy, "[large, small]", "[large, nobody]"), "reload \"next.policy\" " + kOpened)
+                .substr(0, refused.size()),
+            refused);
+}
+
+TEST(Reload, WhatOnlyTheNextPolicyHasIsSaid) {
+  const std::string more =
+      Replaced(kPolicy, "to = [small] }", "to = [third] }") + "upstream third { url = \"http://third\" }\n";
+  EXPECT_EQ(AfterReload(more, "reload \"next.policy\" send GET \"/plain/x\" expect status == 200"),
+            "`third` is in the policy that was reloaded only, and a test gives answers to the upstreams of its own "
+            "file: write it there, too\n");
+  const std::string without =
+      Replaced(kPolicy, "  breaker { open when failed_requests(60s) >= 2  open_for = 15s }\n", "");
+  EXPECT_EQ(AfterReload(without,
+                        "given large replies 200 " + kAsk + "reload \"next.policy\" expect breaker(large) == closed"),
+            "it has no breaker in the policy that is in force since the reload\n");
 }
 
 }  // namespace
