@@ -145,6 +145,20 @@ void CheckOpenDoors(Context& context) {
   if (gateway.cors.any_origin) context.diagnostics->Emit(Kind::kCorsOpen, cors->value).Replace("off").Unsafe();
 }
 
+// Routes don't know which certificate a client was shown, and whoever connects chooses it.
+void CheckClientCertificates(Context& context) {
+  const model::SettingOrigin* written = context.origins.gateway.Setting("tls");
+  if (written == nullptr) return;
+  const model::TlsSettings* asks = nullptr;
+  const model::TlsSettings* open = nullptr;
+  for (const model::TlsId id : context.policy.gateway.tls) {
+    const model::TlsSettings& tls = context.policy.tls[id];
+    (tls.client_ca.empty() ? open : asks) = &tls;
+  }
+  if (asks == nullptr || open == nullptr) return;
+  context.diagnostics->Emit(Kind::kSomeClientsAsked, written->value, {asks->name, open->name});
+}
+
 void CheckForeignText(Context& context) {
   ForEachReply(context, [&](const model::ReplySettings& reply, const BlockOrigin& block) {
     std::string type = Lower(reply.content_type.value_or(""));
