@@ -213,6 +213,22 @@ void AddTerm(const char* name, const Term& term, std::string* out) {
   *out += parts.Print("                 ");
 }
 
+// How long a stop may take, and what whoever stops it must allow: one that kills earlier breaks answers off without a word.
+std::string ExplainStop(const compiler::model::GatewaySettings& gateway) {
+  constexpr int64_t kSecond = 1'000'000'000;
+  constexpr int64_t kForTheRest = 5;  // seconds: logs, `state`, the end of the process
+  const int64_t longest = (gateway.drain_delay + gateway.drain).count();
+  std::string arithmetic;
+  if (gateway.drain_delay != compiler::model::Duration::zero())
+    arithmetic = " = " + PrintTime(gateway.drain_delay.count()) + " (drain_delay) + " +
+                 PrintTime(gateway.drain.count()) + " (drain)";
+  const std::string allowed = std::to_string((longest + kSecond - 1) / kSecond + kForTheRest);
+  return "stop\n  longest        " + PrintTime(longest) + arithmetic +
+         "; what is under way then is broken off\n  supervisor     TimeoutStopSec=" + allowed +
+         " (systemd), terminationGracePeriodSeconds: " + allowed + " (Kubernetes), stop_grace_period: " + allowed +
+         "s (Compose)\n\n";
+}
+
 }  // namespace
 
 std::string ExplainBounds(const WrittenPolicy& written) {
@@ -243,7 +259,7 @@ std::string ExplainBounds(const WrittenPolicy& written) {
       out += "                 each once more where its server closes a kept connection just then: " + std::to_string(worst.attempts) + " requests\n";
     out += "\n";
   }
-  return out;
+  return out + ExplainStop(policy.gateway);
 }
 
 std::string ExplainValues(const WrittenPolicy& written) { return Values(written).Print(); }

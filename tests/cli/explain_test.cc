@@ -67,6 +67,20 @@ TEST(ExplainPolicy, TheFoundingPolicyHasItsBoundWithTheArithmetic) {
   EXPECT_EQ(LineOf(result.out, "upstreams get"), "upstreams get 3 attempts at `ollama_qwen3_32b`");
 }
 
+TEST(ExplainPolicy, AStopSaysWhatTheSupervisorMustAllow) {
+  Result result = Explain(Of(Shipped("qwen3-32b.policy")));
+  EXPECT_EQ(LineOf(result.out, "longest 30"), "longest 30 s; what is under way then is broken off");
+  EXPECT_EQ(LineOf(result.out, "supervisor"),
+            "supervisor TimeoutStopSec=35 (systemd), terminationGracePeriodSeconds: 35 (Kubernetes), "
+            "stop_grace_period: 35s (Compose)");
+  result =
+      Explain(Of(Written("edition 1\ngateway { listen = \"127.0.0.1:0\"  drain_delay = 5s  drain = 5min300ms "
+                         "}\nupstream a { url = \"http://a\" }\n")));
+  EXPECT_EQ(LineOf(result.out, "longest 5 min"),
+            "longest 5 min 5.3 s = 5 s (drain_delay) + 5 min 0.3 s (drain); what is under way then is broken off");
+  EXPECT_EQ(LineOf(result.out, "supervisor").substr(0, 29), "supervisor TimeoutStopSec=311");
+}
+
 TEST(ExplainPolicy, EveryValueSaysWhereItCameFrom) {
   const Result result = Explain(Of(Written(R"(edition 1
 let patience = slow
