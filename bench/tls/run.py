@@ -1,18 +1,23 @@
 #!/usr/bin/env python3
-"""What TLS towards clients costs beside nginx and HAProxy: CPU time for a request over kept connections, and for a full handshake (P-256).
+"""What TLS towards clients costs beside nginx and HAProxy: CPU time for a request over kept connections, and for a full handshake (P-256); memory
+of a connection that is idle.
 
     bench/tls/run.py --breakwater build/release/cli/breakwater [--rounds 5] [--seconds 4]
 
 One worker each on one CPU, load on the other; every round visits every proxy once. What is wanted: a request over TLS at most 1.05 times the better
-of nginx and HAProxy and 1.5 times our own plain one; a full handshake at most 1.1 times the better one. Exit code 1 where it is not so.
+of nginx and HAProxy and 1.5 times our own plain one; a full handshake at most 1.1 times the better one, an idle connection at most 24 KiB in the process. Exit code 1 where it is not so.
 """
 import argparse
 import os
 import re
+import resource
+import socket
+import ssl
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/support"))
@@ -21,6 +26,7 @@ from local import self_signed
 from servers import Setup
 
 PROXIES = ("nginx", "haproxy", "breakwater")
+ANSWER_END = servers.ANSWER[-20:].encode()
 
 
 def certificate(folder):
@@ -47,11 +53,38 @@ def handshakes(port, seconds):
     return int(re.search(r"(\d+) connections in \d+ real seconds", out).group(1))
 
 
+def idle(running, proxy, port, count):
+    """KiB that an idle TLS connection takes in the proxy, all its processes together."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    def connect(count):
+        connections = []
+        for _ in range(count):
+            connection = context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="localhost")
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            text = b""
+            while ANSWER_END not in text:
+                text += connection.recv(65536)
+            connections.append(connection)
+        return connections
+    first = connect(50)  # what is made once
+    time.sleep(0.5)
+    before = running.rss_kib(proxy)
+    held = connect(count)
+    time.sleep(0.5)
+    each = (running.rss_kib(proxy) - before) / count
+    for connection in first + held:
+        connection.close()
+    return each
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--breakwater", required=True)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--idle", type=int, default=1000, help="connections")
     args = parser.parse_args()
     servers.need("wrk", "nginx", "haproxy", "openssl", "taskset")
     tls = {proxy: servers.free_port() for proxy in PROXIES}
@@ -74,14 +107,17 @@ def main():
                         before = running.cpu_ns(proxy)
                         count = ask()
                         rows[proxy, what].append((running.cpu_ns(proxy) - before) / 1e3 / count)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (args.idle + 1000, max(args.idle + 1000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
+            memory = {proxy: idle(running, proxy, tls[proxy], args.idle) for proxy in PROXIES}
     median = {key: statistics.median(values) for key, values in rows.items()}
-    print(f"CPU µs, median of {args.rounds} rounds of {args.seconds} s (min–max)\n\n| proxy | plain GET | GET over TLS | full handshake |\n|---|---|---|---|")
+    print(f"CPU µs, median of {args.rounds} rounds of {args.seconds} s (min–max)\n\n| proxy | plain GET | GET over TLS | full handshake | KiB of an idle TLS connection |\n|---|---|---|---|---|")
     for proxy in PROXIES:
         print(f"| {proxy} | " + " | ".join(f"{median[proxy, what]:.1f} ({min(rows[proxy, what]):.1f}–{max(rows[proxy, what]):.1f})"
-                                          for what in ("plain", "tls", "handshake")) + " |")
+                                          for what in ("plain", "tls", "handshake")) + f" | {memory[proxy]:.1f} |")
     limits = [("GET over TLS / the better peer", median["breakwater", "tls"] / min(median["nginx", "tls"], median["haproxy", "tls"]), 1.05),
               ("GET over TLS / our own plain one", median["breakwater", "tls"] / median["breakwater", "plain"], 1.5),
-              ("full handshake / the better peer", median["breakwater", "handshake"] / min(median["nginx", "handshake"], median["haproxy", "handshake"]), 1.1)]
+              ("full handshake / the better peer", median["breakwater", "handshake"] / min(median["nginx", "handshake"], median["haproxy", "handshake"]), 1.1),
+              (f"KiB of an idle TLS connection, {args.idle} of them", memory["breakwater"], 24)]
     print()
     for what, ratio, limit in limits:
         print(f"{what}: {ratio:.2f} (limit {limit}){'' if ratio <= limit else ' – MISSED'}")

@@ -256,38 +256,11 @@ class Client:
         self.writer.close()
 
 
-class Certificates:
-    """An authority and certificates of it, made by openssl."""
-
-    def __init__(self):
-        self.folder = tempfile.mkdtemp(prefix="breakwater-certificates-")
-        self._openssl("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=Lab -keyout ca.key -out ca.pem")
-
-    def _openssl(self, command):
-        subprocess.run(["openssl", *command.split()], cwd=self.folder, check=True, capture_output=True)
-
-    def issue(self, name):
-        self._openssl(f"req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name} -keyout {name}.key -out {name}.csr")
-        with open(os.path.join(self.folder, "names"), "w", encoding="utf-8") as file:
-            file.write("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-        self._openssl(f"x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 365 -extfile names -out {name}.pem")
-        return os.path.join(self.folder, name + ".pem"), os.path.join(self.folder, name + ".key")
-
-    @property
-    def authority(self):
-        return os.path.join(self.folder, "ca.pem")
-
-    def client_context(self):
-        return ssl.create_default_context(cafile=self.authority)
-
-    def server_context(self, pair):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*pair)
-        return context
-
-    def remove(self):
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
 def now():
     return time.monotonic()
+
+
+def drift(values, parts=3):
+    """The median of the first of so many parts, and of the last: one reading that is odd says nothing."""
+    size = len(values) // parts
+    return sorted(values[:size])[size // 2], sorted(values[-size:])[size // 2]

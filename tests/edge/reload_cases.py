@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 
+import certificates
 import lab
 
 HEAD = 'edition 1\ngateway { listen = "127.0.0.1:%d"  admin = "127.0.0.1:%d"  %s }\n'
@@ -136,22 +137,22 @@ async def an_upstream_that_moves(case):
 
 
 async def a_listener_that_becomes_tls(case):
-    certificates = lab.Certificates()
-    pair = certificates.issue("edge")
+    authority = certificates.Authority()
+    pair = authority.issue("edge")
     await case.start(case.head() + says("plain"))
     kept = await lab.Client.connect(case.port)
     await kept.request("GET", "/hello")
     await case.reload(f'edition 1\ngateway {{ listen_tls = "127.0.0.1:{case.port}"  tls = edge  admin = "127.0.0.1:{case.admin}" }}\n'
                       f'tls edge {{ certificate = "{pair[0]}"  key = "{pair[1]}" }}\n' + says("safe"))
-    lab.hold((await case.get(tls=certificates.client_context()))[2] == b"safe", "the same port speaks TLS")
+    lab.hold((await case.get(tls=authority.client_context()))[2] == b"safe", "the same port speaks TLS")
     lab.hold((await kept.request("GET", "/hello"))[2] == b"safe", "an old connection goes on, under the new policy")
     lab.hold((await case.get())[0] == 400, "new ones in the clear are told")
     os.remove(pair[1])
     event = await case.reload(f'edition 1\ngateway {{ listen_tls = "127.0.0.1:{case.port}"  tls = edge  admin = "127.0.0.1:{case.admin}" }}\n'
                               f'tls edge {{ certificate = "{pair[0]}"  key = "{pair[1]}" }}\n' + says("without its key"), "No such file")
     lab.hold(event, event)
-    lab.hold((await case.get(tls=certificates.client_context()))[2] == b"safe", "and the pair that was read stays")
-    certificates.remove()
+    lab.hold((await case.get(tls=authority.client_context()))[2] == b"safe", "and the pair that was read stays")
+    authority.remove()
 
 
 async def a_file_that_can_not_be_read(case):
@@ -160,7 +161,7 @@ async def a_file_that_can_not_be_read(case):
     after = len(gateway.events)
     gateway.process.send_signal(signal.SIGHUP)
     event = await gateway.wait("policy reloaded", "reload refused", after=after)
-    lab.hold(event["message"] == "reload refused" and "gateway.policy" in str(event), event)
+    lab.hold(event["message"] == "reload refused" and event["reason"] == "the policy can't be read" and "gateway.policy" in event["findings"], event)
     lab.hold((await case.get())[2] == b"one", "the old one stays")
 
 
@@ -185,6 +186,20 @@ async def a_taken_address(case):
     lab.hold((await case.get())[2] == b"one", "the old one stays, whole")
     await case.reload(both + says("two"))
     lab.hold((await case.get())[2] == b"two", "once it is free it comes")
+
+
+async def an_address_that_narrows_and_widens(case):
+    """From every address to one, and back, on the same port: the kernel takes both while the one goes and the other comes."""
+    def policy(listen, word):
+        return case.head().replace(f'"127.0.0.1:{case.port}"', listen) + says(word)
+    await case.start(policy(f'"0.0.0.0:{case.port}"', "wide"))
+    kept = await lab.Client.connect(case.port)
+    for listen, word in ((f'"127.0.0.1:{case.port}"', "narrow"), (f'["127.0.0.1:{case.port}", "[::1]:{case.port}"]', "two"),
+                         (f'"0.0.0.0:{case.port}"', "wide again"), (f'["0.0.0.0:{case.port}", "127.0.0.1:{case.port}"]', "both")):
+        await case.reload(policy(listen, word))
+        lab.hold((await case.get())[2] == word.encode(), word)
+        lab.hold((await kept.request("GET", "/hello"))[2] == word.encode(), word, "on a kept connection")
+    kept.close()
 
 
 async def settings_of_the_gateway(case):

@@ -15,6 +15,7 @@ import os
 import re
 import sys
 
+import certificates
 import lab
 
 
@@ -24,6 +25,7 @@ class Story:
         self.failed = []       # what clients saw that they must not
         self.good = 0
         self.handshakes = 0
+        self.shown = {}        # names of the certificates, and how often each was
         self.over = asyncio.Event()
         self.planted = False
 
@@ -49,7 +51,7 @@ tls edge {{ certificate = "{pair[0]}"  key = "{pair[1]}" }}
 cache {name("cache", "kept")} {{ key = "k ${{request.path}}"  ttl = {1 + number % 20}h  shared = true }}
 upstream {name("breaker", "broken")} {{ url = "{self.url}"  breaker {{ open when failures(60s) >= {1 + number % 3}  open_for = {1 + number % 20}h }} }}
 upstream {name("window", "counted")} {{ url = "{self.url}"  breaker {{ open when failures({20 + number % 4}h) >= {(4, 9, 2, 6)[number % 4] if number else 5} }} }}
-upstream {name("queue", "narrow")} {{ url = "{self.url}"  max_in_flight = 1  queue {{ length = {5 + number % 9}  timeout = {30 + number % 20}min }} }}
+upstream {name("queue", "narrow")} {{ url = "{self.url}"  attempt_timeout = 5h  timeouts {{ stall = 5h }}  max_in_flight = 1  queue {{ length = {5 + number % 9}  timeout = {30 + number % 20}min }} }}
 upstream {name("budget", "spent")} {{
   url = "{self.url}"
   repeat_safe = true
@@ -125,6 +127,8 @@ route moved   {{ when request.path == "/moved"    to = moved }}
         while not self.over.is_set():
             try:
                 client = await lab.Client.connect(self.tls_port, context)
+                subject = client.writer.get_extra_info("peercert")["subject"][0][0][1]
+                self.shown[subject] = self.shown.get(subject, 0) + 1
                 status, _, _ = await client.request("GET", "/hello", headers="Connection: close\r\n")
                 client.close()
                 if status != 200:
@@ -172,8 +176,9 @@ route moved   {{ when request.path == "/moved"    to = moved }}
         self.url = self.upstreams[0].url
         self.ports = [lab.free_port() for _ in range(3)]
         self.tls_port, self.admin_port = lab.free_port(), lab.free_port()
-        certificates = lab.Certificates()
-        self.pairs = [certificates.issue("one"), certificates.issue("two")]
+        authority = certificates.Authority()
+        linked = [authority.issue(name) for name in ("linked-one", "linked-two")]
+        self.pairs = [authority.issue("named"), authority.link(linked[0])]
         self.waiting = []
         self.gateway = lab.Gateway(options.breakwater, self.policy(0))
         await self.gateway.start()
@@ -183,7 +188,7 @@ route moved   {{ when request.path == "/moved"    to = moved }}
         lab.hold(before["breaker"][0] == "OPEN" and before["window"][:2] == ("CLOSED", 3) and before["queue"] == 5 and before["cache"] == 50
                  and before["budget"] == 5, "the state before the first reload:", before)
         load = [asyncio.ensure_future(self.ask(i)) for i in range(options.clients)]
-        load.append(asyncio.ensure_future(self.shake_hands(certificates.client_context())))
+        load.append(asyncio.ensure_future(self.shake_hands(authority.client_context())))
         streams, left_streams = [], []
 
         async def begin_stream():
@@ -196,6 +201,8 @@ route moved   {{ when request.path == "/moved"    to = moved }}
         lost = {}
         for number in range(1, options.reloads + 1):
             is_broken = number % 10 == 0
+            if number % 5 == 0:  # under load, and whatever the policy shows now
+                authority.link(linked[number // 5 % 2])
             plants = options.plant if number == 3 else None
             text = self.policy(number, plants)
             event = await self.gateway.reload(text + "route nowhere { to = nobody }\n" if is_broken else text)
@@ -216,6 +223,8 @@ route moved   {{ when request.path == "/moved"    to = moved }}
                 await begin_stream()
             if number % 10 == 0 or number == options.reloads:
                 memory.append((number, self.gateway.memory(), self.gateway.descriptors()))
+                if options.trace:
+                    print(f"reloads: {number}: {memory[-1][1] // 1024} KiB, {memory[-1][2]} descriptors", flush=True)
             if number % 100 == 0:
                 print(f"reloads: {number} of {options.reloads}, {self.good} requests, {self.handshakes} handshakes, "
                       f"{memory[-1][1] / 1048576:.1f} MiB, {lab.now() - began:.0f} s", flush=True)
@@ -241,7 +250,7 @@ route moved   {{ when request.path == "/moved"    to = moved }}
                 break
             await asyncio.sleep(0.1)
         code = await self.gateway.stop()
-        certificates.remove()
+        authority.remove()
 
         problems = list(lost.values()) + self.failed[:5]
         if options.plant:
@@ -253,19 +262,19 @@ route moved   {{ when request.path == "/moved"    to = moved }}
             problems.append(f"{left} policies are alive in the end")
         if code != 0:
             problems.append(f"exit code {code}")
+        if options.reloads >= 100 and set(self.shown) != {"named", "linked-one", "linked-two"}:
+            problems.append(f"certificates shown: {self.shown}")
         # Once each stream slot has been taken anew the number of policies alive does not grow any more.
         warm = [item for item in memory if item[0] > options.streams + 50]
         if len(warm) > 10:
-            third = len(warm) // 3
-            first = sorted(item[1] for item in warm[:third])[third // 2]
-            last = sorted(item[1] for item in warm[-third:])[third // 2]
+            first, last = lab.drift([item[1] for item in warm])
             drift = (last - first) / 1024
             print(f"reloads: memory {first / 1048576:.2f} MiB in the first third after warming up, {last / 1048576:.2f} MiB in the last: "
                   f"{drift:+.0f} KiB; descriptors {warm[0][2]} and {warm[-1][2]}")
             if drift > options.drift_kib:
                 problems.append(f"memory drifts by {drift:.0f} KiB")
         print(f"reloads: {options.reloads} ({refused} refused as they had to be), {len(hashes)} hashes, {took:.0f} s, {self.good} requests, "
-              f"{self.handshakes} handshakes, {alive:.0f} policies alive at once; {'; '.join(problems) or 'nothing lost, nothing failed'}")
+              f"{self.handshakes} handshakes ({', '.join(f'{count} of {name}' for name, count in sorted(self.shown.items()))}), {alive:.0f} policies alive at once; {'; '.join(problems) or 'nothing lost, nothing failed'}")
         return 1 if problems else 0
 
 
@@ -276,6 +285,7 @@ def main():
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--drift-kib", type=int, default=1024)
+    parser.add_argument("--trace", action="store_true", help="print what memory and descriptors were, every ten reloads")
     parser.add_argument("--plant", choices=["breaker", "window", "queue", "cache", "budget", "stream", "request"])
     options = parser.parse_args()
     try:

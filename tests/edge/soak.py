@@ -16,6 +16,7 @@ import random
 import resource
 import sys
 
+import certificates
 import lab
 
 # What the faults of this run bring about. Everything else at level "error", and every line that is no event, is a failure of the run.
@@ -167,11 +168,11 @@ route all {{ to = main }}
             resource.setrlimit(resource.RLIMIT_NOFILE, (max(wanted, hard), max(wanted, hard)))  # root may raise it
         except (ValueError, PermissionError):
             raise lab.Failure(f"{wanted} open files are needed, and {hard} allowed: ulimit -n, or --idle") from None
-        certificates = lab.Certificates()
-        self.pair, self.authority = certificates.issue("edge"), certificates.authority
-        self.context = certificates.client_context()
+        authority = certificates.Authority()
+        self.pair, self.authority = authority.issue("edge"), authority.authority
+        self.context = authority.client_context()
         self.upstream = await lab.Upstream().start()
-        self.secure = await lab.Upstream(certificates.server_context(self.pair)).start()
+        self.secure = await lab.Upstream(authority.server_context(self.pair)).start()
         self.port, self.tls_port, self.admin_port = lab.free_port(), lab.free_port(), lab.free_port()
         self.gateway = await lab.Gateway(options.breakwater, self.policy(0)).start()
 
@@ -215,11 +216,11 @@ route all {{ to = main }}
         await asyncio.sleep(1)
         at_rest = self.gateway.descriptors()
         code = await self.gateway.stop()
-        certificates.remove()
+        authority.remove()
 
         total = sum(self.counts.values())
         third = len(samples) // 3
-        memory = [sorted(item[0] for item in part)[third // 2] for part in (samples[third:2 * third], samples[-third:])]
+        memory = lab.drift([item[0] for item in samples[third:]], 2)
         peak = [max(item[1] for item in part) for part in (samples[third:2 * third], samples[-third:])]
         drift = (memory[1] - memory[0]) / 1024
         if drift > options.drift_kib:

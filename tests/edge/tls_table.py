@@ -19,10 +19,11 @@ import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 
+import certificates
 import lab
+import tls_servers
 
 
 class Problems:
@@ -35,162 +36,6 @@ class Problems:
         if not condition:
             self.all.append(" ".join(str(part) for part in what))
             print("tls: WRONG:", *what, flush=True)
-
-
-# ---- Certificates -------------------------------------------------------------------------------------------------------
-
-
-class Maker:
-    """Certificates with everything that may be wrong with them. Paths of (certificate, key)."""
-
-    def __init__(self):
-        self.folder = tempfile.mkdtemp(prefix="breakwater-tls-")
-        self.write("index.txt", "")
-        self.write("ca.cnf", "[ca]\ndefault_ca = it\n[it]\ndir = .\ndatabase = index.txt\nnew_certs_dir = .\nrand_serial = yes\n"
-                             "unique_subject = no\ndefault_md = sha256\npolicy = any\n[any]\ncommonName = supplied\n")
-        self.number = 0
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def write(self, name, text):
-        with open(self.path(name), "w", encoding="utf-8") as file:
-            file.write(text)
-        return self.path(name)
-
-    def openssl(self, *arguments):
-        done = subprocess.run(["openssl", *arguments], cwd=self.folder, capture_output=True, text=True, check=False)
-        lab.hold(done.returncode == 0, "openssl", arguments, done.stderr)
-        return done.stdout
-
-    def make(self, name, by=None, names="DNS:localhost,IP:127.0.0.1", begins="20200101000000Z", ends="20490101000000Z", authority=False):
-        self.number += 1
-        base = f"{self.number}-{name}"
-        extensions = f"basicConstraints = critical,CA:{'TRUE' if authority else 'FALSE'}\n"
-        if authority:
-            extensions += "keyUsage = critical,keyCertSign,cRLSign\nsubjectKeyIdentifier = hash\n"
-        elif names:
-            extensions += f"subjectAltName = {names}\n"
-        self.write(base + ".ext", extensions)
-        self.openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", base + ".key")
-        self.openssl("req", "-new", "-key", base + ".key", "-subj", "/CN=" + name, "-out", base + ".csr")
-        signer = ["-cert", by[0], "-keyfile", by[1]] if by else ["-selfsign", "-keyfile", base + ".key"]
-        self.openssl("ca", "-batch", "-notext", "-config", "ca.cnf", *signer, "-startdate", begins, "-enddate", ends, "-extfile", base + ".ext",
-                     "-in", base + ".csr", "-out", base + ".crt")
-        return self.path(base + ".crt"), self.path(base + ".key")
-
-    def join(self, name, *files):
-        text = ""
-        for path in files:
-            with open(path, encoding="utf-8") as file:
-                text += file.read()
-        return self.write(name, text)
-
-    def pin(self, pair):
-        public = self.openssl("x509", "-in", pair[0], "-noout", "-pubkey")
-        self.write("public.pem", public)
-        self.openssl("pkey", "-pubin", "-in", "public.pem", "-outform", "DER", "-out", "public.der")
-        return "sha256:" + self.openssl("dgst", "-sha256", "-r", "public.der").split()[0]
-
-
-class Set:
-    def __init__(self):
-        self.maker = maker = Maker()
-        self.root = maker.make("Lab-Root", authority=True)
-        self.other_root = maker.make("Other-Root", authority=True)
-        self.middle = maker.make("Lab-Middle", self.root, authority=True)
-        self.good = maker.make("good", self.root)
-        self.other_name = maker.make("other", self.root, names="DNS:other.example")
-        self.expired = maker.make("expired", self.root, ends="20210101000000Z")
-        self.early = maker.make("early", self.root, begins="20480101000000Z")
-        self.stranger = maker.make("stranger", self.other_root)
-        self.own = maker.make("own")
-        self.own_client = maker.make("own-client", names="")
-        self.behind = maker.make("behind", self.middle)
-        self.chain = maker.join("chain.pem", self.behind[0], self.middle[0])
-        self.mixed = maker.join("mixed.pem", self.behind[0], self.root[0], self.middle[0])
-        self.backwards = maker.join("backwards.pem", self.middle[0], self.behind[0])
-        self.client = maker.make("client", self.root, names="")
-        self.client_expired = maker.make("client-expired", self.root, names="", ends="20210101000000Z")
-        self.client_early = maker.make("client-early", self.root, names="", begins="20480101000000Z")
-        self.client_stranger = maker.make("client-stranger", self.other_root, names="")
-
-
-# ---- Servers ------------------------------------------------------------------------------------------------------------
-
-
-class Nginx:
-    """One server block for each row, each on a port of its own; its access log says who was asked."""
-
-    def __init__(self, maker, blocks):
-        self.folder = tempfile.mkdtemp(prefix="breakwater-nginx-", dir=maker.folder)
-        self.ports = [lab.free_port() for _ in blocks]
-        servers = ""
-        for port, block in zip(self.ports, blocks):
-            servers += (f"server {{ listen 127.0.0.1:{port} ssl; {block} location / {{ default_type application/json; "
-                        f"return 200 '{{\"from\":\"nginx\"}}'; }} }}\n")
-        with open(os.path.join(self.folder, "nginx.conf"), "w", encoding="utf-8") as file:
-            file.write(f"daemon off; master_process off; pid nginx.pid; error_log error.log info;\nevents {{}}\nhttp {{\n"
-                       f"log_format asked '$server_port'; access_log {self.folder}/access.log asked;\n"
-                       + "".join(f"{name}_temp_path {self.folder}/{name};\n" for name in
-                                 ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")) + servers + "}\n")
-        self.process = subprocess.Popen(["nginx", "-p", self.folder, "-c", "nginx.conf", "-e", self.folder + "/error.log"],
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def asked(self, number):
-        with open(os.path.join(self.folder, "access.log"), encoding="utf-8") as file:
-            return str(self.ports[number]) in file.read().split()
-
-    def words(self):
-        with open(os.path.join(self.folder, "error.log"), encoding="utf-8") as file:
-            return file.read()
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-
-
-class Node:
-    """The same in one node process; it prints what it hears."""
-
-    def __init__(self, blocks):
-        self.ports = [lab.free_port() for _ in blocks]
-        program = "const https = require('https'), fs = require('fs'), read = path => fs.readFileSync(path);\n"
-        for number, (port, block) in enumerate(zip(self.ports, blocks)):
-            program += (f"{{ const s = https.createServer({{{block}}}, (q, r) => {{ console.log('asked {number}'); "
-                        f"r.setHeader('Content-Type', 'application/json'); r.end('{{\"from\":\"node\"}}'); }});\n"
-                        f"s.on('tlsClientError', e => console.log('refused {number} ' + (e.code || e.message)));\n"
-                        f"s.listen({port}, '127.0.0.1'); }}\n")
-        program += "console.log('ready');\n"
-        self.lines = []
-        self.process = subprocess.Popen(["node", "-e", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.lines.append(line.strip())
-
-    def asked(self, number):
-        return f"asked {number}" in self.lines
-
-    def words(self):
-        return "\n".join(self.lines)
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-
-
-async def listens(port, seconds=20):
-    end = lab.now() + seconds
-    while lab.now() < end:
-        try:
-            client = await lab.Client.connect(port)
-            client.close()
-            return
-        except OSError:
-            await asyncio.sleep(0.05)
-    raise lab.Failure(f"nobody listens on {port}")
 
 
 # ---- Upstreams ----------------------------------------------------------------------------------------------------------
@@ -235,15 +80,15 @@ async def upstreams(binary, made, problems):
                      "cipher": ", maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-NULL-SHA:@SECLEVEL=0'",
                      "asks": f", requestCert: true, rejectUnauthorized: true, ca: read('{made.root[0]}')"}
         if kind == "nginx":
-            server = Nginx(made.maker, [f"ssl_certificate {row[1]}; ssl_certificate_key {row[2]}; {nginx_more[row[3]]}" for row in rows])
+            server = tls_servers.Nginx(made.maker, [f"ssl_certificate {row[1]}; ssl_certificate_key {row[2]}; {nginx_more[row[3]]}" for row in rows])
         else:
-            server = Node([f"cert: read('{row[1]}'), key: read('{row[2]}'){node_more[row[3]]}" for row in rows])
+            server = tls_servers.Node([f"cert: read('{row[1]}'), key: read('{row[2]}'){node_more[row[3]]}" for row in rows])
 
         def ends_otherwise(row):  # nginx lets the handshake pass and refuses the request; node hangs up on strangers without a word
             return row[3] == "asks" and (kind == "nginx" or "strangers" in row[0])
 
         try:
-            await listens(server.ports[-1])
+            await tls_servers.listens(server.ports[-1])
             policy = 'edition 1\ngateway { listen = "127.0.0.1:0"  admin = "127.0.0.1:0" }\n'
             for number, row in enumerate(rows):
                 tls = f"  tls {{ {row[4]} }}" if row[4] else ""
@@ -651,7 +496,7 @@ async def main():
     if len(sys.argv) < 2 or any(name not in SECTIONS for name in sys.argv[2:]):
         print(__doc__)
         return 2
-    made = Set()
+    made = certificates.Set()
     status = 0
     try:
         for name in sys.argv[2:] or SECTIONS:
