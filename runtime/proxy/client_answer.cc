@@ -63,9 +63,10 @@ void ClientAnswer::SendInterim(const http::ResponseHead& head) {
 void ClientAnswer::SendEarlyHead(dialect::Shape shape, const HeadTerms& terms) {
   if (stage_ == Stage::kGone) return;
   Check(stage_ == Stage::kWaiting, "SendEarlyHead");
-  Check(request_.head.minor_version > 0, "SendEarlyHead to HTTP/1.0");
-  keep_alive_ = terms.may_keep_alive;
-  framing_ = {BodyFraming::kChunked, 0, true, true};
+  // To HTTP/1.0, which nginx speaks by default, the stream ends with its connection; a failure is told by its frame there, too.
+  const bool is_chunked = request_.head.minor_version > 0;
+  keep_alive_ = terms.may_keep_alive && is_chunked;
+  framing_ = {is_chunked ? BodyFraming::kChunked : BodyFraming::kUntilClose, 0, true, is_chunked};
   is_stream_ = true;
   HeaderList cors;
   AddCorsHeaders(cors_, request_.head, &cors);
@@ -77,7 +78,7 @@ void ClientAnswer::SendEarlyHead(dialect::Shape shape, const HeadTerms& terms) {
   http::AppendHeader(kBuffering, "no", &bytes);
   for (const auto& [name, value] : cors) http::AppendHeader(name, value, &bytes);
   http::AppendHeader("X-Request-Id", request_.request_id, &bytes);
-  http::AppendHeader("Transfer-Encoding", "chunked", &bytes);
+  if (is_chunked) http::AppendHeader("Transfer-Encoding", "chunked", &bytes);
   if (!keep_alive_) http::AppendHeader("Connection", "close", &bytes);
   http::AppendEndOfHead(&bytes);
   status_ = 200;

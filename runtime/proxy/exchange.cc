@@ -193,8 +193,7 @@ engine::RequestReady Exchange::Describe() {
   if (std::any_of(settings.to.begin(), settings.to.end(), has_loads)) {
     ready.model_at = [this](UpstreamId id) { return ModelAt(id); };
   }
-  // To HTTP/1.0 a failure inside a stream could not be shown but by a reset.
-  if (settings.keep_alive) ready.takes_keep_alive = request_.head.minor_version > 0 && ClientReads().is_stream();
+  if (settings.keep_alive) ready.takes_keep_alive = ClientReads().is_stream();
   return ready;
 }
 

@@ -74,7 +74,8 @@ TEST(ForeignOrigin, IsTheUpstreamsToJudgeWhereCorsIsOff) {
   EXPECT_EQ(JudgeOrigin(one, "https://gw.example", "GW.example:443"), OriginKind::kOwn);
   EXPECT_EQ(JudgeOrigin(one, "https://gw.example", "gw.example:80"), OriginKind::kForeign);
   EXPECT_EQ(JudgeOrigin(one, std::nullopt, "gw.example"), OriginKind::kNone);
-  one.origins = {"https://chat.example:443", "http://lab.example:80", "http://other.example"};  // browsers leave those ports out
+  one.origins = {"https://chat.example:443", "http://lab.example:80",
+                 "http://other.example"};  // browsers leave those ports out
   for (const char* origin : {"https://chat.example", "http://lab.example", "http://other.example"}) {
     EXPECT_EQ(JudgeOrigin(one, origin, "a"), OriginKind::kAllowed) << origin;
   }
