@@ -120,7 +120,9 @@ bool PathGuard::Refuses(compiler::model::RouteId route, const compiler::model::U
                         std::string_view sent_path, bool sent_path_is_simple) const {
   using compiler::model::UpstreamDialect;
   if (upstream.dialect != UpstreamDialect::kAuto && upstream.dialect != UpstreamDialect::kOllama) return false;
-  if (!ChangesOllama(sent_path, sent_path_is_simple)) return false;
+  // The base of a url is often what a proxy in front of the server cuts off again, so the client's own path counts as well.
+  const bool has_base = path.size() != sent_path.size();
+  if (!ChangesOllama(sent_path, sent_path_is_simple) && !(has_base && ChangesOllama(path))) return false;
   const auto& named = named_[route];
   return std::find(named.begin(), named.end(), path) == named.end();
 }

@@ -1,5 +1,6 @@
 // What keeps clients from changing an Ollama: of the paths below /api/ only those pass that ask it something, unless a route of the
-// policy names the path itself. Judged is the path that the upstream is asked at. Pure; one for each policy.
+// policy names the path itself. Judged is the path that the upstream is asked at, and the one in front of which its base stands. Pure; one for
+// each policy.
 #pragma once
 
 #include <string>

@@ -45,6 +45,13 @@ TEST(PathGuard, ARouteThatNamesThePathLetsItPass) {
   EXPECT_TRUE(refuses(3, 0, "/api/pull"));
   EXPECT_FALSE(refuses(3, 1, "/api/pull")) << "no Ollama";
   EXPECT_FALSE(refuses(3, 0, "/api/chat"));
+  // Behind a base, which a proxy in front of it cuts off again.
+  const auto refuses_behind = [&](const char* path, const char* sent) {
+    return guard.Refuses(RouteId(3), compiled->policy.upstreams[compiler::model::UpstreamId(0)], path, sent);
+  };
+  EXPECT_TRUE(refuses_behind("/api/delete", "/ollama/api/delete"));
+  EXPECT_TRUE(refuses_behind("/delete", "/api/delete"));
+  EXPECT_FALSE(refuses_behind("/api/chat", "/ollama/api/chat"));
 }
 
 }  // namespace
