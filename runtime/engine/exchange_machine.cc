@@ -1,4 +1,5 @@
-// The door and the one switch over states and events. What an event leads to are steps: exchange_steps.cc.
+// The door and the one switch over states and events. Where an event leads: exchange_start.cc, exchange_waits.cc,
+// exchange_verdict.cc, exchange_chain.cc, in the order of a request's life.
 #include "runtime/engine/exchange_machine.h"
 
 #include <algorithm>
@@ -8,14 +9,6 @@
 #include "runtime/engine/exchange_state.h"
 
 namespace runtime::engine {
-
-ExchangeMachine::State::~State() {
-  if (loading) LoadsOf(loading->upstream).Leave(loading->waiter);
-  if (queued) LimiterOf(queued->upstream).Leave(queued->place);
-  if (attempt.place != Limiter::kNoPlace) LimiterOf(attempt.upstream).Release(attempt.place, now, std::nullopt);
-  if (attempt.ticket) BreakerOf(attempt.upstream).Release(*attempt.ticket, now);
-  if (led) CacheOf(led->cache).EndFlight(led->key, /*stored=*/false);
-}
 
 std::string_view ExchangeMachine::State::PhaseName(Phase phase) {
   switch (phase) {

@@ -67,11 +67,8 @@ void ExchangeMachine::State::EndAttempt(const Outcome& outcome, OutcomeClass out
     }
   }
   Emit(RecordAttemptEnded{attempt.upstream, attempt.number, outcome, outcome_class, now - attempt.clock.started()});
-  if (attempt.place == Limiter::kNoPlace) return;
   // How long an answer takes is told by those that came to their end, not by clients that left.
-  const bool tells_pace = !attempt.blameless;
-  Emit(ReleasePlace{attempt.upstream, std::exchange(attempt.place, Limiter::kNoPlace),
-                    tells_pace ? std::optional(attempt.clock.client_time(now)) : std::nullopt});
+  GiveBackPlace(attempt.blameless ? std::nullopt : std::optional(attempt.clock.client_time(now)));
 }
 
 void ExchangeMachine::State::LeaveUpstream() {

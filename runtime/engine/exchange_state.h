@@ -1,6 +1,7 @@
 // What an ExchangeMachine knows while it runs: the state, the attempt under way, the visit to an upstream, what is held
-// of caches. Private to the engine: exchange_machine.cc holds the door and the switch, exchange_steps.cc the steps
-// between the states, exchange_waits.cc what is waited for, exchange_outcomes.cc what an attempt came to.
+// of caches. Private to the engine: exchange_machine.cc holds the door and the switch; then, in the order of a
+// request's life, exchange_start.cc, exchange_waits.cc, exchange_verdict.cc, exchange_chain.cc. exchange_outcomes.cc writes down what an
+// attempt came to, exchange_holdings.cc gives back what is held.
 #pragma once
 
 #include <optional>
@@ -154,6 +155,10 @@ struct ExchangeMachine::State : base::Recycled<ExchangeMachine::State> {
   void JudgeFrame();
   void Record(OutcomeClass outcome_class, const Outcome& outcome);
   void EndAttempt(const Outcome& outcome, OutcomeClass outcome_class);
+  // exchange_holdings.cc
+  void GiveBackPlace(std::optional<Duration> client_time);
+  void GiveBackUnused(UpstreamId upstream, Limiter::Place place);
+  void GiveBackTicket();
   void LeaveUpstream();
   void StoreInCaches();
   void RecordTransition(UpstreamId upstream, const std::optional<BreakerTransition>& transition);

@@ -123,7 +123,7 @@ void ExchangeMachine::State::OnPlaceNews() {
 void ExchangeMachine::State::LeaveQueue(ErrorKind error) {
   const QueuePlace mine = Existing(std::exchange(queued, std::nullopt), "place that is waited for");
   Emit(StopWaiting{});
-  LimiterOf(mine.upstream).Leave(mine.place);
+  GiveBackUnused(mine.upstream, mine.place);
   if (error == ErrorKind::kNone) {
     Emit(RecordQueued{mine.upstream, now - mine.since, error});
   } else {

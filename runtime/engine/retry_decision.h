@@ -50,7 +50,7 @@ struct RetryDecision {
   bool retry() const { return denial == RetryDenial::kNone; }
 };
 
-// Nothing is taken: the breaker's ticket and the budget's token are when the attempt starts. `settings` null: the upstream has no retry block.
+// Nothing is taken: the breaker's ticket and the budget's token are when the attempt starts, and may be denied then (exchange_start.cc, Launch). `settings` null: the upstream has no retry block.
 RetryDecision DecideRetry(const compiler::model::RetrySettings* settings, const RetryQuestion& question, TimePoint now,
                           base::Random& random);
 

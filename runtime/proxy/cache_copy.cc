@@ -140,7 +140,7 @@ void CacheCopy::Begin(const http::ResponseHead& head, const http::ClientResponse
   PLANT_FAULT(no_store_is_kept, if (not_kept_ == "no_store" && vary) not_kept_ = {});
   if (not_kept_.empty() && coding && !http::EqualsIgnoreCase(*coding, "identity")) not_kept_ = "content_encoding";
   PLANT_FAULT(coded_is_kept, if (not_kept_ == "content_encoding") not_kept_ = {});
-  if (!not_kept_.empty()) return copy_.reset();
+  if (!not_kept_.empty()) return Drop();
   PLANT_FAULT(vary_is_ignored, vary->clear());
   copy_.emplace();
   copy_->status = head.status;

@@ -51,6 +51,7 @@ class ClientAnswer {
 
   // While the client waits. An interim head (103) binds nobody; where it can't be sent it is left out.
   void SendInterim(const http::ResponseHead& head);
+  // A head with 200 before an answer is there (`keep_alive` of a route): sent by the first SendKeepAlive.
   void SendEarlyHead(dialect::Shape shape, const HeadTerms& terms);
   void SendKeepAlive(std::string_view bytes);
 

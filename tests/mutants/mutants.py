@@ -37,7 +37,7 @@ GROUPS = [
     (['runtime/proxy/answer_framing.cc', 'runtime/proxy/client_answer.cc', 'runtime/proxy/request_body.cc',
       'runtime/proxy/upstream_answer.cc'],
      [(f'{PROXY}/request_path_test', '*')]),
-    (['runtime/proxy/exchange.cc', 'runtime/proxy/exchange_attempt.cc', 'runtime/proxy/exchange_waits.cc'],
+    (['runtime/proxy/exchange.cc', 'runtime/proxy/exchange_answer.cc', 'runtime/proxy/exchange_attempt.cc', 'runtime/proxy/exchange_waits.cc'],
      [(f'{PROXY}/proxy_test', f'-{SLOW}'), (f'{PROXY}/upstream_faults_test', '*'), (f'{PROXY}/proxy_test', SLOW)]),
 ]
 # Who is asked about a bug that was put back.

@@ -177,6 +177,14 @@ TEST_F(Continuing, AnAnswerThatCannotBeJoinedIsNobodysFailure) {
   EXPECT_EQ(scene().StateAt(3s, 1), BreakerState::kClosed);
 }
 
+TEST_F(Continuing, ARedirectOfWhoIsToGoOnIsNobodysFailure) {
+  b[route].to = {all[0], all[1]};
+  b[all[1]].breaker = b.Breaker(abi::WindowMeasureKind::kFailures, 60s, 1, 30s, 1);
+  auto x = Cut();
+  EXPECT_THAT(x->On(3s, AttemptHead{302}), Contains("record_ended c 1 status_302 neutral 1000ms"));
+  EXPECT_EQ(scene().StateAt(3s, 1), BreakerState::kClosed);
+}
+
 // ---- Limits ----------------------------------------------------------------------------------------------------------
 
 TEST_F(Continuing, ConnectStrikes) {
