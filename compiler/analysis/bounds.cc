@@ -41,8 +41,16 @@ bool RetriesBeforeSendingOnly(const Policy& policy, const RetrySettings& retry) 
   return true;
 }
 
+QuickRetries FindQuickRetries(const Policy& policy) {
+  QuickRetries quick;
+  for (const UpstreamSettings& upstream : policy.upstreams)
+    quick.Add(static_cast<char>(upstream.retry && RetriesBeforeSendingOnly(policy, *upstream.retry)));
+  return quick;
+}
+
 // All that can pass at one upstream: its model is loaded, then a place, an attempt, a wait, a place … `last`: of the last attempt.
-Term VisitTime(const Policy& policy, const UpstreamSettings& upstream, const Term& attempt, const Term& last) {
+// retries_quickly: what is retried ended before the request was sent.
+Term VisitTime(const UpstreamSettings& upstream, bool retries_quickly, const Term& attempt, const Term& last) {
   const int attempts = 1 + RetriesOf(upstream);
   std::vector<Term> parts;
   if (upstream.cold_load) {
@@ -54,7 +62,7 @@ Term VisitTime(const Policy& policy, const UpstreamSettings& upstream, const Ter
   }
   // One that is retried ended with what the policy names.
   const Term connecting = Term::Of(UpTo(upstream.timeouts.connect), "connections" + At(upstream) + " (connect)");
-  bool is_quick = attempts > 1 && RetriesBeforeSendingOnly(policy, *upstream.retry) && connecting.value().high < attempt.value().high;
+  bool is_quick = attempts > 1 && retries_quickly && connecting.value().high < attempt.value().high;
   PLANT_FAULT(charges_a_connection_as_attempt, is_quick = false);
   const bool is_same = !is_quick && last.PrintWithResult() == attempt.PrintWithResult();
   if (is_same) {
@@ -112,7 +120,7 @@ bool IsNeverRead(const Policy& policy, const RouteSettings& route, const Upstrea
 
 // One upstream after the other, until the client has what it waits for. An answer that has begun is the
 // last one, unless the policy has another upstream take it over.
-Term ChainTime(const Policy& policy, const RouteSettings& route, Until until) {
+Term ChainTime(const Policy& policy, const QuickRetries& quick, const RouteSettings& route, Until until) {
   Term (*attempt)(const UpstreamSettings&) = until == Until::kFirstToken ? FirstTokenTime : AttemptTime;
   Term (*ends)(const UpstreamSettings&) = until == Until::kWhole ? AnswerTime : attempt;
   std::vector<Term> before;        // all that passes until this upstream is asked
@@ -122,9 +130,10 @@ Term ChainTime(const Policy& policy, const RouteSettings& route, Until until) {
     const Term failed = attempt(upstream);
     const Term whole = until == Until::kWhole && IsNeverRead(policy, route, upstream) ? failed : ends(upstream);
     const auto visit = [&](const Term& last) {
-      Term time = VisitTime(policy, upstream, failed, last);
+      Term time = VisitTime(upstream, quick[route.to[i]] != 0, failed, last);
       // Behind a first content only.
-      if (until != Until::kFirstToken && MayBeAskedTwice(policy, route, i)) time = Term::Larger({std::move(time), Term::Sum({failed, last})});
+      if (until != Until::kFirstToken && MayBeAskedTwice(policy, route, i))
+        time = Term::Larger({std::move(time), Term::Sum({failed, last})});
       return time;
     };
     std::vector<Term> parts = before;
@@ -201,11 +210,16 @@ std::string RouteBounds::PrintAttempts(const Policy& policy, const RouteSettings
   return out;
 }
 
-Bounds::Bounds(const Policy& policy) : policy_(policy), flights_(policy.caches.size()), failing_flights_(policy.caches.size()) {
+Bounds::Bounds(const Policy& policy)
+    : policy_(policy),
+      quick_retries_(FindQuickRetries(policy)),
+      flights_(policy.caches.size()),
+      failing_flights_(policy.caches.size()) {
   for (const RouteSettings& route : policy.routes) {
     if (!route.cache.has_value() || route.to.empty()) continue;
     const auto note = [&](std::vector<TimeInterval>* flights, Until until) {
-      const Term leader = WithMock(policy, route, WithinDeadline(route, ChainTime(policy, route, until)));
+      const Term leader =
+          WithMock(policy, route, WithinDeadline(route, ChainTime(policy, quick_retries_, route, until)));
       TimeInterval& longest = (*flights)[static_cast<size_t>(route.cache.value)];
       longest = TimeInterval::UpTo(std::max(longest.high, leader.value().high));
     };
@@ -216,7 +230,7 @@ Bounds::Bounds(const Policy& policy) : policy_(policy), flights_(policy.caches.s
 
 // Who asks for what another request is asking for waits for it, until its end, and then goes alone.
 Term Bounds::Waiting(const std::vector<TimeInterval>& flights, const RouteSettings& route, Until until) const {
-  Term chain = ChainTime(policy_, route, until);
+  Term chain = ChainTime(policy_, quick_retries_, route, until);
   if (!route.cache.has_value()) return chain;
   Term flight = Term::Of(flights[static_cast<size_t>(route.cache.value)],
                          "for another request of the same key (`" + policy_.caches[route.cache].name + "`)");
@@ -224,7 +238,7 @@ Term Bounds::Waiting(const std::vector<TimeInterval>& flights, const RouteSettin
 }
 
 RouteBounds Bounds::Of(const RouteSettings& route) const {
-  RouteBounds bounds;
+  RouteBounds bounds = AttemptsOf(route);
   Term latency = Waiting(flights_, route, Until::kWhole);
   bounds.latency_uncut = WithMock(policy_, route, Waiting(failing_flights_, route, Until::kFailed));
   // A mock answers where all have failed, never behind an answer that was begun.
@@ -233,6 +247,11 @@ RouteBounds Bounds::Of(const RouteSettings& route) const {
   const bool is_longer = failed.value().high > answered.value().high;
   bounds.latency = is_longer ? std::move(failed) : std::move(answered);
   bounds.first_token = WithMock(policy_, route, WithinDeadline(route, Waiting(flights_, route, Until::kFirstToken)));
+  return bounds;
+}
+
+RouteBounds Bounds::AttemptsOf(const RouteSettings& route) const {
+  RouteBounds bounds;
   for (size_t i = 0; i < route.to.size(); ++i) {
     const UpstreamSettings& upstream = policy_.upstreams[route.to[i]];
     int64_t visit = 1 + (upstream.retry ? RetriesWithin(*upstream.retry, route.deadline) : 0);

@@ -43,17 +43,23 @@ struct RouteBounds {
   int64_t attempts = 0;
 };
 
+// By upstream: whether all that is retried there ended before the request was sent.
+using QuickRetries = base::IdVector<model::UpstreamId, char>;
+
 class Bounds {
  public:
   explicit Bounds(const model::Policy& policy);  // must outlive it
 
   // Of a route with upstreams.
   RouteBounds Of(const model::RouteSettings& route) const;
+  // Only what is counted, without the times.
+  RouteBounds AttemptsOf(const model::RouteSettings& route) const;
 
  private:
   Term Waiting(const std::vector<TimeInterval>& flights, const model::RouteSettings& route, Until until) const;
 
   const model::Policy& policy_;
+  QuickRetries quick_retries_;
   // By cache: the longest that a request may wait for another one of the same key; and if that one has no answer at all.
   std::vector<TimeInterval> flights_;
   std::vector<TimeInterval> failing_flights_;

@@ -36,6 +36,12 @@ class Session {
       : offsets_(text, base), diagnostics_(diagnostics), input_(std::string(text)), lexer_(&input_) {
     lexer_.removeErrorListeners();
     std::vector<std::unique_ptr<Token>> all = lexer_.getAllTokens();
+    // Without it each question for the text of a token turns its code points into UTF-8 once more.
+    for (const auto& token : all) {
+      const SourceRange range = offsets_.RangeOf(*token);
+      static_cast<antlr4::CommonToken&>(*token).setText(
+          std::string(text.substr(range.begin - base, range.end - range.begin)));
+    }
     docs_ = DocComments(all);
     if (is_file) CheckWrittenText(all, offsets_, diagnostics_);
     std::vector<std::unique_ptr<Token>> tokens;

@@ -77,11 +77,9 @@ class HabitMender {
   bool HeaderWithoutQuotes(size_t i);
   bool PercentileFraction(size_t i);
 
-  size_t TypeAt(size_t i) const { return i < view_.size() ? view_[i]->getType() : antlr4::Token::EOF; }
+  size_t TypeAt(size_t i) const { return i < types_.size() ? types_[i] : antlr4::Token::EOF; }
   std::string TextAt(size_t i) const { return i < view_.size() ? view_[i]->getText() : std::string(); }
-  bool SameLine(size_t a, size_t b) const {
-    return a < view_.size() && b < view_.size() && view_[a]->getLine() == view_[b]->getLine();
-  }
+  bool SameLine(size_t a, size_t b) const { return a < lines_.size() && b < lines_.size() && lines_[a] == lines_[b]; }
   bool IsFirstOnLine(size_t i) const { return i == 0 || !SameLine(i - 1, i); }
   bool Touches(size_t i) const { return i > 0 && view_[i - 1]->getStopIndex() + 1 == view_[i]->getStartIndex(); }
   bool MayBegin(size_t i) const;                // a statement
@@ -116,6 +114,9 @@ class HabitMender {
   std::vector<std::unique_ptr<antlr4::Token>>& owned_;
   std::vector<size_t>* guessed_;
   std::vector<antlr4::Token*> view_;
+  // Of each token of the view: all recognisers ask for them.
+  std::vector<size_t> types_;
+  std::vector<size_t> lines_;
   std::vector<bool> dropped_;
   std::vector<bool> in_test_;
   std::map<size_t, std::vector<std::pair<size_t, std::string>>> inserted_;

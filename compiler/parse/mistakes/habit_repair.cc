@@ -71,7 +71,13 @@ HabitMender::HabitMender(const OffsetMap& offsets, diagnostics::Diagnostics* dia
                          std::vector<std::unique_ptr<Token>>* tokens, std::vector<size_t>* guessed)
     : offsets_(offsets), diagnostics_(diagnostics), owned_(*tokens), guessed_(guessed), dropped_(tokens->size()) {
   view_.reserve(owned_.size());
-  for (const auto& token : owned_) view_.push_back(token.get());
+  types_.reserve(owned_.size());
+  lines_.reserve(owned_.size());
+  for (const auto& token : owned_) {
+    view_.push_back(token.get());
+    types_.push_back(token->getType());
+    lines_.push_back(token->getLine());
+  }
   in_test_.resize(view_.size());
   for (size_t i = 0; i + 1 < view_.size(); ++i) {
     if (TypeAt(i) == PolicyParser::TEST && !in_test_[i]) MarkTest(i);
@@ -170,6 +176,7 @@ void HabitMender::Retype(size_t i, size_t type, const std::string& text) {
   auto* token = static_cast<CommonToken*>(view_[i]);
   token->setType(type);
   token->setText(text);
+  types_[i] = type;
 }
 
 bool HabitMender::MayBegin(size_t i) const {
