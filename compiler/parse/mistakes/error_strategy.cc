@@ -198,7 +198,18 @@ void ErrorStrategy::Explain(antlr4::Parser* parser, size_t index, size_t stateme
       return ExplainMissing(index);
     }
     if (ends_here && type != PolicyParser::COMMA) return ExplainMissing(index);
-    Emit(Kind::kValueExpected, index, {Describe(At(index))});
+    std::string_view help;
+    if (type == PolicyParser::LBRACE && before == PolicyParser::WHEN)
+      help = "a condition is written without braces: `when request.path == \"/a\"`";
+    else if (type == PolicyParser::LBRACE && (before == PolicyParser::EQ || before == PolicyParser::NE))
+      help = "a value is looked for in a set with `in { … }`";
+    else if (type == PolicyParser::LBRACE && before == PolicyParser::ASSIGN)
+      help = "a list stands in brackets: `[a, b]`";
+    else if (type == PolicyParser::COMMA) help = "a value should stand before it, or remove it";
+    else if (before == PolicyParser::NOT)
+      help = "`not` stands before a condition: `not status == 503`; values are compared with `!=`";
+    if (help.empty()) Emit(Kind::kValueExpected, index, {Describe(At(index))});
+    else Emit(Kind::kUnexpected, index, {Describe(At(index)), help});
     return;
   }
   if (ExplainMissingFunction(context, index)) return;
@@ -354,7 +365,15 @@ void ErrorStrategy::ExplainGarbage(size_t index) {
       return;
     }
     if (const std::string_view help = HelpOfJoiningWord(text); !help.empty()) {
-      Emit(Kind::kSideBySide, index, {Describe(At(index)), help});
+      // `max_in_flight = 4 requests`, `expect elapsed within 2s`.
+      const bool is_counted =
+          index >= 2 && TypeAt(index - 1) == PolicyParser::NUMBER && TypeAt(index - 2) == PolicyParser::ASSIGN;
+      const bool is_expected =
+          TypeAt(HeadOfLine(index)) == PolicyParser::EXPECT && (text == "within" || text == "over");
+      Emit(Kind::kSideBySide, index,
+           {Describe(At(index)), is_counted    ? "remove it: a number stands alone"
+                                 : is_expected ? "times are compared as well: `expect elapsed < 2s`"
+                                               : help});
       return;
     }
     if (is_setting) {
@@ -368,13 +387,36 @@ void ErrorStrategy::ExplainGarbage(size_t index) {
     Emit(is_triple ? Kind::kTripleQuotes : Kind::kTwoStrings, index, {Describe(At(index))});
     return;
   }
+  const std::string_view sentence = HelpOfSentence(HeadOfLine(index));
   if (type == PolicyParser::NAME || type == PolicyParser::NUMBER || type == PolicyParser::STRING ||
       type == PolicyParser::NETWORK || type == PolicyParser::REGEX || type == PolicyParser::NOT ||
       type == PolicyParser::LPAREN || type == PolicyParser::JSON) {
-    Emit(Kind::kOperatorMissing, index, {Describe(At(index))});
+    if (sentence.empty()) Emit(Kind::kOperatorMissing, index, {Describe(At(index))});
+    else Emit(Kind::kSideBySide, index, {Describe(At(index)), sentence});
     return;
   }
-  Emit(Kind::kStatementExpected, index, {Describe(At(index))});
+  if (sentence.empty()) Emit(Kind::kStatementExpected, index, {Describe(At(index))});
+  else Emit(Kind::kUnexpected, index, {Describe(At(index)), sentence});
+}
+
+size_t ErrorStrategy::HeadOfLine(size_t index) const {
+  while (index > 0 && SameLine(index - 1, index)) --index;
+  return index;
+}
+
+// How a sentence of a test is written; "" for anything else.
+std::string_view ErrorStrategy::HelpOfSentence(size_t head) const {
+  switch (TypeAt(head)) {
+    case PolicyParser::GIVEN:
+      return "write for example `given model replies 503 after 2s`, or `given model streams 5 tokens then cuts`; "
+             "another answer is another `given`";
+    case PolicyParser::SEND:
+      return "write for example `send POST \"/api/chat\" json { \"model\": \"a\" } leaves after 2s`";
+    case PolicyParser::WAIT: return "write for example `wait 15s`";
+    case PolicyParser::EXPECT:
+      return "an `expect` compares one thing: `expect status == 200`, `expect attempts(model) == 1`";
+    default: return {};
+  }
 }
 
 }  // namespace compiler::parse

@@ -57,6 +57,8 @@ class ErrorStrategy : public antlr4::DefaultErrorStrategy {
   // The token at `index` stands where the rule does not allow it.
   void Explain(antlr4::Parser* parser, size_t index, size_t statement_begin);
   static std::string_view HelpOfJoiningWord(std::string_view word);
+  size_t HeadOfLine(size_t index) const;
+  std::string_view HelpOfSentence(size_t head) const;
   bool ExplainArrow(size_t index);
   void ExplainDollar(size_t index);
   std::string_view SignMeans(size_t index, std::string_view otherwise);

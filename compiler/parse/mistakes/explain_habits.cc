@@ -100,6 +100,13 @@ bool ErrorStrategy::ExplainHabit(size_t index) {
     Emit(Kind::kHeaderInBrackets, index, {Describe(At(index)), text});
     return true;
   }
+  // idle = 1,5s
+  if (type == PolicyParser::COMMA && before == PolicyParser::NUMBER && next == PolicyParser::NUMBER && Touches(index) &&
+      Touches(index + 1) && index >= 2 && TypeAt(index - 2) == PolicyParser::ASSIGN) {
+    const std::string meant = At(index - 1).getText() + "." + At(index + 1).getText();
+    Emit(Kind::kUnexpected, index, {"`,`", "a number has a point: `" + meant + "`"}).Replace(".");
+    return true;
+  }
   // when: status in 5xx
   if (type == PolicyParser::COLON && before == PolicyParser::WHEN) {
     Emit(Kind::kColonBehindWhen, index).Change(offsets_.RangeOf(At(index)), "");

@@ -130,6 +130,23 @@ constexpr JoiningWord kJoiningWords[] = {
     {"failures", "a count stands before the sign: `failures(60s) >= 5`"},
     {"errors", "a count stands before the sign: `failures(60s) >= 5`"},
     {"requests", "a count stands before the sign: `requests(60s) >= 5`"},
+    {"is", "values are compared with `==`, and looked for in a set with `in { … }`"},
+    {"one_of", "a value is looked for in a set with `in { … }`"},
+    {"any_of", "a value is looked for in a set with `in { … }`"},
+    {"any", "a value is looked for in a set with `in { … }`"},
+    {"than", "numbers are compared with `>`, `>=`, `<` and `<=`: `failures(60s) > 3`"},
+    {"more", "numbers are compared with `>` and `>=`: `failures(60s) > 3`"},
+    {"less", "numbers are compared with `<` and `<=`: `elapsed < 2s`"},
+    {"at", "numbers are compared with `>=` and `<=`: `failures(60s) >= 3`"},
+    {"on", "a line with a condition begins with `when`"},
+    {"by", "who answered is told by one word: `served_by == name`"},
+    {"from",
+     "who answered is told by `served_by == name`; the address of a client stands behind `from` in double quotes"},
+    {"of", "what a name belongs to stands in parentheses: `attempts(name)`, `breaker(name)`"},
+    {"was", "how often an upstream was asked is told by `attempts(name) == 1`"},
+    {"round_robin", "there is one way to choose: the upstreams are asked in the order of `to = [first, second]`"},
+    {"least_conn", "there is one way to choose: the upstreams are asked in the order of `to = [first, second]`"},
+    {"random", "there is one way to choose: the upstreams are asked in the order of `to = [first, second]`"},
     {"weight", "upstreams have no weights: a route asks them in the order of `to = [first, second]`"},
     {"backup", "the last of a list is asked last: `to = [first, second]`"},
 };
@@ -307,7 +324,10 @@ bool ErrorStrategy::ExplainMissingWhen(size_t begin) {
     if (depth == 0 && (type == PolicyParser::ASSIGN || type == PolicyParser::WHEN || type == PolicyParser::RBRACE))
       break;
     if (depth == 0 && BeginsStatement(tokens_, i) && !SameLine(i - 1, i)) break;
-    if (depth == 0 && type == PolicyParser::LBRACE && TypeAt(i - 1) != PolicyParser::IN) break;
+    if (depth == 0 && type == PolicyParser::LBRACE && TypeAt(i - 1) != PolicyParser::IN) {
+      if (!compares) return false;  // `server small.local {` is a block
+      break;
+    }
     const bool opens = type == PolicyParser::LBRACE || type == PolicyParser::LPAREN || type == PolicyParser::LBRACKET;
     const bool closes = type == PolicyParser::RBRACE || type == PolicyParser::RPAREN || type == PolicyParser::RBRACKET;
     depth += opens ? 1 : closes ? -1 : 0;
@@ -319,6 +339,13 @@ bool ErrorStrategy::ExplainMissingWhen(size_t begin) {
   }
   if (!joins && !(compares && (has_word || IsFact(At(begin).getText())))) return false;
   const SourceRange range = offsets_.RangeOf(At(operand));
+  // Words of other languages for the same.
+  constexpr std::string_view kWhens[] = {"whenever", "filter", "on",   "for",  "case",     "match",
+                                         "where",    "rule",   "only", "cond", "condition"};
+  if (has_word && std::find(std::begin(kWhens), std::end(kWhens), At(begin).getText()) != std::end(kWhens)) {
+    Emit(Kind::kUnexpected, begin, {Describe(At(begin)), "a line with a condition begins with `when`"}).Replace("when");
+    return true;
+  }
   const std::string help =
       has_word ? "write `" + At(begin).getText() + " when …`" : "a line with a condition begins with `when`";
   Emit(Kind::kUnexpected, operand, {Describe(At(operand)), help}).Change({range.begin, range.begin}, "when ");
