@@ -234,8 +234,15 @@ void CheckClientErrorsCount(Context& context) {
     if (!breaker.settings.failure_when) return;
     std::set<uint32_t> seen;
     const auto lines = context.Lines(breaker.block, "failure", *breaker.settings.failure_when);
-    for (const Context::Line& line : lines)
+    for (const Context::Line& line : lines) {
       TellClientErrors(context, line, lines.size(), {Kind::kClientErrorsCount, AtStatus}, &seen);
+      // A prompt that does not fit is a client's, too.
+      const auto refused = [](int64_t too_long) {
+        return AtStatus(400).Set(abi::FieldId::k_prompt_too_long, too_long, too_long);
+      };
+      if (Evaluate(*line.expr, refused(1)) == Truth::kAlways && Evaluate(*line.expr, refused(0)) == Truth::kNever)
+        context.diagnostics->Emit(Kind::kClientErrorsCount, line.origin->predicate, {"`prompt_too_long`"});
+    }
   });
 }
 
@@ -270,6 +277,7 @@ void CheckStreamErrors(Context& context) {
       if (Evaluate(*line.expr, known) != Truth::kNever) return;
     }
     const SourceRange at = lines[0].origin->predicate;
+    if (context.WasTold(Kind::kFailuresMissed, at)) return;  // which names it as well
     context.diagnostics->Emit(Kind::kStreamErrorsSucceed, at).Change({at.end, at.end}, " or error == stream_error");
   });
 }

@@ -104,6 +104,17 @@ std::optional<Said> WhyNever(const Context& context, const Cell& cell, const Bre
   return std::nullopt;
 }
 
+constexpr Duration kLongWindow = std::chrono::hours(1);
+
+// The longest window that the condition asks about; nullopt for none.
+std::optional<Duration> LongestWindow(const model::Expr& expr, const model::BreakerSettings& settings) {
+  std::optional<Duration> longest;
+  if (const auto subject = SubjectOf(expr); subject && subject->kind == Subject::Kind::kWindow)
+    longest = MeasureOf(*subject, settings).window;
+  for (const model::Expr& operand : expr.operands) longest = std::max(longest, LongestWindow(operand, settings));
+  return longest;
+}
+
 // Whether something that no window can tell of stands in the line.
 std::vector<Context::Line> OpenLines(const Context& context, const Breaker& breaker) {
   return context.Lines(breaker.block, "open", breaker.settings.open_when);
@@ -162,6 +173,16 @@ bool HoldsForSome(const model::Expr& expr) {
          std::any_of(errors.begin(), errors.end(), [&](ErrorKind error) { return holds(AtError(error)); });
 }
 
+bool ReadsRequest(const model::Expr& expr) {
+  if (expr.kind == model::ExprKind::kField &&
+      abi::Fields()[static_cast<size_t>(expr.field)].phase == abi::Phase::kRoute)
+    return true;
+  if (expr.kind == model::ExprKind::kSlot &&
+      abi::Families()[static_cast<size_t>(expr.family)].phase == abi::Phase::kRoute)
+    return true;
+  return std::any_of(expr.operands.begin(), expr.operands.end(), ReadsRequest);
+}
+
 // Nothing came, so there is nothing to read in it.
 Region NoAnswer(const model::Slots& slots) {
   Domain absent;
@@ -182,6 +203,9 @@ Region NoAnswer(const model::Slots& slots) {
 void CheckOpensEver(Context& context) {
   ForEachBreaker(context, [&](const Breaker& breaker) {
     for (const Context::Line& line : OpenLines(context, breaker)) {
+      const std::optional<Duration> window = LongestWindow(*line.expr, breaker.settings);
+      if (window && *window >= kLongWindow)
+        context.diagnostics->Emit(Kind::kLooksBackTooFar, line.origin->predicate, {PrintTime(window->count())});
       const Region region = Region::Of(*line.expr);
       const std::vector<Cell> cells = PossibleCells(region, breaker.settings);
       if (cells.empty()) {
@@ -293,9 +317,26 @@ void CheckFailureRules(Context& context) {
     if (!breaker.settings.failure_when) return;
     const auto lines = context.Lines(breaker.block, "failure", *breaker.settings.failure_when);
     if (lines.empty()) return;
-    const auto counts = [&](const Region& outcome) {
+    // Of a first attempt, and where the rule looks at the request on each route that leads there.
+    const Region first = Region::Of(Known().Set(FieldId::k_attempt, 1, 1));
+    const std::vector<RouteId>& routes = context.routes_to[breaker.id];
+    const bool reads_request =
+        std::any_of(lines.begin(), lines.end(), [](const Context::Line& line) { return ReadsRequest(*line.expr); });
+    const auto counts_among = [&](const Region& outcome) {
       return std::any_of(lines.begin(), lines.end(),
                          [&](const Context::Line& line) { return !Never(*line.expr, outcome); });
+    };
+    const auto counts = [&](const Region& any) {
+      const Region outcome = any.And(first);
+      constexpr size_t kMostRoutes = 16;
+      if (!reads_request) return counts_among(outcome);
+      return counts_among(outcome) &&
+             std::all_of(routes.begin(),
+                         routes.begin() + static_cast<std::ptrdiff_t>(std::min(routes.size(), kMostRoutes)),
+                         [&](RouteId route) {
+                           const Region taken = RegionOf(context, route);
+                           return taken.empty() || counts_among(outcome.And(taken));
+                         });
     };
     const Region no_answer = NoAnswer(context.policy.slots);
     const auto any_error = [&](std::initializer_list<ErrorKind> errors) {
@@ -322,6 +363,7 @@ void CheckFailureRules(Context& context) {
                      [&](int status) { return counts(Region::Of(AtStatus(status))); }))
       note("a 5xx", "a server that answers nothing but errors never opens the breaker");
     if (missing.empty()) return;
+    if (!any_error({ErrorKind::k_stream_error})) note("an error inside a stream", "");
     Diagnostic& diagnostic =
         context.diagnostics->Emit(Kind::kFailuresMissed, lines[0].origin->predicate, {missing, breaker.name(), what});
     for (const Context::Line& line : lines) diagnostic.Change(line.origin->statement, "");

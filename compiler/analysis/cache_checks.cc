@@ -25,8 +25,10 @@ struct KeyReads {
   bool query = false;
   bool address = false;
 
-  bool HasQuestion() const {
-    return body || query || std::any_of(members.begin(), members.end(), [](const auto& path) { return !IsSetting(path[0]); });
+  // A query is what is asked where no model is.
+  bool HasQuestion(bool asks_model) const {
+    return body || (query && !asks_model) ||
+           std::any_of(members.begin(), members.end(), [](const auto& path) { return !IsSetting(path[0]); });
   }
   bool HasModel() const {
     return body || std::any_of(members.begin(), members.end(), [](const auto& path) { return path[0] == "model"; });
@@ -165,7 +167,9 @@ void CheckKeysReadQuestions(Context& context) {
     const SourceRange at = context.At(cache.block, "key");
     const bool asks = std::any_of(cache.routes.begin(), cache.routes.end(), [&](RouteId route) { return AsksInBody(context, route); });
     if (!asks) return;
-    if (!reads.HasQuestion()) {
+    const bool takes_models = std::any_of(cache.routes.begin(), cache.routes.end(),
+                                          [&](RouteId route) { return AsksModels(RegionOf(context, route)); });
+    if (!reads.HasQuestion(takes_models)) {
       AddToKey(context, context.diagnostics->Emit(Kind::kKeyWithoutQuestion, at,
                                                   {cache.settings.name, PrintTime(cache.settings.ttl.count())}),
                at, "request.body");
@@ -185,10 +189,13 @@ void CheckCachesWork(Context& context) {
     const auto once = std::find_if(reads.headers.begin(), reads.headers.end(), [](const auto& h) { return IsOfOneRequest(h); });
     if (once != reads.headers.end())
       context.diagnostics->Emit(Kind::kKeyOfOneRequest, context.At(cache.block, "key"), {cache.settings.name, "`" + *once + "`"});
-    if (cache.block.Setting("max_entry") != nullptr && cache.settings.max_entry_bytes > cache.settings.max_bytes)
-      context.diagnostics->Emit(Kind::kEntryAboveAll, context.At(cache.block, "max_entry"),
-                                {cache.settings.name, model::PrintSize(cache.settings.max_entry_bytes),
-                                 model::PrintSize(cache.settings.max_bytes)});
+    const bool has_size = cache.block.Setting("max_entry") != nullptr || cache.block.Setting("max_bytes") != nullptr;
+    if (has_size && cache.settings.max_entry_bytes > cache.settings.max_bytes)
+      context.diagnostics->Emit(
+          Kind::kEntryAboveAll,
+          context.At(cache.block, cache.block.Setting("max_entry") != nullptr ? "max_entry" : "max_bytes"),
+          {cache.settings.name, model::PrintSize(cache.settings.max_entry_bytes),
+           model::PrintSize(cache.settings.max_bytes)});
     const bool in_fallback = std::any_of(context.policy.routes.begin(), context.policy.routes.end(), [&](const auto& route) {
       return std::any_of(route.fallback.begin(), route.fallback.end(), [&](const model::FallbackRef& step) {
         const auto* own = std::get_if<CacheId>(&step);

@@ -6,6 +6,7 @@
 
 #include "compiler/analysis/context.h"
 #include "compiler/analysis/known_names.h"
+#include "compiler/analysis/literal_runs.h"
 #include "compiler/analysis/region.h"
 #include "compiler/diagnostics/kinds.h"
 
@@ -129,6 +130,10 @@ std::optional<Said> TakenForPattern(const Comparison& comparison) {
   if (const std::string_view segment = OpenSegment(text); !segment.empty())
     return Said{"`" + std::string(segment) + "` stands for itself, and for nothing else",
                 "a part that may be anything is told by a pattern: `matches /" + PatternFor(text) + "/`"};
+  for (const std::string_view between : {",/", "|/", ", /", "| /", ";/"}) {
+    if (text.starts_with('/') && text.find(between) != std::string_view::npos)
+      return Said{"this is one path, and no list", "a list stands in braces: `in {\"/a\", \"/b\"}`"};
+  }
   if (text.ends_with('*')) return std::nullopt;  // which PL0705 tells
   if (const std::string_view piece = PieceOfPattern(text); !piece.empty())
     return Said{"this is a pattern written as text, in which `" + std::string(piece) + "` stands for itself",
@@ -136,9 +141,14 @@ std::optional<Said> TakenForPattern(const Comparison& comparison) {
   return std::nullopt;
 }
 
-std::optional<Said> WrongPath(const Comparison& comparison) {
+std::optional<Said> WrongPath(const Comparison& comparison, bool in_pattern) {
   const std::string_view text = comparison.text;
-  if (auto pattern = TakenForPattern(comparison)) return pattern;
+  if (!in_pattern) {
+    if (auto pattern = TakenForPattern(comparison)) return pattern;
+  }
+  if (const size_t mark = text.find('&');
+      mark != std::string_view::npos && text.find('=', mark) != std::string_view::npos)
+    return Said{"a path has no query", "read it with `request.query[\"name\"]`"};
   if (IsPossibleText(comparison)) return std::nullopt;
   if (BeginsWithMethod(text)) {
     const std::string method(text.substr(0, text.find(' ')));
@@ -162,13 +172,21 @@ std::optional<Said> WrongPath(const Comparison& comparison) {
         "escaped is "
         "written in capitals (%2F)",
         "write the characters themselves"};
+  if (std::any_of(text.begin(), text.end(), [](char c) {
+        return static_cast<unsigned char>(c) >= 0x7f || std::string_view("\"<>^`{|}").find(c) != std::string_view::npos;
+      }))
+    return Said{"what a URI may not hold is escaped before it is compared",
+                "write its escape in capitals, as `%7C` for `|`"};
   return Said{"a path is normalised before it is compared, so no `.`, no `..` and no empty part stands in it",
               "write the path that is meant"};
 }
 
 std::optional<Said> WrongHost(const Comparison& comparison) {
   const std::string_view text = comparison.text;
-  const bool is_possible = comparison.part == Comparison::Part::kWhole ? IsPossibleHost(text) : IsPossibleInHost(text);
+  const bool is_possible = comparison.part == Comparison::Part::kWhole   ? IsPossibleHost(text)
+                           : comparison.part == Comparison::Part::kStart ? IsPossibleHostStart(text)
+                           : comparison.part == Comparison::Part::kEnd   ? IsPossibleHostEnd(text)
+                                                                         : IsPossibleInHost(text);
   const bool is_port = comparison.part == Comparison::Part::kEnd && text.find(':') != std::string_view::npos &&
                        text.find_last_not_of("0123456789") == text.rfind(':') && !base::ParseIp(text);
   if (is_possible && !is_port) return std::nullopt;
@@ -183,6 +201,10 @@ std::optional<Said> WrongHost(const Comparison& comparison) {
   if (text.find(':') != std::string_view::npos) return Said{"the host comes without its port", "write the name alone"};
   if (std::any_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; }))
     return Said{"a host is compared in lower case", "write `\"" + Lower(text) + "\"`", Lower(text)};
+  if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
+    return Said{"clients send a name with other letters as its ASCII form", "write that: `\"xn--bcher-kva.example\"`"};
+  if (text.size() > 1 && text.ends_with('.') && text.find("..") == std::string_view::npos)
+    return Said{"the dot at the end of a host is taken away", "write it without"};
   return Said{"no host looks so", "write a name as `example.com`"};
 }
 
@@ -252,7 +274,19 @@ void TellOf(Context& context, const Context::Line& line, const Comparison& compa
     return diagnostic;
   };
   const bool in_body = comparison.subject.Is(FieldId::k_request_body);
+  const bool is_path = comparison.subject.Is(FieldId::k_request_path);
+  const bool is_host = comparison.subject.Is(FieldId::k_request_host);
   if (comparison.part == Comparison::Part::kPattern) {
+    for (const LiteralRun& run : RunsOf(comparison.text)) {
+      if (!is_path && !is_host) break;
+      constexpr Comparison::Part kParts[] = {Comparison::Part::kStart, Comparison::Part::kEnd,
+                                             Comparison::Part::kSomewhere};
+      const Comparison one{comparison.subject, kParts[static_cast<size_t>(run.part)], nullptr, run.text};
+      const std::optional<Said> said = is_path ? WrongPath(one, true) : run.any_case ? std::nullopt : WrongHost(one);
+      if (!said) continue;
+      context.diagnostics->Emit(Kind::kNeverEqual, line.origin->predicate, {run.text, said->why, said->instead});
+      return;
+    }
     if (in_body && DependsOnBlanks(comparison.text)) {
       context.diagnostics->Emit(Kind::kBlanksOfJson, line.origin->predicate);
     }
@@ -264,8 +298,8 @@ void TellOf(Context& context, const Context::Line& line, const Comparison& compa
     return;
   }
   std::optional<Said> said;
-  if (comparison.subject.Is(FieldId::k_request_path)) said = WrongPath(comparison);
-  if (comparison.subject.Is(FieldId::k_request_host)) said = WrongHost(comparison);
+  if (is_path) said = WrongPath(comparison, false);
+  if (is_host) said = WrongHost(comparison);
   // A network in quotes and a `*` have a finding of their own (PL0705).
   const bool is_part = comparison.part != Comparison::Part::kWhole;
   const bool is_address =
@@ -355,7 +389,7 @@ void CheckWhenLines(Context& context) {
           std::any_of(first.begin(), first.end(), [&](const Subject& s) { return second.count(s) > 0; });
       const auto is_who = [](const Subject& s) {
         return s.Is(FieldId::k_client_ip) || s.Is(FieldId::k_client_tls) || s.IsOf(FamilyId::k_request_header) ||
-               s.Is(FieldId::k_request_method);
+               s.Is(FieldId::k_request_method) || s.Is(FieldId::k_request_host);
       };
       const bool first_who = !first.empty() && std::all_of(first.begin(), first.end(), is_who);
       const bool second_who = !second.empty() && std::all_of(second.begin(), second.end(), is_who);
@@ -390,12 +424,26 @@ void CheckForgedHeaders(Context& context) {
     std::set<Subject> subjects;
     CollectSubjects(*line.expr, &subjects);
     for (const Subject& subject : subjects) {
-      if (!subject.IsOf(FamilyId::k_request_header)) continue;
+      const bool is_query = subject.IsOf(FamilyId::k_request_query);
+      const bool is_member = subject.IsOf(FamilyId::k_request_json);
+      if (!subject.IsOf(FamilyId::k_request_header) && !is_query && !is_member) continue;
       // A route that answers itself is a door where it keeps out whoever does not send the header.
       Domain absent;
       absent.absent = true;
       if (!lets_in && Never(*line.expr, Region::Where(subject, absent))) continue;
-      const std::string& name = HeaderName(context, subject);
+      const auto slot = static_cast<size_t>(subject.slot);
+      const std::string name = is_query    ? context.policy.slots.request_queries[slot]
+                               : is_member ? context.policy.slots.request_json[slot].back()
+                                           : HeaderName(context, subject);
+      if (is_query || is_member) {
+        // A message has a `role` as well, and says nothing of who sends it.
+        const bool is_top = is_query || context.policy.slots.request_json[slot].size() == 1;
+        if (asks_address || !is_top || !HoldsPrivilege(Lower(name))) continue;
+        const auto found = context.FindStrings(*line.origin, name);
+        context.diagnostics->Emit(Kind::kAnybodySets, found.empty() ? line.origin->predicate : found[0],
+                                  {name});
+        continue;
+      }
       const bool is_list = name == "x-forwarded-for" || name == "forwarded";
       const bool forges_address = IsForwardingHeader(name) && (is_list || !has_proxies);
       const bool forges_right = IsPrivilegeHeader(name) && !has_proxies && !asks_address;

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "compiler/analysis/context.h"
+#include "compiler/analysis/known_names.h"
 #include "compiler/diagnostics/kinds.h"
 
 namespace compiler::analysis {
@@ -68,7 +69,9 @@ bool LeadsAnywhere(const model::Template& value) {
       return begin.find_first_of("/?#", scheme + 3) == std::string::npos && !is_path;
     }
     if (begin.empty()) return !is_path;
-    return begin == "/" && !is_path;  // "/" + "/evil.example" is another host
+    // "/" + "/evil.example" is another host, and so is what stands behind "//".
+    return (begin == "/" && !is_path) ||
+           (begin.starts_with("//") && begin.find_first_of("/?#", 2) == std::string::npos);
   }
   return false;
 }
@@ -118,19 +121,8 @@ void CheckOpenDoors(Context& context) {
       gateway.admin && std::find(gateway.listen.begin(), gateway.listen.end(), *gateway.admin) != gateway.listen.end();
   if (admin != nullptr && gateway.admin && !is_shared) {
     const std::string& host = gateway.admin->host;
-    base::CidrError error;
-    const auto address = base::ParseIp(host);
     const bool is_all = host == "0.0.0.0" || host == "::" || host == "*";
-    bool is_public = false;
-    if (address && !is_all) {
-      constexpr const char* kPrivate[] = {"10.0.0.0/8",  "172.16.0.0/12",  "192.168.0.0/16",
-                                          "127.0.0.0/8", "169.254.0.0/16", "100.64.0.0/10",
-                                          "::1",         "fc00::/7",       "fe80::/10"};
-      is_public = std::none_of(std::begin(kPrivate), std::end(kPrivate), [&](const char* text) {
-        const auto network = base::ParseCidr(text, &error);
-        return network && network->Contains(*address);
-      });
-    }
+    const bool is_public = !is_all && !IsPrivateHost(host);
     if (is_all || is_public) {
       context.diagnostics
           ->Emit(Kind::kAdminOpen, admin->value,
@@ -175,8 +167,16 @@ void CheckForeignText(Context& context) {
         diagnostic.Change(page->value, "\"text/plain\"").Unsafe();
     }
     for (const model::HeaderSetting& header : reply.headers) {
-      if (Lower(header.name) != "location" || !LeadsAnywhere(header.value)) continue;
-      const model::SettingOrigin* written = context.HeaderOf(block, "location");
+      const std::string name = Lower(header.name);
+      const bool leads_on = name == "location" || name == "content-location" || name == "refresh";
+      // What a server in front reads as the name of a file or an address of its own.
+      const bool names_file = name == "x-accel-redirect" || name == "x-sendfile" || name == "x-lighttpd-send-file";
+      const model::SettingOrigin* written = context.HeaderOf(block, name);
+      if (names_file && ReadsRequest(header.value)) {
+        context.diagnostics->Emit(Kind::kForeignFile, written == nullptr ? block.name : written->value);
+        continue;
+      }
+      if (name == "refresh" ? !ReadsRequest(header.value) : !leads_on || !LeadsAnywhere(header.value)) continue;
       context.diagnostics->Emit(Kind::kForeignLocation, written == nullptr ? block.name : written->value);
     }
   });
@@ -198,6 +198,15 @@ void CheckReplyTexts(Context& context) {
       else if (is_number && text.find_first_not_of('0') == std::string::npos)
         context.diagnostics->Emit(Kind::kRetryAfterNow, at).Replace("\"5\"").Unsafe();
     }
+    const bool leads_on =
+        reply.status == 301 || reply.status == 302 || reply.status == 303 || reply.status == 307 || reply.status == 308;
+    const bool says_where =
+        std::any_of(reply.headers.begin(), reply.headers.end(), [](const model::HeaderSetting& header) {
+          return Lower(header.name) == "location" || Lower(header.name) == "refresh";
+        });
+    if (leads_on && !says_where)
+      context.diagnostics->Emit(Kind::kRedirectNowhere, context.At(block, "status"),
+                                {reply.name, std::to_string(reply.status)});
     const bool has_none = reply.status == 204 || reply.status == 205 || reply.status == 304;
     if (has_none && reply.body.kind != model::BodyKind::kNone)
       context.diagnostics->Emit(Kind::kBodyOfNone, context.At(block, "status"),

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
+#include "base/cidr.h"
 #include "compiler/analysis/context.h"
 
 // clang-format off: tables of names, several in a line
@@ -29,7 +31,7 @@ bool TellsNoCaller(std::string_view header) {
       "upgrade", "upgrade-insecure-requests", "via", "dnt", "range", "expect", "if-none-match", "if-modified-since",
       "x-requested-with", "anthropic-version", "anthropic-beta", "openai-beta", "x-stainless-lang", "x-stainless-os",
       "x-stainless-package-version", "x-stainless-runtime", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-dest", "priority",
-      "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-model", "x-debug"};
+      "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-model", "x-debug", "baggage"};
   return IsOneOf(header, kNames) || IsOfOneRequest(header) || header.starts_with("sec-ch-");
 }
 
@@ -38,7 +40,7 @@ bool IsOfOneRequest(std::string_view header) {
       "x-request-id", "request-id", "x-correlation-id", "correlation-id", "x-trace-id", "trace-id", "traceparent",
       "x-b3-traceid", "x-b3-spanid", "b3", "x-amzn-trace-id", "x-cloud-trace-context", "x-datadog-trace-id", "cf-ray",
       "x-amz-cf-id", "x-client-request-id", "x-ms-client-request-id", "idempotency-key", "x-idempotency-key", "date",
-      "x-request-start", "uber-trace-id", "sentry-trace", "x-vercel-id", "x-azure-ref", "fly-request-id"};
+      "x-request-start", "tracestate", "x-timestamp", "timestamp", "x-nonce", "nonce", "x-signature", "uber-trace-id", "sentry-trace", "x-vercel-id", "x-azure-ref", "fly-request-id"};
   return IsOneOf(header, kNames);
 }
 
@@ -53,16 +55,19 @@ bool IsForwardingHeader(std::string_view header) {
 bool IsPrivilegeHeader(std::string_view header) {
   static constexpr std::string_view kNames[] = {
       "remote-user", "x-remote-user", "x-forwarded-user", "x-auth-user", "x-bypass", "x-scope", "x-scopes", "x-original-url",
-      "x-rewrite-url", "referer", "x-access-level", "x-auth-request-user", "x-auth-request-groups", "x-auth-request-email"};
+      "x-rewrite-url", "referer", "x-access-level", "origin", "x-forwarded-proto", "x-auth-request-user", "x-auth-request-groups", "x-auth-request-email"};
   if (IsOneOf(header, kNames)) return true;
+  return !IsOfOneRequest(header) && HoldsPrivilege(header);
+}
+
+bool HoldsPrivilege(std::string_view name) {
   // A word of its own within the name: X-Is-Admin, X-Team-Role.
   static constexpr std::string_view kWords[] = {
       "admin", "administrator", "superuser", "root", "internal", "privileged", "authenticated", "authorized", "trusted",
       "role", "roles", "permission", "permissions", "entitlements", "groups", "sudo"};
-  if (IsOfOneRequest(header)) return false;
-  for (size_t begin = 0; begin < header.size();) {
-    const size_t end = std::min(header.find_first_of("-_", begin), header.size());
-    if (IsOneOf(header.substr(begin, end - begin), kWords)) return true;
+  for (size_t begin = 0; begin < name.size();) {
+    const size_t end = std::min(name.find_first_of("-_", begin), name.size());
+    if (IsOneOf(name.substr(begin, end - begin), kWords)) return true;
     begin = end + 1;
   }
   return false;
@@ -102,7 +107,8 @@ bool IsSetting(std::string_view member) {
       "max_output_tokens", "n", "seed", "user", "options", "keep_alive", "format", "response_format", "stop", "stop_sequences",
       "presence_penalty", "frequency_penalty", "repeat_penalty", "think", "reasoning", "reasoning_effort", "metadata",
       "service_tier", "store", "logprobs", "top_logprobs", "logit_bias", "parallel_tool_calls", "tool_choice", "raw", "truncate",
-      "dimensions", "encoding_format", "priority"};
+      "dimensions", "encoding_format", "priority", "system", "tools", "functions", "function_call", "template", "suffix", "instructions",
+      "modalities", "audio"};
   return IsOneOf(member, kNames);
 }
 
@@ -171,6 +177,35 @@ std::string_view KindOfKey(std::string_view text) {
     return text.size() >= known.size && text.starts_with(known.begin) && text.find(' ') == std::string_view::npos;
   });
   return found == std::end(kKnown) ? std::string_view() : found->kind;
+}
+
+namespace {
+
+bool IsPrivate(const base::IpAddress& address) {
+  static const auto kNetworks = [] {
+    std::vector<base::Cidr> networks;
+    for (const char* text : {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16",
+                             "100.64.0.0/10", "::1", "fc00::/7", "fe80::/10", "0.0.0.0"}) {
+      base::CidrError error;
+      if (const auto network = base::ParseCidr(text, &error)) networks.push_back(*network);
+    }
+    return networks;
+  }();
+  return std::any_of(kNetworks.begin(), kNetworks.end(),
+                     [&](const base::Cidr& network) { return network.Contains(address); });
+}
+
+}  // namespace
+
+// A name of one part is that of a neighbour: a container, a service of the cluster, a machine of the local network.
+bool IsPrivateHost(const std::string& host) {
+  if (const auto address = base::ParseIp(host)) return IsPrivate(*address);
+  const std::string lower = Lower(host);
+  if (lower.find('.') == std::string::npos) return true;
+  constexpr std::string_view kEnds[] = {".local",    ".localhost", ".internal", ".lan",     ".home",   ".home.arpa",
+                                        ".intranet", ".intra",     ".corp",     ".private", ".svc",    ".test",
+                                        ".example",  ".invalid",   ".docker",   ".consul",  ".ts.net", ".localdomain"};
+  return std::any_of(std::begin(kEnds), std::end(kEnds), [&](std::string_view end) { return lower.ends_with(end); });
 }
 
 }  // namespace compiler::analysis

@@ -1,6 +1,7 @@
 // Names that mean something to checks: headers that say who asks, paths of model servers, members of requests to models.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace compiler::analysis {
@@ -11,7 +12,9 @@ bool TellsNoCaller(std::string_view header);       // what many clients send ali
 bool IsOfOneRequest(std::string_view header);      // another one each time: X-Request-Id
 bool IsForwardingHeader(
     std::string_view header);  // X-Forwarded-For and its kin: who the client was, by whoever wrote it
-bool IsPrivilegeHeader(std::string_view header);  // X-Admin: a header made to let somebody in
+bool IsPrivilegeHeader(std::string_view header);
+// The same of any name that a request brings, of a query parameter for example, in small letters.
+bool HoldsPrivilege(std::string_view name);  // X-Admin: a header made to let somebody in
 
 bool IsModelPath(std::string_view path);     // where a model is asked, by POST
 bool ChangesServer(std::string_view path);   // what an Ollama is changed by, or asked by POST: /api/pull
@@ -32,5 +35,8 @@ bool IsTextMember(std::string_view member);
 bool NamesCredential(std::string_view name);
 // The kind of key that a text begins with ("an API key of OpenAI"); "" for none.
 std::string_view KindOfKey(std::string_view text);
+
+// Whether a host is a neighbour: an address of a private network, or a name that only stands there.
+bool IsPrivateHost(const std::string& host);
 
 }  // namespace compiler::analysis

@@ -85,6 +85,7 @@ void LookAtUpstream(Context& context, UpstreamId id) {
     LookTime(context, "timeouts", timeouts, "first_token", *upstream.timeouts.first_token);
   LookTime(context, "timeouts", timeouts, "idle", upstream.timeouts.idle);
   LookTime(context, "timeouts", timeouts, "stall", upstream.timeouts.stall);
+  LookTime(context, "pool", block.Block("pool"), "idle", upstream.pool.idle);
   LookTime(context, "upstream", &block, "attempt_timeout", upstream.timeouts.attempt);
   if (upstream.cold_load) LookTime(context, "upstream", &block, "cold_load", *upstream.cold_load);
   const bool may_be_ollama =
@@ -99,13 +100,21 @@ void LookAtUpstream(Context& context, UpstreamId id) {
   if (upstream.breaker) LookNumber(context, "breaker", block.Block("breaker"), "probes", upstream.breaker->probes);
 }
 
+constexpr Duration kShortestHonour = std::chrono::seconds(1);
 constexpr Duration kLongestHonour = std::chrono::minutes(2);
 
 // Who obeys a Retry-After waits with the client, unless a deadline ends that.
 void LookAtHonour(Context& context, UpstreamId id) {
   const auto& retry = context.Upstream(id).retry;
   const BlockOrigin* block = context.OriginOf(id).Block("retry");
-  if (!retry || !retry->honour_cap || *retry->honour_cap <= kLongestHonour || block == nullptr) return;
+  if (!retry || !retry->honour_cap || block == nullptr) return;
+  if (*retry->honour_cap < kShortestHonour) {
+    context.diagnostics
+        ->Emit(Kind::kHonourTooShort, context.At(*block, "honour"), {PrintTime(retry->honour_cap->count())})
+        .Replace("retry_after(cap: 8s)")
+        .Unsafe();
+  }
+  if (*retry->honour_cap <= kLongestHonour) return;
   const auto& routes = context.routes_to[id];
   const bool is_bounded = !routes.empty() && std::all_of(routes.begin(), routes.end(), [&](RouteId route) {
     return context.Route(route).deadline.has_value();
@@ -113,6 +122,25 @@ void LookAtHonour(Context& context, UpstreamId id) {
   if (is_bounded) return;
   context.diagnostics->Emit(Kind::kHonourTooLong, context.At(*block, "honour"), {PrintTime(retry->honour_cap->count())})
       .Replace("retry_after(cap: 8s)")
+      .Unsafe();
+}
+
+// What one address may hold is a quarter of the memory, so a body beyond that is refused though `limits.body` allows it.
+void LookAtMemory(Context& context, const BlockOrigin* limits) {
+  constexpr int64_t kShareOfOne = 4;
+  const model::ClientLimits& client = context.policy.gateway.limits;
+  if (limits == nullptr || !client.memory) return;
+  LookSize(context, limits, "memory", *client.memory);
+  const model::SettingOrigin* written = limits->Setting("memory");
+  if (written == nullptr || limits->Setting("body") == nullptr) return;
+  if (client.body <= *client.memory / kShareOfOne || context.WasTold(Kind::kLimitTooShort, written->value)) return;
+  const std::string enough = model::PrintSize(SaturatingMultiply(client.body, kShareOfOne));
+  context.diagnostics
+      ->Emit(Kind::kMemoryBelowBody, written->value,
+             {model::PrintSize(*client.memory), model::PrintSize(*client.memory / kShareOfOne), model::PrintSize(client.body),
+              enough})
+      .At(limits->Setting("body")->value, "so large a body may be")
+      .Replace(enough)
       .Unsafe();
 }
 
@@ -127,6 +155,11 @@ void CheckLimits(Context& context) {
   LookTime(context, "limits", limits, "handshake_time", client.handshake_time);
   LookNumber(context, "limits", limits, "connections", client.connections);
   LookSize(context, limits, "body", client.body);
+  LookSize(context, limits, "header_bytes", client.header_bytes);
+  LookSize(context, limits, "header_line", client.header_line);
+  LookSize(context, limits, "uri", client.uri);
+  LookNumber(context, "limits", limits, "header_count", client.header_count);
+  LookAtMemory(context, limits);
   LookSize(context, limits, "body_rate", client.body_rate, "/s");
   LookSize(context, limits, "read_rate", client.read_rate, "/s");
   if (client.per_address) LookNumber(context, "limits", limits, "per_address", *client.per_address);
@@ -137,7 +170,10 @@ void CheckLimits(Context& context) {
   }
   for (size_t i = 0; i < context.policy.caches.size(); ++i) {
     const model::CacheId id(static_cast<int32_t>(i));
-    LookTime(context, "cache", &context.origins.caches[id], "ttl", context.policy.caches[id].ttl);
+    const model::CacheSettings& cache = context.policy.caches[id];
+    LookTime(context, "cache", &context.origins.caches[id], "ttl", cache.ttl);
+    Look(context, "cache", &context.origins.caches[id], "max_entry", cache.max_entry_bytes,
+         model::PrintSize(cache.max_entry_bytes));
   }
   for (size_t i = 0; i < context.origins.routes.size(); ++i) {
     const RouteId id(static_cast<int32_t>(i));

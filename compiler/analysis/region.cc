@@ -273,6 +273,24 @@ std::optional<std::vector<Cell>> OfOne(const Expr& expr, bool negated) {
   return CellsOf(*reading, {yes}, negated);
 }
 
+// Members are read of POST, PUT and PATCH; of anything else none is there. False where one must be.
+bool LeaveNoMembersToOthers(Cell* cell) {
+  const auto method = cell->domains.find(Subject::Of(FieldId::k_request_method));
+  if (method == cell->domains.end()) return true;
+  constexpr abi::Method kWithBody[] = {abi::Method::kPOST, abi::Method::kPUT, abi::Method::kPATCH};
+  if (std::any_of(std::begin(kWithBody), std::end(kWithBody), [&](abi::Method with_body) {
+        return method->second.number.Contains(static_cast<long double>(with_body));
+      }))
+    return true;
+  Domain absent;
+  absent.absent = true;
+  return std::all_of(cell->domains.begin(), cell->domains.end(), [&](auto& one) {
+    if (!one.first.IsOf(FamilyId::k_request_json)) return true;
+    one.second = one.second.And(absent);
+    return !one.second.empty();
+  });
+}
+
 // False where nothing is in both.
 bool Join(Cell* cell, const Cell& other) {
   for (const auto& [subject, domain] : other.domains) {
@@ -286,7 +304,7 @@ bool Join(Cell* cell, const Cell& other) {
     if (known == cell->unread.end()) cell->unread.emplace_back(expr, holds);
     else if (known->second != holds) return false;
   }
-  return true;
+  return LeaveNoMembersToOthers(cell);
 }
 
 bool IsUnreserved(char c) {
@@ -306,7 +324,8 @@ bool IsEscape(std::string_view three) {
 bool HasOnlyPathCharacters(std::string_view text, bool may_break_off) {
   for (size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
-    if (c <= ' ' || c == 0x7f || c == '?' || c == '#' || c == '\\') return false;
+    if (c <= ' ' || c >= 0x7f || std::string_view("?#\\\"<>^`{|}").find(text[i]) != std::string_view::npos)
+      return false;
     if (c != '%') continue;
     if (may_break_off && i + 3 > text.size()) return true;
     if (!IsEscape(text.substr(i, 3))) return false;
@@ -336,9 +355,11 @@ bool IsPossible(const Subject& subject, const TextTest& test) {
     if (test.kind == TextTest::Kind::kEndsWith) return IsPossiblePathEnd(test.text);
     if (test.kind == TextTest::Kind::kContains) return IsPossibleInPath(test.text);
   }
-  if (subject.Is(FieldId::k_request_host) && test.kind != TextTest::Kind::kMatches &&
-      test.kind != TextTest::Kind::kInNetwork)
-    return IsPossibleInHost(test.text);
+  if (subject.Is(FieldId::k_request_host)) {
+    if (test.kind == TextTest::Kind::kStartsWith) return IsPossibleHostStart(test.text);
+    if (test.kind == TextTest::Kind::kEndsWith) return IsPossibleHostEnd(test.text);
+    if (test.kind == TextTest::Kind::kContains) return IsPossibleInHost(test.text);
+  }
   return true;
 }
 
@@ -510,15 +531,19 @@ bool IsPossiblePathEnd(std::string_view end) {
 }
 
 bool IsPossibleInHost(std::string_view part) {
-  return std::none_of(part.begin(), part.end(), [](char c) {
-    return (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) <= ' ' ||
-           std::string_view("/?#@*{}").find(c) != std::string_view::npos;
-  });
+  const auto is_wrong = [](char c) {
+    return (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) <= ' ' || static_cast<unsigned char>(c) >= 0x7f ||
+           std::string_view("/?#@*{}^|\\\"<>`").find(c) != std::string_view::npos;
+  };
+  return part.find("..") == std::string_view::npos && std::none_of(part.begin(), part.end(), is_wrong);
 }
+bool IsPossibleHostStart(std::string_view start) { return !start.starts_with('.') && IsPossibleInHost(start); }
+bool IsPossibleHostEnd(std::string_view end) { return !end.ends_with('.') && IsPossibleInHost(end); }
 // An IPv6 address stands in brackets and has colons; anything else has one only before a port.
 bool IsPossibleHost(std::string_view host) {
   const bool is_address = host.starts_with('[') && host.find(']') == host.size() - 1;
-  return IsPossibleInHost(host) && (host.find_first_of(":[]") == std::string_view::npos || is_address);
+  return IsPossibleHostStart(host) && IsPossibleHostEnd(host) &&
+         (host.find_first_of(":[]") == std::string_view::npos || is_address);
 }
 
 std::string ExampleOf(const Cell& cell) {

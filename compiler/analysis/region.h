@@ -89,6 +89,8 @@ bool IsPossiblePathEnd(std::string_view end);
 bool IsPossibleInPath(std::string_view part);
 // A host: in lower case, without a port.
 bool IsPossibleHost(std::string_view host);
+bool IsPossibleHostStart(std::string_view start);
+bool IsPossibleHostEnd(std::string_view end);
 bool IsPossibleInHost(std::string_view part);
 
 // One request of a cell, for a message: "POST /api/chat". The method only where it is not left open.

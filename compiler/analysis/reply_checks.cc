@@ -112,7 +112,13 @@ void CheckFallbackReplies(Context& context) {
         if (const model::SettingOrigin* body = block.Setting("body"))
           AddMember(context, &diagnostic, body->value, "\"is_fallback\": true");
         else context.Add(diagnostic, block, "header[\"X-Fallback\"] = \"" + reply.name + "\"");
-      } else if (reply.status >= 500 && !HasHeader(reply, "retry-after")) {
+      } else if (reply.status >= 400 && reply.status < 500 && reply.status != 408 && reply.status != 425 &&
+                 reply.status != 429) {
+        context.diagnostics
+            ->Emit(Kind::kFallbackBlames, context.At(block, "status"), {reply.name, std::to_string(reply.status)})
+            .Replace("503")
+            .Unsafe();
+      } else if ((reply.status >= 500 || reply.status == 429) && !HasHeader(reply, "retry-after")) {
         Diagnostic& diagnostic = context.diagnostics->Emit(Kind::kNoRetryAfter, context.At(block, "status"),
                                                            {reply.name, std::to_string(reply.status)});
         context.Add(diagnostic, block, "header[\"Retry-After\"] = \"30\"");

@@ -89,6 +89,10 @@ bool MayStream(const Context& context, UpstreamId id) {
 
 namespace {
 
+constexpr std::string_view kRepeated[] = {"/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank",
+                                          "/v1/messages",         "/v1/responses",   "/api/chat",      "/api/generate",
+                                          "/api/embed",           "/api/embeddings"};
+
 bool IsNeverRepeated(const model::UpstreamSettings& upstream, std::string_view path) {
   return model::RepeatsAt(upstream.url, path) == model::Repeats::kNever;
 }
@@ -108,14 +112,23 @@ bool IsNotRepeated(const Cell& cell, const model::UpstreamSettings& upstream) {
     });
   }
   if (!others.empty()) return false;
-  constexpr std::string_view kRepeated[] = {
-      "/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank", "/v1/messages",
-      "/v1/responses",        "/api/chat",       "/api/generate",  "/api/embed", "/api/embeddings"};
   return std::none_of(std::begin(kRepeated), std::end(kRepeated),
                       [&](std::string_view path) { return paths.Contains(path) && !IsNeverRepeated(upstream, path); });
 }
 
 }  // namespace
+
+bool AsksModels(const Region& taken) {
+  return std::any_of(taken.cells().begin(), taken.cells().end(), [](const Cell& cell) {
+    const NumberSet methods = cell.Of(Subject::Of(abi::FieldId::k_request_method)).number;
+    if (!methods.Contains(static_cast<long double>(abi::Method::kPOST))) return false;
+    const TextSet paths = cell.Of(Subject::Of(abi::FieldId::k_request_path)).text;
+    if (paths.only)
+      return std::any_of(paths.only->begin(), paths.only->end(), [](const auto& path) { return IsModelPath(path); });
+    return std::any_of(std::begin(kRepeated), std::end(kRepeated),
+                       [&](std::string_view path) { return paths.Contains(path); });
+  });
+}
 
 bool TakesOnlyWhatIsNotRepeated(const Region& taken, const model::UpstreamSettings& upstream) {
   return !taken.empty() && std::all_of(taken.cells().begin(), taken.cells().end(),

@@ -13,6 +13,8 @@ Region RegionOf(const Context& context, RouteId route);
 bool MayStream(const Context& context, UpstreamId id);
 
 // Whether the route takes POST and PATCH alone, and none that may be sent to the upstream twice by its path.
+// Whether a POST to a path of a model API may be among them.
+bool AsksModels(const Region& taken);
 bool TakesOnlyWhatIsNotRepeated(const Region& taken, const model::UpstreamSettings& upstream);
 
 }  // namespace compiler::analysis

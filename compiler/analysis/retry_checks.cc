@@ -8,6 +8,7 @@
 #include "compiler/analysis/context.h"
 #include "compiler/analysis/outcomes.h"
 #include "compiler/analysis/region.h"
+#include "compiler/analysis/requests.h"
 #include "compiler/diagnostics/kinds.h"
 #include "compiler/model/model_paths.h"
 #include "compiler/model/print.h"
@@ -204,12 +205,36 @@ void CheckReplayBody(Context& context) {
   });
 }
 
+// A body that is not kept is not sent to the next upstream either. Only where somebody said how much is kept.
+void CheckBodiesMove(Context& context) {
+  const BlockOrigin* limits = context.origins.gateway.Block("limits");
+  if (limits == nullptr || limits->Setting("body") == nullptr) return;
+  const int64_t largest = context.policy.gateway.limits.body;
+  std::set<int32_t> seen;
+  for (const model::RouteSettings& route : context.policy.routes) {
+    for (size_t i = 0; i + 1 < route.to.size(); ++i) {
+      const UpstreamId id = route.to[i];
+      const model::SettingOrigin* written = context.OriginOf(id).Setting("replay_body");
+      const int64_t kept = context.Upstream(id).replay_body_bytes;
+      if (written == nullptr || kept >= largest || !seen.insert(id.value).second) continue;
+      if (context.WasTold(Kind::kBodyBeyondReplay, limits->Setting("body")->value)) return;  // which says more
+      context.diagnostics
+          ->Emit(Kind::kBodyNotMoved, written->value,
+                 {model::PrintSize(kept), model::PrintSize(largest), context.Upstream(id).name,
+                  context.Upstream(route.to[i + 1]).name})
+          .At(limits->Setting("body")->value, "so large a body may be")
+          .Replace(model::PrintSize(largest))
+          .Unsafe();
+    }
+  }
+}
+
 void CheckAmplification(Context& context) {
   constexpr int64_t kBearable = 4;
   std::set<int32_t> seen;
   for (const model::RouteSettings& route : context.policy.routes) {
     if (route.to.empty()) continue;
-    const RouteBounds bounds = context.bounds.Of(route);
+    const RouteBounds bounds = context.bounds.AttemptsOf(route);
     if (bounds.visits <= kBearable) continue;
     for (const UpstreamId id : route.to) {
       const auto& retry = context.Upstream(id).retry;
@@ -304,7 +329,13 @@ void CheckHammering(Context& context) {
 void CheckRetriesFire(Context& context) {
   ForEachRetry(context, [&](const Retry& retry) {
     for (const Context::Line& line : retry.lines) {
-      if (CanHold(*line.expr, retry, false) || CanHold(*line.expr, retry, true)) continue;
+      // Of a request that one of its routes takes.
+      const std::vector<RouteId>& routes = context.routes_to[retry.id];
+      const bool may_ask = routes.empty() || std::any_of(routes.begin(), routes.end(), [&](RouteId route) {
+                             const Region taken = RegionOf(context, route);
+                             return taken.empty() || !Never(*line.expr, taken);
+                           });
+      if (may_ask && (CanHold(*line.expr, retry, false) || CanHold(*line.expr, retry, true))) continue;
       context.diagnostics->Emit(Kind::kRetryNeverFires, line.origin->predicate)
           .Change(retry.lines.size() > 1 ? line.origin->statement : retry.block.whole, "");
     }

@@ -53,9 +53,24 @@ void Conceal(const Context& context, Diagnostic* diagnostic, SourceRange value, 
   }
 }
 
+// The token of admin actions: whoever has it may stop the gateway.
+void CheckAdminToken(Context& context) {
+  const model::SettingOrigin* written = context.origins.gateway.Setting("admin_token");
+  const auto& token = context.policy.gateway.admin_token;
+  if (written == nullptr || !token || token->is_secret) return;
+  if (const auto variables = context.Variables(*written); !variables.empty()) {
+    context.diagnostics->Emit(Kind::kSecretInHeader, written->value, {variables[0]});
+    return;
+  }
+  Diagnostic& diagnostic = context.diagnostics->Emit(Kind::kCredentialInFile, written->value,
+                                                     {"admin_token", "gateway", "secret(\"NAME\")"});
+  Conceal(context, &diagnostic, written->value, written->words);
+}
+
 }  // namespace
 
 void CheckCredentials(Context& context) {
+  CheckAdminToken(context);
   for (size_t i = 0; i < context.policy.upstreams.size(); ++i) {
     const UpstreamId id(static_cast<int32_t>(i));
     auto header = context.Upstream(id).headers.begin();

@@ -69,31 +69,6 @@ void ForEachUpstream(const Context& context,
   }
 }
 
-bool IsPrivate(const base::IpAddress& address) {
-  static const auto kNetworks = [] {
-    std::vector<base::Cidr> networks;
-    for (const char* text : {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16",
-                             "100.64.0.0/10", "::1", "fc00::/7", "fe80::/10", "0.0.0.0"}) {
-      base::CidrError error;
-      if (const auto network = base::ParseCidr(text, &error)) networks.push_back(*network);
-    }
-    return networks;
-  }();
-  return std::any_of(kNetworks.begin(), kNetworks.end(),
-                     [&](const base::Cidr& network) { return network.Contains(address); });
-}
-
-// A name of one part is that of a neighbour: a container, a service of the cluster, a machine of the local network.
-bool IsPrivateHost(const std::string& host) {
-  if (const auto address = base::ParseIp(host)) return IsPrivate(*address);
-  const std::string lower = Lower(host);
-  if (lower.find('.') == std::string::npos) return true;
-  constexpr std::string_view kEnds[] = {".local",    ".localhost", ".internal", ".lan",     ".home",   ".home.arpa",
-                                        ".intranet", ".intra",     ".corp",     ".private", ".svc",    ".test",
-                                        ".example",  ".invalid",   ".docker",   ".consul",  ".ts.net", ".localdomain"};
-  return std::any_of(std::begin(kEnds), std::end(kEnds), [&](std::string_view end) { return lower.ends_with(end); });
-}
-
 bool IsOfThisMachine(const std::string& host) {
   const auto address = base::ParseIp(host);
   return Lower(host) == "localhost" ||
@@ -258,6 +233,15 @@ void CheckRewrites(Context& context) {
           context.diagnostics->Emit(Kind::kRewritesStream, patch.written->value, {member.value, upstream.name})
               .Change(patch.statement, "")
               .Unsafe();
+        // An empty name is no model, and no token is no answer.
+        const bool is_no_model = member.name == "model" && member.value == "\"\"";
+        constexpr std::string_view kLengths[] = {"max_tokens", "max_completion_tokens", "max_output_tokens"};
+        const bool is_no_answer = member.value == "0" && std::find(std::begin(kLengths), std::end(kLengths),
+                                                                   member.name) != std::end(kLengths);
+        if (is_no_model || is_no_answer)
+          context.diagnostics->Emit(
+              Kind::kRewritesQuestion, patch.written->value,
+              {member.name, upstream.name, is_no_model ? "no name of a model" : "a request for no answer"});
         if (!IsQuestion(member.name) || !is_constant) continue;
         const bool is_gone = member.value == "null";
         context.diagnostics
@@ -383,7 +367,7 @@ void CheckSecretsShown(Context& context) {
       const std::string name = is_header ? Lower((header++)->name) : "";
       if (!is_header && written.name != "rewrite") continue;
       for (const std::string& variable : context.Variables(written)) {
-        if (!IsCredentialHeader(name) && !NamesCredential(variable)) continue;
+        if (!IsCredentialHeader(name) && !NamesCredential(name) && !NamesCredential(variable)) continue;
         Diagnostic& diagnostic = context.diagnostics->Emit(Kind::kSecretInHeader, written.value, {variable});
         if (is_header) OfferSecret(context, written, diagnostic);
         break;

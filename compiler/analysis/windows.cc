@@ -130,7 +130,10 @@ Region WhileWell(const model::BreakerSettings& settings) {
     Domain domain = Universe(subject);
     long double most = 0;
     if (kind == WindowMeasureKind::kRequests || kind == WindowMeasureKind::kSuccesses) continue;
-    if (kind == WindowMeasureKind::kLatency) most = 1'000'000;  // a millisecond: well and quick
+    // Nobody calls that slow.
+    constexpr Duration kQuick = std::chrono::milliseconds(100);
+    if (kind == WindowMeasureKind::kSlowRatio && settings.measures[slot].over < kQuick) continue;
+    if (kind == WindowMeasureKind::kLatency) most = static_cast<long double>(kQuick.count());
     domain.number = domain.number.And(NumberSet::Of(false, {0, most, false, false}));
     well = well.And(Region::Where(subject, std::move(domain)));
   }

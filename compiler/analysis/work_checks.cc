@@ -23,14 +23,37 @@ Known GoodAnswer(int status) {
   return known;
 }
 
+// Whether most good answers have such a value: no error, no header that a server gives by chance, a type, a model, some content. Of a
+// fact that is no part of the answer it is true.
+bool IsSaidByMost(const model::Slots& slots, const Subject& subject, const Domain& domain) {
+  if (subject.IsOf(FamilyId::k_response_json)) {
+    constexpr std::string_view kUsual[] = {"model",      "choices", "message", "response", "done",
+                                           "created_at", "created", "id",      "object",   "usage",
+                                           "data",       "content", "type",    "role",     "embeddings"};
+    const std::string& name = slots.response_json[static_cast<size_t>(subject.slot)].front();
+    if (std::find(std::begin(kUsual), std::end(kUsual), name) == std::end(kUsual)) return domain.absent;
+    return !domain.absent && domain.other && domain.text.is_everything();
+  }
+  if (subject.IsOf(FamilyId::k_response_header)) {
+    const std::string& name = slots.response_headers[static_cast<size_t>(subject.slot)];
+    const bool is_type = name == "content-type";
+    if (is_type) return domain.text.Contains("application/json") || domain.text.Contains("text/event-stream");
+    const bool is_usual = name == "date" || name == "server" || name == "content-length" || name == "connection";
+    return is_usual ? domain.text.is_everything() : domain.absent;
+  }
+  return true;
+}
+
 // Whether the condition takes a good answer for what it is, and not for something that it says or carries. A retry is decided before
 // there is content.
-bool TakesGoodAnswer(const model::Expr& expr, int status, bool is_retry) {
+bool TakesGoodAnswer(const Context& context, const model::Expr& expr, int status, bool is_retry) {
   Known good = GoodAnswer(status);
   if (is_retry) good.SetAbsent(FieldId::k_first_token);
   const Region taken = Region::Of(expr).And(Region::Of(good));
-  return std::any_of(taken.cells().begin(), taken.cells().end(), [](const Cell& cell) {
-    return !cell.Reads(FamilyId::k_response_json) && !cell.Reads(FamilyId::k_response_header) && cell.unread.empty();
+  return std::any_of(taken.cells().begin(), taken.cells().end(), [&](const Cell& cell) {
+    return cell.unread.empty() && std::all_of(cell.domains.begin(), cell.domains.end(), [&](const auto& one) {
+             return IsSaidByMost(context.policy.slots, one.first, one.second);
+           });
   });
 }
 
@@ -44,7 +67,7 @@ void CheckGoodAnswers(Context& context) {
     const bool is_next = place.kind == PlaceKind::kNext;
     if (!is_next && place.kind != PlaceKind::kRetry) return;
     for (const int status : {200, 201, 204}) {
-      if (!TakesGoodAnswer(*line.expr, status, !is_next)) continue;
+      if (!TakesGoodAnswer(context, *line.expr, status, !is_next)) continue;
       std::string by;
       if (is_next) {
         const model::RouteSettings& route = context.Route(RouteId(place.id));
@@ -61,6 +84,12 @@ void CheckGoodAnswers(Context& context) {
 void CheckMovesAnyway(Context& context) {
   context.ForEachLine([&](const Context::Place& place, const Context::Line& line) {
     if (place.kind != PlaceKind::kNext) return;
+    if (Never(*line.expr, RegionOf(context, RouteId(place.id)))) {
+      context.diagnostics->Emit(Kind::kNextNeverHolds, line.origin->predicate)
+          .Change(line.origin->statement, "")
+          .Unsafe();
+      return;
+    }
     bool holds = false;
     bool moves_anyway = false;
     bool adds = false;
