@@ -22,10 +22,12 @@ class HabitMender {
   void Run();
 
  private:
+  static constexpr size_t kAnyType = static_cast<size_t>(-2);
   struct Recogniser {
     std::string_view name;
     std::string_view example;
     bool (HabitMender::*mend)(size_t i);
+    size_t begins = kAnyType;  // the type of the token that it begins at
   };
   static const std::vector<Recogniser>& Recognisers();
 

@@ -166,10 +166,12 @@ bool HabitMender::HyphenatedName(size_t i) {
 bool HabitMender::Arithmetic(size_t i) {
   const auto is_operand = [&](size_t at) { return TypeAt(at) == PolicyParser::NUMBER || TypeAt(at) == PolicyParser::NAME; };
   const auto sign_at = [&](size_t at) {
-    const std::string text = TextAt(at);
-    if (TypeAt(at) == PolicyParser::UNKNOWN && (text == "*" || text == "+")) return text[0];
-    const bool is_range = Touches(at) && TextAt(at - 1).size() == 3;  // 500-599
-    if (TypeAt(at) == PolicyParser::MINUS && TypeAt(at - 1) == PolicyParser::NUMBER && !is_range) return '-';
+    if (TypeAt(at) == PolicyParser::UNKNOWN) {
+      const std::string text = TextAt(at);
+      if (text == "*" || text == "+") return text[0];
+    }
+    const bool is_difference = TypeAt(at) == PolicyParser::MINUS && TypeAt(at - 1) == PolicyParser::NUMBER;
+    if (is_difference && !(Touches(at) && TextAt(at - 1).size() == 3)) return '-';  // and no range: 500-599
     return '\0';
   };
   if (!is_operand(i) || !SameLine(i, i + 1)) return false;
@@ -361,14 +363,15 @@ bool HabitMender::CountOverBefore(size_t i) {
 // failures > 5 in 60s   5 failures in 60s   failures > 5 in the last 60s   consecutive_failures > 5 in 60s
 bool HabitMender::CountWithin(size_t i) {
   // consecutive_failures looks back to the last success, over no time.
-  if (TextAt(i) == "consecutive_failures" && IsComparator(TypeAt(i + 1)) && TypeAt(i + 2) == PolicyParser::NUMBER && TypeAt(i + 4) == PolicyParser::NUMBER &&
+  if (IsComparator(TypeAt(i + 1)) && TextAt(i) == "consecutive_failures" && TypeAt(i + 2) == PolicyParser::NUMBER && TypeAt(i + 4) == PolicyParser::NUMBER &&
       (TypeAt(i + 3) == PolicyParser::IN || (TypeAt(i + 3) == PolicyParser::NAME && IsOneOf(TextAt(i + 3), kBackOver)))) {
     Unexpected(i + 3, Kind::kConsecutive, {TextAt(i + 1), TextAt(i + 2), TextAt(i + 4)});
     Drop(i + 3, i + 4);
     return true;
   }
   // in the last 60s
-  if (TypeAt(i) == PolicyParser::NAME && IsOneOf(TextAt(i), kCounts) && IsComparator(TypeAt(i + 1)) && TypeAt(i + 2) == PolicyParser::NUMBER) {
+  if (TypeAt(i) == PolicyParser::NAME && IsComparator(TypeAt(i + 1)) && TypeAt(i + 2) == PolicyParser::NUMBER &&
+      IsOneOf(TextAt(i), kCounts)) {
     size_t at = i + 3;
     const bool is_word = TypeAt(at) == PolicyParser::IN || (TypeAt(at) == PolicyParser::NAME && IsOneOf(TextAt(at), kBackOver));
     if (is_word) {
