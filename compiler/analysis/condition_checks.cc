@@ -440,8 +440,7 @@ void CheckForgedHeaders(Context& context) {
         const bool is_top = is_query || context.policy.slots.request_json[slot].size() == 1;
         if (asks_address || !is_top || !HoldsPrivilege(Lower(name))) continue;
         const auto found = context.FindStrings(*line.origin, name);
-        context.diagnostics->Emit(Kind::kAnybodySets, found.empty() ? line.origin->predicate : found[0],
-                                  {name});
+        context.diagnostics->Emit(Kind::kAnybodySets, found.empty() ? line.origin->predicate : found[0], {name});
         continue;
       }
       const bool is_list = name == "x-forwarded-for" || name == "forwarded";

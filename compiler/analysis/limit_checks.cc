@@ -137,8 +137,8 @@ void LookAtMemory(Context& context, const BlockOrigin* limits) {
   const std::string enough = model::PrintSize(SaturatingMultiply(client.body, kShareOfOne));
   context.diagnostics
       ->Emit(Kind::kMemoryBelowBody, written->value,
-             {model::PrintSize(*client.memory), model::PrintSize(*client.memory / kShareOfOne), model::PrintSize(client.body),
-              enough})
+             {model::PrintSize(*client.memory), model::PrintSize(*client.memory / kShareOfOne),
+              model::PrintSize(client.body), enough})
       .At(limits->Setting("body")->value, "so large a body may be")
       .Replace(enough)
       .Unsafe();

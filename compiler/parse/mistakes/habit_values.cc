@@ -363,8 +363,10 @@ bool HabitMender::CountOverBefore(size_t i) {
 // failures > 5 in 60s   5 failures in 60s   failures > 5 in the last 60s   consecutive_failures > 5 in 60s
 bool HabitMender::CountWithin(size_t i) {
   // consecutive_failures looks back to the last success, over no time.
-  if (IsComparator(TypeAt(i + 1)) && TextAt(i) == "consecutive_failures" && TypeAt(i + 2) == PolicyParser::NUMBER && TypeAt(i + 4) == PolicyParser::NUMBER &&
-      (TypeAt(i + 3) == PolicyParser::IN || (TypeAt(i + 3) == PolicyParser::NAME && IsOneOf(TextAt(i + 3), kBackOver)))) {
+  if (IsComparator(TypeAt(i + 1)) && TextAt(i) == "consecutive_failures" && TypeAt(i + 2) == PolicyParser::NUMBER &&
+      TypeAt(i + 4) == PolicyParser::NUMBER &&
+      (TypeAt(i + 3) == PolicyParser::IN ||
+       (TypeAt(i + 3) == PolicyParser::NAME && IsOneOf(TextAt(i + 3), kBackOver)))) {
     Unexpected(i + 3, Kind::kConsecutive, {TextAt(i + 1), TextAt(i + 2), TextAt(i + 4)});
     Drop(i + 3, i + 4);
     return true;
