@@ -7,8 +7,8 @@
 #include <variant>
 
 #include "base/check.h"
-#include "base/planted_fault.h"
 #include "base/json_text.h"
+#include "base/planted_fault.h"
 #include "compiler/model/model_paths.h"
 #include "compiler/model/template.h"
 #include "runtime/dialect/members.h"
@@ -16,6 +16,7 @@
 #include "runtime/http/body_decoder.h"
 #include "runtime/http/forwarding.h"
 #include "runtime/http/request_path.h"
+#include "runtime/proxy/connection_place.h"
 #include "runtime/proxy/error_messages.h"
 
 namespace runtime::proxy {
@@ -226,7 +227,8 @@ bool Exchange::HoldMemory() {
       memory_follower_.reset();
       if (phase_ == Phase::kReadingBody) RefuseForMemory();
     });
-    held_memory_.Begin(&worker_.gateway.memory, std::string(request_.client_ip), worker_.WakeUp(*memory_follower_));
+    held_memory_.Begin(&worker_.gateway.memory, AddressGroup(std::string(request_.client_ip)),
+                       worker_.WakeUp(*memory_follower_));
     if (phase_ != Phase::kReadingBody) held_memory_.FinishUpload();
   }
   return held_memory_.Set(held);

@@ -174,6 +174,24 @@ TEST(Limits, ManyRestingConnectionsHoldNoParser) {
   EXPECT_EQ(gateway.worker->context().parsers.made(), 1u) << "one parser served them all, one after another";
 }
 
+// Of IPv6 a host has a /64 to choose its addresses from.
+TEST(Limits, MemoryIsSharedByHostsNotByAddresses) {
+  SimGateway gateway(kPolicy, "trusted_proxies = [\"10.0.0.99\"]  limits { memory = 1MiB }");
+  const auto half_sent = [&gateway](const std::string& address) {
+    auto client = gateway.NewClient();
+    client->Send("POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: " + address +
+                 "\r\nContent-Length: 400000\r\n\r\n" + std::string(180'000, ' '));
+    gateway.network.RunFor(100ms);
+    return client;
+  };
+  const auto first = half_sent("2001:db8::1");
+  const auto elsewhere = half_sent("2001:db8:0:1::1");
+  EXPECT_EQ(first->received, "") << "another host's";
+  const auto second = half_sent("2001:db8::2");
+  EXPECT_TRUE(first->received.starts_with("HTTP/1.1 413 ")) << first->received;
+  EXPECT_EQ(elsewhere->received + second->received, "");
+}
+
 TEST(EarlyHints, GoToClientsThatKnowThem) {
   SimGateway gateway(kPolicy);
   SimServer server(&gateway.network, "10.0.0.1", 11434, [](SimPeer& peer) {
