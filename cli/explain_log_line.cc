@@ -246,8 +246,26 @@ class Explainer {
 
 }  // namespace
 
+namespace {
+
+// A line as those tools give it out that logs are read with: behind a time and a name (syslog, docker compose), or as a text inside of
+// their own JSON (journalctl -o json, Docker's files, Loki).
+Json ReadLine(std::string_view text) {
+  Json line = Json::parse(text.substr(std::min(text.find('{'), text.size())), nullptr, false);
+  if (!line.is_object() || line.contains("request_id")) return line;
+  for (const char* member : {"MESSAGE", "log", "message", "line"}) {
+    const std::string inner = Text(line, member);
+    if (inner.find("\"request_id\"") == std::string::npos) continue;
+    Json unwrapped = Json::parse(inner.substr(std::min(inner.find('{'), inner.size())), nullptr, false);
+    if (unwrapped.is_object()) return unwrapped;
+  }
+  return line;
+}
+
+}  // namespace
+
 std::string ExplainLogLine(std::string_view text, const WrittenPolicy* policy, std::string* why) {
-  const Json line = Json::parse(text, nullptr, false);
+  const Json line = ReadLine(text);
   if (!line.is_object()) {
     *why = "it is no JSON object";
     return {};

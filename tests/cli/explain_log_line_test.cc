@@ -8,6 +8,8 @@
 #include <memory>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include "compiler/expand/imports.h"
 
 namespace {
@@ -82,6 +84,29 @@ TEST(ExplainLogLine, TellsHowAnswersEnded) {
   EXPECT_NE(ended("client_gone").find("The client left"), std::string::npos);
   EXPECT_EQ(ended("complete").find("left"), std::string::npos);
   EXPECT_NE(ended("complete").find("qwen3 read 3 tokens and wrote 7"), std::string::npos);
+}
+
+TEST(ExplainLogLine, ReadsLinesAsTheToolsGiveThemOutThatLogsAreReadWith) {
+  const std::string words = Explain(kDown);
+  const auto quoted = [](const char* member) {
+    return R"({"time":"t",")" + std::string(member) + "\":" + nlohmann::json(kDown).dump() + "}";
+  };
+  for (const std::string& line :
+       {"Nov 30 20:57:28 vm breakwater[13321]: " + std::string(kDown), "gateway-1  | " + std::string(kDown),
+        quoted("MESSAGE"), quoted("log"), quoted("message")}) {
+    EXPECT_EQ(Explain(line), words) << line;
+  }
+  EXPECT_EQ(Explain(R"({"message":"about \"request_id\" alone"})"),
+            "no line: it has no `request_id`: is it an event? Those stand on standard error; the access log goes to "
+            "standard output");
+}
+
+TEST(ExplainLogLine, TellsWhoDidNotWaitForAnAttempt) {
+  const std::string words = Explain(
+      R"({"request_id":"r","status":499,"how":"client_gone","served_by":"gateway","route":"a","attempts":[{"upstream":"u","number":1,"error":"cancelled","ms":200.2}]})");
+  EXPECT_NE(words.find("Attempt 1 at `u`: cancelled: the gateway gave it up, because the client had left"),
+            std::string::npos)
+      << words;
 }
 
 TEST(ExplainLogLine, SaysWhatIsNoLineOfTheLog) {
