@@ -46,6 +46,8 @@ ALERTS = {
                                {'breakwater_queue_refused_total{upstream="ollama",reason="queue_full"}': "7x120"}),
     "BreakwaterErrorsOfItsOwn": ({'breakwater_requests_total{route="late",status="502",served_by="gateway"}': "0+1x120", 'breakwater_requests_total{route="chats",status="200",served_by="ollama"}': RATE},
                                  {'breakwater_requests_total{route="late",status="502",served_by="gateway"}': "3x120", 'breakwater_requests_total{route="chats",status="200",served_by="ollama"}': RATE}),
+    "BreakwaterUsersGetErrors": ({'breakwater_requests_total{route="odd",status="500",served_by="odd"}': "0+6x120", 'breakwater_requests_total{route="chats",status="200",served_by="ollama"}': RATE},
+                                 {'breakwater_requests_total{route="odd",status="500",served_by="odd"}': "0+1x120", 'breakwater_requests_total{route="chats",status="200",served_by="ollama"}': RATE}),
     "BreakwaterLogLinesAreLost": ({'breakwater_log_lines_dropped_total': "0+5x120"}, {'breakwater_log_lines_dropped_total': "5x120"}),
     "BreakwaterReloadRefused": ({'breakwater_policy_last_reload_successful': "0x120"}, {'breakwater_policy_last_reload_successful': "1 0 0 1x120"}),
     "BreakwaterCertificateEndsSoon": ({'breakwater_certificate_not_after_seconds{tls="edge"}': "1000000x120"},
