@@ -10,6 +10,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/short_text.h"
 #include "runtime/http/text.h"
 
 namespace runtime::http {
@@ -195,6 +196,12 @@ bool IsValidAuthority(std::string_view authority) {
   return number <= 65535;
 }
 
+// Clients ask for the same host again and again: it is looked at once.
+constexpr size_t kMostKnownHost = 255;
+bool IsKnownHost(std::string_view host, const std::string* known) {
+  return known != nullptr && !host.empty() && known->size() == host.size() && base::IsSameText(known->data(), host.data(), host.size());
+}
+
 // Characters that a target may hold. Laxer than RFC 3986, where browsers send some as they are, "|" in paths, quotes in queries: what is
 // sent on holds escapes instead (request_path.h). A backslash in a path would be a slash to some.
 constexpr bool IsTargetChar(char c, bool in_query) {
@@ -257,7 +264,7 @@ ParseError ReadTarget(std::string_view target, RequestHead* head, std::string_vi
 }
 
 // The rest of a request's head, with head->method and head->minor_version.
-ParseError CheckTargetAndLines(std::string_view target, RequestHead* head, std::string* spare);
+ParseError CheckTargetAndLines(std::string_view target, RequestHead* head, std::string* spare, std::string* known_host);
 
 }  // namespace
 
@@ -278,10 +285,11 @@ ParseError CheckRequestHead(std::string_view start_line, RequestHead* head, std:
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return ParseError::k_unsupported_version;
   head->minor_version = version.back() - '0';
 
-  return CheckTargetAndLines(target, head, spare);
+  return CheckTargetAndLines(target, head, spare, nullptr);
 }
 
-ParseError CheckPlainRequestHead(std::string_view start_line, size_t method_size, RequestHead* head, std::string* spare) {
+ParseError CheckPlainRequestHead(std::string_view start_line, size_t method_size, RequestHead* head, std::string* spare,
+                                 std::string* known_host) {
   constexpr size_t kVersionSize = 9;  // " HTTP/1.1"
   head->method_text = {start_line.data(), method_size};
   switch (start_line.front()) {
@@ -290,12 +298,12 @@ ParseError CheckPlainRequestHead(std::string_view start_line, size_t method_size
     default: head->method = MethodOf(head->method_text);
   }
   head->minor_version = 1;
-  return CheckTargetAndLines({start_line.data() + method_size + 1, start_line.size() - method_size - 1 - kVersionSize}, head, spare);
+  return CheckTargetAndLines({start_line.data() + method_size + 1, start_line.size() - method_size - 1 - kVersionSize}, head, spare, known_host);
 }
 
 namespace {
 
-ParseError CheckTargetAndLines(std::string_view target, RequestHead* head, std::string* spare) {
+ParseError CheckTargetAndLines(std::string_view target, RequestHead* head, std::string* spare, std::string* known_host) {
   std::string_view authority;
   if (const ParseError error = ReadTarget(target, head, &authority, spare); error != ParseError::kNone) {
     return error;
@@ -308,7 +316,10 @@ ParseError CheckTargetAndLines(std::string_view target, RequestHead* head, std::
   }
   if (framing.host_lines > 1) return ParseError::k_duplicate_host;
   if (framing.host_lines == 0 && head->minor_version == 1) return ParseError::k_missing_host;
-  if (framing.host_lines == 1 && !IsValidAuthority(framing.host)) return ParseError::k_bad_host;
+  if (framing.host_lines == 1 && !IsKnownHost(framing.host, known_host)) {
+    if (!IsValidAuthority(framing.host)) return ParseError::k_bad_host;
+    if (known_host != nullptr && framing.host.size() <= kMostKnownHost) known_host->assign(framing.host);
+  }
   head->host = authority.empty() ? framing.host : authority;  // RFC 9112 3.2.2: Host is then ignored
   // RFC 9110 7.6.2: whoever gets it answers. What the gateway is would be all that it has to say.
   if (framing.is_last_hop && head->method == Method::kOPTIONS) return ParseError::k_max_forwards;

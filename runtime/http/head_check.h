@@ -14,8 +14,10 @@ namespace runtime::http {
 // built ("http://host?x" has no path) is put into *spare.
 ParseError CheckRequestHead(std::string_view start_line, RequestHead* head, std::string* spare);
 
-// Likewise, of a line "METHOD /… HTTP/1.1" whose method, of `method_size` letters, is a known one.
-ParseError CheckPlainRequestHead(std::string_view start_line, size_t method_size, RequestHead* head, std::string* spare);
+// Likewise, of a line "METHOD /… HTTP/1.1" whose method, of `method_size` letters, is a known one. *known_host: a Host that was found valid
+// before, or nothing; becomes this one.
+ParseError CheckPlainRequestHead(std::string_view start_line, size_t method_size, RequestHead* head, std::string* spare,
+                                 std::string* known_host);
 
 // `no_body`: the answer to HEAD.
 ParseError CheckResponseHead(std::string_view start_line, bool no_body, ResponseHead* head);

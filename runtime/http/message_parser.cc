@@ -112,6 +112,7 @@ class MessageParser::Impl {
   // The head; the trailers count with the same variables.
   std::string raw_;
   std::string spare_target_;
+  std::string known_host_;  // of an earlier request: a valid one, short
   std::vector<Line> lines_;
   bool in_value_ = false;
   size_t section_bytes_ = 0;  // of head or trailers
@@ -294,7 +295,7 @@ constexpr bool EndsValue(char c) {
 }
 
 // The first of them in [at, end), or end.
-const char* EndOfValue(const char* at, const char* end) {
+[[gnu::always_inline]] inline const char* EndOfValue(const char* at, const char* end) {
 #ifdef __SSE2__
   for (; end - at >= 16; at += 16) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
@@ -418,7 +419,7 @@ size_t MessageParser::Impl::TakePlainHead(std::string_view bytes) {
       line.value = kept(line.value);
     }
     head_complete_ = true;
-    EndHead(role_ == Role::kRequest ? CheckPlainRequestHead(kept(start_line), method_size, &request, &spare_target_)
+    EndHead(role_ == Role::kRequest ? CheckPlainRequestHead(kept(start_line), method_size, &request, &spare_target_, &known_host_)
                                     : CheckResponseHead(kept(start_line), expect_no_body, &response));
     is_plain = state_ != State::kFailed;
   }

@@ -115,11 +115,10 @@ void StreamHandle::OnConnected(int status) {
 }
 
 Unread StreamHandle::Look() {
-  uv_os_fd_t socket = -1;
   if (is_closing() || saw_end_) return Unread::kEnd;
-  if (!connected_ || uv_fileno(reinterpret_cast<const uv_handle_t*>(&tcp_), &socket) != 0) return Unread::kNothing;
+  if (!connected_) return Unread::kNothing;
   char byte = 0;
-  const ssize_t count = recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  const ssize_t count = recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   if (count > 0) return Unread::kBytes;
   const bool is_quiet = count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
   return is_quiet ? Unread::kNothing : Unread::kEnd;

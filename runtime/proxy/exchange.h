@@ -152,7 +152,7 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   void SendLocal(LocalAnswer answer);
   void FailInStream(std::string_view body, std::string_view reason, std::string_view message);
   void MarkAsFallback(std::string_view name, std::string_view reason, size_t metric_index, LocalAnswer* answer);
-  HeadTerms TermsOfHead();
+  HeadTerms TermsOfHead(bool needs_date = true);
   CopyTerms TermsOfCopy(UpstreamId id) const;
   AnswerReaderTerms TermsOfReader(std::string_view now);
 

@@ -18,7 +18,7 @@ void Exchange::On(const engine::CommitAnswer& command) {
   const HeldAnswer held = answer_.held();
   const std::string_view bytes = answer_.held_text();
   if (client_.stage() != ClientAnswer::Stage::kEarly) {
-    HeadTerms terms = TermsOfHead();
+    HeadTerms terms = TermsOfHead(/*needs_date=*/false);  // its server tells it
     const auto& url = worker_.policy().upstreams[command.served_by].url;
     terms.upstream_authority = url.authority;
     terms.copy = TermsOfCopy(command.served_by);
@@ -109,10 +109,10 @@ CopyTerms Exchange::TermsOfCopy(UpstreamId id) const {
   return {&worker_.policy().upstreams[id], worker_.policy().gateway.underscore_headers, is_of_get};
 }
 
-HeadTerms Exchange::TermsOfHead() {
+HeadTerms Exchange::TermsOfHead(bool needs_date) {
   const bool may_keep_alive = request_.head.keep_alive && body_.is_ended() &&
                               !worker_.gateway.is_draining.load(std::memory_order_relaxed);
-  return {worker_.Date(), may_keep_alive, recorder_.RetriesAreSpent()};
+  return {needs_date ? std::string_view(worker_.Date()) : std::string_view(), may_keep_alive, recorder_.RetriesAreSpent()};
 }
 
 AnswerReaderTerms Exchange::TermsOfReader(std::string_view now) {

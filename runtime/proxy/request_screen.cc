@@ -33,6 +33,21 @@ bool WantsWebSocket(const http::RequestHead& head) {
   return head.headers.HasToken(http::HeaderId::k_upgrade, "websocket") || (upgrade && http::EqualsIgnoreCase(upgrade->substr(0, 10), "websocket/"));
 }
 
+// Whether a line is there that only pages and their scripts send, or who wants another protocol: what follows has nothing to look at else.
+bool MayBeOfPage(const http::Headers& headers) {
+  for (const http::Header& line : headers.lines()) {
+    switch (line.id) {
+      case http::HeaderId::k_origin:
+      case http::HeaderId::k_sec_fetch_site:
+      case http::HeaderId::k_access_control_request_method:
+      case http::HeaderId::k_sec_websocket_key:
+      case http::HeaderId::k_upgrade: return true;
+      default: break;
+    }
+  }
+  return false;
+}
+
 ScreenedRequest Refused(ReasonId id, std::string_view path, std::string_view request_id) {
   const Reason& reason = kReasons[static_cast<size_t>(id)];
   return {reason.name, ShapedError(path, reason.status, reason.name, reason.doc, request_id)};
@@ -58,6 +73,7 @@ std::optional<ScreenedRequest> ScreenRequest(const compiler::model::GatewaySetti
     refused.answer.closes = true;
     return refused;
   }
+  if (!MayBeOfPage(head.headers)) return std::nullopt;
   if (auto preflight = PreflightHeaders(gateway.cors, head)) {
     ScreenedRequest answered;
     answered.answer.status = 204;
