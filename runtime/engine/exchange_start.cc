@@ -13,10 +13,13 @@ void ExchangeMachine::State::Begin(const RequestReady& ready) {
   route = &compiled.policy.routes[ready.route];
   body_is_kept = ready.body_is_kept;
   wants_stream = ready.wants_stream;
-  model_at = ready.model_at;
-  repeats_at = ready.repeats_at;
+  if (ready.model_at != nullptr) model_at = ready.model_at;
+  if (ready.repeats_at != nullptr) repeats_at = ready.repeats_at;
   forms = {ready.answer_form, ready.shared_form};
-  cache_use = ready.caches;
+  cache_use.reads = ready.caches.reads;
+  cache_use.fills = ready.caches.fills;
+  if (!ready.caches.scope.empty()) cache_use.scope = ready.caches.scope;
+  if (ready.caches.header != nullptr) cache_use.header = ready.caches.header;
   if (ready.takes_keep_alive && route->keep_alive) keep_alive_at = now + *route->keep_alive;
   if (route->reply.has_value()) {
     Emit(SendReply{route->reply, false, {}});

@@ -181,15 +181,19 @@ engine::RequestReady Exchange::Describe() {
     ready.shared_form = ClientReads().shared_form();
   }
   ready.body_is_kept = !body_.is_streaming();
+  bool asks_whether_it_repeats = false;
   for (const UpstreamId id : settings.to) {
     const auto& upstream = worker_.policy().upstreams[id];
     if (body_.kept().size() > static_cast<size_t>(upstream.replay_body_bytes)) ready.body_is_kept = false;
     if (upstream.timeouts.first_token) ready.wants_stream = ready.wants_stream || ClientReads().is_stream();
+    asks_whether_it_repeats = asks_whether_it_repeats || upstream.repeat_safe == compiler::model::RepeatSafe::kAuto;
   }
-  ready.repeats_at = [this](UpstreamId id) {
-    const auto repeats = compiler::model::RepeatsAt(worker_.policy().upstreams[id].url, request_.path);
-    return !body_.is_streaming() && dialect::MayRepeat(repeats, body_.kept());
-  };
+  if (asks_whether_it_repeats) {
+    ready.repeats_at = [this](UpstreamId id) {
+      const auto repeats = compiler::model::RepeatsAt(worker_.policy().upstreams[id].url, request_.path);
+      return !body_.is_streaming() && dialect::MayRepeat(repeats, body_.kept());
+    };
+  }
   const auto has_loads = [this](UpstreamId id) { return worker_.gateway.objects.loads(id) != nullptr; };
   if (std::any_of(settings.to.begin(), settings.to.end(), has_loads)) {
     ready.model_at = [this](UpstreamId id) { return ModelAt(id); };
@@ -351,7 +355,7 @@ bool Exchange::ReadsAnswer() {
 // ---- The machine -----------------------------------------------------------------------------------------------------
 
 // An event that comes while commands are carried out waits for its turn.
-void Exchange::Dispatch(engine::Event event) {
+void Exchange::Dispatch(engine::Event&& event) {
   if (dispatching_) {
     events_.push_back(std::move(event));
     return;

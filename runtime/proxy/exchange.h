@@ -112,7 +112,7 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   void LetFollowersGo();
 
   // The machine.
-  void Dispatch(engine::Event event);
+  void Dispatch(engine::Event&& event);
   void NoteWordsOfFailure();
   void GiveUp(observe::EndedHow how);
   void Over();

@@ -24,7 +24,7 @@ engine::Cache& CacheOf(const WorkerContext& worker, compiler::model::CacheId id)
 std::function<void()> Exchange::WakeFor(const engine::Event& news) {
   const uint64_t id = worker_.AddFollower([this, news] {
     waiter_.reset();
-    if (phase_ == Phase::kRunning) Dispatch(news);
+    if (phase_ == Phase::kRunning) Dispatch(engine::Event(news));
   });
   waiter_ = id;
   return worker_.WakeUp(id);
