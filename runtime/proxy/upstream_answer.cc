@@ -113,8 +113,6 @@ HeldAnswer UpstreamAnswer::held() const {
   return {hold_, stage_ == Stage::kWhole, reader_.has_value(), held_.size()};
 }
 
-std::string UpstreamAnswer::TakeHeld() { return std::exchange(held_, std::string()); }
-
 // ---- The head --------------------------------------------------------------------------------------------------------
 
 AnswerStep UpstreamAnswer::Head(const http::ResponseHead& head) {

@@ -117,7 +117,6 @@ class UpstreamAnswer {
 
   // At the commit point.
   HeldAnswer held() const;
-  std::string TakeHeld();
   std::string_view held_text() const { return held_; }
   void ForgetHeld() { held_.clear(); }  // the client has it
 

@@ -48,7 +48,8 @@ class Script : public runtime::proxy::AnswerListener {
     static constexpr std::string_view kNames[] = {"none", "length", "chunked", "until-close"};
     std::string word = "commit " + std::string(kNames[static_cast<size_t>(framing.framing)]);
     if (framing.framing == BodyFraming::kLength) word += " " + std::to_string(framing.content_length);
-    const std::string bytes = answer.TakeHeld();
+    const std::string bytes(answer.held_text());
+    answer.ForgetHeld();
     if (!bytes.empty()) word += " <" + Short(bytes) + ">";
     Tell(word);
   }
