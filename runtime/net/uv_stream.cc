@@ -42,6 +42,7 @@ class StreamHandle final : public Handle, public base::Recycled<StreamHandle> {
   void OnConnected(int status);
   void OnRead(ssize_t count, const char* bytes);
   void OnWritten(int status);
+  void WriteOne(std::string_view bytes);
   void WritePieces(std::span<const std::string_view> pieces);
   int TryWrite(const uv_buf_t* buffers, unsigned count);
   void StartQueuedWrite();
@@ -173,15 +174,25 @@ void StreamHandle::Write(std::span<const std::string_view> pieces) {
   constexpr size_t kSmall = 1024;
   size_t size = 0;
   for (const std::string_view piece : pieces) size += piece.size();
-  if (pieces.size() < 2 || size > kSmall) {
-    WritePieces(pieces);
-    return;
-  }
+  if (pieces.size() == 1) return WriteOne(pieces.front());
+  if (pieces.empty() || size > kSmall) return WritePieces(pieces);
   char together[kSmall];
   char* end = together;
   for (const std::string_view piece : pieces) end = base::CopyText(end, piece);
-  const std::string_view one(together, size);
-  WritePieces(std::span<const std::string_view>(&one, 1));
+  WriteOne({together, size});
+}
+
+void StreamHandle::WriteOne(std::string_view bytes) {
+  if (is_closing() || finishing_ || write_error_ != 0 || bytes.empty()) return;
+  if (connected_ && queued_bytes() == 0) {
+    const uv_buf_t buffer = uv_buf_init(const_cast<char*>(bytes.data()), static_cast<unsigned>(bytes.size()));
+    const int sent = TryWrite(&buffer, 1);
+    if (sent < 0) return WriteFailed(sent);
+    bytes.remove_prefix(static_cast<size_t>(sent));
+    if (bytes.empty()) return;
+  }
+  waiting_.append(bytes);
+  if (!write_in_flight_) StartQueuedWrite();
 }
 
 void StreamHandle::WritePieces(std::span<const std::string_view> pieces) {

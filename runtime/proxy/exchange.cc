@@ -24,10 +24,10 @@ namespace runtime::proxy {
 using compiler::model::CacheId;
 using engine::Refusal;
 
-Exchange::Exchange(WorkerContext& worker, ExchangeHost& host, ExchangeRequest request)
+Exchange::Exchange(WorkerContext& worker, ExchangeHost& host, const ExchangeRequest& request)
     : worker_(worker),
       host_(host),
-      request_(std::move(request)),
+      request_(request),
       memory_(worker.memories.Take()),
       message_facts_(memory_->facts),
       machine_(*worker.gateway.compiled, worker.gateway.objects, worker.random, &facts_, request_.arrived),

@@ -39,7 +39,7 @@ namespace runtime::proxy {
 
 class Exchange final : public AttemptObserver, public AnswerListener, public net::Deletable, public base::Recycled<Exchange> {
  public:
-  Exchange(WorkerContext& worker, ExchangeHost& host, ExchangeRequest request);
+  Exchange(WorkerContext& worker, ExchangeHost& host, const ExchangeRequest& request);
   ~Exchange() override;
 
   // The body, as it comes. Start comes first, once.
