@@ -281,6 +281,7 @@ void Exchange::OnAnswerHead(const http::ResponseHead& head) {
   if (head.status >= 400) retry_after = http::RetryAfter(head.headers, worker_.transport.WallNow());
   if (head.status == 429 && !retry_after) retry_after = http::LimitReset(head.headers, worker_.transport.WallNow());
   if (!retry_after) retry_after = http::WaitOf(answer_.wait_told(), worker_.transport.WallNow());
+  if (head.status >= 500 && !answer_.held_text().empty()) recorder_.FailsBecause(dialect::ReadError(answer_.held_text()).message);
   const auto should_retry = head.headers.Find(http::HeaderId::k_x_should_retry);
   const bool no_retry = should_retry && http::EqualsIgnoreCase(*should_retry, "false");
   Dispatch(engine::AttemptHead{head.status, retry_after, answer_.expects_frames(), no_retry, answer_.status_of_request()});
