@@ -114,6 +114,7 @@ class Exchange {
       if (attempt.contains("head_ms")) {
         engine::AttemptHead head;
         head.status = attempt.value("status", 0);
+        if (error == ErrorKind::kNone) head.told_status = attempt.value("told_status", 0);  // whose fault a 5xx is
         if (attempt.contains("retry_after_ms")) head.retry_after = Millis(attempt, "retry_after_ms");
         events.push_back({began + Millis(attempt, "head_ms"), head, "head"});
       }
