@@ -130,10 +130,11 @@ std::optional<Refusal> Exchange::DecodeBody() {
   }
   std::string decoded;
   const auto limit = static_cast<size_t>(worker_.policy().gateway.limits.body);
-  switch (http::DecodeBody(coding, body_.kept(), limit, &decoded)) {
+  const auto share = static_cast<size_t>(worker_.gateway.memory.limit() / MemoryBudget::kShareOfOne);  // more of it would not be let in
+  switch (http::DecodeBody(coding, body_.kept(), std::min(limit, share), &decoded)) {
     case http::DecodeProblem::kNone: break;
     case http::DecodeProblem::kBroken: return engine::refusals::broken_encoding;
-    case http::DecodeProblem::kTooLarge: return engine::refusals::decoded_too_large;
+    case http::DecodeProblem::kTooLarge: return share < limit ? engine::refusals::memory : engine::refusals::decoded_too_large;
   }
   body_.ReplaceKept(std::move(decoded));
   body_is_decoded_ = true;

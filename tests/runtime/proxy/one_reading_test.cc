@@ -182,6 +182,12 @@ TEST(OneReading, CompressedBodiesAreDecoded) {
   EXPECT_TRUE(Chat(roomy, zstd.substr(0, 20), lines).starts_with("HTTP/1.1 400 "));
   EXPECT_TRUE(Chat(roomy, zstd, "Content-Encoding: br\r\n").starts_with("HTTP/1.1 415 "));
   EXPECT_TRUE(Chat(gateway, bomb, lines).starts_with("HTTP/1.1 413 "));
+  SimGateway small(kModels, "limits { memory = 1MiB }");  // a fourth is what one client may hold: no more than that is decoded
+  std::string larger = bomb.substr(0, 6);
+  for (int i = 0; i < 3; ++i) larger.append("\x02\x00\x10\x00", 4);
+  larger.append(bomb.substr(6));
+  const std::string refused = Chat(small, larger, lines);
+  EXPECT_TRUE(refused.starts_with("HTTP/1.1 413 ") && Holds(refused, "memory")) << refused;
   EXPECT_EQ(behind.requests.size(), 1u);
 }
 
