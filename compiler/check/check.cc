@@ -139,11 +139,10 @@ void Checker::WarnOfUnused() {
     if (entity.kind == EntityKind::kLet) {
       diagnostics_->Emit(Kind::kUnusedLet, entity.range, {name}).Change(StatementOf(entity.range), "");
     } else {
-      const std::string help = entity.kind == EntityKind::kUpstream ? "name it in the `to` of a route, or remove it"
-                               : entity.kind == EntityKind::kTls    ? "name it in `tls` of the gateway, or remove it"
-                                                                 : "name it in a `fallback` or a route, or remove it";
-      diagnostics_->Emit(Kind::kUnused, entity.range, {Word(entity.kind), name, help})
-          .Change(StatementOf(entity.range), "");
+      const Kind kind = entity.kind == EntityKind::kUpstream ? Kind::kUnusedUpstream
+                        : entity.kind == EntityKind::kTls    ? Kind::kUnusedTls
+                                                             : Kind::kUnused;
+      diagnostics_->Emit(kind, entity.range, {Word(entity.kind), name}).Change(StatementOf(entity.range), "");
     }
   }
 }

@@ -53,9 +53,7 @@ void Checker::CheckGateway() {
   if (const auto& gateway = policy_.gateway; !gateway.state_path.empty() &&
                                              gateway.access_log == model::AccessLog::kFile &&
                                              gateway.state_path == gateway.access_log_path) {
-    diagnostics_->Emit(Kind::kBadText, contents.settings.at("state")->value.range,
-                       {gateway.state_path, "`access_log` goes to this file, too",
-                        "the state of the gateway needs a file of its own"});
+    diagnostics_->Emit(Kind::kStateFileTaken, contents.settings.at("state")->value.range, {gateway.state_path});
   }
   for (const model::ListenAddress& address : policy_.gateway.listen_tls) {
     const auto& plain = policy_.gateway.listen;

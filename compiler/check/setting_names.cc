@@ -135,9 +135,9 @@ Entity* SettingReader::EntityAt(const ast::Expr& at, std::initializer_list<Entit
   if (at.kind == ExprKind::kString && at.parts.size() == 1 && !at.parts[0].value) {
     const std::string& text = at.parts[0].text;
     const bool is_name = !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.") == std::string::npos;
-    auto& diagnostic = diagnostics_->Emit(Kind::kQuotedName, at.range);
+    const bool is_address = !is_name && text.find("://") != std::string::npos;
+    auto& diagnostic = diagnostics_->Emit(is_address ? Kind::kAddressAsName : Kind::kQuotedName, at.range, {text});
     if (is_name) diagnostic.Replace(text);
-    else if (text.find("://") != std::string::npos) diagnostic.help = "an address stands in its block: `upstream name { url = \"" + text + "\" }`, and `to = name`";
     return nullptr;
   }
   if (at.kind != ExprKind::kName) {

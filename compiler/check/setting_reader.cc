@@ -111,9 +111,7 @@ std::optional<model::Expr> SettingReader::Constant(const ast::Expr& at, BaseType
   if (found->type.base == BaseType::kInt && type == BaseType::kPercent) {
     diagnostics_->Emit(Kind::kNeedsPercent, at.range, {written}).Replace(written + "%");
   } else if (found->type.base == BaseType::kInt && (type == BaseType::kDuration || type == BaseType::kSize)) {
-    const std::string fix = type == BaseType::kDuration ? "write `" + written + "s` or `" + written + "ms`"
-                                                        : "write `" + written + "B`, `" + written + "KiB` or `" + written + "MiB`";
-    diagnostics_->Emit(Kind::kMissingUnit, at.range, {written, fix})
+    diagnostics_->Emit(type == BaseType::kDuration ? Kind::kNeedsTime : Kind::kNeedsSize, at.range, {written})
         .Change(at.range, written + (type == BaseType::kDuration ? "s" : "B"))
         .Unsafe();
   } else if (has_unit && (type == BaseType::kDuration || type == BaseType::kSize || type == BaseType::kInt ||

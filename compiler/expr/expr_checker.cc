@@ -125,15 +125,19 @@ bool ExprChecker::IsBool(const ast::Expr& expr, const Value& value) {
   }
   if (!value.ok()) return false;
   if (value.expr.type == abi::Type{BaseType::kBool, false}) return true;
-  std::string help = "compare it with something";
-  if (value.expr.type.base == BaseType::kStatus || value.expr.type.base == BaseType::kInt)
-    help = "compare it: `status in 5xx`, `attempt > 1`";
-  if (value.expr.type.base == BaseType::kJson) help = "compare it: `… == true`";
-  if (value.expr.type.base == BaseType::kError) help = "say which one: `error == refused`, or `error != none`";
-  if (value.expr.type.optional && value.expr.type.base == BaseType::kString)
-    help = "compare it: `… == \"text\"`, or `… != none` for whether it is there";
-  if (expr.kind == ast::ExprKind::kString) help = "a condition is written without quotes: `request.path == \"/api/chat\"`";
-  auto& diagnostic = diagnostics_->Emit(Kind::kNotABool, expr.range, {DescribeValue(value.expr), help});
+  Kind kind = Kind::kNotABool;
+  switch (value.expr.type.base) {
+    case BaseType::kStatus:
+    case BaseType::kInt: kind = Kind::kNumberAsCondition; break;
+    case BaseType::kJson: kind = Kind::kJsonAsCondition; break;
+    case BaseType::kError: kind = Kind::kErrorAsCondition; break;
+    case BaseType::kString:
+      if (value.expr.type.optional) kind = Kind::kTextAsCondition;
+      break;
+    default: break;
+  }
+  if (expr.kind == ast::ExprKind::kString) kind = Kind::kQuotedCondition;
+  auto& diagnostic = diagnostics_->Emit(kind, expr.range, {DescribeValue(value.expr)});
   // What an error means with it is said by the checks of retries: most of them should not be taken together.
   const bool may_be_absent = value.expr.type.optional && value.expr.type.base != BaseType::kError && value.expr.type.base != BaseType::kJson;
   if (value.expr.type.base == BaseType::kJson) diagnostic.Change({expr.range.end, expr.range.end}, " == true").Unsafe();
@@ -184,10 +188,9 @@ ExprChecker::Value ExprChecker::CheckNumber(const ast::Expr& expr) {
     case NumberKind::kByteRate:
     case NumberKind::kRate: diagnostics_->Emit(Kind::kNotHonoured, expr.range, {expr.text, ""}); return Invalid();
     case NumberKind::kUnknownUnit: {
-      std::string help = "the units are ms s min h, B KiB MiB GiB, and %; classes of statuses are 1xx to 5xx";
-      if (expr.text.find('/') != std::string::npos) help = "a rate is not taken here, and nothing is calculated: write a number with a unit";
-      else if (number.integer != 0) help = "minutes are written `min`: write `" + number.suggestion + "`";
-      auto& diagnostic = diagnostics_->Emit(Kind::kUnknownUnit, expr.range, {expr.text, help});
+      const bool is_rate = expr.text.find('/') != std::string::npos;
+      const Kind kind = is_rate ? Kind::kRateAsValue : number.integer != 0 ? Kind::kMinutes : Kind::kNoSuchUnit;
+      auto& diagnostic = diagnostics_->Emit(kind, expr.range, {expr.text, number.suggestion});
       if (!number.suggestion.empty()) diagnostic.Replace(number.suggestion);
       return Invalid();
     }
@@ -334,22 +337,17 @@ bool ExprChecker::Read(Phase phase, std::string_view name, SourceRange range) {
 }
 
 bool ExprChecker::ReportPhase(Phase phase, std::string_view name, SourceRange range) {
-  std::string_view help;
-  switch (phase) {
-    case Phase::kRoute: help = "`open when` and `close when` read counts such as failures(60s)"; break;
-    case Phase::kAttempt:
-      help = *place_.phase == Phase::kWindow
-                 ? "say with `failure when` what counts; `open when` and `close when` read counts such as failures(60s)"
-                 : "nothing was sent yet when this is decided; it can be read in `retry { when status in 5xx }`, `failure when` "
-                   "and `store when`";
-      break;
-    case Phase::kStream:
-      help = "frames of a stream are on their way to the client by then: it can be read in `failure when`";
-      break;
-    case Phase::kAnswer: help = "it can be read in `store when`"; break;
-    case Phase::kWindow: help = "counts are read in `open when` and `close when` of a breaker"; break;
-  }
-  diagnostics_->Emit(Kind::kPhase, range, {name, abi::Name(phase), place_.what, abi::Name(*place_.phase), help});
+  const auto kind = [&] {
+    switch (phase) {
+      case Phase::kRoute: return Kind::kRequestInWindow;
+      case Phase::kAttempt: return *place_.phase == Phase::kWindow ? Kind::kAnswerInWindow : Kind::kAnswerTooEarly;
+      case Phase::kStream: return Kind::kFrameTooEarly;
+      case Phase::kAnswer: return Kind::kWholeAnswerTooEarly;
+      case Phase::kWindow: return Kind::kCountOutside;
+    }
+    return Kind::kCountOutside;
+  };
+  diagnostics_->Emit(kind(), range, {name, abi::Name(phase), place_.what, abi::Name(*place_.phase)});
   return false;
 }
 

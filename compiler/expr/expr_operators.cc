@@ -152,10 +152,9 @@ ExprChecker::Value ExprChecker::CheckCompare(const ast::Expr& expr) {
   if (!left.ok() || !right.ok()) return Invalid();
   for (const auto& [value, at] : {std::pair{&left, &expr.operands[0]}, std::pair{&right, &expr.operands[1]}}) {
     if (!value->is_group()) continue;
-    auto& diagnostic = diagnostics_->Emit(Kind::kIsAGroup, at->range, {value->group_name});
     const bool is_equal = expr.text == "==";
-    if (value == &right && is_equal)
-      diagnostic.help = "write `in " + value->group_name + "` instead of `== " + value->group_name + "`";
+    auto& diagnostic = diagnostics_->Emit(value == &right && is_equal ? Kind::kGroupBehindEquals : Kind::kIsAGroup,
+                                          at->range, {value->group_name});
     if (value == &right && (is_equal || expr.text == "!="))
       diagnostic.Change(expr.word, is_equal ? "in" : "not in");
     return Invalid();
@@ -238,9 +237,7 @@ bool ExprChecker::ReportStatusBetween(const ast::Expr& both) {
   }
   if (name != "status" || scope_->Find(name) != nullptr || low % 100 != 0 || high != low + 99 || low < 100 || low > 500) return false;
   const std::string meant = "status in " + std::to_string(low / 100) + "xx";
-  auto& diagnostic = diagnostics_->Emit(Kind::kNeedsDefault, both.range, {">= … <", "status"});
-  diagnostic.help = "there may be no answer, and so no status: write `" + meant + "`";
-  diagnostic.Change(both.range, meant);
+  diagnostics_->Emit(Kind::kStatusNeedsClass, both.range, {">= … <", meant}).Change(both.range, meant);
   return true;
 }
 
@@ -257,10 +254,10 @@ bool ExprChecker::ReportStatusRange(const ast::Expr& expr, const ast::Expr& stat
   std::string meant;
   if (is_above && edge % 100 == 0 && edge >= 300) meant = edge >= 500 ? "5xx" : edge == 400 ? "{4xx, 5xx}" : "{3xx, 4xx, 5xx}";
   if (!is_above && edge % 100 == 99 && edge >= 299) meant = edge >= 500 ? "{2xx, 3xx, 4xx, 5xx}" : edge == 399 ? "{2xx, 3xx}" : edge == 499 ? "{2xx, 3xx, 4xx}" : "2xx";
-  auto& diagnostic = diagnostics_->Emit(Kind::kNeedsDefault, status.range, {expr.text, status.text});
-  diagnostic.help = meant.empty() ? "there may be no answer, and so no status: write which ones are meant, `status in 5xx` or `status in {502, 504}`"
-                                  : "there may be no answer, and so no status: write `" + status.text + " in " + meant + "`";
-  if (!meant.empty()) diagnostic.Change(expr.range, status.text + " in " + meant).Unsafe();
+  if (!meant.empty()) meant = status.text + " in " + meant;
+  auto& diagnostic = diagnostics_->Emit(meant.empty() ? Kind::kStatusNeedsValues : Kind::kStatusNeedsClass,
+                                        status.range, {expr.text, meant});
+  if (!meant.empty()) diagnostic.Change(expr.range, meant).Unsafe();
   return true;
 }
 
@@ -286,9 +283,7 @@ ExprChecker::Value ExprChecker::CheckStringTest(const ast::Expr& expr, Value lef
     return Invalid();
   }
   if (right.expr.type.base != BaseType::kString) {
-    auto& diagnostic =
-        diagnostics_->Emit(Kind::kNotText, expr.operands[1].range, {expr.text, DescribeValue(right.expr)});
-    diagnostic.help = "write text in double quotes behind it";
+    diagnostics_->Emit(Kind::kNotTextBehind, expr.operands[1].range, {expr.text, DescribeValue(right.expr)});
     return Invalid();
   }
   if (IsLiteral(right.expr) && right.expr.literal.text.empty()) {
@@ -337,8 +332,9 @@ bool ExprChecker::MakeComparable(const ast::Expr& left_at, model::Expr* left, co
   const BaseType b = right->type.base;
   if (a == b && a != BaseType::kJson) return true;
   if ((a == BaseType::kJson && FitsJson(b)) || (b == BaseType::kJson && FitsJson(a))) return true;
-  std::string help = "they are of different types";
-  std::optional<std::string> replacement;
+  Kind kind = a == BaseType::kJson && b == BaseType::kJson ? Kind::kTwoJsonValues : Kind::kNotComparable;
+  std::string replacement;
+  std::string meant;  // an error, for what other systems call it
   SourceRange range = at;
   for (const auto& [literal, other, place] : {std::tuple{left, right, &left_at}, std::tuple{right, left, &right_at}}) {
     if (!IsLiteral(*literal)) continue;
@@ -350,20 +346,16 @@ bool ExprChecker::MakeComparable(const ast::Expr& left_at, model::Expr* left, co
     const bool is_number = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
     if (is_method || is_error || (other->type.base == BaseType::kStatus && is_number)) {
       replacement = text;
-      help = "it is written without quotes";
+      kind = Kind::kQuotedConstant;
     } else if (other->type.base == BaseType::kError) {
-      const std::string meant = text == "timeout" ? text : MeantBy(text);
-      help = text == "timeout" ? "it stands for several errors, without quotes: `error in timeout`"
-             : !meant.empty()  ? "it is written without quotes: `" + meant + "`"
-                               : "an error is a name without quotes: `refused`, `reset`, `connect_timeout`, `attempt_timeout` and others";
+      meant = MeantBy(text);
+      kind = text == "timeout" ? Kind::kQuotedGroup : meant.empty() ? Kind::kErrorIsAName : Kind::kQuotedError;
     } else if (other->type.base == BaseType::kMethod) {
-      help = "a method is written without quotes, in capitals: `POST`";
+      kind = Kind::kMethodInCapitals;
     }
   }
-  if (a == BaseType::kJson && b == BaseType::kJson) help = "give one of them a type: `request.json.a ?? \"\"`";
-  auto& diagnostic =
-      diagnostics_->Emit(Kind::kNotComparable, range, {DescribeValue(*left), DescribeValue(*right), help});
-  if (replacement) diagnostic.Replace(*replacement);
+  auto& diagnostic = diagnostics_->Emit(kind, range, {DescribeValue(*left), DescribeValue(*right), meant});
+  if (!replacement.empty()) diagnostic.Replace(replacement);
   return false;
 }
 

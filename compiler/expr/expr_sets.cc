@@ -48,21 +48,21 @@ ExprChecker::Value ExprChecker::CheckMatches(const ast::Expr& expr) {
   if (right.kind != ExprKind::kRegex) {
     const Value value = Check(right);
     if (!value.ok()) return Invalid();
-    auto& diagnostic = diagnostics_->Emit(
-        Kind::kNotAPattern, right.range, {value.is_group() ? "`" + value.group_name + "`" : DescribeValue(value.expr)});
-    if (right.kind == ExprKind::kString && IsLiteral(value.expr)) {
-      // `"/api/*"` is a glob: as a pattern it would match anywhere.
-      const std::string& text = value.expr.literal.text;
-      const size_t star = text.find('*');
-      const bool is_glob = star != std::string::npos && (star == 0 || text[star - 1] == '/') && text[0] != '^';
-      if (!is_glob) {
-        diagnostic.Replace(AsPattern(text));
-      } else if (star == text.size() - 1 && star > 0) {
-        diagnostic.Change({expr.word.begin, right.range.end}, "starts_with \"" + text.substr(0, star) + "\"").help =
-            "there are no wildcards: write `starts_with \"" + text.substr(0, star) + "\"`";
-      } else {
-        diagnostic.help = "there are no wildcards: write a pattern between slashes, such as `/^\\/api\\/[^\\/]+\\/chat$/`";
-      }
+    const std::string what = value.is_group() ? "`" + value.group_name + "`" : DescribeValue(value.expr);
+    const bool is_text = right.kind == ExprKind::kString && IsLiteral(value.expr);
+    // `"/api/*"` is a glob: as a pattern it would match anywhere.
+    const std::string text = is_text ? value.expr.literal.text : "";
+    const size_t star = text.find('*');
+    const bool is_glob = star != std::string::npos && (star == 0 || text[star - 1] == '/') && text[0] != '^';
+    if (is_glob && star == text.size() - 1 && star > 0) {
+      const std::string meant = "starts_with \"" + text.substr(0, star) + "\"";
+      diagnostics_->Emit(Kind::kGlobOfBeginning, right.range, {what, meant})
+          .Change({expr.word.begin, right.range.end}, meant);
+    } else if (is_glob) {
+      diagnostics_->Emit(Kind::kNoWildcards, right.range, {what});
+    } else {
+      auto& diagnostic = diagnostics_->Emit(Kind::kNotAPattern, right.range, {what});
+      if (is_text) diagnostic.Replace(AsPattern(text));
     }
     return Invalid();
   }

@@ -162,8 +162,8 @@ ast::File ParsePart(const source::SourceBuffer& source, source::SourceRange part
   }
   if (const std::optional<size_t> at = base::FirstInvalidUtf8(text)) {
     const uint32_t offset = part.begin + static_cast<uint32_t>(*at);
-    auto& diagnostic = diagnostics->Emit(Kind::kNotUtf8, {offset, offset + 1});
-    if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) diagnostic.help = "the file is UTF-16; save it as UTF-8";
+    const bool is_utf16 = text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF");
+    diagnostics->Emit(is_utf16 ? Kind::kUtf16 : Kind::kNotUtf8, {offset, offset + 1});
     return broken;
   }
   // A byte order mark says nothing in UTF-8; ANTLR drops it without counting it.

@@ -169,16 +169,12 @@ class TestReader {
   void Reload(const ast::Expr& name, source::SourceRange whole, model::TestCase* result) {
     if (name.kind == ast::ExprKind::kError) return;  // reported
     if (name.kind != ast::ExprKind::kString) {
-      words_.Emit(
-          Kind::kMissingValue, name.range,
-          {"the name of a file in quotes", words_.TextOf(name.range), "write for example `reload \"next.policy\"`"});
+      words_.Emit(Kind::kReloadNeedsText, name.range, {words_.TextOf(name.range)});
       return;
     }
     model::Reload reload{whole, name.range, words_.PlainText(name)};
     if (reload.file.empty() || reload.file.find('\0') != std::string::npos) {
-      words_.Emit(Kind::kBadText, name.range,
-                  {reload.file, "this is no path of a file",
-                   "write for example `reload \"next.policy\"`: it is looked for beside this file"});
+      words_.Emit(Kind::kReloadPath, name.range, {reload.file});
       return;
     }
     result->steps.push_back(std::move(reload));
@@ -367,9 +363,8 @@ class TestReader {
     if (!clauses->Peek().assigned) {
       const ast::Expr& name = clauses->Take().value;
       const bool has_value = !clauses->AtEnd() && clauses->Peek().value.kind == ast::ExprKind::kString;
-      auto& diagnostic = words_.Emit(
-          Kind::kMissingValue, name.range,
-          {has_value ? "`=`" : "`=` and a value", words_.TextOf(name.range), "write `header \"X-Tenant\" = \"shop\"`"});
+      auto& diagnostic = words_.Emit(has_value ? Kind::kHeaderNeedsSign : Kind::kHeaderNeedsValue, name.range,
+                                     {words_.TextOf(name.range)});
       if (has_value) {
         diagnostic.Change({name.range.end, name.range.end}, " =");
         clauses->Take();

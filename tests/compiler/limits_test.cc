@@ -52,6 +52,10 @@ TEST(Limits, BytesThatAreNoUtf8AreRefusedWhereTheyStand) {
   EXPECT_EQ(diagnostics.items()[0].range.begin, text.size() - 2);
   ExpectOnly(Check(kHead + "# \xC0\xAF overlong"), Kind::kNotUtf8);
   ExpectOnly(Check(kHead + "# \xED\xA0\x80 surrogate"), Kind::kNotUtf8);
+  ExpectOnly(Check(std::string("\xFF\xFE"
+                               "e\0d\0",
+                               6)),
+             Kind::kUtf16);
 }
 
 TEST(Limits, AByteOrderMarkAndCarriageReturnsMeanNothing) {

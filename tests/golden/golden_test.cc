@@ -148,12 +148,13 @@ TEST(Golden, EveryDiagnosticIsShownByAFile) {
   }
   // What cannot stand in a text file of reasonable size is shown by a unit test.
   using compiler::diagnostics::Kind;
-  for (const Kind elsewhere : {Kind::kFileTooLarge, Kind::kNotUtf8, Kind::kTooManyOperands, Kind::kPredicateTooLarge,
-                               Kind::kSetTooLarge, Kind::kTooManyPatterns, Kind::kTooDeep,          // limits_test
-                               Kind::kJitFailed,                                                    // compile_test
-                               Kind::kReadTooLate,                                                  // bundle_test
-                               Kind::kImportsNoPolicy, Kind::kTestsOfHolds, Kind::kTestsAreNotRun,  // import_test
-                               Kind::kStraySet}) {  // no text: the grammar has sets behind `in` alone
+  for (const Kind elsewhere :
+       {Kind::kFileTooLarge, Kind::kNotUtf8, Kind::kUtf16, Kind::kTooManyOperands, Kind::kPredicateTooLarge,
+        Kind::kSetTooLarge, Kind::kTooManyPatterns, Kind::kTooDeep,          // limits_test
+        Kind::kJitFailed,                                                    // compile_test
+        Kind::kReadTooLate,                                                  // bundle_test
+        Kind::kImportsNoPolicy, Kind::kTestsOfHolds, Kind::kTestsAreNotRun,  // import_test
+        Kind::kStraySet}) {  // no text: the grammar has sets behind `in` alone
     seen.insert(elsewhere);
   }
   for (const auto& info : compiler::diagnostics::Kinds())

@@ -239,36 +239,25 @@ void ErrorStrategy::Explain(antlr4::Parser* parser, size_t index, size_t stateme
 void ErrorStrategy::ExplainMissing(size_t index) {
   const size_t before = index - 1;
   const size_t type = TypeAt(before);
-  std::string_view what = "a value";
-  std::string help = "write a value behind it";
-  if (type == PolicyParser::WHEN || type == PolicyParser::AND || type == PolicyParser::OR ||
-      type == PolicyParser::NOT) {
-    what = "a condition";
-    help = "write one, for example `status in 5xx`";
-  } else if (type == PolicyParser::DOT) {
-    what = "a member";
-    help = "write its name behind the dot";
-  } else if (type == PolicyParser::LET) {
-    what = "a name";
-    help = "write `let name = …`";
-  } else if (type == PolicyParser::EDITION) {
-    what = "a number";
-    help = "write `edition 1`";
-  } else if (IsTestVerb(type)) {
-    what = type == PolicyParser::GIVEN    ? "an upstream"
-           : type == PolicyParser::SEND   ? "a method"
-           : type == PolicyParser::WAIT   ? "a time"
-           : type == PolicyParser::RELOAD ? "a file"
-                                          : "a condition";
-    help = type == PolicyParser::GIVEN    ? "write for example `given model replies 503`"
-           : type == PolicyParser::SEND   ? "write for example `send GET \"/\"`"
-           : type == PolicyParser::WAIT   ? "write for example `wait 15s`"
-           : type == PolicyParser::RELOAD ? "write for example `reload \"next.policy\"`"
-                                          : "write for example `expect status == 200`";
-  } else if (type == PolicyParser::COMMA) {
-    help = "remove the comma, or write another value behind it";
-  }
-  auto& diagnostic = Emit(Kind::kMissingValue, before, {what, At(before).getText(), help});
+  const auto kind = [&] {
+    switch (type) {
+      case PolicyParser::WHEN:
+      case PolicyParser::AND:
+      case PolicyParser::OR:
+      case PolicyParser::NOT: return Kind::kNoCondition;
+      case PolicyParser::DOT: return Kind::kNoMember;
+      case PolicyParser::LET: return Kind::kNoName;
+      case PolicyParser::EDITION: return Kind::kNoNumber;
+      case PolicyParser::GIVEN: return Kind::kNoUpstream;
+      case PolicyParser::SEND: return Kind::kNoMethod;
+      case PolicyParser::WAIT: return Kind::kNoTime;
+      case PolicyParser::RELOAD: return Kind::kNoFile;
+      case PolicyParser::EXPECT: return Kind::kNoClaim;
+      case PolicyParser::COMMA: return Kind::kNoneBehindComma;
+      default: return Kind::kNoValue;
+    }
+  };
+  auto& diagnostic = Emit(kind(), before, {At(before).getText()});
   if (type == PolicyParser::COMMA) diagnostic.Change(offsets_.RangeOf(At(before)), "").Unsafe();
 }
 
