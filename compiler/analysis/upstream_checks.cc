@@ -8,6 +8,7 @@
 #include "compiler/analysis/region.h"
 #include "compiler/analysis/requests.h"
 #include "compiler/diagnostics/kinds.h"
+#include "compiler/model/setting_words.h"
 
 namespace compiler::analysis {
 namespace {
@@ -15,17 +16,6 @@ namespace {
 using abi::FamilyId;
 using abi::FieldId;
 using model::UpstreamDialect;
-
-std::string_view NameOf(UpstreamDialect dialect) {
-  switch (dialect) {
-    case UpstreamDialect::kAuto: return "auto";
-    case UpstreamDialect::kOllama: return "ollama";
-    case UpstreamDialect::kOpenAi: return "openai";
-    case UpstreamDialect::kAnthropic: return "anthropic";
-    case UpstreamDialect::kResponses: return "responses";
-  }
-  return "";
-}
 
 // Whether a server of that API has the path; nullopt for a path of which that is not known.
 std::optional<bool> Has(UpstreamDialect dialect, std::string_view path) {
@@ -215,7 +205,7 @@ void CheckDialects(Context& context) {
       if (a.dialect == b.dialect || !TellsApart(RegionOf(context, id), a.dialect, b.dialect)) continue;
       context.diagnostics
           ->Emit(Kind::kTwoApis, context.At(context.OriginOf(id), "to"),
-                 {a.name, NameOf(a.dialect), b.name, NameOf(b.dialect)})
+                 {a.name, model::WordOf(a.dialect), b.name, model::WordOf(b.dialect)})
           .At(context.At(context.OriginOf(to[n]), "dialect"), "the other API");
       break;
     }

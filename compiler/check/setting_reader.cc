@@ -7,6 +7,7 @@
 #include "compiler/expr/expr_parts.h"
 #include "compiler/expr/number.h"
 #include "compiler/model/print.h"
+#include "compiler/model/setting_words.h"
 
 namespace compiler::check {
 
@@ -261,7 +262,7 @@ void SettingReader::ReadRepeatSafe(model::RepeatSafe& out) {
 }
 
 template <typename Enum>
-void SettingReader::ReadWord(Words<Enum> words, Enum& out) {
+void SettingReader::ReadWord(const std::vector<std::pair<std::string_view, Enum>>& words, Enum& out) {
   std::string all;
   for (const auto& [word, meaning] : words) {
     if (IsWord(word)) {
@@ -279,27 +280,14 @@ void SettingReader::ReadWord(Words<Enum> words, Enum& out) {
 }
 
 void SettingReader::ReadDialectName(model::UpstreamDialect& out) {
-  using model::UpstreamDialect;
-  ReadWord<UpstreamDialect>({{"auto", UpstreamDialect::kAuto},
-                             {"ollama", UpstreamDialect::kOllama},
-                             {"openai", UpstreamDialect::kOpenAi},
-                             {"anthropic", UpstreamDialect::kAnthropic},
-                             {"responses", UpstreamDialect::kResponses}},
-                            out);
+  ReadWord(model::Words<model::UpstreamDialect>(), out);
 }
 
-void SettingReader::ReadDecode(model::Decode& out) {
-  ReadWord<model::Decode>({{"auto", model::Decode::kAuto}, {"never", model::Decode::kNever}}, out);
-}
+void SettingReader::ReadDecode(model::Decode& out) { ReadWord(model::Words<model::Decode>(), out); }
 
-void SettingReader::ReadCommitAt(model::CommitAt& out) {
-  ReadWord<model::CommitAt>({{"any_output", model::CommitAt::kAnyOutput}, {"answer", model::CommitAt::kAnswer}}, out);
-}
+void SettingReader::ReadCommitAt(model::CommitAt& out) { ReadWord(model::Words<model::CommitAt>(), out); }
 
-void SettingReader::ReadOnCut(model::OnCut& out) {
-  using model::OnCut;
-  ReadWord<OnCut>({{"continue", OnCut::kContinue}, {"restart", OnCut::kRestart}, {"error", OnCut::kError}}, out);
-}
+void SettingReader::ReadOnCut(model::OnCut& out) { ReadWord(model::Words<model::OnCut>(), out); }
 
 void SettingReader::ReadRedirect(bool& out) { ReadWord<bool>({{"https", true}, {"off", false}}, out); }
 
@@ -337,8 +325,7 @@ void SettingReader::ReadAccessLogTarget(model::AccessLog& out) {
 }
 
 void SettingReader::ReadAccessLogForm(model::AccessLogFormat& out) {
-  using model::AccessLogFormat;
-  ReadWord<AccessLogFormat>({{"auto", AccessLogFormat::kAuto}, {"json", AccessLogFormat::kJson}, {"text", AccessLogFormat::kText}}, out);
+  ReadWord(model::Words<model::AccessLogFormat>(), out);
 }
 
 void SettingReader::ReadOptionalPercent(std::optional<double>& out) {

@@ -105,9 +105,7 @@ class SettingReader {
   bool IsWord(std::string_view word) const;
   // One of a few words.
   template <typename Enum>
-  using Words = std::initializer_list<std::pair<std::string_view, Enum>>;
-  template <typename Enum>
-  void ReadWord(Words<Enum> words, Enum& out);
+  void ReadWord(const std::vector<std::pair<std::string_view, Enum>>& words, Enum& out);
   // The items of a list, or of the one that the value names, or the value itself.
   std::vector<const ast::Expr*> Items() const;
   // What to take out so that one of Items() is gone from its list.

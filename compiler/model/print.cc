@@ -5,40 +5,10 @@
 #include <type_traits>
 
 #include "compiler/model/print_parts.h"
+#include "compiler/model/setting_words.h"
 
 namespace compiler::model {
 namespace {
-
-std::string Word(UpstreamDialect dialect) {
-  switch (dialect) {
-    case UpstreamDialect::kAuto: return "auto";
-    case UpstreamDialect::kOllama: return "ollama";
-    case UpstreamDialect::kOpenAi: return "openai";
-    case UpstreamDialect::kAnthropic: return "anthropic";
-    case UpstreamDialect::kResponses: return "responses";
-  }
-  return "";
-}
-
-std::string Word(OnCut on_cut) {
-  switch (on_cut) {
-    case OnCut::kError: return "error";
-    case OnCut::kContinue: return "continue";
-    case OnCut::kRestart: return "restart";
-  }
-  return "";
-}
-
-std::string Word(RepeatSafe repeat_safe) {
-  switch (repeat_safe) {
-    case RepeatSafe::kFalse: return "false";
-    case RepeatSafe::kTrue: return "true";
-    case RepeatSafe::kAuto: return "auto";
-  }
-  return "";
-}
-
-std::string Word(CommitAt commit) { return commit == CommitAt::kAnswer ? "answer" : "any_output"; }
 
 // A value as a policy writes it, or near to it; `type`: how the table says that it is read.
 template <typename T>
@@ -50,6 +20,7 @@ std::string Written(std::string_view type, const T& value) {
     if (type.ends_with("ByteRate")) return PrintSize(static_cast<int64_t>(value)) + "/s";
     return type.ends_with("Size") ? PrintSize(static_cast<int64_t>(value)) : std::to_string(value);
   } else if constexpr (std::is_floating_point_v<T>) return type.ends_with("Percent") ? PrintNumber(value * 100) + "%" : PrintNumber(value);
+  else if constexpr (HasWords<T>()) return std::string(WordOf(value));
   else if constexpr (std::is_enum_v<T>) return std::to_string(static_cast<int>(value));
   else if constexpr (requires { value.has_value(); *value; }) return value.has_value() ? Written(type, *value) : std::string("none");
   else if constexpr (requires { value.ToString(); }) return value.ToString();
@@ -169,7 +140,8 @@ class Printer {
                       : g.access_log == AccessLog::kFile   ? Quote(g.access_log_path)
                       : g.access_log == AccessLog::kSyslog ? Quote("syslog:" + g.access_log_path)
                                                            : Quote("journald:" + g.access_log_path));
-    if (g.access_log_format != AccessLogFormat::kAuto) Set("access_log_format", std::string(g.access_log_format == AccessLogFormat::kText ? "text" : "json"));
+    if (g.access_log_format != AccessLogFormat::kAuto)
+      Set("access_log_format", std::string(WordOf(g.access_log_format)));
     Set("drain", g.drain);
     if (g.drain_delay != Duration::zero()) Set("drain_delay", g.drain_delay);
     std::string origins = !g.cors.enabled ? "off" : g.cors.any_origin ? "*" : "";
@@ -227,7 +199,7 @@ class Printer {
     if (u.timeouts.total) Set("timeouts.total", *u.timeouts.total);
     Said({"timeouts.stall"});
     Rest<BlockOf::k_timeouts>(u.timeouts, "timeouts.");
-    Set("repeat_safe", Word(u.repeat_safe));
+    Set("repeat_safe", std::string(WordOf(u.repeat_safe)));
     Set("replay_body", PrintSize(u.replay_body_bytes));
     if (u.pool != PoolSettings()) {
       Open("pool");
@@ -246,10 +218,10 @@ class Printer {
       Rest<BlockOf::k_rewrite>(rewrite);
       Close();
     }
-    if (u.decode != Decode::kAuto) Set("decode", "never");
-    if (u.dialect != UpstreamDialect::kAuto) Set("dialect", Word(u.dialect));
-    if (u.commit != CommitAt::kAnyOutput) Set("commit", Word(u.commit));
-    if (u.on_cut != OnCut::kError) Set("on_cut", Word(u.on_cut));
+    if (u.decode != Decode::kAuto) Set("decode", std::string(WordOf(u.decode)));
+    if (u.dialect != UpstreamDialect::kAuto) Set("dialect", std::string(WordOf(u.dialect)));
+    if (u.commit != CommitAt::kAnyOutput) Set("commit", std::string(WordOf(u.commit)));
+    if (u.on_cut != OnCut::kError) Set("on_cut", std::string(WordOf(u.on_cut)));
     if (!u.prefill) Set("prefill", u.prefill);
     if (u.cold_load) Set("cold_load", *u.cold_load);
     if (u.keep_warm) Set("keep_warm", *u.keep_warm);
