@@ -162,12 +162,18 @@ route all {{ to = main }}
 
     async def run(self):
         options = self.options
-        wanted = options.idle * 2 + 4000
+        least = options.idle + options.loris + 4000
+        wanted = 2 * least  # the gateway, which inherits the limit, needs two for each connection that it lets in
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (max(wanted, hard), max(wanted, hard)))  # root may raise it
         except (ValueError, PermissionError):
-            raise lab.Failure(f"{wanted} open files are needed, and {hard} allowed: ulimit -n, or --idle") from None
+            if hard < least:
+                raise lab.Failure(f"{least} open files are needed, and {hard} allowed: ulimit -n, or --idle") from None
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        fit = (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 100) // 2
+        if fit < options.idle + options.loris + 200:
+            raise lab.Failure(f"with so few open files the gateway lets {fit} connections in: ulimit -n, or --idle {max(fit - options.loris - 200, 0) // 100 * 100}")
         authority = certificates.Authority()
         self.pair, self.authority = authority.issue("edge"), authority.authority
         self.context = authority.client_context()

@@ -354,7 +354,7 @@ TEST(KeptState, TheLayoutChangesWithItsVersionOnly) {
   upstream.last_model = "m";
   state.upstreams.push_back(upstream);
   EXPECT_EQ(kKeptStateVersion, 1u);
-  EXPECT_EQ(base::Sha256Hex(EncodeKept(state), 16), "LAYOUT");
+  EXPECT_EQ(base::Sha256Hex(EncodeKept(state), 16), "43dd1870b47c33d6");
 }
 
 }  // namespace
