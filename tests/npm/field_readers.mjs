@@ -18,6 +18,9 @@ const messages = [{ role: 'user', content: 'hi' }];
 // Its own retries are switched off: what is tried is the gateway.
 const settings = (port, path = '') => ({ baseURL: `http://127.0.0.1:${port}${path}`, apiKey: 'none', maxRetries: 0, logLevel: 'off' });
 
+// Mistral's models that think say it in parts.
+const textOf = (content) => (Array.isArray(content) ? content.map((part) => (part.type === 'text' ? part.text : '')).join('') : (content ?? ''));
+
 async function believe(ask) {
   const seen = { text: '', complete: false };
   try {
@@ -47,7 +50,7 @@ export const readers = [
       believe(async (seen) => {
         const client = new OpenAI(settings(port, '/v1'));
         for await (const chunk of await client.chat.completions.create({ model: 'm', n: choices, messages, stream: true })) {
-          for (const choice of chunk.choices ?? []) seen.text += choice.delta?.content ?? '';
+          for (const choice of chunk.choices ?? []) seen.text += textOf(choice.delta?.content);
         }
       }),
   },
