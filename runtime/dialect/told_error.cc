@@ -228,7 +228,8 @@ std::string WaitInMembers(const Json& value, int depth) {
       if (c != '_' && c != '-') plain += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     }
     for (const std::string_view known : {"retrydelay", "retryafter", "retryafterseconds", "retryafterms", "retryafterinseconds", "retryin",
-                                         "resetafter", "resetsinseconds", "xratelimitreset", "cooldowntime", "secondsuntilreset"}) {
+                                         "resetafter", "resetsinseconds", "xratelimitreset", "cooldowntime", "secondsuntilreset",
+                                         "estimatedtime"}) {
       if (plain != known) continue;
       const bool is_number = member.is_number() && member.get<double>() >= 0;
       std::string wait = is_number ? member.dump() : member.is_string() ? member.get<std::string>() : std::string();

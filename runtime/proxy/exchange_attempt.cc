@@ -90,6 +90,7 @@ void Exchange::BeginAnswer(const engine::StartAttempt& command) {
     terms.api = ApiOfAnswer(command.upstream);
     terms.wants_stream = ClientReads().is_stream();
     terms.choices = ClientReads().choices;
+    terms.reads_refusals = terms.api != dialect::Api::kPlain || ClientReads().family != dialect::ApiFamily::kNone;
   }
   terms.judges_body = !worker_.policy().slots.response_json.empty();
   terms.judges_emptiness = worker_.gateway.answer_use.judges_emptiness;

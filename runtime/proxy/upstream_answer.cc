@@ -128,7 +128,7 @@ AnswerStep UpstreamAnswer::Head(const http::ResponseHead& head) {
   fits_ = head.framing != http::BodyFraming::kLength || head.content_length <= kMaxHeldBytes;
   const bool is_page = has_body && succeeds && is_of_model && IsPageType(content_type);
   // Whose fault a refusal is, and how long to wait, some servers say in its body alone.
-  const bool says_more = is_of_model && !splicer_ && (head.status >= 500 || head.status == 429);
+  const bool says_more = terms_.reads_refusals && !splicer_ && (head.status >= 500 || head.status == 429);
   bool is_judged_later = false;
   if (has_body && !is_encoded) {
     const bool is_other_api = splicer_ && terms_.api != api_;  // another dialect can't go on with it
@@ -138,11 +138,11 @@ AnswerStep UpstreamAnswer::Head(const http::ResponseHead& head) {
       reader_.emplace(api_, head.status, content_type, options);
       expects_frames_ = reader_->expects_frames();
       is_judged_later = terms_.judges_body || terms_.judges_emptiness;
-    } else if (fits_ && (is_of_model || terms_.judges_body) && IsJsonType(content_type)) {
+    } else if (fits_ && (is_of_model || terms_.judges_body || says_more) && IsJsonType(content_type)) {
       hold_ = Hold::kWhole;
       is_judged_later = terms_.judges_body || (terms_.judges_length && !succeeds) || says_more;
-    } else if (fits_ && is_of_model && head.status >= 400 &&
-               (terms_.judges_length || (says_more && !IsPageType(content_type)))) {  // in words, or as another type
+    } else if (fits_ && head.status >= 400 &&
+               ((is_of_model && terms_.judges_length) || (says_more && !IsPageType(content_type)))) {  // in words, or as another type
       hold_ = Hold::kWhole;
       is_judged_later = true;
     }
@@ -379,8 +379,8 @@ AnswerStep UpstreamAnswer::EndObject(bool framing_tells) {
   }
   if (stage_ == Stage::kPassing) return Ended(false);
   if (!is_model_success()) {  // a refusal, or an object that is no answer of a model
-    if (api_ != dialect::Api::kPlain && head_->status >= 500) status_of_request_ = dialect::StatusOfRequest(held_);
-    if (api_ != dialect::Api::kPlain && (head_->status == 429 || head_->status == 503)) wait_told_ = dialect::WaitTold(held_);
+    if (terms_.reads_refusals && head_->status >= 500) status_of_request_ = dialect::StatusOfRequest(held_);
+    if (terms_.reads_refusals && (head_->status == 429 || head_->status == 503)) wait_told_ = dialect::WaitTold(held_);
     if (terms_.judges_length && head_->status >= 400) {
       listener_.OnAnswerJudged(false, dialect::ReadError(held_, head_->status).prompt_too_long);
     }

@@ -42,6 +42,7 @@ struct AnswerTerms {
   dialect::Api api = dialect::Api::kPlain;  // that the upstream answers in
   bool wants_stream = false;        // the request asks for a stream: the first bytes decide, whatever the type says
   int64_t choices = 1;              // that the request asks for
+  bool reads_refusals = false;      // of a path of a model API: the body of a 5xx or 429 says whose fault it is and how long to wait
   bool judges_body = false;         // predicates of the policy read response.json
   bool judges_emptiness = false;    // … empty_answer: it is held until that is known
   bool judges_length = false;       // … prompt_too_long, which the body of a refusal tells

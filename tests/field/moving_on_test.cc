@@ -42,11 +42,13 @@ bool TakeRequest(SimPeer& peer) {
   return true;
 }
 
-std::string Chat(bool stream) {
+std::string Chat(bool stream, const std::string& path = "/v1/chat/completions") {
   const std::string body = std::string(R"({"model":"m","stream":)") + (stream ? "true" : "false") + R"(,"messages":[{"role":"user","content":"x"}]})";
-  return "POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: " +
+  return "POST " + path + " HTTP/1.1\r\nHost: g\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: " +
          std::to_string(body.size()) + "\r\n\r\n" + body;
 }
+
+std::string PathOf(const Json& entry) { return entry.value("path", "/v1/chat/completions"); }
 
 std::string Answer(int status, const std::string& type, const std::string& body) {
   return "HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Type: " + type + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
@@ -54,9 +56,9 @@ std::string Answer(int status, const std::string& type, const std::string& body)
 
 const std::string kGood = Answer(200, "application/json", R"({"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"well"},"finish_reason":"stop"}]})");
 
-std::string Ask(SimGateway& gateway, bool stream = false, Duration longest = 1h) {
+std::string Ask(SimGateway& gateway, bool stream = false, Duration longest = 1h, const std::string& path = "/v1/chat/completions") {
   auto client = gateway.NewClient();
-  client->Send(Chat(stream));
+  client->Send(Chat(stream, path));
   EXPECT_TRUE(gateway.network.RunUntil([&] { return client->ended; }, longest));
   return client->received;
 }
@@ -79,7 +81,7 @@ TEST(Refusals, OpenTheBreakerWhereTheServerIsAtFaultAlone) {
       });
       for (int i = 0; i < 4; ++i) {
         auto client = gateway.NewClient();
-        client->Send(Chat(false));
+        client->Send(Chat(false, PathOf(entry)));
         if (body_comes_later) {
           gateway.network.RunFor(200ms);
           if (!server.peers.empty() && !server.peers.back()->ended && !server.peers.back()->was_reset) server.peers.back()->Send(answer.substr(head));
@@ -104,7 +106,7 @@ TEST(Refusals, MoveOnWhoeverIsAtFault) {
     SimServer b(&gateway.network, "10.0.0.2", 80, [&](SimPeer& peer) {
       if (TakeRequest(peer)) peer.Send(kGood);
     });
-    const std::string got = Ask(gateway);
+    const std::string got = Ask(gateway, false, 1h, PathOf(entry));
     EXPECT_NE(got.find("well"), std::string::npos) << Words(entry) << "\n" << got;
   }
 }
@@ -123,14 +125,14 @@ TEST(Refusals, AreJudgedByTheirHeadWhereTheBodyStaysAway) {
 
 TEST(Refusals, AreNotAskedAgainEarlierThanTheirWordsWant) {
   for (const Json& entry : Table("refusals")) {
-    if (entry.at("status") != 429) continue;
+    if (entry.at("status") != 429 && !entry.contains("wait")) continue;
     SimGateway gateway(
-        "upstream u {\n  url = \"http://10.0.0.1:80\"\n  retry { max_retries = 1  when status == 429  wait = exponential(from: 100ms)  honour = retry_after(cap: 5min) }\n}\n");
+        "upstream u {\n  url = \"http://10.0.0.1:80\"\n  retry { max_retries = 1  when status in {429, 503}  wait = exponential(from: 100ms)  honour = retry_after(cap: 5min) }\n}\n");
     std::vector<base::TimePoint> asked;
     SimServer server(&gateway.network, "10.0.0.1", 80, [&](SimPeer& peer) {
       if (!TakeRequest(peer)) return;
       asked.push_back(gateway.transport.Now());
-      peer.Send(asked.size() == 1 ? Answer(429, "application/json", entry.at("body")) : kGood);
+      peer.Send(asked.size() == 1 ? Answer(entry.at("status"), "application/json", entry.at("body")) : kGood);
     });
     EXPECT_NE(Ask(gateway).find("well"), std::string::npos) << Words(entry);
     ASSERT_EQ(asked.size(), 2u) << Words(entry);
