@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::string_view kCancelled = "cancelled";
 
-uint64_t AddressOf(std::string_view text) { return reinterpret_cast<uintptr_t>(text.data()); }
+uint64_t WhereItStands(std::string_view text) { return reinterpret_cast<uintptr_t>(text.data()); }
 
 // A status as text, and the outcome of an attempt: its error, or else its status.
 class StatusText {
@@ -265,8 +265,8 @@ void ExchangeRecorder::Write() {
   const int status = record_.status != 0 ? record_.status : kClientClosedRequest;
   const base::Duration duration = worker_.transport.Now() - request_.arrived;
   // The names are the policy's or the program's: where they stand says which they are.
-  worker_.metrics.CountKnown(observe::LabelledCounter::kRequests, AddressOf(record_.route),
-                             AddressOf(record_.served_by) ^ static_cast<uint64_t>(status) << 48,
+  worker_.metrics.CountKnown(observe::LabelledCounter::kRequests, WhereItStands(record_.route),
+                             WhereItStands(record_.served_by) ^ static_cast<uint64_t>(status) << 48,
                              [&](const auto& with) { with({record_.route, StatusText(status).text(), record_.served_by}); });
   if (record_.how == observe::EndedHow::kComplete) {
     if (!is_of_upstream_) record_.how = observe::EndedHow::kOwn;
