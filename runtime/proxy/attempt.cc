@@ -158,9 +158,11 @@ void Attempt::ResumeReading() {
   if (phase_ == Phase::kExchanging) connection_->stream->ResumeReading();
 }
 
-void Attempt::AppendWholeBody(std::string* to) const {
-  if (!is_telling_head_ || connection_ == nullptr || !connection_->parser.message_complete()) return;
-  for (const std::string_view piece : connection_->pieces) to->append(piece);
+std::string Attempt::WholeBody() const {
+  std::string body;
+  if (!is_telling_head_ || connection_ == nullptr || !connection_->parser.message_complete()) return body;
+  for (const std::string_view piece : connection_->pieces) body.append(piece);
+  return body;
 }
 
 void Attempt::Abort() {

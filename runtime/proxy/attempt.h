@@ -77,8 +77,8 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
   void ResumeReading();
   bool is_paused() const { return is_paused_; }
 
-  // The body, if all of it came together with the head; nothing otherwise. Within OnAttemptHead only.
-  void AppendWholeBody(std::string* to) const;
+  // The body, if all of it came together with the head; "" otherwise. Within OnAttemptHead only.
+  std::string WholeBody() const;
 
   // Closes the connection; no call of the observer follows.
   void Abort();

@@ -157,15 +157,13 @@ void Exchange::On(const engine::AbortAttempt&) {
 void Exchange::KeepRefusal() {
   if (attempt_ == nullptr || !answer_.has_head() || answer_.head().status < 400) return;
   const http::ResponseHead& head = answer_.head();
-  refusal_status_ = 0;
-  const auto coding = head.headers.Find(http::HeaderId::k_content_encoding);
+  refusal_.reset();
+  const auto coding = head.headers.Find("content-encoding");
   if (coding && !http::EqualsIgnoreCase(*coding, "identity")) return;
-  std::string& body = memory_->refusal_body;
-  body.assign(answer_.held_text());  // of one that was judged by its body
-  if (body.empty()) attempt_->AppendWholeBody(&body);
+  std::string body(answer_.held_text());  // of one that was judged by its body
+  if (body.empty()) body = attempt_->WholeBody();
   if (body.empty() || body.size() > kMaxHeldBytes) return;
-  memory_->refusal_type.assign(head.headers.Find(http::HeaderId::k_content_type).value_or(""));
-  refusal_status_ = head.status;
+  refusal_ = HeldRefusal{head.status, std::string(head.headers.Find("content-type").value_or("")), std::move(body)};
 }
 
 // ---- What the attempt reports ----------------------------------------------------------------------------------------
@@ -213,8 +211,7 @@ void Exchange::OnAttemptHead(const http::ResponseHead& head) {
 // "out of memory" tells more than "500". Of an answer that may be given up at its head nothing else is read; those with a status
 // below 500 are about the request, and may quote it.
 void Exchange::NoteWordsOfFailure() {
-  std::string body;
-  base::Existing(attempt_, "attempt", "of an answer").AppendWholeBody(&body);
+  const std::string body = base::Existing(attempt_, "attempt", "of an answer").WholeBody();
   if (!body.empty()) recorder_.FailsBecause(dialect::ReadError(body).message);
 }
 

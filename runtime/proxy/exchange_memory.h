@@ -28,8 +28,6 @@ struct ExchangeMemory {
   std::string body;                        // of the request
   std::string held;                        // of the answer
   std::string frames;
-  std::string refusal_type;                // of the last answer that another upstream was to better …
-  std::string refusal_body;                // … and what it said
 
   // Empty, and what a large message took is given back.
   void Clear() {
@@ -38,7 +36,7 @@ struct ExchangeMemory {
     commands.clear();
     parts.clear();
     attempts.clear();
-    for (std::string* text : {&upstream_head, &client_head, &body, &held, &frames, &refusal_type, &refusal_body}) base::ClearBuffer(text);
+    for (std::string* text : {&upstream_head, &client_head, &body, &held, &frames}) base::ClearBuffer(text);
   }
 };
 

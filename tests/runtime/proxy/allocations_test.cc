@@ -114,51 +114,5 @@ TEST(Allocations, OfARequestOnceTheWorkerIsWarm) {
   EXPECT_GT(g_allocations.load(), 0u) << "the hook counts";
 }
 
-// Every other answer is a 503, so that every request is tried twice.
-TEST(Allocations, OfARetryOnceTheWorkerIsWarm) {
-  std::atomic<int> asked{0};
-  ScriptedUpstream upstream([&asked](UpstreamExchange& exchange) {
-    if (asked++ % 2 == 0) exchange.Answer(503, R"({"error":"busy"})");
-    else Answers(exchange);
-  });
-  std::string policy = Policy(upstream.url());
-  const std::string_view rule = "retry { max_retries = 2";
-  policy.replace(policy.find(rule), rule.size(), "retry { max_retries = 2  wait = constant(1ms)");
-  policy.replace(policy.find("open when failures(60s) >= 5"), 28, "open when failures(60s) >= 100000");
-  const uint64_t of_retry = AllocationsFor(policy, {.method = "GET", .target = "/api/tags"}, 200);
-  std::printf("allocations: a request that is tried twice %lu\n", static_cast<unsigned long>(of_retry));
-  EXPECT_GE(asked.load(), 2 * (kWarm + kMeasured));
-  EXPECT_EQ(of_retry, 0u);
-}
-
-// What an answer of many tokens takes beyond one of few.
-TEST(Allocations, OfATokenOnceTheWorkerIsWarm) {
-  constexpr int kFew = 10, kMany = 410;
-  for (const bool is_events : {false, true}) {
-    std::atomic<int> tokens{kFew};
-    ScriptedUpstream upstream([&](UpstreamExchange& exchange) {
-      exchange.SendHead(200, {{"Content-Type", is_events ? "text/event-stream" : "application/x-ndjson"}, {"Transfer-Encoding", "chunked"}});
-      for (int i = 0; i < tokens; ++i) {
-        const std::string text = "word" + std::to_string(1000 + i);
-        exchange.SendChunk(is_events ? R"(data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":")" + text + "\"}}]}\n\n"
-                                     : R"({"model":"m","message":{"role":"assistant","content":")" + text + "\"},\"done\":false}\n");
-      }
-      exchange.SendChunk(is_events ? "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
-                                   : "{\"model\":\"m\",\"message\":{\"role\":\"assistant\",\"content\":\"\"},\"done\":true}\n");
-      exchange.SendLastChunk();
-    });
-    const RequestText request{.method = "POST",
-                              .target = is_events ? "/v1/chat/completions" : "/api/chat",
-                              .headers = {{"Content-Type", "application/json"}},
-                              .body = R"({"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]})"};
-    const uint64_t of_few = AllocationsFor(Policy(upstream.url()), request, 200);
-    tokens = kMany;
-    const uint64_t of_many = AllocationsFor(Policy(upstream.url()), request, 200);
-    std::printf("allocations: a %s answer of %d tokens %lu, of %d tokens %lu\n", is_events ? "streamed OpenAI" : "streamed Ollama", kFew,
-                static_cast<unsigned long>(of_few), kMany, static_cast<unsigned long>(of_many));
-    EXPECT_LT(of_many, of_few + (kMany - kFew) / 20) << "of a token: none, but for what grows";
-  }
-}
-
 }  // namespace
 }  // namespace tests
