@@ -342,6 +342,25 @@ bool SpeaksOfAbsence(const Expr& expr, const Subject& subject) {
                      [&](const Expr& operand) { return SpeaksOfAbsence(operand, subject); });
 }
 
+// False only if the condition surely does not hold where the subject is absent: it stands in equalities and tests alone.
+bool MayPassAbsent(const Expr& expr, const Subject& subject, bool negated = false) {
+  const auto passes = [&](const Expr& operand) { return MayPassAbsent(operand, subject, negated); };
+  switch (expr.kind) {
+    case ExprKind::kNot: return MayPassAbsent(expr.operands[0], subject, !negated);
+    case ExprKind::kAnd:
+    case ExprKind::kOr:
+      return (expr.kind == ExprKind::kAnd) != negated ? std::all_of(expr.operands.begin(), expr.operands.end(), passes)
+                                                      : std::any_of(expr.operands.begin(), expr.operands.end(), passes);
+    case ExprKind::kCompare:
+      if (expr.compare == model::CompareOp::kNe) negated = !negated;
+      [[fallthrough]];
+    case ExprKind::kIn:
+    case ExprKind::kStringTest:
+    case ExprKind::kMatches: return negated || !ReadsSubject(expr, subject);
+    default: return true;
+  }
+}
+
 void CollectSubjects(const Expr& expr, std::set<Subject>* subjects) {
   if (const auto subject = SubjectOf(expr)) subjects->insert(*subject);
   for (const Expr& operand : expr.operands) CollectSubjects(operand, subjects);
@@ -389,7 +408,7 @@ void CheckWhenLines(Context& context) {
           std::any_of(first.begin(), first.end(), [&](const Subject& s) { return second.count(s) > 0; });
       const auto is_who = [](const Subject& s) {
         return s.Is(FieldId::k_client_ip) || s.Is(FieldId::k_client_tls) || s.IsOf(FamilyId::k_request_header) ||
-               s.Is(FieldId::k_request_method) || s.Is(FieldId::k_request_host);
+               s.Is(FieldId::k_request_method);
       };
       const bool first_who = !first.empty() && std::all_of(first.begin(), first.end(), is_who);
       const bool second_who = !second.empty() && std::all_of(second.begin(), second.end(), is_who);
@@ -471,6 +490,7 @@ void CheckAbsentHeaders(Context& context) {
       if (!subject.IsOf(FamilyId::k_request_header) || SpeaksOfAbsence(when, subject)) continue;
       const std::string& name = HeaderName(context, subject);
       if (route.to.empty() || TellsNoCaller(name)) continue;  // an answer of the gateway's own lets nobody in
+      if (!MayPassAbsent(when, subject)) continue;
       // Cells that take some texts, not all, and the absent one.
       Region open = Region::Nothing();
       const Region region = Region::Of(when);

@@ -241,6 +241,7 @@ void CheckAmplification(Context& context) {
       if (!retry || retry->budget || RetriesWithin(*retry, route.deadline) == 0) continue;
       if (!seen.insert(id.value).second) continue;
       const BlockOrigin& block = *context.OriginOf(id).Block("retry");
+      if (context.WasTold(Kind::kHammers, context.At(block, "max_retries"))) continue;  // which says more
       Diagnostic& diagnostic = context.diagnostics->Emit(Kind::kAmplifies, context.At(block, "max_retries"),
                                                          {route.name, bounds.PrintAttempts(context.policy, route)});
       context.Add(diagnostic, block, "budget = 20%");

@@ -160,6 +160,16 @@ bool TellLinesThatNeverHold(Context& context, RouteId id, const std::vector<Cont
   return !all;
 }
 
+// False only if the condition surely does not hold for everything: what most routes ask for is told without a region.
+bool MayHoldForAll(const model::Expr& expr) {
+  switch (expr.kind) {
+    case model::ExprKind::kAnd: return std::all_of(expr.operands.begin(), expr.operands.end(), MayHoldForAll);
+    case model::ExprKind::kCompare: return expr.compare != model::CompareOp::kEq;
+    case model::ExprKind::kIn: return !expr.networks.empty();
+    default: return true;
+  }
+}
+
 std::string FreeName(const Context& context, std::string name) {
   const auto is_taken = [&](const std::string& candidate) {
     const auto has = [&](const auto& blocks) {
@@ -187,7 +197,7 @@ void CheckRoutesReached(Context& context) {
     const auto lines = context.Lines(context.OriginOf(id), "", *when);
     const Region region = Region::Of(expr);
     if (!TellLinesThatNeverHold(context, id, lines, region.empty())) continue;
-    if (i + 1 < context.origins.routes.size() && Always(expr)) {
+    if (i + 1 < context.origins.routes.size() && MayHoldForAll(expr) && Always(expr)) {
       context.diagnostics
           ->Emit(Kind::kRouteTakesAll, lines[0].origin->predicate,
                  {context.Route(id).name, context.Route(RouteId(id.value + 1)).name})
@@ -221,13 +231,20 @@ void CheckAllRequestsRouted(Context& context) {
   if (context.origins.routes.empty()) return;
   for (size_t i = 0; i < context.origins.routes.size(); ++i) {
     const auto& when = context.Route(RouteId(static_cast<int32_t>(i))).when;
-    if (!when || Always(context.policy.predicates[*when].expr)) return;
+    if (!when) return;
+    const model::Expr& expr = context.policy.predicates[*when].expr;
+    if (MayHoldForAll(expr) && Always(expr)) return;
   }
   constexpr size_t kMostRoutes = 64;
   Region rest = Region::Everything();
   for (size_t i = 0; i < context.origins.routes.size() && i < kMostRoutes && rest.is_exact(); ++i)
     rest = rest.And(Region::Outside(context.policy.predicates[*context.Route(RouteId(static_cast<int32_t>(i))).when].expr));
-  if (rest.empty()) return;
+  // OPTIONS * is of the server, and no route's: `request.path starts_with "/"` takes everything else.
+  const bool has_paths = std::any_of(rest.cells().begin(), rest.cells().end(), [](const Cell& cell) {
+    const TextSet paths = cell.Of(Subject::Of(abi::FieldId::k_request_path)).text;
+    return !paths.only || std::any_of(paths.only->begin(), paths.only->end(), [](const auto& path) { return path != "*"; });
+  });
+  if (!has_paths) return;
   const RouteId last(static_cast<int32_t>(context.origins.routes.size()) - 1);
   Diagnostic& diagnostic =
       context.diagnostics->Emit(Kind::kNoOtherwise, context.OriginOf(last).name, {context.Route(last).name});
