@@ -277,7 +277,6 @@ void CheckStreamErrors(Context& context) {
       if (Evaluate(*line.expr, known) != Truth::kNever) return;
     }
     const SourceRange at = lines[0].origin->predicate;
-    if (context.WasTold(Kind::kFailuresMissed, at)) return;  // which names it as well
     context.diagnostics->Emit(Kind::kStreamErrorsSucceed, at).Change({at.end, at.end}, " or error == stream_error");
   });
 }

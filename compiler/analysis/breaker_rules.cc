@@ -363,7 +363,6 @@ void CheckFailureRules(Context& context) {
                      [&](int status) { return counts(Region::Of(AtStatus(status))); }))
       note("a 5xx", "a server that answers nothing but errors never opens the breaker");
     if (missing.empty()) return;
-    if (!any_error({ErrorKind::k_stream_error})) note("an error inside a stream", "");
     Diagnostic& diagnostic =
         context.diagnostics->Emit(Kind::kFailuresMissed, lines[0].origin->predicate, {missing, breaker.name(), what});
     for (const Context::Line& line : lines) diagnostic.Change(line.origin->statement, "");

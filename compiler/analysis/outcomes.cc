@@ -44,7 +44,7 @@ Known AtError(ErrorKind error) {
   Known known;
   known.Set(abi::FieldId::k_error, static_cast<int64_t>(error), static_cast<int64_t>(error));
   known.SetAbsent(abi::FieldId::k_first_token);
-  if (IsBeforeSending(error) || error == ErrorKind::k_reset) known.SetAbsent(abi::FieldId::k_status);
+  if (IsBeforeSending(error)) known.SetAbsent(abi::FieldId::k_status);
   return known;
 }
 

@@ -216,8 +216,8 @@ void CheckBodiesMove(Context& context) {
       const UpstreamId id = route.to[i];
       const model::SettingOrigin* written = context.OriginOf(id).Setting("replay_body");
       const int64_t kept = context.Upstream(id).replay_body_bytes;
-      if (written == nullptr || kept >= largest || !seen.insert(id.value).second) continue;
-      if (context.WasTold(Kind::kBodyBeyondReplay, limits->Setting("body")->value)) return;  // which says more
+      // Where there are retries CheckReplayBody says as much.
+      if (written == nullptr || context.Upstream(id).retry || kept >= largest || !seen.insert(id.value).second) continue;
       context.diagnostics
           ->Emit(Kind::kBodyNotMoved, written->value,
                  {model::PrintSize(kept), model::PrintSize(largest), context.Upstream(id).name,
@@ -260,11 +260,12 @@ void CheckRetryAfter(Context& context) {
         if (words.empty()) words = context.Find(line.origin->words, status == 429 ? "4xx" : "5xx");
         if (words.empty() && truth != Truth::kAlways) continue;
         const Duration longest(std::max<int64_t>(WaitBefore(retry.settings, retry.settings.max_retries).high, 1));
+        constexpr Duration kLeastAsked = std::chrono::seconds(1);  // servers ask for whole seconds
         Diagnostic& diagnostic =
             context.diagnostics->Emit(Kind::kIgnoresRetryAfter, words.empty() ? line.origin->predicate : words[0].range,
                                       {std::to_string(status), PrintTime(longest.count())});
         if (!words.empty()) context.AddUse(diagnostic, words[0], *line.origin);
-        context.Add(diagnostic, retry.block, "honour = retry_after(cap: " + WriteDuration(longest) + ")");
+        context.Add(diagnostic, retry.block, "honour = retry_after(cap: " + WriteDuration(std::max(longest, kLeastAsked)) + ")");
         return;
       }
     }

@@ -355,8 +355,7 @@ void ErrorStrategy::ExplainGarbage(size_t index) {
     }
     if (const std::string_view help = HelpOfJoiningWord(text); !help.empty()) {
       // `max_in_flight = 4 requests`, `expect elapsed within 2s`.
-      const bool is_counted =
-          index >= 2 && TypeAt(index - 1) == PolicyParser::NUMBER && TypeAt(index - 2) == PolicyParser::ASSIGN;
+      const bool is_counted = (text == "requests" || text == "failures" || text == "errors") && index >= 2 && TypeAt(index - 1) == PolicyParser::NUMBER && TypeAt(index - 2) == PolicyParser::ASSIGN;
       const bool is_expected =
           TypeAt(HeadOfLine(index)) == PolicyParser::EXPECT && (text == "within" || text == "over");
       Emit(Kind::kSideBySide, index,
