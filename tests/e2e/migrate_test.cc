@@ -29,7 +29,8 @@ class Migrated {
     }
     policy_ =
         support::ReplaceAll(policy_, "listen = \"0.0.0.0:4000\"", "listen = \"127.0.0.1:0\"  admin = \"127.0.0.1:0\"");
-    policy_ = support::ReplaceAll(policy_, "exponential(from: 500ms", "exponential(from: 1ms");
+    const std::string wait = "exponential(from: 500ms";
+    if (Holds(policy_, wait)) policy_ = support::ReplaceAll(policy_, wait, "exponential(from: 1ms");
     GatewayOptions options;
     for (const char* name : {"OPENAI", "XAI", "PERPLEXITY", "GROQ", "OPENROUTER", "CUSTOM"})
       options.environment.push_back({std::string(name) + "_API_KEY", std::string("key of ") + name});
