@@ -108,11 +108,11 @@ class ReloadSentence : public testing::Test {
 TEST_F(ReloadSentence, ReadsAPolicyBesideItsFile) {
   const auto file = [](const std::string& path, const std::string& last) {
     return kPolicy + "test \"another policy\" {\n  given large refuses always\n  given small refuses always\n  " +
-           kAsk + "\n  expect body == \"Busy.\"\n  reload \"" + path + "\"\n  " + kAsk + "\n  " + last + "\n}\n";
+           kAsk + "\n  expect body contains \"Busy.\"\n  reload \"" + path + "\"\n  " + kAsk + "\n  " + last + "\n}\n";
   };
   folder_.Write("next.policy", support::ReplaceAll(kPolicy, "Busy.", "Later."));
-  EXPECT_EQ(Test(file("next.policy", "expect body == \"Later.\"")).code, 0);
-  const Ran wrong = Test(file("next.policy", "expect body == \"Busy.\""));
+  EXPECT_EQ(Test(file("next.policy", "expect body contains \"Later.\"")).code, 0);
+  const Ran wrong = Test(file("next.policy", "expect body contains \"Busy.\""));
   EXPECT_EQ(wrong.code, 1);
   EXPECT_TRUE(Holds(wrong.output, "reload \"next.policy\"")) << "the story tells of it\n" << wrong.output;
   const Ran missing = Test(file("gone.policy", "expect status == 503"));
