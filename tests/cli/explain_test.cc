@@ -196,7 +196,7 @@ TEST(ExplainSetting, SaysWhatTheTableHas) {
   const Result result = Explain(Of("upstream.timeouts.idle"));
   EXPECT_EQ(result.code, 0);
   EXPECT_TRUE(result.out.starts_with("upstream.timeouts.idle\n")) << result.out;
-  EXPECT_NE(result.out.find("default: 30s; from 1ms to 24h"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("default: 5min; from 1ms to 24h"), std::string::npos) << result.out;
   // What is above it may be left out, and two may have the name.
   EXPECT_EQ(Explain(Of("timeouts.connect")).code, 0);
   const Result several = Explain(Of("timeouts.idel"));
@@ -211,7 +211,7 @@ TEST(ExplainSetting, SaysWhatIsInForce) {
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_NE(result.out.find("upstream a: 7s"), std::string::npos) << result.out;
   EXPECT_NE(result.out.find("line 3"), std::string::npos) << result.out;
-  EXPECT_NE(result.out.find("upstream b: 30s  (default)"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("upstream b: 5min  (default)"), std::string::npos) << result.out;
 }
 
 // ---- what stands in front of the gateway, and what never gets to a route
