@@ -17,9 +17,6 @@ using source::SourceRange;
 
 namespace {
 
-// Sentences of other test tools that mean `expect`.
-constexpr std::string_view kAssertions[] = {"assert", "check", "ensure", "require", "should", "verify"};
-
 bool IsValue(size_t type) {
   return type == PolicyParser::NUMBER || type == PolicyParser::NAME || type == PolicyParser::STRING ||
          type == PolicyParser::NETWORK;
@@ -166,7 +163,7 @@ bool ErrorStrategy::ExplainSeveral(size_t index) {
   return true;
 }
 
-// Words that stand between two values elsewhere, and `assert status == 200`.
+// Words that stand between two values elsewhere.
 bool ErrorStrategy::ExplainForeignTest(size_t index) {
   const size_t type = TypeAt(index);
   const std::string text = At(index).getText();
@@ -180,16 +177,7 @@ bool ErrorStrategy::ExplainForeignTest(size_t index) {
     Emit(Kind::kForeignMatch, index, {text});
     return true;
   }
-  if (!IsComparator(type)) return false;
-  size_t head = index;
-  while (head > 0 && SameLine(head - 1, head)) --head;
-  const std::string word = At(head).getText();
-  if (TypeAt(head) != PolicyParser::NAME || head + 2 > index ||
-      std::find(std::begin(kAssertions), std::end(kAssertions), word) == std::end(kAssertions)) {
-    return false;
-  }
-  Emit(Kind::kVerbExpect, head, {word}).Replace("expect");
-  return true;
+  return false;
 }
 
 }  // namespace compiler::parse

@@ -128,7 +128,11 @@ bool HabitMender::VerbByAnotherName(size_t i) {
     Retype(i, PolicyParser::NAME, "POST");
     return true;
   }
-  if (IsOneOf(word, kAssertions) && next != PolicyParser::ASSIGN) return say(PolicyParser::EXPECT, "expect", "write `expect`");
+  if (IsOneOf(word, kAssertions) && next != PolicyParser::ASSIGN) {
+    diagnostics_->Emit(Kind::kVerbExpect, RangeOf(i), {written}).Replace("expect");
+    Retype(i, PolicyParser::EXPECT, "expect");
+    return true;
+  }
   const bool does_something = next == PolicyParser::NAME && (TypeAt(i + 2) == PolicyParser::NAME || TypeAt(i + 2) == PolicyParser::NUMBER) && SameLine(i, i + 2);
   if ((IsOneOf(word, kGivens) || type == PolicyParser::WHEN) && does_something) return say(PolicyParser::GIVEN, "given", "write `given " + TextAt(i + 1) + " …`");
   return false;
