@@ -228,11 +228,14 @@ try {
     if (logs_in) {
       await signIn(other);
       await card(other, 'ollama').waitFor();
+      if (screenshots) {
+        await other.locator('#answers tr').first().waitFor();
+        await other.screenshot({ path: path.join(screenshots, `live-page-${name}.png`) });
+      }
       await other.locator('#troubles summary').first().click();
     } else {
       await other.getByLabel('Admin token').waitFor();
     }
-    if (screenshots) await other.screenshot({ path: path.join(screenshots, `live-page-${name}.png`), fullPage: name.startsWith('narrow') });
     await other.evaluate(axe.source);
     const found = await other.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
     assert.ok(found.passes.length > 10, 'axe looked');

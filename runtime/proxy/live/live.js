@@ -279,6 +279,14 @@ const isLookedAt = (line) => {
   return item && (item.details.open || item.root.contains(document.activeElement));
 };
 
+const ENDS = {
+  complete: "all of an upstream's answer",
+  continued: "all of an answer that another upstream finished",
+  unfinished: "all that there was of an answer whose server gave no reason for its end",
+  cut: "a part of an answer, and could see that it is not whole",
+  client_gone: "what came until it left",
+  own: "no upstream's answer, but one of the gateway's own",
+};
 function attemptText(attempt) {
   const what = attempt.error ? (attempt.status ? "status " + attempt.status + ", then " : "") + attempt.error : "status " + attempt.status;
   const next = attempt.retry_ms !== undefined ? "; tried again after " + span(attempt.retry_ms)
@@ -297,7 +305,7 @@ function newTrouble(line) {
     ["It took", span(line.duration_ms)],
     ...(line.attempts || []).map((attempt, index) => ["Attempt " + (index + 1) + " at " + attempt.upstream, attemptText(attempt)]),
     ["Decided by", line.decided, "code"],
-    ["It ended", line.how],
+    ["The client got", ENDS[line.how] || line.how],
     ["Model", line.model_answered || line.model],
     ["Client", line.client],
     ["Request id", line.request_id, "code"],
