@@ -91,8 +91,16 @@ constexpr std::string_view kOfProxies[] = {"cf-connecting-ip",
 
 bool IsOfProxies(const Header& line) {
   if (line.id != HeaderId::kOther) return false;
-  const char first = line.name.empty() ? '\0' : AsciiLower(line.name.front());
-  if (first != 'x' && first != 'c' && first != 'f' && first != 't') return false;
+  if (line.name.size() < 6) return false;
+  // Nearly all names are none of them by two letters: X-Stainless-…, X-Api-Key.
+  const char first = AsciiLower(line.name.front());
+  if (first == 'x') {
+    constexpr std::string_view kBegin = "cl en fo ho or ov re sc ur";
+    const char pair[] = {AsciiLower(line.name[2]), AsciiLower(line.name[3])};
+    if (kBegin.find(std::string_view(pair, 2)) == std::string_view::npos) return false;
+  } else if (first != 'c' && first != 'f' && first != 't') {
+    return false;
+  }
   return std::any_of(std::begin(kOfProxies), std::end(kOfProxies),
                      [&](std::string_view name) { return EqualsTwin(line.name, name); });
 }

@@ -88,6 +88,7 @@ class MessageParser::Impl {
   void CompleteHead();
   void EndHead(ParseError error);
   void InitLlhttp();
+  bool EndsWithBareLf(std::string_view slice) const;
   void Fail(ParseError error);
   ParseError ErrorOf(llhttp_errno_t error) const;
   bool HasLine(std::string_view name) const;
@@ -566,12 +567,16 @@ size_t MessageParser::Impl::Execute(std::string_view slice) {
     llhttp_resume(&parser_);
     return read;
   }
-  // A bare LF behind the version is no other version.
-  const char before = read > 0 ? slice[read - 1] : raw_.empty() ? '\0' : raw_.back();
-  const bool is_bare_lf =
-      result == HPE_INVALID_VERSION && read < slice.size() && slice[read] == '\n' && IsDigit(before);
-  Fail(is_bare_lf ? ParseError::k_bad_line_ending : ErrorOf(result));
+  Fail(result == HPE_INVALID_VERSION && EndsWithBareLf(slice) ? ParseError::k_bad_line_ending : ErrorOf(result));
   return read;
+}
+
+// Of a request line with a version that is one: its end is what is wrong.
+bool MessageParser::Impl::EndsWithBareLf(std::string_view slice) const {
+  const size_t lf = slice.find('\n');
+  if (state_ != State::kHead || line_number_ != 0 || lf == std::string_view::npos) return false;
+  const std::string line = raw_ + std::string(slice.substr(0, lf));
+  return line.ends_with(" HTTP/1.1") || line.ends_with(" HTTP/1.0");
 }
 
 bool MessageParser::Impl::HasLine(std::string_view name) const {

@@ -222,7 +222,8 @@ std::string_view ClientConnection::OwnHost() const {
   const http::RequestHead& head = parser_->request();
   if (is_trusted_) {
     if (const auto host = head.headers.Find(http::HeaderId::k_x_forwarded_host)) return *host;
-  } else if (!is_tls_ && IsLoopback(peer_ip_) && !IsNameOfThisMachine(head.host)) {
+  } else if (worker_->policy().gateway.cors.enabled && !is_tls_ && IsLoopback(peer_ip_) &&
+             !IsNameOfThisMachine(head.host)) {
     return {};
   }
   return head.host;

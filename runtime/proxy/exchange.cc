@@ -225,9 +225,10 @@ bool Exchange::ReadsBodyAnyway() {
 bool Exchange::HoldMemory() {
   size_t held = body_.held_bytes();
   if (attempt_ != nullptr) held += attempt_->copied_bytes();
-  if (client_.has_begun() && !client_.is_gone()) held += answer_.remembered_bytes() + host_.client_queued_bytes() + client_.waiting_bytes();
-  if (held <= MemoryBudget::kUncounted) return true;
+  if (client_.has_begun() && !client_.is_gone())
+    held += answer_.remembered_bytes() + host_.client_queued_bytes() + client_.waiting_bytes();
   if (!held_memory_.has_begun()) {
+    if (held <= MemoryBudget::kUncounted) return true;
     memory_follower_ = worker_.AddFollower([this] {
       memory_follower_.reset();
       if (phase_ == Phase::kReadingBody) RefuseForMemory();

@@ -294,9 +294,9 @@ TEST(ForwardRequest, WhatOnlyAProxyMaySayComesFromATrustedOneAlone) {
       "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Prefix: /admin\r\nx_real_ip: 10.0.0.1\r\nX-Real-IP: "
       "10.0.0.1\r\nTRUE-CLIENT-IP: 10.0.0.1\r\n"
       "CF-Connecting-IP: 10.0.0.1\r\nX-Forwarded-Port: 1\r\nX-Forwarded-Other: kept\r\nX-Real: kept\r\n\r\n";
-  UpstreamRequest request;
+  UpstreamRequest request = Plain();
   const std::string out = ToUpstream(asked, request);
-  for (const std::string_view name : {"Prefix", "Real-IP", "real_ip", "TRUE", "CF-", "Port"})
+  for (const std::string_view name : {"Prefix", "Real-IP", "real_ip", "TRUE", "CF-", "Forwarded-Port"})
     EXPECT_EQ(std::string::npos, out.find(name)) << name << "\n" << out;
   EXPECT_NE(std::string::npos, out.find("X-Forwarded-Other: kept\r\nX-Real: kept\r\n")) << out;
   request.from_proxy = true;
