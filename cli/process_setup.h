@@ -9,4 +9,8 @@ void OpenStandardStreams();
 // The soft limit of open files becomes the hard one.
 void RaiseFileLimit();
 
+// Blocks of 256 KiB and more are mapped each by itself and go back to the system when they are free, so that limits.memory bounds what the
+// process takes, too: glibc raises that size to that of the largest block that was freed, and keeps what lies between others.
+void GiveLargeBlocksBack();
+
 }  // namespace cli

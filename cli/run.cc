@@ -85,6 +85,7 @@ std::string DigestOf(const std::string& file) {
 
 int RunGateway(const RunOptions& options) {
   RaiseFileLimit();
+  GiveLargeBlocksBack();
   const sigset_t signals = BlockSignals();
   const bool as_json = isatty(STDERR_FILENO) == 0;
   StartLines lines(std::cerr, as_json);

@@ -97,12 +97,20 @@ def make_memory_cgroup(limit):
         try:
             folder.mkdir()
             (folder / file).write_text(str(limit))
-            atexit.register(lambda: folder.exists() and folder.rmdir())
+            atexit.register(remove_cgroup, folder)
             return folder
         except OSError:
             if folder.exists():
                 folder.rmdir()
     return None
+
+
+def remove_cgroup(folder):
+    for _ in range(100):  # until the last of it is gone
+        try:
+            return folder.rmdir()
+        except OSError:
+            time.sleep(0.05)
 
 
 class Skipped(Exception):
