@@ -82,11 +82,12 @@ def draw(seed):
     random.Random(seed // 3).shuffle(kinds)
     kind = kinds[seed % 3]
     ill = chance.choice(parts)
+    lines = policy.splitlines()
     return policy, parts, {
         'seed': seed, 'incident': kind, 'upstream': ill['name'],
         'broken': {'down': 'connections to it are refused', 'slow': 'an answer takes far longer than usual, and longer than attempt_timeout',
                    'oom': 'it answers 500, out of memory'}[kind],
-        'rule': ill['rule'], 'line': policy.splitlines().index('    ' + ill['rule']) + 1, 'tries_again': f'{ill["open_for"]} s after each opening',
+        'rule': ill['rule'], 'line': lines.index('    ' + ill['rule'], lines.index(f'upstream {ill["name"]} {{')) + 1, 'tries_again': f'{ill["open_for"]} s after each opening',
         'users_get': f'route {ill["route"]}: reply {ill["fallback"]}, status {ill["status"]}; the other route is well', 'variable': ill['variable']}
 
 
