@@ -11,6 +11,12 @@
 
 namespace runtime::proxy {
 
+namespace {
+
+constexpr int64_t kOvershoot = 8;  // an eighth of the limit
+
+}  // namespace
+
 struct MemoryBudget::Holder {
   std::string address;
   std::function<void()> give_way;
@@ -78,6 +84,9 @@ MemoryBudget::Room MemoryBudget::Grow(Holder* holder, int64_t by) {
   {
     std::lock_guard lock(mutex_);
     if (holder->is_leaving && by > 0) return Room::kNone;
+    // Who was asked to give way hears of it in his loop's next turn, and in one turn of a loop hundreds of reads can come: beyond this it is
+    // who asks that gives way, at once.
+    if (by > 0 && holder->is_unfinished && all_.held + by > limit_ + limit_ / kOvershoot) return Room::kNone;
     Sum& of_address = by_address_[holder->address];
     const bool is_too_much = by > 0 && (all_.staying() + by > limit_ || of_address.staying() + by > limit_ / kShareOfOne);
     if (is_too_much) {

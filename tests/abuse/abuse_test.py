@@ -133,7 +133,7 @@ class Gateway:
                 resource.setrlimit(kind, (value, value))
 
         self.process = subprocess.Popen([BREAKWATER, 'run', str(path)], stdout=open(self.out, 'wb'), stderr=open(self.err, 'wb'), preexec_fn=limit)
-        atexit.register(self.process.kill)  # of a case that failed
+        atexit.register(lambda: (self.process.kill(), self.process.wait()))  # of a case that failed
         wait_for('the gateway', self.is_ready)
 
     def is_ready(self):

@@ -78,6 +78,20 @@ TEST(MemoryBudgetTest, WhoWasAskedToGiveWayIsEnough) {
   EXPECT_EQ(requests.told, (std::vector<size_t>{old, other})) << "and the room is counted once";
 }
 
+// However many are on their way out: the room is not there yet.
+TEST(MemoryBudgetTest, BeyondAnEighthWhoAsksGivesWayHimself) {
+  Requests requests(16);
+  for (const char* address : {"a", "b", "c", "d"}) EXPECT_TRUE(requests.Holds(requests.Of(address), 4));
+  const size_t e = requests.Of("e");
+  EXPECT_TRUE(requests.Holds(e, 1));
+  EXPECT_TRUE(requests.Holds(e, 2));
+  EXPECT_FALSE(requests.told.empty());
+  EXPECT_FALSE(requests.Holds(e, 3)) << "eighteen of sixteen are held";
+  EXPECT_EQ(requests.budget.held(), 18 * static_cast<int64_t>(kStep));
+  requests.all[requests.told[0]].Release();
+  EXPECT_TRUE(requests.Holds(e, 3));
+}
+
 TEST(MemoryBudgetTest, WhoWasDoneBeforeHeHeardStays) {
   Requests requests(40);
   const size_t old = requests.Of("a");
