@@ -24,15 +24,34 @@ Repeats RepeatsExactly(std::string_view path) {
   return Repeats::kNever;
 }
 
-// v1, v3, v1beta: the version of an API.
+// v1, v3, v1beta, v1alpha2, v1.1: the version of an API.
 bool IsVersion(std::string_view segment) {
-  if (segment.size() < 2 || segment[0] != 'v' || segment[1] < '0' || segment[1] > '9') return false;
-  return std::all_of(segment.begin() + 1, segment.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '.'; });
+  const auto skip_digits = [&segment] {
+    const size_t digits = std::min(segment.find_first_not_of("0123456789."), segment.size());
+    segment.remove_prefix(digits);
+    return digits > 0;
+  };
+  if (!segment.starts_with('v')) return false;
+  segment.remove_prefix(1);
+  if (!skip_digits()) return false;
+  for (const std::string_view stage : {"alpha", "beta", "preview"}) {
+    if (!segment.starts_with(stage)) continue;
+    segment.remove_prefix(stage.size());
+    skip_digits();
+    break;
+  }
+  return segment.empty();
 }
 
-// Whether a base is where an API begins whose version it names itself, or has none: /api/v3 (Volcengine), /api/paas/v4 (Z.ai), /v1beta/openai
-// (Gemini), /openai/deployments/NAME (Azure). The version of the request's path is not said once more behind it.
-bool HasVersion(std::string_view base) {
+// "/v1/models" without its version.
+std::string_view WithoutVersion(std::string_view path) {
+  const size_t slash = path.find('/', 1);
+  return slash != std::string_view::npos && IsVersion(path.substr(1, slash - 1)) ? path.substr(slash) : path;
+}
+
+}  // namespace
+
+bool NamesVersion(std::string_view base) {
   const auto last = [&base] {
     const size_t slash = base.rfind('/');
     const std::string_view segment = base.substr(slash == std::string_view::npos ? 0 : slash + 1);
@@ -49,14 +68,6 @@ bool HasVersion(std::string_view base) {
   }
   return last() == "deployments" && last() == "openai";
 }
-
-// "/v1/models" without its version.
-std::string_view WithoutVersion(std::string_view path) {
-  const size_t slash = path.find('/', 1);
-  return slash != std::string_view::npos && IsVersion(path.substr(1, slash - 1)) ? path.substr(slash) : path;
-}
-
-}  // namespace
 
 bool IsEndPoint(std::string_view path) {
   if (path.ends_with('/')) path.remove_suffix(1);
@@ -76,7 +87,7 @@ std::string PathAt(const Url& url, std::string_view path) {
     const bool is_said_again = path.starts_with(said) && (path.size() == said.size() || path[said.size()] == '/');
     if (is_said_again) return std::string(base) + std::string(path.substr(said.size()));
   }
-  return std::string(base) + std::string(HasVersion(base) ? WithoutVersion(path) : path);
+  return std::string(base) + std::string(NamesVersion(base) ? WithoutVersion(path) : path);
 }
 
 Repeats RepeatsAt(const Url& url, std::string_view path) {
@@ -91,7 +102,7 @@ Repeats RepeatsAt(const Url& url, std::string_view path) {
   if (url.path.empty() || behind_base != Repeats::kNever) return behind_base;
   const std::string_view base = url.path;
   const Repeats at_base = RepeatsExactly(PathAt(url, path));
-  if (at_base != Repeats::kNever || !HasVersion(base)) return at_base;
+  if (at_base != Repeats::kNever || !NamesVersion(base)) return at_base;
   return RepeatsExactly("/v1" + std::string(WithoutVersion(path)));
 }
 

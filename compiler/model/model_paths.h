@@ -14,6 +14,10 @@ enum class Repeats : uint8_t { kNever, kAlways, kUnlessTools, kUnlessKept };
 // Whether a path ends as an end point does: "/api/chat", "/openai/deployments/x/chat/completions".
 bool IsEndPoint(std::string_view path);
 
+// Whether a base is where an API begins whose version it names itself, or has none: /api/v3 (Volcengine), /api/paas/v4 (Z.ai), /v1beta/openai
+// (Gemini), /openai/deployments/NAME (Azure). The version of the request's path is not said once more behind it.
+bool NamesVersion(std::string_view base);
+
 // The path at which an upstream is asked for `path`: the request's own, with the base of the url in front (what both of them say,
 // as "/v1", stands there once, as does a version: "/api/v3" and "/v1/models" are "/api/v3/models"), or the end point that the url names.
 std::string PathAt(const Url& url, std::string_view path);

@@ -44,12 +44,13 @@ def main():
         for port in ports.values():
             started.append(subprocess.Popen([f'{options.build}/examples/flaky_ollama/flaky_ollama', '--port', str(port), '--time-scale', '0.02', '--tokens', '12'],
                                             stdout=subprocess.DEVNULL))
-        policy = (here / 'openclaw.policy').read_text().replace('127.0.0.1:8080', f'127.0.0.1:{gateway}')
+        policy = (here / 'openclaw.policy.in').read_text()
+        for name, port in {'GATEWAY': gateway, 'MODEL': ports['model'], 'SPARE': ports['spare']}.items():
+            policy = policy.replace(f'@{name}@', str(port))
         (folder / 'openclaw.policy').write_text(policy)
         log = open(folder / 'access.log', 'w')
         started.append(subprocess.Popen([f'{options.build}/cli/breakwater', 'run', str(folder / 'openclaw.policy')], stdout=log,
-                                        stderr=open(folder / 'events.log', 'w'),
-                                        env=dict(os.environ, MODEL_URL=f'http://127.0.0.1:{ports["model"]}', SPARE_URL=f'http://127.0.0.1:{ports["spare"]}')))
+                                        stderr=open(folder / 'events.log', 'w')))
         wait_for('the gateway', lambda: '"ready"' in (folder / 'events.log').read_text())
         home = folder / 'home'
         (home / '.openclaw').mkdir(parents=True)

@@ -191,6 +191,7 @@ TEST_F(GatewayFieldTest, WhatFailsBeforeItSaysAnythingFallsBack) {
   Begin(kFallback);
   for (const Entry& entry : AllAnswers()) {
     if (IsSuccess(entry.is) || !entry.text.empty()) continue;
+    if (!entry.is_whole && !entry.is_object && JudgeStream({entry.api, entry.body, entry.is_clean_end, entry.choices}).says_answer) continue;
     const Got got = Ask({&entry, entry.body, entry.is_clean_end ? Plan::End::kClean : Plan::End::kReset, 0});
     EXPECT_EQ(got.status, 503) << entry.table << ", " << entry.name << "\n" << got.body;
     EXPECT_NE(got.body.find("Later."), std::string::npos) << entry.table << ", " << entry.name << "\n" << got.body;

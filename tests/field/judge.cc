@@ -119,8 +119,11 @@ std::vector<Event> EventsIn(std::string_view body) {
     std::string value = colon == std::string::npos ? "" : line.substr(colon + 1);
     if (!value.empty() && value.front() == ' ') value.erase(0, 1);
     if (field == "data") {
-      // Data that is whole by itself, and more of it: the blank line between two events was left out. A name in between is the next one's.
-      if (event.has_data && !event.is_error && IsBalanced(event.data)) {
+      // A line of data that is whole by itself, and more of it: the blank line between two events was left out. A name in between is the
+      // next one's.
+      const size_t last = event.data.rfind('\n');
+      const std::string last_line = last == std::string::npos ? event.data : event.data.substr(last + 1);
+      if (event.has_data && !event.is_error && (IsBalanced(last_line) || last_line == "[DONE]")) {
         Event next;
         if (event.name != name_of_data) next.name = event.name;
         event.name = name_of_data;

@@ -115,7 +115,7 @@ TEST(Sent, SaysWhetherAnAnswerCanBeTakenOver) {
   EXPECT_TRUE(Sent("a", "Hm").can_restart());
   EXPECT_FALSE(Sent(std::string(SentAnswer::kMaxBytes + 1, 'x')).can_restart());
   SentAnswer tools;
-  tools.Observe("{}", *ReadObject(Api::kOllamaChat, R"({"message":{"tool_calls":[{"function":{}}]}})"));
+  tools.Observe("{}", *ReadObject(Api::kOllamaChat, R"({"message":{"tool_calls":[{"function":{"name":"get","arguments":{}}}]}})"));
   EXPECT_FALSE(tools.can_restart());
   SentAnswer signature;
   signature.Observe("{}", *ReadObject(Api::kAnthropicMessages,
