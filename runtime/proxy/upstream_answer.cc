@@ -397,7 +397,10 @@ AnswerStep UpstreamAnswer::EndObject(bool framing_tells) {
     case dialect::WholeVerdict::kUnfinished:
       if (stage_ == Stage::kUnjudged && !TellHead()) return {What::kUnwanted};
       return Fail(ErrorKind::k_truncated);
-    case dialect::WholeVerdict::kForeign: tokens_.has_answer = true; break;  // nobody knows; no cache keeps it
+    case dialect::WholeVerdict::kForeign:
+      if (terms_.wants_stream) return FailTold(held_, 0);  // who reads a stream would take it for an answer of nothing
+      tokens_.has_answer = true;  // nobody knows; no cache keeps it
+      break;
     case dialect::WholeVerdict::kEmpty: Judge(true); break;
     case dialect::WholeVerdict::kAnswer:
       is_whole_ = true;

@@ -89,7 +89,9 @@ Read ReadAsGateway(const Entry& entry, const std::vector<std::string_view>& piec
       read.told = read.passed;
       break;
     case WholeVerdict::kUnfinished: read.verdict.taken = Taken::kTruncated; break;
-    case WholeVerdict::kForeign: read.verdict.taken = is_clean_end ? Taken::kUnfinished : Taken::kTruncated; break;
+    case WholeVerdict::kForeign:  // where a stream was asked for it is no answer
+      read.verdict.taken = is_clean_end && entry.is_whole ? Taken::kUnfinished : Taken::kTruncated;
+      break;
     case WholeVerdict::kNoAnswer:
       read.verdict.taken = Taken::kNoAnswer;
       read.told = read.passed;
@@ -227,9 +229,9 @@ size_t CasesUntilDisagreement(uint64_t seed, size_t most, Fault fault) {
     const Entry& entry = *from[below(from.size())];
     std::string body;
     bool is_clean_end = below(2) == 0;
-    const size_t kind = below(4);
+    const size_t kind = below(8);  // mostly what happens mostly: cuts and errors
     switch (kind) {
-      case 0:  // cut, or a stall that ends the same way; mostly between two frames
+      case 0: case 4: case 5: case 6:  // cut, or a stall that ends the same way; mostly between two frames
         if (below(4) == 0) body = entry.body.substr(0, below(entry.body.size() + 1));
         else for (size_t frame = below(entry.pieces.size() + 1), at = 0; at < frame; ++at) body += entry.pieces[at];
         break;
@@ -239,7 +241,7 @@ size_t CasesUntilDisagreement(uint64_t seed, size_t most, Fault fault) {
           body += entry.pieces[below(5) == 0 ? below(entry.pieces.size()) : frame];
         }
         break;
-      case 2:  // an error after some of them
+      case 2: case 7:  // an error after some of them
         for (size_t frame = below(entry.pieces.size() + 1), at = 0; at < frame; ++at) body += entry.pieces[at];
         for (const Entry* error = errors[below(errors.size())]; ; error = errors[below(errors.size())]) {
           if (error->api != entry.api && below(20) != 0) continue;

@@ -68,6 +68,7 @@ std::vector<Event> EventsIn(std::string_view body) {
   Event carried;  // a name that stood by itself is that of the next
   std::string bare;
   std::string name_of_data;
+  bool data_is_error = false;
   const auto dispatch = [&] {
     if (!event.has_data && !bare.empty()) {
       const Json json = Json::parse(bare, nullptr, false);
@@ -123,13 +124,15 @@ std::vector<Event> EventsIn(std::string_view body) {
       // next one's.
       const size_t last = event.data.rfind('\n');
       const std::string last_line = last == std::string::npos ? event.data : event.data.substr(last + 1);
-      if (event.has_data && !event.is_error && (IsBalanced(last_line) || last_line == "[DONE]")) {
+      if (event.has_data && !data_is_error && (IsBalanced(last_line) || last_line == "[DONE]")) {
         Event next;
         if (event.name != name_of_data) next.name = event.name;
+        next.is_error = std::exchange(event.is_error, false);
         event.name = name_of_data;
         events.push_back(std::exchange(event, next));
       }
       name_of_data = event.name;
+      data_is_error = event.is_error;
       if (event.has_data) event.data += "\n";
       event.data += value;
       event.has_data = true;
