@@ -62,7 +62,8 @@ bool EndsWithDone(Api api) { return api == Api::kOpenAiChat || api == Api::kOpen
 // Whether a frame whose end is not here yet may tell of an end: cheap, and right where it says no.
 bool MayTellAnEnd(Api api, std::string_view kept) {
   const auto has = [kept](std::string_view word) { return kept.find(word) != std::string_view::npos; };
-  const bool is_over = kept.ends_with('}') || kept.ends_with('\n') || kept.ends_with('\r');
+  // … or is here, and another begins behind it without a blank line.
+  const bool is_over = kept.ends_with('}') || kept.ends_with('\n') || kept.ends_with('\r') || has("}\n") || has("}\r");
   if (EndsWithDone(api)) return has("[DONE]") || (is_over && (has("finish_reason") || has("finishReason") || has("finish_details")));
   if (StreamShapeOf(api) == Shape::kNdjson) return kept.ends_with('}') && (has("true") || has("success"));
   return has("message_stop") || (is_over && has("stop_reason")) || has("response.completed") || has("response.incomplete") || has("response.done");

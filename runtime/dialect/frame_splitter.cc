@@ -154,6 +154,14 @@ bool FrameSplitter::Next(std::string_view* bytes, Piece* piece) {
 
 bool FrameSplitter::Finish(Piece* piece) {
   if (kept_.empty()) return false;
+  // A whole event, and the beginning of another whose server leaves out the blank line.
+  const size_t whole = format_ == Format::kEvents ? WholeEvent(kept_) : 0;
+  if (whole > 0 && whole < kept_.size()) {
+    given_.assign(kept_, 0, whole);
+    kept_.erase(0, whole);
+    *piece = {given_, false, true};
+    return true;
+  }
   at_ = At::kLineStart;
   skips_end_ = true;
   given_ = std::exchange(kept_, std::string());
