@@ -571,12 +571,16 @@ size_t MessageParser::Impl::Execute(std::string_view slice) {
   return read;
 }
 
-// Of a request line with a version that is one: its end is what is wrong.
+// Of a request line of three words with a version that is one: its end is what is wrong. llhttp may have stopped before it in a line that
+// only ends so.
 bool MessageParser::Impl::EndsWithBareLf(std::string_view slice) const {
-  const size_t lf = slice.find('\n');
-  if (state_ != State::kHead || line_number_ != 0 || lf == std::string_view::npos) return false;
-  const std::string line = raw_ + std::string(slice.substr(0, lf));
-  return line.ends_with(" HTTP/1.1") || line.ends_with(" HTTP/1.0");
+  if (state_ != State::kHead || line_number_ != 0) return false;
+  std::string line = raw_ + std::string(slice);
+  const size_t begin = line.find_first_not_of("\r\n");  // empty lines in front are passed over (RFC 9112 2.2)
+  const size_t lf = begin == std::string::npos ? begin : line.find('\n', begin);
+  if (lf == std::string::npos) return false;
+  line = line.substr(begin, lf - begin);
+  return (line.ends_with(" HTTP/1.1") || line.ends_with(" HTTP/1.0")) && std::count(line.begin(), line.end(), ' ') == 2;
 }
 
 bool MessageParser::Impl::HasLine(std::string_view name) const {
