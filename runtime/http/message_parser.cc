@@ -574,7 +574,7 @@ size_t MessageParser::Impl::Execute(std::string_view slice) {
 // Of a request line of three words with a version that is one: its end is what is wrong. llhttp may have stopped before it in a line that
 // only ends so.
 bool MessageParser::Impl::EndsWithBareLf(std::string_view slice) const {
-  if (state_ != State::kHead || line_number_ != 0) return false;
+  if (role_ != Role::kRequest || state_ != State::kHead || line_number_ != 0) return false;
   std::string line = raw_ + std::string(slice);
   const size_t begin = line.find_first_not_of("\r\n");  // empty lines in front are passed over (RFC 9112 2.2)
   const size_t lf = begin == std::string::npos ? begin : line.find('\n', begin);
