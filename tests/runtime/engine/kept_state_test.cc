@@ -9,8 +9,7 @@
 
 #include "base/digest.h"
 #include "base/random.h"
-#include "compiler/compile.h"
-#include "runtime/engine/engine_objects.h"
+#include "tests/runtime/engine/engine_scene.h"
 
 namespace runtime::engine {
 namespace {
@@ -22,22 +21,6 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr UpstreamId kFirst(0);
-
-TimePoint At(Duration since_start) { return TimePoint(hours(1)) + since_start; }
-
-std::shared_ptr<const compiler::CompiledPolicy> Policy(const std::string& blocks) {
-  compiler::diagnostics::Diagnostics diagnostics;
-  auto compiled =
-      compiler::CompileInterpreted("edition 1\ngateway { listen = \"127.0.0.1:0\" }\n" + blocks, {}, &diagnostics);
-  for (const auto& item : diagnostics.items()) {
-    EXPECT_NE(item.severity, compiler::diagnostics::Severity::kError) << item.message;
-  }
-  return compiled;
-}
-
-std::string Upstream(const std::string& name, const std::string& more, const std::string& url = "http://a:1") {
-  return "upstream " + name + " { url = \"" + url + "\"  " + more + " }\n";
-}
 
 // Another process, `later` on a clock that is `shift` behind, has read what the first one wrote.
 std::unique_ptr<EngineObjects> Next(const EngineObjects& before, const std::string& policy, TimePoint now,

@@ -2,8 +2,7 @@
 // what belongs to something else is not taken over.
 #include <gtest/gtest.h>
 
-#include "compiler/compile.h"
-#include "runtime/engine/engine_objects.h"
+#include "tests/runtime/engine/engine_scene.h"
 
 namespace runtime::engine {
 namespace {
@@ -13,22 +12,6 @@ using compiler::model::UpstreamId;
 using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
-
-TimePoint At(Duration since_start) { return TimePoint(hours(1)) + since_start; }
-
-std::shared_ptr<const compiler::CompiledPolicy> Policy(const std::string& blocks) {
-  compiler::diagnostics::Diagnostics diagnostics;
-  auto compiled =
-      compiler::CompileInterpreted("edition 1\ngateway { listen = \"127.0.0.1:0\" }\n" + blocks, {}, &diagnostics);
-  for (const auto& item : diagnostics.items()) {
-    EXPECT_NE(item.severity, compiler::diagnostics::Severity::kError) << item.message;
-  }
-  return compiled;
-}
-
-std::string Upstream(const std::string& name, const std::string& more, const std::string& url = "http://a:1") {
-  return "upstream " + name + " { url = \"" + url + "\"  " + more + " }\n";
-}
 
 // The objects of `next` once they have taken `before` over.
 std::unique_ptr<EngineObjects> After(const EngineObjects& before, const std::string& next, Duration now = seconds(10)) {
