@@ -123,9 +123,10 @@ bool PathGuard::Refuses(compiler::model::RouteId route, const compiler::model::U
   if (upstream.dialect != UpstreamDialect::kAuto && upstream.dialect != UpstreamDialect::kOllama) return false;
   // The base of a url is often what a proxy in front of the server cuts off again, so the client's own path counts as well.
   const bool has_base = path.size() != sent_path.size();
-  // Ollama's API has no versions: behind /api/v3 stands something else.
-  const bool is_elsewhere = upstream.url.is_base && compiler::model::NamesVersion(upstream.url.path);
-  const bool changes = !is_elsewhere && ChangesOllama(sent_path, sent_path_is_simple);
+  // Ollama's API has no versions: /api/v3 is something else's, and only what stands behind it may be an Ollama's.
+  const std::string_view base = upstream.url.path;
+  const bool is_elsewhere = upstream.url.is_base && sent_path.starts_with(base) && compiler::model::NamesVersion(base);
+  const bool changes = is_elsewhere ? ChangesOllama(sent_path.substr(base.size())) : ChangesOllama(sent_path, sent_path_is_simple);
   if (!changes && !(has_base && ChangesOllama(path))) return false;
   const auto& named = named_[route];
   return std::find(named.begin(), named.end(), path) == named.end();

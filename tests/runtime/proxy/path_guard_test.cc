@@ -25,6 +25,7 @@ TEST(PathGuard, ARouteThatNamesThePathLetsItPass) {
       "edition 1\ngateway { listen = \"127.0.0.1:0\" }\n"
       "upstream u { url = \"http://10.0.0.1:11434\" }\n"
       "upstream v { url = \"http://10.0.0.1:8000\"  dialect = openai }\n"
+      "upstream w { url = \"http://10.0.0.1:8000/api/v3\" }\n"
       "route pulls { when request.path in {\"/api/pull\", \"/api/push\"} and request.method == POST  to = u }\n"
       "route one { when request.path == \"/api/delete\"  to = u }\n"
       "route no { when not (request.path == \"/api/copy\")  to = u }\n"
@@ -52,6 +53,14 @@ TEST(PathGuard, ARouteThatNamesThePathLetsItPass) {
   EXPECT_TRUE(refuses_behind("/api/delete", "/ollama/api/delete"));
   EXPECT_TRUE(refuses_behind("/delete", "/api/delete"));
   EXPECT_FALSE(refuses_behind("/api/chat", "/ollama/api/chat"));
+  // Behind one that names a version.
+  const auto refuses_versioned = [&](const char* path, const char* sent) {
+    return guard.Refuses(RouteId(3), compiled->policy.upstreams[compiler::model::UpstreamId(2)], path, sent);
+  };
+  EXPECT_FALSE(refuses_versioned("/v1/contents/generations/tasks", "/api/v3/contents/generations/tasks"));
+  EXPECT_FALSE(refuses_versioned("/api/v3/responses", "/api/v3/responses"));
+  EXPECT_TRUE(refuses_versioned("/api/delete", "/api/v3/api/delete"));
+  EXPECT_TRUE(refuses_versioned("/api/v3/api/delete", "/api/v3/api/delete")) << "a proxy in front of an Ollama cuts the base off";
 }
 
 }  // namespace
