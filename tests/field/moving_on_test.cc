@@ -153,7 +153,8 @@ std::string Chunk(const std::string& data) {
 
 TEST(Silences, OfServersThatDoWellAreEndedByNoDefault) {
   for (const Json& entry : Table("silences")) {
-    SimGateway gateway("upstream u { url = \"http://10.0.0.1:80\" }\n");
+    const std::string needed = entry.value("attempt_timeout", "");
+    SimGateway gateway("upstream u { url = \"http://10.0.0.1:80\"" + (needed.empty() ? "" : "  attempt_timeout = " + needed) + " }\n");
     SimServer server(&gateway.network, "10.0.0.1", 80, [](SimPeer&) {});
     const bool stream = !entry.contains("whole");
     auto client = gateway.NewClient();
