@@ -66,8 +66,8 @@ TEST(Accounts, AWholeAnswerThatStallsInItsMiddleIsIdle) {
 TEST(Accounts, TokensOfAnAttemptThatCameToNothingAreNotTheAnswers) {
   const std::string policy =
       "edition 1\ngateway { listen = \"10.9.9.9:8080\" }\n"
-      "upstream u { url = \"http://10.0.0.1:80\" }\nupstream down { url = \"http://10.0.0.2:80\" }\n"
-      "route chat { to = [u, down]  next when empty_answer  fallback = [sorry] }\n"
+      "upstream u { url = \"http://10.0.0.1:80\"  retry { max_retries = 1  when empty_answer  wait = exponential(from: 10ms) } }\n"
+      "route chat { to = u  fallback = [sorry] }\n"
       "reply sorry { status = 503  text = \"sorry\" }\n";
   compiler::diagnostics::Diagnostics diagnostics;
   auto compiled = compiler::CompileInterpreted(policy, {}, &diagnostics);
@@ -93,6 +93,23 @@ TEST(Accounts, TokensOfAnAttemptThatCameToNothingAreNotTheAnswers) {
   client->Send(Ask("/api/chat", R"({"model":"m","stream":false,"messages":[]})"));
   world.network.RunFor(1s);
   EXPECT_TRUE(Holds(log, "\"completion_tokens\":5")) << log;
+}
+
+// Its upstream has said all while the client still sends: what is in the middle of a request is nobody's any more.
+TEST(Accounts, AnUploadThatIsUnderWayEndsWithItsAnswer) {
+  SimGateway gateway("upstream u { url = \"http://10.0.0.1:80\"  dialect = ollama  replay_body = 64KiB }\n");
+  SimServer server(&gateway.network, "10.0.0.1", 80, [](SimPeer& peer) {
+    if (peer.received.size() < 200'000 || peer.received.starts_with("answered")) return;
+    peer.received = "answered";
+    peer.Send("HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n" +
+              Chunk("{\"model\":\"m\",\"message\":{\"content\":\"no\"},\"done\":true,\"done_reason\":\"stop\"}\n"));
+  });
+  auto client = gateway.NewClient();
+  client->Send("POST /api/chat HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n" +
+               std::string(300'000, ' '));
+  ASSERT_TRUE(gateway.network.RunUntil([&] { return Holds(client->received, "done_reason"); }, 10s)) << client->received;
+  gateway.network.RunFor(10ms);
+  EXPECT_TRUE(server.peers[0]->ended);
 }
 
 // The head of its answer went out early; that nobody may keep it is known with the upstream's.
