@@ -312,6 +312,13 @@ void BlockReader::ReadSetting(BlockKind kind, const ast::Block& block, const ast
     } else if (nearest) {
       help = diagnostics::DidYouMean(*nearest);
     } else {
+      std::vector<std::string_view> blocks;
+      for (const BlockInfo& candidate : kBlocks) {
+        if (candidate.parent == kind && candidate.honoured) blocks.push_back(candidate.name);
+      }
+      if (const auto block_meant = base::Nearest(name, blocks)) {
+        help = "did you mean the block `" + std::string(*block_meant) + " { … }`?";
+      }
       for (const SettingInfo& elsewhere : kSettings) {
         if (elsewhere.name == name) help = "it is a setting of `" + std::string(NameOf(elsewhere.block)) + "`";
       }
