@@ -352,4 +352,13 @@ bool FoldsTo(std::string_view name, std::string_view wanted) {
   return i == name.size() && k == wanted.size();
 }
 
+std::string FoldedName(std::string_view name) {
+  std::string folded;
+  for (size_t i = 0; i < name.size();) {
+    const auto c = NextCodePoint(name, &i);
+    AppendUtf8(c ? Fold(*c) : U'\uFFFD', &folded);
+  }
+  return folded;
+}
+
 }  // namespace base

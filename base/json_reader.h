@@ -106,5 +106,7 @@ bool UnescapeJson(std::string_view inside, std::string* out);
 // Whether servers that read names in any case (Go's encoding/json: simple folding, so that ſ is s and the Kelvin sign k; Java's, where
 // the dotless ı is i), or that end a name at a NUL (readers written in C), take `name` for `wanted`.
 bool FoldsTo(std::string_view name, std::string_view wanted);
+// A name, UTF-8, in the letters that such servers compare: equal for two names of which one folds to the other (a NUL apart).
+std::string FoldedName(std::string_view name);
 
 }  // namespace base

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -148,17 +151,62 @@ struct Value {
   char kind() const { return text[span.begin]; }
 };
 
+// The members of a patch by their names in any letters. A patch may hold an object of a client's, with as many members as it likes.
+class Changes {
+ public:
+  explicit Changes(Value patch) : members_(MembersOf(patch.text, patch.span)) {
+    if (members_.size() > kFew) {
+      for (size_t i = 0; i < members_.size(); ++i) by_name_.emplace(FoldedName(members_[i].plain), i);
+    }
+  }
+
+  size_t size() const { return members_.size(); }
+  const Member& operator[](size_t i) const { return members_[i]; }
+
+  // The first that `name` is in other letters, or as it is; size() if there is none.
+  size_t Find(std::string_view name) const {
+    if (members_.size() > kFew) {
+      const auto found = by_name_.find(FoldedName(name.substr(0, name.find('\0'))));  // as FoldsTo does
+      return found == by_name_.end() ? size() : found->second;
+    }
+    const auto found =
+        std::find_if(members_.begin(), members_.end(), [&](const Member& c) { return FoldsTo(name, c.plain); });
+    return static_cast<size_t>(found - members_.begin());
+  }
+
+  // Whether a name stands twice.
+  bool HasDouble() const {
+    if (members_.size() <= kFew) {
+      for (size_t i = 1; i < members_.size(); ++i) {
+        for (size_t k = 0; k < i; ++k) {
+          if (members_[i].plain == members_[k].plain) return true;
+        }
+      }
+      return false;
+    }
+    std::unordered_set<std::string_view> seen;
+    return !std::all_of(members_.begin(), members_.end(), [&](const Member& m) { return seen.insert(m.plain).second; });
+  }
+
+ private:
+  static constexpr size_t kFew = 16;  // so many are looked through
+  std::vector<Member> members_;
+  std::unordered_map<std::string, size_t> by_name_;
+};
+
 MergeOutcome AppendMerged(Value object, Value patch, std::string* out);
 
 // The patch's value where the target has none: its own nulls say only what not to have.
-void AppendNew(Value value, std::string* out) {
-  if (value.kind() == '{') AppendMerged({"{}", {0, 2}}, value, out);
-  else out->append(TextOf(value.text, value.span));
+MergeOutcome AppendNew(Value value, std::string* out) {
+  if (value.kind() == '{') return AppendMerged({"{}", {0, 2}}, value, out);
+  out->append(TextOf(value.text, value.span));
+  return MergeOutcome::kMerged;
 }
 
 MergeOutcome AppendMerged(Value object, Value patch, std::string* out) {
   const std::vector<Member> members = MembersOf(object.text, object.span);
-  const std::vector<Member> changes = MembersOf(patch.text, patch.span);
+  const Changes changes(patch);
+  if (changes.HasDouble()) return MergeOutcome::kDuplicate;
   std::vector<bool> done(changes.size());
 
   bool any = false;
@@ -172,33 +220,29 @@ MergeOutcome AppendMerged(Value object, Value patch, std::string* out) {
   for (const Member& member : members) {
     const std::string_view between = TextOf(object.text, {behind, member.name.begin});
     behind = member.value.end;
-    const auto found =
-        std::find_if(changes.begin(), changes.end(), [&](const Member& c) { return FoldsTo(member.plain, c.plain); });
-    if (found == changes.end()) {
+    const size_t i = changes.Find(member.plain);
+    if (i == changes.size()) {
       put_name(between, TextOf(object.text, {member.name.begin, member.value.end}));
       continue;
     }
-    if (member.plain != found->plain) return MergeOutcome::kFolded;
-    const auto i = static_cast<size_t>(found - changes.begin());
+    if (member.plain != changes[i].plain) return MergeOutcome::kFolded;
     if (done[i]) return MergeOutcome::kDuplicate;
     done[i] = true;
-    const Value change{patch.text, found->value};
+    const Value change{patch.text, changes[i].value};
     if (TextOf(change.text, change.span) == "null") continue;
-    put_name(between, TextOf(patch.text, found->name));
+    put_name(between, TextOf(patch.text, changes[i].name));
     out->append(TextOf(object.text, {member.name.end, member.value.begin}));
     const Value old{object.text, member.value};
-    if (change.kind() == '{' && old.kind() == '{') {
-      const MergeOutcome outcome = AppendMerged(old, change, out);
-      if (outcome != MergeOutcome::kMerged) return outcome;
-    } else {
-      AppendNew(change, out);
-    }
+    const bool both = change.kind() == '{' && old.kind() == '{';
+    const MergeOutcome outcome = both ? AppendMerged(old, change, out) : AppendNew(change, out);
+    if (outcome != MergeOutcome::kMerged) return outcome;
   }
   for (size_t i = 0; i < changes.size(); ++i) {
     if (done[i] || TextOf(patch.text, changes[i].value) == "null") continue;
     put_name(",", TextOf(patch.text, changes[i].name));
     out->push_back(':');
-    AppendNew({patch.text, changes[i].value}, out);
+    const MergeOutcome outcome = AppendNew({patch.text, changes[i].value}, out);
+    if (outcome != MergeOutcome::kMerged) return outcome;
   }
   out->append(TextOf(object.text, {behind, object.span.end}));
   return MergeOutcome::kMerged;

@@ -23,11 +23,11 @@ enum class MergeOutcome : uint8_t {
   kMerged,
   kNotAnObject,  // no JSON, or another value
   kTooDeep,
-  kDuplicate,    // a name that the patch changes stands twice: servers differ in which of them counts
-  kFolded,       // a name is one of the patch's in other letters, and some servers (Go's) take it for that one
+  kDuplicate,  // a name that the patch changes, or one of its own, stands twice: servers differ in which of them counts
+  kFolded,     // a name is one of the patch's in other letters, and some servers (Go's) take it for that one
 };
 
-// RFC 7396: `patch`, an object in which no name stands twice, on the object `target`. Bytes that it does not touch stay.
+// RFC 7396: `patch`, an object, on the object `target`. Bytes that it does not touch stay. Time grows with the length of both.
 MergeOutcome MergePatch(std::string_view target, std::string_view patch, std::string* out);
 
 }  // namespace base

@@ -101,6 +101,30 @@ TEST(MergePatch, RefusesNamesThatServersCouldTakeForTheOneThatItChanges) {
   EXPECT_EQ(MergeOutcome::kMerged, Outcome("{\"x\":1,\"x\":2,\"y\":{\"Model\":1}}", "{\"model\":\"z\"}"));
 }
 
+// A patch may hold what a client has sent: an object that says something twice is no patch, however long it is.
+TEST(MergePatch, RefusesAPatchThatNamesSomethingTwice) {
+  for (const int others : {0, 5, 40}) {
+    std::string members;
+    for (int i = 0; i < others; ++i) members += "\"n" + std::to_string(i) + "\":1,";
+    const auto doubled = [&](const std::string& end) {
+      return Outcome("{\"a\":{\"x\":1}}", "{\"a\":{" + members + end + "}}");
+    };
+    EXPECT_EQ(doubled("\"x\":1,\"x\":null"), MergeOutcome::kDuplicate) << others;
+    EXPECT_EQ(doubled("\"y\":1,\"\\u0079\":2"), MergeOutcome::kDuplicate) << others;
+    EXPECT_EQ(doubled("\"X\":1"), MergeOutcome::kFolded) << others;
+    EXPECT_EQ(doubled("\"y\":1,\"Y\":2"), MergeOutcome::kMerged) << others;
+    EXPECT_EQ(Outcome("{}", "{\"a\":{" + members + "\"m\":[1],\"m\":null}}"), MergeOutcome::kDuplicate) << others;
+  }
+  std::string many = "{";
+  for (int i = 0; i < 40; ++i)
+    many += (i > 0 ? ",\"n" : "\"n") + std::to_string(i) + "\":" + (i % 2 == 0 ? "null" : "2");
+  std::string out;
+  ASSERT_EQ(MergePatch("{\"n0\":1,\"n1\":1,\"z\":1,\"n38\":1,\"n39\":1}", many + "}", &out), MergeOutcome::kMerged);
+  EXPECT_TRUE(out.starts_with("{\"n1\":2,\"z\":1,\"n39\":2,\"n3\":2,")) << out;
+  EXPECT_EQ(out.find("null"), std::string::npos) << out;
+  EXPECT_EQ(out.find("n38"), std::string::npos) << out;
+}
+
 // Depth costs nothing by itself: 2.3 s for a text like this were found once, milliseconds are meant.
 TEST(CanonicalJson, ReadsADeepTextOnce) {
   std::string text = "1";

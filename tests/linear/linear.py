@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 # What, the smallest size, and what it is.
-CASES = [('hash', 60_000, 'hash(request.body)'), ('hash_deep', 60_000, '… nested 62 deep'), ('merge', 60_000, 'rewrite'), ('connection', 2_000, 'names in Connection'),
+CASES = [('hash', 60_000, 'hash(request.body)'), ('hash_deep', 60_000, '… nested 62 deep'), ('merge', 60_000, 'rewrite'), ('merge_into_like', 60_000, 'rewrite with as many members as the body has'), ('connection', 2_000, 'names in Connection'),
          ('path', 2_000, 'a path that is decoded')]
 MOST = 2.4  # n · log n is a little more than 2
 

@@ -39,11 +39,23 @@ std::string Head(size_t names) {
   return head + "\r\n";
 }
 
+std::string Members(size_t count) {
+  std::string json = "{";
+  for (size_t i = 0; i < count; ++i) json += (i > 0 ? ",\"n" : "\"n") + std::to_string(i) + "\":1";
+  return json + "}";
+}
+
 bool Do(std::string_view what, size_t size) {
   if (what == "hash" || what == "hash_deep") {
     const std::string json = Nested(size, what == "hash" ? 2 : 62);
     const auto canonical = base::CanonicalJson(json, {});
     return canonical && base::Sha256Hex(*canonical, 32).size() == 32;
+  }
+  if (what == "merge_into_like") {  // what a client has sent there is put into what it has sent here
+    const std::string many = Members(size / 12);
+    std::string out;
+    return base::MergePatch("{\"options\":" + many + "}", "{\"options\":" + many + "}", &out) ==
+           base::MergeOutcome::kMerged;
   }
   if (what == "merge") {
     std::string out;
