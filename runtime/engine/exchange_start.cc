@@ -49,11 +49,16 @@ void ExchangeMachine::State::Begin(const RequestReady& ready) {
 // Nothing was sent to an upstream: an attempt that was to start gives back what it holds, and was none.
 void ExchangeMachine::State::Refuse(const Refusal& refusal) {
   if (phase == Phase::kDone) return;  // the client left in the meantime
-  BW_CHECK(phase == Phase::kNew || phase == Phase::kAttempting, "exchange machine: state ", PhaseName(phase),
-           ", event Refused");
-  if (phase == Phase::kAttempting) {
+  BW_CHECK(phase == Phase::kNew || phase == Phase::kAttempting || phase == Phase::kContinuing,
+           "exchange machine: state ", PhaseName(phase), ", event Refused");
+  if (phase != Phase::kNew) {
     GiveBackTicket();
     GiveBackPlace(Duration::zero());
+  }
+  if (phase ==
+      Phase::kContinuing) {  // the client has a beginning already: another may go on with it, or it is told of the cut
+    if (!Continue()) BreakOffForGood();
+    return;
   }
   Emit(SendError{refusal.status, refusal.reason, std::nullopt, refusal.text});
   Finish();

@@ -133,6 +133,7 @@ struct ExchangeMachine::State : base::Recycled<ExchangeMachine::State> {
   void EndCommitted(bool alive);
   void BreakOff(const Outcome& outcome, bool alive);
   bool Continue();
+  void BreakOffForGood();
   void OnContinuationRefused();
   void Resume();
   void CheckLimits();

@@ -98,8 +98,12 @@ void ExchangeMachine::State::BreakOff(const Outcome& outcome, bool alive) {
     cut_by = outcome.error;
     on_cut = upstream().on_cut;
   }
-  if (Continue()) return;
-  Emit(BreakOffAnswer{cut_by});  // the cause of the cut, not what went wrong with going on
+  if (!Continue()) BreakOffForGood();
+}
+
+// The client is told of the cause of the cut, not of what went wrong with going on.
+void ExchangeMachine::State::BreakOffForGood() {
+  Emit(BreakOffAnswer{cut_by});
   Finish();
 }
 
@@ -130,9 +134,7 @@ void ExchangeMachine::State::OnContinuationRefused() {
   EndAttempt(outcome, ClassOf(outcome));
   if (Launch(attempt.upstream, attempt.number + 1, place, Continuation::kAfresh)) return;
   LeaveUpstream();
-  if (Continue()) return;
-  Emit(BreakOffAnswer{cut_by});
-  Finish();
+  if (!Continue()) BreakOffForGood();
 }
 
 void ExchangeMachine::State::Resume() {

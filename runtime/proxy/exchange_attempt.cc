@@ -56,8 +56,8 @@ std::optional<Refusal> Exchange::PrepareBody(const engine::StartAttempt& command
   for (const std::string& patch : patches) {
     const MergeOutcome outcome = body_.Rewrite(patch);
     if (outcome == MergeOutcome::kMerged) continue;
-    if (outcome == MergeOutcome::kNotAnObject && (body_.kept().empty() || !MayHaveMembers())) return std::nullopt;  // sound, a picture
-    if (command.continuation != Continuation::kNone) return std::nullopt;  // it takes over an answer to this very body
+    if (outcome == MergeOutcome::kNotAnObject && (body_.kept().empty() || !MayHaveMembers()))
+      return std::nullopt;  // sound, a picture
     http::ReadProblem problem = http::ProblemOf(outcome);
     if (outcome == MergeOutcome::kNotAnObject) {  // which of the reasons?
       const auto json = base::CheckJson(body_.kept());

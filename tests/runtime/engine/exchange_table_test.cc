@@ -112,7 +112,7 @@ std::unique_ptr<Situation> In(Phase phase) {
 constexpr std::string_view kTable = R"(
               New         Following   Loading     Queued      Attempting  Held        Committed   Continuing  BackingOff  Mocking     Done
 RequestReady  Attempting  !           !           !           !           !           !           !           !           !           .
-Refused       Done        !           !           !           Done        !           !           !           !           !           .
+Refused       Done        !           !           !           Done        !           !           Continuing  !           !           .
 AttemptConnected    .     .           .           .           .           .           .           .           .           .           .
 AttemptRequestSent  .     .           .           .           .           .           .           .           .           .           .
 AttemptHead   .           .           .           .           Held        .           .           .           .           .           .

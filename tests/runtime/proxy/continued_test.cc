@@ -237,6 +237,54 @@ TEST_F(ContinuedTest, NobodyElseIsAskedUnlessThePolicySaysSo) {
   }
 }
 
+// What the next one would have to be sent is refused, and the client has a beginning already.
+TEST_F(ContinuedTest, ABodyThatTheNextOneMustNotGetAsItIsIsACut) {
+  const std::string json = "Content-Type: application/json\r\n";
+  struct Case {
+    std::string type;
+    std::string member;
+  };
+  for (const Case& c : {Case{"Content-Type: application/json; charset=utf-16\r\n", ""},
+                        Case{json, "\"keep_alive\":1,\"keep_alive\":2,"}, Case{json, "\"Keep_Alive\":1,"}}) {
+    for (const SpokenDialect* spoken : kDialects) {
+      std::string request = StreamRequest(*spoken);
+      if (!c.member.empty()) {  // the length of the body grows by that of the member
+        const size_t body = request.find("\r\n\r\n") + 4;
+        const size_t length = request.find("Content-Length: ") + 16;
+        request.insert(body + 1, c.member);
+        request.replace(length, request.find('\r', length) - length, std::to_string(request.size() - body));
+      }
+      const size_t type = request.find("Content-Type: ");
+      if (type != std::string::npos) request.erase(type, request.find('\n', type) + 1 - type);
+      request.insert(request.find("\r\n") + 2, c.type);
+      for (const bool is_last : {true, false}) {
+        std::string policy = TwoUpstreams("on_cut = continue", "rewrite = json { \"keep_alive\": 5 }");
+        if (!is_last) {
+          policy.replace(policy.find("to = [first, second]"), 20, "to = [first, second, third]");
+          policy += "upstream third { url = \"http://10.0.0.3:11434\" }\n";
+        }
+        BeginTwo(policy, Prefill::kGoesOn);
+        SimServer third(&gateway->network, "10.0.0.3", 11434, [&](SimPeer& peer) {
+          second_plan = PlanFor(GivenIn(peer.received), Prefill::kGoesOn);
+          Serving(&second_plan, nullptr)(peer);
+        });
+        dialect = spoken;
+        plan = {200, spoken->content_type, spoken->begin + spoken->text(std::string(kWords.substr(0, 20)))};
+        plan.fault = Fault::kFin;
+        plan.fault_at = plan.body.size();
+        const Received received = Ask(*gateway, *spoken, request);
+        EXPECT_TRUE(requests.empty()) << "the second one got it all the same: " << requests[0];
+        if (is_last) {
+          EXPECT_TRUE(received.saw_error) << received.body;
+          EXPECT_EQ(received.text, kWords.substr(0, 20)) << received.body;
+        } else {
+          ExpectWhole(received, c.type + c.member);
+        }
+      }
+    }
+  }
+}
+
 // ---- Errors by class -------------------------------------------------------------------------------------------------
 
 TEST_F(ContinuedTest, WhatAnErrorSaysDecidesWhoIsAskedNext) {
