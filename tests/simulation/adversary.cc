@@ -235,17 +235,20 @@ class World {
 
   void Answer(int i) {
     if (does_ == UpstreamDoes::kFail) {
-      One& one = all_[static_cast<size_t>(i)];
-      one.failed_by_itself = true;
+      // Its own failure from when it is seen: a client that goes a moment before that has seen none.
+      const auto fail = [this, i](const Event& event) {
+        all_[static_cast<size_t>(i)].failed_by_itself = true;
+        Tell(i, event);
+      };
       switch (random_.Below(4)) {
-        case 0: return Later(i, Between(1ms, 50ms), [this, i] { Tell(i, AttemptHead{500}); });
-        case 1: return Later(i, Between(1ms, 50ms), [this, i] { Tell(i, AttemptFailed{ErrorKind::k_reset}); });
+        case 0: return Later(i, Between(1ms, 50ms), [fail] { fail(AttemptHead{500}); });
+        case 1: return Later(i, Between(1ms, 50ms), [fail] { fail(AttemptFailed{ErrorKind::k_reset}); });
         case 2:
-          return Later(i, Between(1ms, 50ms), [this, i] {
+          return Later(i, Between(1ms, 50ms), [this, i, fail] {
             Tell(i, AttemptHead{200, std::nullopt, true});
-            Later(i, 1ms, [this, i] { Tell(i, AttemptFailed{ErrorKind::k_stream_error, false, false, 503}); });
+            Later(i, 1ms, [fail] { fail(AttemptFailed{ErrorKind::k_stream_error, false, false, 503}); });
           });
-        default: one.failed_by_itself = false; return;  // it hangs: attempt_timeout, or the client has enough of it
+        default: return;  // it hangs: attempt_timeout, or the client has enough of it
       }
     }
     const Duration takes = Between(kFastest, kSlowest - 100ms);
