@@ -33,6 +33,12 @@ char* Record() {
   return buffer.get();
 }
 
+// SSL_get_error. It takes whatever is in the library's queue of this thread for this call's, so the queue is kept empty by whoever fills
+// it (FailureOfQueue, base/crypto.h) and looked at only where a call has failed: emptying it before each costs as much as a system call.
+int ErrorOf(const SSL* ssl, int result) {
+  return SSL_want(ssl) == SSL_READING ? SSL_ERROR_WANT_READ : SSL_get_error(ssl, result);
+}
+
 int StreamIndex() {
   static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
   return index;
@@ -182,6 +188,7 @@ bool TlsStream::Handshake() {
   const int result = SSL_do_handshake(ssl_.get());
   Flush();
   if (result == 1) {
+    ERR_clear_error();  // what it tried in vain on the way
     stage_ = Stage::kOpen;
     if (!early_.empty()) {
       Encrypt(std::exchange(early_, std::string()));
@@ -206,13 +213,17 @@ void TlsStream::Decrypt() {
     size_t have = 0;
     int error = SSL_ERROR_NONE;
     while (have < kPlainBuffer) {
-      ERR_clear_error();
       const int got = SSL_read(ssl_.get(), plain + have, static_cast<int>(kPlainBuffer - have));
       if (got <= 0) {
-        error = SSL_get_error(ssl_.get(), got);
+        error = ErrorOf(ssl_.get(), got);
         break;
       }
       have += static_cast<size_t>(got);
+      // Asked once more, it would say so, for what a record costs.
+      if (incoming_.empty() && SSL_has_pending(ssl_.get()) == 0) {
+        error = SSL_ERROR_WANT_READ;
+        break;
+      }
     }
     std::unique_ptr<TlsFailure> why;  // the queue is read before anybody else may use the library
     if (error != SSL_ERROR_NONE && error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN) {
@@ -298,7 +309,6 @@ void TlsStream::Write(std::span<const std::string_view> pieces) {
 
 void TlsStream::Encrypt(std::string_view bytes) {
   while (!bytes.empty() && stage_ == Stage::kOpen) {
-    ERR_clear_error();
     const size_t size = std::min(bytes.size(), kRecord);
     const int written = SSL_write(ssl_.get(), bytes.data(), static_cast<int>(size));
     if (written <= 0) {
