@@ -17,11 +17,15 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/support"))
+from local import free_port, self_signed
 
 WARM, MEASURED = 100, 400
 TOLERANCE = 0.03
@@ -30,7 +34,7 @@ ANSWER = json.dumps({"model": "qwen3:32b", "message": {"role": "assistant", "con
 
 POLICY = """edition 1
 
-gateway {{ listen = "127.0.0.1:{port}"  admin = off  workers = 1  access_log = {log} }}
+gateway {{ listen{tls} = "127.0.0.1:{port}"  admin = off  workers = 1  access_log = {log}{edge}
 
 upstream u {{
   url             = "http://127.0.0.1:{upstream}"
@@ -63,15 +67,12 @@ HEADERS = "Host: 127.0.0.1:8080\r\nUser-Agent: bench/1\r\nAccept: */*\r\n"
 GET = f"GET /api/tags HTTP/1.1\r\n{HEADERS}\r\n"
 POST = f"POST /api/chat HTTP/1.1\r\n{HEADERS}Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n{BODY}"
 OWN = f"GET /own HTTP/1.1\r\n{HEADERS}\r\n"
-# name -> request, log, a new connection for each
-CASES = {"get": (GET, "stdout", False), "get_no_log": (GET, "off", False), "post": (POST, "stdout", False),
-         "own": (OWN, "stdout", False), "connection": (GET.replace("Accept", "Connection: close\r\nAccept"), "stdout", True)}
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+# What of a policy speaks plain HTTP, and what TLS.
+PLAIN = {"tls": "", "edge": " }"}
+TLS = {"tls": "_tls", "edge": "  tls = edge }\ntls edge { certificate = \"cert.pem\"  key = \"key.pem\" }"}
+# name -> request, log, a new connection for each, how clients come
+CASES = {"get": (GET, "stdout", False, PLAIN), "get_no_log": (GET, "off", False, PLAIN), "get_tls": (GET, "stdout", False, TLS), "post": (POST, "stdout", False, PLAIN),
+         "own": (OWN, "stdout", False, PLAIN), "connection": (GET.replace("Accept", "Connection: close\r\nAccept"), "stdout", True, PLAIN)}
 
 
 def read_message(stream):
@@ -102,12 +103,16 @@ def serve(listener):
         threading.Thread(target=one, args=(connection,), daemon=True).start()
 
 
-def ask(port, request, count, reconnects):
+def ask(port, request, count, reconnects, over_tls):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     connection = stream = None
     for _ in range(count):
         if connection is None:
             connection = socket.create_connection(("127.0.0.1", port))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if over_tls:
+                connection = context.wrap_socket(connection, server_hostname="localhost")
             stream = connection.makefile("rb")
         connection.sendall(request.encode())
         message = read_message(stream)
@@ -122,14 +127,15 @@ def ask(port, request, count, reconnects):
 
 
 def measure(binary, name, profile):
-    request, log, reconnects = CASES[name]
+    request, log, reconnects, way = CASES[name]
     folder = tempfile.mkdtemp()
+    self_signed(folder)
     listener = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=serve, args=(listener,), daemon=True).start()
     port = free_port()
     policy = os.path.join(folder, "bench.policy")
     with open(policy, "w", encoding="utf-8") as f:
-        f.write(POLICY.format(port=port, upstream=listener.getsockname()[1], log=log))
+        f.write(POLICY.format(port=port, upstream=listener.getsockname()[1], log=log, **way))
     with open(os.path.join(folder, "out"), "wb") as out:
         gateway = subprocess.Popen(["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/cg.out", "--instr-atstart=no",
                                     binary, "run", policy], stdout=out, stderr=out, cwd=folder)
@@ -143,10 +149,10 @@ def measure(binary, name, profile):
             time.sleep(0.1)
         else:
             sys.exit("bench: the gateway does not listen")
-        ask(port, request, WARM, reconnects)
+        ask(port, request, WARM, reconnects, way is TLS)
         time.sleep(0.3)  # the log of these is written
         subprocess.run(["callgrind_control", "-i", "on", str(gateway.pid)], check=True, capture_output=True)
-        ask(port, request, MEASURED, reconnects)
+        ask(port, request, MEASURED, reconnects, way is TLS)
         time.sleep(1)    # … and of those, while it counts
         subprocess.run(["callgrind_control", "-i", "off", str(gateway.pid)], check=True, capture_output=True)
         subprocess.run(["callgrind_control", "-d", str(gateway.pid)], check=True, capture_output=True)
