@@ -117,7 +117,7 @@ void Connection::Handle() {
   head_only_ = head.method_text == "HEAD";
   chunked_ = head.minor_version >= 1;
   const std::string method(head.method_text);
-  const std::string path(head.path);
+  std::string path(head.path);
 
   if (server_->checks_hosts() && !IsAllowedHost(head.host)) {
     Write({403, std::string(kText), "", {}});
@@ -144,6 +144,9 @@ void Connection::Handle() {
   }
   record.body = body_.substr(0, State::kRecordedBody);
 
+  // What it does not begin with is no path of the API.
+  const std::string& base = server_->options().base;
+  path = StartsWith(path, base + "/") ? path.substr(base.size()) : base.empty() ? path : "";
   std::optional<Endpoint> endpoint;
   if (method == "POST" && path == "/api/chat") endpoint = Endpoint::kChat;
   if (method == "POST" && path == "/api/generate") endpoint = Endpoint::kGenerate;

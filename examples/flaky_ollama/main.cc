@@ -31,6 +31,7 @@ int main(int argc, char** argv) {
   app.add_option("--host", options.host, "address to listen on")->capture_default_str();
   app.add_option("--port", options.port, "port to listen on; 0: the system chooses")->capture_default_str();
   app.add_option("--model", options.model, "name of the model in /api/tags and /api/ps")->capture_default_str();
+  app.add_option("--base", options.base, "path that stands in front of the API's, as /openai of some hosted ones");
   app.add_flag("--any-host", options.any_host, "answer whatever Host a request names (Ollama refuses foreign ones)");
 
   // One flag for each setting; std::deque keeps their addresses.

@@ -18,6 +18,7 @@ struct ServerOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 11434;            // 0: the system chooses
   bool any_host = false;            // answer whatever Host a request names; Ollama on a loopback address does not
+  std::string base;                 // in front of the API's paths: "/openai"; /control stands by itself
   std::string model = "qwen3:32b";  // in /api/tags and /api/ps; requests may name any
   Settings settings;
 };

@@ -1,5 +1,5 @@
 // What a safe fix may do, over all policies that there are and over mutants of them: of a policy that compiles it changes nothing, and
-// of no file a statement goes.
+// of no file a statement goes. And it mends what it did before it was held to that.
 //
 //   BREAKWATER_MUTANTS=20000   so many mutants instead of 2,000
 //   BREAKWATER_SEED=7          another draw
@@ -25,6 +25,11 @@ namespace tests {
 namespace {
 
 using compiler::diagnostics::Diagnostics;
+
+// Of the mutants that do not compile, the share in percent that `fix` turned back into the model of the original before it was held to what
+// is safe: 968 of 2,978 of the policies of that day (commit 86d67a3), and 925 of 2,837 of those that came since. Of the same ones it is 1,096 and
+// 1,047 now.
+constexpr double kMendedBefore = 32.6;
 
 size_t NumberOf(const char* variable, size_t otherwise) {
   const char* text = std::getenv(variable);
@@ -100,20 +105,24 @@ TEST(FixProperties, ASafeFixRemovesNoStatementAndChangesNoMeaning) {
   for (const auto& source : sources) bytes += source.text.size();
   size_t mutants = 0;
   size_t changed = 0;
+  size_t broken = 0;
   size_t mended = 0;
   for (const auto& source : sources) {
+    const std::string original = Meaning(source.text);
     for (const mutation::Change change : mutation::kChanges) {
       const size_t count = (total * source.text.size() + 4 * bytes - 1) / (4 * bytes);
       for (const auto& mutant : mutation::Draw(source.text, change, count, &random)) {
         ++mutants;
         const auto fixed = compiler::FixPolicy(mutant.text, {});
         const std::string before = Meaning(mutant.text);
-        if (!before.empty()) {
+        if (before.empty()) {
+          ++broken;
+          if (fixed.text != mutant.text && Meaning(fixed.text) == original) ++mended;
+        } else {
           EXPECT_EQ(Meaning(fixed.text), before) << source.name << ": " << mutant.what << "\n" << fixed.text;
         }
         if (fixed.text == mutant.text) continue;
         ++changed;
-        if (fixed.text == source.text) ++mended;
         const Statements was = StatementsOf(mutant.text);
         const Statements is = StatementsOf(fixed.text);
         EXPECT_GE(Total(is), Total(was)) << source.name << ": " << mutant.what << "\n" << fixed.text;
@@ -125,9 +134,11 @@ TEST(FixProperties, ASafeFixRemovesNoStatementAndChangesNoMeaning) {
       }
     }
   }
-  std::cout << mutants << " mutants, " << changed << " changed by safe fixes, " << mended << " of them back to the original\n";
+  std::cout << mutants << " mutants, " << changed << " changed by safe fixes; of " << broken << " that do not compile "
+            << mended << " mean what the original means\n";
   EXPECT_GE(mutants, std::min<size_t>(total, 2000));
   EXPECT_GT(changed, mutants / 10);
+  EXPECT_GE(100.0 * static_cast<double>(mended), kMendedBefore * static_cast<double>(broken));
 }
 
 // The same test must find a fix that removes: with --unsafe some do.

@@ -343,6 +343,15 @@ TEST(FlakyOllama, ShowsRequestsAsTheyCameIn) {
   EXPECT_EQ(records[0]["headers"][1], json::parse(R"(["X-Trace", "abc"])"));
 }
 
+TEST(FlakyOllama, AnswersBelowItsBaseOnly) {
+  ServerOptions options = Fast();
+  options.base = "/openai";
+  const Running server(options);
+  EXPECT_EQ(Ask(server.port(), "GET", "/openai/api/version", "").status, 200);
+  for (const char* path : {"/api/version", "/openai", "/openais/api/version"})
+    EXPECT_EQ(Ask(server.port(), "GET", path, "").status, 404) << path;
+}
+
 TEST(FlakyOllama, KeepsConnectionsAndAnswersPipelinedRequestsInOrder) {
   const Running server;
   BlockingClient client(server.port());
