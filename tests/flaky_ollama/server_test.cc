@@ -347,9 +347,9 @@ TEST(FlakyOllama, AnswersBelowItsBaseOnly) {
   ServerOptions options = Fast();
   options.base = "/openai";
   const Running server(options);
-  EXPECT_EQ(Ask(server.port(), "GET", "/openai/api/version", "").status, 200);
+  EXPECT_EQ(Ask(server.port(), "GET", "/openai/api/version").status(), 200);
   for (const char* path : {"/api/version", "/openai", "/openais/api/version"})
-    EXPECT_EQ(Ask(server.port(), "GET", path, "").status, 404) << path;
+    EXPECT_EQ(Ask(server.port(), "GET", path).status(), 404) << path;
 }
 
 TEST(FlakyOllama, KeepsConnectionsAndAnswersPipelinedRequestsInOrder) {
