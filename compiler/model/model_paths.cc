@@ -90,6 +90,15 @@ std::string PathAt(const Url& url, std::string_view path) {
   return std::string(base) + std::string(NamesVersion(base) ? WithoutVersion(path) : path);
 }
 
+Bases BasesOf(std::string_view path, std::string_view path_at_upstream) {
+  const auto ends = std::mismatch(path.rbegin(), path.rend(), path_at_upstream.rbegin(), path_at_upstream.rend());
+  const auto common = static_cast<size_t>(ends.first - path.rbegin());
+  const size_t slash = path.find('/', path.size() - common);
+  if (slash == std::string_view::npos) return {};
+  const size_t same = path.size() - slash;
+  return {path.substr(0, slash), path_at_upstream.substr(0, path_at_upstream.size() - same)};
+}
+
 Repeats RepeatsAt(const Url& url, std::string_view path) {
   if (!url.path.empty() && !url.is_base) {  // the base of an end point is what stands in front of it
     for (const EndPoint& point : kEndPoints) {

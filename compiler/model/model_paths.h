@@ -22,6 +22,13 @@ bool NamesVersion(std::string_view base);
 // as "/v1", stands there once, as does a version: "/api/v3" and "/v1/models" are "/api/v3/models"), or the end point that the url names.
 std::string PathAt(const Url& url, std::string_view path);
 
+// What stands in front of the whole segments that both paths end with: "/v1" and "/api/v3" for "/v1/models" and "/api/v3/models".
+struct Bases {
+  std::string_view of_client;
+  std::string_view of_upstream;
+};
+Bases BasesOf(std::string_view path, std::string_view path_at_upstream);
+
 // Whether a POST for `path` may be sent to the upstream twice, as far as paths tell: exact paths behind the base only. Reading an
 // answer by how a path ends is wider than this.
 Repeats RepeatsAt(const Url& url, std::string_view path);

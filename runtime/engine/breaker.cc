@@ -209,7 +209,7 @@ std::optional<BreakerTransition> Breaker::RecordFailedRequest(const Ticket& tick
   return Open(now);
 }
 
-void Breaker::Release(const Ticket& ticket, TimePoint) {
+void Breaker::Release(const Ticket& ticket) {
   std::lock_guard lock(mutex_);
   if (IsCurrent(ticket)) GiveBack(ticket);
 }

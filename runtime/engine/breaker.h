@@ -101,7 +101,7 @@ class Breaker {
   std::optional<BreakerTransition> RecordFailedRequest(const Ticket& ticket, TimePoint now);
 
   // As Record with kNeutral: the client is gone, or the attempt was never made.
-  void Release(const Ticket& ticket, TimePoint now);
+  void Release(const Ticket& ticket);
 
   // A health check of the upstream succeeded: half-open may begin now. Nothing if the breaker is not open any more, or
   // was closed since the check began, in `generation`. Whether it did something.

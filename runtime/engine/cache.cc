@@ -138,13 +138,6 @@ bool Cache::Follow(std::string_view key, uint64_t follower, std::function<void()
   return true;
 }
 
-bool Cache::LeadOrFollow(std::string_view key, uint64_t follower, std::function<void()> wake) {
-  std::lock_guard lock(state_->mutex);
-  const auto [flight, leads] = state_->flights.try_emplace(std::string(key));
-  if (!leads) flight->second.followers.push_back({follower, std::move(wake)});
-  return leads;
-}
-
 void Cache::EndFlight(std::string_view key, bool stored) {
   std::vector<State::Follower> followers;
   std::function<void()> heir;

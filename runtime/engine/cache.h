@@ -57,7 +57,6 @@ class Cache {
   // EndFlight's thread, when the leader is done. It must only hand the news over to the follower's own loop.
   bool Lead(std::string_view key);
   bool Follow(std::string_view key, uint64_t follower, std::function<void()> wake);
-  bool LeadOrFollow(std::string_view key, uint64_t follower, std::function<void()> wake);  // both at once; true: leads
   // `stored`: the followers find an answer, all are woken. Otherwise only the first of them is: it leads next, by TakeOver.
   void EndFlight(std::string_view key, bool stored = true);
   // For who was woken: whether it leads from here. `begin`: also where nobody was to take over and nobody leads.

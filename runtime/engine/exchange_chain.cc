@@ -83,14 +83,18 @@ void ExchangeMachine::State::Answer(const FallbackAnswer& answer) {
   Finish();
 }
 
+// Neither the attempt nor the upstream is why it ends.
+void ExchangeMachine::State::DropWhatIsUnderWay() {
+  if (LeaveWait() || phase == Phase::kNew || phase == Phase::kMocking) return;
+  Emit(AbortAttempt{});
+  attempt.blameless = true;
+  EndAttempt({attempt.status, ErrorKind::kNone}, attempt.recorded.value_or(OutcomeClass::kNeutral));
+  EndVisit();
+}
+
 void ExchangeMachine::State::Abandon() {
   if (phase == Phase::kDone) return;
-  if (!LeaveWait() && phase != Phase::kNew && phase != Phase::kMocking) {
-    Emit(AbortAttempt{});
-    attempt.blameless = true;
-    EndAttempt({attempt.status, ErrorKind::kNone}, attempt.recorded.value_or(OutcomeClass::kNeutral));
-    LeaveUpstream();
-  }
+  DropWhatIsUnderWay();
   is_abandoned = true;
   Finish();
 }
@@ -99,12 +103,7 @@ void ExchangeMachine::State::Abandon() {
 void ExchangeMachine::State::Stop() {
   if (phase == Phase::kDone) return;
   const bool is_committed = phase == Phase::kCommitted || phase == Phase::kContinuing;
-  if (!LeaveWait() && phase != Phase::kNew && phase != Phase::kMocking) {
-    Emit(AbortAttempt{});
-    attempt.blameless = true;
-    EndAttempt({attempt.status, ErrorKind::kNone}, attempt.recorded.value_or(OutcomeClass::kNeutral));
-    LeaveUpstream();
-  }
+  DropWhatIsUnderWay();
   if (is_committed) Emit(BreakOffAnswer{ErrorKind::kNone});
   else Emit(SendError{503, "stopping", std::nullopt});
   Finish();

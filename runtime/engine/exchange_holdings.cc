@@ -29,7 +29,7 @@ void ExchangeMachine::State::GiveBackUnused(UpstreamId id, Limiter::Place place)
 
 // An attempt that had no outcome; with one, Record spends the ticket.
 void ExchangeMachine::State::GiveBackTicket() {
-  if (attempt.ticket) BreakerOf(attempt.upstream).Release(*std::exchange(attempt.ticket, std::nullopt), now);
+  if (attempt.ticket) BreakerOf(attempt.upstream).Release(*std::exchange(attempt.ticket, std::nullopt));
 }
 
 }  // namespace runtime::engine

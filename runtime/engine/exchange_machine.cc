@@ -80,7 +80,7 @@ void ExchangeMachine::State::Decide(const Event& event) {
         OnLoadNews();
       } else if (time_reached && now >= Existing(loading, "load that is waited for").give_up_at) {
         LeaveLoad();
-        LeaveUpstream();
+        EndVisit();
         TryNextUpstream();
       } else if (time_reached && now >= loading->try_others_at) {
         TryOthersWhileLoading();
@@ -94,7 +94,7 @@ void ExchangeMachine::State::Decide(const Event& event) {
         OnPlaceNews();
       } else if (time_reached && now >= Existing(queued, "place that is waited for").give_up_at) {
         LeaveQueue(ErrorKind::k_queue_timeout);
-        LeaveUpstream();
+        EndVisit();
         TryNextUpstream();
       }
       break;
@@ -183,7 +183,7 @@ void ExchangeMachine::State::Decide(const Event& event) {
       if (DeadlineIsDue()) {
         OnDeadline();
       } else if (now >= wait_until && !StartAttemptAt(attempt.upstream, attempt.number + 1)) {
-        LeaveUpstream();
+        EndVisit();
         TryNextUpstream();
       }
       break;

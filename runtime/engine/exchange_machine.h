@@ -7,22 +7,22 @@
 //
 // | state      | what it waits for                              | leads to                                      |
 // | ---------- | ---------------------------------------------- | --------------------------------------------- |
-// | New        | RequestReady                                   | any but Held, BackingOff                      |
-// | Following  | CacheSettled; deadline                         | Loading, Queued, Attempting, Mocking, Done    |
-// | Loading    | LoadNews; a limit; deadline                    | Loading, Queued, Attempting, Mocking, Done    |
-// | Queued     | PlaceNews; the queue's timeout; deadline       | Queued, Attempting, Mocking, Done             |
-// | Attempting | AttemptHead; AttemptFailed; a limit; deadline  | Held, Queued, Attempting, BackingOff, …, Done |
+// | New        | RequestReady; Refused                          | Following; as Queued                          |
+// | Following  | CacheSettled; deadline                         | as Queued                                     |
+// | Loading    | LoadNews; a limit; deadline                    | as Queued                                     |
+// | Queued     | PlaceNews; the queue's timeout; deadline       | Loading, Queued, Attempting, Mocking, Done    |
+// | Attempting | AttemptHead; AttemptFailed; a limit; deadline  | Held, BackingOff; as Queued                   |
 // | Held       | AttemptContent, AttemptEnded; as Attempting    | Committed, Done; as Attempting                |
 // | Committed  | AttemptEnded; AttemptFailed; a limit; deadline | Continuing, Done                              |
-// | Continuing | as Attempting and Held, of the next upstream   | Committed, Continuing, Done                   |
-// | BackingOff | the end of the wait; deadline                  | Queued, Attempting, Mocking, Done             |
+// | Continuing | as Attempting and Held, of the next; Refused   | Committed, Continuing, Loading, Queued, Done  |
+// | BackingOff | the end of the wait; deadline                  | as Queued                                     |
 // | Mocking    | the end of the mock's delay                    | Done                                          |
 // | Done       | nothing                                        |                                               |
 //
 // ClientGone and GatewayStops lead to Done from everywhere. Only Committed has sent anything of an attempt to the client, and nothing
 // leads from it to a retry or a fallback: that is the rule "no retry after commit". What leads from it to Continuing is an
 // answer that was cut, where the policy wants it continued (on_cut) and the driver says that it can be (ObserveSent): the
-// attempt there adds to the answer or comes to nothing. An event that a state doesn't wait for is ignored.
+// attempt there, which may have to wait for its model or a place first, adds to the answer or comes to nothing. An event that a state doesn't wait for is ignored.
 #pragma once
 
 #include <memory>

@@ -71,7 +71,7 @@ void ExchangeMachine::State::EndAttempt(const Outcome& outcome, OutcomeClass out
   GiveBackPlace(attempt.blameless ? std::nullopt : std::optional(attempt.clock.client_time(now)));
 }
 
-void ExchangeMachine::State::LeaveUpstream() {
+void ExchangeMachine::State::EndVisit() {
   if (!std::exchange(visit.last_attempt_failed, false) || !visit.last_ticket) return;
   RecordTransition(attempt.upstream, BreakerOf(attempt.upstream).RecordFailedRequest(*visit.last_ticket, now));
 }

@@ -129,7 +129,7 @@ bool ExchangeMachine::State::BreakerRefuses(UpstreamId id) {
   Breaker* breaker = objects.breaker(id);
   if (breaker == nullptr || breaker->WouldAdmit(now, nullptr, body_is_kept)) return false;
   const std::optional<Ticket> ticket = Admit(id, breaker);
-  if (ticket) breaker->Release(*ticket, now);  // another loop has closed it since
+  if (ticket) breaker->Release(*ticket);  // another loop has closed it since
   return !ticket;
 }
 
@@ -149,7 +149,7 @@ bool ExchangeMachine::State::Launch(UpstreamId id, int number, Limiter::Place pl
     if (number == 1) {
       budget->Deposit();
     } else if (continuation == Continuation::kNone && !budget->Take(now)) {  // others have spent it during the wait
-      if (ticket) BreakerOf(id).Release(*ticket, now);
+      if (ticket) BreakerOf(id).Release(*ticket);
       GiveBackUnused(id, place);
       Emit(RecordRetryDenied{id, Name(RetryDenial::kBudgetSpent)});
       return false;

@@ -143,6 +143,7 @@ struct ExchangeMachine::State : base::Recycled<ExchangeMachine::State> {
   void TryNextUpstream();
   void FallBack();
   void Answer(const FallbackAnswer& answer);
+  void DropWhatIsUnderWay();
   void Abandon();
   void Finish();
 
@@ -156,13 +157,13 @@ struct ExchangeMachine::State : base::Recycled<ExchangeMachine::State> {
   void JudgeFrame();
   void Record(OutcomeClass outcome_class, const Outcome& outcome);
   void EndAttempt(const Outcome& outcome, OutcomeClass outcome_class);
+  void EndVisit();
+  void StoreInCaches();
+  void RecordTransition(UpstreamId upstream, const std::optional<BreakerTransition>& transition);
   // exchange_holdings.cc
   void GiveBackPlace(std::optional<Duration> client_time);
   void GiveBackUnused(UpstreamId upstream, Limiter::Place place);
   void GiveBackTicket();
-  void LeaveUpstream();
-  void StoreInCaches();
-  void RecordTransition(UpstreamId upstream, const std::optional<BreakerTransition>& transition);
 
   // What is there by the state. Stops the program where it is not.
   template <typename P>

@@ -52,7 +52,7 @@ void ExchangeMachine::State::Judge(const Outcome& outcome, bool alive) {
     Emit(RecordRetry{attempt.upstream, visit.retries_made, retry->max_retries, decision.wait, outcome});
     return;
   }
-  LeaveUpstream();
+  EndVisit();
   TryNextUpstream();
 }
 
@@ -82,7 +82,7 @@ void ExchangeMachine::State::EndCommitted(bool alive) {
   const OutcomeClass outcome_class = ClassOf(outcome);
   if (alive) Emit(AbortAttempt{});
   EndAttempt(outcome, outcome_class);
-  LeaveUpstream();
+  EndVisit();
   Emit(FinishAnswer{});
   const bool may_be_kept = outcome_class == OutcomeClass::kSuccess && !attempt.is_unfinished;
   if (may_be_kept && attempt.status >= 200 && attempt.status < 300) StoreInCaches();
@@ -93,7 +93,7 @@ void ExchangeMachine::State::BreakOff(const Outcome& outcome, bool alive) {
   SetAttemptFacts(outcome);
   if (alive) Emit(AbortAttempt{});
   EndAttempt(outcome, ClassOf(outcome));
-  LeaveUpstream();
+  EndVisit();
   if (phase == Phase::kCommitted) {
     cut_by = outcome.error;
     on_cut = upstream().on_cut;
@@ -133,7 +133,7 @@ void ExchangeMachine::State::OnContinuationRefused() {
       std::exchange(attempt.place, Limiter::kNoPlace);  // it is the same request: it keeps its place
   EndAttempt(outcome, ClassOf(outcome));
   if (Launch(attempt.upstream, attempt.number + 1, place, Continuation::kAfresh)) return;
-  LeaveUpstream();
+  EndVisit();
   if (!Continue()) BreakOffForGood();
 }
 
@@ -177,7 +177,7 @@ void ExchangeMachine::State::OnDeadline() {
     SetAttemptFacts(outcome);
     Emit(AbortAttempt{});
     EndAttempt(outcome, ClassOf(outcome));
-    LeaveUpstream();
+    EndVisit();
   }
   FallBack();
 }

@@ -30,7 +30,7 @@ bool ExchangeMachine::State::LeaveWait() {
     case Phase::kMocking:
     case Phase::kDone: return false;
   }
-  LeaveUpstream();
+  EndVisit();
   return true;
 }
 
@@ -67,7 +67,7 @@ void ExchangeMachine::State::OnLoadNews() {
   }
   EndLoadWait(news == ModelLoads::News::kOver);
   if (news == ModelLoads::News::kOver && TakePlace(mine.upstream, mine.number)) return;
-  LeaveUpstream();
+  EndVisit();
   TryNextUpstream();
 }
 
@@ -78,7 +78,7 @@ void ExchangeMachine::State::TryOthersWhileLoading() {
     return;
   }
   LeaveLoad();
-  LeaveUpstream();
+  EndVisit();
   TryNextUpstream();
 }
 
@@ -116,7 +116,7 @@ void ExchangeMachine::State::OnPlaceNews() {
     Emit(WaitForPlace{mine.upstream, mine.place});
     return;
   }
-  LeaveUpstream();
+  EndVisit();
   TryNextUpstream();
 }
 

@@ -20,7 +20,6 @@ std::string_view Name(RetryDenial denial) {
 
 RetryDecision DecideRetry(const compiler::model::RetrySettings* settings, const RetryQuestion& question, TimePoint now,
                           base::Random& random) {
-  if (question.committed) return {RetryDenial::kCommitted, {}};
   if (settings == nullptr || !question.matches) return {RetryDenial::kNotMatched, {}};
   if (question.retries_made >= settings->max_retries) return {RetryDenial::kAttemptsExhausted, {}};
   if (question.replay == Replay::kBodyTooLarge) return {RetryDenial::kBodyTooLarge, {}};

@@ -1,5 +1,6 @@
 // May an attempt be followed by another one at the same upstream, and after what wait? A pure function: it takes
-// nothing from the breaker and starts nothing.
+// nothing from the breaker and starts nothing. It is asked about attempts of which nothing went to the client only: the machine has no way
+// back from there (exchange_machine.h).
 #pragma once
 
 #include <cstdint>
@@ -30,7 +31,6 @@ enum class Replay : uint8_t {
 };
 
 struct RetryQuestion {
-  bool committed = false;  // content of the attempt went to the client
   bool matches = false;    // `retry when` holds for the outcome
   int retries_made = 0;    // at this upstream, for this request
   Replay replay = Replay::kPossible;

@@ -369,14 +369,15 @@ std::string RewriteReference(std::string_view reference, const ClientResponse& r
     return std::string(reference);  // relative to the request's own path, which differs by what stands in front only
   }
   const std::string_view base = response.upstream_base;
-  if (!base.empty() && rest.starts_with(base) && (rest.size() == base.size() || rest[base.size()] == '/' || rest[base.size()] == '?')) {
-    rest.remove_prefix(base.size());
-  }
+  const bool is_behind_base = !base.empty() && rest.starts_with(base) &&
+                              (rest.size() == base.size() || rest[base.size()] == '/' || rest[base.size()] == '?');
+  if (is_behind_base) rest.remove_prefix(base.size());
   std::string rewritten;
   if (is_of_upstream && !response.client_authority.empty()) {
     rewritten.append(response.client_tls ? "https://" : "http://").append(response.client_authority);
   }
-  if (!rest.starts_with('/')) rewritten.push_back('/');
+  if (is_behind_base) rewritten.append(response.client_base);
+  if (!rest.starts_with('/') && (!is_behind_base || response.client_base.empty())) rewritten.push_back('/');
   return rewritten.append(rest);
 }
 

@@ -58,7 +58,8 @@ struct ClientResponse {
   // Where the upstream was asked and how the client came here, to rewrite references of the first to the second (as
   // proxy_redirect of nginx does); an empty upstream_authority: they are passed on.
   std::string_view upstream_authority = {};         // host[:port]
-  std::string_view upstream_base = {};              // path in front of the client's, "/ollama", without a "/" behind; may be empty
+  std::string_view upstream_base = {};  // path at the upstream, "/ollama", without a "/" behind; may be empty
+  std::string_view client_base = {};    // what the client has in its place; may be empty
   std::string_view client_authority = {};           // empty: only path and query are told
   bool client_tls = false;
 };

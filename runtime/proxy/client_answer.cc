@@ -119,7 +119,8 @@ void ClientAnswer::Begin(const http::ResponseHead& head, const ClientFraming& fr
   response.client_minor_version = request_.head.minor_version;
   response.drops_cors = cors_.enabled;
   response.upstream_authority = terms.upstream_authority;
-  response.upstream_base = terms.upstream_base;
+  response.upstream_base = terms.bases.of_upstream;
+  response.client_base = terms.bases.of_client;
   response.client_authority = request_.forwarded_host.empty() ? request_.head.host : request_.forwarded_host;
   response.client_tls = request_.client_tls;
   HeaderList cors;

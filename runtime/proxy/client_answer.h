@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "compiler/model/model_paths.h"
 #include "compiler/model/settings.h"
 #include "runtime/dialect/dialect.h"
 #include "runtime/http/message.h"
@@ -34,7 +35,7 @@ struct HeadTerms {
   bool may_keep_alive = true;      // the client's connection can take another request afterwards
   bool retries_are_spent = false;  // clients shall not try again by themselves
   std::string_view upstream_authority = {};  // of the upstream whose answer it is: references to it are rewritten
-  std::string_view upstream_base = {};
+  compiler::model::Bases bases = {};         // of the path that was asked for, and of the one that it was asked at
   CopyTerms copy = {};             // for the copy that a cache may want
 };
 

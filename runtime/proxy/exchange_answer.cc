@@ -21,6 +21,11 @@ void Exchange::On(const engine::CommitAnswer& command) {
     HeadTerms terms = TermsOfHead(/*needs_date=*/false);  // its server tells it
     const auto& url = worker_.policy().upstreams[command.served_by].url;
     terms.upstream_authority = url.authority;
+    std::string asked_at;
+    if (!url.path.empty()) {
+      asked_at = compiler::model::PathAt(url, request_.path);
+      terms.bases = compiler::model::BasesOf(request_.path, asked_at);
+    }
     terms.copy = TermsOfCopy(command.served_by);
     client_.Begin(head, ChooseFraming(request_.head, head, held), answer_.has_frames(), terms, bytes, MostCopied(), in_head_);
     answer_.ForgetHeld();

@@ -279,7 +279,7 @@ TEST_F(BreakerTest, OutcomesOfAnOlderGenerationAreNotCounted) {
   for (const Ticket& ticket : old) {
     EXPECT_FALSE(breaker_->Record(ticket, OutcomeClass::kFailure, T(16s)).has_value());
     EXPECT_FALSE(breaker_->RecordFailedRequest(ticket, T(16s)).has_value());
-    breaker_->Release(ticket, T(16s));
+    breaker_->Release(ticket);
   }
   EXPECT_EQ(Look(16s).failure_count, 0);
 }
@@ -360,7 +360,7 @@ TEST_F(BreakerTest, StaysExactUnderEightThreads) {
         }
         const uint64_t dice = random.Below(10);
         if (dice == 0) {
-          breaker_->Release(ticket, now);
+          breaker_->Release(ticket);
         } else if (dice == 1) {
           note(breaker_->RecordFirstContent(&ticket, now));
           note(breaker_->Record(ticket, OutcomeClass::kSuccess, now));

@@ -55,11 +55,6 @@ TEST_F(RetryDecisionTest, RetriesAfterTheWaitOfItsNumber) {
   EXPECT_EQ(Decide().wait, 1s);
 }
 
-TEST_F(RetryDecisionTest, NeverAfterCommit) {
-  question_.committed = true;
-  EXPECT_EQ(Decide().denial, RetryDenial::kCommitted);
-}
-
 TEST_F(RetryDecisionTest, NotWhatTheRuleDoesNotName) {
   question_.matches = false;
   EXPECT_EQ(Decide().denial, RetryDenial::kNotMatched);
@@ -132,7 +127,6 @@ TEST_F(RetryDecisionTest, TheFirstCheckThatFailsIsTheOneThatIsSaid) {
       {RetryDenial::kBodyTooLarge, [this] { question_.replay = Replay::kBodyTooLarge; }},
       {RetryDenial::kAttemptsExhausted, [this] { question_.retries_made = 2; }},
       {RetryDenial::kNotMatched, [this] { question_.matches = false; }},
-      {RetryDenial::kCommitted, [this] { question_.committed = true; }},
   };
   for (const auto& [denial, add_cause] : from_last_to_first) {
     add_cause();

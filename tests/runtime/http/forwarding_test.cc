@@ -267,6 +267,13 @@ TEST(RewriteReference, LeadsBackHere) {
   EXPECT_EQ("/x", RewriteReference("/ollama/x", response));
   EXPECT_EQ("/", RewriteReference("/ollama", response));
   EXPECT_EQ("/ollamas", RewriteReference("/ollamas", response));
+  response.upstream_base = "/api/v3";
+  response.client_base = "/v1";
+  EXPECT_EQ("/v1/x", RewriteReference("/api/v3/x", response));
+  EXPECT_EQ("/v1?y", RewriteReference("/api/v3?y", response));
+  EXPECT_EQ("/v3/x", RewriteReference("/v3/x", response));
+  response.upstream_base = "/ollama";
+  response.client_base = "";
   response.upstream_authority = "api.example";
   EXPECT_EQ("https://chat.example/x", RewriteReference("https://api.example/x", response));
   EXPECT_EQ("https://chat.example/x", RewriteReference("http://api.example:80/x", response));

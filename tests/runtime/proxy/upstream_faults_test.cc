@@ -342,6 +342,26 @@ TEST(Upstream, RedirectsArePassedOn) {
   EXPECT_EQ(server.requests, 1);
 }
 
+// Clients and routes know the paths in front of the gateway, not those behind it.
+TEST(Upstream, ReferencesBehindABaseAreThoseOfTheClient) {
+  struct Case {
+    std::string base, path, location, told;
+  };
+  for (const Case& c :
+       {Case{"/ollama", "/x", "/ollama/y", "/y"},
+        Case{"/ollama", "/x", "http://10.0.0.1:11434/ollama/y?z=1", "http://gateway/y?z=1"},
+        Case{"/ollama", "/x", "/other/y", "/other/y"}, Case{"/api/v3", "/v1/files", "/api/v3/files/1", "/v1/files/1"},
+        Case{"/openai/v1", "/v1/files", "/openai/v1/files/1", "/v1/files/1"},
+        Case{"/v1", "/v1/files", "/v1/files/1", "/v1/files/1"}, Case{"/v1", "/files", "/v1/files/1", "/files/1"}}) {
+    SimGateway gateway("upstream u { url = \"http://10.0.0.1:11434" + c.base + "\" }\n");
+    FaultyServer server(&gateway.network,
+                        "HTTP/1.1 201 Created\r\nLocation: " + c.location + "\r\nContent-Length: 0\r\n\r\n",
+                        Ending::kOpen, 1);
+    const std::string answer = gateway.Get(c.path);
+    EXPECT_TRUE(Holds(answer, "Location: " + c.told + "\r\n")) << c.base << " " << c.path << "\n" << answer;
+  }
+}
+
 TEST(Upstream, DripOfAFrameThatNeverEndsIsASignOfLifeAndNoContent) {
   SimGateway gateway(Policy("timeouts { idle = 30s  total = 1h }"));
   FaultyServer server(&gateway.network, "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n\r\n{\"message\":{\"content\":\"a\"},\"done\":false}\n",
