@@ -7,8 +7,9 @@
     run.py --breakwater … --profile get                              and what takes them, function by function
 
 One connection sends one request after the other to a gateway with retries, a breaker, metrics and (but for get_no_log) the access
-log; the upstream is a thread of this program. What is counted is the whole process, the writer of the log with it. The figures are those
-of one compiler and one C library: another machine with the same ones gives the same figures.
+log; the upstream is a thread of this program. A stream sends the next token when its client has the last one, so that each is read and
+written by itself. What is counted is the whole process, the writer of the log with it. The figures are those of one compiler and one C
+library: another machine with the same ones gives the same figures.
 """
 import argparse
 import json
@@ -67,12 +68,37 @@ HEADERS = "Host: 127.0.0.1:8080\r\nUser-Agent: bench/1\r\nAccept: */*\r\n"
 GET = f"GET /api/tags HTTP/1.1\r\n{HEADERS}\r\n"
 POST = f"POST /api/chat HTTP/1.1\r\n{HEADERS}Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n{BODY}"
 OWN = f"GET /own HTTP/1.1\r\n{HEADERS}\r\n"
+STREAM = json.dumps({"model": "qwen3:32b", "stream": True, "messages": [{"role": "user", "content": "x"}]})
+
+
+def stream_request(path):
+    return f"POST {path} HTTP/1.1\r\n{HEADERS}Content-Type: application/json\r\nContent-Length: {len(STREAM)}\r\n\r\n{STREAM}"
+
+
+# path -> type, a token, the end: as long as those of the real servers (bench/streams has the same)
+STREAMS = {
+    "/api/chat": ("application/x-ndjson", '{"model":"qwen3:32b","created_at":"2026-01-01T00:00:00.000000000Z","message":{"role":"assistant",'
+                  '"content":"@%019d"},"done":false}\n',
+                  '{"model":"qwen3:32b","created_at":"2026-01-01T00:00:00.000000000Z","message":{"role":"assistant","content":""},'
+                  '"done":true,"done_reason":"stop","total_duration":1,"load_duration":1,"prompt_eval_count":1,'
+                  '"prompt_eval_duration":1,"eval_count":1,"eval_duration":1}\n'),
+    "/v1/chat/completions": ("text/event-stream", 'data: {"id":"chatcmpl-123","object":"chat.completion.chunk","created":1767225600,'
+                             '"model":"qwen3:32b","system_fingerprint":"fp_ollama","choices":[{"index":0,"delta":{"role":"assistant",'
+                             '"content":"@%019d"},"finish_reason":null}]}\n\n',
+                             'data: {"id":"chatcmpl-123","object":"chat.completion.chunk","created":1767225600,"model":"qwen3:32b",'
+                             '"system_fingerprint":"fp_ollama","choices":[{"index":0,"delta":{"role":"assistant","content":""},'
+                             '"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'),
+}
+# name -> path: figures are those of a token
+TOKENS = {"token_ollama": "/api/chat", "token_openai": "/v1/chat/completions"}
+taken = threading.Semaphore(0)  # tokens that the client has
 # What of a policy speaks plain HTTP, and what TLS.
 PLAIN = {"tls": "", "edge": " }"}
 TLS = {"tls": "_tls", "edge": "  tls = edge }\ntls edge { certificate = \"cert.pem\"  key = \"key.pem\" }"}
 # name -> request, log, a new connection for each, how clients come
 CASES = {"get": (GET, "stdout", False, PLAIN), "get_no_log": (GET, "off", False, PLAIN), "get_tls": (GET, "stdout", False, TLS), "post": (POST, "stdout", False, PLAIN),
-         "own": (OWN, "stdout", False, PLAIN), "connection": (GET.replace("Accept", "Connection: close\r\nAccept"), "stdout", True, PLAIN)}
+         "own": (OWN, "stdout", False, PLAIN), "connection": (GET.replace("Accept", "Connection: close\r\nAccept"), "stdout", True, PLAIN),
+         **{name: (stream_request(path), "stdout", False, PLAIN) for name, path in TOKENS.items()}}
 
 
 def read_message(stream):
@@ -93,14 +119,27 @@ def serve(listener):
     def one(connection):
         with connection, connection.makefile("rb") as stream:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            while read_message(stream) is not None:
-                connection.sendall(answer)
+            while (message := read_message(stream)) is not None:
+                if b'"stream": true' in message[1]:
+                    send_stream(connection, message[0].split(b" ")[1].decode())
+                else:
+                    connection.sendall(answer)
     while True:
         try:
             connection, _ = listener.accept()
         except OSError:
             return
         threading.Thread(target=one, args=(connection,), daemon=True).start()
+
+
+def send_stream(connection, path):
+    kind, token, end = STREAMS[path]
+    connection.sendall(f"HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+    for number in range(WARM + MEASURED):
+        frame = token % number
+        connection.sendall(f"{len(frame):x}\r\n{frame}\r\n".encode())
+        taken.acquire()
+    connection.sendall(f"{len(end):x}\r\n{end}\r\n0\r\n\r\n".encode())
 
 
 def ask(port, request, count, reconnects, over_tls):
@@ -126,6 +165,27 @@ def ask(port, request, count, reconnects, over_tls):
         connection.close()
 
 
+def ask_tokens(port, request, count):
+    with socket.create_connection(("127.0.0.1", port)) as connection, connection.makefile("rb") as stream:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(request.encode())
+        while stream.readline() not in (b"\r\n", b""):
+            pass
+        for number in range(WARM + MEASURED):
+            if number == WARM:
+                count("on")
+            size = int(stream.readline() or "0", 16)
+            if size == 0:
+                sys.exit("bench: the stream broke off")
+            stream.read(size + 2)
+            if number == WARM + MEASURED - 1:  # the end of the stream is not counted
+                time.sleep(0.3)
+                count("off")
+            taken.release()
+        while stream.readline() != b"0\r\n":
+            pass
+
+
 def measure(binary, name, profile):
     request, log, reconnects, way = CASES[name]
     folder = tempfile.mkdtemp()
@@ -149,12 +209,16 @@ def measure(binary, name, profile):
             time.sleep(0.1)
         else:
             sys.exit("bench: the gateway does not listen")
-        ask(port, request, WARM, reconnects, way is TLS)
-        time.sleep(0.3)  # the log of these is written
-        subprocess.run(["callgrind_control", "-i", "on", str(gateway.pid)], check=True, capture_output=True)
-        ask(port, request, MEASURED, reconnects, way is TLS)
-        time.sleep(1)    # … and of those, while it counts
-        subprocess.run(["callgrind_control", "-i", "off", str(gateway.pid)], check=True, capture_output=True)
+        count = lambda on: subprocess.run(["callgrind_control", "-i", on, str(gateway.pid)], check=True, capture_output=True)
+        if name in TOKENS:
+            ask_tokens(port, request, count)
+        else:
+            ask(port, request, WARM, reconnects, way is TLS)
+            time.sleep(0.3)  # the log of these is written
+            count("on")
+            ask(port, request, MEASURED, reconnects, way is TLS)
+            time.sleep(1)    # … and of those, while it counts
+            count("off")
         subprocess.run(["callgrind_control", "-d", str(gateway.pid)], check=True, capture_output=True)
         time.sleep(1)
     finally:
