@@ -4,10 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
+#include "base/byte_scan.h"
 #include "base/text.h"
 
 namespace base {
@@ -23,37 +20,6 @@ int HexValue(char c) {
 
 constexpr bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 constexpr char AsciiLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
-// Whether one of eight bytes ends the plain run of a string: a quote, a backslash, a control character, or what is not ASCII.
-bool HasSpecial(uint64_t word) {
-  constexpr uint64_t kOnes = 0x0101010101010101;
-  constexpr uint64_t kHighs = 0x8080808080808080;
-  const auto has_zero = [](uint64_t v) { return (v - kOnes) & ~v & kHighs; };
-  const uint64_t controls = (word - kOnes * 0x20) & ~word & kHighs;
-  return ((word & kHighs) | has_zero(word ^ (kOnes * '"')) | has_zero(word ^ (kOnes * '\\')) | controls) != 0;
-}
-
-#ifdef __SSE2__
-// Where the plain run of a string ends, or less than 16 bytes before `end`.
-const char* SkipPlain(const char* at, const char* end) {
-  // Signed: what is not ASCII is below a blank, too.
-  const auto special = [](const char* from) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
-    return _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
-                        _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
-  };
-  for (; end - at >= 16; at += 16) {
-    while (end - at >= 80) {
-      const __m128i any = _mm_or_si128(_mm_or_si128(special(at), special(at + 16)), _mm_or_si128(special(at + 32), special(at + 48)));
-      if (_mm_movemask_epi8(any) != 0) break;
-      at += 64;
-    }
-    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(special(at)));
-    if (mask != 0) return at + __builtin_ctz(mask);
-  }
-  return at;
-}
-#endif
 
 uint32_t Hex4(const char* digits) {
   uint32_t value = 0;
@@ -197,16 +163,7 @@ bool JsonReader::String() {
   has_escape_ = false;
   ++at_;
   for (;;) {
-#ifdef __SSE2__
-    at_ = SkipPlain(at_, text_end_);
-    if (text_end_ - at_ < 16)
-#endif
-    while (text_end_ - at_ >= 8) {
-      uint64_t word;
-      std::memcpy(&word, at_, sizeof(word));
-      if (HasSpecial(word)) break;
-      at_ += sizeof(word);
-    }
+    at_ = SkipPlainJson(at_, text_end_);
     if (at_ == text_end_) return FailString(JsonProblem::kSyntax);
     const auto c = static_cast<unsigned char>(*at_);
     if (c == '"') {
@@ -216,10 +173,10 @@ bool JsonReader::String() {
     if (c < 0x20) return FailString(JsonProblem::kSyntax);
     if (c == '\\') {
       if (!TakeEscape()) return FailString(JsonProblem::kSyntax);
-    } else if (c < 0x80) {
-      ++at_;
-    } else if (!TakeSequence()) {
-      return FailString(JsonProblem::kNotUtf8);
+    } else {  // mostly others like it follow
+      while (at_ != text_end_ && static_cast<unsigned char>(*at_) >= 0x80) {
+        if (!TakeSequence()) return FailString(JsonProblem::kNotUtf8);
+      }
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <optional>
 
+#include "base/byte_scan.h"
 #include "runtime/dialect/scratch.h"
 #include "runtime/dialect/dialect_codec.h"
 #include "runtime/dialect/told_error.h"
@@ -245,9 +246,9 @@ bool AnswerReader::Decide(std::string_view seen, bool is_end) {
 }
 
 bool AnswerReader::Next(std::string_view* bytes, Frame* frame) {
-  *frame = Frame();
+  if (bytes->empty() && look_.empty()) return false;
+  if (frame->bytes.data() != nullptr) *frame = Frame();  // it was used
   if (format_ == Format::kUndecided) {
-    if (bytes->empty() && look_.empty()) return false;
     if (!look_.empty() || !Decide(*bytes, false)) {  // mostly the first bytes tell, and nothing is kept
       look_.append(*bytes);
       *bytes = {};
@@ -309,7 +310,7 @@ void AnswerReader::Read(const FrameSplitter::Piece& piece, Frame* frame) {
     last_is_unread_ = said_answer_ = true;
     return;
   }
-  Event event = EventOf(piece.bytes);
+  Event event = EventOf(piece.bytes, piece.first_line);
   is_first_frame_ = false;
   if (Carry(&event)) return;
   frame->data = event.data;
@@ -360,14 +361,17 @@ void AnswerReader::Read(const FrameSplitter::Piece& piece, Frame* frame) {
   if (frame->reading.is_foreign) NoteForeign(frame->data);
 }
 
-AnswerReader::Event AnswerReader::EventOf(std::string_view bytes) {
+AnswerReader::Event AnswerReader::EventOf(std::string_view bytes, size_t first_line) {
   Event event;
-  if (is_first_frame_ && bytes.starts_with(kByteOrderMark)) bytes.remove_prefix(kByteOrderMark.size());
+  if (is_first_frame_ && bytes.starts_with(kByteOrderMark)) {
+    bytes.remove_prefix(kByteOrderMark.size());
+    first_line = 0;
+  }
   if (format_ == Format::kLines) {
     const size_t from = bytes.find_first_not_of(kBlanks);
     if (from != std::string_view::npos) event.data = bytes.substr(from, bytes.find_last_not_of(kBlanks) - from + 1);
   } else {
-    ReadEvent(bytes, &event);
+    ReadEvent(bytes, first_line, &event);
   }
   return event;
 }
@@ -414,19 +418,20 @@ bool AnswerReader::complains() const { return !foreign_.empty() && !ReadError(fo
 
 // The data lines of an event joined as the WHATWG specification says, its name, and what some servers write instead of either: a field
 // `error` (llama.cpp up to 2025), a comment with the status (DashScope), a line of bare JSON.
-void AnswerReader::ReadEvent(std::string_view frame, Event* event) {
+void AnswerReader::ReadEvent(std::string_view frame, size_t first_line, Event* event) {
+  // Nearly all are one line of data and a blank one.
+  if (first_line != 0 && frame.size() == first_line + 2 && frame[first_line] == '\n' && frame[first_line + 1] == '\n' && frame.starts_with("data:")) {
+    event->data = frame.substr(5, first_line - 5);
+    if (event->data.starts_with(' ')) event->data.remove_prefix(1);
+    return;
+  }
   std::string_view bare;
   bool is_joined = false;
   while (!frame.empty()) {
-    // Not find_first_of: of two characters it looks at each byte by itself, and this is done for each token.
-    const size_t lf = frame.find('\n');
-    const size_t end = std::min(frame.substr(0, lf).find('\r'), lf);
-    std::string_view line = frame.substr(0, end);
-    if (end == std::string_view::npos) {
-      frame = {};
-    } else {
-      frame.remove_prefix(end + (frame.substr(end).starts_with("\r\n") ? 2 : 1));
-    }
+    const char* const line_end = base::FindLineEnd(frame.data(), frame.data() + frame.size());
+    std::string_view line = frame.substr(0, static_cast<size_t>(line_end - frame.data()));
+    frame.remove_prefix(line.size());
+    if (!frame.empty()) frame.remove_prefix(frame.starts_with("\r\n") ? 2 : 1);
     if (!line.starts_with("data:")) {
       const auto field = [&line](std::string_view name) {
         if (!line.starts_with(name)) return false;

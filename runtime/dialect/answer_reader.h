@@ -122,10 +122,10 @@ class AnswerReader {
   bool IsProperError(const FrameReading& reading, const Event& event) const;
   void Begin(Format format);
   void Read(const FrameSplitter::Piece& piece, Frame* frame);
-  Event EventOf(std::string_view bytes);
+  Event EventOf(std::string_view bytes, size_t first_line = 0);  // of its bytes, where that is known
   bool Carry(Event* event);
   void NoteForeign(std::string_view data);
-  void ReadEvent(std::string_view frame, Event* event);
+  void ReadEvent(std::string_view frame, size_t first_line, Event* event);
   void Observe(const FrameReading& reading);
   // As many as were asked for, whatever their numbers: some servers begin with 1.
   bool AllFinished() const { return finished_.any() && !begun_.HasMoreThan(finished_) && finished_.count() >= asked_; }

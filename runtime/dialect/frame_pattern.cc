@@ -5,6 +5,8 @@
 
 #include <simdjson.h>
 
+#include "base/byte_scan.h"
+
 namespace runtime::dialect {
 namespace {
 
@@ -18,15 +20,15 @@ size_t OnlyPlace(std::string_view text, std::string_view wanted) {
 // The length of the JSON string that begins at `text`, up to its closing quote, and whether it is ASCII. npos: it has an escape, a
 // control character or no end, and the parser must see to it.
 size_t PlainString(std::string_view text, bool* is_ascii) {
-  unsigned char all = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if (c == '"') {
-      *is_ascii = all < 0x80;
-      return i;
-    }
-    if (c < 0x20 || c == '\\') return std::string_view::npos;
-    all |= c;
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  *is_ascii = true;
+  const auto is_beyond_ascii = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
+  for (const char* at = begin; (at = base::SkipPlainJson(at, end)) != end;) {
+    if (*at == '"') return static_cast<size_t>(at - begin);
+    if (!is_beyond_ascii(*at)) break;
+    *is_ascii = false;
+    while (at != end && is_beyond_ascii(*at)) ++at;
   }
   return std::string_view::npos;
 }

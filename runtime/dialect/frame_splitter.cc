@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/buffers.h"
+#include "base/byte_scan.h"
 
 namespace runtime::dialect {
 
@@ -61,6 +62,7 @@ size_t FrameSplitter::Scan(std::string_view bytes, bool* ends) {
     *ends = false;
     return bytes.size();
   }
+  first_line_ = 0;
   size_t i = 0;
   while (i < bytes.size()) {
     const char c = bytes[i];
@@ -87,16 +89,14 @@ size_t FrameSplitter::Scan(std::string_view bytes, bool* ends) {
         at_ = c == '\r' ? At::kAfterBlankCr : At::kInLine;
         break;
       case At::kInLine: {
-        const std::string_view rest = bytes.substr(i);
-        const size_t lf = rest.find('\n');
-        const size_t cr = rest.substr(0, lf).find('\r');
-        const size_t end = cr != std::string_view::npos ? cr : lf;
-        if (end == std::string_view::npos) {
+        const auto end = static_cast<size_t>(base::FindLineEnd(bytes.data() + i, bytes.data() + bytes.size()) - bytes.data());
+        if (end == bytes.size()) {
           *ends = false;
           return bytes.size();
         }
-        at_ = rest[end] == '\r' ? At::kAfterCr : At::kLineStart;
-        i += end + 1;
+        if (i == 1 && kept_.empty()) first_line_ = end;
+        at_ = bytes[end] == '\r' ? At::kAfterCr : At::kLineStart;
+        i = end + 1;
         break;
       }
     }
@@ -122,7 +122,7 @@ bool FrameSplitter::Next(std::string_view* bytes, Piece* piece) {
         return false;
       }
       if (kept_.empty() && !lacks_end_) {
-        *piece = {part, false, true};
+        *piece = {part, false, true, first_line_};
       } else {
         kept_.append(part);
         std::string next;

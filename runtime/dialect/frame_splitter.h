@@ -26,6 +26,7 @@ class FrameSplitter {
     std::string_view bytes;     // with what ends the frame; valid until the next call, or as long as the input
     bool is_fragment = false;   // of a frame that is too long
     bool ends_frame = true;     // false: more of the same frame follows
+    size_t first_line = 0;      // of an event: its bytes without what ends it; 0: not known
   };
   // Takes bytes from the front of *bytes. False: they are used up, and what is kept waits for more.
   bool Next(std::string_view* bytes, Piece* piece);
@@ -52,6 +53,7 @@ class FrameSplitter {
   At at_ = At::kLineStart;
   bool is_passing_ = false;  // the frame under way is too long
   bool lacks_end_ = false;   // … was found to be over where the next one began: it gets the blank line that its server left out
+  size_t first_line_ = 0;    // see Piece
   size_t of_next_ = 0;       // … bytes before that, which belong to the next one, too
   bool skips_end_ = false;   // of a frame that was given out without it
   std::string kept_;         // of the frame under way

@@ -9,7 +9,6 @@
 #include <llhttp.h>
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <optional>
 #include <string>
@@ -441,11 +440,14 @@ size_t MessageParser::Impl::TakePlainChunk(std::string_view bytes) {
   constexpr size_t kMaxDigits = 6;  // 16 MiB: more than one read brings
   if (chunk_line_bytes_ != 0) return 0;
   uint64_t size = 0;
-  const char* const begin = bytes.data();
-  const char* const end = begin + std::min(bytes.size(), kMaxDigits);
-  const auto [digits_end, error] = std::from_chars(begin, end, size, 16);
-  if (error != std::errc() || size == 0) return 0;
-  const size_t from = static_cast<size_t>(digits_end - begin) + 2;
+  size_t digits = 0;
+  for (; digits < std::min(bytes.size(), kMaxDigits); ++digits) {
+    const int value = HexValue(bytes[digits]);
+    if (value < 0) break;
+    size = size << 4 | static_cast<unsigned>(value);
+  }
+  if (size == 0) return 0;
+  const size_t from = digits + 2;
   if (bytes.size() < from + size + 2) return 0;
   if (bytes[from - 2] != '\r' || bytes[from - 1] != '\n' || bytes[from + size] != '\r' || bytes[from + size + 1] != '\n') return 0;
   if (limits_.body != 0 && size > limits_.body - std::min(limits_.body, body_bytes_)) return 0;

@@ -228,6 +228,12 @@ void ClientAnswer::Body(std::span<const std::string_view> pieces) {
   if (is_chunked || head_waits_) {
     if (!std::exchange(head_waits_, false)) head_.clear();
     if (is_chunked) http::AppendChunkHead(size, &head_);
+    if (is_chunked && pieces.size() == 1) {
+      const std::array<std::string_view, 3> parts = {head_, pieces[0], http::kChunkEnd};
+      Send(parts);
+      if (copy_.exists()) copy_.Add(pieces[0]);
+      return;
+    }
     parts_.assign(1, head_);
     parts_.insert(parts_.end(), pieces.begin(), pieces.end());
     if (is_chunked) parts_.push_back(http::kChunkEnd);
