@@ -1,5 +1,8 @@
 // Tells from a request which dialect its client speaks. The table is dialects.def.
 #include <algorithm>
+#include <array>
+#include <cstdint>
+#include <iterator>
 #include <optional>
 
 #include "runtime/dialect/dialect.h"
@@ -22,6 +25,18 @@ constexpr DialectInfo kDialects[] = {
 #include "runtime/dialect/dialects.def"
 #undef DIALECT
 };
+
+// The last eight bytes of a path; letters in one case, and a few other bytes the same as others.
+constexpr size_t kEndBytes = 8;
+constexpr uint64_t EndOf(std::string_view path) {
+  const auto at = [last = path.data() + path.size() - 1](int back) { return uint64_t{static_cast<unsigned char>(*(last - back))} << (56 - 8 * back); };
+  return (at(0) | at(1) | at(2) | at(3) | at(4) | at(5) | at(6) | at(7)) | 0x2020202020202020;
+}
+constexpr auto kEnds = [] {
+  std::array<uint64_t, std::size(kDialects)> ends{};
+  for (size_t i = 0; i < ends.size(); ++i) ends[i] = EndOf(kDialects[i].path);  // does not compile where one is shorter
+  return ends;
+}();
 
 // Azure's paths are names in any case; those of others have no other meaning in capitals.
 bool EndsWith(std::string_view path, std::string_view end) {
@@ -52,8 +67,12 @@ bool HasVersion(std::string_view path) {
 
 const DialectInfo* FindByPath(std::string_view path) {
   path = Trimmed(path);
+  if (path.size() < kEndBytes) return nullptr;
   const DialectInfo* found = nullptr;
-  for (const DialectInfo& info : kDialects) {  // each begins with a slash, so that it ends a path on a whole segment
+  const uint64_t end = EndOf(path);
+  for (size_t i = 0; i < kEnds.size(); ++i) {  // each begins with a slash, so that it ends a path on a whole segment
+    if (kEnds[i] != end) continue;
+    const DialectInfo& info = kDialects[i];
     if (EndsWith(path, info.path) && (found == nullptr || info.path.size() > found->path.size())) found = &info;
   }
   if (found == nullptr && EndsWith(path, "/anthropic/messages")) return IsOtherThing(path) ? nullptr : FindByPath("/v1/messages");  // a base that stands for the version
