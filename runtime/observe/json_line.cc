@@ -140,6 +140,33 @@ void AppendJsonString(std::string_view value, std::string* out) {
   out->resize(before + static_cast<size_t>(PutJsonString(value, begin) - begin));
 }
 
+namespace {
+
+// The memory of a line that is over. What is still written when its thread ends does without.
+struct SpareLine {
+  ~SpareLine();
+  std::string text;
+};
+constinit thread_local bool spare_is_gone = false;
+SpareLine::~SpareLine() { spare_is_gone = true; }
+std::string* Spare() {
+  static thread_local SpareLine spare;
+  return spare_is_gone ? nullptr : &spare.text;
+}
+
+}  // namespace
+
+JsonLine::JsonLine() {
+  if (std::string* const spare = Spare()) text_.swap(*spare);
+  text_.assign(1, '{');
+}
+
+JsonLine::~JsonLine() {
+  constexpr size_t kMostKept = 4 << 10;
+  std::string* const spare = Spare();
+  if (spare != nullptr && text_.capacity() <= kMostKept && text_.capacity() > spare->capacity()) text_.swap(*spare);
+}
+
 void JsonLine::Key(std::string_view key) {
   if (text_.size() > 1) text_.push_back(',');
   text_.push_back('"');

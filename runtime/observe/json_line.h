@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace runtime::observe {
 
@@ -18,9 +19,14 @@ char* PutMillis(int64_t nanoseconds, char* at);         // milliseconds with thr
 // Appends `value` as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD.
 void AppendJsonString(std::string_view value, std::string* out);
 
-// Builds one JSON object as text. Keys are plain ASCII; values are escaped.
+// Builds one JSON object as text. Keys are plain ASCII; values are escaped. The next line of the same thread has its memory.
 class JsonLine {
  public:
+  JsonLine();
+  ~JsonLine();
+  JsonLine(JsonLine&& other) noexcept : text_(std::move(other.text_)) {}
+  JsonLine& operator=(JsonLine&&) = delete;
+
   JsonLine& Add(std::string_view key, std::string_view value);
   JsonLine& Add(std::string_view key, const char* value) { return Add(key, std::string_view(value)); }
   JsonLine& Add(std::string_view key, int64_t value);
@@ -30,7 +36,7 @@ class JsonLine {
 
  private:
   void Key(std::string_view key);
-  std::string text_ = "{";
+  std::string text_;
 };
 
 }  // namespace runtime::observe

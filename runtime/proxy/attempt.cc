@@ -50,6 +50,11 @@ void Attempt::Start(Request&& request) {
   phase_ = Phase::kResolving;
   const auto& url = settings().url;
   if (const auto* known = worker_.names.Find(url.host, url.port)) {
+    if (known->size() == 1) {
+      connecting_to_ = known->front();
+      Connect();
+      return;
+    }
     addresses_.assign(known->rbegin(), known->rend());
     ConnectNext();
     return;
@@ -67,16 +72,23 @@ void Attempt::Start(Request&& request) {
 }
 
 void Attempt::ConnectNext() {
-  phase_ = Phase::kConnecting;
   connecting_to_ = std::move(addresses_.back());
   addresses_.pop_back();
+  Connect();
+}
+
+void Attempt::Connect() {
+  phase_ = Phase::kConnecting;
   const auto& url = settings().url;
-  if (!url.is_tls || !worker_.gateway.tls.is_on) {
-    connection_ = std::make_unique<UpstreamConnection>(worker_.transport.Connect(connecting_to_, this));
+  const bool is_tls = url.is_tls && worker_.gateway.tls.is_on;
+  auto stream = is_tls ? worker_.gateway.tls.upstreams[upstream_]->Connect(worker_.transport, connecting_to_, url.host, this)
+                       : worker_.transport.Connect(connecting_to_, this);
+  if (request_.spare == nullptr) {
+    connection_ = std::make_unique<UpstreamConnection>(std::move(stream));
     return;
   }
-  net::TlsClient& tls = *worker_.gateway.tls.upstreams[upstream_];
-  connection_ = std::make_unique<UpstreamConnection>(tls.Connect(worker_.transport, connecting_to_, url.host, this));
+  connection_ = std::move(request_.spare);
+  connection_->Reopen(std::move(stream));
 }
 
 // Before the stream goes. A server whose certificate has ended fails every request: its event comes once a second.
@@ -158,11 +170,9 @@ void Attempt::ResumeReading() {
   if (phase_ == Phase::kExchanging) connection_->stream->ResumeReading();
 }
 
-std::string Attempt::WholeBody() const {
-  std::string body;
-  if (!is_telling_head_ || connection_ == nullptr || !connection_->parser.message_complete()) return body;
-  for (const std::string_view piece : connection_->pieces) body.append(piece);
-  return body;
+void Attempt::AppendWholeBody(std::string* to) const {
+  if (!is_telling_head_ || connection_ == nullptr || !connection_->parser.message_complete()) return;
+  for (const std::string_view piece : connection_->pieces) to->append(piece);
 }
 
 void Attempt::Abort() {

@@ -50,6 +50,7 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
     bool is_whole = true;          // false: the rest comes by SendMore
     bool is_head_method = false;   // HEAD: the answer has no body
     bool fresh_connection = false;
+    std::unique_ptr<UpstreamConnection> spare = nullptr;  // of an earlier attempt, without a stream: memory for a new connection
   };
   void Start(Request&& request);
 
@@ -77,8 +78,8 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
   void ResumeReading();
   bool is_paused() const { return is_paused_; }
 
-  // The body, if all of it came together with the head; "" otherwise. Within OnAttemptHead only.
-  std::string WholeBody() const;
+  // The body, if all of it came together with the head; nothing otherwise. Within OnAttemptHead only.
+  void AppendWholeBody(std::string* to) const;
 
   // Closes the connection; no call of the observer follows.
   void Abort();
@@ -90,10 +91,13 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
   // It has a connection, and that has served others before.
   bool is_reused() const { return connection_ != nullptr && connection_->is_reused; }
 
-  // The memory of the head that was sent, for another one; empty.
-  void TakeBuffer(std::string* to) {
+  // The memory of the head that was sent, for another one; empty. Likewise that of a connection that was closed, or not needed. For who
+  // lets go of the attempt: what it told of its answer is gone with that.
+  void TakeBuffers(std::string* head, std::unique_ptr<UpstreamConnection>* connection) {
     request_.head.clear();
-    *to = std::move(request_.head);
+    *head = std::move(request_.head);
+    if (request_.spare != nullptr) *connection = std::move(request_.spare);
+    else if (connection_ != nullptr && connection_->stream == nullptr) *connection = std::move(connection_);
   }
 
   // net::StreamObserver
@@ -108,6 +112,7 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
 
   const compiler::model::UpstreamSettings& settings() const;
   void ConnectNext();
+  void Connect();
   void FailConnect(ErrorKind error);
   void RecordTlsFailure();
   void SendRequest();

@@ -194,12 +194,7 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
     uint64_t follower = 0;
   };
   std::optional<Followed> followed_;
-  struct HeldRefusal {
-    int status = 0;
-    std::string content_type;
-    std::string body;
-  };
-  std::optional<HeldRefusal> refusal_;  // the last answer that another upstream was to better
+  int refusal_status_ = 0;  // of the last answer that another upstream was to better, which is in memory_; 0: there is none
   MemoryBudget::Holding held_memory_;
   std::optional<uint64_t> memory_follower_;  // hears that it is to give way
   bool client_is_awaited_ = false;

@@ -189,10 +189,10 @@ void Exchange::On(const engine::SendError& command) {
     if (!told->message.empty()) text = told->message;
   }
   LocalAnswer answer = ErrorAnswer(status, code, text, command.retry_after, TermsOfReader({}));
-  const bool is_refusal = refusal_ && refusal_->status == status && command.reason.starts_with("status_") && command.text.empty();
+  const bool is_refusal = refusal_status_ != 0 && refusal_status_ == status && command.reason.starts_with("status_") && command.text.empty();
   if (is_refusal) {
-    answer.content_type = refusal_->content_type;
-    answer.body = std::move(refusal_->body);
+    answer.content_type = memory_->refusal_type;
+    answer.body = memory_->refusal_body;
   }
   recorder_.record().fallback_reason = command.reason;
   SendLocal(std::move(answer));

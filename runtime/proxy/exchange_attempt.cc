@@ -127,6 +127,7 @@ Attempt::Request Exchange::MakeRequest(const engine::StartAttempt& command) {
   terms.body = body_.view();
   Attempt::Request request = MakeUpstreamRequest(terms, std::move(memory_->upstream_head));
   request.fresh_connection = command.fresh_connection;
+  request.spare = std::move(memory_->connection);
   if (dropped.count > 0) recorder_.DroppedHeaders(dropped);
   return request;
 }
@@ -143,7 +144,7 @@ void Exchange::DropAttempt() {
 
 // It ends inside its own callbacks.
 void Exchange::EndAttempt() {
-  attempt_->TakeBuffer(&memory_->upstream_head);
+  attempt_->TakeBuffers(&memory_->upstream_head, &memory_->connection);
   worker_.transport.DeleteLater(std::move(attempt_));
 }
 
@@ -157,13 +158,15 @@ void Exchange::On(const engine::AbortAttempt&) {
 void Exchange::KeepRefusal() {
   if (attempt_ == nullptr || !answer_.has_head() || answer_.head().status < 400) return;
   const http::ResponseHead& head = answer_.head();
-  refusal_.reset();
-  const auto coding = head.headers.Find("content-encoding");
+  refusal_status_ = 0;
+  const auto coding = head.headers.Find(http::HeaderId::k_content_encoding);
   if (coding && !http::EqualsIgnoreCase(*coding, "identity")) return;
-  std::string body(answer_.held_text());  // of one that was judged by its body
-  if (body.empty()) body = attempt_->WholeBody();
+  std::string& body = memory_->refusal_body;
+  body.assign(answer_.held_text());  // of one that was judged by its body
+  if (body.empty()) attempt_->AppendWholeBody(&body);
   if (body.empty() || body.size() > kMaxHeldBytes) return;
-  refusal_ = HeldRefusal{head.status, std::string(head.headers.Find("content-type").value_or("")), std::move(body)};
+  memory_->refusal_type.assign(head.headers.Find(http::HeaderId::k_content_type).value_or(""));
+  refusal_status_ = head.status;
 }
 
 // ---- What the attempt reports ----------------------------------------------------------------------------------------
@@ -211,7 +214,8 @@ void Exchange::OnAttemptHead(const http::ResponseHead& head) {
 // "out of memory" tells more than "500". Of an answer that may be given up at its head nothing else is read; those with a status
 // below 500 are about the request, and may quote it.
 void Exchange::NoteWordsOfFailure() {
-  const std::string body = base::Existing(attempt_, "attempt", "of an answer").WholeBody();
+  std::string body;
+  base::Existing(attempt_, "attempt", "of an answer").AppendWholeBody(&body);
   if (!body.empty()) recorder_.FailsBecause(dialect::ReadError(body).message);
 }
 
@@ -249,7 +253,7 @@ void Exchange::Conclude(const AnswerStep& step, bool is_reuse_race) {
         const bool is_sent = !body_.is_streaming() && !attempt_->borrows_body();
         if (!is_sent) attempt_->Abort();  // it may be in the middle of its request
         else {
-          attempt_->TakeBuffer(&memory_->upstream_head);
+          attempt_->TakeBuffers(&memory_->upstream_head, &memory_->connection);
           worker_.await_end(std::move(attempt_));
         }
       }

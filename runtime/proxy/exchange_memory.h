@@ -12,6 +12,7 @@
 #include "runtime/engine/exchange_events.h"
 #include "runtime/http/facts_from_message.h"
 #include "runtime/observe/exchange_record.h"
+#include "runtime/proxy/upstream_pool.h"
 
 namespace runtime::proxy {
 
@@ -28,6 +29,9 @@ struct ExchangeMemory {
   std::string body;                        // of the request
   std::string held;                        // of the answer
   std::string frames;
+  std::unique_ptr<UpstreamConnection> connection;  // without a stream; the parser in it bounds what it keeps
+  std::string refusal_type;                // of the last answer that another upstream was to better …
+  std::string refusal_body;                // … and what it said
 
   // Empty, and what a large message took is given back.
   void Clear() {
@@ -36,7 +40,7 @@ struct ExchangeMemory {
     commands.clear();
     parts.clear();
     attempts.clear();
-    for (std::string* text : {&upstream_head, &client_head, &body, &held, &frames}) base::ClearBuffer(text);
+    for (std::string* text : {&upstream_head, &client_head, &body, &held, &frames, &refusal_type, &refusal_body}) base::ClearBuffer(text);
   }
 };
 

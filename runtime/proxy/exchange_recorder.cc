@@ -3,6 +3,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/short_text.h"
 #include "compiler/abi/fact_table.h"
 #include "runtime/observe/decided.h"
 #include "runtime/observe/json_line.h"
@@ -54,8 +55,13 @@ void ExchangeRecorder::Tells(const engine::Event& event, base::TimePoint now) {
 void ExchangeRecorder::Record(const engine::RecordRetry& command) {
   if (!record_.attempts.empty()) record_.attempts.back().retry_wait = command.wait;
   const auto& upstream = worker_.policy().upstreams[command.upstream];
-  observe::JsonLine line = worker_.Event(
-      "warn", "retry attempt " + std::to_string(command.retry) + "/" + std::to_string(command.max_retries));
+  constexpr std::string_view kBegin = "retry attempt ";
+  char message[kBegin.size() + 2 * observe::kNumberRoom];
+  char* end = base::CopyText(message, kBegin);
+  end = observe::PutInteger(command.retry, end);
+  *end++ = '/';
+  end = observe::PutInteger(command.max_retries, end);
+  observe::JsonLine line = worker_.Event("warn", {message, static_cast<size_t>(end - message)});
   line.Add("request_id", request_.request_id)
       .Add("upstream", upstream.name)
       .Add("cause", StatusText(command.cause).text())

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
+#include "base/buffers.h"
 #include "runtime/http/text.h"
 #include "runtime/proxy/limits.h"
 
@@ -25,6 +27,14 @@ std::string_view Trimmed(std::string_view text) {
 
 UpstreamConnection::UpstreamConnection(std::unique_ptr<net::Stream> opened)
     : stream(std::move(opened)), parser(http::Role::kResponse, kResponseLimits) {}
+
+void UpstreamConnection::Reopen(std::unique_ptr<net::Stream> opened) {
+  stream = std::move(opened);
+  parser.Reset();
+  base::ClearBuffer(&pieces);
+  is_reused = false;
+  answers = 0;
+}
 
 void UpstreamConnection::OnData(std::string_view) { pool->Remove(this); }
 void UpstreamConnection::OnEnd() { pool->Remove(this); }

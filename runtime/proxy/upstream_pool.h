@@ -18,6 +18,8 @@ class UpstreamPool;
 // One upstream socket. Knows nothing of requests: a lease gives it to one attempt at a time.
 struct UpstreamConnection final : net::StreamObserver, base::Recycled<UpstreamConnection> {
   explicit UpstreamConnection(std::unique_ptr<net::Stream> opened);
+  // Whose stream is gone: as if made anew, in the memory that it has.
+  void Reopen(std::unique_ptr<net::Stream> opened);
 
   // While it waits in the pool: whatever the upstream says now ends it.
   void OnData(std::string_view) override;

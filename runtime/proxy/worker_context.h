@@ -41,6 +41,7 @@ struct WorkerCommon {
   NameCache names;
   uint64_t next_follower = 1;
   std::unordered_map<uint64_t, std::function<void()>> followers;
+  observe::Rfc3339Clock event_clock;
   int64_t date_second = -1;
   std::string date;
 };
@@ -75,7 +76,7 @@ struct WorkerContext : std::enable_shared_from_this<WorkerContext> {
   // A line of the event log with time, level and message; add fields, then hand it to Log.
   observe::JsonLine Event(std::string_view level, std::string_view message) const {
     observe::JsonLine line;
-    line.Add("time", observe::Rfc3339Millis(transport.WallNow())).Add("level", level).Add("message", message);
+    line.Add("time", worker_.event_clock.Millis(transport.WallNow())).Add("level", level).Add("message", message);
     return line;
   }
   void Log(observe::JsonLine& line) const { gateway.events.Write(line.Finish()); }
