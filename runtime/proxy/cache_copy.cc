@@ -170,10 +170,12 @@ bool CacheCopy::is_whole_json() const {
          (copy_->body[first] == '{' || copy_->body[first] == '[') && base::CheckJson(copy_->body) == base::JsonProblem::kNone;
 }
 
-bool CacheCopy::is_empty() const {
-  bool is_empty = copy_->body.empty();
-  PLANT_FAULT(empty_is_kept, is_empty = false);
-  return is_empty;
+void CacheCopy::End(bool is_told, bool is_unread) {
+  if (!copy_) return;
+  if (copy_->body.empty()) not_kept_ = "empty";
+  else if (!is_told && !(is_unread && is_whole_json())) not_kept_ = "unbounded";
+  PLANT_FAULT(empty_is_kept, if (not_kept_ == "empty") not_kept_ = {});
+  if (!not_kept_.empty()) Drop();
 }
 
 void CacheCopy::ShareIfPossible(dialect::Api answer, const dialect::ClientDialect& reader) {

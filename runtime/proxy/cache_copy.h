@@ -36,14 +36,17 @@ class CacheCopy {
   std::string_view not_kept() const { return not_kept_; }
   std::string_view TakeNotKept() { return std::exchange(not_kept_, {}); }  // to tell it once
   const engine::CachedResponse& response() const { return *copy_; }
-  bool is_empty() const;  // of one that exists: it has no body
-  bool is_whole_json() const;  // … likewise: it is JSON by its type, and one object or array: the end of that tells itself
+  // The answer is over. What says nothing is dropped, and what may have been cut: only where `is_told`, its framing or its frames told the
+  // end; of one that nobody reads (`is_unread`) JSON that is whole does so as well.
+  void End(bool is_told, bool is_unread);
 
   // What can be given to every client of the API is kept once, as the object that a client gets who wants no stream. `answer`: the
   // API that it is of; `reader`: how this client reads it.
   void ShareIfPossible(dialect::Api answer, const dialect::ClientDialect& reader);
 
  private:
+  bool is_whole_json() const;  // of one that exists: it is JSON by its type, and one object or array
+
   size_t most_bytes_ = 0;
   std::string_view not_kept_;
   std::optional<engine::CachedResponse> copy_;

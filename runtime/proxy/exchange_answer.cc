@@ -84,9 +84,8 @@ void Exchange::On(const engine::BreakOffAnswer& command) {
 void Exchange::On(const engine::StoreAnswer& command) {
   CacheCopy& copy = client_.copy();
   if (!copy.exists()) return;
-  if (copy.is_empty()) return recorder_.NotStored("empty");
-  const bool tells_its_end = answer_.is_unbounded() && copy.is_whole_json();
-  if (!answer_.may_be_stored() && !tells_its_end) return recorder_.NotStored("unbounded");
+  copy.End(answer_.may_be_stored(), answer_.is_unbounded());
+  if (!copy.exists()) return recorder_.NotStored(copy.TakeNotKept());
   if (ReadsAnswer()) copy.ShareIfPossible(answer_.api(), ClientReads());
   const std::string& key = copy.response().is_shared ? command.key : command.own_key;
   const engine::CacheUse use = UseOfCaches();

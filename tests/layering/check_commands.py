@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The table of commands in runtime/README.md – which file of the engine decides each, which of the proxy carries it out – as the sources have it.
+"""The tables of places in runtime/README.md: which file of the engine decides each command and which of the proxy carries it out, as the sources
+have it; and where to look for what, of which each function must stand in the file that is named for it.
 
     check_commands.py [ROOT]          exit code 1 where the table is not what the sources say
     check_commands.py [ROOT] --write  writes it
@@ -39,12 +40,33 @@ def parts(text):
     return text[:begin], text[begin:text.index(END, begin)], text[text.index(END, begin):]
 
 
+def wrong_places(root, readme):
+    """What the table `Where to look` names and the sources don't have: `folder/file` followed by `Function`, `Function`…"""
+    part = readme[readme.index('<!-- places -->'):]
+    part = part[:part.index(END)]
+    problems, named = [], 0
+    for cell in re.findall(r'`[\w/]+\.\w+` (?:`\w+`(?:, )?)+', part):
+        file, *functions = re.findall(r'`([^`]+)`', cell)
+        path = root / 'runtime' / file
+        text = path.read_text(encoding='utf-8') if path.exists() else ''
+        for function in functions:
+            named += 1
+            if not re.search(rf'^\w[^;\n]*\b{function}\b', text, re.M):
+                problems.append(f'runtime/README.md: {file} has no {function}')
+    if named < 20:
+        problems.append(f'runtime/README.md: only {named} places are read from the table')
+    return problems
+
+
 def self_test():
     root = pathlib.Path(__file__).resolve().parents[2]
     lines, problems = table(root)
     wrong = [line.replace('exchange_holdings.cc', 'exchange_start.cc') for line in lines]
     good = not problems and wrong != lines and any('`ReleasePlace` | `exchange_holdings.cc` | `exchange_waits.cc`' in line for line in lines)
-    print('self-test:', 'a table that says another file is told' if good else f'failed: {problems}')
+    readme = (root / 'runtime/README.md').read_text(encoding='utf-8')
+    moved = readme.replace('`engine/exchange_holdings.cc` `GiveBackPlace`', '`engine/exchange_start.cc` `GiveBackPlace`')
+    good = good and moved != readme and not wrong_places(root, readme) and wrong_places(root, moved) == ['runtime/README.md: engine/exchange_start.cc has no GiveBackPlace']
+    print('self-test:', 'a table that says another file is told' if good else f'failed: {problems}, {wrong_places(root, readme)}')
     return 0 if good else 1
 
 
@@ -56,6 +78,7 @@ def main():
     readme = root / 'runtime/README.md'
     lines, problems = table(root)
     before, now, after = parts(readme.read_text(encoding='utf-8'))
+    problems += wrong_places(root, before + now + after)
     wanted = '\n' + '\n'.join(lines) + '\n'
     if '--write' in sys.argv:
         readme.write_text(before + wanted + after, encoding='utf-8')
