@@ -88,8 +88,6 @@ class Attempt final : public net::StreamObserver, public net::Deletable, public 
   void HandOver(AttemptObserver& observer) { observer_ = &observer; }
 
   bool is_over() const { return phase_ == Phase::kOver; }
-  // It has a connection, and that has served others before.
-  bool is_reused() const { return connection_ != nullptr && connection_->is_reused; }
 
   // The memory of the head that was sent, for another one; empty. Likewise that of a connection that was closed, or not needed. For who
   // lets go of the attempt: what it told of its answer is gone with that.

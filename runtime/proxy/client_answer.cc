@@ -210,7 +210,9 @@ void ClientAnswer::Continue() {
     sent_bytes_ += piece.size();
     host_.SendToClient({&piece, 1});
     rest_at_ += piece.size();
-    if (rest_at_ == rest_.size()) std::string().swap(rest_);
+    if (rest_at_ < rest_.size()) continue;
+    std::string().swap(rest_);
+    rest_at_ = 0;
   }
 }
 

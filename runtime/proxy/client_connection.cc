@@ -213,7 +213,6 @@ void ClientConnection::BeginRequest() {
   }
   if (head.expects_continue && head.framing != http::BodyFraming::kNone) stream_->Write(kContinue);  // RFC 9110 10.1.1
   exchange_ = std::make_unique<Exchange>(*worker_, *this, MakeExchangeRequest(*path, is_simple));
-  exchange_->Start();
 }
 
 // What the client asked for: a trusted proxy says it where it wrote Host anew. A page can have a name of its own point to this machine (DNS

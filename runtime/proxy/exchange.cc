@@ -54,10 +54,6 @@ Exchange::~Exchange() {
 
 // ---- Request ---------------------------------------------------------------------------------------------------------
 
-void Exchange::Start() {
-  if (body_.is_too_long() && ReadsBodyAnyway()) body_.KeepUpTo(static_cast<size_t>(worker_.policy().gateway.limits.body));
-}
-
 void Exchange::OnRequestBody(std::span<const std::string_view> pieces) {
   const bool is_beyond = body_.Add(pieces);
   if (is_beyond && ReadsBodyAnyway()) {
@@ -230,7 +226,6 @@ bool Exchange::HoldMemory() {
   if (!held_memory_.has_begun()) {
     if (held <= MemoryBudget::kUncounted) return true;
     memory_follower_ = worker_.AddFollower([this] {
-      memory_follower_.reset();
       if (phase_ == Phase::kReadingBody) RefuseForMemory();
     });
     held_memory_.Begin(&worker_.gateway.memory, AddressGroup(std::string(request_.client_ip)),
@@ -249,7 +244,6 @@ void Exchange::RefuseForMemory() {
   worker_.Log(line);
   phase_ = Phase::kRunning;
   body_.Drop();  // before its answer is counted, which would have the next one give way for this one
-  held_memory_.Release();
   Refuse(engine::refusals::memory);
 }
 
@@ -403,8 +397,7 @@ void Exchange::OnTimer() {
   const base::TimePoint now = worker_.transport.Now();
   if (refusal_told_by_ && *refusal_told_by_ <= now) {
     refusal_told_by_.reset();
-    if (attempt_ != nullptr && answer_.holds_refusal()) Conclude(answer_.TellRefusal());
-    if (phase_ != Phase::kRunning) return;
+    if (answer_.holds_refusal()) return Conclude(answer_.TellRefusal());
   }
   const auto deadline = machine_.NextDeadline();
   if (deadline && *deadline <= now) Dispatch(engine::TimeReached{});
@@ -441,7 +434,6 @@ void Exchange::Over() {
   client_.End();
   phase_ = Phase::kOver;
   if (attempt_ != nullptr) EndAttempt();
-  in_flight_.reset();
   observe::ExchangeRecord& record = recorder_.record();
   record.bytes_in = body_.received();
   record.bytes_out = client_.sent_bytes();

@@ -42,8 +42,7 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   Exchange(WorkerContext& worker, ExchangeHost& host, const ExchangeRequest& request);
   ~Exchange() override;
 
-  // The body, as it comes. Start comes first, once.
-  void Start();
+  // The body, as it comes.
   void OnRequestBody(std::span<const std::string_view> pieces);
   void OnRequestEnd();
 

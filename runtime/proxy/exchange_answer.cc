@@ -27,8 +27,8 @@ void Exchange::On(const engine::CommitAnswer& command) {
       terms.bases = compiler::model::BasesOf(request_.path, asked_at);
     }
     terms.copy = TermsOfCopy(command.served_by);
-    client_.Begin(head, ChooseFraming(request_.head, head, held), answer_.has_frames(), terms, bytes, MostCopied(), in_head_);
-    answer_.ForgetHeld();
+    client_.Begin(head, ChooseFraming(request_.head, head, held), answer_.has_frames(), terms, bytes, MostCopied(),
+                  in_head_);
     LetFollowersGoIfNotKept();
     return;
   }
@@ -44,7 +44,6 @@ void Exchange::On(const engine::CommitAnswer& command) {
   } else {
     FailInStream({}, "bad_response", "The model server answered with something that is no stream.");
   }
-  answer_.ForgetHeld();
 }
 
 void Exchange::On(const engine::ResumeAnswer& command) {
@@ -128,7 +127,6 @@ void Exchange::On(const engine::SendKeepAlive&) {
   if (client_.is_full()) return;  // it doesn't read what it was sent already
   recorder_.KeepAlive();
   client_.SendKeepAlive(dialect::KeepAliveBytes(ClientReads()));
-  HoldBackIfFull();
 }
 
 void Exchange::MarkAsFallback(std::string_view name, std::string_view reason, size_t metric_index, LocalAnswer* answer) {
@@ -198,7 +196,6 @@ void Exchange::On(const engine::SendError& command) {
 }
 
 void Exchange::SendLocal(LocalAnswer answer) {
-  DropAttempt();
   answer_.ForgetTokens();  // of attempts that came to nothing
   if (client_.stage() != ClientAnswer::Stage::kEarly) {
     client_.SendWhole(std::move(answer), TermsOfHead());

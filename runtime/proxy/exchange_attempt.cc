@@ -171,10 +171,7 @@ void Exchange::KeepRefusal() {
 
 // ---- What the attempt reports ----------------------------------------------------------------------------------------
 
-void Exchange::OnAttemptConnected() {
-  recorder_.ConnectsTo(attempt_upstream_, attempt_->peer());
-  if (!attempt_->is_reused()) Dispatch(engine::AttemptConnected{});  // else that the request was sent says it
-}
+void Exchange::OnAttemptConnected() { recorder_.ConnectsTo(attempt_upstream_, attempt_->peer()); }
 
 void Exchange::OnAttemptRequestSent() {
   machine_.ObserveRequestSent();
@@ -189,10 +186,7 @@ void Exchange::OnAttemptDrained() {
   ObserveWhoIsAwaited();
 }
 
-void Exchange::OnAttemptInterim(const http::ResponseHead& head) {
-  machine_.ObserveProgress(worker_.transport.Now());
-  client_.SendInterim(head);
-}
+void Exchange::OnAttemptInterim(const http::ResponseHead& head) { client_.SendInterim(head); }
 
 void Exchange::OnAttemptHead(const http::ResponseHead& head) {
   message_facts_.FillResponse(head, &facts_);
@@ -201,7 +195,6 @@ void Exchange::OnAttemptHead(const http::ResponseHead& head) {
   in_head_ = true;
   const AnswerStep step = answer_.Head(head);
   in_head_ = false;
-  refusal_told_by_.reset();
   if (step.what == AnswerStep::What::kGoesOn && answer_.holds_refusal()) {
     refusal_told_by_ = worker_.transport.Now() + kRefusalBody;
     if (phase_ == Phase::kRunning && !dispatching_) host_.OnDeadlineChanged();
@@ -221,11 +214,9 @@ void Exchange::NoteWordsOfFailure() {
 
 void Exchange::OnAttemptBody(std::span<const std::string_view> pieces) {
   machine_.ObserveProgress(worker_.transport.Now());  // any byte is a sign of life
-  const Attempt* const attempt = attempt_.get();
   Conclude(answer_.Body(pieces));
   // With the first of them the idle limit begins to run, which is due before the one that was waited for.
   if (!std::exchange(body_has_begun_, true)) deadline_waits_ = true;
-  TellDeadlineUnlessReading(attempt);
 }
 
 void Exchange::OnAttemptEnd(bool framing_tells) { Conclude(answer_.End(framing_tells)); }
@@ -236,7 +227,6 @@ void Exchange::OnAttemptReadOver() {
 }
 
 void Exchange::OnAttemptFailed(ErrorKind error, bool is_reuse_race) {
-  client_.FlushHead();
   recorder_.ConnectsTo(attempt_upstream_, attempt_->peer());
   recorder_.FailsBecause(attempt_->detail());
   Conclude(answer_.Cut(error), is_reuse_race);
@@ -248,7 +238,6 @@ void Exchange::Conclude(const AnswerStep& step, bool is_reuse_race) {
     case AnswerStep::What::kUnwanted: return;
     case AnswerStep::What::kEnded:
       if (step.is_unfinished) recorder_.record().how = observe::EndedHow::kUnfinished;
-      body_.CloseUpload();
       if (attempt_ != nullptr && !attempt_->is_over()) {  // HTTP has not said so yet: nobody waits for that
         const bool is_sent = !body_.is_streaming() && !attempt_->borrows_body();
         if (!is_sent) attempt_->Abort();  // it may be in the middle of its request
@@ -260,7 +249,6 @@ void Exchange::Conclude(const AnswerStep& step, bool is_reuse_race) {
       return Dispatch(engine::AttemptEnded{step.is_unfinished});
     case AnswerStep::What::kFailed: break;
   }
-  body_.CloseUpload();
   auto& failed = base::Existing(attempt_, "attempt", "of an answer that failed");
   if (const net::TlsFailure* failure = failed.tls_failure(); failure != nullptr && step.error == ErrorKind::k_tls_failure) {
     recorder_.record().tls_reason = net::Name(failure->reason);
@@ -273,10 +261,7 @@ void Exchange::Conclude(const AnswerStep& step, bool is_reuse_race) {
     recorder_.FailsBecause(step.is_mismatch ? "it does not go on from what was sent" : "it is no answer of its API");
   }
   Dispatch(engine::AttemptFailed{step.error, is_reuse_race, step.is_mismatch, told != nullptr ? told->status : 0});
-  if (attempt_ != nullptr && attempt_->is_over()) {  // no other one has begun; the facts of this one's head are stale
-    answer_.Drop();
-    message_facts_.ClearResponse(&facts_);
-  }
+  if (attempt_ != nullptr && attempt_->is_over()) DropAttempt();  // no other one has begun
 }
 
 // ---- What its answer tells -------------------------------------------------------------------------------------------

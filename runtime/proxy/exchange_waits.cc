@@ -1,6 +1,7 @@
 // What is waited for before an attempt: one of the max_in_flight places of an upstream, the load of its model, another exchange's
 // flight of a cache. The news may come from the loop of another worker.
 #include <functional>
+#include <utility>
 
 #include "base/check.h"
 #include "runtime/proxy/exchange.h"
@@ -23,7 +24,6 @@ engine::Cache& CacheOf(const WorkerContext& worker, compiler::model::CacheId id)
 
 std::function<void()> Exchange::WakeFor(const engine::Event& news) {
   const uint64_t id = worker_.AddFollower([this, news] {
-    waiter_.reset();
     if (phase_ == Phase::kRunning) Dispatch(engine::Event(news));
   });
   waiter_ = id;
@@ -31,8 +31,7 @@ std::function<void()> Exchange::WakeFor(const engine::Event& news) {
 }
 
 void Exchange::On(const engine::StopWaiting&) {
-  if (waiter_) worker_.RemoveFollower(*waiter_);
-  waiter_.reset();
+  if (const auto waiter = std::exchange(waiter_, std::nullopt)) worker_.RemoveFollower(*waiter);
 }
 
 // ---- A place, a model ------------------------------------------------------------------------------------------------
@@ -61,7 +60,6 @@ void Exchange::On(const engine::EndCacheFlight& command) {
 
 void Exchange::On(const engine::FollowCache& command) {
   const uint64_t id = worker_.AddFollower([this] {
-    followed_.reset();
     if (phase_ == Phase::kRunning) Dispatch(engine::CacheSettled{});
   });
   followed_ = Followed{command.cache, command.key, id};
@@ -72,10 +70,10 @@ void Exchange::On(const engine::FollowCache& command) {
 void Exchange::On(const engine::UnfollowCache&) { StopFollowing(); }
 
 void Exchange::StopFollowing() {
-  if (!followed_) return;
-  CacheOf(worker_, followed_->cache).Unfollow(followed_->key, followed_->follower);
-  worker_.RemoveFollower(followed_->follower);
-  followed_.reset();
+  const auto followed = std::exchange(followed_, std::nullopt);
+  if (!followed) return;
+  CacheOf(worker_, followed->cache).Unfollow(followed->key, followed->follower);
+  worker_.RemoveFollower(followed->follower);
 }
 
 }  // namespace runtime::proxy

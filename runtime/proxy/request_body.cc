@@ -36,7 +36,10 @@ bool RequestBody::Add(std::span<const std::string_view> pieces) {
     const size_t needed = kept_.size() + piece.size();
     if (needed > kept_.capacity()) {  // by doubling, and no further than it is to become
       const size_t doubled = framing_ == http::BodyFraming::kLength ? std::min<size_t>(2 * kept_.capacity(), length_) : 2 * kept_.capacity();
-      kept_.reserve(std::max(needed, doubled));
+      std::string roomier;  // a string that has room already takes twice as much, whatever it is asked for
+      roomier.reserve(std::max(needed, doubled));
+      roomier.append(kept_);
+      kept_.swap(roomier);
     }
     kept_.append(piece);
   }

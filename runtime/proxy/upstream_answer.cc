@@ -335,7 +335,6 @@ void UpstreamAnswer::CountTokens(const dialect::FrameReading& reading) {
 void UpstreamAnswer::Flush() {
   if (stage_ != Stage::kPassing || frames_.empty()) return;
   const std::string_view piece = frames_;
-  mark_at_.reset();
   listener_.OnAnswerBytes({&piece, 1});
   base::ClearBuffer(&frames_);
 }
@@ -372,7 +371,6 @@ AnswerStep UpstreamAnswer::EndFrames(bool framing_tells) {
 }
 
 AnswerStep UpstreamAnswer::EndObject(bool framing_tells) {
-  Flush();
   if (!reader_->IsComplete(framing_tells)) {
     if (stage_ == Stage::kUnjudged && !TellHead()) return {What::kUnwanted};
     return Fail(ErrorKind::k_truncated);

@@ -119,7 +119,6 @@ class UpstreamAnswer {
   // At the commit point.
   HeldAnswer held() const;
   std::string_view held_text() const { return held_; }
-  void ForgetHeld() { held_.clear(); }  // the client has it
 
   // Of the answer that was begun last; stay after Drop, for an answer that must be ended.
   bool is_read() const { return reader_.has_value(); }

@@ -111,6 +111,7 @@ struct WorkerContext : std::enable_shared_from_this<WorkerContext> {
     return id;
   }
   void RemoveFollower(uint64_t id) { worker_.followers.erase(id); }
+  size_t followers() const { return worker_.followers.size(); }
   std::function<void()> WakeUp(uint64_t id) {
     return [&worker = worker_, id] {
       worker.transport.Post([&worker, id] {
