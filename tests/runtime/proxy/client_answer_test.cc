@@ -40,8 +40,9 @@ struct Answer {
         request{head, "/", "r-1", "192.0.2.1", {}},
         client(host, request, cors, head_memory, parts_memory) {}
 
-  void Begin(const ClientFraming& framing, bool is_stream = false, std::string_view held = {}, size_t copied = 0) {
-    client.Begin(upstream, framing, is_stream, kTerms, held, copied);
+  void Begin(const ClientFraming& framing, bool is_stream = false, std::string_view held = {}, size_t copied = 0,
+             bool more_follows = false) {
+    client.Begin(upstream, framing, is_stream, kTerms, held, copied, more_follows);
   }
   std::string body() const { return host.sent.substr(host.sent.find("\r\n\r\n") + 4); }
 
@@ -50,7 +51,7 @@ struct Answer {
   runtime::proxy::ExchangeRequest request;
   compiler::model::Cors cors;
   http::ResponseHead upstream = ResponseHead(200, BodyFraming::kChunked, "text/event-stream");
-  std::string head_memory;
+  std::string head_memory = "of another exchange";
   std::vector<std::string_view> parts_memory;
   ClientAnswer client;
 };
@@ -220,6 +221,7 @@ TEST(ClientAnswer, OfTheGatewayIsSentAtOnce) {
   error.status = 503;
   error.body = "no";
   a.client.SendWhole(error, {"date", false, true});
+  EXPECT_TRUE(a.host.sent.starts_with("HTTP/1.1 503 "));
   EXPECT_EQ(a.body(), "no");
   EXPECT_NE(a.host.sent.find("X-Should-Retry: false\r\n"), std::string::npos);
   EXPECT_NE(a.host.sent.find("Connection: close\r\n"), std::string::npos);
@@ -260,6 +262,129 @@ TEST(ClientAnswer, ToNobodyIsNotSent) {
   a.host.queued = runtime::proxy::kHighWater + 1;
   EXPECT_FALSE(a.client.is_full());
   EXPECT_EQ(a.host.sent.size(), size);
+}
+
+// A head that waits for the body that was read with it leaves with whatever comes next, and never twice.
+TEST(ClientAnswer, AHeadThatWaitsLeavesWithWhatComesNext) {
+  struct Row {
+    std::string what;
+    std::function<void(ClientAnswer&)> next;
+    std::string body;  // behind the head
+    AfterExchange after;
+  };
+  const std::vector<Row> rows = {
+      {"more of it",
+       [](ClientAnswer& c) {
+         c.Body("x");
+         c.End();
+       },
+       "1\r\nx\r\n0\r\n\r\n", AfterExchange::kKeepAlive},
+      {"all that was read",
+       [](ClientAnswer& c) {
+         c.FlushHead();
+         c.FlushHead();
+         c.End();
+       },
+       "0\r\n\r\n", AfterExchange::kKeepAlive},
+      {"its end", [](ClientAnswer& c) { c.End(); }, "0\r\n\r\n", AfterExchange::kKeepAlive},
+      {"a failure", [](ClientAnswer& c) { c.BreakOff(""); }, "", AfterExchange::kClose},
+  };
+  Answer whole;
+  whole.Begin(kChunked);
+  for (const Row& row : rows) {
+    Answer a;
+    a.Begin(kChunked, false, {}, 0, /*more_follows=*/true);
+    EXPECT_EQ(a.host.sent, "") << row.what;
+    row.next(a.client);
+    EXPECT_EQ(a.host.sent, whole.host.sent + row.body) << row.what;
+    EXPECT_EQ(a.client.after(), row.after) << row.what;
+  }
+  Answer in_one;
+  in_one.Begin(kChunked, false, {}, 0, true);
+  in_one.client.End();
+  EXPECT_EQ(in_one.host.writes, 1) << "head and last chunk";
+  Answer gone;
+  gone.Begin(kChunked, false, {}, 0, true);
+  gone.client.Leave();
+  gone.client.FlushHead();
+  EXPECT_EQ(gone.host.sent, "");
+}
+
+TEST(ClientAnswer, AnUpstreamsHeadGetsWhatTheGatewayHasToSay) {
+  Answer page;
+  page.cors.enabled = true;
+  page.cors.origins = {"https://chat.example"};
+  page.head.headers.lines().push_back({"Origin", "https://chat.example"});
+  page.upstream.headers.lines().push_back({"Vary", "Accept-Encoding"});
+  page.Begin(kChunked);
+  EXPECT_NE(page.host.sent.find("\r\nAccess-Control-Allow-Origin: https://chat.example\r\n"), std::string::npos)
+      << page.host.sent;
+  EXPECT_NE(page.host.sent.find("\r\nVary: Accept-Encoding, Origin\r\n"), std::string::npos) << page.host.sent;
+  Answer without;
+  without.head.headers.lines().push_back({"Origin", "https://chat.example"});
+  without.upstream.headers.lines().push_back({"Vary", "Accept-Encoding"});
+  without.Begin(kChunked);
+  EXPECT_EQ(without.host.sent.find("Access-Control"), std::string::npos);
+  EXPECT_NE(without.host.sent.find("\r\nVary: Accept-Encoding\r\n"), std::string::npos);
+
+  const auto says_no_retry = [](int status, bool are_spent) {
+    Answer a;
+    a.upstream.status = status;
+    a.client.Begin(a.upstream, kChunked, false, {"date", true, are_spent}, {}, 0);
+    EXPECT_TRUE(a.host.sent.starts_with("HTTP/1.1 " + std::to_string(status))) << a.host.sent;
+    return a.host.sent.find("\r\nX-Should-Retry: false\r\n") != std::string::npos;
+  };
+  EXPECT_TRUE(says_no_retry(503, true));
+  EXPECT_FALSE(says_no_retry(503, false));
+  EXPECT_FALSE(says_no_retry(200, true));
+}
+
+// No more of it is queued than the client takes.
+TEST(ClientAnswer, ALargeOneOfTheGatewayGoesOutInSteps) {
+  using runtime::proxy::kHighWater;
+  LocalAnswer large;
+  large.body = std::string(kHighWater + 1, 'a') + std::string(kHighWater, 'b');
+  Answer a;
+  a.host.queued = kHighWater + 1;
+  a.client.SendWhole(large, kTerms);
+  EXPECT_EQ(a.host.sent, "");
+  EXPECT_FALSE(a.client.is_handed_over());
+  EXPECT_GT(a.client.waiting_bytes(), large.body.size());
+  a.host.queued = 0;
+  a.host.queues = true;
+  a.client.Continue();
+  EXPECT_EQ(a.host.sent.size(), 2 * kHighWater) << "until more than the high water waits";
+  a.host.queued = 0;
+  a.client.Continue();
+  EXPECT_TRUE(a.client.is_handed_over());
+  EXPECT_EQ(a.client.waiting_bytes(), 0u);
+  EXPECT_EQ(a.body(), large.body);
+  EXPECT_EQ(a.client.sent_bytes(), a.host.sent.size());
+  EXPECT_EQ(a.client.after(), AfterExchange::kKeepAlive);
+
+  Answer to_a_quick_one;
+  to_a_quick_one.client.SendWhole(large, kTerms);
+  EXPECT_TRUE(to_a_quick_one.client.is_handed_over());
+  EXPECT_EQ(to_a_quick_one.body(), large.body);
+  Answer at_once;
+  at_once.host.queued = kHighWater + 1;
+  large.body.resize(kHighWater);
+  at_once.client.SendWhole(large, kTerms);
+  EXPECT_TRUE(at_once.client.is_handed_over());
+  EXPECT_EQ(at_once.body(), large.body);
+  Answer of_head(1, compiler::abi::Method::kHEAD);
+  of_head.host.queued = kHighWater + 1;
+  large.body.resize(kHighWater + 1);
+  of_head.client.SendWhole(large, kTerms);
+  EXPECT_TRUE(of_head.client.is_handed_over()) << "nothing of the body is sent";
+  EXPECT_EQ(of_head.body(), "");
+}
+
+TEST(ClientAnswer, HoldsNothingOfWhatWasSent) {
+  Answer a;
+  a.Begin(kChunked);
+  a.client.Body("x");
+  EXPECT_TRUE(a.parts_memory.empty());
 }
 
 // ---- Stage × event --------------------------------------------------------------------------------------------------

@@ -54,6 +54,20 @@ TEST(RequestBody, ThatIsReadIsKeptWhateverItsLength) {
   EXPECT_EQ(body.kept(), "12345678901234567890");
 }
 
+TEST(RequestBody, TakesNoMoreRoomThanItsLengthSays) {
+  constexpr size_t kLength = 100'000;  // doubled from its first piece on it would be far beyond
+  FakeHost host;
+  const auto head = RequestHead(BodyFraming::kLength, kLength);
+  RequestBody body(head, kLength, host);
+  const std::string piece(1000, 'x');
+  for (size_t sent = 0; sent < kLength; sent += piece.size()) {
+    body.Add(One(piece));
+    ASSERT_LE(body.held_bytes(), kLength);
+  }
+  EXPECT_TRUE(body.End());
+  EXPECT_EQ(body.kept().size(), kLength);
+}
+
 TEST(RequestBody, WaitsForTheClientWhereAllThatCameIsSent) {
   FakeHost host;
   const auto head = RequestHead(BodyFraming::kLength, 30);

@@ -40,17 +40,24 @@ inline http::ResponseHead ResponseHead(int status, http::BodyFraming framing, st
 class FakeHost : public runtime::proxy::ExchangeHost {
  public:
   void SendToClient(std::span<const std::string_view> pieces) override {
-    for (const std::string_view piece : pieces) sent.append(piece);
+    for (const std::string_view piece : pieces) {
+      sent.append(piece);
+      if (queues) queued += piece.size();
+    }
+    ++writes;
   }
   size_t client_queued_bytes() const override { return queued; }
   void PauseRequestBody() override { calls += "pause "; }
   void ResumeRequestBody() override { calls += "resume "; }
-  void OnDeadlineChanged() override {}
+  void OnDeadlineChanged() override { ++deadlines; }
   void OnExchangeOver(AfterExchange) override { calls += "over "; }
 
   std::string sent;
   std::string calls;
   size_t queued = 0;
+  bool queues = false;  // what is sent
+  int writes = 0;
+  int deadlines = 0;  // that changed
 };
 
 class FakeSink : public runtime::proxy::BodySink {

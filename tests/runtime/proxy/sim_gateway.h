@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <stdexcept>
 #include <string>
 
 #include "compiler/compile.h"
@@ -28,11 +31,17 @@ inline std::function<void(SimPeer&)> Answering(const std::string& text) {
   };
 }
 
-class SimGateway : public runtime::sim::SimWorld {
+// Before the world that writes into them.
+struct SimLogs {
+  std::string access;  // the lines of the two logs
+  std::string events;
+};
+
+class SimGateway : public SimLogs, public runtime::sim::SimWorld {
  public:
   // `gateway_settings`: more lines of the gateway's block.
   explicit SimGateway(const std::string& upstream_settings, const std::string& gateway_settings = "")
-      : SimWorld(Compiled(upstream_settings, gateway_settings)) {}
+      : SimWorld(Compiled(upstream_settings, gateway_settings), Logging(this)) {}
 
   // Sends one GET on a connection of its own and waits for the whole answer.
   std::string Get(const std::string& path = "/") {
@@ -42,7 +51,22 @@ class SimGateway : public runtime::sim::SimWorld {
     return client->received;
   }
 
+  // The value of a series, whose name lacks its breakwater_; nothing: there is none.
+  std::optional<double> Metric(const std::string& series) {
+    const std::string page = state->metrics.Expose(transport.Now(), 0);
+    const std::string line = "\nbreakwater_" + series + " ";
+    const size_t at = page.find(line);
+    return at == std::string::npos ? std::nullopt
+                                   : std::optional(std::strtod(page.c_str() + at + line.size(), nullptr));
+  }
+
  private:
+  static runtime::sim::SimWorldOptions Logging(SimLogs* logs) {
+    runtime::sim::SimWorldOptions options;
+    options.access = [logs](std::string_view line) { logs->access.append(line).append("\n"); };
+    options.events = [logs](std::string_view line) { logs->events.append(line).append("\n"); };
+    return options;
+  }
   static std::shared_ptr<const compiler::CompiledPolicy> Compiled(const std::string& upstream_settings,
                                                                   const std::string& gateway_settings) {
     compiler::diagnostics::Diagnostics diagnostics;
@@ -59,6 +83,7 @@ class SimGateway : public runtime::sim::SimWorld {
       // The price of keep_alive and what a base is are told to all who use them.
       if (item.code != "PL0610" && item.code != "PL0190") ADD_FAILURE() << item.message;
     }
+    if (compiled == nullptr) throw std::logic_error("the policy of this test is wrong");
     return compiled;
   }
 };

@@ -1,15 +1,8 @@
 // What does the gateway make of this answer? Without network, policy or machine: a head, a body in pieces and an end go in; what the
 // machine is told and what the client gets comes out as one line.
-#include "runtime/proxy/upstream_answer.h"
-
-#include <gtest/gtest.h>
-
-#include <algorithm>
 #include <functional>
 
-#include "compiler/abi/fact_table.h"
-#include "runtime/proxy/limits.h"
-#include "tests/runtime/proxy/request_path.h"
+#include "tests/runtime/proxy/upstream_answer_script.h"
 
 namespace runtime::proxy {
 
@@ -25,122 +18,8 @@ class UpstreamAnswerPeer {
 namespace tests {
 namespace {
 
-using http::BodyFraming;
-using runtime::dialect::Api;
-using runtime::engine::Continuation;
-using runtime::engine::ErrorKind;
-using runtime::proxy::AnswerStep;
-using runtime::proxy::AnswerTerms;
-using runtime::proxy::UpstreamAnswer;
 using runtime::proxy::UpstreamAnswerPeer;
 using Stage = UpstreamAnswer::Stage;
-using What = AnswerStep::What;
-
-// Writes down what it is told, and commits at once.
-class Script : public runtime::proxy::AnswerListener {
- public:
-  explicit Script(std::string_view drop_at = {}) : answer(*this), drop_at_(drop_at) {}
-
-  void OnAnswerHead(const http::ResponseHead& head) override { Tell("head " + std::to_string(head.status)); }
-  void OnAnswerContent() override {
-    const runtime::proxy::HeldAnswer held = answer.held();
-    const auto framing = ChooseFraming(RequestHead(), answer.head(), held);
-    static constexpr std::string_view kNames[] = {"none", "length", "chunked", "until-close"};
-    std::string word = "commit " + std::string(kNames[static_cast<size_t>(framing.framing)]);
-    if (framing.framing == BodyFraming::kLength) word += " " + std::to_string(framing.content_length);
-    const std::string bytes(answer.held_text());
-    answer.ForgetHeld();
-    if (!bytes.empty()) word += " <" + Short(bytes) + ">";
-    Tell(word);
-  }
-  void OnAnswerBytes(std::span<const std::string_view> pieces) override {
-    std::string bytes;
-    for (const std::string_view piece : pieces) bytes.append(piece);
-    Tell("<" + Short(bytes) + ">");
-  }
-  void OnAnswerJson(std::string_view json) override { Tell("json " + std::to_string(json.size())); }
-  void OnAnswerFrame(const runtime::dialect::Frame&) override { Tell("judge"); }
-  void OnAnswerOutput(bool) override { ++outputs; }
-  void OnAnswerComplete(bool complete) override { is_complete = complete; }
-  void OnAnswerJudged(bool is_empty, bool prompt_too_long) override {
-    if (is_empty) Tell("empty");
-    if (prompt_too_long) Tell("too long");
-  }
-  void OnAnswerSent(Continuation possible) override { sent = possible; }
-
-  bool Step(const AnswerStep& step) {
-    switch (step.what) {
-      case What::kGoesOn: return true;
-      case What::kUnwanted: Tell("unwanted"); break;
-      case What::kEnded: Tell(step.is_unfinished ? "ended unfinished" : "ended"); break;
-      case What::kFailed:
-        Tell("failed " + std::string(compiler::abi::Name(step.error)) + (step.is_mismatch ? ", no match" : ""));
-        break;
-    }
-    return false;
-  }
-
-  UpstreamAnswer answer;
-  std::string told;
-  int outputs = 0;
-  bool is_complete = false;
-  Continuation sent = Continuation::kNone;
-
- private:
-  static std::string Short(const std::string& bytes) {
-    std::string text = bytes.size() > 60 ? std::to_string(bytes.size()) + " bytes" : bytes;
-    std::replace(text.begin(), text.end(), '\n', '|');
-    return text;
-  }
-  void Tell(const std::string& word) {
-    if (!told.empty()) told += "; ";
-    told += word;
-    if (!drop_at_.empty() && word.starts_with(drop_at_)) answer.Drop();
-  }
-
-  const std::string_view drop_at_;
-};
-
-// How a body ends: as HTTP says, with its connection, or not at all.
-enum class End { kFramed, kClosed, kCut, kReset };
-
-AnswerTerms Terms(Api api, bool is_post = true) {
-  AnswerTerms terms;
-  terms.is_read = is_post;
-  terms.api = api;
-  return terms;
-}
-
-std::string Tell(const AnswerTerms& terms, const http::ResponseHead& head, const std::vector<std::string_view>& pieces,
-                 End end, std::string_view drop_at = {}) {
-  Script script(drop_at);
-  script.answer.Begin(terms);
-  bool goes_on = script.Step(script.answer.Head(head));
-  for (size_t i = 0; i < pieces.size() && goes_on; ++i) goes_on = script.Step(script.answer.Body(One(pieces[i])));
-  if (!goes_on) return script.told;
-  switch (end) {
-    case End::kFramed: script.Step(script.answer.End(true)); break;
-    case End::kClosed: script.Step(script.answer.End(false)); break;
-    case End::kCut: script.Step(script.answer.Cut(ErrorKind::k_truncated)); break;
-    case End::kReset: script.Step(script.answer.Cut(ErrorKind::k_reset)); break;
-  }
-  return script.told;
-}
-
-constexpr std::string_view kLines = "application/x-ndjson";
-constexpr std::string_view kEvents = "text/event-stream";
-constexpr std::string_view kJson = "application/json";
-
-// clang-format off
-constexpr std::string_view kLine = R"({"message":{"content":"Hi"}})" "\n";
-constexpr std::string_view kThinkingLine = R"({"message":{"thinking":"Hm"}})" "\n";
-constexpr std::string_view kLastLine = R"({"done":true,"done_reason":"stop"})" "\n";
-constexpr std::string_view kErrorLine = R"({"error":"out of memory"})" "\n";
-constexpr std::string_view kEvent = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n";
-constexpr std::string_view kLastEvent = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
-constexpr std::string_view kDone = "data: [DONE]\n\n";
-constexpr std::string_view kObject = R"({"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]})";
-// clang-format on
 
 TEST(UpstreamAnswer, IsMadeThisOf) {
   struct Row {
@@ -371,107 +250,6 @@ TEST(UpstreamAnswer, CountsTokens) {
   EXPECT_TRUE(script.answer.tokens().has_answer);
 }
 
-// ---- One answer out of two --------------------------------------------------------------------------------------------
-
-struct CutAnswer {
-  CutAnswer() {
-    AnswerTerms terms = Terms(Api::kOllamaChat);
-    terms.may_be_continued = true;
-    script.answer.Begin(terms);
-    script.answer.Head(head);
-    script.answer.Body(One(kLine));
-    script.answer.Cut(ErrorKind::k_truncated);
-    script.answer.Drop();
-    script.told.clear();
-    again = terms;
-  }
-  http::ResponseHead head = ResponseHead(200, BodyFraming::kChunked, kLines);
-  Script script;
-  AnswerTerms again;
-};
-
-TEST(UpstreamAnswer, GoesOnWithOneThatWasCut) {
-  CutAnswer cut;
-  EXPECT_EQ(cut.script.sent, Continuation::kPrefill);
-  EXPECT_EQ(cut.script.answer.sent_text(), "Hi");
-  cut.script.answer.BeginContinuation(cut.again, runtime::dialect::Splicer::Mode::kAfresh, 2);
-  EXPECT_TRUE(cut.script.Step(cut.script.answer.Head(cut.head)));
-  cut.script.Step(cut.script.answer.Body(One("{\"message\":{\"content\":\"Hi there\"}}\n")));
-  EXPECT_EQ(cut.script.told, "head 200; commit chunked; <{\"message\":{\"content\":\" there\"}}|>");
-}
-
-TEST(UpstreamAnswer, RemembersWhatWasAdded) {
-  CutAnswer cut;
-  cut.script.answer.BeginContinuation(cut.again, runtime::dialect::Splicer::Mode::kAfresh, 2);
-  cut.script.answer.Head(cut.head);
-  cut.script.answer.Body(One("{\"message\":{\"content\":\"Hi there\"}}\n"));
-  EXPECT_EQ(cut.script.answer.sent_text(), "Hi there");
-  cut.script.sent = Continuation::kNone;
-  cut.script.answer.Body(One("{\"message\":{\"content\":\"!\"}}\n"));
-  EXPECT_EQ(cut.script.sent, Continuation::kPrefill);
-  cut.script.answer.Body(One("{\"message\":{\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":{}}}]}}\n"));
-  EXPECT_EQ(cut.script.sent, Continuation::kNone);  // nobody can go on from a call of a tool
-}
-
-// Asked to go on, it may repeat what it was given; until that is decided nothing is passed on, at the latest at its end.
-TEST(UpstreamAnswer, DecidesTheSeamAtTheEndAtTheLatest) {
-  CutAnswer cut;
-  cut.script.answer.BeginContinuation(cut.again, runtime::dialect::Splicer::Mode::kContinued, 2);
-  cut.script.answer.Head(cut.head);
-  cut.script.answer.Body(One("{\"message\":{\"content\":\"H\"}}\n"));
-  EXPECT_EQ(cut.script.answer.stage(), Stage::kHolding);
-  cut.script.answer.Body(One(kLastLine));
-  EXPECT_EQ(cut.script.answer.sent_text(), "HiH");
-  EXPECT_TRUE(cut.script.Step(AnswerStep()));
-}
-
-TEST(UpstreamAnswer, ThatWasToGoOnLeavesNothingToTheNext) {
-  CutAnswer cut;
-  cut.script.answer.BeginContinuation(cut.again, runtime::dialect::Splicer::Mode::kAfresh, 2);
-  cut.script.answer.Head(cut.head);
-  cut.script.answer.Body(One("{\"message\":{\"role\":\"assistant\",\"content\":\"\"}}\n"));
-  cut.script.answer.Cut(ErrorKind::k_truncated);
-  cut.script.answer.Drop();
-  cut.script.answer.BeginContinuation(cut.again, runtime::dialect::Splicer::Mode::kAfresh, 2);
-  cut.script.answer.Head(cut.head);
-  cut.script.told.clear();
-  cut.script.answer.Body(One("{\"message\":{\"content\":\"Hi there\"}}\n"));
-  EXPECT_EQ(cut.script.told, "commit chunked; <{\"message\":{\"content\":\" there\"}}|>");
-  cut.script.answer.Cut(ErrorKind::k_truncated);
-  cut.script.answer.Drop();
-  cut.script.answer.Begin(cut.again);  // an answer of its own
-  cut.script.answer.Head(cut.head);
-  cut.script.told.clear();
-  cut.script.answer.Body(One("{\"message\":{\"content\":\"Other\"}}\n"));
-  EXPECT_EQ(cut.script.told, "commit chunked <{\"message\":{\"content\":\"Other\"}}|>");
-}
-
-TEST(UpstreamAnswer, PassesOnWhatJoinsBeforeWhatDoesNot) {
-  CutAnswer cut;
-  cut.script.answer.BeginContinuation(cut.again, runtime::dialect::Splicer::Mode::kAfresh, 2);
-  cut.script.answer.Head(cut.head);
-  cut.script.told.clear();
-  const std::string giant(runtime::dialect::AnswerReader::kMaxFrameBytes + 10, 'x');
-  cut.script.Step(cut.script.answer.Body(One("{\"message\":{\"content\":\"Hi there\"}}\n" + giant + "\n")));
-  EXPECT_EQ(cut.script.told,
-            "commit chunked; <{\"message\":{\"content\":\" there\"}}|>; failed bad_response, no match");
-}
-
-TEST(UpstreamAnswer, DoesNotGoOnWithWhatCannotBeJoined) {
-  CutAnswer cut;
-  cut.script.answer.BeginContinuation(cut.again, runtime::dialect::Splicer::Mode::kAfresh, 2);
-  cut.script.answer.Head(cut.head);
-  cut.script.Step(cut.script.answer.Body(One("{\"message\":{\"content\":\"Something else\"}}\n")));
-  EXPECT_EQ(cut.script.told, "head 200; failed bad_response, no match");
-
-  CutAnswer object;
-  object.script.answer.BeginContinuation(object.again, runtime::dialect::Splicer::Mode::kAfresh, 2);
-  const auto head = ResponseHead(200, BodyFraming::kChunked, "text/plain");
-  EXPECT_TRUE(object.script.Step(object.script.answer.Head(head)));  // its first bytes tell what it is
-  object.script.Step(object.script.answer.Body(One("Some text")));
-  EXPECT_EQ(object.script.told, "head 200; failed bad_response, no match");
-}
-
 // ---- Stage × event --------------------------------------------------------------------------------------------------
 
 struct InStage {
@@ -509,6 +287,7 @@ TEST(UpstreamAnswerDeathTest, HandlesOrStopsEachEventInEachStage) {
       {"Cut",
        [](InStage& s) { s.script.answer.Cut(ErrorKind::k_reset); },
        {Stage::kAwaiting, Stage::kUnjudged, Stage::kHolding, Stage::kPassing}},
+      {"TellRefusal", [](InStage& s) { s.script.answer.TellRefusal(); }, {}},  // of a success
       {"Drop", [](InStage& s) { s.script.answer.Drop(); }, all},
       {"its head",
        [](InStage& s) { s.script.answer.head(); },
@@ -536,9 +315,9 @@ TEST(UpstreamAnswerDeathTest, StopsWhereAFieldIsWrong) {
   UpstreamAnswerPeer::SetStage(&over.script.answer, Stage::kOver);
   EXPECT_DEATH(over.script.answer.Body(One(kLine)), "stage Over, event Body");
 
-  CutAnswer cut;
-  UpstreamAnswerPeer::ForgetSent(&cut.script.answer);
-  EXPECT_DEATH(cut.script.answer.BeginContinuation(cut.again, runtime::dialect::Splicer::Mode::kAfresh, 2),
+  InStage unremembered(Stage::kIdle);
+  UpstreamAnswerPeer::ForgetSent(&unremembered.script.answer);
+  EXPECT_DEATH(unremembered.script.answer.BeginContinuation(AnswerTerms(), runtime::dialect::Splicer::Mode::kAfresh, 2),
                "stage Idle, event BeginContinuation of an answer of which nothing was remembered");
 }
 
