@@ -118,6 +118,7 @@ std::unordered_map<Slot, Exemplars::Exemplar> Metrics::NewestExemplars() const {
 
 std::string Metrics::Expose(base::TimePoint now, uint64_t dropped_log_lines, MetricsFormat format) const {
   std::lock_guard lock(mutex_);
+  MakeImplied();
   const compiler::model::Policy& policy = compiled_->policy;
   std::string out;
   out.reserve(last_size_ + last_size_ / 16);

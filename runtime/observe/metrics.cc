@@ -177,10 +177,6 @@ MetricsShard::MetricsShard(const Policy& policy, SeriesRegistry& registry, Metri
   intern(NumberOf(GaugeId::kUpstreamInFlight), Label::kUpstream, 1, &upstream_in_flight_);
   in_flight_ = registry.Intern(NumberOf(GaugeId::kInFlight), "", 1);
   connections_ = registry.Intern(NumberOf(GaugeId::kClientConnections), "", 1);
-  for (size_t i = 0; i < static_cast<size_t>(LabelledCounter::kCount); ++i) {
-    const auto id = static_cast<LabelledCounter>(i);
-    for (const std::string& labels : ImpliedSeries(id, policy)) registry.Intern(NumberOf(id), labels, 1);
-  }
   met_.resize(64);
 }
 
@@ -281,6 +277,16 @@ void Metrics::Use(const compiler::CompiledPolicy& compiled, const engine::Engine
   std::lock_guard lock(mutex_);
   compiled_ = &compiled;
   objects_ = &objects;
+  has_implied_ = false;
+}
+
+void Metrics::MakeImplied() const {
+  if (has_implied_) return;
+  has_implied_ = true;
+  for (size_t i = 0; i < static_cast<size_t>(LabelledCounter::kCount); ++i) {
+    const auto id = static_cast<LabelledCounter>(i);
+    for (const std::string& labels : ImpliedSeries(id, compiled_->policy)) registry_.Intern(NumberOf(id), labels, 1);
+  }
 }
 
 void Metrics::SetEdge(Edge edge) {
@@ -310,6 +316,10 @@ std::unordered_map<std::string, int64_t> Metrics::UpstreamsInFlight() const {
 }
 
 std::vector<std::pair<std::string, uint64_t>> Metrics::CountsOf(uint16_t metric) const {
+  {
+    std::lock_guard lock(mutex_);
+    MakeImplied();
+  }
   std::vector<std::pair<std::string, uint64_t>> values;
   registry_.ForEach(metric, [&](const auto& series) { values.emplace_back(series.labels, Sum(series.slot)); });
   return values;
