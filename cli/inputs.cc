@@ -18,11 +18,13 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMaxBundleBytes = size_t{256} << 20;
 
-std::optional<std::string> ReadAll(std::istream& in) {
+// `expected`: bytes that there most likely are.
+std::optional<std::string> ReadAll(std::istream& in, size_t expected) {
   // One byte more than a policy may have is enough to know that it is too large. A bundle is read whole.
   std::string text;
+  constexpr size_t kPiece = size_t{64} << 10;
+  text.reserve(std::min(expected, kMaxBundleBytes) + kPiece);
   const auto read = [&](size_t most) {
-    constexpr size_t kPiece = size_t{64} << 10;
     while (in && text.size() < most) {
       const size_t before = text.size();
       text.resize(std::min(most, before + kPiece));
@@ -74,7 +76,7 @@ Below PoliciesBelow(const std::string& folder) {
 std::optional<Input> ReadInput(const std::string& path, std::string* why) {
   std::optional<std::string> text;
   if (path == "-") {
-    text = ReadAll(std::cin);
+    text = ReadAll(std::cin, 0);
   } else {
     std::error_code error;
     if (!fs::exists(path, error)) {
@@ -87,7 +89,8 @@ std::optional<Input> ReadInput(const std::string& path, std::string* why) {
     }
     errno = 0;
     std::ifstream in(path, std::ios::binary);
-    if (in) text = ReadAll(in);
+    const auto size = fs::file_size(path, error);
+    if (in) text = ReadAll(in, error ? 0 : static_cast<size_t>(size));
   }
   if (!text) {
     *why = errno != 0 ? std::generic_category().message(errno) : "reading failed";

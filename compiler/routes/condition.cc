@@ -145,7 +145,11 @@ Conditions Both(const Conditions& a, const Conditions& b) {
   return both;
 }
 
-AnyOf Each(const AnyOf& a, AnyOf b) {
+bool SaysNothing(const AnyOf& any_of) { return any_of.size() == 1 && any_of[0].empty(); }
+
+AnyOf Each(AnyOf a, AnyOf b) {
+  if (SaysNothing(b)) return a;
+  if (SaysNothing(a) && b.size() <= kMostAlternatives) return b;
   if (a.size() * b.size() > kMostAlternatives) b = {Fold(std::move(b))};
   AnyOf each;
   for (const Conditions& x : a) {
@@ -165,7 +169,7 @@ AnyOf Read(const Expr& expr, bool negated) {
       AnyOf result = all ? Nothing() : AnyOf();
       for (const Expr& operand : expr.operands) {
         AnyOf one = Read(operand, negated);
-        if (all) result = Each(result, std::move(one));
+        if (all) result = Each(std::move(result), std::move(one));
         else std::move(one.begin(), one.end(), std::back_inserter(result));
       }
       return all ? result : Either(std::move(result));

@@ -68,33 +68,34 @@ class RouteIndex::Builder {
 
 void RouteIndex::Builder::ReadConditions(const model::Policy& policy) {
   std::vector<std::vector<Conditions>> conditions;
-  std::map<PatternKey, int32_t> numbers;
+  std::vector<PatternKey> keys;
+  conditions.reserve(policy.routes.size());
   for (const model::RouteSettings& route : policy.routes) {
     conditions.push_back(route.when ? routes::Alternatives(policy.predicates[*route.when].expr)
                                     : std::vector<Conditions>{Conditions()});
     for (const Conditions& all_of : conditions.back()) {
       for (const Condition& condition : all_of) {
         for (const Pattern& pattern : condition.any_of) {
-          numbers.emplace(PatternKey(condition.subject, pattern.text, pattern.is_prefix), 0);
+          keys.emplace_back(condition.subject, pattern.text, pattern.is_prefix);
         }
       }
     }
   }
-  for (auto& [key, number] : numbers) {
-    number = static_cast<int32_t>(patterns_.size());
-    patterns_.push_back({std::get<1>(key), std::get<2>(key)});
-  }
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  for (const PatternKey& key : keys) patterns_.push_back({std::get<1>(key), std::get<2>(key)});
+  const auto number_of = [&keys](const PatternKey& key) {
+    return static_cast<int32_t>(std::lower_bound(keys.begin(), keys.end(), key) - keys.begin());
+  };
   // What begins with a text stands behind it, in one piece.
   begun_by_.assign(patterns_.size(), 0);
   sharing_.assign(patterns_.size(), 0);
-  for (auto at = numbers.begin(); at != numbers.end(); ++at) {
-    const auto& [subject, text, is_prefix] = at->first;
+  for (size_t at = 0; at < keys.size(); ++at) {
+    const auto& [subject, text, is_prefix] = keys[at];
     if (!is_prefix) continue;
-    auto next = std::next(at);
-    while (next != numbers.end() && std::get<0>(next->first) == subject && std::get<1>(next->first).starts_with(text))
-      ++next;
-    begun_by_[static_cast<size_t>(at->second)] =
-        (next == numbers.end() ? static_cast<int64_t>(patterns_.size()) : next->second) - at->second - 1;
+    size_t next = at + 1;
+    while (next < keys.size() && std::get<0>(keys[next]) == subject && std::get<1>(keys[next]).starts_with(text)) ++next;
+    begun_by_[at] = static_cast<int64_t>(next - at - 1);
   }
   for (size_t i = 0; i < conditions.size(); ++i) {
     const auto route = static_cast<int32_t>(i);
@@ -105,7 +106,7 @@ void RouteIndex::Builder::ReadConditions(const model::Policy& policy) {
       for (const Condition& condition : all_of) {
         Need need{condition.subject, {}};
         for (const Pattern& pattern : condition.any_of) {
-          need.patterns.push_back(numbers.at(PatternKey(condition.subject, pattern.text, pattern.is_prefix)));
+          need.patterns.push_back(number_of(PatternKey(condition.subject, pattern.text, pattern.is_prefix)));
         }
         alternative.patterns += need.patterns.size();
         alternative.needs.push_back(std::move(need));
