@@ -192,7 +192,7 @@ class Migrator {
       Write("attempt_timeout = " + timeout->value, "each try, not the whole request");
       Unsaid(timeout->mark.line + 1, "whether `timeout` is for one try or for all: for each try");
     } else {
-      Unsaid(line, "how long a try may take: 5min, the default");
+      Unsaid(line, "how long a try may take: 10min, the default");
     }
     const auto retries = map.Int("max_retries", 0, 100);
     const auto retry_on = map.Text("retry_on");

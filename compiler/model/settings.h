@@ -145,7 +145,7 @@ struct Timeouts {
   Duration connect = seconds(2);
   std::optional<Duration> first_token = std::nullopt;
   Duration idle = minutes(5);         // behind the first content, no byte for so long: servers are silent while they make a call
-  Duration attempt = minutes(5);      // attempt_timeout: a whole answer, or a stream's way to its first content
+  Duration attempt = minutes(10);     // attempt_timeout: a whole answer, or a stream's way to its first content; SDKs wait as long by default
   Duration stall = minutes(10);       // no content for so long, whatever else comes
   std::optional<Duration> total = std::nullopt;  // from the start of the attempt to the last byte, of streams too
 
