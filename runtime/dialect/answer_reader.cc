@@ -158,6 +158,7 @@ WholeReading ReadWhole(Api api, std::string_view body) {
   else if (is_no_object) whole.verdict = WholeVerdict::kNoAnswer;
   else if (reading->is_foreign) whole.verdict = ReadError(body).message.empty() ? WholeVerdict::kForeign : WholeVerdict::kNoAnswer;
   else if (reading->is_unfinished) whole.verdict = WholeVerdict::kUnfinished;
+  else if (reading->is_hollow && !ReadError(body).message.empty()) whole.verdict = WholeVerdict::kNoAnswer;
   else if (!reading->has_answer) whole.verdict = WholeVerdict::kEmpty;
   return whole;
 }
@@ -358,7 +359,7 @@ void AnswerReader::Read(const FrameSplitter::Piece& piece, Frame* frame) {
     pattern_.Learn(frame->data, *reading);
   }
   Observe(frame->reading);
-  if (frame->reading.is_foreign) NoteForeign(frame->data);
+  if (frame->reading.is_foreign || frame->reading.is_hollow) NoteForeign(frame->data);
 }
 
 AnswerReader::Event AnswerReader::EventOf(std::string_view bytes, size_t first_line) {

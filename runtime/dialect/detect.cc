@@ -124,7 +124,8 @@ ApiFamily FamilyOf(std::string_view path) {
   if (has("/v1/messages") && !IsOtherThing(path)) return ApiFamily::kAnthropic;  // count_tokens, batches
   if (HasVersion(path) || has("/openai/")) return ApiFamily::kOpenAi;
   if (has("/api/")) return ApiFamily::kOllama;
-  for (const std::string_view end : {"/embeddings", "/rerank", "/moderations", "/audio/speech", "/audio/transcriptions", "/audio/translations",
+  if (has("/responses/")) return ApiFamily::kResponses;  // compact, input_tokens
+  for (const std::string_view end : {"/embeddings", "/rerank", "/reranking", "/moderations", "/audio/speech", "/audio/transcriptions", "/audio/translations",
                                      "/images/generations", "/images/edits", "/models"}) {
     if (path.ends_with(end)) return ApiFamily::kOpenAi;
   }

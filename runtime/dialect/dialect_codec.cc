@@ -61,7 +61,9 @@ bool TellsError(const simdjson::dom::element& value) {
 }
 
 std::string_view ReasonOf(const simdjson::dom::element& value) {
-  const std::string_view reason = TextOf(value);
+  simdjson::dom::element type;  // SGLang's own: {"type": "abort", "message": …}
+  const bool is_object = value.is_object() && value["type"].get(type) == simdjson::SUCCESS;
+  const std::string_view reason = TextOf(is_object ? type : value);
   return reason.empty() || IsNoReason(reason) ? std::string_view() : reason;
 }
 

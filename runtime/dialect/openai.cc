@@ -158,8 +158,15 @@ bool HasBadStatus(const element& base) {
          code.get(status) == simdjson::SUCCESS && status != 0;
 }
 
+// Groq tells in its own member, beside the chunk, why it ends a stream early.
+bool TellsErrorWithin(const element& extension) {
+  element error;
+  return extension.is_object() && extension["error"].get(error) == simdjson::SUCCESS && TellsError(error);
+}
+
 void Read(Api api, const object& frame, std::string_view, FrameReading* reading) {
   bool is_known = false;
+  bool is_hollow = true;
   for (const auto [name, value] : frame) {
     if (name == "model") {
       reading->model = TextOf(value);
@@ -168,17 +175,22 @@ void Read(Api api, const object& frame, std::string_view, FrameReading* reading)
       array choices;
       if (value.get(choices) != simdjson::SUCCESS) continue;
       for (const element choice : choices) ReadChoice(api, choice, reading);
+      is_hollow &= choices.size() == 0;
       reading->is_terminal = reading->choices_finished.any();
     } else if (name == "usage") {
       object usage;
       if (value.get(usage) != simdjson::SUCCESS) continue;
       is_known = true;
+      is_hollow = false;
       for (const auto [member, count] : usage) {
         if (member == "prompt_tokens") reading->prompt_tokens = CountOf(count);
         if (member == "completion_tokens") reading->completion_tokens = CountOf(count);
       }
     } else if (name == "error") {
       reading->says_error = TellsError(value);
+      is_hollow = false;
+    } else if (name == "code" || name == "message" || name == "msg") {
+      is_hollow &= TellsError(value);  // Spark: "code":0, "message":"Success" in each chunk
     } else if (name == "object") {
       const std::string_view kind = TextOf(value);
       reading->is_error |= kind == "error";  // vLLM up to 0.9
@@ -189,10 +201,13 @@ void Read(Api api, const object& frame, std::string_view, FrameReading* reading)
       reading->is_error |= TellsError(value);
     } else if (name == "type") {
       reading->is_error |= TextOf(value) == "error";
+    } else if (name == "x_groq") {
+      reading->is_error |= TellsErrorWithin(value);
     }
   }
   reading->is_error |= reading->says_error;
   reading->is_foreign = !is_known && !reading->is_error;
+  reading->is_hollow = is_known && is_hollow && !reading->is_error;
 }
 
 enum class Part { kWhole, kContent, kLast };

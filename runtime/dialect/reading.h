@@ -37,6 +37,7 @@ struct FrameReading {
   bool is_unread = false;     // too long to be looked at
   bool is_opaque = false;     // something that nobody can read: no JSON, broken characters
   bool is_foreign = false;    // JSON without any member of the dialect
+  bool is_hollow = false;     // … or one that has the dialect's members and nothing in them: what stands beside them may be a complaint
   bool has_answer = false;    // text, a tool call, a refusal, or something that this version doesn't know
   bool has_thinking = false;  // thinking, reasoning
   bool is_plain = true;       // beside text and thinking of one choice it adds nothing to the answer

@@ -60,7 +60,7 @@ constexpr std::string_view kNamesOfCodes[] = {"code", "type", "error_code", "err
                                              "http_code", "http_status", "error_type", "object", "name"};
 constexpr std::string_view kNamesOfMore[] = {"error", "errors", "err", "response", "base_resp", "metadata", "raw", "details", "innererror",
                                             "inner_error", "cause", "exception", "last_error", "incomplete_details", "failure",
-                                            "fault", "output", "choices", "delta", "status"};
+                                            "fault", "output", "choices", "delta", "status", "responsemetadata", "x_groq"};
 
 // … whose text is what is wrong.
 constexpr std::string_view kNamesOfErrors[] = {"error", "errors", "err", "exception", "fault"};
@@ -70,6 +70,13 @@ bool IsOneOf(const std::string& name, const std::string_view (&names)[kCount]) {
   std::string lower = name;
   std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
   return std::find(std::begin(names), std::end(names), lower) != std::end(names);
+}
+
+// … or that says so at its end, and holds what it says: internalServerException (Bedrock).
+bool NamesException(const std::string& name) {
+  constexpr std::string_view kEnd = "exception";
+  if (name.size() < kEnd.size()) return false;
+  return std::equal(kEnd.begin(), kEnd.end(), name.end() - kEnd.size(), [](char end, unsigned char c) { return end == std::tolower(c); });
 }
 
 struct Said {
@@ -124,7 +131,10 @@ void Collect(const Json& value, int depth, bool is_error, Said* said) {
     if (said->code.empty() || said->code.find(' ') != std::string::npos) said->code = text;
   }
   for (const auto& [name, member] : value.items()) {
-    if (IsOneOf(name, kNamesOfMore) && (member.is_structured() || !IsOneOf(name, kNamesOfCodes))) {
+    if (member.is_object() && NamesException(name)) {
+      Add(&said->all, name);
+      Collect(member, depth + 1, true, said);
+    } else if (IsOneOf(name, kNamesOfMore) && (member.is_structured() || !IsOneOf(name, kNamesOfCodes))) {
       Collect(member, depth + 1, IsOneOf(name, kNamesOfErrors), said);
     }
   }
@@ -228,8 +238,8 @@ std::string WaitInMembers(const Json& value, int depth) {
       if (c != '_' && c != '-') plain += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     }
     for (const std::string_view known : {"retrydelay", "retryafter", "retryafterseconds", "retryafterms", "retryafterinseconds", "retryin",
-                                         "resetafter", "resetsinseconds", "xratelimitreset", "cooldowntime", "secondsuntilreset",
-                                         "estimatedtime"}) {
+                                         "resetafter", "resetsinseconds", "resetseconds", "resetsat", "xratelimitreset", "cooldowntime",
+                                         "secondsuntilreset", "quotaresetdelay", "estimatedtime"}) {
       if (plain != known) continue;
       const bool is_number = member.is_number() && member.get<double>() >= 0;
       std::string wait = is_number ? member.dump() : member.is_string() ? member.get<std::string>() : std::string();
@@ -312,7 +322,9 @@ bool IsNoError(std::string_view words) {
 }
 
 bool SaysBrokeOff(std::string_view reason) {
-  return HasOneOf(Plain(reason),
+  const std::string plain = Plain(reason);
+  if (plain.ends_with("error limit") || plain.ends_with("error toxic")) return false;  // Cohere: a length, a filter
+  return HasOneOf(plain,
                   "error|abort|network|insufficient system|interrupt|disconnect|cancel|timeout|timed out|time out|exception|crash|fail|"
                   "unavailable|overload|killed|preempt|evicted|terminated|broken|reset|out of memory|engine dead|deadline|closed|"
                   "exhausted|rate limit|quota|incomplete generation");

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <iterator>
+#include <map>
 #include <random>
 
 #include "runtime/dialect/answer_reader.h"
@@ -208,34 +210,47 @@ std::string Replaced(std::string body, std::string_view what, std::string_view b
   return body;
 }
 
+// Lines in random order, each once before any comes again: however many there are, none waits long for its turn.
+class Deck {
+ public:
+  void Add(const Entry* entry) { cards_.push_back(entry); }
+  const Entry* Draw(std::mt19937_64* random) {
+    if (next_ == 0) std::shuffle(cards_.begin(), cards_.end(), *random);
+    const Entry* card = cards_[next_];
+    next_ = (next_ + 1) % cards_.size();
+    return card;
+  }
+
+ private:
+  std::vector<const Entry*> cards_;
+  size_t next_ = 0;
+};
+
 // Cases until the two disagree; `most` if they don't.
 size_t CasesUntilDisagreement(uint64_t seed, size_t most, Fault fault) {
   std::mt19937_64 random(seed);
   const std::vector<Entry> all = AllAnswers();
-  std::vector<const Entry*> streams, odd, errors;
-  std::vector<std::vector<const Entry*>> by_api;
+  Deck odd;
+  std::map<std::string, Deck> by_api, errors;
   for (const Entry& entry : all) {
     if (entry.is_whole || entry.is_object || entry.is == Taken::kNoAnswer) continue;
-    streams.push_back(&entry);
-    if (entry.table == "ends" && entry.is != Taken::kComplete) odd.push_back(&entry);
-    const auto same = std::find_if(by_api.begin(), by_api.end(), [&entry](const auto& some) { return some.front()->api == entry.api; });
-    if (same == by_api.end()) by_api.push_back({&entry});
-    else same->push_back(&entry);
-    if (entry.is == Taken::kError && !entry.is_held && entry.text.empty()) errors.push_back(&entry);
+    if (entry.table == "ends" && entry.is != Taken::kComplete) odd.Add(&entry);
+    by_api[entry.api].Add(&entry);
+    if (entry.is == Taken::kError && !entry.is_held && entry.text.empty()) errors[entry.api].Add(&entry);
   }
   const auto below = [&random](size_t count) { return static_cast<size_t>(random() % count); };
   for (size_t i = 0; i < most; ++i) {
-    // Half of them are odd ends, which is what this is about; a quarter are of an API that is drawn first, or most would be chats.
-    const size_t whose = below(4);
-    const std::vector<const Entry*>& from = whose == 0 ? streams : whose == 1 ? by_api[below(by_api.size())] : odd;
-    const Entry& entry = *from[below(from.size())];
+    // Half of them are odd ends, which is what this is about; of the others an API is drawn first, or most would be chats.
+    Deck& from = below(2) == 0 ? std::next(by_api.begin(), static_cast<ptrdiff_t>(below(by_api.size())))->second : odd;
+    const Entry& entry = *from.Draw(&random);
     std::string body;
     bool is_clean_end = below(2) == 0;
-    const size_t kind = below(8);  // mostly what happens mostly: cuts and errors
+    const size_t kind = below(9);  // mostly what happens mostly: cuts and errors
     switch (kind) {
       case 0: case 4: case 5: case 6:  // cut, or a stall that ends the same way; mostly between two frames
         if (below(4) == 0) body = entry.body.substr(0, below(entry.body.size() + 1));
-        else for (size_t frame = below(entry.pieces.size() + 1), at = 0; at < frame; ++at) body += entry.pieces[at];
+        // Of those two of three shortly before the end: what lacks least is most like a whole answer.
+        else for (size_t count = entry.pieces.size(), left = below(3) != 0 ? below(std::min<size_t>(count, 4) + 1) : below(count + 1), at = 0; at < count - left; ++at) body += entry.pieces[at];
         break;
       case 1:  // frames are lost, doubled or out of order
         for (size_t frame = 0; frame < entry.pieces.size(); ++frame) {
@@ -243,13 +258,9 @@ size_t CasesUntilDisagreement(uint64_t seed, size_t most, Fault fault) {
           body += entry.pieces[below(5) == 0 ? below(entry.pieces.size()) : frame];
         }
         break;
-      case 2: case 7:  // an error after some of them
+      case 2: case 7: case 8:  // an error after some of them
         for (size_t frame = below(entry.pieces.size() + 1), at = 0; at < frame; ++at) body += entry.pieces[at];
-        for (const Entry* error = errors[below(errors.size())]; ; error = errors[below(errors.size())]) {
-          if (error->api != entry.api && below(20) != 0) continue;
-          if (error->api == entry.api) body += error->body;
-          break;
-        }
+        if (const auto some = errors.find(entry.api); some != errors.end()) body += some->second.Draw(&random)->body;
         break;
       default:  // bytes are lost
         body = entry.body;

@@ -30,7 +30,8 @@ bool SaysNothing(const Json& value) {
 }
 
 std::string Reason(const Json& object, const char* name) {
-  const Json reason = object.value(name, Json());
+  Json reason = object.value(name, Json());
+  if (reason.is_object()) reason = Json(reason.value("type", Json()));
   return reason.is_string() && !SaysNothing(reason) ? Lower(reason.get<std::string>()) : std::string();
 }
 
@@ -215,6 +216,8 @@ void ReadOpenAi(bool is_chat, const Json& json, Story* story) {
   if (json.value("type", Json()) == "error" || !SaysNothing(json.value("error_code", Json()))) story->has_error = true;
   const Json base = json.value("base_resp", Json());
   if (base.is_object() && base.value("status_code", Json(0)) != 0) story->has_error = true;
+  const Json groq = json.value("x_groq", Json());
+  if (groq.is_object() && !SaysNothing(groq.value("error", Json()))) story->has_error = true;
   const Json choices = json.value("choices", Json());
   if (!choices.is_array()) return;
   for (const Json& choice : choices) {
@@ -350,15 +353,20 @@ void Read(std::string_view api, const Json& json, const std::string& name, Story
 
 // An object that says what went wrong, and nothing that an answer has.
 bool Complains(const Json& json) {
-  for (const char* member : {"choices", "usage", "object", "response", "delta", "message_delta", "done"}) {
+  for (const char* member : {"response", "delta", "message_delta", "done"}) {
     if (json.contains(member)) return false;
   }
+  for (const char* member : {"choices", "usage"}) {
+    if (json.contains(member) && json[member].is_structured() && !json[member].empty()) return false;
+  }
+  if (json.contains("choices") && (json.contains("error") || json.value("code", Json()) == 0)) return false;
   for (const auto& [name, value] : json.items()) {
     static const std::set<std::string> kSaid = {"detail", "message", "msg", "error_msg", "error_message", "error", "err", "exception", "faultstring"};
     static const std::set<std::string> kHolders = {"fault", "status", "output", "error", "errors", "detail"};
     const std::string lower = Lower(name);
     if (kSaid.count(lower) != 0 && value.is_string() && !SaysNothing(value)) return true;
-    if (kHolders.count(lower) == 0) continue;
+    const bool is_exception = lower.size() > 9 && lower.compare(lower.size() - 9, 9, "exception") == 0;
+    if (kHolders.count(lower) == 0 && !is_exception) continue;
     if (value.is_object() && Complains(value)) return true;
     if (value.is_array() && std::any_of(value.begin(), value.end(), [](const Json& part) { return part.is_object() && Complains(part); })) return true;
   }
@@ -442,6 +450,7 @@ Verdict JudgeWhole(std::string_view api, std::string_view body) {
     Read(api, json, "", &story);
     const bool is_known = std::any_of(std::begin(kMembers), std::end(kMembers), [&json](const char* name) { return json.contains(name) && (!json[name].is_string() || std::string(name) == "response"); });
     if (!is_known && !story.has_error) return none;
+    if (api.substr(0, 6) == "openai" && !story.has_error && SaysNothing(json.value("choices", Json())) && Complains(json)) return none;
   }
   Verdict verdict = story.verdict;
   verdict.taken = story.has_error ? Taken::kError : Taken::kComplete;
