@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstdlib>
 #include <string>
@@ -78,31 +79,72 @@ std::optional<double> UntilReset(std::string_view value, double now) {
   return std::nullopt;
 }
 
-// Limits that servers of models tell beside a 429, by the names of what is left of them and when they begin anew.
-struct LimitNames {
-  std::string_view remaining, reset;
-};
-constexpr LimitNames kLimits[] = {
-    {"x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"},  // OpenAI, Groq, vLLM's production stack
-    {"x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"},
-    {"anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"},
-    {"anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset"},
-    {"anthropic-ratelimit-input-tokens-remaining", "anthropic-ratelimit-input-tokens-reset"},
-    {"anthropic-ratelimit-output-tokens-remaining", "anthropic-ratelimit-output-tokens-reset"},
-    {"x-ratelimit-remaining", "x-ratelimit-reset"},  // OpenRouter
-    {"ratelimit-remaining", "ratelimit-reset"},      // draft-ietf-httpapi-ratelimit-headers
-};
+// A limit that stands beside a 429. Its name has "ratelimit" in it, or "rate-limit"; what is left of it stands under the same name with
+// `remaining` in place of `reset`: OpenAI, Groq, Cerebras (…-tokens-minute), Mistral (ratelimitbysize-…), OpenRouter, Anthropic,
+// draft-ietf-httpapi-ratelimit-headers up to 06.
+enum class Left : uint8_t { kNothing, kSomething, kUntold };
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  return lower;
+}
+
+Left LeftOf(const Headers& headers, std::string name) {
+  constexpr std::string_view kReset = "reset";
+  name.replace(name.find(kReset), kReset.size(), "remaining");
+  std::optional<std::string_view> remaining = headers.Find(name);
+  constexpr std::string_view kAfter = "-after";  // x-ratelimit-reset-after
+  if (!remaining && name.ends_with(kAfter)) remaining = headers.Find(name.substr(0, name.size() - kAfter.size()));
+  if (remaining) return Decimal(*remaining) == 0.0 ? Left::kNothing : Left::kSomething;
+  // Anthropic's limits of a subscription: …-unified-reset, …-unified-5h-reset.
+  if (!name.ends_with("remaining")) return Left::kUntold;
+  name.replace(name.size() - std::string_view("remaining").size(), std::string::npos, "status");
+  const auto status = headers.Find(name);
+  return !status ? Left::kUntold : *status == "rejected" ? Left::kNothing : Left::kSomething;
+}
+
+// `limit=100, remaining=0, reset=2`, as drafts of the field have it up to 07, and `"default";r=0;t=2` of those behind it: the seconds of
+// the limits that are used up.
+std::optional<double> OfDraft(std::string_view field) {
+  const auto member = [](std::string_view list, std::string_view name) -> std::optional<double> {
+    for (size_t at = list.find(name); at != std::string_view::npos; at = list.find(name, at + 1)) {
+      const bool begins = at == 0 || list[at - 1] == ' ' || list[at - 1] == ',' || list[at - 1] == ';';
+      const std::string_view value = list.substr(at + name.size());
+      if (begins) return Decimal(value.substr(0, std::min(value.find_first_not_of("0123456789."), value.size())));
+    }
+    return std::nullopt;
+  };
+  if (member(field, "remaining=") == 0.0) return member(field, "reset=");
+  std::optional<double> longest;
+  while (!field.empty()) {  // a policy each
+    const size_t end = std::min(field.find(','), field.size());
+    const std::string_view policy = field.substr(0, end);
+    field.remove_prefix(std::min(end + 1, field.size()));
+    if (member(policy, "r=") != 0.0) continue;
+    if (const auto seconds = member(policy, "t=")) longest = std::max(longest.value_or(0), *seconds);
+  }
+  return longest;
+}
 
 }  // namespace
 
 std::optional<base::Duration> LimitReset(const Headers& headers, base::WallTime now) {
-  std::optional<double> longest;
-  for (const LimitNames& limit : kLimits) {
-    const auto remaining = headers.Find(limit.remaining);
-    const auto reset = headers.Find(limit.reset);
-    if (!remaining || !reset || Decimal(*remaining) != 0.0) continue;
-    if (const auto until = UntilReset(*reset, SecondsOf(now))) longest = std::max(longest.value_or(0), *until);
+  std::optional<double> longest, untold;
+  const auto take = [](std::optional<double>* of, std::optional<double> until) {
+    if (until) *of = std::max(of->value_or(0), *until);
+  };
+  for (const Header& line : headers.lines()) {
+    const std::string name = Lower(line.name);
+    if (name.find("ratelimit") == std::string::npos && name.find("rate-limit") == std::string::npos) continue;
+    if (name == "ratelimit") take(&longest, OfDraft(line.value));
+    if (name.find("reset") == std::string::npos) continue;
+    const Left left = LeftOf(headers, name);
+    if (left == Left::kSomething) continue;
+    take(left == Left::kNothing ? &longest : &untold, UntilReset(line.value, SecondsOf(now)));
   }
+  // Azure tells only when its tokens come back, not that none are left.
+  if (!longest) longest = untold;
   return longest ? std::optional(OfSeconds(*longest)) : std::nullopt;
 }
 
@@ -112,13 +154,15 @@ std::optional<base::Duration> WaitOf(std::string_view told, base::WallTime now) 
 }
 
 std::optional<base::Duration> RetryAfter(const Headers& headers, base::WallTime now) {
-  if (const auto ms = headers.Find(HeaderId::k_retry_after_ms)) {
+  auto ms = headers.Find(HeaderId::k_retry_after_ms);
+  if (!ms) ms = headers.Find("x-ms-retry-after-ms");
+  if (ms) {
     if (const auto number = Decimal(*ms)) return OfSeconds(*number / 1000);
   }
   const auto value = headers.Find(HeaderId::k_retry_after);
   if (!value) return std::nullopt;
-  if (const auto number = Decimal(*value)) return OfSeconds(*number);  // RFC 9110 wants whole ones, and many send others
-  if (const auto duration = WithUnits(*value)) return OfSeconds(*duration);
+  // RFC 9110 wants whole seconds or a date, and many send others: fractions, units, a moment.
+  if (const auto until = UntilReset(*value, SecondsOf(now))) return OfSeconds(*until);
   if (const auto date = HttpDate(std::string(*value))) {
     return OfSeconds(std::max(std::ceil(*date - SecondsOf(now)), 0.0));
   }
