@@ -154,11 +154,11 @@ WholeReading ReadWhole(Api api, std::string_view body) {
   whole.reading = *reading;
   const size_t first = body.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
   const bool is_no_object = first == std::string_view::npos || body[first] != '{';
+  const bool may_complain = reading->is_foreign || reading->is_hollow;
   if (reading->is_error) whole.verdict = WholeVerdict::kError;
-  else if (is_no_object) whole.verdict = WholeVerdict::kNoAnswer;
-  else if (reading->is_foreign) whole.verdict = ReadError(body).message.empty() ? WholeVerdict::kForeign : WholeVerdict::kNoAnswer;
+  else if (is_no_object || (may_complain && !ReadError(body).message.empty())) whole.verdict = WholeVerdict::kNoAnswer;
+  else if (reading->is_foreign) whole.verdict = WholeVerdict::kForeign;
   else if (reading->is_unfinished) whole.verdict = WholeVerdict::kUnfinished;
-  else if (reading->is_hollow && !ReadError(body).message.empty()) whole.verdict = WholeVerdict::kNoAnswer;
   else if (!reading->has_answer) whole.verdict = WholeVerdict::kEmpty;
   return whole;
 }
