@@ -281,7 +281,7 @@ DroppedHeaders AppendUpstreamRequest(const RequestHead& client, const UpstreamRe
   DroppedHeaders dropped;
   HeadWriter out(to);
   std::string_view target = request.target;
-  std::string decoded_target;
+  [[maybe_unused]] std::string decoded_target;  // of a planted fault
   PLANT_FAULT(path_is_sent_raw, target = client.target);
   PLANT_FAULT(slashes_are_decoded, {
     decoded_target = target;

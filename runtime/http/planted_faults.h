@@ -10,7 +10,7 @@
 namespace runtime::http {
 
 inline std::string_view PlantedFault() {
-  const char* name = std::getenv("BREAKWATER_PLANTED_FAULT");
+  const char* name = std::getenv("BREAKWATER_PLANTED_FAULT");  // NOLINT(concurrency-mt-unsafe): nobody sets one
   return name == nullptr ? std::string_view() : std::string_view(name);
 }
 

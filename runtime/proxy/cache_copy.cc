@@ -60,7 +60,7 @@ std::optional<base::Duration> FreshFor(const http::Headers& headers) {
     int64_t seconds = 0;
     const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), seconds);
     const bool is_number = error == std::errc() && end == value->data() + value->size() && seconds >= 0;
-    constexpr int64_t kYear = 365 * 86'400;
+    constexpr int64_t kYear = int64_t{365} * 86'400;
     return std::chrono::seconds(is_number ? std::min(seconds, kYear) : 0);  // what can't be read is stale (4.2.1)
   }
   return std::nullopt;

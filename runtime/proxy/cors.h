@@ -42,7 +42,7 @@ HeaderList CorsHeadersOfRefused(const compiler::model::Cors& cors, std::optional
 // Looks for the Origin in a head that is too long to be read: the answer to it, too, is for the page to read.
 class OriginScan {
  public:
-  static constexpr size_t kMostBytes = 256 * 1024;
+  static constexpr size_t kMostBytes = size_t{256} << 10;
 
   // More of the head. True: no need to wait for the rest, because it is over, too long, or says the Origin.
   bool Feed(std::string_view bytes);

@@ -140,7 +140,7 @@ TEST_F(BreakerTest, HalfOpenLetsThreeProbesThroughAndNoMore) {
   EXPECT_FALSE(breaker_->WouldAdmit(T(15s)));
   EXPECT_TRUE(breaker_->WouldAdmit(T(15s), &first)) << "its own probe would be given back first";
   EXPECT_EQ(Look(15s).probes_in_flight, 3);
-  breaker_->Release(first, T(16s));
+  breaker_->Release(first);
   EXPECT_EQ(Look(16s).probes_in_flight, 2);
   Admit(16s);
   EXPECT_TRUE(IsRejected(16s));

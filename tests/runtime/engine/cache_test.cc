@@ -207,6 +207,7 @@ TEST(CacheFlights, ExactlyOneOfEightThreadsLeads) {
   std::atomic<int> led{0};
   std::atomic<int> followed{0};
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (uint64_t n = 0; n < 8; ++n) {
     threads.emplace_back([&, n] {
       for (uint64_t i = 0; i < 2000; ++i) {

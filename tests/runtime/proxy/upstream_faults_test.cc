@@ -105,7 +105,7 @@ const std::vector<Fault>& Faults() {
       {"17 status line", "HTTP/1.1 2000 OK\r\n\r\n", Ending::kOpen, "bad_response", false},
       {"17 NUL", kHead + std::string("X: \0\r\n\r\n", 8), Ending::kOpen, "bad_response", false},
       {"17 HTTP/0.9", "hello\r\n\r\n", Ending::kFin, "bad_response", false},
-      {"18 10 MB of headers", kHead + "X: " + std::string(10'000'000, 'x') + "\r\n\r\n", Ending::kOpen, "bad_response", false},
+      {"18 10 MB of headers", kHead + "X: " + std::string(10'000'000, 'x') + "\r\n\r\n", Ending::kOpen, "bad_response", false},  // NOLINT(bugprone-string-constructor): it is meant
       {"18 5000 headers", [] {
          std::string head = kHead;
          for (int i = 0; i < 5000; ++i) head += "A: b\r\n";
