@@ -266,6 +266,18 @@ bool DependsOnBlanks(std::string_view pattern) {
   return false;
 }
 
+bool SpeaksOfAbsence(const Expr& expr, const Subject& subject);
+bool MayPassAbsent(const Expr& expr, const Subject& subject, bool negated = false);
+const std::string& HeaderName(const Context& context, const Subject& subject);
+std::string Quoted(std::string_view header);
+
+// `request.header["X"] == ""`, where the condition says nothing else of a request without it.
+bool MeansAbsence(const Context::Line& line, const Comparison& comparison) {
+  return comparison.subject.IsOf(FamilyId::k_request_header) && comparison.part == Comparison::Part::kWhole &&
+         comparison.text.empty() && !SpeaksOfAbsence(*line.expr, comparison.subject) &&
+         !MayPassAbsent(*line.expr, comparison.subject);
+}
+
 void TellOf(Context& context, const Context::Line& line, const Comparison& comparison) {
   const auto emit = [&](Kind kind, std::initializer_list<std::string_view> arguments) -> Diagnostic& {
     const SourceRange at = context.AtString(line, comparison.text);
@@ -315,6 +327,11 @@ void TellOf(Context& context, const Context::Line& line, const Comparison& compa
     return;
   }
   auto word = WrongWord(context, comparison);
+  if (!word && MeansAbsence(line, comparison)) {
+    const std::string header = Quoted(HeaderName(context, comparison.subject));
+    word = Said{"a header that is not sent is absent, and not empty: this holds for almost no request",
+                "write `" + header + " == none`, or `(" + header + " ?? \"\") == \"\"` for both"};
+  }
   if (!word) word = WrongType(context, comparison);
   if (word) {
     emit(Kind::kNotTheWord, {word->why, word->instead});
@@ -343,7 +360,7 @@ bool SpeaksOfAbsence(const Expr& expr, const Subject& subject) {
 }
 
 // False only if the condition surely does not hold where the subject is absent: it stands in equalities and tests alone.
-bool MayPassAbsent(const Expr& expr, const Subject& subject, bool negated = false) {
+bool MayPassAbsent(const Expr& expr, const Subject& subject, bool negated) {
   const auto passes = [&](const Expr& operand) { return MayPassAbsent(operand, subject, negated); };
   switch (expr.kind) {
     case ExprKind::kNot: return MayPassAbsent(expr.operands[0], subject, !negated);

@@ -103,6 +103,12 @@ void LookAtUpstream(Context& context, UpstreamId id) {
 constexpr Duration kShortestHonour = std::chrono::seconds(1);
 constexpr Duration kLongestHonour = std::chrono::minutes(2);
 
+bool HasDeadlines(const Context& context, UpstreamId id) {
+  const auto& routes = context.routes_to[id];
+  return !routes.empty() && std::all_of(routes.begin(), routes.end(),
+                                        [&](RouteId route) { return context.Route(route).deadline.has_value(); });
+}
+
 // Who obeys a Retry-After waits with the client, unless a deadline ends that.
 void LookAtHonour(Context& context, UpstreamId id) {
   const auto& retry = context.Upstream(id).retry;
@@ -115,13 +121,24 @@ void LookAtHonour(Context& context, UpstreamId id) {
         .Unsafe();
   }
   if (*retry->honour_cap <= kLongestHonour) return;
-  const auto& routes = context.routes_to[id];
-  const bool is_bounded = !routes.empty() && std::all_of(routes.begin(), routes.end(), [&](RouteId route) {
-    return context.Route(route).deadline.has_value();
-  });
-  if (is_bounded) return;
+  if (HasDeadlines(context, id)) return;
   context.diagnostics->Emit(Kind::kHonourTooLong, context.At(*block, "honour"), {PrintTime(retry->honour_cap->count())})
       .Replace("retry_after(cap: 8s)")
+      .Unsafe();
+}
+
+// Between two attempts the client waits as well, unless a deadline ends that.
+void LookAtWait(Context& context, UpstreamId id) {
+  const auto& retry = context.Upstream(id).retry;
+  const BlockOrigin* block = context.OriginOf(id).Block("retry");
+  if (!retry || block == nullptr || block->Setting("wait") == nullptr || retry->wait.from <= kLongestHonour) return;
+  if (HasDeadlines(context, id)) return;
+  context.diagnostics
+      ->Emit(Kind::kLimitTooLong, context.At(*block, "wait"),
+             {"wait", "at least " + PrintTime(retry->wait.from.count()),
+              "nobody waits so long for a second attempt, and no deadline ends that",
+              "usual is `exponential(from: 200ms, factor: 2, cap: 2s)`"})
+      .Replace("exponential(from: 200ms, factor: 2, cap: 2s, jitter: 25%)")
       .Unsafe();
 }
 
@@ -167,6 +184,7 @@ void CheckLimits(Context& context) {
     const UpstreamId id(static_cast<int32_t>(i));
     LookAtUpstream(context, id);
     LookAtHonour(context, id);
+    LookAtWait(context, id);
   }
   for (size_t i = 0; i < context.policy.caches.size(); ++i) {
     const model::CacheId id(static_cast<int32_t>(i));

@@ -5,14 +5,13 @@
 #include <variant>
 
 #include "compiler/analysis/context.h"
+#include "compiler/analysis/known_names.h"
 #include "compiler/diagnostics/kinds.h"
 
 namespace compiler::analysis {
 namespace {
 
-// What clients prove with who they are. In an answer these mean nothing, so only what is sent to an upstream is looked at.
-constexpr std::string_view kCredentialHeaders[] = {"authorization", "proxy-authorization", "x-api-key", "api-key",
-                                                   "cookie"};
+// What clients prove with who they are means nothing in an answer, so only what is sent to an upstream is looked at.
 // Of RFC 9110 11.1, as they are mostly written. Another word before a blank may be a part of the credential.
 constexpr std::string_view kSchemes[] = {"Bearer", "Basic", "Digest", "Token", "ApiKey"};
 
@@ -78,11 +77,11 @@ void CheckCredentials(Context& context) {
       if (written.name != "header") continue;
       const model::HeaderSetting& sent = *header++;  // in the order of the text
       const std::string name = Lower(sent.name);
-      if (std::find(std::begin(kCredentialHeaders), std::end(kCredentialHeaders), name) == std::end(kCredentialHeaders))
-        continue;
       const std::string text = ConstantOf(context, sent.value, written);
       const std::string_view value = Trim(text);
       const std::string_view scheme = SchemeOf(value);
+      // A key that looks like one is a key in any header.
+      if (!IsCredentialHeader(name) && KindOfKey(Trim(value.substr(scheme.size()))).empty()) continue;
       if (Trim(value.substr(scheme.size())).empty()) continue;
       const std::string_view secret = "secret(\"NAME\")";
       const std::string instead =

@@ -263,6 +263,16 @@ void CheckRewritesReached(Context& context) {
   });
 }
 
+namespace {
+
+// A base of /v1 is where OpenAI's paths begin anyway.
+std::string_view BaseOf(const model::Url& url) {
+  const std::string_view path = url.path == "/" ? std::string_view() : std::string_view(url.path);
+  return url.is_base && path.ends_with("/v1") ? path.substr(0, path.size() - 3) : path;
+}
+
+}  // namespace
+
 void CheckSameServers(Context& context) {
   for (size_t i = 0; i < context.origins.routes.size(); ++i) {
     const std::vector<UpstreamId>& to = context.Route(RouteId(static_cast<int32_t>(i))).to;
@@ -271,7 +281,7 @@ void CheckSameServers(Context& context) {
         const model::UpstreamSettings& first = context.Upstream(to[m]);
         const model::UpstreamSettings& second = context.Upstream(to[n]);
         const bool is_same = Lower(first.url.host) == Lower(second.url.host) && first.url.port == second.url.port &&
-                             first.url.path == second.url.path && first.url.unix_path == second.url.unix_path &&
+                             BaseOf(first.url) == BaseOf(second.url) && first.url.unix_path == second.url.unix_path &&
                              first.url.is_tls == second.url.is_tls;
         // Another model, or another account, is another thing to ask for.
         const bool is_other = first.rewrite.has_value() != second.rewrite.has_value() || first.rewrite ||

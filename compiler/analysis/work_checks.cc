@@ -93,7 +93,7 @@ void CheckMovesAnyway(Context& context) {
     bool holds = false;
     bool moves_anyway = false;
     bool adds = false;
-    for (const int status : TellingStatuses(*line.expr, 100, 599)) {
+    for (const int status : TellingStatuses(*line.expr, 200, 599)) {
       // With content or without.
       Known known = AtStatus(status);
       const bool is_bare = Evaluate(*line.expr, known) != Truth::kNever;
@@ -131,6 +131,7 @@ void CheckFailover(Context& context) {
     for (size_t n = 0; n + 1 < to.size(); ++n) {
       const model::UpstreamSettings& upstream = context.Upstream(to[n]);
       if (upstream.repeat_safe != model::RepeatSafe::kAuto) continue;
+      if (!upstream.url.path.empty() && !upstream.url.is_base) continue;  // one path for all: CheckRepeatSafe's
       const Region taken = RegionOf(context, id);
       if (!TakesOnlyWhatIsNotRepeated(taken, upstream)) continue;
       context.diagnostics

@@ -19,6 +19,7 @@ upstream large {
   repeat_safe   = true
   max_in_flight = 1
   timeouts { connect = 1s }
+  breaker { open when failures(60s) >= 5 }
   header["X-Team"] = "search"
   rewrite = json { "model": "qwen3" }
 }
@@ -42,24 +43,63 @@ struct Sentence {
   std::string before;  // at the top of the file
 };
 const std::vector<Sentence> kSentences = {
-    {"sent json", "given large streams 1 tokens every 1ms " + kAsk, "expect sent(large).json.model == \"qwen3\"", "expect sent(large).json.model == \"any\"", ""},
-    {"sent header", "given large streams 1 tokens every 1ms " + kAsk, "expect sent(large).header[\"X-Team\"] == \"search\"", "expect sent(large).header[\"X-Team\"] == none", ""},
-    {"sent path", "given large streams 1 tokens every 1ms " + kAsk, "expect sent(large).path == \"/v1/chat/completions\"", "expect sent(large).path == \"/v1/v1/chat/completions\"", ""},
-    {"sent body", "given large streams 1 tokens every 1ms " + kAsk, "expect sent(large).body contains \"messages\"", "expect sent(large).body contains \"prompt\"", ""},
-    {"sent method", "given large streams 1 tokens every 1ms " + kAsk, "expect sent(large).method == \"POST\"", "expect sent(large).method == \"GET\"", ""},
-    {"at a time", "given large streams 1 tokens every 1s always given small streams 1 tokens every 1ms always " + kAsk + " 3 at a time", "expect attempts(small) == 2",
-     "expect attempts(small) == 0", ""},
-    {"leaves", "given large streams 20 tokens every 1s " + kAsk + " leaves after 3s", "expect ended == left", "expect ended == complete", ""},
-    {"first token", "given large streams 3 tokens every 1s after 2s " + kAsk, "expect first_token == 3s", "expect first_token < 2s", ""},
-    {"fails before content", "given large streams 0 tokens then fails given small streams 1 tokens every 1ms " + kAsk, "expect served_by == small", "expect served_by == large", ""},
-    {"connect timeout", "given large connect_timeout given small streams 1 tokens every 1ms " + kAsk, "expect elapsed == 1001ms", "expect elapsed == 1s", ""},
-    {"dns failure", "given large dns_failure given small streams 1 tokens every 1ms " + kAsk, "expect attempts(small) == 1", "expect served_by == large", ""},
-    {"thinking", "given large streams 2 tokens every 1s thinking 3 tokens " + kAsk, "expect first_token == 4s", "expect first_token == 1s", ""},
-    {"never used", "given large streams 1 tokens every 1ms " + kAsk, "expect status == 200", "given small refuses  expect status == 200", ""},
-    {"unknown label", "given large streams 1 tokens every 1ms " + kAsk, "expect metric(\"upstream_retry_total\", upstream: \"large\") == 0",
+    {"sent json", "given large streams 1 tokens every 1ms " + kAsk, "expect sent(large).json.model == \"qwen3\"",
+     "expect sent(large).json.model == \"any\"", ""},
+    {"sent header", "given large streams 1 tokens every 1ms " + kAsk,
+     "expect sent(large).header[\"X-Team\"] == \"search\"", "expect sent(large).header[\"X-Team\"] == none", ""},
+    {"sent path", "given large streams 1 tokens every 1ms " + kAsk,
+     "expect sent(large).path == \"/v1/chat/completions\"", "expect sent(large).path == \"/v1/v1/chat/completions\"",
+     ""},
+    {"sent body", "given large streams 1 tokens every 1ms " + kAsk, "expect sent(large).body contains \"messages\"",
+     "expect sent(large).body contains \"prompt\"", ""},
+    {"sent method", "given large streams 1 tokens every 1ms " + kAsk, "expect sent(large).method == \"POST\"",
+     "expect sent(large).method == \"GET\"", ""},
+    {"at a time",
+     "given large streams 1 tokens every 1s always given small streams 1 tokens every 1ms always " + kAsk +
+         " 3 at a time",
+     "expect attempts(small) == 2", "expect attempts(small) == 0", ""},
+    {"leaves", "given large streams 20 tokens every 1s " + kAsk + " leaves after 3s", "expect ended == left",
+     "expect ended == complete", ""},
+    {"first token", "given large streams 3 tokens every 1s after 2s " + kAsk, "expect first_token == 3s",
+     "expect first_token < 2s", ""},
+    {"fails before content", "given large streams 0 tokens then fails given small streams 1 tokens every 1ms " + kAsk,
+     "expect served_by == small", "expect served_by == large", ""},
+    {"connect timeout", "given large connect_timeout given small streams 1 tokens every 1ms " + kAsk,
+     "expect elapsed == 1001ms", "expect elapsed == 1s", ""},
+    {"dns failure", "given large dns_failure given small streams 1 tokens every 1ms " + kAsk,
+     "expect attempts(small) == 1", "expect served_by == large", ""},
+    {"thinking", "given large streams 2 tokens every 1s thinking 3 tokens " + kAsk, "expect first_token == 4s",
+     "expect first_token == 1s", ""},
+    {"never used", "given large streams 1 tokens every 1ms " + kAsk, "expect status == 200",
+     "given small refuses  expect status == 200", ""},
+    {"unknown label", "given large streams 1 tokens every 1ms " + kAsk,
+     "expect metric(\"upstream_retry_total\", upstream: \"large\") == 0",
      "expect metric(\"upstream_retry_total\", upstrem: \"large\") == 0", ""},
-    {"unknown metric", "given large streams 1 tokens every 1ms " + kAsk, "expect metric(\"upstream_retry_total\") == 0", "expect metric(\"upstream_rtry_total\") == 0", ""},
-    {"common", kAsk, "expect served_by == small", "expect served_by == large", "common { given large refuses always  given small streams 1 tokens every 1ms always }\n"},
+    {"unknown metric", "given large streams 1 tokens every 1ms " + kAsk, "expect metric(\"upstream_retry_total\") == 0",
+     "expect metric(\"upstream_rtry_total\") == 0", ""},
+    {"text reply",
+     "given large replies 200 text \"Hello there\" send POST \"/v1/chat/completions\" json { \"model\": \"any\", "
+     "\"messages\": [] }",
+     "expect body contains \"Hello there\"", "expect body contains \"t1\"", ""},
+    {"body json", "given large replies 200 json { \"object\": \"chat.completion\", \"choices\": [] } " + kAsk,
+     "expect body.json.object == \"chat.completion\"", "expect body.json.object == none", ""},
+    {"refuses", "given large refuses given small streams 1 tokens every 1ms " + kAsk, "expect served_by == small",
+     "expect served_by == large", ""},
+    {"resets", "given large resets after 2s given small streams 1 tokens every 1ms " + kAsk, "expect elapsed >= 2s",
+     "expect elapsed < 2s", ""},
+    {"hangs", "given large hangs given small streams 1 tokens every 1ms " + kAsk, "expect elapsed > 1min",
+     "expect elapsed < 10s", ""},
+    {"status and reply", "given large refuses given small refuses " + kAsk, "expect status == 503",
+     "expect status == 200", ""},
+    {"header", "given large refuses given small refuses " + kAsk, "expect header[\"Retry-After\"] == \"15\"",
+     "expect header[\"Retry-After\"] == none", ""},
+    {"fallback", "given large refuses given small refuses " + kAsk, "expect fallback == busy",
+     "expect fallback == none", ""},
+    {"route", "send GET \"/other\"", "expect route == rest", "expect route == chat", ""},
+    {"breaker", "given large streams 1 tokens every 1ms " + kAsk, "expect breaker(large) == closed",
+     "expect breaker(large) == open", ""},
+    {"common", kAsk, "expect served_by == small", "expect served_by == large",
+     "common { given large refuses always  given small streams 1 tokens every 1ms always }\n"},
 };
 
 void PrintTo(const Sentence& sentence, std::ostream* out) { *out << sentence.name; }
@@ -94,6 +134,23 @@ TEST_P(Sentences, HoldInAFileThatNamesThePolicyToo) {
   EXPECT_EQ(right.code, 0) << right.output;
   const Ran wrong = Test(file(sentence.wrong), "chat_tests.policy");
   EXPECT_EQ(wrong.code, 1) << wrong.output;
+}
+
+// So what is added to the tables of acts and subjects needs a sentence here.
+TEST(SentencesOfTests, EachActAndEachSubjectHasOne) {
+  const auto said = [](const std::string& part, auto member) {
+    return std::any_of(kSentences.begin(), kSentences.end(),
+                       [&](const Sentence& sentence) { return Holds(sentence.*member, part); });
+  };
+#define ACT(id, word, doc) EXPECT_TRUE(said(std::string(" ") + word, &Sentence::given)) << word;
+#include "compiler/model/test_acts.def"
+#define SUBJECT(id, name, takes, type, doc)                                                                            \
+  {                                                                                                                    \
+    const std::string subject = name;                                                                                  \
+    const bool is_sent = subject.starts_with("sent.");                                                                 \
+    EXPECT_TRUE(said(is_sent ? "sent(large)" + subject.substr(4) : "expect " + subject, &Sentence::right)) << subject; \
+  }
+#include "compiler/model/test_subjects.def"
 }
 
 // The next policy stands beside the file of the test, wherever it is started from.
