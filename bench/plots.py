@@ -45,7 +45,7 @@ def main():
         if "cases" not in data:  # of bench/instructions, perhaps with where they began
             start = data.get("start", {})
             for case, value in data.items():
-                if case != "start":
+                if case != "start" and isinstance(value, int):
                     instructions.append((case, ([("start", start[case])] if case in start else []) + [("now", value)]))
     os.makedirs(chosen.output, exist_ok=True)
     for name, title, unit, groups in (("cpu", "CPU time for each request", "µs, less is better", cpu),

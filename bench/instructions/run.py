@@ -27,6 +27,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/support"))
 from local import free_port, self_signed
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import results
 
 WARM, MEASURED = 100, 400
 TOLERANCE = 0.03
@@ -261,8 +263,10 @@ def main():
         figures[name] = measure(binary, name, False)
         print(f"{name:12} {figures[name]:7}", flush=True)
     if chosen.update:
+        measured = {"machine": results.machine(), "commit": results.commit(), "command": "bench/instructions/run.py " + " ".join("BINARY" if word == chosen.breakwater else word for word in sys.argv[1:])}
+        known = results.read(chosen.update)
         with open(chosen.update, "w", encoding="utf-8") as f:
-            json.dump(figures, f, indent=1)
+            json.dump({**known, "measured": measured, **figures}, f, indent=1)
             f.write("\n")
     if not chosen.check:
         return 0
