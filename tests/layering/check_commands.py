@@ -65,7 +65,7 @@ def self_test():
     good = not problems and wrong != lines and any('`ReleasePlace` | `exchange_holdings.cc` | `exchange_waits.cc`' in line for line in lines)
     readme = (root / 'runtime/README.md').read_text(encoding='utf-8')
     moved = readme.replace('`engine/exchange_holdings.cc` `GiveBackPlace`', '`engine/exchange_start.cc` `GiveBackPlace`')
-    good = good and moved != readme and not wrong_places(root, readme) and wrong_places(root, moved) == ['runtime/README.md: engine/exchange_start.cc has no GiveBackPlace']
+    good = good and moved != readme and not wrong_places(root, readme) and 'runtime/README.md: engine/exchange_start.cc has no GiveBackPlace' in wrong_places(root, moved)
     print('self-test:', 'a table that says another file is told' if good else f'failed: {problems}, {wrong_places(root, readme)}')
     return 0 if good else 1
 
