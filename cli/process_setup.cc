@@ -2,10 +2,17 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cinttypes>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <string>
 
 namespace cli {
 
@@ -32,6 +39,22 @@ void GiveLargeBlocksBack() {
   constexpr int kLarge = 256 << 10;
   mallopt(M_MMAP_THRESHOLD, kLarge);
 #endif
+}
+
+void GiveTheStartBack() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+  // Only code of files: it is never written to. What else is mapped from them may be (relocations), and code that we made has no other copy.
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    uintptr_t begin = 0, end = 0;
+    char flags[5] = "";
+    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " %4s", &begin, &end, flags) != 3 || std::strcmp(flags, "r-xp") != 0) continue;
+    const size_t path = line.find('/');
+    if (path == std::string::npos || line.compare(path, 7, "/memfd:") == 0) continue;
+    madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);  // where it can't be, it stays
+  }
 }
 
 }  // namespace cli

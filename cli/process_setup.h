@@ -13,4 +13,8 @@ void RaiseFileLimit();
 // process takes, too: glibc raises that size to that of the largest block that was freed, and keeps what lies between others.
 void GiveLargeBlocksBack();
 
+// What only the start needed goes back to the system: free memory, and pages of code, which are there again when they are run. Once, when
+// the gateway is ready.
+void GiveTheStartBack();
+
 }  // namespace cli

@@ -127,6 +127,7 @@ int RunGateway(const RunOptions& options) {
     const auto text = [&options] { return DigestOf(options.file); };
     Reloader reloader(**gateway, compile, text, reload_options);
     Notify("READY=1\nSTATUS=serving " + (*gateway)->policy()->hash);
+    GiveTheStartBack();
     int signal_number = 0;
     while (sigwait(&signals, &signal_number) == 0 && (signal_number == SIGHUP || signal_number == SIGUSR1)) {
       if (signal_number == SIGHUP) reloader.Ask("SIGHUP");
