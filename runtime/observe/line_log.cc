@@ -82,8 +82,11 @@ bool LineLog::MayWriteAgain(int error) {
 }
 
 void LineLog::Wake() {
-  news_.fetch_add(1, std::memory_order_release);
-  news_.notify_one();
+  {
+    std::lock_guard lock(mutex_);
+    ++news_;
+  }
+  waker_.notify_one();
 }
 
 bool LineLog::Queue(size_t bytes, size_t lines) {
@@ -144,12 +147,17 @@ void LineLog::WriteAlways(std::string_view line) {
 
 void LineLog::Run() {
   for (;;) {
-    const uint32_t seen = news_.load(std::memory_order_acquire);
+    uint64_t seen = 0;
+    {
+      std::lock_guard lock(mutex_);
+      seen = news_;
+    }
     const bool is_last = stopping_.load(std::memory_order_acquire);
     const bool events = WriteEvents();
     if (WriteChunks() || events) continue;
     if (is_last) return;
-    news_.wait(seen, std::memory_order_acquire);
+    std::unique_lock lock(mutex_);
+    waker_.wait(lock, [&] { return news_ != seen; });
   }
 }
 
@@ -289,10 +297,12 @@ void LogLane::EndLine() {
 
 void LogLane::HandOver() {
   BW_CHECK(at_ == line_, "a line is being written");
-  if (!is_waiting()) return;
-  auto full = std::exchange(chunk_, nullptr);
-  Use(NewChunk());
-  Submit(std::move(full));
+  if (chunk_->lines > 0) {
+    auto full = std::exchange(chunk_, nullptr);
+    Use(NewChunk());
+    Submit(std::move(full));
+  }
+  if (std::exchange(untold_bytes_, 0) > 0) log_.Wake();
 }
 
 void LogLane::Submit(std::unique_ptr<LogChunk> chunk) {
@@ -301,7 +311,10 @@ void LogLane::Submit(std::unique_ptr<LogChunk> chunk) {
     if (chunk->capacity == kChunkBytes && spare_.size() < kMaxSpare) spare_.push_back(std::move(chunk));
     return;
   }
+  untold_bytes_ += chunk->size;
   share_->full.Push(std::move(chunk));
+  if (untold_bytes_ < kWakeBytes) return;
+  untold_bytes_ = 0;
   log_.Wake();
 }
 

@@ -2,11 +2,13 @@
 // Bounded: when the reader falls behind by more than kMaxQueued bytes, whole lines are dropped and counted.
 //
 // Events, which are few, come by Write. A worker that writes a line for each request has a LogLane: chunks of its own memory,
-// handed to the writer when full or when the worker says so, without a lock. The writer wakes once for a chunk, not for a line.
+// handed to the writer when full or when the worker says so. The writer sleeps until several chunks are full or the worker says so: a
+// wake-up costs as much as many lines do, and what is written in large pieces costs a file system less.
 #pragma once
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -92,14 +94,16 @@ class LineLog {
   const std::unique_ptr<LogSocket> socket_;  // instead of fd_
   const bool is_for_people_ = false;
   const TakeLine take_;
-  std::mutex mutex_;  // of the next two
+  std::mutex mutex_;  // of the next three
+  uint64_t news_ = 0;  // that the writer is to look
   std::string events_;
   std::vector<std::shared_ptr<LaneShare>> lanes_;
+  // Sleeps at once: std::atomic::wait would yield the CPU to the worker, and take it away again, several times first.
+  std::condition_variable waker_;
   std::string batch_;  // this and the next two: of the writer; they keep their memory
   std::vector<std::shared_ptr<LaneShare>> seen_lanes_;
   std::vector<std::unique_ptr<LogChunk>> chunks_;
   std::atomic<size_t> queued_{0};
-  std::atomic<uint32_t> news_{0};
   std::atomic<int64_t> give_up_at_ns_{0};  // steady clock
   std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> dropped_{0};
@@ -111,7 +115,8 @@ class LineLog {
 class LogLane {
  public:
   static constexpr size_t kChunkBytes = 64 << 10;
-  static constexpr size_t kMaxSpare = 4;  // chunks kept for later; more are given back
+  static constexpr size_t kWakeBytes = 4 * kChunkBytes;  // in full chunks, for which the writer wakes
+  static constexpr size_t kMaxSpare = 6;                 // chunks kept for later; more are given back
 
   explicit LogLane(LineLog& log);
   ~LogLane();  // hands over what is there
@@ -129,9 +134,9 @@ class LogLane {
   char* line() { return line_; }
   void EndLine();
 
-  // Lines wait to be handed over.
-  bool is_waiting() const { return chunk_->lines > 0; }
-  void HandOver();
+  // Lines are not handed over, or the writer need not know yet.
+  bool is_waiting() const { return chunk_->lines > 0 || untold_bytes_ > 0; }
+  void HandOver();  // between two lines
 
  private:
   void Grow(size_t bytes);
@@ -143,6 +148,7 @@ class LogLane {
   const std::shared_ptr<LaneShare> share_;
   std::unique_ptr<LogChunk> chunk_;
   std::vector<std::unique_ptr<LogChunk>> spare_;
+  size_t untold_bytes_ = 0;  // handed over since the writer was woken
   char* line_ = nullptr;
   char* at_ = nullptr;
   char* end_ = nullptr;

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/short_text.h"
 #include "compiler/abi/fact_table.h"
 #include "runtime/proxy/worker_context.h"
 
@@ -23,24 +24,6 @@ struct MemberName {
   char text[kSize + 3] = {};
 };
 
-// Names and ids are short: what memcpy would be called for is a few moves.
-[[gnu::always_inline]] inline char* PutBytes(std::string_view bytes, char* at) {
-  const char* from = bytes.data();
-  size_t left = bytes.size();
-  if (left >= 8) {
-    for (; left > 8; left -= 8, from += 8, at += 8) std::memcpy(at, from, 8);
-    std::memcpy(at + left - 8, from + left - 8, 8);  // the last eight, some of them once more
-    return at + left;
-  }
-  if (left >= 4) {
-    std::memcpy(at, from, 4);
-    std::memcpy(at + left - 4, from + left - 4, 4);
-    return at + left;
-  }
-  for (size_t i = 0; i < left; ++i) at[i] = from[i];
-  return at + left;
-}
-
 // One JSON object, put straight into the lane. Where it stands is kept here until Finish, so that it stays in a register.
 class LaneObject {
  public:
@@ -56,7 +39,7 @@ class LaneObject {
   [[gnu::always_inline]] void AddPlain(std::string_view value) {
     char* at = Begin<kName>(value.size() + 2);
     *at++ = '"';
-    at = PutBytes(value, at);
+    at = base::CopyText(at, value);
     *at++ = '"';
     at_ = at;
   }
@@ -68,7 +51,7 @@ class LaneObject {
   template <MemberName kName>
   [[gnu::always_inline]] void AddMillis(base::Duration value) {
     char* const at = Begin<kName>(observe::kNumberRoom);
-    at_ = observe::PutMillis(value.count(), at);
+    at_ = PutTime(value.count(), at);
   }
   template <MemberName kName>
   [[gnu::always_inline]] void Open() {  // its value is Put
@@ -77,6 +60,19 @@ class LaneObject {
   [[gnu::always_inline]] void Put(char c) {
     if (at_ == end_) Grow(1);
     *at_++ = c;
+  }
+  // What `write` puts: by it where `part` holds something else, else as it was then.
+  template <typename Write>
+  [[gnu::always_inline]] void Share(LineParts::Part& part, const LineParts::Key& key, Write&& write) {
+    if (part.key == key) [[likely]] {
+      if (static_cast<size_t>(end_ - at_) < part.text.size()) Grow(part.text.size());
+      at_ = base::CopyText(at_, part.text);
+      return;
+    }
+    const auto begin = at_ - lane_.line();
+    write();
+    part.key = key;
+    part.text.assign(lane_.line() + begin, at_);
   }
   // What comes next is the first member of an object.
   void OpenObject() { is_first_ = true; }
@@ -92,6 +88,18 @@ class LaneObject {
     std::memcpy(at, kName.text, sizeof kName.text);
     if (std::exchange(is_first_, false)) *at = '{';
     return at + sizeof kName.text;
+  }
+  // Several of the times of a line are mostly the same.
+  [[gnu::always_inline]] char* PutTime(int64_t nanoseconds, char* at) {
+    if (nanoseconds != last_time_) {
+      last_time_ = nanoseconds;
+      char* const end = observe::PutMillis(nanoseconds, at);
+      last_size_ = static_cast<size_t>(end - at);
+      std::memcpy(last_text_, at, sizeof last_text_);
+      return end;
+    }
+    std::memcpy(at, last_text_, sizeof last_text_);
+    return at + last_size_;
   }
   [[gnu::always_inline]] void Grow(size_t room) {
     const Rest rest = More(lane_, at_, room);
@@ -112,7 +120,19 @@ class LaneObject {
   char* at_;
   char* end_;
   bool is_first_ = true;
+  int64_t last_time_ = -1;  // no time of a line is
+  size_t last_size_ = 0;
+  char last_text_[observe::kNumberRoom];
 };
+
+// In the place of a route, for parts that name none.
+constexpr char kAttempt = 'a';
+constexpr char kEnd = 'e';
+
+// Of the key of a part. Numbers of attempts are small.
+int64_t Numbers(compiler::model::UpstreamId upstream, int number, int status) {
+  return (int64_t{upstream.value} + 1) << 32 | static_cast<int64_t>(number) << 16 | status;
+}
 
 // A name that somebody else chose.
 std::string_view Shortened(std::string_view name) {
@@ -158,30 +178,37 @@ AccessLog::AccessLog(observe::LineLog& log, net::Transport& transport)
       })) {}
 
 void AccessLog::WriteJson(const AccessLogContext& context, const observe::ExchangeRecord& record, int status, base::Duration duration) {
-  const WorkerContext& worker = context.worker;
+  WorkerContext& worker = context.worker;
   const auto& upstreams = worker.policy().upstreams;
+  const auto last_upstream = record.last_upstream();
   LaneObject line(lane_);
+  const auto share = [&](const LineParts::Key& key, auto&& write) { line.Share(worker.line_parts.At(key), key, write); };
   line.AddPlain<"time">(clock_.Micros(context.time));
   line.AddPlain<"request_id">(context.request_id);
   line.AddPlain<"trace_id">(context.trace_id);
   line.AddPlain<"client">(context.client_ip);
   line.AddPlain<"method">(context.head.method_text);  // a token
   line.Add<"path">(context.path);
-  line.Add<"status">(status);
-  line.AddPlain<"route">(record.route);  // names of the policy are plain
-  line.AddPlain<"served_by">(record.served_by);
-  if (const auto upstream = record.last_upstream(); upstream.has_value())
-    line.AddPlain<"upstream">(upstreams[upstream].name);
-  line.Open<"attempts">();
-  line.Put('[');
+  share({record.route.data(), record.served_by.data(), Numbers(last_upstream, 0, status)}, [&] {
+    line.Add<"status">(status);
+    line.AddPlain<"route">(record.route);  // names of the policy are plain
+    line.AddPlain<"served_by">(record.served_by);
+    if (last_upstream.has_value()) line.AddPlain<"upstream">(upstreams[last_upstream].name);
+    line.Open<"attempts">();
+    line.Put('[');
+  });
   for (size_t i = 0; i < record.attempts.size(); ++i) {
     const observe::AttemptRecord& attempt = record.attempts[i];
     if (i > 0) line.Put(',');
-    line.OpenObject();
-    line.AddPlain<"upstream">(upstreams[attempt.upstream].name);
-    line.Add<"number">(attempt.number);
-    if (!attempt.address.empty()) line.AddPlain<"address">(attempt.address);
-    if (attempt.outcome.status != 0) line.Add<"status">(attempt.outcome.status);
+    const auto begin = [&] {
+      line.OpenObject();
+      line.AddPlain<"upstream">(upstreams[attempt.upstream].name);
+      line.Add<"number">(attempt.number);
+      if (!attempt.address.empty()) line.AddPlain<"address">(attempt.address);
+      if (attempt.outcome.status != 0) line.Add<"status">(attempt.outcome.status);
+    };
+    if (attempt.address.empty()) share({&kAttempt, nullptr, Numbers(attempt.upstream, attempt.number, attempt.outcome.status)}, begin);
+    else begin();
     if (attempt.outcome.error != compiler::abi::ErrorKind::kNone) {
       line.AddPlain<"error">(compiler::abi::Name(attempt.outcome.error));
     } else if (attempt.is_cancelled) {
@@ -223,10 +250,12 @@ void AccessLog::WriteJson(const AccessLogContext& context, const observe::Exchan
   line.Add<"bytes_in">(static_cast<int64_t>(record.bytes_in));
   line.Add<"bytes_out">(static_cast<int64_t>(record.bytes_out));
   line.AddMillis<"duration_ms">(duration);
-  line.AddPlain<"how">(Name(record.how));
-  line.Add<"worker">(worker.index);
-  line.AddPlain<"policy">(worker.gateway.compiled->hash);
-  line.Put('}');
+  share({&kEnd, nullptr, static_cast<int64_t>(record.how)}, [&] {
+    line.AddPlain<"how">(Name(record.how));
+    line.Add<"worker">(worker.index);
+    line.AddPlain<"policy">(worker.gateway.compiled->hash);
+    line.Put('}');
+  });
   line.Finish();
   lane_.EndLine();
 }

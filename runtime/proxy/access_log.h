@@ -2,7 +2,10 @@
 // computed again, or for people at a terminal. Never bodies or secrets.
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,8 +21,33 @@ namespace runtime::proxy {
 
 struct WorkerContext;
 
+// Parts of lines that many lines share, as they were written at first. They are found by where the policy's names stand: a table lives no
+// longer than the generation of the policy that the lines name.
+class LineParts {
+ public:
+  struct Key {
+    const void* route = nullptr;
+    const void* served_by = nullptr;
+    int64_t numbers = -1;  // none is below zero
+    bool operator==(const Key&) const = default;
+  };
+  struct Part {
+    Key key;
+    std::string text;
+  };
+  // The one place for parts with this key; another one's may stand there.
+  Part& At(const Key& key) {
+    uint64_t hash = reinterpret_cast<uintptr_t>(key.route) ^ reinterpret_cast<uintptr_t>(key.served_by) << 7 ^ static_cast<uint64_t>(key.numbers);
+    return parts_[(hash * 0x9e3779b97f4a7c15) >> (64 - kBits)];
+  }
+
+ private:
+  static constexpr size_t kBits = 6;
+  std::array<Part, size_t{1} << kBits> parts_;
+};
+
 struct AccessLogContext {
-  const WorkerContext& worker;
+  WorkerContext& worker;
   const http::RequestHead& head;
   std::string_view path;
   std::string_view request_id;

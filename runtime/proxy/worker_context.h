@@ -146,6 +146,7 @@ struct WorkerContext : std::enable_shared_from_this<WorkerContext> {
   observe::MetricsShard& metrics;
   std::optional<AccessLog>& access;  // none: no access log
   AccessLog& troubles;               // asked first: TakesTrouble
+  LineParts line_parts;
   base::Random& random;
   NameCache& names;
   RequestParsers parsers;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <random>
 #include <set>
@@ -107,6 +108,36 @@ void PutLine(observe::LogLane& lane, std::string_view text) {
   Put(lane, text.substr(0, text.size() / 2));
   Put(lane, text.substr(text.size() / 2));
   lane.EndLine();
+}
+
+TEST(LogLane, TheWriterWakesForSeveralFullChunksOrWhenItIsTold) {
+  Pipe pipe;
+  observe::LineLog log(pipe.fds[1]);
+  observe::LogLane lane(log);
+  const std::string line(999, 'x');
+  const auto read_bytes = [&pipe](size_t wanted) {  // waits until they are there
+    char buffer[65536];
+    for (size_t got = 0; got < wanted;) {
+      const ssize_t n = read(pipe.fds[0], buffer, std::min(sizeof buffer, wanted - got));
+      ASSERT_GT(n, 0);
+      got += static_cast<size_t>(n);
+    }
+  };
+  const size_t in_a_chunk = observe::LogLane::kChunkBytes / (line.size() + 1);
+  for (size_t i = 0; i < in_a_chunk; ++i) PutLine(lane, line);
+  EXPECT_TRUE(lane.is_waiting());
+  lane.HandOver();
+  EXPECT_FALSE(lane.is_waiting());
+  read_bytes(in_a_chunk * (line.size() + 1));
+  // More than a chunk, of which the full one was not told of.
+  for (size_t i = 0; i < in_a_chunk + 2; ++i) PutLine(lane, line);
+  lane.HandOver();
+  read_bytes((in_a_chunk + 2) * (line.size() + 1));
+  // Many full chunks are told of without a word.
+  const size_t many = observe::LogLane::kWakeBytes / (line.size() + 1) + 2 * in_a_chunk;
+  for (size_t i = 0; i < many; ++i) PutLine(lane, line);
+  read_bytes(observe::LogLane::kWakeBytes - 4 * (line.size() + 1));
+  EXPECT_EQ(log.dropped(), 0U);
 }
 
 TEST(LogLane, LinesOfAllLanesComeWholeAndInTheOrderOfEach) {
