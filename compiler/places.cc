@@ -38,7 +38,10 @@ class Finder {
   Place Block(const BlockOrigin* block) const { return block == nullptr ? Place() : At(block->kind_range); }
   Place Setting(const BlockOrigin* block, std::string_view name) const {
     const auto* setting = block == nullptr ? nullptr : block->Setting(name);
-    return setting == nullptr ? Place() : At(setting->statement);
+    if (setting == nullptr) return {};
+    Place place = At(setting->statement);
+    place.text = OneLine(source_.Text(setting->statement));
+    return place;
   }
   std::vector<Place> Rules(const BlockOrigin* block, std::string_view word) const {
     std::vector<Place> rules;

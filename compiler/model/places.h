@@ -12,7 +12,7 @@ namespace compiler::model {
 
 struct Place {
   std::string at;    // "chat.policy:31", the file without its folders; empty: nobody wrote it
-  std::string text;  // of a rule the statement itself, in one line; empty for the rest, which may hold a secret
+  std::string text;  // of a rule or setting the statement itself, in one line, as it is written; empty for a block
 };
 
 // Equal in length to the policy's own lists; what a policy got by itself has empty places.

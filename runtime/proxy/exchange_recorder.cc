@@ -282,7 +282,7 @@ void ExchangeRecorder::Write() {
   if (!retry_denied_.empty() && !record_.attempts.empty()) record_.attempts.back().retry_denied = retry_denied_;
   if (!move_denied_.empty() && !record_.attempts.empty()) record_.attempts.back().move_denied = move_denied_;
   const bool went_wrong = WentWrong(status);
-  const bool is_shown = went_wrong && worker_.TakesTrouble();
+  const bool is_shown = went_wrong && worker_.TakesTrouble(!record_.attempts.empty());
   if (!worker_.access && !is_shown) return;
 
   if (went_wrong || !record_.retry_denied.empty() || status >= 400) {

@@ -59,8 +59,12 @@ struct GatewayCommon {
   std::atomic<uint16_t> tls_port{0};
   ReloadStatus reload;
   observe::BreakerNews breakers;
-  observe::RecentLines troubles;  // lines of the access log of requests that did not go well
-  observe::LineLog troubles_log{[this](std::string_view line) { troubles.Add(line); }};
+  // Lines of the access log of requests that did not go well. Those that no upstream was asked for apart: while a breaker is open they
+  // are many, and would leave no room for the attempts that opened it.
+  observe::RecentLines troubles, refusals;
+  observe::LineLog troubles_log{[this](std::string_view line) {
+    (line.find("\"attempts\":[]") == std::string_view::npos ? troubles : refusals).Add(line);
+  }};
   AdminAccess admin;
   std::string made_token;      // of the admin address, where the policy writes none; set before the loops run
   std::function<void()> stop;  // as SIGTERM; null: nobody asked for it

@@ -1,8 +1,10 @@
 #include "runtime/proxy/live_state.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -16,6 +18,7 @@ namespace {
 
 using compiler::model::Place;
 using compiler::model::Places;
+using compiler::model::RouteId;
 using compiler::model::RouteSettings;
 using compiler::model::UpstreamId;
 using compiler::model::UpstreamSettings;
@@ -65,10 +68,11 @@ class State {
       if (total.count > 0)
         first_tokens_[total.labels].Add("count", static_cast<int64_t>(total.count)).AddMillis("ms", total.sum.count());
     }
-    for (const RouteSettings& route : policy_.routes) {
-      for (const UpstreamId id : route.to) {
+    for (size_t i = 0; i < policy_.routes.size(); ++i) {
+      const RouteId route(static_cast<int32_t>(i));
+      for (const UpstreamId id : policy_.routes[route].to) {
         auto& routes = routes_to_[static_cast<size_t>(id.value)];
-        if (routes.size() < kMostRoutes) routes.push_back(&route);
+        if (routes.size() < kMostRoutes) routes.push_back(route);
       }
     }
   }
@@ -97,15 +101,61 @@ class State {
       answers.Add(answer.Finish());
     }
     JsonList troubles;
-    for (const std::string& line : worker_.gateway.common->troubles.All()) troubles.Add(line);
+    std::set<std::string, std::less<>> decided;
+    for (const std::string& line : Troubles()) {
+      troubles.Add(line);
+      if (const std::string_view at = DecidedIn(line); !at.empty()) decided.emplace(at);
+    }
     state.AddRaw("upstreams", upstreams.Finish())
         .AddRaw("answers", answers.Finish())
-        .AddRaw("troubles", troubles.Finish());
+        .AddRaw("troubles", troubles.Finish())
+        .AddRaw("lines", Lines(decided));
     return state.Finish();
   }
 
  private:
   std::string Wall(base::TimePoint time) const { return observe::Rfc3339Millis(wall_ - (now_ - time)); }
+
+  // The oldest first. Lines begin with their time.
+  std::vector<std::string> Troubles() const {
+    std::vector<std::string> lines;
+    for (const observe::RecentLines* recent : {&worker_.gateway.common->troubles, &worker_.gateway.common->refusals}) {
+      for (std::string& line : recent->All()) lines.push_back(std::move(line));
+    }
+    constexpr size_t kTime = sizeof(R"({"time":"2026-01-28T09:45:22.123456Z)") - 1;
+    const auto time = [](const std::string& line) { return std::string_view(line).substr(0, kTime); };
+    std::stable_sort(lines.begin(), lines.end(), [&](const auto& a, const auto& b) { return time(a) < time(b); });
+    return lines;
+  }
+
+  // "chat.policy:31", as the line of the log has it. A quote in somebody else's words is escaped there, so this finds the member.
+  static std::string_view DecidedIn(std::string_view line) {
+    constexpr std::string_view kName = ",\"decided\":\"";
+    const size_t found = line.find(kName);
+    if (found == std::string_view::npos) return {};
+    line.remove_prefix(found + kName.size());
+    return line.substr(0, line.find('"'));
+  }
+
+  // What stands at these places of the policy, where it is known.
+  std::string Lines(const std::set<std::string, std::less<>>& wanted) const {
+    JsonLine lines;
+    std::set<std::string, std::less<>> seen;
+    const auto add = [&](const Place& place) {
+      if (!place.text.empty() && wanted.contains(place.at) && seen.insert(place.at).second) lines.Add(place.at, place.text);
+    };
+    if (wanted.empty()) return lines.Finish();
+    for (const Places::OfUpstream& upstream : places_.upstreams) {
+      for (const Place* place : {&upstream.repeat_safe, &upstream.replay_body, &upstream.max_in_flight, &upstream.max_retries, &upstream.budget,
+                                 &upstream.retry, &upstream.rest_when})
+        add(*place);
+      for (const Place& rule : upstream.open_when) add(rule);
+    }
+    for (const Places::OfRoute& route : places_.routes) {
+      for (const Place* place : {&route.to, &route.fallback, &route.deadline}) add(*place);
+    }
+    return lines.Finish();
+  }
 
   std::string Policy() const {
     const ReloadStatus::Look reloads = worker_.gateway.common->reload.Now();
@@ -194,6 +244,21 @@ class State {
     if (!place.text.empty()) json->Add("line", place.text);
   }
 
+  // What users read. Where values of their request stand in it, that is all that can be said.
+  static void AddBody(const compiler::model::Body& body, JsonLine* step) {
+    constexpr size_t kMost = 200;
+    if (body.values) {
+      step->AddRaw("text_is_of_request", "true");
+    } else if (body.kind != compiler::model::BodyKind::kNone) {
+      std::string text = body.text.substr(0, kMost);
+      if (text.size() < body.text.size()) {
+        while (!text.empty() && (static_cast<unsigned char>(body.text[text.size()]) & 0xc0) == 0x80) text.pop_back();  // no half of a character
+        text += "…";
+      }
+      step->Add("text", text);
+    }
+  }
+
   // What the number of failures is compared with, where the first rule is one such comparison: "3 of 5"; else 0.
   int64_t Threshold(const compiler::model::BreakerSettings& breaker) const {
     if (breaker.open_when.empty() || breaker.measures.empty()) return 0;
@@ -206,25 +271,26 @@ class State {
   // What the first kMostRoutes routes that ask this upstream do where it gives no answer, in their order.
   std::string Instead(UpstreamId id) const {
     JsonList ways;
-    for (const RouteSettings* known : routes_to_[static_cast<size_t>(id.value)]) {
-      const RouteSettings& route = *known;
+    for (const RouteId route_id : routes_to_[static_cast<size_t>(id.value)]) {
+      const RouteSettings& route = policy_.routes[route_id];
       const auto at = std::find(route.to.begin(), route.to.end(), id);
       JsonList then;
-      const auto add = [&then](std::string_view kind, std::string_view name, int status) {
+      const auto add = [&then](std::string_view kind, std::string_view name, int status, const compiler::model::Body* body = nullptr) {
         JsonLine step;
         step.Add("kind", kind);
         if (!name.empty()) step.Add("name", name);
         if (status != 0) step.Add("status", static_cast<int64_t>(status));
+        if (body != nullptr) AddBody(*body, &step);
         then.Add(step.Finish());
       };
       for (auto next = at + 1; next != route.to.end(); ++next) add("upstream", policy_.upstreams[*next].name, 0);
       bool is_sure = false;
       for (const auto& fallback : route.fallback) {
         if (const auto* reply = std::get_if<compiler::model::ReplyId>(&fallback)) {
-          add("reply", policy_.replies[*reply].name, policy_.replies[*reply].status);
+          add("reply", policy_.replies[*reply].name, policy_.replies[*reply].status, &policy_.replies[*reply].body);
           is_sure = true;
         } else if (const auto* mock = std::get_if<compiler::model::MockId>(&fallback)) {
-          add("mock", policy_.mocks[*mock].name, policy_.mocks[*mock].status);
+          add("mock", policy_.mocks[*mock].name, policy_.mocks[*mock].status, &policy_.mocks[*mock].body);
           is_sure = true;
         } else {
           add("cache", policy_.caches[std::get<compiler::model::CacheId>(fallback)].name, 0);
@@ -234,6 +300,7 @@ class State {
       if (!is_sure) add("error", "", 0);
       JsonLine way;
       way.Add("route", route.name).AddRaw("then", then.Finish());
+      if (!route.fallback.empty() && places_.routes.Has(route_id)) AddPlace(places_.routes[route_id].fallback, &way);
       ways.Add(way.Finish());
     }
     return ways.Finish();
@@ -246,7 +313,7 @@ class State {
   const base::WallTime wall_;
   const std::unordered_map<std::string, int64_t> in_flight_;
   std::unordered_map<std::string, JsonLine> outcomes_, first_tokens_;  // by the name of the upstream
-  std::vector<std::vector<const RouteSettings*>> routes_to_;           // by upstream
+  std::vector<std::vector<RouteId>> routes_to_;                        // by upstream
 };
 
 }  // namespace

@@ -36,7 +36,7 @@ struct WorkerCommon {
   // Of requests that did not go well, for the live page; of many at the same time a few.
   static constexpr base::Duration kBetweenTroubles = std::chrono::milliseconds(50);
   AccessLog troubles;
-  base::TimePoint next_trouble;
+  base::TimePoint next_trouble, next_refusal;
   base::Random random;
   NameCache names;
   uint64_t next_follower = 1;
@@ -92,11 +92,12 @@ struct WorkerContext : std::enable_shared_from_this<WorkerContext> {
     return worker_.date;
   }
 
-  // Whether the live page has room for a request that did not go well, now.
-  bool TakesTrouble() {
+  // Whether the live page has room for a request that did not go well, now. `was_tried`: an upstream was asked.
+  bool TakesTrouble(bool was_tried) {
     const base::TimePoint now = transport.Now();
-    if (now < worker_.next_trouble) return false;
-    worker_.next_trouble = now + WorkerCommon::kBetweenTroubles;
+    base::TimePoint& next = was_tried ? worker_.next_trouble : worker_.next_refusal;
+    if (now < next) return false;
+    next = now + WorkerCommon::kBetweenTroubles;
     return true;
   }
 

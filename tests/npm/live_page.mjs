@@ -14,6 +14,15 @@ import { spawn } from 'node:child_process';
 import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 
+// Every name that the page may show has its plain words.
+const root = new URL('../../', import.meta.url);
+const script = fs.readFileSync(new URL('runtime/proxy/live/live.js', root), 'utf8');
+for (const [file, pattern] of [['compiler/abi/errors.def', /^ERROR_KIND\((\w+)/gm], ['runtime/engine/retry_denials.def', /^RETRY_DENIAL\(\w+, "(\w+)"/gm]]) {
+  const names = [...fs.readFileSync(new URL(file, root), 'utf8').matchAll(pattern)].map((found) => found[1]);
+  assert.ok(names.length > 5, file);
+  for (const name of names) assert.match(script, new RegExp(`^  ${name}: "`, 'm'), `${file}: ${name} has no meaning in live.js`);
+}
+
 const TOKEN = 'a token that only this test knows';
 const HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>&amp;"\'';
 const executable = process.argv[2];
@@ -194,19 +203,25 @@ try {
   assert.equal(truth.state, 'OPEN');
   assert.equal(await rowOf(page, 'ollama', 'Because of'), 'open when failed_requests(60s) >= 3');
   assert.equal(await rowOf(page, 'ollama', 'Line of the policy'), `live.policy:${lineOf('open when failed_requests')}`);
-  assert.equal(await rowOf(page, 'ollama', 'It counted'), 'failed_requests(1min) = 3');
-  assert.equal(await rowOf(page, 'ollama', 'Last error'), 'reset');
+  assert.equal(await rowOf(page, 'ollama', 'It counted'), 'failed_requests(60s) = 3', 'as the policy spells it');
+  assert.equal(await rowOf(page, 'ollama', 'Last error'), 'reset (it closed the connection before it answered)');
   const until_shown = await rowOf(page, 'ollama', 'Tries again');
   const [, clock, left] = until_shown.match(/^(\d\d:\d\d:\d\d), in ([\d.]+) s$/) || assert.fail(until_shown);
   const retry_at = Date.parse(truth.retry_at);
   assert.ok(Math.abs(retry_at - Date.now() - left * 1000) < 2500, `${until_shown}, and it is ${truth.retry_at}`);
   assert.ok([-1000, 0, 1000].some((off) => new Date(retry_at + off).toLocaleTimeString('en-GB', { hour12: false }) === clock), `${clock} and ${truth.retry_at}`);
-  assert.equal(await rowOf(page, 'ollama', 'Meanwhile users get'), 'route chats: reply busy (status 503)');
-  assert.match(await text(page, '#summary'), /The breaker of ollama is open/);
-  assert.match(await rowOf(page, 'ollama', 'Lately'), /\d+ × reset/);
+  assert.equal(await rowOf(page, 'ollama', 'Meanwhile users get'), `route chats: reply busy (status 503): “Busy. Try again in a moment.” (live.policy:${lineOf('route chats')}: fallback = [busy])`);
+  assert.match(await text(page, '#summary'), /^The breaker of ollama is open since \d\d:\d\d:\d\d: open when failed_requests\(60s\) >= 3; the last error was reset \(it closed the connection before it answered\); the next try is at \d\d:\d\d:\d\d, in [\d.]+ m?s\./);
+  await until('the summary to say how many got something else', async () => /Users: \d+ of \d+ \(\d+%\) got something else than an upstream's answer; /.test(await text(page, '#summary')));
+  assert.match(await rowOf(page, 'ollama', 'Lately'), /\d+ × reset \(it closed the connection before it answered\).* in the last [\d.]+ m?s$/);
   await until('the summary to say what users get', async () => /\d+ of \d+ requests in the last [\d.]+ m?s got a status of 500 or more/.test(await text(page, '#summary')));
   await page.locator('#answers tr', { hasText: 'busy' }).first().waitFor();
   await page.locator('#troubles li', { hasText: 'breaker_open' }).first().waitFor();
+  // Those that the open breaker let not through are one row, and hide none of those that were tried.
+  await until('equal rows to be one', async () => /; \d+ more like it since \d\d:\d\d:\d\d$/.test(await page.locator('#troubles li summary', { hasText: 'breaker_open' }).first().innerText()));
+  const rows = page.locator('#troubles li summary');
+  assert.ok((await rows.filter({ hasText: 'because of breaker_open (the breaker lets nothing through)' }).count()) <= 2, (await rows.allInnerTexts()).join('\n'));
+  await rows.filter({ hasText: 'because of reset' }).first().waitFor();
   assert.match(await text(page, '#announce'), /The breaker of ollama is now open/);
 
   // Requests that did not go well unfold by keyboard, and stay so while the page goes on.
@@ -217,7 +232,7 @@ try {
   const unfolded = await page.evaluateHandle(() => document.activeElement.closest('details'));
   await page.keyboard.press('Enter');
   assert.equal(await unfolded.evaluate((details) => details.open), true);
-  assert.match(await unfolded.evaluate((details) => details.innerText), new RegExp(`live\\.policy:\\d+`));
+  assert.match(await unfolded.evaluate((details) => details.innerText), new RegExp(`live\\.policy:\\d+: \\w+`), 'the line itself stands there');
   const looks = page.looks;
   await until('three more looks', () => page.looks >= looks + 3);
   assert.equal(await unfolded.evaluate((details) => details.isConnected && details.open && document.activeElement.closest('details') === details), true);
@@ -241,7 +256,8 @@ try {
     assert.ok(found.passes.length > 10, 'axe looked');
     assert.deepEqual(found.violations.map((v) => `${name}: ${v.id}: ${v.nodes.map((n) => n.html + ' ' + n.failureSummary).join('; ')}`), []);
     if (logs_in) { // and with everything unfolded, before an action
-      for (const summary of await other.locator('details:not([open]) > summary').all()) await summary.click();
+      const folded = other.locator('details:not([open]) > summary');
+      while ((await folded.count()) > 0) await folded.first().click();
       await other.getByRole('button', { name: 'Drain' }).first().click();
       await other.locator('#confirm[open]').waitFor();
       const asked = await other.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
@@ -303,6 +319,7 @@ try {
   await page.locator('#main').focus();
   await focus('SUMMARY Act on spare');
   await page.keyboard.press('Enter');
+  assert.match(await card(page, 'spare').locator('.actions').innerText(), /Open the breaker for 10 minutes\s+Nothing is sent to spare for ten minutes/, 'what a button does stands beside it');
   for (const no of ['Escape', 'Enter']) {
     await act('Open the breaker', no);
     await asked.waitFor({ state: 'hidden' });

@@ -21,7 +21,13 @@ function show(element, is_shown) {
 
 // ---- Words ------------------------------------------------------------------------------------------------------------
 
-const clock = (time) => new Date(time).toLocaleTimeString(undefined, { hour12: false });
+// In the zone that the head of the page names; with its date where that is another day.
+function clock(time) {
+  const at = new Date(time);
+  const text = at.toLocaleTimeString(undefined, { hour12: false });
+  return at.toDateString() === new Date().toDateString() ? text : at.toLocaleDateString() + " " + text;
+}
+const zone = (time) => (new Intl.DateTimeFormat(undefined, { timeZoneName: "short" }).formatToParts(new Date(time)).find((part) => part.type === "timeZoneName") || { value: "" }).value;
 function span(ms) {
   if (ms < 10) return Number(ms.toPrecision(2)) + " ms";
   if (ms < 1000) return Math.round(ms) + " ms";
@@ -36,6 +42,44 @@ const STATES = {
   RESTING: ["resting", "wait", "it asked to be left alone"],
 };
 const stateName = (state) => (STATES[state] || [state])[0];
+// Names of outcomes, refusals and denials in plain words (errors.def, retry_denials.def, refusals.def).
+const MEANINGS = {
+  connect_failure: "no connection could be made",
+  refused: "nothing listens at its address",
+  dns_failure: "its host name has no address",
+  connect_timeout: "no connection in time",
+  tls_failure: "the TLS handshake failed",
+  reset: "it closed the connection before it answered",
+  first_token_timeout: "no content in time",
+  idle_timeout: "its answer stood still",
+  attempt_timeout: "it took longer than it may",
+  truncated: "its answer broke off",
+  bad_response: "what it sent is no answer of this API",
+  stream_error: "it reported an error inside its answer",
+  unfinished: "its answer gave no reason for its end",
+  queue_full: "too many requests wait already",
+  queue_timeout: "no place became free in time",
+  breaker_open: "the breaker lets nothing through",
+  client_timeout: "the client kept it waiting",
+  exhausted: "the gateway itself is out of descriptors or memory",
+  cancelled: "the client left, or it was not needed any more",
+  committed: "part of the answer is with the client already",
+  not_matched: "the policy does not retry this",
+  attempts_exhausted: "all retries were made",
+  body_too_large: "the request is too large to be sent again",
+  not_repeat_safe: "to send it again might do it twice",
+  budget_spent: "the retry budget is empty",
+  x_should_retry: "the answer said that another try is in vain",
+  retry_after: "it asked for a longer wait than the policy allows",
+  deadline: "the request's deadline came",
+  no_route: "no route of the policy takes it",
+};
+const STATUSES = { 429: "too many requests", 500: "it failed", 502: "bad gateway", 503: "it is not available", 504: "it got no answer in time", 529: "it is overloaded" };
+const meaningOf = (name) => (Object.hasOwn(MEANINGS, name) ? MEANINGS[name] : STATUSES[name] || "");
+const explained = (name) => {
+  const shown = (/^[0-9]{3}$/.test(name) ? "status " : "") + name;
+  return meaningOf(name) ? shown + " (" + meaningOf(name) + ")" : shown;
+};
 function plural(number, one, many) {
   return number + " " + (number === 1 ? one : many);
 }
@@ -108,8 +152,30 @@ function newCard(upstream) {
   return card;
 }
 
-const errorText = (error) => (/^[0-9]{3}(:|$)/.test(error || "") ? "status " + error : error);
-const countsText = (counts) => Object.entries(counts).map(([name, value]) => name + " = " + value).join(", ");
+// "refused", "500: model runner has stopped": a name, and what the upstream said.
+function errorText(error) {
+  if (!error) return error;
+  const [, name, said] = /^([a-z0-9_]+)(?:: (.*))?$/s.exec(error) || [];
+  return name ? explained(name) + (said ? ": " + said : "") : error;
+}
+
+// What a rule counted, spelt as the line of the policy spells it: 60s stays 60s, and a share is a percentage where the line has one.
+const UNITS = { ms: 1, s: 1000, min: 60000, h: 3600000, d: 86400000 };
+function inMs(text) {
+  const parts = [...text.matchAll(/([0-9]+)(ms|s|min|h|d)/g)];
+  return parts.map((part) => part[0]).join("") === text ? parts.reduce((sum, [, number, unit]) => sum + number * UNITS[unit], 0) : NaN;
+}
+function countsText(counts, line) {
+  const written = [...(line || "").matchAll(/([a-z_]+)\(\s*([0-9a-z]+)\s*\)/g)];
+  return Object.entries(counts).map(([name, value]) => {
+    const [, kind, window] = /^([a-z_]+)\(([0-9a-z]+)\)$/.exec(name) || [];
+    const same = kind && written.find((one) => one[1] === kind && inMs(one[2]) === inMs(window));
+    const is_share = typeof value === "number" && /ratio/.test(name) && /[0-9]%/.test(line || "");
+    const shown = is_share ? Number((value * 100).toFixed(1)) + "%" : typeof value === "number" ? String(Number(value.toPrecision(6))) : value;
+    return (same ? same[0] : name) + " = " + shown;
+  }).join(", ");
+}
+const placeText = (one) => (one.place ? "  (" + one.place + (one.line ? ": " + one.line : "") + ")" : "");
 
 function stepText(step, upstreams) {
   if (step.kind === "upstream") {
@@ -118,22 +184,24 @@ function stepText(step, upstreams) {
     return "upstream " + step.name + state;
   }
   if (step.kind === "error") return "an error of the gateway's own";
-  return step.kind + " " + step.name + (step.status ? " (status " + step.status + ")" : "");
+  const text = step.text ? ": “" + step.text + "”" : step.text_is_of_request ? ", made of what they asked" : "";
+  const what = step.kind === "cache" ? "what cache " + step.name + " has kept" : step.kind + " " + step.name;
+  return what + (step.status ? " (status " + step.status + ")" : "") + text;
 }
 
 function insteadText(upstream, upstreams) {
-  const lines = upstream.instead.map((way) => "route " + way.route + ": " + way.then.map((step) => stepText(step, upstreams)).join(", else "));
+  const lines = upstream.instead.map((way) => "route " + way.route + ": " + way.then.map((step) => stepText(step, upstreams)).join(", else ") + placeText(way));
   return lines.join("; ");
 }
 
 function updateCard(card, upstream, state) {
   const breaker = upstream.breaker;
-  for (const { action, button } of card.actions) show(button, !action.shown || Boolean(action.shown(upstream)));
+  for (const { action, root } of card.actions) show(root, !action.shown || Boolean(action.shown(upstream)));
   if (!breaker) {
     say(card.state, "No breaker");
     card.state.className = "note";
     say(card.words, "");
-    card.rows.set([...recentRows(upstream), ...loadRows(upstream)]);
+    card.rows.set([...recentRows(upstream, state), ...loadRows(upstream)]);
     return;
   }
   const [name, className, meaning] = STATES[breaker.state] || [breaker.state, "", ""];
@@ -152,10 +220,10 @@ function updateCard(card, upstream, state) {
   const rows = [];
   if (opening) {
     rows.push(
-      [opening.state === "RESTING" ? "Rests since" : "Opened at", clock(opening.at)],
+      [opening.state === "RESTING" ? "Rests since" : "Opened at", clock(opening.at) + " " + zone(opening.at)],
       ["Because of", opening.line || opening.rule, "code"],
       ["Line of the policy", opening.place, "code"],
-      ["It counted", countsText(opening.counts), "code"],
+      ["It counted", countsText(opening.counts, opening.line || opening.rule), "code"],
       ["Tried since", opening.probes_failed ? plural(opening.probes_failed, "try failed", "tries failed") + ", the last at " + clock(opening.last_probe) : null, "bad"],
       ["Last error", errorText(opening.last_error) || "none: " + opening.rule, "bad"],
       ["By request", opening.request_id, "code"],
@@ -167,18 +235,24 @@ function updateCard(card, upstream, state) {
     rows.push(["Failures now", failures(card, upstream)]);
     rows.push(["Opens when", breaker.rules.map((rule) => (rule.line || rule.rule) + (rule.place ? "  (" + rule.place + ")" : "")).join("; "), "code"]);
   }
-  rows.push(...recentRows(upstream));
+  rows.push(...recentRows(upstream, state));
   rows.push(["Last failure", breaker.last_failure_time ? clock(breaker.last_failure_time) : null]);
-  rows.push(["Answered well", String(breaker.success_count)]);
+  rows.push(["Answered well", breaker.success_count + (breaker.state === "HALF_OPEN" ? " of the tries" : windowOf(breaker))]);
   rows.push(...loadRows(upstream));
   card.rows.set(rows);
+}
+
+// The window that the counts of a breaker are of: that of its first rule.
+function windowOf(breaker) {
+  const [, window] = /\(\s*([0-9a-z]+)\s*\)/.exec(breaker.rules.length > 0 ? breaker.rules[0].line || breaker.rules[0].rule : "") || [];
+  return window ? " in the last " + window : "";
 }
 
 // With a bar where one number tells how far it is to the opening.
 function failures(card, upstream) {
   const breaker = upstream.breaker;
-  if (!breaker.threshold) return String(breaker.failure_count);
-  const text = breaker.failure_count + " of " + breaker.threshold;
+  if (!breaker.threshold) return breaker.failure_count + windowOf(breaker);
+  const text = breaker.failure_count + " of " + breaker.threshold + windowOf(breaker);
   if (!card.failures) {
     card.failuresText = make("span");
     card.failures = make("div", "", card.failuresText, " ", card.meter);
@@ -206,14 +280,15 @@ function recentOf(upstream) {
     waited: first.ms - (before ? before.first.ms : 0),
   };
 }
-const outcomesText = (outcomes) => outcomes.map(([outcome, count]) => count + " × " + (/^[0-9]/.test(outcome) ? "status " : "") + outcome).join(", ");
+const outcomesText = (outcomes) => outcomes.map(([outcome, count]) => count + " × " + explained(outcome)).join(", ");
+const sinceText = (state) => "in the last " + span(Date.parse(state.now) - looks[0].at);
 
-function recentRows(upstream) {
+function recentRows(upstream, state) {
   const recent = recentOf(upstream);
   return [
     ["Drained", upstream.is_drained ? "An operator lets nothing new through to it, whatever the breaker says" : null, "bad"],
-    ["Lately", recent.outcomes.length > 0 ? outcomesText(recent.outcomes) : null, recent.bad.length > 0 ? "bad" : ""],
-    ["First content", recent.answers > 0 ? "after " + span(recent.waited / recent.answers) + " on average" : null],
+    ["Lately", recent.outcomes.length > 0 ? outcomesText(recent.outcomes) + " " + sinceText(state) : null, recent.bad.length > 0 ? "bad" : ""],
+    ["First content", recent.answers > 0 ? "after " + span(recent.waited / recent.answers) + " on average " + sinceText(state) : null],
   ];
 }
 
@@ -270,12 +345,18 @@ function updateAnswers(state) {
 
 // ---- Requests that did not go well ------------------------------------------------------------------------------------
 
-const MOST_TROUBLES = 100;
+// Those that went the same way stand together, as the latest of them with their number: a hundred that an open breaker let not through
+// hide none of the attempts that opened it.
+const MOST_KINDS = 100;
+const MOST_KEPT = 1000; // lines of the log; the gateway keeps fewer
 const troubleItems = new Map();
-let troubles = []; // the latest first; the gateway keeps fewer
+let troubles = []; // the latest first
+let troubleOrder = []; // of kinds, as shown
 const keyOf = (line) => line.time + " " + line.request_id;
-const isLookedAt = (line) => {
-  const item = troubleItems.get(keyOf(line));
+const kindOf = (line) => JSON.stringify([line.status, line.method, line.path, line.route, line.served_by, line.fallback_reason, line.decided, line.how,
+  (line.attempts || []).map((attempt) => [attempt.upstream, attempt.status, attempt.error, attempt.detail, attempt.retry_denied])]);
+const isLookedAt = (kind) => {
+  const item = troubleItems.get(kind);
   return item && (item.details.open || item.root.contains(document.activeElement));
 };
 
@@ -288,39 +369,70 @@ const ENDS = {
   own: "no upstream's answer, but one of the gateway's own",
 };
 function attemptText(attempt) {
-  const what = attempt.error ? (attempt.status ? "status " + attempt.status + ", then " : "") + attempt.error : "status " + attempt.status;
+  const what = attempt.error ? (attempt.status ? "status " + attempt.status + ", then " : "") + explained(attempt.error) : explained(String(attempt.status));
   const next = attempt.retry_ms !== undefined ? "; tried again after " + span(attempt.retry_ms)
-    : attempt.retry_denied ? "; no retry: " + attempt.retry_denied : "";
+    : attempt.retry_denied ? "; no retry: " + explained(attempt.retry_denied) : "";
   return what + (attempt.detail ? " (" + attempt.detail + ")" : "") + " after " + span(attempt.ms) + next;
 }
 
-function newTrouble(line) {
-  const details = make("details");
-  const item = { root: make("li"), details };
-  const head = make("summary", "", clock(line.time) + " ", make("strong", line.status >= 500 || line.how === "cut" ? "bad" : "", String(line.status)),
-    " " + line.method + " " + line.path + ", by " + line.served_by + (line.fallback_reason ? ", because of " + line.fallback_reason : ""));
-  const rows = new Rows();
-  rows.set([
+// Why a status that looks well stands among those that did not go well.
+function butText(line) {
+  if (line.status >= 400) return "";
+  if (line.how === "cut") return " but cut off";
+  if (line.fallback) return " but not the answer of an upstream";
+  return (line.attempts || []).length > 1 ? " but not at the first attempt" : "";
+}
+
+function newTrouble() {
+  const item = { root: make("li"), details: make("details"), time: make("span"), status: make("strong"), rest: make("span"), rows: new Rows() };
+  item.details.append(make("summary", "", item.time, " ", item.status, item.rest), item.rows.list);
+  item.root.append(item.details);
+  return item;
+}
+
+// `group`: {kind, lines}, the latest first. What is unfolded stays as it is.
+function updateTrouble(item, group, state) {
+  const [line] = group.lines;
+  const more = group.lines.length - 1;
+  say(item.time, clock(line.time));
+  say(item.status, String(line.status));
+  item.status.className = line.status >= 500 || line.how === "cut" ? "bad" : line.status < 400 ? "wait" : "";
+  say(item.rest, butText(line) + " " + line.method + " " + line.path + ", by " + line.served_by + (line.fallback_reason ? ", because of " + explained(line.fallback_reason) : "") +
+    (more > 0 ? "; " + more + " more like it since " + clock(group.lines[more].time) : ""));
+  if (item.shown === keyOf(line) || (item.shown && isLookedAt(group.kind))) return;
+  item.shown = keyOf(line);
+  const decided = line.decided && Object.hasOwn(state.lines || {}, line.decided) ? line.decided + ": " + state.lines[line.decided] : line.decided;
+  item.rows.set([
     ["Route", line.route],
     ["It took", span(line.duration_ms)],
     ...(line.attempts || []).map((attempt, index) => ["Attempt " + (index + 1) + " at " + attempt.upstream, attemptText(attempt)]),
-    ["Decided by", line.decided, "code"],
+    ["Decided by", decided, "code"],
     ["The client got", ENDS[line.how] || line.how],
     ["Model", line.model_answered || line.model],
     ["Client", line.client],
     ["Request id", line.request_id, "code"],
   ]);
-  details.append(head, rows.list);
-  item.root.append(details);
-  return item;
 }
 
 function updateTroubles(state) {
   const known = new Set(troubles.map(keyOf));
-  troubles = state.troubles.filter((line) => !known.has(keyOf(line))).reverse().concat(troubles);
-  troubles = troubles.filter((line, index) => index < MOST_TROUBLES || isLookedAt(line));
-  show(byId("no-troubles"), troubles.length === 0);
-  keep(byId("troubles"), troubleItems, troubles, keyOf, newTrouble, () => {});
+  troubles = state.troubles.filter((line) => !known.has(keyOf(line))).concat(troubles);
+  troubles.sort((a, b) => (a.time < b.time ? 1 : a.time > b.time ? -1 : 0));
+  troubles.length = Math.min(troubles.length, MOST_KEPT);
+  const groups = new Map();
+  for (const line of troubles) {
+    const kind = kindOf(line);
+    if (!groups.has(kind)) groups.set(kind, { kind, lines: [] });
+    groups.get(kind).lines.push(line);
+  }
+  const shown = [...groups.values()].filter((group, index) => index < MOST_KINDS || isLookedAt(group.kind));
+  // Nothing moves under somebody's hands: what is new comes on top.
+  if (byId("troubles").contains(document.activeElement) || byId("troubles").matches(":hover")) {
+    shown.sort((a, b) => troubleOrder.indexOf(a.kind) - troubleOrder.indexOf(b.kind));
+  }
+  troubleOrder = shown.map((group) => group.kind);
+  show(byId("no-troubles"), shown.length === 0);
+  keep(byId("troubles"), troubleItems, shown, (group) => group.kind, newTrouble, (item, group) => updateTrouble(item, group, state));
 }
 
 // ---- What operators may do ---------------------------------------------------------------------------------------------
@@ -337,14 +449,19 @@ const ACTIONS = [
     means: (name) => name + " gets requests again." },
 ];
 
+let meansMade = 0;
 function actionsOf(card, upstream) {
   const box = make("details", "actions", make("summary", "", "Act on " + upstream.name));
   card.actions = ACTIONS.filter((action) => !action.needs || upstream[action.needs]).map((action) => {
     const button = make("button", "", action.label);
     button.type = "button";
+    const means = make("p", "note", action.means(upstream.name));
+    means.id = "means-" + ++meansMade;
+    button.setAttribute("aria-describedby", means.id);
     button.addEventListener("click", () => askFirst(action.label + ": " + upstream.name, action.means(upstream.name), action.path(encodeURIComponent(upstream.name))));
-    box.append(button);
-    return { action, button };
+    const root = make("div", "", button, means);
+    box.append(root);
+    return { action, root };
   });
   return box;
 }
@@ -382,13 +499,49 @@ byId("confirm").addEventListener("close", () => {
   byId("confirm").returnValue = "";
 });
 for (const answer of ["yes", "no"]) byId("confirm-" + answer).addEventListener("click", () => byId("confirm").close(answer));
-byId("reload-policy").addEventListener("click", () =>
-  askFirst("Read the policy again", "The file is checked first. It comes into force as a whole, or not at all; requests under way end as they began.", "reload"));
+byId("reload-policy").addEventListener("click", () => askFirst("Read the policy again", byId("reload-means").textContent, "reload"));
 
 // ---- The whole page ---------------------------------------------------------------------------------------------------
 
 const cards = new Map();
 const statesBefore = new Map();
+
+// What is wrong, since when, and when it is tried again.
+function awayText(upstream, state) {
+  const { breaker } = upstream;
+  const { opening } = breaker;
+  let text = "The breaker of " + upstream.name + " is " + stateName(breaker.state);
+  if (opening) {
+    text += " since " + clock(opening.at) + ": " + (opening.line || opening.rule);
+    if (opening.last_error) text += "; the last error was " + errorText(opening.last_error);
+  }
+  const left = breaker.retry_at ? Date.parse(breaker.retry_at) - Date.parse(state.now) : 0;
+  if (breaker.state === "HALF_OPEN") text += "; single requests try it now";
+  else if (breaker.retry_at) text += "; the next try is " + (left > 0 ? "at " + clock(breaker.retry_at) + ", in " + span(left) : "the next request");
+  return text + ".";
+}
+
+// How many users got something else than an upstream's answer, of those whose route asks one.
+function usersText(state) {
+  const routes = new Set();
+  const instead = new Set(["gateway"]);
+  for (const upstream of state.upstreams) {
+    for (const way of upstream.instead) {
+      routes.add(way.route);
+      for (const step of way.then) if (step.kind === "reply" || step.kind === "mock") instead.add(step.name);
+    }
+  }
+  const grown = grownAnswers();
+  const sum = (answers) => answers.reduce((total, answer) => total + answer.count, 0);
+  const asked = grown.filter((answer) => routes.has(answer.parts[0]));
+  const other = sum(asked.filter((answer) => instead.has(answer.parts[1])));
+  const failed = sum(grown.filter((answer) => Number(answer.parts[2]) >= 500));
+  const said = [];
+  if (other > 0) said.push(other + " of " + sum(asked) + " (" + Math.max(1, Math.round((100 * other) / sum(asked))) + "%) got something else than an upstream's answer");
+  if (failed > 0) said.push(failed + " of " + plural(sum(grown), "request", "requests") + " " + sinceText(state) + " got a status of 500 or more");
+  else if (other > 0) said[0] += " " + sinceText(state);
+  return said.length > 0 ? "Users: " + said.join("; ") + "." : "";
+}
 
 function summaryOf(state) {
   const with_breaker = state.upstreams.filter((upstream) => upstream.breaker);
@@ -397,7 +550,7 @@ function summaryOf(state) {
   if (state.is_draining) parts.push("The gateway is stopping.");
   if (with_breaker.length === 0) parts.push("No upstream has a breaker.");
   else if (away.length === 0) parts.push(with_breaker.length === 1 ? "The breaker is closed." : "All " + with_breaker.length + " breakers are closed.");
-  else parts.push(firstOf(away.map((upstream) => "The breaker of " + upstream.name + " is " + stateName(upstream.breaker.state) + ".")));
+  else parts.push(firstOf(away.map((upstream) => awayText(upstream, state))));
   const troubled = [];
   for (const upstream of state.upstreams) {
     if (upstream.is_drained) troubled.push(upstream.name + " is drained by an operator.");
@@ -408,10 +561,7 @@ function summaryOf(state) {
     if (bad > 0 && bad >= recent.all / 10) troubled.push(bad + " of " + recent.all + " times " + upstream.name + " gave no good answer: " + outcomesText(recent.bad) + ".");
   }
   parts.push(firstOf(troubled));
-  const grown = grownAnswers();
-  const all = grown.reduce((sum, answer) => sum + answer.count, 0);
-  const failed = grown.reduce((sum, answer) => sum + (Number(answer.parts[2]) >= 500 ? answer.count : 0), 0);
-  if (failed > 0) parts.push(failed + " of " + plural(all, "request", "requests") + " in the last " + span(Date.parse(state.now) - looks[0].at) + " got a status of 500 or more.");
+  parts.push(usersText(state));
   parts.push(plural(state.requests_in_flight, "request", "requests") + " under way, " + plural(state.connections, "connection", "connections") + ".");
   if (state.log_lines_lost > 0) parts.push(plural(state.log_lines_lost, "line", "lines") + " of the log lost.");
   return parts.filter((part) => part !== "").join(" ");
@@ -458,8 +608,8 @@ function update(state) {
   const open = state.upstreams.filter((upstream) => upstream.breaker && upstream.breaker.state === "OPEN").map((upstream) => upstream.name);
   const title = (open.length > 0 ? open.slice(0, MOST_NAMED).join(", ") + " open – " : "") + "Breakwater " + location.host;
   if (document.title !== title) document.title = title;
-  say(byId("policy"), "As of " + new Date(state.now).toLocaleTimeString(undefined, { hour12: false, timeZoneName: "short" }) + " (the log has UTC). Policy " + policy.file + " (" + policy.hash + "), in force since " +
-    new Date(policy.since).toLocaleString(undefined, { hour12: false }) + ", version " + state.version + ".");
+  say(byId("policy"), "As of " + new Date(state.now).toLocaleTimeString(undefined, { hour12: false, timeZoneName: "short" }) + " (as all times here; the log has UTC). Policy " + policy.file + " (" + policy.hash + "), in force since " +
+    new Date(policy.since).toLocaleString(undefined, { hour12: false }) + " " + zone(policy.since) + ", version " + state.version + ".");
   show(byId("reload"), policy.refused !== undefined);
   if (policy.refused !== undefined) say(byId("reload"), "The reload at " + clock(policy.refused.time) + " was refused, the policy above goes on: " + policy.refused.reason);
   keep(byId("upstreams"), cards, inOrder(state.upstreams), (upstream) => upstream.name, newCard, (card, upstream) => updateCard(card, upstream, state));
