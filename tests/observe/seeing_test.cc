@@ -339,8 +339,7 @@ TEST_F(SeeingTest, TheStateTellsWhyABreakerOpenedUntilWhenAndWhatUsersGet) {
   EXPECT_EQ(state["answers"], Json({{{"route", "all"}, {"status", "503"}, {"served_by", "sorry"}, {"count", 3}}}));
   ASSERT_EQ(state["troubles"].size(), 3U);
   EXPECT_EQ(state["troubles"][2], last) << "as the access log has it";
-  EXPECT_EQ(state["lines"], Json({{PlaceOf("fallback = [sorry]\n"), "fallback = [sorry]"}, {PlaceOf("max_retries"), "max_retries = 1"}}))
-      << "of the places that decided";
+  EXPECT_EQ(state["lines"], Json({{PlaceOf("max_retries"), "max_retries = 1"}})) << "of the places that decided";
 
   // Whose breaker it was is told where nothing was tried, too.
   const Json rejected = Json::parse(Ask("GET /x"));
@@ -350,6 +349,7 @@ TEST_F(SeeingTest, TheStateTellsWhyABreakerOpenedUntilWhenAndWhatUsersGet) {
   answer = kChatAnswer;
   state = State();
   EXPECT_EQ(state["upstreams"][0]["outcomes"], Json({{"500", 6}, {"breaker_open", 1}}));
+  EXPECT_EQ(state["lines"], Json({{PlaceOf("max_retries"), "max_retries = 1"}, {PlaceOf("open when"), "open when failed_requests(60s) >= 3"}}));
   EXPECT_FALSE(state["upstreams"][0].contains("is_drained"));
   EXPECT_FALSE(state["upstreams"][1].contains("outcomes"));
   EXPECT_EQ(state["upstreams"][1]["is_drained"], true);
