@@ -94,7 +94,7 @@ class LineLog {
   const std::unique_ptr<LogSocket> socket_;  // instead of fd_
   const bool is_for_people_ = false;
   const TakeLine take_;
-  std::mutex mutex_;  // of the next three
+  std::mutex mutex_;   // of the next three
   uint64_t news_ = 0;  // that the writer is to look
   std::string events_;
   std::vector<std::shared_ptr<LaneShare>> lanes_;

@@ -182,7 +182,9 @@ void AccessLog::WriteJson(const AccessLogContext& context, const observe::Exchan
   const auto& upstreams = worker.policy().upstreams;
   const auto last_upstream = record.last_upstream();
   LaneObject line(lane_);
-  const auto share = [&](const LineParts::Key& key, auto&& write) { line.Share(worker.line_parts.At(key), key, write); };
+  const auto share = [&](const LineParts::Key& key, auto&& write) {
+    line.Share(worker.line_parts.At(key), key, write);
+  };
   line.AddPlain<"time">(clock_.Micros(context.time));
   line.AddPlain<"request_id">(context.request_id);
   line.AddPlain<"trace_id">(context.trace_id);
@@ -207,7 +209,8 @@ void AccessLog::WriteJson(const AccessLogContext& context, const observe::Exchan
       if (!attempt.address.empty()) line.AddPlain<"address">(attempt.address);
       if (attempt.outcome.status != 0) line.Add<"status">(attempt.outcome.status);
     };
-    if (attempt.address.empty()) share({&kAttempt, nullptr, Numbers(attempt.upstream, attempt.number, attempt.outcome.status)}, begin);
+    if (attempt.address.empty())
+      share({&kAttempt, nullptr, Numbers(attempt.upstream, attempt.number, attempt.outcome.status)}, begin);
     else begin();
     if (attempt.outcome.error != compiler::abi::ErrorKind::kNone) {
       line.AddPlain<"error">(compiler::abi::Name(attempt.outcome.error));

@@ -37,7 +37,8 @@ class LineParts {
   };
   // The one place for parts with this key; another one's may stand there.
   Part& At(const Key& key) {
-    uint64_t hash = reinterpret_cast<uintptr_t>(key.route) ^ reinterpret_cast<uintptr_t>(key.served_by) << 7 ^ static_cast<uint64_t>(key.numbers);
+    uint64_t hash = reinterpret_cast<uintptr_t>(key.route) ^ reinterpret_cast<uintptr_t>(key.served_by) << 7 ^
+                    static_cast<uint64_t>(key.numbers);
     return parts_[(hash * 0x9e3779b97f4a7c15) >> (64 - kBits)];
   }
 

@@ -142,12 +142,13 @@ class State {
     JsonLine lines;
     std::set<std::string, std::less<>> seen;
     const auto add = [&](const Place& place) {
-      if (!place.text.empty() && wanted.contains(place.at) && seen.insert(place.at).second) lines.Add(place.at, place.text);
+      if (!place.text.empty() && wanted.contains(place.at) && seen.insert(place.at).second)
+        lines.Add(place.at, place.text);
     };
     if (wanted.empty()) return lines.Finish();
     for (const Places::OfUpstream& upstream : places_.upstreams) {
-      for (const Place* place : {&upstream.repeat_safe, &upstream.replay_body, &upstream.max_in_flight, &upstream.max_retries, &upstream.budget,
-                                 &upstream.retry, &upstream.rest_when})
+      for (const Place* place : {&upstream.repeat_safe, &upstream.replay_body, &upstream.max_in_flight,
+                                 &upstream.max_retries, &upstream.budget, &upstream.retry, &upstream.rest_when})
         add(*place);
       for (const Place& rule : upstream.open_when) add(rule);
     }
@@ -252,7 +253,8 @@ class State {
     } else if (body.kind != compiler::model::BodyKind::kNone) {
       std::string text = body.text.substr(0, kMost);
       if (text.size() < body.text.size()) {
-        while (!text.empty() && (static_cast<unsigned char>(body.text[text.size()]) & 0xc0) == 0x80) text.pop_back();  // no half of a character
+        while (!text.empty() && (static_cast<unsigned char>(body.text[text.size()]) & 0xc0) == 0x80)
+          text.pop_back();  // no half of a character
         text += "…";
       }
       step->Add("text", text);
@@ -275,7 +277,8 @@ class State {
       const RouteSettings& route = policy_.routes[route_id];
       const auto at = std::find(route.to.begin(), route.to.end(), id);
       JsonList then;
-      const auto add = [&then](std::string_view kind, std::string_view name, int status, const compiler::model::Body* body = nullptr) {
+      const auto add = [&then](std::string_view kind, std::string_view name, int status,
+                               const compiler::model::Body* body = nullptr) {
         JsonLine step;
         step.Add("kind", kind);
         if (!name.empty()) step.Add("name", name);

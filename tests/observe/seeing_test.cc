@@ -349,7 +349,8 @@ TEST_F(SeeingTest, TheStateTellsWhyABreakerOpenedUntilWhenAndWhatUsersGet) {
   answer = kChatAnswer;
   state = State();
   EXPECT_EQ(state["upstreams"][0]["outcomes"], Json({{"500", 6}, {"breaker_open", 1}}));
-  EXPECT_EQ(state["lines"], Json({{PlaceOf("max_retries"), "max_retries = 1"}, {PlaceOf("open when"), "open when failed_requests(60s) >= 3"}}));
+  EXPECT_EQ(state["lines"], Json({{PlaceOf("max_retries"), "max_retries = 1"},
+                                  {PlaceOf("open when"), "open when failed_requests(60s) >= 3"}}));
   EXPECT_FALSE(state["upstreams"][0].contains("is_drained"));
   EXPECT_FALSE(state["upstreams"][1].contains("outcomes"));
   EXPECT_EQ(state["upstreams"][1]["is_drained"], true);
@@ -366,14 +367,16 @@ TEST_F(SeeingTest, OfManyTroublesAtTheSameTimeAFewAreKept) {
   for (int i = 0; i < 400; ++i) Ask("GET /x");
   const auto took = world->network.now() - began;
   const Json troubles = State()["troubles"];
-  const auto refused = static_cast<size_t>(std::count_if(troubles.begin(), troubles.end(), [](const Json& line) { return line["attempts"].empty(); }));
+  const auto refused = static_cast<size_t>(
+      std::count_if(troubles.begin(), troubles.end(), [](const Json& line) { return line["attempts"].empty(); }));
   // Those that were tried and those that nothing was tried for don't take each other's places.
   for (const size_t kept : {refused, troubles.size() - refused}) {
     EXPECT_LE(kept, static_cast<size_t>(took / std::chrono::milliseconds(50)) + 1);
     EXPECT_LE(kept, 50U);
   }
   EXPECT_GT(troubles.size(), refused);
-  EXPECT_TRUE(std::is_sorted(troubles.begin(), troubles.end(), [](const Json& a, const Json& b) { return a["time"] < b["time"]; }));
+  EXPECT_TRUE(std::is_sorted(troubles.begin(), troubles.end(),
+                             [](const Json& a, const Json& b) { return a["time"] < b["time"]; }));
 }
 
 TEST(LivePage, IsServedWithAStrictPolicyAndHasNothingFromElsewhere) {
