@@ -102,6 +102,12 @@ bool AreWordsOfAnError(std::string_view data) {
   return ReadError(data).status != 0;
 }
 
+// JSON from here to the end, and no mark: an error that was written where an event should be (Gemini).
+bool IsWholeJson(std::string_view text) {
+  if (text.front() != '{' && (text.front() != '[' || IsDone(text))) return false;
+  return IsClosedJson(text);
+}
+
 // Whether a body that begins so, behind blanks, is one of server-sent events. Nothing: more of it is needed.
 std::optional<bool> BeginsLikeEvents(std::string_view text) {
   if (text.starts_with(':')) return true;
@@ -418,7 +424,7 @@ void AnswerReader::NoteForeign(std::string_view data) { foreign_ = data.substr(0
 bool AnswerReader::complains() const { return !foreign_.empty() && !ReadError(foreign_).message.empty(); }
 
 // The data lines of an event joined as the WHATWG specification says, its name, and what some servers write instead of either: a field
-// `error` (llama.cpp up to 2025), a comment with the status (DashScope), a line of bare JSON.
+// `error` (llama.cpp up to 2025), a comment with the status (DashScope), bare JSON.
 void AnswerReader::ReadEvent(std::string_view frame, size_t first_line, Event* event) {
   // Nearly all are one line of data and a blank one.
   if (first_line != 0 && frame.size() == first_line + 2 && frame[first_line] == '\n' && frame[first_line + 1] == '\n' && frame.starts_with("data:")) {
@@ -429,6 +435,10 @@ void AnswerReader::ReadEvent(std::string_view frame, size_t first_line, Event* e
   std::string_view bare;
   bool is_joined = false;
   while (!frame.empty()) {
+    if (bare.empty() && event->data.data() == nullptr && IsWholeJson(frame)) {  // over as many lines as it has
+      bare = frame;
+      break;
+    }
     const char* const line_end = base::FindLineEnd(frame.data(), frame.data() + frame.size());
     std::string_view line = frame.substr(0, static_cast<size_t>(line_end - frame.data()));
     frame.remove_prefix(line.size());

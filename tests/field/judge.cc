@@ -72,7 +72,8 @@ std::vector<Event> EventsIn(std::string_view body) {
   bool data_is_error = false;
   const auto dispatch = [&] {
     if (!event.has_data && !bare.empty()) {
-      const Json json = Json::parse(bare, nullptr, false);
+      Json json = Json::parse(bare, nullptr, false);
+      if (json.is_array() && json.size() == 1) json = Json(json[0]);
       if (event.is_error || (json.is_object() && !SaysNothing(json.value("error", Json())))) {
         event.is_error = true;
         event.data = bare;
@@ -112,6 +113,11 @@ std::vector<Event> EventsIn(std::string_view body) {
   const auto take = [&] {
     if (line.empty()) return dispatch();
     has_any = true;
+    // JSON over several lines, outside of any field.
+    if (!bare.empty() && line.rfind("data:", 0) != 0 && !Json::accept(bare)) {
+      bare += "\n" + line;
+      return line.clear();
+    }
     if (const size_t at = line.find(":HTTP_STATUS/"); at != std::string::npos) {
       if (std::atoi(line.c_str() + at + 13) >= 400) event.is_error = has_status = true;
       line.resize(at);
@@ -143,7 +149,7 @@ std::vector<Event> EventsIn(std::string_view body) {
     } else if (field == "error") {
       event.is_error = true;
       bare = value;
-    } else if (!line.empty() && line.front() == '{') {
+    } else if (!line.empty() && (line.front() == '{' || (line.front() == '[' && line.rfind("[DONE]", 0) != 0))) {
       bare = line;
     }
     line.clear();
