@@ -1,5 +1,7 @@
 #include "cli/command_line.h"
 
+#include <unistd.h>
+
 #include <iostream>
 #include <memory>
 #include <string>
@@ -20,6 +22,7 @@
 #include "cli/migrate.h"
 #include "cli/report.h"
 #include "cli/run.h"
+#include "cli/start_lines.h"
 #include "cli/test.h"
 #include "compiler/abi/predicate_image.h"
 #include "base/text.h"
@@ -308,6 +311,10 @@ int CommandLine::Run(int argc, const char* const* argv) {
   try {
     app_.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    if (first == "run" && error.get_exit_code() != 0 && isatty(STDERR_FILENO) == 0) {
+      StartLines(std::cerr, true).Fatal(std::string(error.what()) + "; breakwater run --help says what there is");
+      return kUnreadable;
+    }
     return app_.exit(error) == 0 ? kClean : kUnreadable;
   }
   for (const auto& [command, run] : commands_) {

@@ -54,6 +54,19 @@ TEST(CommandLine, SaysItsVersion) {
   EXPECT_EQ(result.out, "breakwater " BREAKWATER_VERSION "\n");
 }
 
+// Whoever reads its stderr – here it is no terminal – reads lines of JSON, whatever keeps it from starting.
+TEST(CommandLine, RunSaysInJsonWhyItWasCalledWrongly) {
+  for (const std::vector<const char*>& arguments : {std::vector<const char*>{"run", "a.policy", "--nonsense"}, {"run"}, {"run", "a.policy", "--workers", "many"}}) {
+    const Result result = Call(arguments);
+    EXPECT_EQ(result.code, 2);
+    EXPECT_TRUE(result.err.starts_with("{\"time\":")) << result.err;
+    EXPECT_NE(result.err.find("\"message\":\"can't start\",\"reason\":"), std::string::npos) << result.err;
+    EXPECT_TRUE(result.err.ends_with("breakwater run --help says what there is\"}\n")) << result.err;
+    EXPECT_EQ(result.out, "");
+  }
+  EXPECT_FALSE(Call({"check", "--nonsense"}).err.starts_with("{"));
+}
+
 TEST(CommandLine, PartsOfARequestNeedTheRequest) {
   for (const auto& [option, value] : {std::pair{"--header", "X-Tenant: shop"}, {"--body", "x"}, {"--client", "10.0.0.7"}}) {
     const Result result = Call({"explain", "nothing.policy", option, value});
