@@ -55,6 +55,7 @@ Exchange::~Exchange() {
 // ---- Request ---------------------------------------------------------------------------------------------------------
 
 void Exchange::OnRequestBody(std::span<const std::string_view> pieces) {
+  BW_CHECK(phase_ != Phase::kOver, "exchange: phase Over, event OnRequestBody");
   const bool is_beyond = body_.Add(pieces);
   if (is_beyond && ReadsBodyAnyway()) {
     body_.KeepUpTo(static_cast<size_t>(worker_.policy().gateway.limits.body));
@@ -67,6 +68,7 @@ void Exchange::OnRequestBody(std::span<const std::string_view> pieces) {
 }
 
 void Exchange::OnRequestEnd() {
+  BW_CHECK(phase_ != Phase::kOver, "exchange: phase Over, event OnRequestEnd");
   if (body_.End()) Begin();
   ObserveWhoIsAwaited();
 }

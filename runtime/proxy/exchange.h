@@ -6,6 +6,13 @@
 //   ClientAnswer     what the client gets; the only writer towards it
 //   ExchangeRecorder log and metrics
 //
+// | phase       | what its connection may tell                    | what an attempt may tell               |
+// | ----------- | ----------------------------------------------- | -------------------------------------- |
+// | ReadingBody | more of the body, its end                       | nothing: there is none                 |
+// | Running     | the same of a body that streams                 | anything, while there is one           |
+// | Over        | nothing of the body                             | nothing                                |
+//
+// That its client is gone or has read, that a time is reached or the gateway stops may be told in each, and means nothing where it is over.
 // Whatever ends an exchange is an event of the machine. Ended exchanges are handed to Transport::DeleteLater: they end inside
 // their own callbacks.
 #pragma once
@@ -109,6 +116,8 @@ class Exchange final : public AttemptObserver, public AnswerListener, public net
   engine::CacheUse UseOfCaches();
   void LetFollowersGoIfNotKept();
   void LetFollowersGo();
+
+  void CheckAttempt(std::string_view event) const;  // there is one that can tell it
 
   // The machine.
   void Dispatch(engine::Event&& event);

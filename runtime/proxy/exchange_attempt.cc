@@ -171,24 +171,38 @@ void Exchange::KeepRefusal() {
 
 // ---- What the attempt reports ----------------------------------------------------------------------------------------
 
-void Exchange::OnAttemptConnected() { recorder_.ConnectsTo(attempt_upstream_, attempt_->peer()); }
+void Exchange::CheckAttempt(std::string_view event) const {
+  constexpr std::string_view kNames[] = {"ReadingBody", "Running", "Over"};
+  BW_CHECK(attempt_ != nullptr, "exchange: phase ", kNames[static_cast<size_t>(phase_)], ", event ", event);
+}
+
+void Exchange::OnAttemptConnected() {
+  CheckAttempt("OnAttemptConnected");
+  recorder_.ConnectsTo(attempt_upstream_, attempt_->peer());
+}
 
 void Exchange::OnAttemptRequestSent() {
+  CheckAttempt("OnAttemptRequestSent");
   machine_.ObserveRequestSent();
-  if (attempt_ != nullptr && body_.is_streaming()) body_.OpenUpload(*attempt_);
+  if (body_.is_streaming()) body_.OpenUpload(*attempt_);
   HoldMemory();
   ObserveWhoIsAwaited();
 }
 
 void Exchange::OnAttemptDrained() {
+  CheckAttempt("OnAttemptDrained");
   body_.OnSinkDrained();
   HoldMemory();
   ObserveWhoIsAwaited();
 }
 
-void Exchange::OnAttemptInterim(const http::ResponseHead& head) { client_.SendInterim(head); }
+void Exchange::OnAttemptInterim(const http::ResponseHead& head) {
+  CheckAttempt("OnAttemptInterim");
+  client_.SendInterim(head);
+}
 
 void Exchange::OnAttemptHead(const http::ResponseHead& head) {
+  CheckAttempt("OnAttemptHead");
   message_facts_.FillResponse(head, &facts_);
   if (head.status >= 500 && ReadsAnswer()) NoteWordsOfFailure();
   const Attempt* const attempt = attempt_.get();
@@ -213,20 +227,26 @@ void Exchange::NoteWordsOfFailure() {
 }
 
 void Exchange::OnAttemptBody(std::span<const std::string_view> pieces) {
+  CheckAttempt("OnAttemptBody");
   machine_.ObserveProgress(worker_.transport.Now());  // any byte is a sign of life
   Conclude(answer_.Body(pieces));
   // With the first of them the idle limit begins to run, which is due before the one that was waited for.
   if (!std::exchange(body_has_begun_, true)) deadline_waits_ = true;
 }
 
-void Exchange::OnAttemptEnd(bool framing_tells) { Conclude(answer_.End(framing_tells)); }
+void Exchange::OnAttemptEnd(bool framing_tells) {
+  CheckAttempt("OnAttemptEnd");
+  Conclude(answer_.End(framing_tells));
+}
 
 void Exchange::OnAttemptReadOver() {
+  CheckAttempt("OnAttemptReadOver");
   client_.FlushHead();
   if (deadline_waits_ && phase_ == Phase::kRunning) TellDeadline();
 }
 
 void Exchange::OnAttemptFailed(ErrorKind error, bool is_reuse_race) {
+  CheckAttempt("OnAttemptFailed");
   recorder_.ConnectsTo(attempt_upstream_, attempt_->peer());
   recorder_.FailsBecause(attempt_->detail());
   Conclude(answer_.Cut(error), is_reuse_race);

@@ -1,8 +1,6 @@
 // What an exchange holds and gives back: room in the budget of memory, places that are shown as taken, entries and flights of caches; and
 // what one attempt leaves to the next.
-#include "runtime/proxy/exchange.h"
 #include "tests/runtime/proxy/exchange_scene.h"
-#include "tests/runtime/proxy/request_path.h"
 
 namespace tests {
 namespace {
@@ -185,15 +183,6 @@ TEST(ExchangeWaits, WhoLeavesIsForgotten) {
   }
 }
 
-// Without its connection: what the connection is told, and what is left where nobody brings an exchange to its end.
-struct Alone {
-  Alone(SimGateway& gateway, const http::RequestHead& request, std::string_view path = "/x")
-      : head(request),
-        exchange(gateway.worker->context(), host, {head, path, "r-1", "192.0.2.1", gateway.network.now()}) {}
-  FakeHost host;
-  const http::RequestHead head;
-  runtime::proxy::Exchange exchange;
-};
 const auto kGet = RequestHead(http::BodyFraming::kNone, 0, compiler::abi::Method::kGET);
 
 TEST(ExchangeWaits, WhoIsDestroyedWhileItWaitsIsForgotten) {

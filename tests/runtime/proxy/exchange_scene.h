@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/proxy/exchange.h"
+#include "tests/runtime/proxy/request_path.h"
 #include "tests/runtime/proxy/sim_gateway.h"
 
 namespace tests {
@@ -98,5 +100,15 @@ inline std::unique_ptr<SimPeer> AskAndWait(SimGateway& gateway, const std::strin
   gateway.network.RunFor(5ms);
   return client;
 }
+
+// Without its connection: what the connection is told, and what is left where nobody brings an exchange to its end.
+struct Alone {
+  Alone(SimGateway& gateway, const http::RequestHead& request, std::string_view path = "/x")
+      : head(request),
+        exchange(gateway.worker->context(), host, {head, path, "r-1", "192.0.2.1", gateway.network.now()}) {}
+  FakeHost host;
+  const http::RequestHead head;
+  runtime::proxy::Exchange exchange;
+};
 
 }  // namespace tests
