@@ -76,10 +76,12 @@ const MEANINGS = {
 };
 const STATUSES = { 429: "too many requests", 500: "it failed", 502: "bad gateway", 503: "it is not available", 504: "it got no answer in time", 529: "it is overloaded" };
 const meaningOf = (name) => (Object.hasOwn(MEANINGS, name) ? MEANINGS[name] : STATUSES[name] || "");
-const explained = (name) => {
+// "500" of an attempt and "status_500" of a fallback are the same.
+function explained(given) {
+  const name = given.replace(/^status_(?=[0-9]{3}$)/, "");
   const shown = (/^[0-9]{3}$/.test(name) ? "status " : "") + name;
   return meaningOf(name) ? shown + " (" + meaningOf(name) + ")" : shown;
-};
+}
 function plural(number, one, many) {
   return number + " " + (number === 1 ? one : many);
 }
