@@ -75,7 +75,7 @@ const MEANINGS = {
   no_route: "no route of the policy takes it",
 };
 const STATUSES = { 429: "too many requests", 500: "it failed", 502: "bad gateway", 503: "it is not available", 504: "it got no answer in time", 529: "it is overloaded" };
-const meaningOf = (name) => (Object.hasOwn(MEANINGS, name) ? MEANINGS[name] : STATUSES[name] || "");
+const meaningOf = (name) => [MEANINGS, STATUSES].filter((table) => Object.hasOwn(table, name)).map((table) => table[name])[0] || "";
 // "500" of an attempt and "status_500" of a fallback are the same.
 function explained(given) {
   const name = given.replace(/^status_(?=[0-9]{3}$)/, "");
