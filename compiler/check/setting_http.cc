@@ -201,7 +201,9 @@ void SettingReader::ReadNetworks(std::vector<base::Cidr>& out) {
 
 void SettingReader::ReadUpstreamUrl(model::Url& out) {
   if (value().kind == ExprKind::kList) {
-    diagnostics_->Emit(Kind::kNotHonoured, value().range, {"a list of urls", ""});
+    diagnostics_->Emit(Kind::kBadUrl, value().range,
+                       {"it is a list",
+                        "one upstream is one server: write a block for each, and `to = [first, second]` in the route"});
     return;
   }
   auto text = TextAt(value(), "\"http://localhost:11434\"");
