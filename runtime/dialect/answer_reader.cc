@@ -105,7 +105,7 @@ bool AreWordsOfAnError(std::string_view data) {
 // JSON from here to the end, and no mark: an error that was written where an event should be (Gemini).
 bool IsWholeJson(std::string_view text) {
   if (text.front() != '{' && (text.front() != '[' || IsDone(text))) return false;
-  return IsClosedJson(text);
+  return IsClosedJson(text) && base::CheckJson(text) == base::JsonProblem::kNone;  // a field may stand behind it
 }
 
 // Whether a body that begins so, behind blanks, is one of server-sent events. Nothing: more of it is needed.
