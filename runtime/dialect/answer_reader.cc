@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/byte_scan.h"
+#include "base/json_reader.h"
 #include "runtime/dialect/scratch.h"
 #include "runtime/dialect/dialect_codec.h"
 #include "runtime/dialect/told_error.h"
