@@ -55,8 +55,8 @@ void ExchangeMachine::State::Refuse(const Refusal& refusal) {
     GiveBackTicket();
     GiveBackPlace(Duration::zero());
   }
-  if (phase ==
-      Phase::kContinuing) {  // the client has a beginning already: another may go on with it, or it is told of the cut
+  // The client has a beginning already: another may go on with it, or it is told of the cut.
+  if (phase == Phase::kContinuing) {
     if (!Continue()) BreakOffForGood();
     return;
   }
